@@ -1,1 +1,53 @@
-//! core
+//! The vocabulary of *Build Systems à la Carte*, and the loop that everything else composes.
+//!
+//! One sentence: a build scheduler is an executor of futures, a rebuilder is a question asked before a task is polled, and everything a
+//! build remembers is a fold over one journal.
+//!
+//! | | |
+//! |---|---|
+//! | [`Tasks`] | how keys get their values: [`Rules`] of closures, typed [`Rule`]s, or a front end's |
+//! | [`Fetch`] | how a task asks for other keys |
+//! | [`Store`] | where values live |
+//! | [`Journal`] | where [`Event`]s are kept between runs |
+//! | [`MetadataUpdater`] | what is remembered: a fold over events |
+//! | [`Scheduler`] | in which order, and what becomes of a task that must wait |
+//! | [`Rebuilder`] | must the task run at all? |
+//! | [`Build`] | composes them |
+//!
+//! The crates `alacarte-metadata`, `-schedulers`, `-rebuilders` and `-stores` hold the implementations, a strategy a file.
+#![deny(missing_docs)]
+
+mod board;
+mod build;
+mod engine;
+mod error;
+mod event;
+mod fetch;
+mod fingerprint;
+mod journal;
+mod key;
+mod ledger;
+mod metadata;
+mod rebuilder;
+mod report;
+mod rules;
+mod scheduler;
+mod store;
+mod task;
+mod typed;
+
+pub use build::Build;
+pub use error::{Cause, Failure, Result, StoreError, TaskError};
+pub use event::{Dependency, Event, Record, Time};
+pub use fetch::{All, Fetch, Get, off_thread};
+pub use fingerprint::{Fingerprint, Value};
+pub use journal::{Forgetful, Journal, SharedTrace, TraceCache};
+pub use key::{Key, KeyId, Keys};
+pub use metadata::{Metadata, MetadataUpdater, Reads};
+pub use rebuilder::{Answer, Cursor, Lesson, Question, Reason, Rebuilder, Restored};
+pub use report::{BuildError, Decision, Report};
+pub use rules::{IntoTask, Rules, Task, declared, formula, task};
+pub use scheduler::{Declared, Plan, PlanError, Problem, Scheduler, WhenBlocked};
+pub use store::Store;
+pub use task::{Dynamic, Power, Running, Static, Tasks};
+pub use typed::{FetchRule, Output, Rule, RuleKey, TypedRules};

@@ -1,1 +1,6 @@
-//! (to come)
+//! Where do values and the journal live?
+#![deny(missing_docs)]
+
+mod memory;
+
+pub use memory::Memory;

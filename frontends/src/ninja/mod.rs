@@ -1,0 +1,33 @@
+//! Ninja manifests: from the text of a `build.ninja` to a list of edges whose every variable is expanded.
+//!
+//! Ninja's language is small because a generator writes it: variables, rules (a command with holes), and build
+//! statements which name a rule, its outputs and its inputs. What is subtle is *when* a variable is expanded:
+//!
+//! - a binding at the top of a file, or under a build statement, is expanded where it stands;
+//! - the paths of a build statement are expanded once the bindings under it are known, and may use them;
+//! - a rule's bindings are expanded last, once for each edge, when everything has been read. A variable changed after
+//!   a build statement therefore changes that statement's command.
+//!
+//! The modules follow the text on its way: `lexer` cuts it into tokens, `template` cuts a value into text and
+//! variables, `scope` says what a name means, `parse` and `build` read the statements, `eval` expands an edge's
+//! rule, `load` ties them together over the files. `depfile` reads what a compiler reports afterwards.
+
+mod build;
+mod depfile;
+mod error;
+mod eval;
+mod lexer;
+mod load;
+mod manifest;
+mod nearest;
+mod parse;
+mod path;
+mod scope;
+mod source;
+mod template;
+
+pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
+pub use error::{ParseError, Place};
+pub use load::{load, load_with, parse_str};
+pub use manifest::{Deps, Edge, Location, Manifest, RspFile};
+pub use path::canonicalise;

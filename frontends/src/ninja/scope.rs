@@ -1,0 +1,162 @@
+//! What a name means where: a tree of scopes, one for the top file and one for each `subninja`. A scope sees the
+//! variables and rules of those around it; what it defines itself stays inside.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::manifest::PHONY;
+use super::template::{Piece, pieces};
+
+/// A place in one of the files: the number of the file, and the offset.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    pub(super) file: usize,
+    pub(super) offset: usize,
+}
+
+/// Which scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ScopeId(usize);
+
+/// Which rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RuleId(usize);
+
+/// A rule, its values not expanded.
+pub(super) struct Rule {
+    pub(super) name: String,
+    /// Where it is defined; none for `phony`.
+    pub(super) defined: Option<Mark>,
+    pub(super) bindings: Bindings,
+}
+
+/// A handful of bindings, of a rule or of an edge; of two with one name the later counts.
+pub(super) type Bindings = Vec<(String, String)>;
+
+/// The value bound to the name in a handful of bindings.
+pub(super) fn bound<'b>(bindings: &'b Bindings, name: &str) -> Option<&'b str> {
+    let mut latest = bindings.iter().rev();
+    latest.find(|(bound, _)| bound == name).map(|(_, value)| value.as_str())
+}
+
+#[derive(Default)]
+struct Scope {
+    parent: Option<ScopeId>,
+    variables: HashMap<String, String>,
+    rules: HashMap<String, RuleId>,
+}
+
+/// All scopes and rules of a manifest.
+pub(super) struct Scopes {
+    scopes: Vec<Scope>,
+    rules: Vec<Rule>,
+}
+
+impl Scopes {
+    pub(super) const ROOT: ScopeId = ScopeId(0);
+
+    /// The scope of the top file, where only `phony` is known.
+    pub(super) fn new() -> Self {
+        let mut scopes = Scopes { scopes: vec![Scope::default()], rules: Vec::new() };
+        let phony = Rule { name: PHONY.to_owned(), defined: None, bindings: Bindings::new() };
+        scopes.add_rule(Self::ROOT, phony);
+        scopes
+    }
+
+    /// A new scope inside another.
+    pub(super) fn inside(&mut self, parent: ScopeId) -> ScopeId {
+        self.scopes.push(Scope { parent: Some(parent), ..Scope::default() });
+        ScopeId(self.scopes.len() - 1)
+    }
+
+    pub(super) fn set(&mut self, scope: ScopeId, name: &str, value: String) {
+        let variables = &mut self.scopes[scope.0].variables;
+        match variables.get_mut(name) {
+            Some(old) => *old = value,
+            None => {
+                variables.insert(name.to_owned(), value);
+            }
+        }
+    }
+
+    /// The variable's value in this scope or the nearest around it.
+    pub(super) fn get(&self, scope: ScopeId, name: &str) -> Option<&str> {
+        self.outwards(scope).find_map(|scope| scope.variables.get(name)).map(String::as_str)
+    }
+
+    /// The variable's value if this very scope has one.
+    pub(super) fn get_here(&self, scope: ScopeId, name: &str) -> Option<&str> {
+        self.scopes[scope.0].variables.get(name).map(String::as_str)
+    }
+
+    /// Expands a value: its names mean what the edge's bindings say, or else the scope. An unknown name is empty.
+    pub(super) fn expand<'t>(&self, scope: ScopeId, own: &Bindings, template: &'t str) -> Cow<'t, str> {
+        if !template.contains('$') {
+            return Cow::Borrowed(template);
+        }
+        let value_of = |name| bound(own, name).or_else(|| self.get(scope, name));
+        let values = pieces(template).map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Variable(name) => value_of(name).unwrap_or(""),
+        });
+        Cow::Owned(values.collect())
+    }
+
+    pub(super) fn add_rule(&mut self, scope: ScopeId, rule: Rule) {
+        let id = RuleId(self.rules.len());
+        self.scopes[scope.0].rules.insert(rule.name.clone(), id);
+        self.rules.push(rule);
+    }
+
+    /// The rule of that name in this scope or the nearest around it.
+    pub(super) fn find_rule(&self, scope: ScopeId, name: &str) -> Option<RuleId> {
+        self.outwards(scope).find_map(|scope| scope.rules.get(name).copied())
+    }
+
+    /// The rule of that name in this very scope.
+    pub(super) fn find_rule_here(&self, scope: ScopeId, name: &str) -> Option<RuleId> {
+        self.scopes[scope.0].rules.get(name).copied()
+    }
+
+    pub(super) fn rule(&self, id: RuleId) -> &Rule {
+        &self.rules[id.0]
+    }
+
+    /// The names of all rules that can be used in the scope.
+    pub(super) fn rule_names(&self, scope: ScopeId) -> impl Iterator<Item = &str> {
+        self.outwards(scope).flat_map(|scope| scope.rules.keys()).map(String::as_str)
+    }
+
+    fn outwards(&self, scope: ScopeId) -> impl Iterator<Item = &Scope> {
+        let outer = |scope: &&Scope| scope.parent.map(|parent| &self.scopes[parent.0]);
+        std::iter::successors(Some(&self.scopes[scope.0]), outer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inner_scope_sees_out_but_not_the_other_way() {
+        let mut scopes = Scopes::new();
+        scopes.set(Scopes::ROOT, "x", "outer".into());
+        scopes.set(Scopes::ROOT, "y", "seen".into());
+        let inner = scopes.inside(Scopes::ROOT);
+        scopes.set(inner, "x", "inner".into());
+        let none = Bindings::new();
+        assert_eq!(scopes.expand(inner, &none, "$x $y$z."), "inner seen.");
+        assert_eq!(scopes.expand(Scopes::ROOT, &none, "$x"), "outer");
+        assert_eq!(scopes.get_here(inner, "y"), None);
+        assert!(scopes.find_rule(inner, PHONY).is_some());
+        assert!(scopes.find_rule_here(inner, PHONY).is_none());
+    }
+
+    #[test]
+    fn an_edges_bindings_come_first_and_the_latest_counts() {
+        let mut scopes = Scopes::new();
+        scopes.set(Scopes::ROOT, "x", "file".into());
+        let own = vec![("x".into(), "first".into()), ("x".into(), "last".into())];
+        assert_eq!(scopes.expand(Scopes::ROOT, &own, "${x}"), "last");
+    }
+}

@@ -1,0 +1,635 @@
+//! A build system: tasks, a store and a journal, with a scheduler and a rebuilder, and the metadata that these read.
+//!
+//! ```text
+//! Shake = Suspending × VerifyingTrace        Make = Topological × ModificationTime
+//! ```
+
+use std::borrow::Borrow;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::poll_fn;
+
+use crate::board::{Board, CLASSIFIED, DEFINED, INPUT, LOADED, Look, Pool, REMEMBERED, STALE};
+use crate::engine::{Engine, Observer, Progress};
+use crate::error::{Cause, Failure, StoreError};
+use crate::event::{Dependency, Event, Record, Time};
+use crate::fingerprint::{Fingerprint, Value};
+use crate::journal::{Forgetful, Journal, TraceCache};
+use crate::key::{Key, KeyId, Keys};
+use crate::ledger::{Ledger, News};
+use crate::metadata::{Metadata, Reads};
+use crate::rebuilder::Rebuilder;
+use crate::report::{BuildError, Decision, Report};
+use crate::scheduler::{Declared, Plan, PlanError, Problem, Scheduler, WhenBlocked};
+use crate::store::Store;
+use crate::task::Tasks;
+
+/// A build system over tasks `T` and a store `St`: scheduler `S`, rebuilder `R`, journal `J`.
+///
+/// Made by [`Build::new`] and completed by [`Build::scheduler`] and [`Build::rebuilder`]; both may be exchanged at any time
+/// between two builds. With a journal that keeps events, the new combination takes over where the old one stopped.
+pub struct Build<K, V, T, St, S = (), R = (), J = Forgetful> {
+    board: RefCell<Board<K, V>>,
+    tasks: T,
+    store: St,
+    scheduler: S,
+    rebuilder: R,
+    ledger: Ledger<J>,
+    cache: Option<Box<dyn TraceCache<K, V>>>,
+    observer: Option<Observer<K>>,
+    /// How many times the tasks were replaced.
+    generation: u64,
+    /// The generation whose definitions have been compared with what is remembered.
+    compared: Option<u64>,
+    opened: bool,
+    /// Something changed since the last build, or the last build left something open.
+    questionable: bool,
+    keep_going: bool,
+    jobs: usize,
+    pools: Vec<(String, usize)>,
+}
+
+impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
+    /// A build system that lacks a scheduler and a rebuilder.
+    pub fn new(tasks: T, store: St) -> Self {
+        Build {
+            board: RefCell::new(Board::new()),
+            tasks,
+            store,
+            scheduler: (),
+            rebuilder: (),
+            ledger: Ledger { metadata: Metadata::default(), journal: Forgetful, clock: 0 },
+            cache: None,
+            observer: None,
+            generation: 0,
+            compared: None,
+            opened: false,
+            questionable: true,
+            keep_going: false,
+            jobs: 1,
+            pools: Vec::new(),
+        }
+    }
+}
+
+impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
+    /// Chooses the order in which keys are visited, and what becomes of a task that must wait.
+    pub fn scheduler<S2>(self, scheduler: S2) -> Build<K, V, T, St, S2, R, J> {
+        self.with(|_, rebuilder, journal| (scheduler, rebuilder, journal))
+    }
+
+    /// Chooses which tasks must run at all.
+    pub fn rebuilder<R2>(self, rebuilder: R2) -> Build<K, V, T, St, S, R2, J> {
+        self.with(|scheduler, _, journal| (scheduler, rebuilder, journal))
+    }
+
+    /// Chooses where events are kept. What the journal holds already is taken up by the next build.
+    pub fn journal<J2>(self, journal: J2) -> Build<K, V, T, St, S, R, J2> {
+        self.with(|scheduler, rebuilder, _| (scheduler, rebuilder, journal))
+    }
+
+    /// Exchanges parts. Metadata are read from the journal afresh, for the new parts may read others.
+    fn with<S2, R2, J2>(self, exchange: impl FnOnce(S, R, J) -> (S2, R2, J2)) -> Build<K, V, T, St, S2, R2, J2> {
+        let (scheduler, rebuilder, journal) = exchange(self.scheduler, self.rebuilder, self.ledger.journal);
+        Build {
+            board: self.board,
+            tasks: self.tasks,
+            store: self.store,
+            scheduler,
+            rebuilder,
+            ledger: Ledger { metadata: Metadata::default(), journal, clock: self.ledger.clock },
+            cache: self.cache,
+            observer: self.observer,
+            generation: self.generation,
+            compared: None,
+            opened: false,
+            questionable: true,
+            keep_going: self.keep_going,
+            jobs: self.jobs,
+            pools: self.pools,
+        }
+    }
+
+    /// Shares constructive traces with other builds through this cache. Used by rebuilders that restore.
+    #[must_use]
+    pub fn cache(mut self, cache: impl TraceCache<K, V> + 'static) -> Self {
+        self.cache = Some(Box::new(cache));
+        self.opened = false;
+        self
+    }
+
+    /// How many tasks may do outside work at once; 1 unless said otherwise, and never less.
+    #[must_use]
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = jobs.max(1);
+        self
+    }
+
+    /// Adds a named pool: a further bound on the outside work that names it (see [`Fetch::work_in`](crate::Fetch::work_in)).
+    #[must_use]
+    pub fn pool(mut self, name: impl Into<String>, depth: usize) -> Self {
+        self.pools.push((name.into(), depth.max(1)));
+        self
+    }
+
+    /// Whether the build goes on after a failure with whatever does not depend on the key that failed.
+    #[must_use]
+    pub fn keep_going(mut self, keep_going: bool) -> Self {
+        self.keep_going = keep_going;
+        self
+    }
+
+    /// Has `observer` told of every decision, as it is made.
+    #[must_use]
+    pub fn observe(mut self, observer: impl FnMut(&K, &Decision) + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// The value that a key holds now, up to date or not.
+    pub fn get(&self, key: impl Borrow<K>) -> Option<V> {
+        let board = self.board.borrow();
+        let id = board.keys.find(key.borrow())?;
+        board.nodes[id.index()].value.clone()
+    }
+
+    /// All keys met so far, with their ids.
+    pub fn keys(&self) -> std::cell::Ref<'_, Keys<K>> {
+        std::cell::Ref::map(self.board.borrow(), |board| &board.keys)
+    }
+
+    /// The keys with these ids, such as [`Report::ran`].
+    pub fn names(&self, ids: &[KeyId]) -> Vec<K> {
+        let board = self.board.borrow();
+        ids.iter().map(|&id| board.keys.name(id).clone()).collect()
+    }
+
+    /// The id of a key, a new one if it was never met.
+    pub fn intern(&mut self, key: impl Borrow<K>) -> KeyId {
+        self.board.get_mut().intern(key.borrow())
+    }
+
+    /// Makes room for so many keys at once.
+    pub fn reserve(&mut self, keys: usize) {
+        let board = self.board.get_mut();
+        board.keys.reserve(keys);
+        board.nodes.reserve_exact(keys);
+    }
+
+    /// The tasks.
+    pub fn tasks(&self) -> &T {
+        &self.tasks
+    }
+
+    /// The tasks, to be changed. Definitions are compared at the beginning of the next build, so that only tasks whose
+    /// [`Tasks::definition`] changed, or that are new, run again.
+    pub fn tasks_mut(&mut self) -> &mut T {
+        self.generation += 1;
+        self.questionable = true;
+        &mut self.tasks
+    }
+
+    /// The store.
+    pub fn store(&self) -> &St {
+        &self.store
+    }
+
+    /// The store, to be changed.
+    pub fn store_mut(&mut self) -> &mut St {
+        self.questionable = true;
+        &mut self.store
+    }
+
+    /// The journal.
+    pub fn journal_ref(&self) -> &J {
+        &self.ledger.journal
+    }
+
+    /// The metadata installed by the last build.
+    pub fn metadata(&self) -> &Metadata {
+        &self.ledger.metadata
+    }
+}
+
+impl<K, V, T, St, S, R, J> Build<K, V, T, St, S, R, J>
+where
+    K: Key,
+    V: Value,
+    T: Tasks<K, V>,
+    St: Store<K, V>,
+    S: Scheduler<T::Power>,
+    R: Rebuilder<K, V>,
+    J: Journal<K, V>,
+{
+    /// Gives an input another value; `Ok(false)` if it holds an equal one already, and nothing changes. For stores in memory: a file
+    /// is edited where it lies.
+    ///
+    /// A key with a task can be set too. That models an output that somebody else overwrote; the next build that reaches it puts it right.
+    ///
+    /// # Errors
+    /// If the store or the journal cannot be read or written.
+    pub fn set(&mut self, key: impl Borrow<K>, value: V) -> Result<bool, StoreError> {
+        self.change(key.borrow(), Some(value), false)
+    }
+
+    /// Takes a key's value away: an input that was deleted, an output that was lost.
+    ///
+    /// # Errors
+    /// If the store or the journal cannot be read or written.
+    pub fn remove(&mut self, key: impl Borrow<K>) -> Result<bool, StoreError> {
+        self.change(key.borrow(), None, false)
+    }
+
+    /// Has an input written again with the value that it holds: only its modification time changes.
+    ///
+    /// # Errors
+    /// If the store or the journal cannot be read or written.
+    pub fn touch(&mut self, key: impl Borrow<K>) -> Result<bool, StoreError> {
+        self.open()?;
+        let value = self.get(key.borrow());
+        self.change(key.borrow(), value, true)
+    }
+
+    fn change(&mut self, key: &K, value: Option<V>, touched: bool) -> Result<bool, StoreError> {
+        self.open()?;
+        let id = self.intern(key);
+        let board = self.board.get_mut();
+        let input = !self.tasks.has(key);
+        if !board.nodes[id.index()].has(LOADED) {
+            board.nodes[id.index()].flags |= LOADED;
+            let loaded = self.store.load(id, key)?;
+            let modified = self.store.modified(key);
+            self.ledger.notice(board, id, News { value: loaded, modified, input, touched: false })?;
+        }
+        let changed = self.ledger.notice(board, id, News { value, modified: None, input, touched })?;
+        self.questionable |= changed;
+        Ok(changed)
+    }
+
+    /// Brings the targets up to date.
+    ///
+    /// # Errors
+    /// If a key that a target needs could not be brought up to date; what was finished is kept all the same.
+    pub fn run<Q: Borrow<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError> {
+        futures::executor::block_on(self.run_async(targets))
+    }
+
+    /// The same for targets whose ids are known.
+    ///
+    /// # Errors
+    /// As [`Build::run`].
+    pub fn run_ids(&mut self, targets: &[KeyId]) -> Result<Report, BuildError> {
+        futures::executor::block_on(self.drive(targets))
+    }
+
+    /// The same as a future, for tasks whose outside work needs a runtime (tokio's, say) around it. It may be dropped at any moment:
+    /// what the build had finished by then is kept.
+    ///
+    /// # Errors
+    /// As [`Build::run`].
+    pub async fn run_async<Q: Borrow<K>>(
+        &mut self,
+        targets: impl IntoIterator<Item = Q>,
+    ) -> Result<Report, BuildError> {
+        let targets: Vec<KeyId> = targets.into_iter().map(|key| self.intern(key.borrow())).collect();
+        self.drive(&targets).await
+    }
+
+    async fn drive(&mut self, targets: &[KeyId]) -> Result<Report, BuildError> {
+        let store_failed = |error: StoreError| BuildError {
+            failures: vec![Failure { key: String::new(), cause: error.into() }],
+            report: Report::default(),
+        };
+        self.open().map_err(store_failed)?;
+        self.refresh().map_err(store_failed)?;
+        self.compare_definitions().map_err(store_failed)?;
+        let scope = self.begin(targets);
+        let mut volatile = false;
+        let planned = self.plan(targets, scope);
+        let mut engine = Engine {
+            board: &self.board,
+            tasks: &self.tasks,
+            store: &mut self.store,
+            scheduler: &mut self.scheduler,
+            rebuilder: &self.rebuilder,
+            ledger: &mut self.ledger,
+            cache: self.cache.as_deref_mut(),
+            observer: self.observer.as_mut(),
+            volatile: &mut volatile,
+            keep_going: self.keep_going,
+            suspects: if let Scope::Suspects(known) = scope { Some(known) } else { None },
+            state: Progress::default(),
+        };
+        // Until this build has come to its end, everything is questionable again.
+        self.questionable = true;
+        match planned {
+            Ok(()) => poll_fn(|cx| engine.poll(cx)).await,
+            Err(error) => {
+                while engine.scheduler.pop().is_some() {}
+                engine.fail_plan(error);
+            }
+        }
+        engine.check_targets(targets);
+        let report = std::mem::take(&mut engine.state.report);
+        let failures = std::mem::take(&mut engine.state.failures);
+        drop(engine);
+        while self.scheduler.pop().is_some() {}
+        let flushed = self.ledger.journal.flush();
+        let complete = failures.is_empty() && flushed.is_ok();
+        self.scheduler.finish(complete && !volatile);
+        self.questionable = volatile || !complete;
+        let mut failures: Vec<Failure> = failures.into_iter().map(|(_, failure)| failure).collect();
+        if let Err(error) = flushed {
+            failures.push(Failure { key: String::new(), cause: error.into() });
+        }
+        if failures.is_empty() {
+            return Ok(report);
+        }
+        failures.sort_by_key(|failure| failure.cause.is_consequence());
+        Err(BuildError { failures, report })
+    }
+
+    /// Installs what scheduler and rebuilder read, replays the journal into it, and compares what the journal remembers with
+    /// what the store holds.
+    fn open(&mut self) -> Result<(), StoreError> {
+        if self.opened {
+            return Ok(());
+        }
+        let ledger = &mut self.ledger;
+        ledger.metadata = Metadata::default();
+        <S::Reads as Reads>::install(&mut ledger.metadata);
+        self.rebuilder.install(&mut ledger.metadata);
+        let board = self.board.get_mut();
+        self.store.open(&mut board.keys);
+        board.cover();
+        let mut remembered = Remembered::default();
+        let (metadata, clock) = (&mut ledger.metadata, &mut ledger.clock);
+        ledger.journal.replay(&mut board.keys, &mut |_, event, value| {
+            metadata.apply(event);
+            *clock = (*clock).max(remembered.take(event, value));
+        })?;
+        board.cover();
+        let Remembered { mut keys, definitions } = remembered;
+        for (&id, &definition) in &definitions {
+            board.define(id, definition);
+        }
+        let mut ids: Vec<KeyId> = keys.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            let Some((fingerprint, value, input)) = keys.remove(&id) else { continue };
+            let node = &mut board.nodes[id.index()];
+            // What this process holds already is what it once wrote, or newer.
+            if node.has(LOADED) {
+                continue;
+            }
+            if !node.has(CLASSIFIED) {
+                node.classify(input);
+            }
+            node.flags |= LOADED | if fingerprint.is_some() { REMEMBERED } else { 0 };
+            node.fingerprint = fingerprint.unwrap_or_default();
+            let key = board.keys.name(id);
+            let loaded = self.store.load(id, key)?;
+            let value = if self.store.relies_on_journal() { loaded.or(value) } else { loaded };
+            let modified = self.store.modified(key);
+            let input = !self.tasks.has(key);
+            ledger.notice(board, id, News { value, modified, input, touched: false })?;
+            board.nodes[id.index()].flags &= !REMEMBERED;
+        }
+        self.learn()?;
+        self.opened = true;
+        Ok(())
+    }
+
+    /// Takes up the traces that other builds have left in the cache.
+    fn learn(&mut self) -> Result<(), StoreError> {
+        let Some(cache) = &mut self.cache else { return Ok(()) };
+        if !self.rebuilder.restores() {
+            return Ok(());
+        }
+        let (board, metadata) = (self.board.get_mut(), &mut self.ledger.metadata);
+        cache.traces(&mut |trace| {
+            let key = board.intern(&trace.key);
+            let dependencies: Vec<Dependency> = trace
+                .dependencies
+                .iter()
+                .map(|(key, definition, grouped, fingerprint)| {
+                    let id = board.intern(key);
+                    let key = if *definition { id.definition() } else { id };
+                    Dependency { key, grouped: *grouped, fingerprint: Fingerprint(*fingerprint) }
+                })
+                .collect();
+            metadata.apply(&Event::Learned(Record {
+                key,
+                dependencies: &dependencies,
+                deep: trace.deep,
+                fingerprint: trace.value.fingerprint(),
+                value: &trace.value,
+                modified: 0,
+                volatile: false,
+            }));
+        })
+    }
+
+    /// Asks the store what changed outside the build.
+    fn refresh(&mut self) -> Result<(), StoreError> {
+        let board = self.board.get_mut();
+        let mut changes = Vec::new();
+        {
+            let nodes = &board.nodes;
+            let mut known = board
+                .keys
+                .iter()
+                .filter(|(id, _)| nodes[id.index()].has(LOADED) || nodes[id.index()].value.is_some())
+                .map(|(id, key)| (id, key, nodes[id.index()].value.as_ref()));
+            self.store.refresh(&mut known, &mut |id, value, modified| changes.push((id, value, modified)))?;
+        }
+        for (id, value, modified) in changes {
+            let input = !self.tasks.has(board.keys.name(id));
+            board.nodes[id.index()].flags |= LOADED;
+            self.ledger.notice(board, id, News { value, modified: Some(modified), input, touched: true })?;
+            self.questionable = true;
+        }
+        Ok(())
+    }
+
+    /// Notices tasks that were replaced, that are new, or that are no more.
+    fn compare_definitions(&mut self) -> Result<(), StoreError> {
+        if self.compared == Some(self.generation) {
+            return Ok(());
+        }
+        self.compared = Some(self.generation);
+        let board = self.board.get_mut();
+        for index in 0..board.nodes.len() {
+            let id = KeyId::new(index);
+            let key = board.keys.name(id);
+            let (has, definition) = (self.tasks.has(key), self.tasks.definition(key));
+            let node = &mut board.nodes[index];
+            let flipped = node.has(CLASSIFIED) && node.has(INPUT) == has;
+            node.classify(!has);
+            let known = node.has(DEFINED).then(|| board.definitions[index]);
+            let replaced = known.is_some() && definition != known;
+            if let Some(definition) = definition.filter(|_| has) {
+                if known != Some(definition) {
+                    board.define(id, definition);
+                }
+            } else {
+                board.nodes[index].flags &= !DEFINED;
+            }
+            if replaced || flipped {
+                board.nodes[index].state = STALE;
+                let modified = self.ledger.tick();
+                let event = Event::Changed { key: id.definition(), fingerprint: definition, modified, input: true };
+                self.ledger.tell(&board.keys, &event, None)?;
+                self.questionable = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides which keys of the last build are questionable.
+    fn begin(&mut self, targets: &[KeyId]) -> Scope {
+        let board = self.board.get_mut();
+        board.pools = vec![Pool { name: "jobs".into(), depth: self.jobs, free: self.jobs }];
+        board.pools.extend(self.pools.iter().map(|(name, depth)| Pool {
+            name: name.clone(),
+            depth: *depth,
+            free: *depth,
+        }));
+        board.freed = false;
+        board.fetches = 0;
+        board.detached.clear();
+        let trusted = self.rebuilder.trusts_silence();
+        if !self.questionable && trusted {
+            // Nothing changed: whatever was brought up to date by the last build still is.
+            return Scope::Nothing;
+        }
+        let suspects = self.rebuilder.suspects(<R::Reads as Reads>::view(&self.ledger.metadata));
+        if let Some(suspects) = suspects
+            && trusted
+            && self.scheduler.follows_suspects(targets, self.generation)
+        {
+            for key in suspects {
+                board.nodes[key.index()].state = STALE;
+            }
+            return Scope::Suspects(suspects.len());
+        }
+        board.revision += 1;
+        Scope::Everything
+    }
+
+    fn plan(&mut self, targets: &[KeyId], scope: Scope) -> Result<(), PlanError> {
+        let board = &self.board;
+        let tasks = &self.tasks;
+        let refuses = self.scheduler.when_blocked() == WhenBlocked::Refuse;
+        let mut names: Vec<K> = Vec::new();
+        let mut declared = |id: KeyId, into: &mut Vec<KeyId>| {
+            let mut board = board.borrow_mut();
+            let key = board.keys.name(id);
+            if !tasks.has(key) {
+                return Declared::Input;
+            }
+            tasks.order_only(key, &mut |key| names.push(key.clone()));
+            let known = refuses && tasks.declared(key, &mut |key| names.push(key.clone()));
+            into.extend(names.drain(..).map(|key| board.intern(&key)));
+            if known { Declared::Static } else { Declared::Dynamic }
+        };
+        let metadata = &self.ledger.metadata;
+        let suspects = match scope {
+            Scope::Everything => None,
+            Scope::Suspects(_) => self.rebuilder.suspects(<R::Reads as Reads>::view(metadata)),
+            Scope::Nothing => Some(&[] as &[KeyId]).filter(|_| self.scheduler.follows_suspects(targets, self.generation)),
+        };
+        let mut plan = Plan { targets, generation: self.generation, suspects, declared: &mut declared };
+        self.scheduler.plan(&mut plan, <S::Reads as Reads>::view(metadata))
+    }
+}
+
+impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
+where
+    K: Key,
+    V: Value,
+{
+    fn fail_plan(&mut self, error: PlanError) {
+        let board = self.board.borrow();
+        let cause = match error.problem {
+            Problem::Cycle(path) => Cause::Cycle { path: path.iter().map(|&key| board.keys.show(key)).collect() },
+            Problem::Dynamic => Cause::Dynamic,
+            Problem::Other(cause) => cause,
+        };
+        let failure = Failure { key: board.keys.show(error.key), cause };
+        self.state.failures.push((error.key, failure));
+    }
+
+    /// Names targets that are inputs without a value, and counts what was fetched.
+    fn check_targets(&mut self, targets: &[KeyId]) {
+        let mut board = self.board.borrow_mut();
+        self.state.report.fetches = board.fetches;
+        if !self.state.failures.is_empty() {
+            return;
+        }
+        for &target in targets {
+            if let Look::Ready(_) = board.look(target) {
+                continue;
+            }
+            if board.nodes[target.index()].has(INPUT) {
+                let failure = Failure { key: board.keys.show(target), cause: Cause::MissingTarget };
+                self.state.failures.push((target, failure));
+            }
+        }
+    }
+}
+
+/// Which keys a build has to look at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// All that the targets reach.
+    Everything,
+    /// Those that may be out of date of themselves (so many are known), and what depends on them.
+    Suspects(usize),
+    /// Those that were never brought up to date.
+    Nothing,
+}
+
+/// The state of the store, as the journal remembers it.
+struct Remembered<V> {
+    /// The fingerprint, the value where the journal keeps it, and whether the key was an input.
+    keys: HashMap<KeyId, (Option<Fingerprint>, Option<V>, bool)>,
+    definitions: HashMap<KeyId, Fingerprint>,
+}
+
+impl<V> Default for Remembered<V> {
+    fn default() -> Self {
+        Remembered { keys: HashMap::new(), definitions: HashMap::new() }
+    }
+}
+
+impl<V: Clone> Remembered<V> {
+    /// Takes an event into account; when it happened.
+    fn take(&mut self, event: &Event<'_>, value: Option<&V>) -> Time {
+        match event {
+            Event::Changed { key, fingerprint, modified, input } => {
+                if !key.is_definition() {
+                    self.keys.insert(*key, (*fingerprint, None, *input));
+                } else if let Some(fingerprint) = fingerprint {
+                    self.definitions.insert(key.subject(), *fingerprint);
+                } else {
+                    self.definitions.remove(&key.subject());
+                }
+                *modified
+            }
+            Event::Built(record) | Event::Restored(record) => {
+                self.keys.insert(record.key, (Some(record.fingerprint), value.cloned(), false));
+                match record.dependencies.first() {
+                    Some(first) if first.key.is_definition() => {
+                        self.definitions.insert(record.key, first.fingerprint);
+                    }
+                    _ => {
+                        self.definitions.remove(&record.key);
+                    }
+                }
+                record.modified
+            }
+            Event::Learned(_) => 0,
+        }
+    }
+}

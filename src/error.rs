@@ -1,0 +1,158 @@
+//! What can go wrong, and what to do about it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+/// Why a task did not give a value. Any error converts into it with `?`.
+///
+/// Like `anyhow`'s, it does not implement [`std::error::Error`] itself: that is what lets every error convert.
+#[derive(Clone)]
+pub struct TaskError(pub(crate) Reasoned);
+
+#[derive(Clone)]
+pub(crate) enum Reasoned {
+    /// A fetched key has no value because its own task failed, or because it is a missing input.
+    Fetch,
+    /// The task said so.
+    Said(Arc<str>),
+}
+
+impl TaskError {
+    /// A failure with this explanation.
+    pub fn new(explanation: impl fmt::Display) -> Self {
+        TaskError(Reasoned::Said(explanation.to_string().into()))
+    }
+}
+
+impl<E: std::error::Error> From<E> for TaskError {
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        TaskError(Reasoned::Said(text.into()))
+    }
+}
+
+impl fmt::Debug for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reasoned::Fetch => write!(f, "a fetched key has no value"),
+            Reasoned::Said(text) => write!(f, "{text}"),
+        }
+    }
+}
+
+/// What a task gives.
+pub type Result<V> = std::result::Result<V, TaskError>;
+
+/// A store, a journal or a cache could not be read or written.
+#[derive(Debug, Error)]
+#[error("cannot {action} {place}: {source}")]
+pub struct StoreError {
+    /// What was tried: "read", "write", …
+    pub action: &'static str,
+    /// Where: a path, usually.
+    pub place: String,
+    /// What the system said.
+    pub source: std::io::Error,
+}
+
+impl StoreError {
+    /// An error met while doing `action` at `place`.
+    pub fn new(action: &'static str, place: impl fmt::Display, source: std::io::Error) -> Self {
+        StoreError { action, place: place.to_string(), source }
+    }
+}
+
+/// Why one key was not brought up to date.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum Cause {
+    /// Its task failed.
+    #[error("{0}")]
+    Task(Arc<str>),
+    /// Its task panicked.
+    #[error("its task panicked: {0}")]
+    Panic(Arc<str>),
+    /// A key that it fetches failed.
+    #[error("it needs {dependency}, which failed")]
+    Dependency {
+        /// The key that failed.
+        dependency: String,
+    },
+    /// It fetched a key that has neither a task nor a value.
+    #[error("it needs {dependency}, which has no task and no value (define a rule for it, or give it a value)")]
+    MissingInput {
+        /// The key without a value.
+        dependency: String,
+    },
+    /// It is itself a target without a task or a value.
+    #[error("it has no task and no value (define a rule for it, or give it a value)")]
+    MissingTarget,
+    /// Keys wait for each other in a circle.
+    #[error("a cycle: {}", path.join(" → "))]
+    Cycle {
+        /// The keys of the circle, the first one again at the end.
+        path: Vec<String>,
+    },
+    /// Under a topological scheduler, a task fetched a key that it had not declared.
+    #[error(
+        "it fetched {dependency}, which it did not declare and which is not up to date: \
+         declare the dependency, or choose the restarting or suspending scheduler"
+    )]
+    Undeclared {
+        /// The key it fetched.
+        dependency: String,
+    },
+    /// A topological scheduler met a task whose dependencies are not known before it runs.
+    #[error("its dependencies are known only while it runs: choose the restarting or suspending scheduler")]
+    Dynamic,
+    /// Its rebuilder said that it waits but asked for nothing.
+    #[error("its rebuilder answered `Pending` without fetching anything, so it would wait for ever")]
+    Stuck,
+    /// The store, the journal or the cache failed.
+    #[error("{0}")]
+    Store(Arc<StoreError>),
+}
+
+impl Cause {
+    /// Whether the key failed only because another one did.
+    pub fn is_consequence(&self) -> bool {
+        matches!(self, Cause::Dependency { .. })
+    }
+}
+
+impl From<StoreError> for Cause {
+    fn from(error: StoreError) -> Self {
+        Cause::Store(Arc::new(error))
+    }
+}
+
+/// A key that was not brought up to date, and why.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The key, as a person would read it.
+    pub key: String,
+    /// Why.
+    pub cause: Cause,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Cause::Cycle { .. } | Cause::Store(_) => write!(f, "{}", self.cause),
+            cause => write!(f, "{}: {cause}", self.key),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Fetch: how a task asks for the values it depends on.
+//!
+//! A fetch of a key that is up to date answers at once, without hashing its id, without allocation. A fetch of any other key leaves the task's
+//! future *pending*; what then becomes of the future is the scheduler's choice and nothing that a task can see.
+
+use std::borrow::Borrow;
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use smallvec::SmallVec;
+
+use crate::board::{Board, JOBS, Look, fetch_failed};
+use crate::error::{Result, TaskError};
+use crate::key::{Key, KeyId};
+
+/// A task's way to the values of other keys, valid while the task runs.
+pub struct Fetch<'b, K, V> {
+    pub(crate) board: &'b RefCell<Board<K, V>>,
+}
+
+impl<K, V> Clone for Fetch<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Fetch<'_, K, V> {}
+
+impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
+    /// The value of `key`, brought up to date first.
+    ///
+    /// # Errors
+    /// If the key has no value because its task failed, or because it is a missing input. Pass the error on with `?`: a
+    /// task that met it fails in any case, and the report names the key that failed first.
+    pub fn get(self, key: impl Borrow<K>) -> Get<'b, K, V> {
+        let id = self.id_of(key.borrow());
+        self.id(id)
+    }
+
+    /// The same for a key whose id is known: no hashing.
+    ///
+    /// # Errors
+    /// As [`Fetch::get`].
+    pub fn id(self, id: KeyId) -> Get<'b, K, V> {
+        Get { fetch: self, id, recorded: false }
+    }
+
+    /// The values of several keys, fetched at once and recorded as one group: where more than one is not up to date, all of
+    /// them are brought up to date before the task goes on.
+    ///
+    /// # Errors
+    /// As [`Fetch::get`].
+    pub fn all<Q: Borrow<K>>(self, keys: impl IntoIterator<Item = Q>) -> All<'b, K, V> {
+        let ids = keys.into_iter().map(|key| self.id_of(key.borrow())).collect();
+        All { fetch: self, ids, recorded: false }
+    }
+
+    /// The same for keys whose ids are known.
+    ///
+    /// # Errors
+    /// As [`Fetch::get`].
+    pub fn ids(self, ids: impl IntoIterator<Item = KeyId>) -> All<'b, K, V> {
+        All { fetch: self, ids: ids.into_iter().collect(), recorded: false }
+    }
+
+    /// For tasks that are no futures: calls `each` with every value of the group, in order, if all are up to date.
+    ///
+    /// A task to which this answers [`Poll::Pending`] gives [`Running::Waiting`](crate::Running::Waiting) and is asked again later.
+    pub fn poll_ids(self, ids: &[KeyId], mut each: impl FnMut(&V)) -> Poll<Result<()>> {
+        let mut board = self.board.borrow_mut();
+        if let Poll::Ready(outcome) = poll_group(&mut board, ids, true) {
+            outcome?;
+            for id in ids {
+                if let Some(value) = &board.nodes[id.index()].value {
+                    each(value);
+                }
+            }
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
+    }
+
+    /// Has `key` brought up to date without waiting for it. The build ends only when all such work has ended. It is no
+    /// dependency: the task does not see the value. (Seed 000's detached jobs.)
+    pub fn detach(self, key: impl Borrow<K>) {
+        let id = self.id_of(key.borrow());
+        self.board.borrow_mut().detached.push(id);
+    }
+
+    /// Declares that this task's value may not be kept beyond this build: it depends on something that no fetch shows.
+    pub fn volatile(self) {
+        self.board.borrow_mut().volatile = true;
+    }
+
+    /// Does work outside the build (a process, a download, a thread) in one of the build's job slots, waiting for a free
+    /// one first.
+    pub async fn work<T>(self, work: impl Future<Output = T>) -> T {
+        let _slot = Place { fetch: self, pool: JOBS }.await;
+        work.await
+    }
+
+    /// The same in a place of a named pool as well; a pool that the build does not have is no bound.
+    pub async fn work_in<T>(self, pool: &str, work: impl Future<Output = T>) -> T {
+        let found = self.board.borrow().pools.iter().position(|known| known.name == pool);
+        let _place = match found {
+            Some(pool) => Some(Place { fetch: self, pool }.await),
+            None => None,
+        };
+        self.work(work).await
+    }
+
+    /// The id of a key, for [`Fetch::id`] and its like.
+    pub fn id_of(self, key: &K) -> KeyId {
+        self.board.borrow_mut().intern(key)
+    }
+
+    /// Whether `key` is up to date in this build, without asking for it.
+    pub fn is_ready(self, key: &K) -> bool {
+        let id = self.id_of(key);
+        matches!(self.board.borrow_mut().look(id), Look::Ready(_))
+    }
+}
+
+/// All of a group, or what is missing of it.
+fn poll_group<K: Key, V: Clone>(board: &mut Board<K, V>, ids: &[KeyId], record: bool) -> Poll<Result<()>> {
+    let mut all = true;
+    let mut failed = None;
+    for (position, &id) in ids.iter().enumerate() {
+        if record {
+            board.record(id, position > 0);
+        }
+        match board.look(id) {
+            Look::Ready(node) if node.value.is_some() => {}
+            Look::Missing => {
+                board.missing.push(id);
+                all = false;
+            }
+            Look::Ready(_) | Look::Failed => failed = failed.or(Some(id)),
+        }
+    }
+    if !all {
+        return Poll::Pending;
+    }
+    if let Some(id) = failed {
+        board.fail::<()>(id);
+        return Poll::Ready(Err(fetch_failed()));
+    }
+    Poll::Ready(Ok(()))
+}
+
+/// The future of [`Fetch::get`].
+#[must_use = "a fetch does nothing unless it is awaited"]
+pub struct Get<'b, K, V> {
+    fetch: Fetch<'b, K, V>,
+    id: KeyId,
+    recorded: bool,
+}
+
+impl<K: Key, V: Clone> Future for Get<'_, K, V> {
+    type Output = Result<V>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<V>> {
+        let record = if self.recorded { None } else { Some(false) };
+        self.recorded = true;
+        match self.fetch.board.borrow_mut().fetch(self.id, record) {
+            Look::Ready(value) => Poll::Ready(Ok(value)),
+            Look::Missing => Poll::Pending,
+            Look::Failed => Poll::Ready(Err(fetch_failed())),
+        }
+    }
+}
+
+/// The future of [`Fetch::all`].
+#[must_use = "a fetch does nothing unless it is awaited"]
+pub struct All<'b, K, V> {
+    fetch: Fetch<'b, K, V>,
+    ids: SmallVec<[KeyId; 8]>,
+    recorded: bool,
+}
+
+impl<K: Key, V: Clone> Future for All<'_, K, V> {
+    type Output = Result<Vec<V>>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<Vec<V>>> {
+        let record = !std::mem::replace(&mut self.recorded, true);
+        let mut board = self.fetch.board.borrow_mut();
+        match poll_group(&mut board, &self.ids, record) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) => {
+                Poll::Ready(Ok(self.ids.iter().filter_map(|id| board.nodes[id.index()].value.clone()).collect()))
+            }
+        }
+    }
+}
+
+/// A place in a pool: a future until it is held, given back when dropped.
+struct Place<'b, K, V> {
+    fetch: Fetch<'b, K, V>,
+    pool: usize,
+}
+
+impl<'b, K, V> Future for Place<'b, K, V> {
+    type Output = Held<'b, K, V>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut board = self.fetch.board.borrow_mut();
+        let pool = self.pool;
+        if board.pools[pool].free == 0 {
+            board.wants = Some(pool);
+            return Poll::Pending;
+        }
+        board.pools[pool].free -= 1;
+        drop(board);
+        Poll::Ready(Held { fetch: self.fetch, pool })
+    }
+}
+
+struct Held<'b, K, V> {
+    fetch: Fetch<'b, K, V>,
+    pool: usize,
+}
+
+impl<K, V> Drop for Held<'_, K, V> {
+    fn drop(&mut self) {
+        let mut board = self.fetch.board.borrow_mut();
+        board.pools[self.pool].free += 1;
+        board.freed = true;
+    }
+}
+
+/// Runs `work` on a thread of its own, for heavy computations inside [`Fetch::work`].
+///
+/// # Errors
+/// If the thread panicked or could not be started.
+pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let (send, receive) = futures::channel::oneshot::channel();
+    let spawned = std::thread::Builder::new().name("alacarte-work".into()).spawn(move || {
+        // Nobody listens any more if the build was dropped; then nobody misses the answer.
+        let _ = send.send(work());
+    });
+    spawned?;
+    receive.await.map_err(|_| TaskError::new("the thread that did its work panicked"))
+}

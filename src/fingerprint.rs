@@ -1,0 +1,163 @@
+//! Values and their fingerprints.
+//!
+//! All a build ever compares is fingerprints. Integers are mixed by a bijection, so two of them never collide; bytes are
+//! hashed by BLAKE3, cut to 64 bits. That is enough for what a fingerprint decides (is *this* key's value the one *this* trace
+//! recorded?): a comparison of two given values is wrong once in 2⁶⁴. Whatever is *addressed* by content (a cache of files)
+//! keeps a full digest as its value instead.
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A 64-bit summary of a value, stable between runs and machines.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Fingerprint(pub u64);
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0 >> 32)
+    }
+}
+
+impl Fingerprint {
+    /// The fingerprint of an integer; different integers always have different ones.
+    #[inline]
+    pub fn of_integer(n: u64) -> Self {
+        // Each step (xor-shift, odd multiplication) can be undone, so the whole is a bijection.
+        let mut x = n ^ 0x9e37_79b9_7f4a_7c15;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Fingerprint(x ^ (x >> 31))
+    }
+
+    /// The fingerprint of bytes.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        let mut short = [0; 8];
+        short.copy_from_slice(&blake3::hash(bytes).as_bytes()[..8]);
+        Fingerprint(u64::from_le_bytes(short))
+    }
+
+    /// The fingerprint of this followed by `next`; order matters.
+    #[inline]
+    #[must_use]
+    pub fn and(self, next: Fingerprint) -> Self {
+        Fingerprint::of_integer(self.0.rotate_left(23).wrapping_mul(0x9fb2_1c65_1e98_df25) ^ next.0)
+    }
+}
+
+/// What a key can hold. Cloned at every fetch: wrap what is large in an [`Rc`] or [`Arc`].
+pub trait Value: Clone + 'static {
+    /// Equal values have equal fingerprints; values that dependents must tell apart have different ones.
+    ///
+    /// A value may leave out what its dependents cannot see (an *interface* fingerprint): early cutoff follows.
+    fn fingerprint(&self) -> Fingerprint;
+}
+
+macro_rules! integers {
+    ($($t:ty),*) => {$(
+        impl Value for $t {
+            #[inline]
+            fn fingerprint(&self) -> Fingerprint {
+                Fingerprint::of_integer(*self as u64)
+            }
+        }
+    )*};
+}
+
+integers!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, bool, char);
+
+impl Value for () {
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::default()
+    }
+}
+
+impl Value for f64 {
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_integer(self.to_bits())
+    }
+}
+
+impl Value for f32 {
+    fn fingerprint(&self) -> Fingerprint {
+        f64::from(*self).fingerprint()
+    }
+}
+
+impl Value for String {
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_bytes(self.as_bytes())
+    }
+}
+
+impl Value for &'static str {
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_bytes(self.as_bytes())
+    }
+}
+
+impl Value for Rc<str> {
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_bytes(self.as_bytes())
+    }
+}
+
+impl Value for Arc<str> {
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_bytes(self.as_bytes())
+    }
+}
+
+impl<V: Value> Value for Rc<V> {
+    fn fingerprint(&self) -> Fingerprint {
+        (**self).fingerprint()
+    }
+}
+
+impl<V: Value> Value for Arc<V> {
+    fn fingerprint(&self) -> Fingerprint {
+        (**self).fingerprint()
+    }
+}
+
+impl<V: Value> Value for Option<V> {
+    fn fingerprint(&self) -> Fingerprint {
+        let tag = Fingerprint::of_integer(u64::from(self.is_some()));
+        self.as_ref().map_or(tag, |value| tag.and(value.fingerprint()))
+    }
+}
+
+impl<V: Value> Value for Vec<V> {
+    fn fingerprint(&self) -> Fingerprint {
+        let length = Fingerprint::of_integer(self.len() as u64);
+        self.iter().fold(length, |sum, value| sum.and(value.fingerprint()))
+    }
+}
+
+impl<A: Value, B: Value> Value for (A, B) {
+    fn fingerprint(&self) -> Fingerprint {
+        self.0.fingerprint().and(self.1.fingerprint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn integers_never_collide_and_order_matters() {
+        let seen: HashSet<_> = (0..100_000_u64).map(Fingerprint::of_integer).collect();
+        assert_eq!(seen.len(), 100_000);
+        let (a, b) = (1_u64.fingerprint(), 2_u64.fingerprint());
+        assert_ne!(a.and(b), b.and(a));
+        assert_ne!(vec![1_u64].fingerprint(), vec![1_u64, 0].fingerprint());
+        assert_ne!(None::<u64>.fingerprint(), Some(0_u64).fingerprint());
+    }
+}

@@ -1,0 +1,97 @@
+//! The journal: where a build's events are kept between runs.
+//!
+//! Keeping the journal is all there is to persistence: replayed, it gives back every piece of metadata, for any scheduler and
+//! any rebuilder. A journal may lose records (a crash, a damaged disk): a lost record costs a rebuild, never a wrong value.
+
+use crate::error::StoreError;
+use crate::event::Event;
+use crate::key::Keys;
+
+/// A place for events. Implemented by `alacarte-stores` (memory, a file); [`Forgetful`] keeps nothing.
+pub trait Journal<K, V> {
+    /// Gives back every event kept, oldest first, interning the keys it names. For `Built` and `Restored` events the value
+    /// is given too.
+    ///
+    /// # Errors
+    /// If the place cannot be read at all. Damage to single records is not an error: they are left out.
+    fn replay(
+        &mut self,
+        keys: &mut Keys<K>,
+        each: &mut dyn FnMut(&Keys<K>, &Event<'_>, Option<&V>),
+    ) -> Result<(), StoreError>;
+
+    /// Keeps one event, and the value that it carries.
+    ///
+    /// # Errors
+    /// If the place cannot be written.
+    fn append(&mut self, keys: &Keys<K>, event: &Event<'_>, value: Option<&V>) -> Result<(), StoreError>;
+
+    /// Makes sure that what was appended would survive the end of this process.
+    ///
+    /// # Errors
+    /// If the place cannot be written.
+    fn flush(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// The size of what is kept, in bytes.
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    /// Whether anything appended can be replayed.
+    fn keeps(&self) -> bool {
+        true
+    }
+}
+
+/// No journal: metadata live as long as the build that holds them. Another scheduler or rebuilder starts from nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Forgetful;
+
+impl<K, V> Journal<K, V> for Forgetful {
+    fn replay(
+        &mut self,
+        _: &mut Keys<K>,
+        _: &mut dyn FnMut(&Keys<K>, &Event<'_>, Option<&V>),
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn append(&mut self, _: &Keys<K>, _: &Event<'_>, _: Option<&V>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn keeps(&self) -> bool {
+        false
+    }
+}
+
+/// A trace that other builds may use, as a [`TraceCache`] keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SharedTrace<K, V> {
+    /// The key that was built.
+    pub key: K,
+    /// What its task fetched: the key, whether it is that key's definition, whether it was fetched together with the one
+    /// before, and its fingerprint.
+    pub dependencies: Vec<(K, bool, bool, u64)>,
+    /// Whether the fingerprints of the dependencies are deep ones.
+    pub deep: bool,
+    /// What it gave.
+    pub value: V,
+}
+
+/// A place for constructive traces, shared by builds that know nothing of each other: only ever added to.
+pub trait TraceCache<K, V> {
+    /// Every trace kept, oldest first.
+    ///
+    /// # Errors
+    /// If the place cannot be read at all.
+    fn traces(&mut self, each: &mut dyn FnMut(SharedTrace<K, V>)) -> Result<(), StoreError>;
+
+    /// Adds a trace.
+    ///
+    /// # Errors
+    /// If the place cannot be written.
+    fn add(&mut self, trace: &SharedTrace<K, V>) -> Result<(), StoreError>;
+}

@@ -1,0 +1,174 @@
+//! Keys, interned once to dense numbers.
+//!
+//! A user's key (a path, a cell, a rule with its parameters) is hashed when it is first met; from then on the
+//! engine and all metadata speak of its [`KeyId`], an index into plain arrays. The *definition* of a key's task (its
+//! command line, its formula) is an input like any other (THEORY, rule 7), so it has a `KeyId` too: the key's own
+//! with one bit set, which costs no table.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+
+/// What a user may call a key: anything that can be compared, hashed, copied about and printed.
+pub trait Key: Clone + Eq + Hash + fmt::Display + 'static {}
+
+impl<K: Clone + Eq + Hash + fmt::Display + 'static> Key for K {}
+
+/// A key's dense number, or the number of its task's definition.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(u32);
+
+impl KeyId {
+    const DEFINITION: u32 = 1 << 30;
+
+    /// The largest number of keys that can be told apart.
+    pub const LIMIT: usize = Self::DEFINITION as usize;
+
+    /// The id of the key with this dense number.
+    ///
+    /// # Panics
+    /// If `index` is not below [`KeyId::LIMIT`].
+    pub fn new(index: usize) -> Self {
+        assert!(index < Self::LIMIT, "more than {} keys", Self::LIMIT);
+        KeyId(index as u32)
+    }
+
+    /// The dense number of this key; for a definition, that of the key it defines.
+    pub fn index(self) -> usize {
+        (self.0 & !Self::DEFINITION) as usize
+    }
+
+    /// The id of this key's definition.
+    pub fn definition(self) -> KeyId {
+        KeyId(self.0 | Self::DEFINITION)
+    }
+
+    /// Whether this is the definition of a key rather than a key.
+    pub fn is_definition(self) -> bool {
+        self.0 & Self::DEFINITION != 0
+    }
+
+    /// The key that this definition defines; a key's own id unchanged.
+    pub fn subject(self) -> KeyId {
+        KeyId(self.0 & !Self::DEFINITION)
+    }
+
+    /// The number to write to memory or disk; its highest bit is always free for the writer's use.
+    pub fn to_raw(self) -> u32 {
+        self.0
+    }
+
+    /// The id written by [`KeyId::to_raw`]; a set highest bit is ignored.
+    pub fn from_raw(raw: u32) -> Self {
+        KeyId(raw & !(1 << 31))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.is_definition() { "def" } else { "key" };
+        write!(f, "{what}{}", self.index())
+    }
+}
+
+/// All keys of a build, in the order in which they were first met.
+#[derive(Debug, Clone)]
+pub struct Keys<K> {
+    names: Vec<K>,
+    index: HashTable<u32>,
+}
+
+impl<K> Default for Keys<K> {
+    fn default() -> Self {
+        Keys { names: Vec::new(), index: HashTable::new() }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Keys<K> {
+    /// The id of `key`, a new one if it was never met.
+    pub fn intern(&mut self, key: &K) -> KeyId {
+        let hash = FxBuildHasher.hash_one(key);
+        if let Some(&id) = self.index.find(hash, |&id| self.names[id as usize] == *key) {
+            return KeyId(id);
+        }
+        let id = KeyId::new(self.names.len());
+        self.names.push(key.clone());
+        let names = &self.names;
+        self.index.insert_unique(hash, id.0, |&id| FxBuildHasher.hash_one(&names[id as usize]));
+        id
+    }
+
+    /// The id of `key`, if it was ever met.
+    pub fn find(&self, key: &K) -> Option<KeyId> {
+        let hash = FxBuildHasher.hash_one(key);
+        self.index.find(hash, |&id| self.names[id as usize] == *key).map(|&id| KeyId(id))
+    }
+
+    /// The key with this id; for a definition, the key it defines.
+    ///
+    /// # Panics
+    /// If the id is not one of this table's.
+    pub fn name(&self, id: KeyId) -> &K {
+        &self.names[id.index()]
+    }
+
+    /// How many keys there are; their ids are `0..len`.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether no key was met yet.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// All keys with their ids, in the order in which they were first met.
+    pub fn iter(&self) -> impl Iterator<Item = (KeyId, &K)> {
+        self.names.iter().enumerate().map(|(index, key)| (KeyId::new(index), key))
+    }
+
+    /// Makes room for `more` keys at once.
+    pub fn reserve(&mut self, more: usize) {
+        self.names.reserve_exact(more);
+        let names = &self.names;
+        self.index.reserve(more, |&id| FxBuildHasher.hash_one(&names[id as usize]));
+    }
+}
+
+impl<K: Key> Keys<K> {
+    /// How to print this id to a person.
+    pub fn show(&self, id: KeyId) -> String {
+        let name = self.name(id);
+        if id.is_definition() { format!("the definition of {name}") } else { name.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interning_is_stable_and_finds_what_it_interned() {
+        let mut keys: Keys<String> = Keys::default();
+        let ids: Vec<_> = (0..1000).map(|n| keys.intern(&format!("k{n}"))).collect();
+        assert_eq!(keys.len(), 1000);
+        for (n, id) in ids.iter().enumerate() {
+            assert_eq!(id.index(), n);
+            assert_eq!(keys.find(&format!("k{n}")), Some(*id));
+            assert_eq!(keys.intern(&format!("k{n}")), *id);
+        }
+        assert_eq!(keys.find(&"k1000".to_string()), None);
+    }
+
+    #[test]
+    fn a_definition_knows_its_subject_and_survives_the_raw_form() {
+        let key = KeyId::new(7);
+        let definition = key.definition();
+        assert!(definition.is_definition() && !key.is_definition());
+        assert_ne!(definition, key);
+        assert_eq!(definition.subject(), key);
+        assert_eq!(KeyId::from_raw(definition.to_raw() | 1 << 31), definition);
+    }
+}

@@ -1,0 +1,65 @@
+//! The ledger: whoever remembers, in one place. Every event is shown to the metadata and kept in the journal, in that order.
+
+use crate::board::{Board, STALE};
+use crate::error::StoreError;
+use crate::event::{Event, Time};
+use crate::fingerprint::Value;
+use crate::journal::Journal;
+use crate::key::{Key, KeyId, Keys};
+use crate::metadata::Metadata;
+
+pub(crate) struct Ledger<J> {
+    pub metadata: Metadata,
+    pub journal: J,
+    /// The last moment of the clock that counts events, for stores without one.
+    pub clock: Time,
+}
+
+impl<J> Ledger<J> {
+    /// The next moment of a store without a clock.
+    pub fn tick(&mut self) -> Time {
+        self.clock += 1;
+        self.clock
+    }
+
+    pub fn tell<K, V>(&mut self, keys: &Keys<K>, event: &Event<'_>, value: Option<&V>) -> Result<(), StoreError>
+    where
+        J: Journal<K, V>,
+    {
+        self.metadata.apply(event);
+        self.journal.append(keys, event, value)
+    }
+
+    /// Takes into account that a key holds another value than was known, or (`touched`) that an equal one was written.
+    pub fn notice<K: Key, V: Value>(
+        &mut self,
+        board: &mut Board<K, V>,
+        id: KeyId,
+        news: News<V>,
+    ) -> Result<bool, StoreError>
+    where
+        J: Journal<K, V>,
+    {
+        let fingerprint = news.value.as_ref().map(Value::fingerprint);
+        let node = &mut board.nodes[id.index()];
+        if node.known() == fingerprint && !news.touched {
+            node.value = news.value;
+            return Ok(false);
+        }
+        node.fingerprint = fingerprint.unwrap_or_default();
+        node.value = news.value;
+        node.state = STALE;
+        let modified = news.modified.unwrap_or_else(|| self.tick());
+        let event = Event::Changed { key: id, fingerprint, modified, input: news.input };
+        self.tell(&board.keys, &event, None)?;
+        Ok(true)
+    }
+}
+
+/// What was seen of a key outside the build.
+pub(crate) struct News<V> {
+    pub value: Option<V>,
+    pub modified: Option<Time>,
+    pub input: bool,
+    pub touched: bool,
+}

@@ -1,0 +1,108 @@
+//! Metadata: what a build remembers, each kind a fold over its events.
+//!
+//! A scheduler or a rebuilder *names* the metadata that it reads; the build installs each updater once, however many read it,
+//! and shows every event to every updater. (The paper leaves these updates to whichever rebuilder needs them; seed 000 makes
+//! the case for taking them out.)
+
+use std::any::{Any, TypeId, type_name};
+
+use crate::event::Event;
+
+/// A fold over a build's events.
+///
+/// Implement it for metadata of your own; its contract is a law over events: what must be true of it after any sequence of them.
+pub trait MetadataUpdater: Default + 'static {
+    /// Takes one event into account. Called once for each event, in the order of the journal.
+    fn apply(&mut self, event: &Event<'_>);
+}
+
+trait Installed: Any {
+    fn apply(&mut self, event: &Event<'_>);
+}
+
+impl<U: MetadataUpdater> Installed for U {
+    fn apply(&mut self, event: &Event<'_>) {
+        MetadataUpdater::apply(self, event);
+    }
+}
+
+/// The updaters that one build has installed.
+#[derive(Default)]
+pub struct Metadata {
+    updaters: Vec<(TypeId, Box<dyn Installed>)>,
+}
+
+impl Metadata {
+    /// Installs an updater, unless it is there already.
+    pub fn install<U: MetadataUpdater>(&mut self) {
+        let id = TypeId::of::<U>();
+        if self.updaters.iter().all(|(installed, _)| *installed != id) {
+            self.updaters.push((id, Box::new(U::default())));
+        }
+    }
+
+    /// The updater of this type.
+    ///
+    /// # Panics
+    /// If nobody named it as read: a strategy reads only what its `Reads` names.
+    pub fn get<U: MetadataUpdater>(&self) -> &U {
+        let id = TypeId::of::<U>();
+        let found = self.updaters.iter().find(|(installed, _)| *installed == id);
+        let updater = found.and_then(|(_, updater)| (&**updater as &dyn Any).downcast_ref());
+        updater.unwrap_or_else(|| panic!("{} is read but no `Reads` names it", type_name::<U>()))
+    }
+
+    /// Shows an event to every updater.
+    pub fn apply(&mut self, event: &Event<'_>) {
+        for (_, updater) in &mut self.updaters {
+            updater.apply(event);
+        }
+    }
+
+    /// How many updaters are installed.
+    pub fn len(&self) -> usize {
+        self.updaters.len()
+    }
+
+    /// Whether none is installed.
+    pub fn is_empty(&self) -> bool {
+        self.updaters.is_empty()
+    }
+}
+
+/// The metadata that a strategy reads: one updater, a pair of such, or none: `()`.
+pub trait Reads {
+    /// What the strategy is shown.
+    type View<'m>;
+    /// Installs what is read.
+    fn install(metadata: &mut Metadata);
+    /// Looks it up.
+    fn view(metadata: &Metadata) -> Self::View<'_>;
+}
+
+impl Reads for () {
+    type View<'m> = ();
+    fn install(_: &mut Metadata) {}
+    fn view(_: &Metadata) {}
+}
+
+impl<U: MetadataUpdater> Reads for U {
+    type View<'m> = &'m U;
+    fn install(metadata: &mut Metadata) {
+        metadata.install::<U>();
+    }
+    fn view(metadata: &Metadata) -> &U {
+        metadata.get()
+    }
+}
+
+impl<A: Reads, B: Reads> Reads for (A, B) {
+    type View<'m> = (A::View<'m>, B::View<'m>);
+    fn install(metadata: &mut Metadata) {
+        A::install(metadata);
+        B::install(metadata);
+    }
+    fn view(metadata: &Metadata) -> Self::View<'_> {
+        (A::view(metadata), B::view(metadata))
+    }
+}

@@ -1,0 +1,199 @@
+//! Rebuilders: must the task run at all?
+//!
+//! A rebuilder is a *question asked before a task is polled*. It may bring dependencies up to date to find the answer, in
+//! the very same way in which tasks do: where a fetch is pending the question is pending, and it is asked again
+//! when the answer is there. So a rebuilder is a plain function, it works under every scheduler, and a key that is kept
+//! costs no future.
+
+use std::task::Poll;
+
+use crate::board::{Board, INPUT, Look};
+use crate::event::{Dependency, Time};
+use crate::fingerprint::{Fingerprint, Value};
+use crate::key::{Key, KeyId};
+use crate::metadata::{Metadata, Reads};
+
+/// Decides for each key whether its value stands, can be restored, or must be made by running the task.
+pub trait Rebuilder<K: Key, V: Value> {
+    /// The metadata it reads.
+    type Reads: Reads;
+
+    /// Must the task of `question.key()` run? Asked again, with the same `question.cursor()`, each time
+    /// what a pending answer waited for has come.
+    fn ask(&self, question: &mut Question<'_, K, V>, reads: <Self::Reads as Reads>::View<'_>) -> Poll<Answer<V>>;
+
+    /// Installs what it reads. (Only a rebuilder chosen at run time does this in another way than by `Reads`.)
+    fn install(&self, metadata: &mut Metadata) {
+        Self::Reads::install(metadata);
+    }
+
+    /// Whether it would decide nothing anew for a key that is up to date while nothing in the store has changed. A rebuilder that answers
+    /// `false` is asked about every key in every build.
+    fn trusts_silence(&self) -> bool {
+        true
+    }
+
+    /// The keys that may be out of date *of themselves*, if the rebuilder knows them without visiting the others: whatever is
+    /// not among them, and depends on none of them that changes, is up to date. The list may grow at its end while a build runs.
+    fn suspects<'m>(&self, _reads: <Self::Reads as Reads>::View<'m>) -> Option<&'m [KeyId]> {
+        None
+    }
+
+    /// Whether it restores values, so that the store must archive every value that is built.
+    fn restores(&self) -> bool {
+        false
+    }
+
+    /// The trace from which another build could restore this key, which was just built.
+    fn lesson(&self, _key: KeyId, _reads: <Self::Reads as Reads>::View<'_>) -> Option<Lesson> {
+        None
+    }
+}
+
+/// What one build can teach another about a key; the value goes with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lesson {
+    /// What the task fetched.
+    pub dependencies: Vec<Dependency>,
+    /// Whether they carry deep fingerprints.
+    pub deep: bool,
+}
+
+/// A rebuilder's answer.
+#[derive(Debug, Clone)]
+pub enum Answer<V> {
+    /// The value that the store holds stands.
+    Keep,
+    /// An older trace holds: its value is the key's value. The task need not run.
+    Restore(Restored<V>),
+    /// The task must run.
+    Run(Reason),
+}
+
+/// The trace that holds.
+#[derive(Debug, Clone)]
+pub struct Restored<V> {
+    /// What the task fetched when it made the value.
+    pub dependencies: Vec<Dependency>,
+    /// Whether they carry deep fingerprints.
+    pub deep: bool,
+    /// The value; `None` if it is the one that the store holds already.
+    pub value: Option<V>,
+}
+
+/// Why a task must run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// No trace of it is known.
+    NeverBuilt,
+    /// The store holds no value for it, or another than the one that was built.
+    OutputChanged,
+    /// A dependency differs from what the trace recorded.
+    DependencyChanged {
+        /// The dependency; a definition if the task itself changed.
+        key: KeyId,
+        /// What the trace recorded.
+        from: Fingerprint,
+        /// What it is now, if it has a value.
+        to: Option<Fingerprint>,
+    },
+    /// Its dirty bit is set.
+    Dirty,
+    /// A dependency is newer than it.
+    Newer {
+        /// The dependency.
+        key: KeyId,
+        /// When the dependency was modified.
+        modified: Time,
+        /// When the key was.
+        than: Time,
+    },
+    /// It is run in every build.
+    Always,
+    /// A trace held, but no copy of its value was left.
+    Evicted,
+}
+
+/// How far a question has come: kept by the engine while the question waits, so that nothing is verified twice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// How many dependencies have been verified.
+    pub position: u32,
+    /// Which traces still agree with all of them, a bit each, the newest lowest; meaningless while `position` and `begun` say that none was looked at.
+    pub candidates: u32,
+    /// Whether the question was asked before.
+    pub begun: bool,
+}
+
+/// A question about one key, and the means to answer it.
+pub struct Question<'q, K, V> {
+    pub(crate) board: &'q mut Board<K, V>,
+    pub(crate) key: KeyId,
+    pub(crate) cursor: &'q mut Cursor,
+}
+
+impl<K: Key, V: Value> Question<'_, K, V> {
+    /// The key whose task may have to run.
+    pub fn key(&self) -> KeyId {
+        self.key
+    }
+
+    /// The same key as the user knows it.
+    pub fn name(&self) -> &K {
+        self.board.keys.name(self.key)
+    }
+
+    /// The fingerprint of the value that the store holds for the key; `None` if it holds none.
+    pub fn current(&self) -> Option<Fingerprint> {
+        self.board.nodes[self.key.index()].current()
+    }
+
+    /// The fingerprint of the task's definition, if it has one.
+    pub fn definition(&self) -> Option<Fingerprint> {
+        self.board.fingerprint(self.key.definition())
+    }
+
+    /// How far the question had come when it last had to wait.
+    pub fn cursor(&mut self) -> &mut Cursor {
+        self.cursor
+    }
+
+    /// Brings a dependency up to date and answers its fingerprint; `None` if it has no value (it failed, it is gone).
+    pub fn fetch(&mut self, dependency: KeyId) -> Poll<Option<Fingerprint>> {
+        if dependency.is_definition() {
+            return Poll::Ready(self.board.fingerprint(dependency));
+        }
+        self.board.fetches += 1;
+        match self.board.look(dependency) {
+            Look::Ready(node) => Poll::Ready(node.current()),
+            Look::Failed => Poll::Ready(None),
+            Look::Missing => {
+                self.board.missing.push(dependency);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The value of a dependency that [`Question::fetch`] has brought up to date.
+    pub fn value(&self, dependency: KeyId) -> Option<&V> {
+        self.board.nodes[dependency.index()].value.as_ref()
+    }
+
+    /// The fingerprint of an input or a definition as it is now, without bringing anything up to date; `Pending` if the
+    /// store was not asked for it yet.
+    pub fn input(&mut self, key: KeyId) -> Poll<Option<Fingerprint>> {
+        if key.is_definition() {
+            return Poll::Ready(self.board.fingerprint(key));
+        }
+        if self.board.nodes[key.index()].has(INPUT) {
+            return Poll::Ready(self.board.nodes[key.index()].current());
+        }
+        self.fetch(key)
+    }
+
+    /// Whether the key has no task.
+    pub fn is_input(&self, key: KeyId) -> bool {
+        key.is_definition() || self.board.nodes[key.index()].has(INPUT)
+    }
+}

@@ -1,0 +1,108 @@
+//! Schedulers: in which order, and what becomes of a task that must wait?
+//!
+//! All three of the paper's schedulers run the same loop (`engine.rs`). They differ in two things: which of the keys that can go on goes
+//! on next, and what happens to a task that fetched a key which is not up to date.
+
+use crate::error::Cause;
+use crate::key::KeyId;
+use crate::metadata::Reads;
+use crate::task::Power;
+
+/// What happens to the future of a task that fetched a key which is not up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenBlocked {
+    /// It cannot happen, for the order was known before; if it does, it is an error: an undeclared dependency.
+    Refuse,
+    /// The future is dropped, the dependency brought up to date, the task started again from the top.
+    Drop,
+    /// The future is kept, the dependency brought up to date, the task resumed where it stood.
+    Keep,
+}
+
+/// Chooses the order. `P` is the power of the tasks that it can order.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot schedule tasks of power `{P}`",
+    note = "a topological scheduler needs tasks that declare their dependencies (`formula`, not `task`); \
+            choose `Restarting` or `Suspending` for dynamic tasks"
+)]
+pub trait Scheduler<P: Power> {
+    /// The metadata it reads.
+    type Reads: Reads;
+
+    /// What becomes of a task that must wait.
+    fn when_blocked(&self) -> WhenBlocked;
+
+    /// A build begins: what is to be visited in any case, and in which order?
+    ///
+    /// # Errors
+    /// If there is no such order: a cycle, or a task whose dependencies it cannot know.
+    fn plan(&mut self, plan: &mut Plan<'_>, reads: <Self::Reads as Reads>::View<'_>) -> Result<(), PlanError>;
+
+    /// A key can go on: it was just demanded, or what it waited for has come.
+    fn push(&mut self, key: KeyId, reads: <Self::Reads as Reads>::View<'_>);
+
+    /// The key that goes on next.
+    fn pop(&mut self) -> Option<KeyId>;
+
+    /// The build has ended; `complete` if every key that it reached is up to date.
+    fn finish(&mut self, _complete: bool) {}
+
+    /// Whether a build for these targets may visit suspects only (see [`Plan::suspects`]): true for a scheduler that has
+    /// completed a build of the same targets and tasks, and will order whatever suspects it is told of.
+    fn follows_suspects(&self, _targets: &[KeyId], _generation: u64) -> bool {
+        false
+    }
+
+    /// A key became a suspect while the build ran. Only for schedulers that follow suspects.
+    fn suspect(&mut self, _key: KeyId) {}
+}
+
+/// Why a plan cannot be made.
+#[derive(Debug)]
+pub struct PlanError {
+    /// The key at which it was noticed.
+    pub key: KeyId,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What is wrong with the graph.
+#[derive(Debug)]
+pub enum Problem {
+    /// Keys declare each other in a circle; the first stands at the end again.
+    Cycle(Vec<KeyId>),
+    /// The key's dependencies are known only while its task runs.
+    Dynamic,
+    /// Anything else.
+    Other(Cause),
+}
+
+/// What is known of a key's dependencies before it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Declared {
+    /// It has no task.
+    Input,
+    /// They were added to the list.
+    Static,
+    /// They are not known.
+    Dynamic,
+}
+
+/// What a scheduler knows when a build begins.
+pub struct Plan<'p> {
+    /// What is to be brought up to date.
+    pub targets: &'p [KeyId],
+    /// How many times the tasks themselves have been replaced: a different number means that declarations may have changed.
+    pub generation: u64,
+    /// The only keys that can be out of date of themselves, if the scheduler follows suspects and the rebuilder knows them
+    /// (see [`Rebuilder::suspects`](crate::Rebuilder::suspects)).
+    pub suspects: Option<&'p [KeyId]>,
+    pub(crate) declared: &'p mut dyn FnMut(KeyId, &mut Vec<KeyId>) -> Declared,
+}
+
+impl Plan<'_> {
+    /// Adds what the task of `key` may fetch, and what must precede it, to `into`.
+    pub fn declared(&mut self, key: KeyId, into: &mut Vec<KeyId>) -> Declared {
+        (self.declared)(key, into)
+    }
+}

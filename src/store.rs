@@ -1,0 +1,61 @@
+//! The store: where values live.
+//!
+//! While a build runs, the engine holds the current value of every key it has met in one dense column. A store stands
+//! behind that column: it says what a key holds when the key is first met, what has changed outside the build since,
+//! and puts a value back in place that a constructive trace remembers.
+
+use crate::error::StoreError;
+use crate::event::Time;
+use crate::key::{KeyId, Keys};
+
+/// What stands behind the column of values. Implemented by `alacarte-stores` (memory, files) and by users.
+pub trait Store<K, V> {
+    /// Makes the keys known that the store starts with.
+    fn open(&mut self, _keys: &mut Keys<K>) {}
+
+    /// Whether the values that the journal kept stand for the store's own: true for a store in memory, which forgets what was built
+    /// when its process ends.
+    fn relies_on_journal(&self) -> bool {
+        false
+    }
+
+    /// The value that a key holds when it is first met; `None` if it holds none.
+    ///
+    /// # Errors
+    /// If the place cannot be read (a key without a value is no error).
+    fn load(&mut self, id: KeyId, key: &K) -> Result<Option<V>, StoreError>;
+
+    /// Reports every key among `known` that holds another value than when it was last loaded, written or reported. Called at the
+    /// start of each build. Stores that only the build itself changes have nothing to report.
+    ///
+    /// # Errors
+    /// If the place cannot be read.
+    fn refresh(
+        &mut self,
+        _known: &mut dyn Iterator<Item = (KeyId, &K, Option<&V>)>,
+        _changed: &mut dyn FnMut(KeyId, Option<V>, Time),
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// When the key's value was last modified, by the store's own clock; `None` if the store has no clock.
+    fn modified(&mut self, _key: &K) -> Option<Time> {
+        None
+    }
+
+    /// Keeps a copy of the value from which [`Store::restore`] can put it back. Called for rebuilders that restore.
+    ///
+    /// # Errors
+    /// If the copy cannot be written.
+    fn archive(&mut self, _key: &K, _value: &V) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Puts a remembered value in place of the current one; `false` if no copy of it is left, and the key must be built.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn restore(&mut self, _key: &K, _value: &V) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+}

@@ -1,0 +1,78 @@
+//! Tasks: how keys get their values.
+//!
+//! A task computes one key's value from the values it fetches. *Static* tasks declare beforehand every key that they may
+//! fetch (the paper's applicative tasks; and its selective ones, which may fetch less than they declare). *Dynamic* tasks
+//! find out while they run (monadic). The difference is a type, [`Tasks::Power`]: a topological scheduler accepts only
+//! [`Static`] tasks, and a build that would give it dynamic ones does not compile.
+
+use futures::future::LocalBoxFuture;
+
+use crate::error::Result;
+use crate::fetch::Fetch;
+use crate::fingerprint::Fingerprint;
+
+/// Every task declares its dependencies before it runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Static;
+
+/// Some tasks find their dependencies while they run.
+#[derive(Debug, Clone, Copy)]
+pub struct Dynamic;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Static {}
+    impl Sealed for super::Dynamic {}
+}
+
+/// What tasks may do: [`Static`] or [`Dynamic`].
+pub trait Power: sealed::Sealed + 'static {
+    /// The power of a collection of tasks to which a task of power `P` is added.
+    type With<P: Power>: Power;
+}
+
+impl Power for Static {
+    type With<P: Power> = P;
+}
+
+impl Power for Dynamic {
+    type With<P: Power> = Dynamic;
+}
+
+/// A task that was started.
+pub enum Running<'t, V> {
+    /// It has ended.
+    Done(Result<V>),
+    /// It is a future; it may fetch as it goes.
+    Future(LocalBoxFuture<'t, Result<V>>),
+    /// [`Fetch::poll_ids`] answered `Pending`; start it again when what it asked for is there.
+    Waiting,
+}
+
+/// All tasks of a build. [`Rules`](crate::Rules) collects closures; front ends implement it over what they parsed.
+pub trait Tasks<K, V> {
+    /// Whether all tasks declare their dependencies.
+    type Power: Power;
+
+    /// Whether `key` has a task. A key without one is an input.
+    fn has(&self, key: &K) -> bool;
+
+    /// Starts the task of `key`. Called only for keys that have one.
+    fn run<'t>(&'t self, key: &K, fetch: Fetch<'t, K, V>) -> Running<'t, V>;
+
+    /// Calls `each` with every key that the task of `key` may fetch and answers `true`; or answers `false`: they are not known.
+    ///
+    /// With `Power = Static` it must answer `true` for every key.
+    fn declared(&self, _key: &K, _each: &mut dyn FnMut(&K)) -> bool {
+        false
+    }
+
+    /// Calls `each` with every key that must be up to date before the task of `key` is considered, although the task does not
+    /// depend on its value (ninja's order-only inputs).
+    fn order_only(&self, _key: &K, _each: &mut dyn FnMut(&K)) {}
+
+    /// The fingerprint of the task itself: its formula, its command line. A task whose definition changes is run again.
+    fn definition(&self, _key: &K) -> Option<Fingerprint> {
+        None
+    }
+}

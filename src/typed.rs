@@ -1,0 +1,189 @@
+//! Typed rules: a key is a rule and its parameters, and every rule has an output type of its own.
+//!
+//! Seed 000 derives task keys from rule functions and their arguments. Here a rule is a struct: its fields are the parameters,
+//! its [`Rule::run`] is the task, and the key ([`RuleKey`]) is nothing but the struct.
+//!
+//! ```
+//! # use alacarte::{Fetch, Result, Rule, RuleKey, FetchRule, Output, TypedRules, Tasks};
+//! #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+//! struct Fibonacci(u32);
+//!
+//! impl Rule for Fibonacci {
+//!     type Output = u64;
+//!     async fn run(&self, fetch: Fetch<'_, RuleKey, Output>) -> Result<u64> {
+//!         match self.0 {
+//!             0 | 1 => Ok(u64::from(self.0)),
+//!             n => Ok(fetch.rule(Fibonacci(n - 1)).await? + fetch.rule(Fibonacci(n - 2)).await?),
+//!         }
+//!     }
+//! }
+//! assert!(TypedRules.has(&RuleKey::new(Fibonacci(10))));
+//! assert_eq!(RuleKey::new(Fibonacci(10)).to_string(), "Fibonacci(10)");
+//! ```
+
+use std::any::Any;
+use std::fmt::{self, Debug};
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
+
+use futures::future::LocalBoxFuture;
+
+use crate::error::{Result, TaskError};
+use crate::fetch::Fetch;
+use crate::fingerprint::{Fingerprint, Value};
+use crate::task::{Dynamic, Running, Tasks};
+
+/// A rule with its parameters. Two equal rules are the same key.
+#[allow(async_fn_in_trait, reason = "builds run on one thread, so the future need not be `Send`")]
+pub trait Rule: Clone + Eq + Hash + Debug + 'static {
+    /// What the rule's task gives.
+    type Output: Value;
+
+    /// Whether keys of this rule are inputs: they have no task, their values are given to the build.
+    const INPUT: bool = false;
+
+    /// Computes the value. Never called for inputs.
+    async fn run(&self, fetch: Fetch<'_, RuleKey, Output>) -> Result<Self::Output>;
+}
+
+/// A rule and its parameters, as a key.
+#[derive(Clone)]
+pub struct RuleKey(Rc<dyn AnyRule>);
+
+impl RuleKey {
+    /// The key of this rule with these parameters.
+    pub fn new<R: Rule>(rule: R) -> Self {
+        RuleKey(Rc::new(rule))
+    }
+
+    /// The rule, if it is one of this type.
+    pub fn as_rule<R: Rule>(&self) -> Option<&R> {
+        self.0.as_any().downcast_ref()
+    }
+}
+
+impl<R: Rule> From<R> for RuleKey {
+    fn from(rule: R) -> Self {
+        RuleKey::new(rule)
+    }
+}
+
+impl PartialEq for RuleKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.equals(other.0.as_any())
+    }
+}
+
+impl Eq for RuleKey {}
+
+impl Hash for RuleKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash_into(state);
+    }
+}
+
+impl Debug for RuleKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for RuleKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Debug::fmt(&self.0, f)
+    }
+}
+
+trait AnyRule: Debug {
+    fn as_any(&self) -> &dyn Any;
+    fn equals(&self, other: &dyn Any) -> bool;
+    fn hash_into(&self, state: &mut dyn Hasher);
+    fn is_input(&self) -> bool;
+    fn start<'t>(self: Rc<Self>, fetch: Fetch<'t, RuleKey, Output>) -> LocalBoxFuture<'t, Result<Output>>;
+}
+
+impl<R: Rule> AnyRule for R {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn equals(&self, other: &dyn Any) -> bool {
+        other.downcast_ref::<R>() == Some(self)
+    }
+
+    fn hash_into(&self, mut state: &mut dyn Hasher) {
+        std::any::TypeId::of::<R>().hash(&mut state);
+        self.hash(&mut state);
+    }
+
+    fn is_input(&self) -> bool {
+        R::INPUT
+    }
+
+    fn start<'t>(self: Rc<Self>, fetch: Fetch<'t, RuleKey, Output>) -> LocalBoxFuture<'t, Result<Output>> {
+        Box::pin(async move { self.run(fetch).await.map(Output::new) })
+    }
+}
+
+/// The output of some rule.
+#[derive(Clone)]
+pub struct Output {
+    value: Rc<dyn Any>,
+    fingerprint: Fingerprint,
+}
+
+impl Output {
+    /// Wraps an output.
+    pub fn new<V: Value>(value: V) -> Self {
+        Output { fingerprint: value.fingerprint(), value: Rc::new(value) }
+    }
+
+    /// The output, if it is of this type.
+    pub fn get<V: Value>(&self) -> Option<&V> {
+        self.value.downcast_ref()
+    }
+}
+
+impl Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Output({:?})", self.fingerprint)
+    }
+}
+
+impl Value for Output {
+    fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+}
+
+/// Fetches by rule.
+#[allow(async_fn_in_trait, reason = "builds run on one thread, so the future need not be `Send`")]
+pub trait FetchRule {
+    /// The output of a rule, brought up to date first.
+    async fn rule<R: Rule>(self, rule: R) -> Result<R::Output>;
+}
+
+impl FetchRule for Fetch<'_, RuleKey, Output> {
+    async fn rule<R: Rule>(self, rule: R) -> Result<R::Output> {
+        let key = RuleKey::new(rule);
+        let output = self.get(&key).await?;
+        let typed = output.get::<R::Output>().cloned();
+        typed.ok_or_else(|| TaskError::new(format!("{key} was given a value of another type than its rule's output")))
+    }
+}
+
+/// The tasks of all typed rules: every rule carries its own, so there is nothing to collect.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TypedRules;
+
+impl Tasks<RuleKey, Output> for TypedRules {
+    type Power = Dynamic;
+
+    fn has(&self, key: &RuleKey) -> bool {
+        !key.0.is_input()
+    }
+
+    fn run<'t>(&'t self, key: &RuleKey, fetch: Fetch<'t, RuleKey, Output>) -> Running<'t, Output> {
+        Running::Future(key.0.clone().start(fetch))
+    }
+}

@@ -1,0 +1,54 @@
+//! A store in memory: the values that a build starts with. What is built stays in the build itself; a journal that keeps values gives
+//! it back to the next process.
+
+use std::collections::HashMap;
+
+use alacarte::{Key, KeyId, Keys, Store, StoreError, Value};
+
+/// Values in memory, by key.
+#[derive(Debug, Clone)]
+pub struct Memory<K, V> {
+    values: HashMap<K, V>,
+}
+
+impl<K, V> Default for Memory<K, V> {
+    fn default() -> Self {
+        Memory { values: HashMap::new() }
+    }
+}
+
+impl<K: Key, V: Value> Memory<K, V> {
+    /// Nothing at all.
+    pub fn new() -> Self {
+        Memory::default()
+    }
+}
+
+impl<K: Key, V: Value> FromIterator<(K, V)> for Memory<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(values: I) -> Self {
+        Memory { values: values.into_iter().collect() }
+    }
+}
+
+impl<K: Key, V: Value, const N: usize> From<[(K, V); N]> for Memory<K, V> {
+    fn from(values: [(K, V); N]) -> Self {
+        values.into_iter().collect()
+    }
+}
+
+impl<K: Key, V: Value> Store<K, V> for Memory<K, V> {
+    fn open(&mut self, keys: &mut Keys<K>) {
+        for key in self.values.keys() {
+            keys.intern(key);
+        }
+    }
+
+    fn relies_on_journal(&self) -> bool {
+        true
+    }
+
+    fn load(&mut self, _: KeyId, key: &K) -> Result<Option<V>, StoreError> {
+        // The build holds it from here on.
+        Ok(self.values.remove(key))
+    }
+}
