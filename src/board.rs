@@ -30,6 +30,9 @@ pub(crate) const DEFINED: u8 = 8;
 /// The journal told the fingerprint; the value itself was not loaded yet.
 pub(crate) const REMEMBERED: u8 = 16;
 
+/// The key's last event is that it was built or restored here.
+pub(crate) const BUILT: u8 = 32;
+
 pub(crate) struct Node<V> {
     pub value: Option<V>,
     /// The fingerprint of `value`; means nothing without one.

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
 
-use crate::board::{Board, CLASSIFIED, DEFINED, INPUT, LOADED, Look, Pool, REMEMBERED, STALE};
+use crate::board::{BUILT, Board, CLASSIFIED, DEFINED, INPUT, LOADED, Look, Pool, REMEMBERED, STALE};
 use crate::engine::{Engine, Observer, Progress};
 use crate::error::{Cause, Failure, StoreError};
 use crate::event::{Dependency, Event, Record, Time};
@@ -385,7 +385,7 @@ where
             if !node.has(CLASSIFIED) {
                 node.classify(input);
             }
-            node.flags |= LOADED | if fingerprint.is_some() { REMEMBERED } else { 0 };
+            node.flags |= LOADED | if fingerprint.is_some() { REMEMBERED } else { 0 } | if input { 0 } else { BUILT };
             node.fingerprint = fingerprint.unwrap_or_default();
             let key = board.keys.name(id);
             let loaded = self.store.load(id, key)?;
@@ -537,7 +537,9 @@ where
         let suspects = match scope {
             Scope::Everything => None,
             Scope::Suspects(_) => self.rebuilder.suspects(<R::Reads as Reads>::view(metadata)),
-            Scope::Nothing => Some(&[] as &[KeyId]).filter(|_| self.scheduler.follows_suspects(targets, self.generation)),
+            Scope::Nothing => {
+                Some(&[] as &[KeyId]).filter(|_| self.scheduler.follows_suspects(targets, self.generation))
+            }
         };
         let mut plan = Plan { targets, generation: self.generation, suspects, declared: &mut declared };
         self.scheduler.plan(&mut plan, <S::Reads as Reads>::view(metadata))

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use futures::future::LocalBoxFuture;
 use smallvec::SmallVec;
 
-use crate::board::{ACTIVE, Board, CLASSIFIED, DEFINED, FAILED, GROUPED, INPUT, JOBS, LOADED, Look, STALE};
+use crate::board::{ACTIVE, BUILT, Board, CLASSIFIED, DEFINED, FAILED, GROUPED, INPUT, JOBS, LOADED, Look, STALE};
 use crate::error::{Cause, Failure, Reasoned, Result, StoreError, TaskError};
 use crate::event::{Dependency, Event, Record};
 use crate::fetch::Fetch;
@@ -397,7 +397,7 @@ where
         let board = &mut *self.board.borrow_mut();
         let slot = &mut self.state.slots[slot as usize];
         board.missing.clear();
-        let mut question = Question { board, key: slot.key, cursor: &mut slot.cursor };
+        let mut question = Question { board, key: slot.key, cursor: &mut slot.cursor, volatile: &mut slot.volatile };
         let answer = self.rebuilder.ask(&mut question, <R::Reads as Reads>::view(&self.ledger.metadata));
         slot.cursor.begun = true;
         answer
@@ -610,7 +610,7 @@ where
             let changed = node.current() != Some(fingerprint);
             node.value = Some(value);
             node.fingerprint = fingerprint;
-            node.flags |= LOADED;
+            node.flags |= LOADED | BUILT;
             changed
         };
         let told = self.tell(key, &scratch, false, volatile, |record| Event::Built(record));
@@ -672,7 +672,9 @@ where
         let name = board.keys.name(key);
         self.store.archive(name, value)?;
         let Some(cache) = &mut self.cache else { return Ok(()) };
-        let Some(lesson) = self.rebuilder.lesson(key, <R::Reads as Reads>::view(&self.ledger.metadata)) else { return Ok(()) };
+        let Some(lesson) = self.rebuilder.lesson(key, <R::Reads as Reads>::view(&self.ledger.metadata)) else {
+            return Ok(());
+        };
         let dependencies = lesson.dependencies.iter().map(|dependency| {
             let Dependency { key, grouped, fingerprint } = *dependency;
             (board.keys.name(key).clone(), key.is_definition(), grouped, fingerprint.0)
@@ -700,6 +702,7 @@ where
             node.value = Some(value);
             node.flags |= LOADED;
         }
+        self.board.borrow_mut().nodes[key.index()].flags |= BUILT;
         self.tell(key, &dependencies, deep, false, |record| Event::Restored(record))?;
         if moved {
             self.state.report.restored += 1;

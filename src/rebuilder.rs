@@ -7,7 +7,7 @@
 
 use std::task::Poll;
 
-use crate::board::{Board, INPUT, Look};
+use crate::board::{BUILT, Board, INPUT, LOADED, Look};
 use crate::event::{Dependency, Time};
 use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{Key, KeyId};
@@ -120,10 +120,12 @@ pub enum Reason {
 pub struct Cursor {
     /// How many dependencies have been verified.
     pub position: u32,
-    /// Which traces still agree with all of them, a bit each, the newest lowest; meaningless while `position` and `begun` say that none was looked at.
+    /// Which traces still agree with all of them, a bit each, the newest lowest.
     pub candidates: u32,
     /// Whether the question was asked before.
     pub begun: bool,
+    /// What was found wrong with the newest trace.
+    pub reason: Option<Reason>,
 }
 
 /// A question about one key, and the means to answer it.
@@ -131,6 +133,7 @@ pub struct Question<'q, K, V> {
     pub(crate) board: &'q mut Board<K, V>,
     pub(crate) key: KeyId,
     pub(crate) cursor: &'q mut Cursor,
+    pub(crate) volatile: &'q mut bool,
 }
 
 impl<K: Key, V: Value> Question<'_, K, V> {
@@ -152,6 +155,21 @@ impl<K: Key, V: Value> Question<'_, K, V> {
     /// The fingerprint of the task's definition, if it has one.
     pub fn definition(&self) -> Option<Fingerprint> {
         self.board.fingerprint(self.key.definition())
+    }
+
+    /// Whether the task of another key has a definition, as its trace does or does not record one.
+    pub fn definition_matches(&self, key: KeyId, recorded: bool) -> bool {
+        self.board.fingerprint(key.definition()).is_some() == recorded
+    }
+
+    /// Whether this build's history holds the key: built or restored here, rather than found in the store.
+    pub fn is_built(&self) -> bool {
+        self.board.nodes[self.key.index()].has(BUILT)
+    }
+
+    /// Declares that the key's value may not be kept beyond this build, whatever its task says.
+    pub fn make_volatile(&mut self) {
+        *self.volatile = true;
     }
 
     /// How far the question had come when it last had to wait.
@@ -186,8 +204,9 @@ impl<K: Key, V: Value> Question<'_, K, V> {
         if key.is_definition() {
             return Poll::Ready(self.board.fingerprint(key));
         }
-        if self.board.nodes[key.index()].has(INPUT) {
-            return Poll::Ready(self.board.nodes[key.index()].current());
+        let node = &self.board.nodes[key.index()];
+        if node.has(INPUT) && node.has(LOADED) {
+            return Poll::Ready(node.current());
         }
         self.fetch(key)
     }

@@ -1,1 +1,36 @@
-//! (to come)
+//! Must the task run at all? One strategy a file.
+//!
+//! | | keeps a key if | restores |
+//! |---|---|---|
+//! | [`DirtyBit`] | nothing that it fetched has changed | – |
+//! | [`VerifyingTrace`] | what it fetched has the fingerprints of a trace | – |
+//! | [`ConstructiveTrace`] | the same | any value that a trace remembers |
+//! | [`DeepConstructiveTrace`] | its *terminal inputs* are those of a trace | any value that a trace remembers |
+//! | [`StepTrace`] | nothing that it fetched changed in a later step | – |
+//! | [`ModificationTime`] | it is newer than what it fetched: make's rule, and wrong where make is | – |
+//! | [`Perpetual`] | never: the yardstick of doing everything | – |
+//!
+//! [`PerKey`] chooses one of them for each key, [`AnyRebuilder`] is one chosen at run time.
+#![deny(missing_docs)]
+
+mod any;
+mod constructive;
+mod deep;
+mod dirty_bit;
+mod modification_time;
+mod per_key;
+mod perpetual;
+mod step;
+mod verifying;
+mod walk;
+
+pub use any::AnyRebuilder;
+pub use constructive::ConstructiveTrace;
+pub use deep::DeepConstructiveTrace;
+pub use dirty_bit::DirtyBit;
+pub use modification_time::ModificationTime;
+pub use per_key::{PerKey, Policy};
+pub use perpetual::Perpetual;
+pub use step::StepTrace;
+pub use verifying::VerifyingTrace;
+pub use walk::{Walked, walk};

@@ -1,1 +1,20 @@
-//! (to come)
+//! In which order, and what of a task that must wait?
+//!
+//! | a task fetches a key that is not up to date | |
+//! |---|---|
+//! | cannot happen: the order was known before | [`Topological`] |
+//! | its future is dropped, and started again later | [`Restarting`] |
+//! | its future is kept, and resumed later | [`Suspending`] |
+//!
+//! [`AnyScheduler`] is one of the three, chosen at run time.
+#![deny(missing_docs)]
+
+mod any;
+mod restarting;
+mod suspending;
+mod topological;
+
+pub use any::AnyScheduler;
+pub use restarting::Restarting;
+pub use suspending::Suspending;
+pub use topological::Topological;

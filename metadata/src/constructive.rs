@@ -1,0 +1,101 @@
+//! Constructive traces: verifying traces that also keep the value, so that it can be put back, here or elsewhere.
+
+use alacarte::{Event, MetadataUpdater, Record, Value};
+
+use crate::table::{Pushed, Trace, TraceTable};
+
+/// Several traces a key, the newest first, each with its value.
+///
+/// Contract: every trace is one `Built`, `Restored` or `Learned` event of its key that was neither volatile nor deep, with that
+/// event's value; the [`ConstructiveTraces::KEPT`] newest different ones are there.
+#[derive(Debug, Clone)]
+pub struct ConstructiveTraces<V> {
+    table: TraceTable<1>,
+    values: Values<V>,
+}
+
+impl<V> ConstructiveTraces<V> {
+    /// How many traces a key keeps.
+    pub const KEPT: usize = 8;
+
+    /// The traces; the extra word is for [`ConstructiveTraces::value`].
+    pub fn table(&self) -> &TraceTable<1> {
+        &self.table
+    }
+
+    /// The value that a trace remembers.
+    pub fn value(&self, trace: Trace<'_, 1>) -> Option<&V> {
+        self.values.get(trace.extra()[0])
+    }
+}
+
+impl<V> Default for ConstructiveTraces<V> {
+    fn default() -> Self {
+        ConstructiveTraces { table: TraceTable::new(Self::KEPT), values: Values::default() }
+    }
+}
+
+impl<V: Value> ConstructiveTraces<V> {
+    fn remember(&mut self, record: &Record<'_>) {
+        if record.volatile || record.deep {
+            return;
+        }
+        let Some(value) = record.value.downcast_ref::<V>() else { return };
+        let slot = self.values.free();
+        match self.table.push(record.key, record.fingerprint, [slot], record.dependencies) {
+            Pushed::New => self.values.put(slot, value.clone()),
+            Pushed::Replaced([gone]) => {
+                self.values.put(slot, value.clone());
+                self.values.clear(gone);
+            }
+            Pushed::Known => {}
+        }
+    }
+}
+
+impl<V: Value> MetadataUpdater for ConstructiveTraces<V> {
+    fn apply(&mut self, event: &Event<'_>) {
+        if let Event::Built(record) | Event::Restored(record) | Event::Learned(record) = event {
+            self.remember(record);
+        }
+    }
+}
+
+/// Values by number, numbers used again.
+#[derive(Debug, Clone)]
+pub(crate) struct Values<V> {
+    values: Vec<Option<V>>,
+    cleared: Vec<u32>,
+}
+
+impl<V> Default for Values<V> {
+    fn default() -> Self {
+        Values { values: Vec::new(), cleared: Vec::new() }
+    }
+}
+
+impl<V> Values<V> {
+    /// The number that the next value gets.
+    pub fn free(&self) -> u32 {
+        self.cleared.last().copied().unwrap_or(self.values.len() as u32)
+    }
+
+    /// Keeps a value under the number that [`Values::free`] gave.
+    pub fn put(&mut self, slot: u32, value: V) {
+        if self.cleared.last() == Some(&slot) {
+            self.cleared.pop();
+            self.values[slot as usize] = Some(value);
+        } else {
+            self.values.push(Some(value));
+        }
+    }
+
+    pub fn clear(&mut self, slot: u32) {
+        self.values[slot as usize] = None;
+        self.cleared.push(slot);
+    }
+
+    pub fn get(&self, slot: u32) -> Option<&V> {
+        self.values.get(slot as usize)?.as_ref()
+    }
+}

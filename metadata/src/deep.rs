@@ -1,0 +1,159 @@
+//! Deep constructive traces: the value that a key has for given *terminal inputs*, whatever lies between.
+//!
+//! Written out, a trace lists every terminal input below its key, which costs keys × inputs. Here the lists share their parts, as in a
+//! Merkle tree: the *deep fingerprint* of an input is that of its value; the deep fingerprint of a key is that of its dependencies' deep
+//! fingerprints, in order. A trace names its direct dependencies with their deep fingerprints, so it names, through their traces, exactly its terminal inputs.
+//!
+//! Deep fingerprints are taken from the run that made the value; never looked up by (key, value) (THEORY, rule 4): two runs
+//! may give a key the same value from different inputs.
+
+use std::cell::Cell;
+
+use alacarte::{Dependency, Event, Fingerprint, KeyId, MetadataUpdater, Record, Value};
+
+use crate::column::Column;
+use crate::constructive::Values;
+use crate::table::{Pushed, Trace, TraceTable};
+
+/// Several traces a key, the newest first, each with its value.
+///
+/// Contract: every trace is one `Built`, `Restored` or deep `Learned` event of its key that was not volatile, its dependencies with the deep fingerprints
+/// that they had at that event; the [`DeepConstructiveTraces::KEPT`] newest different ones are there.
+#[derive(Debug, Clone)]
+pub struct DeepConstructiveTraces<V> {
+    table: TraceTable<3>,
+    values: Values<V>,
+    /// The deep fingerprint of each key that a task gave its present value; none for inputs, and for volatile keys, which count as such.
+    current: Column<Option<Fingerprint>>,
+    volatile: Column<bool>,
+    /// Whether a trace holds, by the number of its value: the epoch in which that was found out, times two, plus the answer.
+    verdicts: Vec<Cell<u32>>,
+    epoch: u32,
+}
+
+impl<V> DeepConstructiveTraces<V> {
+    /// How many traces a key keeps.
+    pub const KEPT: usize = 8;
+
+    /// The traces; the extra words are for this type's other functions.
+    pub fn table(&self) -> &TraceTable<3> {
+        &self.table
+    }
+
+    /// The value that a trace remembers.
+    pub fn value(&self, trace: Trace<'_, 3>) -> Option<&V> {
+        self.values.get(trace.extra()[0])
+    }
+
+    /// The trace of a key with this deep fingerprint.
+    pub fn find(&self, key: KeyId, deep: Fingerprint) -> Option<Trace<'_, 3>> {
+        self.table.of(key).find(|trace| deep_of(*trace) == deep)
+    }
+
+    /// Whether the key counts as an input because its value is never kept.
+    pub fn is_volatile(&self, key: KeyId) -> bool {
+        self.volatile.get(key).copied().unwrap_or(false)
+    }
+
+    /// Whether all terminal inputs of the trace are as they were, if that was found out since anything last changed.
+    pub fn verdict(&self, trace: Trace<'_, 3>) -> Option<bool> {
+        let verdict = self.verdicts.get(trace.extra()[0] as usize)?.get();
+        (verdict >> 1 == self.epoch).then_some(verdict & 1 == 1)
+    }
+
+    /// Remembers that.
+    pub fn judge(&self, trace: Trace<'_, 3>, holds: bool) {
+        if let Some(verdict) = self.verdicts.get(trace.extra()[0] as usize) {
+            verdict.set(self.epoch << 1 | u32::from(holds));
+        }
+    }
+}
+
+fn deep_of(trace: Trace<'_, 3>) -> Fingerprint {
+    let [_, low, high] = trace.extra();
+    Fingerprint(u64::from(low) | u64::from(high) << 32)
+}
+
+impl<V> Default for DeepConstructiveTraces<V> {
+    fn default() -> Self {
+        DeepConstructiveTraces {
+            table: TraceTable::new(Self::KEPT),
+            values: Values::default(),
+            current: Column::default(),
+            volatile: Column::default(),
+            verdicts: Vec::new(),
+            epoch: 1,
+        }
+    }
+}
+
+impl<V: Value> DeepConstructiveTraces<V> {
+    /// Adds a trace whose dependencies carry deep fingerprints already; its own deep fingerprint.
+    fn remember(&mut self, record: &Record<'_>, dependencies: &[Dependency]) -> Option<Fingerprint> {
+        let value = record.value.downcast_ref::<V>()?;
+        let none = Fingerprint::of_integer(dependencies.len() as u64);
+        let deep = dependencies.iter().fold(none, |sum, dependency| sum.and(dependency.fingerprint));
+        let slot = self.values.free();
+        let extra = [slot, deep.0 as u32, (deep.0 >> 32) as u32];
+        let pushed = self.table.push(record.key, record.fingerprint, extra, dependencies);
+        if pushed != Pushed::Known {
+            self.values.put(slot, value.clone());
+            if self.verdicts.len() <= slot as usize {
+                self.verdicts.resize(slot as usize + 1, Cell::new(0));
+            }
+            self.verdicts[slot as usize].set(0);
+        }
+        if let Pushed::Replaced([gone, ..]) = pushed {
+            self.values.clear(gone);
+        }
+        Some(deep)
+    }
+
+    fn made(&mut self, record: &Record<'_>) {
+        *self.volatile.at(record.key) = record.volatile;
+        if record.volatile {
+            // Its value counts as an input's, which has just changed.
+            *self.current.at(record.key) = None;
+            self.next_epoch();
+            return;
+        }
+        let deep = if record.deep {
+            self.remember(record, record.dependencies)
+        } else {
+            let dependencies: Vec<Dependency> = record
+                .dependencies
+                .iter()
+                .map(|&dependency| {
+                    let deep = if dependency.key.is_definition() { None } else { self.current.get(dependency.key) };
+                    let fingerprint = deep.copied().flatten().unwrap_or(dependency.fingerprint);
+                    Dependency { fingerprint, ..dependency }
+                })
+                .collect();
+            self.remember(record, &dependencies)
+        };
+        *self.current.at(record.key) = deep;
+    }
+
+    fn next_epoch(&mut self) {
+        self.epoch += 1;
+    }
+}
+
+impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
+    fn apply(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Changed { key, fingerprint, .. } => {
+                self.next_epoch();
+                // A definition that is gone: the key has no task any more, it is an input.
+                if key.is_definition() && fingerprint.is_none() {
+                    *self.current.at(*key) = None;
+                }
+            }
+            Event::Built(record) | Event::Restored(record) => self.made(record),
+            Event::Learned(record) if record.deep && !record.volatile => {
+                self.remember(record, record.dependencies);
+            }
+            Event::Learned(_) => {}
+        }
+    }
+}

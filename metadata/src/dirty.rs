@@ -1,0 +1,158 @@
+//! Dirty bits: which keys a change has made out of date.
+//!
+//! A key is *dirty* if something that it fetched has changed since it was last brought up to date. A change marks direct dependents only; a dirty key
+//! that is built to another value marks its own. That is early cutoff, and it makes a build cost what the change affects. A scheduler that goes from
+//! dependencies to dependents needs no more than the list of dirty keys. One that goes from targets to dependencies must know below which
+//! keys a dirty one lies: those are *suspect*, found by one walk up the reverse edges when first asked for.
+//!
+//! A bit is cleared only for a key that was brought up to date (THEORY, rule 5).
+
+use std::cell::RefCell;
+
+use alacarte::{Event, Fingerprint, KeyId, MetadataUpdater, Record};
+
+use crate::column::Column;
+use crate::graph::DependencyGraph;
+
+/// Contract: a key that was built is dirty if and only if, since its last `Built` or `Restored` event, a key among its dependencies was changed or was built to another
+/// value, its definition was changed, or it was changed itself; or if that event was volatile, or deep (what lies between the key and its terminal inputs is then not known).
+#[derive(Debug, Clone, Default)]
+pub struct DirtyBits {
+    graph: DependencyGraph,
+    bits: Column<Bits>,
+    /// All dirty keys, and some that were.
+    marked: Vec<KeyId>,
+    dirty: usize,
+    suspects: RefCell<Suspects>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Bits {
+    dirty: bool,
+    /// The value that its dependents have seen, or will see.
+    seen: Option<Fingerprint>,
+}
+
+/// The keys that are dirty or have a dirty key below them.
+#[derive(Debug, Clone, Default)]
+struct Suspects {
+    valid: bool,
+    walk: u32,
+    /// The number of the walk that met the key.
+    met: Column<u32>,
+}
+
+impl DirtyBits {
+    /// Whether the key is known to be out of date, or was never built.
+    pub fn is_dirty(&self, key: KeyId) -> bool {
+        !self.graph.knows(key) || self.bits.get(key).is_some_and(|bits| bits.dirty)
+    }
+
+    /// Whether the key is dirty or has a dirty key below it; if not, it is up to date.
+    pub fn is_suspect(&self, key: KeyId) -> bool {
+        let mut suspects = self.suspects.borrow_mut();
+        if !suspects.valid {
+            suspects.valid = true;
+            suspects.walk += 1;
+            self.walk(&mut suspects);
+        }
+        !self.graph.knows(key) || suspects.met.get(key).is_some_and(|&walk| walk == suspects.walk)
+    }
+
+    fn walk(&self, suspects: &mut Suspects) {
+        let walk = suspects.walk;
+        let mut todo: Vec<KeyId> = self.marked.iter().copied().filter(|&key| self.is_dirty(key)).collect();
+        while let Some(key) = todo.pop() {
+            if std::mem::replace(suspects.met.at(key), walk) != walk {
+                todo.extend(self.graph.dependents(key));
+            }
+        }
+    }
+
+    /// All dirty keys that were ever built, and some that are dirty no more.
+    pub fn marked(&self) -> &[KeyId] {
+        &self.marked
+    }
+
+    /// What each key fetched when it was last built.
+    pub fn graph(&self) -> &DependencyGraph {
+        &self.graph
+    }
+
+    fn mark(&mut self, key: KeyId) {
+        if !std::mem::replace(&mut self.bits.at(key).dirty, true) {
+            self.dirty += 1;
+            self.marked.push(key);
+        }
+    }
+
+    fn mark_dependents(&mut self, key: KeyId) {
+        // Marking does not touch the graph, but the borrow checker cannot know.
+        let graph = std::mem::take(&mut self.graph);
+        for dependent in graph.dependents(key) {
+            self.mark(dependent);
+        }
+        self.graph = graph;
+    }
+
+    fn made(&mut self, event: &Event<'_>, record: &Record<'_>) {
+        self.graph.apply(event);
+        for dependency in record.dependencies.iter().filter(|dependency| !dependency.key.is_definition()) {
+            if !record.deep {
+                self.bits.at(dependency.key).seen.get_or_insert(dependency.fingerprint);
+            }
+        }
+        let bits = self.bits.at(record.key);
+        let changed = bits.seen != Some(record.fingerprint);
+        bits.seen = Some(record.fingerprint);
+        if std::mem::replace(&mut bits.dirty, false) {
+            self.dirty -= 1;
+        }
+        if record.volatile || record.deep {
+            self.mark(record.key);
+            self.suspects.get_mut().valid = false;
+        }
+        if changed {
+            self.mark_dependents(record.key);
+        }
+        self.forget_cleared();
+    }
+
+    /// Keeps the list of marked keys no longer than twice the number of dirty ones.
+    fn forget_cleared(&mut self) {
+        if self.marked.len() > 64 && self.marked.len() > 2 * self.dirty {
+            let bits = &self.bits;
+            let mut kept = std::mem::take(&mut self.marked);
+            kept.retain(|&key| bits.get(key).is_some_and(|bits| bits.dirty));
+            kept.sort_unstable();
+            kept.dedup();
+            self.marked = kept;
+        }
+    }
+}
+
+impl MetadataUpdater for DirtyBits {
+    fn apply(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Changed { key, .. } if key.is_definition() => {
+                self.mark(key.subject());
+                self.suspects.get_mut().valid = false;
+            }
+            Event::Changed { key, fingerprint, input: true, .. } => {
+                let seen = &mut self.bits.at(*key).seen;
+                if *seen != *fingerprint {
+                    *seen = *fingerprint;
+                    self.mark_dependents(*key);
+                    self.suspects.get_mut().valid = false;
+                }
+            }
+            // Its dependents saw the value that was built, and will see it again.
+            Event::Changed { key, .. } => {
+                self.mark(*key);
+                self.suspects.get_mut().valid = false;
+            }
+            Event::Built(record) | Event::Restored(record) => self.made(event, record),
+            Event::Learned(_) => {}
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The dependency graph: what each key fetched when it was last built, and the reverse.
+//!
+//! Reverse edges carry the *version* of the list that they belong to. When a key's dependencies change, its version moves on and its old reverse edges
+//! lapse where they lie; they are cleared away when their list next has to grow. So an edge that flips costs what the key
+//! fetches, however many others depend on the same key.
+
+use alacarte::{Event, KeyId, MetadataUpdater};
+
+use crate::column::Column;
+
+const GROUPED: u32 = 1 << 31;
+
+/// Contract: `dependencies(k)` is what the last `Built` or `Restored` event of `k` recorded, in order, without definitions; `d` is among
+/// `dependents(k)` exactly once if `k` is among `dependencies(d)`, and not otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct DependencyGraph {
+    forward: Column<List>,
+    reverse: Column<Vec<(u32, u32)>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct List {
+    known: bool,
+    version: u32,
+    keys: Box<[u32]>,
+}
+
+impl DependencyGraph {
+    /// What the key fetched last, in order, each with whether it was fetched together with the one before; `None` if it was never built.
+    pub fn dependencies(&self, key: KeyId) -> Option<impl ExactSizeIterator<Item = (KeyId, bool)> + '_> {
+        let list = self.forward.get(key).filter(|list| list.known)?;
+        Some(list.keys.iter().map(|&raw| (KeyId::from_raw(raw), raw & GROUPED != 0)))
+    }
+
+    /// Whether the key was ever built.
+    pub fn knows(&self, key: KeyId) -> bool {
+        self.forward.get(key).is_some_and(|list| list.known)
+    }
+
+    /// The key at this place of the key's dependencies, and whether it was fetched together with the one before.
+    pub fn dependency(&self, key: KeyId, position: usize) -> Option<(KeyId, bool)> {
+        let raw = *self.forward.get(key)?.keys.get(position)?;
+        Some((KeyId::from_raw(raw), raw & GROUPED != 0))
+    }
+
+    /// The keys that fetched this one when they were last built.
+    pub fn dependents(&self, key: KeyId) -> impl Iterator<Item = KeyId> + '_ {
+        let edges = self.reverse.get(key).map_or(&[] as &[_], Vec::as_slice);
+        edges.iter().filter(|edge| self.is_valid(edge)).map(|&(dependent, _)| KeyId::from_raw(dependent))
+    }
+
+    fn is_valid(&self, &(dependent, version): &(u32, u32)) -> bool {
+        is_valid(&self.forward, dependent, version)
+    }
+
+    fn record(&mut self, key: KeyId, fetched: impl Iterator<Item = u32> + Clone) {
+        let list = self.forward.at(key);
+        if list.known && list.keys.iter().copied().eq(fetched.clone()) {
+            return;
+        }
+        list.known = true;
+        list.version += 1;
+        list.keys = fetched.collect();
+        let version = list.version;
+        for position in 0..list_len(&self.forward, key) {
+            let Some((dependency, _)) = self.dependency(key, position) else { continue };
+            let forward = &self.forward;
+            let edges = self.reverse.at(dependency);
+            if edges.len() == edges.capacity() {
+                edges.retain(|&(dependent, version)| is_valid(forward, dependent, version));
+            }
+            edges.push((key.to_raw(), version));
+        }
+    }
+}
+
+fn list_len(forward: &Column<List>, key: KeyId) -> usize {
+    forward.get(key).map_or(0, |list| list.keys.len())
+}
+
+fn is_valid(forward: &Column<List>, dependent: u32, version: u32) -> bool {
+    forward.get(KeyId::from_raw(dependent)).is_some_and(|list| list.version == version)
+}
+
+impl MetadataUpdater for DependencyGraph {
+    fn apply(&mut self, event: &Event<'_>) {
+        if let Event::Built(record) | Event::Restored(record) = event {
+            let fetched = record.dependencies.iter().filter(|dependency| !dependency.key.is_definition());
+            let raw = fetched.map(|dependency| dependency.key.to_raw() | if dependency.grouped { GROUPED } else { 0 });
+            self.record(record.key, raw);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alacarte::{Dependency, Fingerprint, Record};
+    use std::collections::BTreeSet;
+
+    fn built(graph: &mut DependencyGraph, key: usize, on: &[usize]) {
+        let dependencies: Vec<_> = on
+            .iter()
+            .map(|&key| Dependency { key: KeyId::new(key), grouped: false, fingerprint: Fingerprint(0) })
+            .collect();
+        let record = Record {
+            key: KeyId::new(key),
+            dependencies: &dependencies,
+            deep: false,
+            fingerprint: Fingerprint(0),
+            value: &(),
+            modified: 0,
+            volatile: false,
+        };
+        graph.apply(&Event::Built(record));
+    }
+
+    #[test]
+    fn reverse_edges_mirror_forward_edges_through_flips() {
+        let mut graph = DependencyGraph::default();
+        let mut model = vec![Vec::new(); 40];
+        let mut random = 1_u64;
+        for _ in 0..4_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let key = (random >> 33) as usize % 40;
+            let mut on: Vec<usize> = (0..5).map(|n| (random >> (n * 7 + 20)) as usize % 40).collect();
+            on.sort_unstable();
+            on.dedup();
+            built(&mut graph, key, &on);
+            model[key] = on;
+        }
+        let mut edges = 0;
+        for key in 0..40 {
+            let dependents: Vec<_> = graph.dependents(KeyId::new(key)).map(KeyId::index).collect();
+            let expected: BTreeSet<_> = (0..40).filter(|&other| model[other].contains(&key)).collect();
+            assert_eq!(dependents.len(), expected.len(), "no dependent is told twice");
+            assert_eq!(dependents.into_iter().collect::<BTreeSet<_>>(), expected);
+            edges += graph.reverse.get(KeyId::new(key)).map_or(0, Vec::len);
+        }
+        assert!(edges < 40 * 40 * 4, "lapsed edges are cleared away: {edges} are left");
+    }
+}

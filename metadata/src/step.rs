@@ -1,0 +1,74 @@
+//! Step traces: when each key was built, and when it last changed; no fingerprints of dependencies.
+//!
+//! Shake's implementation. A key is up to date if nothing that it fetched has changed since it was built. Every event is a step of its own here.
+//! The published model records no step for inputs, and so forgets them: an edited input leaves its dependents stale.
+
+use alacarte::{Event, Fingerprint, KeyId, MetadataUpdater};
+
+use crate::column::Column;
+use crate::graph::DependencyGraph;
+
+/// Contract: `changed(k)` is the number of the last event that gave `k` a value different from the one before (a definition that was replaced counts as a
+/// change of a key of its own); `built(k)` that of its last `Built` or `Restored` event.
+#[derive(Debug, Clone, Default)]
+pub struct StepTraces {
+    step: u64,
+    steps: Column<Steps>,
+    definitions: Column<u64>,
+    graph: DependencyGraph,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Steps {
+    value: Option<Fingerprint>,
+    changed: u64,
+    built: u64,
+}
+
+impl StepTraces {
+    /// The step at which the key, or the definition, last changed; 0 if it never did.
+    pub fn changed(&self, key: KeyId) -> u64 {
+        if key.is_definition() {
+            return self.definitions.get(key).copied().unwrap_or(0);
+        }
+        self.steps.get(key).map_or(0, |steps| steps.changed)
+    }
+
+    /// The step at which the key was last built, and the fingerprint of what that gave.
+    pub fn built(&self, key: KeyId) -> Option<(u64, Option<Fingerprint>)> {
+        self.steps.get(key).filter(|steps| steps.built > 0).map(|steps| (steps.built, steps.value))
+    }
+
+    /// What the key fetched when it was last built.
+    pub fn graph(&self) -> &DependencyGraph {
+        &self.graph
+    }
+}
+
+impl MetadataUpdater for StepTraces {
+    fn apply(&mut self, event: &Event<'_>) {
+        self.step += 1;
+        let step = self.step;
+        match event {
+            Event::Changed { key, .. } if key.is_definition() => *self.definitions.at(*key) = step,
+            Event::Changed { key, fingerprint, input: true, .. } => {
+                let steps = self.steps.at(*key);
+                if steps.value != *fingerprint {
+                    *steps = Steps { value: *fingerprint, changed: step, built: 0 };
+                }
+            }
+            // An output that somebody overwrote: its dependents saw the value that was built.
+            Event::Changed { .. } | Event::Learned(_) => {}
+            Event::Built(record) | Event::Restored(record) => {
+                let steps = self.steps.at(record.key);
+                if steps.value != Some(record.fingerprint) {
+                    steps.changed = step;
+                }
+                steps.value = Some(record.fingerprint);
+                // A volatile value is never up to date; nor is one put in place over dependencies that were not looked at.
+                steps.built = if record.volatile || record.deep { 0 } else { step };
+                self.graph.apply(event);
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Modification times: all that make remembers.
+
+use alacarte::{Event, KeyId, MetadataUpdater, Time};
+
+use crate::column::Column;
+
+/// When each key was last modified, by whomever. Definitions have no file and so no time: make does not see a changed command.
+///
+/// Contract: the time of a key is that of its last `Changed`, `Built` or `Restored` event; a key that is gone has none.
+#[derive(Debug, Clone, Default)]
+pub struct ModificationTimes {
+    times: Column<Time>,
+}
+
+impl ModificationTimes {
+    /// When the key was last modified; `None` if it never was, or is gone.
+    pub fn of(&self, key: KeyId) -> Option<Time> {
+        self.times.get(key).copied().filter(|&time| time > 0)
+    }
+}
+
+impl MetadataUpdater for ModificationTimes {
+    fn apply(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Changed { key, fingerprint, modified, .. } if !key.is_definition() => {
+                *self.times.at(*key) = if fingerprint.is_some() { *modified } else { 0 };
+            }
+            Event::Built(record) | Event::Restored(record) => *self.times.at(record.key) = record.modified,
+            Event::Changed { .. } | Event::Learned(_) => {}
+        }
+    }
+}

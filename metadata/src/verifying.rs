@@ -1,0 +1,41 @@
+//! Verifying traces: of each key, the fingerprints of what its task fetched, and of what it gave.
+
+use alacarte::{Event, MetadataUpdater};
+
+use crate::table::TraceTable;
+
+/// Several traces a key, the newest first: after an edit and its revert the older one holds again.
+///
+/// Contract: every trace is the dependencies and the fingerprint of one `Built` or `Restored` event of its key that was neither volatile nor deep;
+/// the newest is that of the last such event; the [`VerifyingTraces::KEPT`] newest different ones are there.
+#[derive(Debug, Clone)]
+pub struct VerifyingTraces {
+    table: TraceTable,
+}
+
+impl VerifyingTraces {
+    /// How many traces a key keeps. An older trace is of use only if it gave the same value as the latest, so few are enough.
+    pub const KEPT: usize = 4;
+
+    /// The traces.
+    pub fn table(&self) -> &TraceTable {
+        &self.table
+    }
+}
+
+impl Default for VerifyingTraces {
+    fn default() -> Self {
+        VerifyingTraces { table: TraceTable::new(Self::KEPT) }
+    }
+}
+
+impl MetadataUpdater for VerifyingTraces {
+    fn apply(&mut self, event: &Event<'_>) {
+        if let Event::Built(record) | Event::Restored(record) = event
+            && !record.volatile
+            && !record.deep
+        {
+            self.table.push(record.key, record.fingerprint, [], record.dependencies);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Constructive trace: if a trace holds, its value is put in place, whatever the store holds now.
+//!
+//! CloudBuild (topological) and Bazel (restarting). The trace may come from another build, through a cache. The published restarting model with constructive traces goes stale because
+//! it looks at direct dependencies only, before they are up to date; here the walk brings each up to date first.
+
+use std::task::{Poll, ready};
+
+use alacarte::{Answer, Key, KeyId, Lesson, Question, Reason, Rebuilder, Restored, Value};
+use alacarte_metadata::ConstructiveTraces;
+
+use crate::walk::{Walked, walk};
+
+/// Restores a key if one of its traces holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ConstructiveTrace;
+
+impl<K: Key, V: Value> Rebuilder<K, V> for ConstructiveTrace {
+    type Reads = ConstructiveTraces<V>;
+
+    fn ask(&self, question: &mut Question<'_, K, V>, traces: &ConstructiveTraces<V>) -> Poll<Answer<V>> {
+        let (trace, newest) = match ready!(walk(question, traces.table(), Reason::OutputChanged, |_, _| true)) {
+            Walked::Holds { trace, newest } => (trace, newest),
+            Walked::Fails(reason) => return Poll::Ready(Answer::Run(reason)),
+        };
+        let stands = question.current() == Some(trace.fingerprint());
+        if stands && newest && question.is_built() {
+            return Poll::Ready(Answer::Keep);
+        }
+        let value = if stands { None } else { traces.value(trace).cloned() };
+        let dependencies = trace.dependencies().collect();
+        Poll::Ready(Answer::Restore(Restored { dependencies, deep: false, value }))
+    }
+
+    fn restores(&self) -> bool {
+        true
+    }
+
+    fn lesson(&self, key: KeyId, traces: &ConstructiveTraces<V>) -> Option<Lesson> {
+        let newest = traces.table().newest(key)?;
+        Some(Lesson { dependencies: newest.dependencies().collect(), deep: false })
+    }
+}

@@ -1,0 +1,110 @@
+//! Deep constructive trace: if the *terminal inputs* of a trace are as they were, its value is put in place; nothing in between need exist.
+//!
+//! Buck (topological) and Nix (suspending). No early cutoff: a changed input changes everything above it, equal or not. Tasks must be deterministic. A volatile key counts as an
+//! input: it has to be brought up to date to know its value.
+
+use std::task::Poll;
+
+use alacarte::{Answer, Key, KeyId, Lesson, Question, Reason, Rebuilder, Restored, Value};
+use alacarte_metadata::{DeepConstructiveTraces, Trace};
+
+/// Restores a key if the terminal inputs of one of its traces are as they were.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DeepConstructiveTrace;
+
+/// What following one trace down to its inputs found.
+enum Found {
+    Holds,
+    Fails(Reason),
+}
+
+impl<K: Key, V: Value> Rebuilder<K, V> for DeepConstructiveTrace {
+    type Reads = DeepConstructiveTraces<V>;
+
+    fn ask(&self, question: &mut Question<'_, K, V>, traces: &DeepConstructiveTraces<V>) -> Poll<Answer<V>> {
+        let mut why = None;
+        for (number, trace) in traces.table().of(question.key()).enumerate() {
+            match follow(question, traces, trace) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Found::Fails(reason)) => why = why.or(Some(reason)),
+                Poll::Ready(Found::Holds) => {
+                    let stands = question.current() == Some(trace.fingerprint());
+                    if stands && number == 0 && question.is_built() {
+                        return Poll::Ready(Answer::Keep);
+                    }
+                    let value = if stands { None } else { traces.value(trace).cloned() };
+                    let dependencies = trace.dependencies().collect();
+                    return Poll::Ready(Answer::Restore(Restored { dependencies, deep: true, value }));
+                }
+            }
+        }
+        Poll::Ready(Answer::Run(why.unwrap_or(Reason::NeverBuilt)))
+    }
+
+    fn restores(&self) -> bool {
+        true
+    }
+
+    fn lesson(&self, key: KeyId, traces: &DeepConstructiveTraces<V>) -> Option<Lesson> {
+        let newest = traces.table().newest(key)?;
+        Some(Lesson { dependencies: newest.dependencies().collect(), deep: true })
+    }
+}
+
+/// Follows a trace, through those of its dependencies with the deep fingerprints that it names, down to its terminal inputs. Each trace
+/// is followed at most once while nothing changes: the table remembers the verdict.
+fn follow<'t, K: Key, V: Value>(
+    question: &mut Question<'_, K, V>,
+    traces: &'t DeepConstructiveTraces<V>,
+    root: Trace<'t, 3>,
+) -> Poll<Found> {
+    if let Some(false) = traces.verdict(root) {
+        return Poll::Ready(Found::Fails(Reason::OutputChanged));
+    }
+    let defined = question.definition().is_some();
+    if defined != (!root.is_empty() && root.dependency(0).key.is_definition()) {
+        return Poll::Ready(Found::Fails(Reason::OutputChanged));
+    }
+    if let Some(true) = traces.verdict(root) {
+        return Poll::Ready(Found::Holds);
+    }
+    let mut path = vec![(root, 0)];
+    while let Some(&mut (trace, ref mut position)) = path.last_mut() {
+        if *position == trace.len() {
+            traces.judge(trace, true);
+            path.pop();
+            continue;
+        }
+        let expected = trace.dependency(*position);
+        *position += 1;
+        let now = if traces.is_volatile(expected.key) && !expected.key.is_definition() {
+            question.fetch(expected.key)
+        } else if question.is_input(expected.key) {
+            question.input(expected.key)
+        } else {
+            match traces.find(expected.key, expected.fingerprint) {
+                Some(below) if traces.verdict(below) == Some(true) => continue,
+                Some(below)
+                    if traces.verdict(below).is_none()
+                        && question.definition_matches(
+                            expected.key,
+                            below.len() > 0 && below.dependency(0).key.is_definition(),
+                        ) =>
+                {
+                    path.push((below, 0));
+                    continue;
+                }
+                _ => Poll::Ready(None),
+            }
+        };
+        let Poll::Ready(now) = now else { return Poll::Pending };
+        if now != Some(expected.fingerprint) {
+            for (failed, _) in path {
+                traces.judge(failed, false);
+            }
+            let reason = Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now };
+            return Poll::Ready(Found::Fails(reason));
+        }
+    }
+    Poll::Ready(Found::Holds)
+}

@@ -1,0 +1,43 @@
+//! Modification time: make's rule. A value stands if it is newer than everything that its task fetched.
+//!
+//! A yardstick, wrong where make is wrong: it does not see a changed command, an output that was touched, a clock set back (THEORY, rule 6). It
+//! has no early cutoff, and a touched input counts as changed.
+
+use std::task::{Poll, ready};
+
+use alacarte::{Answer, Key, Question, Reason, Rebuilder, Value};
+use alacarte_metadata::{DependencyGraph, ModificationTimes};
+
+/// Runs a key if it is missing, or a dependency is newer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ModificationTime;
+
+impl<K: Key, V: Value> Rebuilder<K, V> for ModificationTime {
+    type Reads = (ModificationTimes, DependencyGraph);
+
+    fn ask(
+        &self,
+        question: &mut Question<'_, K, V>,
+        (times, graph): (&ModificationTimes, &DependencyGraph),
+    ) -> Poll<Answer<V>> {
+        let key = question.key();
+        let (Some(made), Some(_)) = (times.of(key), question.current()) else {
+            return Poll::Ready(Answer::Run(Reason::NeverBuilt));
+        };
+        if !graph.knows(key) {
+            return Poll::Ready(Answer::Run(Reason::NeverBuilt));
+        }
+        while let Some((dependency, _)) = graph.dependency(key, question.cursor().position as usize) {
+            let now = ready!(question.fetch(dependency));
+            match times.of(dependency) {
+                Some(modified) if now.is_some() && modified <= made => {}
+                modified => {
+                    let modified = modified.unwrap_or_default();
+                    return Poll::Ready(Answer::Run(Reason::Newer { key: dependency, modified, than: made }));
+                }
+            }
+            question.cursor().position += 1;
+        }
+        Poll::Ready(Answer::Keep)
+    }
+}

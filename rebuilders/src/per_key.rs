@@ -1,0 +1,77 @@
+//! Per key: a caching policy for each task, as in seed 000, rather than one for all.
+//!
+//! Metadata are folded for every key alike, so the policies never disagree about what happened; each only reads its own. That is what separate metadata updaters
+//! buy: the published model, whose rebuilders write their own traces, cannot mix them.
+
+use std::task::Poll;
+
+use alacarte::{Answer, Key, KeyId, Lesson, Metadata, Question, Reads, Rebuilder, Value};
+use alacarte_metadata::{ConstructiveTraces, DeepConstructiveTraces, DirtyBits, VerifyingTraces};
+
+use crate::any::Whatever;
+use crate::{ConstructiveTrace, DeepConstructiveTrace, DirtyBit, Perpetual, VerifyingTrace};
+
+/// How one key is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Policy {
+    /// See [`DirtyBit`].
+    DirtyBit,
+    /// See [`VerifyingTrace`].
+    VerifyingTrace,
+    /// See [`ConstructiveTrace`].
+    ConstructiveTrace,
+    /// See [`DeepConstructiveTrace`].
+    DeepConstructiveTrace,
+    /// Never kept: its task runs in every build that reaches it.
+    Volatile,
+}
+
+/// Asks, for each key, the rebuilder of the policy that `choose` gives it.
+#[derive(Debug, Clone, Copy)]
+pub struct PerKey<F> {
+    choose: F,
+}
+
+impl<F> PerKey<F> {
+    /// The policy of a key is `choose(key)`; it must always be the same for the same key.
+    pub fn new(choose: F) -> Self {
+        PerKey { choose }
+    }
+}
+
+impl<K: Key, V: Value, F: Fn(&K) -> Policy> Rebuilder<K, V> for PerKey<F> {
+    type Reads = Whatever;
+
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<DirtyBits>();
+        metadata.install::<VerifyingTraces>();
+        metadata.install::<ConstructiveTraces<V>>();
+        metadata.install::<DeepConstructiveTraces<V>>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        match (self.choose)(question.name()) {
+            Policy::DirtyBit => DirtyBit.ask(question, <DirtyBits as Reads>::view(metadata)),
+            Policy::VerifyingTrace => VerifyingTrace.ask(question, <VerifyingTraces as Reads>::view(metadata)),
+            Policy::ConstructiveTrace => {
+                ConstructiveTrace.ask(question, <ConstructiveTraces<V> as Reads>::view(metadata))
+            }
+            Policy::DeepConstructiveTrace => {
+                DeepConstructiveTrace.ask(question, <DeepConstructiveTraces<V> as Reads>::view(metadata))
+            }
+            Policy::Volatile => {
+                question.make_volatile();
+                Perpetual.ask(question, ())
+            }
+        }
+    }
+
+    fn restores(&self) -> bool {
+        true
+    }
+
+    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
+        // A constructive trace is of use to both kinds of constructive policy elsewhere only in its own form; the shallow one is the more general.
+        Rebuilder::<K, V>::lesson(&ConstructiveTrace, key, <ConstructiveTraces<V> as Reads>::view(metadata))
+    }
+}

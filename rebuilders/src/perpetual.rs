@@ -1,0 +1,21 @@
+//! Perpetual: run everything, always. The yardstick against which the others save.
+
+use std::task::Poll;
+
+use alacarte::{Answer, Key, Question, Reason, Rebuilder, Value};
+
+/// Runs every task that the targets reach.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Perpetual;
+
+impl<K: Key, V: Value> Rebuilder<K, V> for Perpetual {
+    type Reads = ();
+
+    fn ask(&self, _: &mut Question<'_, K, V>, (): ()) -> Poll<Answer<V>> {
+        Poll::Ready(Answer::Run(Reason::Always))
+    }
+
+    fn trusts_silence(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,39 @@
+//! Step trace: a value stands if nothing that its task fetched has changed in a later step than the one in which it was built.
+//!
+//! Shake's own rule. It differs from verifying traces under partial builds only: edit, build part, revert, build all.
+
+use std::task::{Poll, ready};
+
+use alacarte::{Answer, Key, Question, Reason, Rebuilder, Value};
+use alacarte_metadata::StepTraces;
+
+/// Keeps a key that was built after the last change of everything it fetched.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StepTrace;
+
+impl<K: Key, V: Value> Rebuilder<K, V> for StepTrace {
+    type Reads = StepTraces;
+
+    fn ask(&self, question: &mut Question<'_, K, V>, steps: &StepTraces) -> Poll<Answer<V>> {
+        let key = question.key();
+        let Some((built, value)) = steps.built(key) else {
+            return Poll::Ready(Answer::Run(Reason::NeverBuilt));
+        };
+        if question.current() != value || question.current().is_none() {
+            return Poll::Ready(Answer::Run(Reason::OutputChanged));
+        }
+        if steps.changed(key.definition()) > built {
+            return Poll::Ready(Answer::Run(Reason::Dirty));
+        }
+        while let Some((dependency, _)) = steps.graph().dependency(key, question.cursor().position as usize) {
+            let now = ready!(question.fetch(dependency));
+            let changed = steps.changed(dependency);
+            if now.is_none() || changed > built {
+                let reason = Reason::Newer { key: dependency, modified: changed, than: built };
+                return Poll::Ready(Answer::Run(reason));
+            }
+            question.cursor().position += 1;
+        }
+        Poll::Ready(Answer::Keep)
+    }
+}

@@ -1,0 +1,31 @@
+//! Verifying trace: a value stands if everything that its task fetched has the fingerprint that the trace recorded.
+//!
+//! Ninja's rule with content in place of times (topological), Shake's (suspending). Early cutoff comes by itself: a dependency that was built again to an equal value has an equal fingerprint.
+
+use std::task::{Poll, ready};
+
+use alacarte::{Answer, Key, Question, Reason, Rebuilder, Restored, Value};
+use alacarte_metadata::VerifyingTraces;
+
+use crate::walk::{Walked, walk};
+
+/// Keeps a key if one of its traces holds, and gave the very value that the store holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct VerifyingTrace;
+
+impl<K: Key, V: Value> Rebuilder<K, V> for VerifyingTrace {
+    type Reads = VerifyingTraces;
+
+    fn ask(&self, question: &mut Question<'_, K, V>, traces: &VerifyingTraces) -> Poll<Answer<V>> {
+        let gave_this = |question: &Question<'_, K, V>, trace: &alacarte_metadata::Trace<'_>| {
+            question.current() == Some(trace.fingerprint())
+        };
+        Poll::Ready(match ready!(walk(question, traces.table(), Reason::OutputChanged, gave_this)) {
+            Walked::Holds { newest: true, .. } => Answer::Keep,
+            Walked::Holds { trace, newest: false } => {
+                Answer::Restore(Restored { dependencies: trace.dependencies().collect(), deep: false, value: None })
+            }
+            Walked::Fails(reason) => Answer::Run(reason),
+        })
+    }
+}

@@ -1,0 +1,67 @@
+//! Restarting: a task that fetches a key which is not up to date is dropped, and started again when the key is there.
+//!
+//! The calc chain (the order in which keys were last finished) is carried from build to build: of the keys that can go on, the one that
+//! was finished earliest last time goes on first, so that it is there when later ones fetch it. The chain only *orders* what is demanded. Excel
+//! and the published model walk the chain itself, and so start keys that the target does not reach, or no longer reaches.
+//!
+//! A key that must wait is off the queue until the last of the keys that it waits for is up to date, and a group reports all that it lacks at once: a task restarts once for each
+//! *discovery*, not for each missing key.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use alacarte::{KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
+use alacarte_metadata::CalcChain;
+
+/// In the order of the calc chain; blocked futures are dropped.
+#[derive(Debug, Clone, Default)]
+pub struct Restarting {
+    queue: BinaryHeap<Reverse<(Place, KeyId)>>,
+    pushed: u64,
+}
+
+/// Where a key goes in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// At its place in the chain.
+    Chain(u64),
+    /// Never finished before: after those that were, the latest demanded first.
+    New(Reverse<u64>),
+}
+
+impl Restarting {
+    /// A scheduler for one build system.
+    pub fn new() -> Self {
+        Restarting::default()
+    }
+
+    fn enqueue(&mut self, key: KeyId, chain: &CalcChain) {
+        self.pushed += 1;
+        let place = chain.position(key).map_or(Place::New(Reverse(self.pushed)), Place::Chain);
+        self.queue.push(Reverse((place, key)));
+    }
+}
+
+impl<P: Power> Scheduler<P> for Restarting {
+    type Reads = CalcChain;
+
+    fn when_blocked(&self) -> WhenBlocked {
+        WhenBlocked::Drop
+    }
+
+    fn plan(&mut self, plan: &mut Plan<'_>, chain: &CalcChain) -> Result<(), PlanError> {
+        self.queue.clear();
+        for &target in plan.targets.iter().rev() {
+            self.enqueue(target, chain);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, key: KeyId, chain: &CalcChain) {
+        self.enqueue(key, chain);
+    }
+
+    fn pop(&mut self) -> Option<KeyId> {
+        self.queue.pop().map(|Reverse((_, key))| key)
+    }
+}

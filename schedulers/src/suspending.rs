@@ -1,0 +1,41 @@
+//! Suspending: a task that fetches a key which is not up to date waits where it stands.
+//!
+//! "A future is a suspending scheduler" (seed 002): nothing is done twice, and what it costs is the bytes of the futures kept. The keys that can go on are a
+//! stack, so demand goes depth first and no more futures are kept than the graph is deep, or the task's group wide.
+
+use alacarte::{KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
+
+/// Depth first, from targets to dependencies; blocked futures are kept.
+#[derive(Debug, Clone, Default)]
+pub struct Suspending {
+    stack: Vec<KeyId>,
+}
+
+impl Suspending {
+    /// A scheduler for one build system; it carries nothing from build to build.
+    pub fn new() -> Self {
+        Suspending::default()
+    }
+}
+
+impl<P: Power> Scheduler<P> for Suspending {
+    type Reads = ();
+
+    fn when_blocked(&self) -> WhenBlocked {
+        WhenBlocked::Keep
+    }
+
+    fn plan(&mut self, plan: &mut Plan<'_>, (): ()) -> Result<(), PlanError> {
+        self.stack.clear();
+        self.stack.extend(plan.targets.iter().rev());
+        Ok(())
+    }
+
+    fn push(&mut self, key: KeyId, (): ()) {
+        self.stack.push(key);
+    }
+
+    fn pop(&mut self) -> Option<KeyId> {
+        self.stack.pop()
+    }
+}

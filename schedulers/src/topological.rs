@@ -1,0 +1,199 @@
+//! Topological: every key after all keys that it may fetch.
+//!
+//! The order is known before the build begins, from what the tasks declare, and is kept as long as neither targets nor tasks change. In a later build, a
+//! rebuilder that knows the keys which can be out of date lets this scheduler visit those alone: it takes them in topological order, and every key that
+//! changes points out its dependents. Then a build costs what the change affects, whatever the size of the graph.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use alacarte::{Declared, KeyId, Plan, PlanError, Problem, Scheduler, Static, WhenBlocked};
+
+/// Dependencies first; a task that blocks is an error.
+#[derive(Debug, Clone, Default)]
+pub struct Topological {
+    targets: Vec<KeyId>,
+    generation: Option<u64>,
+    order: Vec<KeyId>,
+    /// Each key's place in `order`, and [`UNPLANNED`] for keys that have none.
+    ranks: Vec<u32>,
+    /// How much of `order` has been visited.
+    next: usize,
+    /// Keys to be visited at their rank: suspects, and those that waited.
+    queue: BinaryHeap<Reverse<u32>>,
+    /// Keys that no target reaches: demanded by detached work.
+    unplanned: Vec<KeyId>,
+    completed: bool,
+}
+
+const UNPLANNED: u32 = u32::MAX;
+
+impl Topological {
+    /// A scheduler for one build system.
+    pub fn new() -> Self {
+        Topological::default()
+    }
+
+    fn rank(&self, key: KeyId) -> u32 {
+        self.ranks.get(key.index()).copied().unwrap_or(UNPLANNED)
+    }
+
+    fn is_ordered(&self, targets: &[KeyId], generation: u64) -> bool {
+        self.generation == Some(generation) && self.targets == targets
+    }
+
+    fn order(&mut self, plan: &mut Plan<'_>) -> Result<(), PlanError> {
+        self.generation = None;
+        self.order.clear();
+        self.ranks.clear();
+        let mut sort = Sort::default();
+        for &target in plan.targets {
+            sort.visit(target, plan, &mut self.order)?;
+        }
+        self.ranks.resize(sort.marks.len(), UNPLANNED);
+        for (rank, key) in self.order.iter().enumerate() {
+            self.ranks[key.index()] = rank as u32;
+        }
+        self.targets = plan.targets.to_vec();
+        self.generation = Some(plan.generation);
+        Ok(())
+    }
+}
+
+impl Scheduler<Static> for Topological {
+    type Reads = ();
+
+    fn when_blocked(&self) -> WhenBlocked {
+        WhenBlocked::Refuse
+    }
+
+    fn plan(&mut self, plan: &mut Plan<'_>, (): ()) -> Result<(), PlanError> {
+        self.queue.clear();
+        self.unplanned.clear();
+        self.next = self.order.len();
+        if !self.is_ordered(plan.targets, plan.generation) {
+            self.order(plan)?;
+        }
+        match plan.suspects {
+            Some(suspects) => {
+                self.next = self.order.len();
+                for &key in suspects {
+                    Scheduler::<Static>::suspect(self, key);
+                }
+            }
+            None => self.next = 0,
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, key: KeyId, (): ()) {
+        match self.rank(key) {
+            UNPLANNED => self.unplanned.push(key),
+            rank => self.queue.push(Reverse(rank)),
+        }
+    }
+
+    fn pop(&mut self) -> Option<KeyId> {
+        if let Some(key) = self.unplanned.pop() {
+            return Some(key);
+        }
+        if let Some(Reverse(rank)) = self.queue.pop() {
+            return Some(self.order[rank as usize]);
+        }
+        let key = self.order.get(self.next).copied();
+        self.next += 1;
+        key
+    }
+
+    fn finish(&mut self, complete: bool) {
+        self.completed = complete;
+    }
+
+    fn follows_suspects(&self, targets: &[KeyId], generation: u64) -> bool {
+        self.completed && self.is_ordered(targets, generation)
+    }
+
+    fn suspect(&mut self, key: KeyId) {
+        if let rank @ 0..UNPLANNED = self.rank(key) {
+            self.queue.push(Reverse(rank));
+        }
+    }
+}
+
+/// A depth-first topological sort that keeps its own stack.
+#[derive(Default)]
+struct Sort {
+    marks: Vec<Mark>,
+    /// The keys on the way down from the target, each with where its dependencies lie in `pending` and how many were visited.
+    path: Vec<(KeyId, usize, usize)>,
+    pending: Vec<KeyId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    New,
+    /// On the path from the target.
+    Open,
+    Done,
+}
+
+impl Sort {
+    fn mark(&mut self, key: KeyId) -> &mut Mark {
+        if key.index() >= self.marks.len() {
+            self.marks.resize(key.index() + 1, Mark::New);
+        }
+        &mut self.marks[key.index()]
+    }
+
+    fn visit(&mut self, target: KeyId, plan: &mut Plan<'_>, order: &mut Vec<KeyId>) -> Result<(), PlanError> {
+        if *self.mark(target) == Mark::New && !self.enter(target, plan)? {
+            // An input as a target is visited too, so that its lack of a value is noticed.
+            order.push(target);
+        }
+        while let Some(&mut (key, start, ref mut visited)) = self.path.last_mut() {
+            let Some(&next) = self.pending.get(start + *visited) else {
+                self.pending.truncate(start);
+                self.path.pop();
+                *self.mark(key) = Mark::Done;
+                order.push(key);
+                continue;
+            };
+            *visited += 1;
+            match *self.mark(next) {
+                Mark::Done => {}
+                Mark::New => {
+                    self.enter(next, plan)?;
+                }
+                Mark::Open => return Err(self.cycle(next)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a key on the path; `false` if it is an input, which needs no place in the order.
+    fn enter(&mut self, key: KeyId, plan: &mut Plan<'_>) -> Result<bool, PlanError> {
+        let start = self.pending.len();
+        match plan.declared(key, &mut self.pending) {
+            Declared::Input => {
+                *self.mark(key) = Mark::Done;
+                Ok(false)
+            }
+            Declared::Static => {
+                *self.mark(key) = Mark::Open;
+                self.path.push((key, start, 0));
+                Ok(true)
+            }
+            Declared::Dynamic => Err(PlanError { key, problem: Problem::Dynamic }),
+        }
+    }
+
+    fn cycle(&self, again: KeyId) -> PlanError {
+        let on_path = self.path.iter().map(|&(key, ..)| key);
+        let mut path: Vec<KeyId> = on_path.skip_while(|&key| key != again).collect();
+        // Told from the key that was met first, whichever way the circle was entered.
+        let first = (0..path.len()).min_by_key(|&at| path[at]).unwrap_or(0);
+        path.rotate_left(first);
+        path.push(path[0]);
+        PlanError { key: path[0], problem: Problem::Cycle(path) }
+    }
+}

@@ -1,0 +1,386 @@
+//! Files as a build sees them: what they hold, and how to know without reading them again.
+//!
+//! A file's digest is kept together with the size, times and inode under which it was read; as long as these stay as they are, so
+//! does the digest. One trap is known from git's index: a file may be written *again* within one tick of the clock that stamps it,
+//! and then looks untouched. So a digest that was taken when the file was younger than that is used once and never again.
+//! (The stamp must come from a clock that agrees with ours to within a tick; a network file system's may lag.)
+//!
+//! A directory counts as the sorted list of the names in it: whoever depends on a directory sees files come and go, not their content.
+//! (Ninja looks at a directory's time, which says the same less reliably.) Links are followed; a device or a pipe is never read.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use alacarte::{StoreError, Time};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, openat, statat};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::frame::{self, Frames, Piece};
+use crate::value::FileKey;
+
+/// A table of files that a store and the tasks that write files both use.
+pub type SharedFiles = Rc<RefCell<Files>>;
+
+/// The files of a directory, and what is known of them.
+#[derive(Debug)]
+pub struct Files {
+    root: PathBuf,
+    directory: OwnedFd,
+    entries: HashMap<FileKey, Entry>,
+    /// Counts what the build wrote.
+    writes: u64,
+    /// Something was learned since the table was last saved.
+    changed: bool,
+}
+
+/// What is known of one file.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Entry {
+    stat: Stat,
+    digest: Digest,
+    /// The digest was taken too soon after the file was written to be used again.
+    racy: bool,
+    /// The time of modification that the build was told of.
+    told: Option<Time>,
+    /// The count of writes when the build last wrote it.
+    #[serde(skip)]
+    written: u64,
+}
+
+/// By what a file is recognised as the one that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Stat {
+    kind: Kind,
+    size: u64,
+    modified: Time,
+    changed: Time,
+    inode: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Kind {
+    Plain,
+    Executable,
+    Directory,
+    Other(u64),
+}
+
+/// What a file holds, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The digest of its content.
+    pub digest: Digest,
+    /// When it was last modified.
+    pub modified: Time,
+}
+
+impl Files {
+    /// The files of a directory, of which nothing is known yet.
+    ///
+    /// # Errors
+    /// If there is no such directory.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Files, StoreError> {
+        let root = root.into();
+        let directory = rustix::fs::open(&root, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|error| StoreError::new("open the directory", root.display(), error.into()))?;
+        Ok(Files { root, directory, entries: HashMap::new(), writes: 0, changed: false })
+    }
+
+    /// The same, to be shared.
+    ///
+    /// # Errors
+    /// As [`Files::open`].
+    pub fn shared(root: impl Into<PathBuf>) -> Result<SharedFiles, StoreError> {
+        Files::open(root).map(|files| Rc::new(RefCell::new(files)))
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where a file lies.
+    pub fn path(&self, key: &FileKey) -> PathBuf {
+        self.root.join(key.as_str())
+    }
+
+    /// What the file holds now; `None` if there is none. It is read only if it may have changed since it was last read.
+    ///
+    /// # Errors
+    /// If it is there but cannot be read.
+    pub fn look(&mut self, key: &FileKey) -> Result<Option<Seen>, StoreError> {
+        let failed = |error: io::Error| StoreError::new("read", key, error);
+        let Some(stat) = self.stat(key).map_err(|error| failed(error.into()))? else {
+            self.changed |= self.entries.remove(key).is_some();
+            return Ok(None);
+        };
+        if let Some(entry) = self.entries.get(key)
+            && entry.stat == stat
+            && !entry.racy
+        {
+            return Ok(Some(Seen { digest: entry.digest, modified: stat.modified }));
+        }
+        let Some((stat, digest, racy)) = self.read(key, stat).map_err(failed)? else { return Ok(None) };
+        let old = self.entries.get(key);
+        let (told, written) = old.map_or((None, 0), |old| (old.told, old.written));
+        self.entries.insert(key.clone(), Entry { stat, digest, racy, told, written });
+        self.changed = true;
+        Ok(Some(Seen { digest, modified: stat.modified }))
+    }
+
+    /// When the file was last modified, as far as is known; the file system is asked only if nothing is known.
+    pub fn modified(&self, key: &FileKey) -> Option<Time> {
+        match self.entries.get(key) {
+            Some(entry) => Some(entry.stat.modified),
+            None => self.stat(key).ok()?.map(|stat| stat.modified),
+        }
+    }
+
+    /// When the file was last modified, as it was last seen.
+    pub(crate) fn entry_modified(&self, key: &FileKey) -> Option<Time> {
+        self.entries.get(key).map(|entry| entry.stat.modified)
+    }
+
+    /// The time of modification of which the build was last told.
+    pub(crate) fn told(&self, key: &FileKey) -> Option<Time> {
+        self.entries.get(key)?.told
+    }
+
+    /// The build knows of the file as it was last seen.
+    pub(crate) fn tell(&mut self, key: &FileKey) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            self.changed |= entry.told != Some(entry.stat.modified);
+            entry.told = Some(entry.stat.modified);
+        }
+    }
+
+    /// What the file holds that a task of this build has just written.
+    ///
+    /// # Errors
+    /// As [`Files::look`].
+    pub fn written(&mut self, key: &FileKey) -> Result<Option<Seen>, StoreError> {
+        let seen = self.look(key)?;
+        self.tell(key);
+        self.writes += 1;
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.written = self.writes;
+        }
+        Ok(seen)
+    }
+
+    /// How many files the build has written. To be asked before a command is started, for [`Files::written_since`].
+    pub fn writes(&self) -> u64 {
+        self.writes
+    }
+
+    /// Whether the build wrote the file after [`Files::writes`] was asked.
+    pub fn written_since(&self, key: &FileKey, writes: u64) -> bool {
+        self.entries.get(key).is_some_and(|entry| entry.written > writes)
+    }
+
+    fn stat(&self, key: &FileKey) -> Result<Option<Stat>, Errno> {
+        match statat(&self.directory, key.as_str(), AtFlags::empty()) {
+            Ok(stat) => Ok(Some(Stat::from(&stat))),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads a file, again if it changes meanwhile.
+    fn read(&self, key: &FileKey, stat: Stat) -> io::Result<Option<(Stat, Digest, bool)>> {
+        match stat.kind {
+            Kind::Directory => return self.read_directory(key, stat),
+            Kind::Other(device) => {
+                return Ok(Some((stat, Digest::of_bytes(&device.to_le_bytes()).tagged("device"), false)));
+            }
+            Kind::Plain | Kind::Executable => {}
+        }
+        let mut attempts = 0;
+        loop {
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            let file = match openat(&self.directory, key.as_str(), flags, Mode::empty()) {
+                Ok(file) => File::from(file),
+                Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            let before = Stat::from(&fstat(&file)?);
+            let digest = Digest::of_file(&file, before.kind == Kind::Executable)?;
+            let now = now();
+            let after = Stat::from(&fstat(&file)?);
+            attempts += 1;
+            if before == after || attempts == 3 {
+                return Ok(Some((after, digest, before != after || after.is_young(now))));
+            }
+        }
+    }
+
+    fn read_directory(&self, key: &FileKey, stat: Stat) -> io::Result<Option<(Stat, Digest, bool)>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(self.path(key))? {
+            names.push(entry?.file_name().into_encoded_bytes());
+        }
+        names.sort_unstable();
+        let list: Vec<u8> = names.into_iter().flat_map(|name| name.into_iter().chain([0])).collect();
+        Ok(Some((stat, Digest::of_bytes(&list).tagged("directory"), stat.is_young(now()))))
+    }
+
+    /// Writes what is known to a file, for [`Files::recall`]. Nothing is written if nothing was learned since.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&mut self, to: &Path) -> Result<(), StoreError> {
+        if !self.changed {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        for record in &self.entries {
+            if let Ok(record) = postcard::to_stdvec(&record) {
+                frame::push(&mut bytes, |out| out.extend_from_slice(&record));
+            }
+        }
+        replace(to, &bytes).map_err(|error| StoreError::new("write", to.display(), error))?;
+        self.changed = false;
+        Ok(())
+    }
+
+    /// Takes up what an earlier process saved. Whatever is damaged or missing is read from the files again.
+    pub fn recall(&mut self, from: &Path) {
+        let Ok(bytes) = std::fs::read(from) else { return };
+        let payloads = Frames::new(&bytes, 0).filter_map(|piece| match piece {
+            Piece::Payload(payload) => Some(payload),
+            Piece::Damage => None,
+        });
+        self.entries.extend(payloads.filter_map(|payload| postcard::from_bytes::<(FileKey, Entry)>(payload).ok()));
+    }
+}
+
+/// Writes a file as a whole: a reader finds the old content or the new, never a part.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    io::Write::write_all(&mut file, bytes)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+pub(crate) fn now() -> Time {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as Time)
+}
+
+impl Stat {
+    /// Whether it may be written once more without looking any different.
+    fn is_young(&self, now: Time) -> bool {
+        // File systems that count whole seconds (or pairs of them) betray themselves by their zeros.
+        let tick = if self.modified.is_multiple_of(1_000_000_000) { 2_000_000_000 } else { 20_000_000 };
+        self.modified.max(self.changed) + tick >= now
+    }
+}
+
+impl From<&rustix::fs::Stat> for Stat {
+    #[allow(clippy::unnecessary_cast, reason = "the types of these fields differ between platforms")]
+    fn from(stat: &rustix::fs::Stat) -> Self {
+        let time = |seconds: i64, nanos: u64| (seconds.max(0) as u64).saturating_mul(1_000_000_000).saturating_add(nanos);
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile if stat.st_mode & 0o100 != 0 => Kind::Executable,
+            FileType::RegularFile => Kind::Plain,
+            FileType::Directory => Kind::Directory,
+            _ => Kind::Other(stat.st_rdev as u64),
+        };
+        Stat {
+            kind,
+            size: stat.st_size as u64,
+            modified: time(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+            changed: time(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
+            inode: stat.st_ino as u64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn files() -> (tempfile::TempDir, Files) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let files = Files::open(directory.path()).expect("opened");
+        (directory, files)
+    }
+
+    fn digest(files: &mut Files, name: &str) -> Option<Digest> {
+        files.look(&name.into()).expect("read").map(|seen| seen.digest)
+    }
+
+    #[test]
+    fn content_mode_and_absence_are_seen_at_once() {
+        let (directory, mut files) = files();
+        let path = directory.path().join("a");
+        assert_eq!(digest(&mut files, "a"), None);
+        assert_eq!(digest(&mut files, "no/such/file"), None);
+        std::fs::write(&path, "one").expect("written");
+        assert_eq!(digest(&mut files, "a"), Some(Digest::of_bytes(b"one")));
+        assert_eq!(digest(&mut files, "a/b"), None);
+        // Same size, same tick, same inode.
+        std::fs::write(&path, "two").expect("written");
+        assert_eq!(digest(&mut files, "a"), Some(Digest::of_bytes(b"two")));
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("made executable");
+        assert_eq!(digest(&mut files, "a"), Some(Digest::of_file(&b"two"[..], true).expect("read")));
+        std::fs::remove_file(&path).expect("removed");
+        assert_eq!(digest(&mut files, "a"), None);
+    }
+
+    #[test]
+    fn an_old_file_is_read_once_and_a_young_one_again() {
+        let (directory, mut files) = files();
+        std::fs::write(directory.path().join("a"), "one").expect("written");
+        assert!(digest(&mut files, "a").is_some() && files.entries["a"].racy);
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        assert!(digest(&mut files, "a").is_some() && !files.entries["a"].racy);
+        let lie = Digest::of_bytes(b"a lie");
+        files.entries.get_mut("a").expect("known").digest = lie;
+        assert_eq!(digest(&mut files, "a"), Some(lie), "it was read although nothing changed");
+    }
+
+    #[test]
+    fn directories_are_their_names_and_devices_are_not_read() {
+        let (directory, mut files) = files();
+        let empty = digest(&mut files, ".");
+        std::fs::write(directory.path().join("a"), "one").expect("written");
+        let one = digest(&mut files, ".");
+        assert_ne!(empty, one);
+        std::fs::write(directory.path().join("a"), "another").expect("written");
+        assert_eq!(digest(&mut files, "."), one);
+        assert!(digest(&mut files, "/dev/zero").is_some());
+    }
+
+    #[test]
+    fn what_is_known_survives_the_process_damaged_or_not() {
+        let (directory, mut files) = files();
+        for name in ["a", "b"] {
+            std::fs::write(directory.path().join(name), name).expect("written");
+            digest(&mut files, name);
+        }
+        files.tell(&"a".into());
+        let table = directory.path().join("state/files");
+        files.save(&table).expect("saved");
+        let mut again = Files::open(directory.path()).expect("opened");
+        again.recall(&table);
+        assert_eq!((again.entries.len(), again.told(&"a".into()).is_some()), (2, true));
+        let mut bytes = std::fs::read(&table).expect("read");
+        bytes[20] ^= 1;
+        std::fs::write(&table, bytes).expect("written");
+        let mut again = Files::open(directory.path()).expect("opened");
+        again.recall(&table);
+        assert_eq!(again.entries.len(), 1);
+        assert_eq!(digest(&mut again, "a"), Some(Digest::of_bytes(b"a")));
+    }
+}

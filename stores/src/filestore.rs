@@ -1,0 +1,250 @@
+//! The store of a build of files: the files of a directory, with a cache of copies beside it for rebuilders that restore.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use alacarte::{KeyId, Store, StoreError, Time, Value};
+
+use crate::cas::Cas;
+use crate::digest::Digest;
+use crate::files::{Files, SharedFiles};
+use crate::value::{FileKey, FileValue};
+
+/// What a key stands for that is not just the file of its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// Several files, made by one command; the key is the first of them.
+    Outputs(Arc<[FileKey]>),
+    /// A name for others. It has no file: its value is what its task made of theirs, and it is as young as the youngest of them.
+    Group(Arc<[FileKey]>),
+    /// A name for nothing, unless a file happens to be there.
+    Alias,
+}
+
+/// The files of a directory as a store.
+#[derive(Debug)]
+pub struct FileStore {
+    files: SharedFiles,
+    shapes: HashMap<FileKey, Shape>,
+    cas: Option<Cas>,
+    table: Option<PathBuf>,
+    /// The first build has begun.
+    begun: bool,
+}
+
+impl FileStore {
+    /// The store over a table of files, which the tasks that write files share.
+    pub fn new(files: &SharedFiles) -> Self {
+        FileStore { files: Rc::clone(files), shapes: HashMap::new(), cas: None, table: None, begun: false }
+    }
+
+    /// The store over a directory.
+    ///
+    /// # Errors
+    /// If there is no such directory.
+    pub fn open(directory: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        Ok(FileStore::new(&Files::shared(directory)?))
+    }
+
+    /// Says which keys are more, or less, than the file of their name.
+    #[must_use]
+    pub fn shapes(mut self, shapes: HashMap<FileKey, Shape>) -> Self {
+        self.set_shapes(shapes);
+        self
+    }
+
+    /// The same, for tasks that were replaced.
+    pub fn set_shapes(&mut self, shapes: HashMap<FileKey, Shape>) {
+        self.shapes = shapes;
+    }
+
+    /// Keeps copies of what is built in this cache, so that it can be restored.
+    #[must_use]
+    pub fn cas(mut self, cas: Cas) -> Self {
+        self.cas = Some(cas);
+        self
+    }
+
+    /// Remembers in this file what the files held when they were last read. Written by [`FileStore::save`], and when the store is dropped.
+    #[must_use]
+    pub fn table(mut self, table: impl Into<PathBuf>) -> Self {
+        let table = table.into();
+        self.files.borrow_mut().recall(&table);
+        self.table = Some(table);
+        self
+    }
+
+    /// The table of files.
+    pub fn files(&self) -> &SharedFiles {
+        &self.files
+    }
+
+    /// Writes down what the files held when they were last read.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save(&self) -> Result<(), StoreError> {
+        self.table.as_ref().map_or(Ok(()), |table| self.files.borrow_mut().save(table))
+    }
+
+    /// The files that a key stands for.
+    fn paths<'a>(&'a self, key: &'a FileKey) -> &'a [FileKey] {
+        match self.shapes.get(key) {
+            None | Some(Shape::Alias) => std::slice::from_ref(key),
+            Some(Shape::Outputs(paths)) => paths,
+            Some(Shape::Group(_)) => &[],
+        }
+    }
+
+    /// What a key holds on disk.
+    fn value(&self, key: &FileKey) -> Result<Option<FileValue>, StoreError> {
+        let mut files = self.files.borrow_mut();
+        match self.shapes.get(key) {
+            None | Some(Shape::Alias) => Ok(files.look(key)?.map(|seen| FileValue::File(seen.digest))),
+            Some(Shape::Outputs(paths)) => {
+                let look = |path| files.look(path).map(|seen| seen.map(|seen| seen.digest));
+                let digests: Vec<Option<Digest>> = paths.iter().map(look).collect::<Result<_, _>>()?;
+                Ok(digests.iter().any(Option::is_some).then(|| FileValue::Outputs(digests.into())))
+            }
+            Some(Shape::Group(_)) => Ok(None),
+        }
+    }
+
+    /// The youngest file in a group of groups.
+    fn youngest(&self, key: &FileKey) -> Option<Time> {
+        let files = self.files.borrow();
+        let (mut stack, mut seen, mut youngest) = (vec![key], HashSet::new(), None);
+        while let Some(key) = stack.pop() {
+            match self.shapes.get(key) {
+                Some(Shape::Group(members)) if seen.insert(key) => stack.extend(members.iter()),
+                Some(Shape::Group(_)) => {}
+                _ => youngest = youngest.max(self.oldest(&files, key)),
+            }
+        }
+        youngest
+    }
+
+    fn oldest(&self, files: &Files, key: &FileKey) -> Option<Time> {
+        self.paths(key).iter().filter_map(|path| files.modified(path)).min()
+    }
+
+    /// The digests behind a value, by file; `None` if a file is missing.
+    fn contents<'a>(&'a self, key: &'a FileKey, value: &FileValue) -> Option<Vec<(&'a FileKey, Digest)>> {
+        match value {
+            FileValue::File(digest) => Some(vec![(key, *digest)]),
+            FileValue::Outputs(digests) => {
+                let paths = self.paths(key);
+                let whole = paths.len() == digests.len();
+                let pairs = paths.iter().zip(digests.iter()).map(|(path, digest)| Some((path, (*digest)?)));
+                pairs.collect::<Option<Vec<_>>>().filter(|_| whole)
+            }
+            FileValue::Group(_) => Some(Vec::new()),
+            FileValue::Missing => None,
+        }
+    }
+}
+
+impl Drop for FileStore {
+    fn drop(&mut self) {
+        // What is lost if it fails is time: the files are read again.
+        let _ = self.save();
+    }
+}
+
+impl Store<FileKey, FileValue> for FileStore {
+    /// A group has no file in which its value could lie. (For files this makes one that is missing look present until
+    /// [`Store::refresh`] is called, which is before anybody looks.)
+    fn relies_on_journal(&self) -> bool {
+        true
+    }
+
+    fn load(&mut self, _: KeyId, key: &FileKey) -> Result<Option<FileValue>, StoreError> {
+        let value = self.value(key)?;
+        let mut files = self.files.borrow_mut();
+        for path in self.paths(key) {
+            // Before the first build, what an earlier process was told stands, so that a file which was touched since is reported.
+            if self.begun || files.told(path).is_none() {
+                files.tell(path);
+            }
+        }
+        Ok(value)
+    }
+
+    fn refresh(
+        &mut self,
+        known: &mut dyn Iterator<Item = (KeyId, &FileKey, Option<&FileValue>)>,
+        changed: &mut dyn FnMut(KeyId, Option<FileValue>, Time),
+    ) -> Result<(), StoreError> {
+        self.begun = true;
+        let mut touched: Vec<FileKey> = Vec::new();
+        for (id, key, held) in known {
+            if matches!(self.shapes.get(key), Some(Shape::Group(_))) {
+                continue;
+            }
+            let value = self.value(key)?;
+            if value.is_none() && matches!(held, Some(FileValue::Group(_))) {
+                continue;
+            }
+            let files = self.files.borrow();
+            let mut news = value.as_ref().map(Value::fingerprint) != held.map(Value::fingerprint);
+            for path in self.paths(key) {
+                let modified = files.entry_modified(path);
+                if modified != files.told(path) {
+                    // A key that was told of nothing yet, such as one whose table was lost, has nothing to compare with.
+                    news |= files.told(path).is_some() && modified.is_some();
+                    touched.push(path.clone());
+                }
+            }
+            if news {
+                let modified = self.oldest(&files, key).unwrap_or_else(crate::files::now);
+                drop(files);
+                changed(id, value, modified);
+            }
+        }
+        // Only now, for two keys may stand for one file.
+        let mut files = self.files.borrow_mut();
+        touched.iter().for_each(|path| files.tell(path));
+        Ok(())
+    }
+
+    fn modified(&mut self, key: &FileKey) -> Option<Time> {
+        match self.shapes.get(key) {
+            Some(Shape::Group(_)) => self.youngest(key),
+            _ => self.oldest(&self.files.borrow(), key),
+        }
+    }
+
+    fn archive(&mut self, key: &FileKey, value: &FileValue) -> Result<(), StoreError> {
+        let (Some(cas), Some(contents)) = (&self.cas, self.contents(key, value)) else { return Ok(()) };
+        for (path, digest) in contents {
+            let file = self.files.borrow().path(path);
+            cas.keep(&file, &digest).map_err(|error| StoreError::new("keep a copy of", path, error))?;
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, key: &FileKey, value: &FileValue) -> Result<bool, StoreError> {
+        let Some(contents) = self.contents(key, value) else { return Ok(false) };
+        let mut copies = Vec::new();
+        for (path, digest) in contents {
+            if self.files.borrow_mut().look(path)?.is_some_and(|seen| seen.digest == digest) {
+                continue;
+            }
+            let Some(cas) = &self.cas else { return Ok(false) };
+            let failed = |error| StoreError::new("restore", path, error);
+            let target = self.files.borrow().path(path);
+            let directory = target.parent().unwrap_or(&target);
+            std::fs::create_dir_all(directory).map_err(failed)?;
+            // Copies that were made before one is found missing disappear with the list.
+            let Some(copy) = cas.fetch(&digest, directory).map_err(failed)? else { return Ok(false) };
+            copies.push((path, target, copy));
+        }
+        for (path, target, copy) in copies {
+            copy.persist(target).map_err(|error| StoreError::new("restore", path, error.error))?;
+            self.files.borrow_mut().written(path)?;
+        }
+        Ok(true)
+    }
+}
