@@ -69,6 +69,12 @@ enum Parked {
     Queue,
 }
 
+/// How a key came to its value.
+enum How {
+    Ran { volatile: bool },
+    FromTrace { deep: bool },
+}
+
 /// What demanding a key led to.
 enum Demand {
     Ready,
@@ -613,7 +619,7 @@ where
             node.flags |= LOADED | BUILT;
             changed
         };
-        let told = self.tell(key, &scratch, false, volatile, |record| Event::Built(record));
+        let told = self.tell(key, How::Ran { volatile }, &scratch);
         scratch.clear();
         self.state.scratch = scratch;
         told?;
@@ -628,20 +634,17 @@ where
     }
 
     /// Shows an event about a key that now has its value to the metadata, and keeps it.
-    fn tell(
-        &mut self,
-        key: KeyId,
-        dependencies: &[Dependency],
-        deep: bool,
-        volatile: bool,
-        event: impl for<'e> FnOnce(Record<'e>) -> Event<'e>,
-    ) -> std::result::Result<(), StoreError> {
+    fn tell(&mut self, key: KeyId, how: How, dependencies: &[Dependency]) -> std::result::Result<(), StoreError> {
         let board = self.board.borrow();
         let node = &board.nodes[key.index()];
         let Some(value) = &node.value else { return Ok(()) };
         let modified = self.store.modified(board.keys.name(key)).unwrap_or_else(|| self.ledger.tick());
         let fingerprint = node.fingerprint;
-        let event = event(Record { key, dependencies, deep, fingerprint, value, modified, volatile });
+        let record = Record { key, dependencies, deep: false, fingerprint, value, modified, volatile: false };
+        let event = match how {
+            How::Ran { volatile } => Event::Built(Record { volatile, ..record }),
+            How::FromTrace { deep } => Event::Restored(Record { deep, ..record }),
+        };
         self.ledger.tell(&board.keys, &event, Some(value))?;
         drop(board);
         self.point_out_suspects();
@@ -703,7 +706,7 @@ where
             node.flags |= LOADED;
         }
         self.board.borrow_mut().nodes[key.index()].flags |= BUILT;
-        self.tell(key, &dependencies, deep, false, |record| Event::Restored(record))?;
+        self.tell(key, How::FromTrace { deep }, &dependencies)?;
         if moved {
             self.state.report.restored += 1;
             self.observe(key, &Decision::Restored);

@@ -7,6 +7,9 @@ use crate::error::StoreError;
 use crate::event::Event;
 use crate::key::Keys;
 
+/// What a replay calls for each event, with the keys known so far and the value that the event carries.
+pub type Replay<'r, K, V> = dyn FnMut(&Keys<K>, &Event<'_>, Option<&V>) + 'r;
+
 /// A place for events. Implemented by `alacarte-stores` (memory, a file); [`Forgetful`] keeps nothing.
 pub trait Journal<K, V> {
     /// Gives back every event kept, oldest first, interning the keys it names. For `Built` and `Restored` events the value
@@ -14,11 +17,7 @@ pub trait Journal<K, V> {
     ///
     /// # Errors
     /// If the place cannot be read at all. Damage to single records is not an error: they are left out.
-    fn replay(
-        &mut self,
-        keys: &mut Keys<K>,
-        each: &mut dyn FnMut(&Keys<K>, &Event<'_>, Option<&V>),
-    ) -> Result<(), StoreError>;
+    fn replay(&mut self, keys: &mut Keys<K>, each: &mut Replay<'_, K, V>) -> Result<(), StoreError>;
 
     /// Keeps one event, and the value that it carries.
     ///
@@ -50,11 +49,7 @@ pub trait Journal<K, V> {
 pub struct Forgetful;
 
 impl<K, V> Journal<K, V> for Forgetful {
-    fn replay(
-        &mut self,
-        _: &mut Keys<K>,
-        _: &mut dyn FnMut(&Keys<K>, &Event<'_>, Option<&V>),
-    ) -> Result<(), StoreError> {
+    fn replay(&mut self, _: &mut Keys<K>, _: &mut Replay<'_, K, V>) -> Result<(), StoreError> {
         Ok(())
     }
 

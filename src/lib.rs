@@ -41,7 +41,7 @@ pub use error::{Cause, Failure, Result, StoreError, TaskError};
 pub use event::{Dependency, Event, Record, Time};
 pub use fetch::{All, Fetch, Get, off_thread};
 pub use fingerprint::{Fingerprint, Value};
-pub use journal::{Forgetful, Journal, SharedTrace, TraceCache};
+pub use journal::{Forgetful, Journal, Replay, SharedTrace, TraceCache};
 pub use key::{Key, KeyId, Keys};
 pub use metadata::{Metadata, MetadataUpdater, Reads};
 pub use rebuilder::{Answer, Cursor, Lesson, Question, Reason, Rebuilder, Restored};

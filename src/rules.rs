@@ -36,8 +36,11 @@ pub struct Task<K, V> {
     body: Body<K, V>,
 }
 
+/// A function of the values of the declared keys, which it takes out of the list.
+type Compute<V> = Box<dyn Fn(&mut Vec<V>) -> V>;
+
 enum Body<K, V> {
-    Formula(Box<dyn Fn(&mut Vec<V>) -> V>),
+    Formula(Compute<V>),
     Future(Box<dyn Start<K, V>>),
 }
 

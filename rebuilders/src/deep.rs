@@ -88,7 +88,7 @@ fn follow<'t, K: Key, V: Value>(
                     if traces.verdict(below).is_none()
                         && question.definition_matches(
                             expected.key,
-                            below.len() > 0 && below.dependency(0).key.is_definition(),
+                            !below.is_empty() && below.dependency(0).key.is_definition(),
                         ) =>
                 {
                     path.push((below, 0));

@@ -114,7 +114,8 @@ impl Scheduler<Static> for Topological {
     }
 
     fn suspect(&mut self, key: KeyId) {
-        if let rank @ 0..UNPLANNED = self.rank(key) {
+        let rank = self.rank(key);
+        if rank != UNPLANNED {
             self.queue.push(Reverse(rank));
         }
     }
