@@ -1,8 +1,8 @@
 //! The board: the state of every key while a build runs.
 //!
-//! One column of nodes, indexed by [`KeyId`], read by fetches, questions and the engine alike. A key is up to date when its
-//! node is stamped with the board's *revision*: raising the revision makes every key of the last build questionable
-//! again, in one store, without visiting any.
+//! One column of nodes, indexed by [`KeyId`], read by fetches, questions and the engine alike. A key is up to
+//! date when its node is stamped with the board's *revision*: raising the revision makes every key of the last
+//! build questionable again, in one store, without visiting any.
 
 use crate::error::{Reasoned, TaskError};
 use crate::fingerprint::Fingerprint;

@@ -26,8 +26,9 @@ use crate::task::Tasks;
 
 /// A build system over tasks `T` and a store `St`: scheduler `S`, rebuilder `R`, journal `J`.
 ///
-/// Made by [`Build::new`] and completed by [`Build::scheduler`] and [`Build::rebuilder`]; both may be exchanged at any time
-/// between two builds. With a journal that keeps events, the new combination takes over where the old one stopped.
+/// Made by [`Build::new`] and completed by [`Build::scheduler`] and [`Build::rebuilder`]; both may be exchanged
+/// at any time between two builds. With a journal that keeps events, the new combination takes over where the
+/// old one stopped.
 pub struct Build<K, V, T, St, S = (), R = (), J = Forgetful> {
     board: RefCell<Board<K, V>>,
     tasks: T,
@@ -125,7 +126,8 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
         self
     }
 
-    /// Adds a named pool: a further bound on the outside work that names it (see [`Fetch::work_in`](crate::Fetch::work_in)).
+    /// Adds a named pool: a further bound on the outside work that names it (see
+    /// [`Fetch::work_in`](crate::Fetch::work_in)).
     #[must_use]
     pub fn pool(mut self, name: impl Into<String>, depth: usize) -> Self {
         self.pools.push((name.into(), depth.max(1)));
@@ -221,10 +223,11 @@ where
     R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {
-    /// Gives an input another value; `Ok(false)` if it holds an equal one already, and nothing changes. For stores in memory: a file
-    /// is edited where it lies.
+    /// Gives an input another value; `Ok(false)` if it holds an equal one already, and nothing changes. For
+    /// stores in memory: a file is edited where it lies.
     ///
-    /// A key with a task can be set too. That models an output that somebody else overwrote; the next build that reaches it puts it right.
+    /// A key with a task can be set too. That models an output that somebody else overwrote; the next build
+    /// that reaches it puts it right.
     ///
     /// # Errors
     /// If the store or the journal cannot be read or written.
@@ -282,8 +285,8 @@ where
         futures::executor::block_on(self.drive(targets))
     }
 
-    /// The same as a future, for tasks whose outside work needs a runtime (tokio's, say) around it. It may be dropped at any moment:
-    /// what the build had finished by then is kept.
+    /// The same as a future, for tasks whose outside work needs a runtime (tokio's, say) around it. It may be
+    /// dropped at any moment: what the build had finished by then is kept.
     ///
     /// # Errors
     /// As [`Build::run`].
@@ -349,8 +352,8 @@ where
         Err(BuildError { failures, report })
     }
 
-    /// Installs what scheduler and rebuilder read, replays the journal into it, and compares what the journal remembers with
-    /// what the store holds.
+    /// Installs what scheduler and rebuilder read, replays the journal into it, and compares what the journal
+    /// remembers with what the store holds.
     fn open(&mut self) -> Result<(), StoreError> {
         if self.opened {
             return Ok(());

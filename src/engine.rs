@@ -1,10 +1,11 @@
 //! The loop that all schedulers share.
 //!
-//! Every key being brought up to date has a *slot*: first it waits for what must precede it, then the rebuilder is asked,
-//! then, if the answer is *run*, the task's future is polled. A fetch of a key that is not up to date leaves question
-//! or future pending; the slot is put on that key's list of waiters, and the key gets a slot of its own. Nothing recurses, so the
-//! depth of the graph costs memory, not stack. Everything happens on one thread; work outside (a process, a thread)
-//! is awaited, and the loop itself is a future that sleeps while all it can do is wait.
+//! Every key being brought up to date has a *slot*: first it waits for what must precede it, then the rebuilder
+//! is asked, then, if the answer is *run*, the task's future is polled. A fetch of a key that is not up to date
+//! leaves question or future pending; the slot is put on that key's list of waiters, and the key gets a slot of
+//! its own. Nothing recurses, so the depth of the graph costs memory, not stack. Everything happens on one
+//! thread; work outside (a process, a thread) is awaited, and the loop itself is a future that sleeps while all
+//! it can do is wait.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -391,7 +392,8 @@ where
         None
     }
 
-    /// Looks up the definition of a task that is met for the first time. (Replaced ones were noticed before the build began.)
+    /// Looks up the definition of a task that is met for the first time. (Replaced ones were noticed before the
+    /// build began.)
     fn take_definition(&mut self, key: KeyId) {
         let board = &mut *self.board.borrow_mut();
         if let Some(definition) = self.tasks.definition(board.keys.name(key)) {
@@ -409,7 +411,8 @@ where
         answer
     }
 
-    /// Puts a slot on the lists of the keys it waits for, having them brought up to date; `false` if none is left to wait for.
+    /// Puts a slot on the lists of the keys it waits for, having them brought up to date; `false` if none is
+    /// left to wait for.
     fn wait_for(&mut self, slot: u32, missing: &[KeyId]) -> bool {
         let mut waiting = 0;
         // Backwards, so that a stack yields them in the order in which they were asked for.
@@ -541,8 +544,8 @@ where
                     self.state.report.suspended = self.state.report.suspended.max(self.state.suspended);
                 }
                 self.state.slots[index].future = future;
-                // A future that holds a place has work outside too, and must be polled when that has ended: the place may be
-                // the one that the missing keys wait for.
+                // A future that holds a place has work outside too, and must be polled when that has ended: the
+                // place may be the one that the missing keys wait for.
                 if self.state.slots[index].places > 0 {
                     self.park_outside(slot);
                 }
@@ -741,7 +744,8 @@ where
         }
     }
 
-    /// A key has no value in this build, and those that wait for it learn of it: at once if the build stops here, else when they fetch it.
+    /// A key has no value in this build, and those that wait for it learn of it: at once if the build stops
+    /// here, else when they fetch it.
     fn fail(&mut self, slot: u32, cause: Cause) {
         let mut failing = vec![(slot, cause)];
         while let Some((slot, cause)) = failing.pop() {

@@ -1,8 +1,9 @@
 //! What a build durably learns.
 //!
-//! A build appends events to its journal, and everything it remembers (dirty bits, traces, the calc chain) is a fold over them.
-//! There are only four: something *changed* outside the build, a key was *built*, a key was *restored* from a trace, a trace
-//! was *learned* from a cache that others share. A build that finds nothing to do has no event.
+//! A build appends events to its journal, and everything it remembers (dirty bits, traces, the calc chain) is a
+//! fold over them. There are only four: something *changed* outside the build, a key was *built*, a key was
+//! *restored* from a trace, a trace was *learned* from a cache that others share. A build that finds nothing to
+//! do has no event.
 
 use std::any::Any;
 
@@ -30,7 +31,8 @@ pub struct Record<'a> {
     pub key: KeyId,
     /// What its task fetched, in order; the first is the task's definition if it has one.
     pub dependencies: &'a [Dependency],
-    /// Whether the dependencies carry deep fingerprints (see `DeepConstructiveTraces`) rather than those of their values.
+    /// Whether the dependencies carry deep fingerprints (see `DeepConstructiveTraces`) rather than those of
+    /// their values.
     pub deep: bool,
     /// The fingerprint of the value.
     pub fingerprint: Fingerprint,
@@ -45,8 +47,8 @@ pub struct Record<'a> {
 /// One thing that a build learned, in the order in which it learned it.
 #[derive(Clone, Copy)]
 pub enum Event<'a> {
-    /// A key holds another value than was known, and no task of ours did it: an input was edited or touched, a formula was
-    /// replaced, an output was damaged or deleted.
+    /// A key holds another value than was known, and no task of ours did it: an input was edited or touched, a
+    /// formula was replaced, an output was damaged or deleted.
     Changed {
         /// The key, or the definition that was replaced.
         key: KeyId,

@@ -1,7 +1,8 @@
 //! Fetch: how a task asks for the values it depends on.
 //!
-//! A fetch of a key that is up to date answers at once, without hashing its id, without allocation. A fetch of any other key leaves the task's
-//! future *pending*; what then becomes of the future is the scheduler's choice and nothing that a task can see.
+//! A fetch of a key that is up to date answers at once, without hashing its id, without allocation. A fetch of
+//! any other key leaves the task's future *pending*; what then becomes of the future is the scheduler's choice
+//! and nothing that a task can see.
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
@@ -47,8 +48,8 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
         Get { fetch: self, id, recorded: false }
     }
 
-    /// The values of several keys, fetched at once and recorded as one group: where more than one is not up to date, all of
-    /// them are brought up to date before the task goes on.
+    /// The values of several keys, fetched at once and recorded as one group: where more than one is not up to
+    /// date, all of them are brought up to date before the task goes on.
     ///
     /// # Errors
     /// As [`Fetch::get`].
@@ -67,7 +68,8 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
 
     /// For tasks that are no futures: calls `each` with every value of the group, in order, if all are up to date.
     ///
-    /// A task to which this answers [`Poll::Pending`] gives [`Running::Waiting`](crate::Running::Waiting) and is asked again later.
+    /// A task to which this answers [`Poll::Pending`] gives [`Running::Waiting`](crate::Running::Waiting) and
+    /// is asked again later.
     pub fn poll_ids(self, ids: &[KeyId], mut each: impl FnMut(&V)) -> Poll<Result<()>> {
         let mut board = self.board.borrow_mut();
         if let Poll::Ready(outcome) = poll_group(&mut board, ids, true) {
@@ -94,8 +96,8 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
         self.board.borrow_mut().volatile = true;
     }
 
-    /// Does work outside the build (a process, a download, a thread) in one of the build's job slots, waiting for a free
-    /// one first.
+    /// Does work outside the build (a process, a download, a thread) in one of the build's job slots, waiting
+    /// for a free one first.
     pub async fn work<T>(self, work: impl Future<Output = T>) -> T {
         let _slot = Place { fetch: self, pool: JOBS }.await;
         work.await

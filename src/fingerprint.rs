@@ -1,9 +1,9 @@
 //! Values and their fingerprints.
 //!
-//! All a build ever compares is fingerprints. Integers are mixed by a bijection, so two of them never collide; bytes are
-//! hashed by BLAKE3, cut to 64 bits. That is enough for what a fingerprint decides (is *this* key's value the one *this* trace
-//! recorded?): a comparison of two given values is wrong once in 2⁶⁴. Whatever is *addressed* by content (a cache of files)
-//! keeps a full digest as its value instead.
+//! All a build ever compares is fingerprints. Integers are mixed by a bijection, so two of them never collide;
+//! bytes are hashed by BLAKE3, cut to 64 bits. That is enough for what a fingerprint decides (is *this* key's
+//! value the one *this* trace recorded?): a comparison of two given values is wrong once in 2⁶⁴. Whatever is
+//! *addressed* by content (a cache of files) keeps a full digest as its value instead.
 
 use std::fmt;
 use std::rc::Rc;

@@ -1,7 +1,8 @@
 //! The journal: where a build's events are kept between runs.
 //!
-//! Keeping the journal is all there is to persistence: replayed, it gives back every piece of metadata, for any scheduler and
-//! any rebuilder. A journal may lose records (a crash, a damaged disk): a lost record costs a rebuild, never a wrong value.
+//! Keeping the journal is all there is to persistence: replayed, it gives back every piece of metadata, for any
+//! scheduler and any rebuilder. A journal may lose records (a crash, a damaged disk): a lost record costs a
+//! rebuild, never a wrong value.
 
 use crate::error::StoreError;
 use crate::event::Event;
@@ -12,8 +13,8 @@ pub type Replay<'r, K, V> = dyn FnMut(&Keys<K>, &Event<'_>, Option<&V>) + 'r;
 
 /// A place for events. Implemented by `alacarte-stores` (memory, a file); [`Forgetful`] keeps nothing.
 pub trait Journal<K, V> {
-    /// Gives back every event kept, oldest first, interning the keys it names. For `Built` and `Restored` events the value
-    /// is given too.
+    /// Gives back every event kept, oldest first, interning the keys it names. For `Built` and `Restored`
+    /// events the value is given too.
     ///
     /// # Errors
     /// If the place cannot be read at all. Damage to single records is not an error: they are left out.
@@ -67,8 +68,8 @@ impl<K, V> Journal<K, V> for Forgetful {
 pub struct SharedTrace<K, V> {
     /// The key that was built.
     pub key: K,
-    /// What its task fetched: the key, whether it is that key's definition, whether it was fetched together with the one
-    /// before, and its fingerprint.
+    /// What its task fetched: the key, whether it is that key's definition, whether it was fetched together
+    /// with the one before, and its fingerprint.
     pub dependencies: Vec<(K, bool, bool, u64)>,
     /// Whether the fingerprints of the dependencies are deep ones.
     pub deep: bool,

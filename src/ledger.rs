@@ -1,4 +1,5 @@
-//! The ledger: whoever remembers, in one place. Every event is shown to the metadata and kept in the journal, in that order.
+//! The ledger: whoever remembers, in one place. Every event is shown to the metadata and kept in the journal,
+//! in that order.
 
 use crate::board::{Board, STALE};
 use crate::error::StoreError;

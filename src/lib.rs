@@ -1,7 +1,7 @@
 //! The vocabulary of *Build Systems à la Carte*, and the loop that everything else composes.
 //!
-//! One sentence: a build scheduler is an executor of futures, a rebuilder is a question asked before a task is polled, and everything a
-//! build remembers is a fold over one journal.
+//! One sentence: a build scheduler is an executor of futures, a rebuilder is a question asked before a task is
+//! polled, and everything a build remembers is a fold over one journal.
 //!
 //! | | |
 //! |---|---|
@@ -14,7 +14,8 @@
 //! | [`Rebuilder`] | must the task run at all? |
 //! | [`Build`] | composes them |
 //!
-//! The crates `alacarte-metadata`, `-schedulers`, `-rebuilders` and `-stores` hold the implementations, a strategy a file.
+//! The crates `alacarte-metadata`, `-schedulers`, `-rebuilders` and `-stores` hold the implementations, a
+//! strategy a file.
 #![deny(missing_docs)]
 
 mod board;

@@ -1,8 +1,8 @@
 //! Metadata: what a build remembers, each kind a fold over its events.
 //!
-//! A scheduler or a rebuilder *names* the metadata that it reads; the build installs each updater once, however many read it,
-//! and shows every event to every updater. (The paper leaves these updates to whichever rebuilder needs them; seed 000 makes
-//! the case for taking them out.)
+//! A scheduler or a rebuilder *names* the metadata that it reads; the build installs each updater once, however
+//! many read it, and shows every event to every updater. (The paper leaves these updates to whichever rebuilder
+//! needs them; seed 000 makes the case for taking them out.)
 
 use std::any::{Any, TypeId, type_name};
 
@@ -10,7 +10,8 @@ use crate::event::Event;
 
 /// A fold over a build's events.
 ///
-/// Implement it for metadata of your own; its contract is a law over events: what must be true of it after any sequence of them.
+/// Implement it for metadata of your own; its contract is a law over events: what must be true of it after any
+/// sequence of them.
 pub trait MetadataUpdater: Default + 'static {
     /// Takes one event into account. Called once for each event, in the order of the journal.
     fn apply(&mut self, event: &Event<'_>);

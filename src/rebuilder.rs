@@ -1,9 +1,9 @@
 //! Rebuilders: must the task run at all?
 //!
-//! A rebuilder is a *question asked before a task is polled*. It may bring dependencies up to date to find the answer, in
-//! the very same way in which tasks do: where a fetch is pending the question is pending, and it is asked again
-//! when the answer is there. So a rebuilder is a plain function, it works under every scheduler, and a key that is kept
-//! costs no future.
+//! A rebuilder is a *question asked before a task is polled*. It may bring dependencies up to date to find the
+//! answer, in the very same way in which tasks do: where a fetch is pending the question is pending, and it is
+//! asked again when the answer is there. So a rebuilder is a plain function, it works under every scheduler,
+//! and a key that is kept costs no future.
 
 use std::task::Poll;
 
@@ -27,14 +27,15 @@ pub trait Rebuilder<K: Key, V: Value> {
         Self::Reads::install(metadata);
     }
 
-    /// Whether it would decide nothing anew for a key that is up to date while nothing in the store has changed. A rebuilder that answers
-    /// `false` is asked about every key in every build.
+    /// Whether it would decide nothing anew for a key that is up to date while nothing in the store has
+    /// changed. A rebuilder that answers `false` is asked about every key in every build.
     fn trusts_silence(&self) -> bool {
         true
     }
 
-    /// The keys that may be out of date *of themselves*, if the rebuilder knows them without visiting the others: whatever is
-    /// not among them, and depends on none of them that changes, is up to date. The list may grow at its end while a build runs.
+    /// The keys that may be out of date *of themselves*, if the rebuilder knows them without visiting the
+    /// others: whatever is not among them, and depends on none of them that changes, is up to date. The list
+    /// may grow at its end while a build runs.
     fn suspects<'m>(&self, _reads: <Self::Reads as Reads>::View<'m>) -> Option<&'m [KeyId]> {
         None
     }

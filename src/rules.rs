@@ -1,7 +1,7 @@
 //! Tasks as closures, one a key.
 //!
-//! [`formula`] makes a static task from a plain function, [`declared`] a static one that may fetch less than it declares
-//! (*selective*: an `if` that reads one branch), [`task`] a dynamic one.
+//! [`formula`] makes a static task from a plain function, [`declared`] a static one that may fetch less than it
+//! declares (*selective*: an `if` that reads one branch), [`task`] a dynamic one.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -139,8 +139,8 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
         Rules { tasks: self.tasks, replaced: self.replaced, power: PhantomData }
     }
 
-    /// Adds or replaces the task of a key; a replaced task runs again in the next build that reaches it (its definition has
-    /// changed). A static collection stays static: only static tasks can be set.
+    /// Adds or replaces the task of a key; a replaced task runs again in the next build that reaches it (its
+    /// definition has changed). A static collection stays static: only static tasks can be set.
     pub fn set<T: IntoTask<K, V>>(&mut self, key: impl Into<K>, task: T)
     where
         P: Power<With<T::Power> = P>,

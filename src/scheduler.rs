@@ -1,7 +1,7 @@
 //! Schedulers: in which order, and what becomes of a task that must wait?
 //!
-//! All three of the paper's schedulers run the same loop (`engine.rs`). They differ in two things: which of the keys that can go on goes
-//! on next, and what happens to a task that fetched a key which is not up to date.
+//! All three of the paper's schedulers run the same loop (`engine.rs`). They differ in two things: which of the
+//! keys that can go on goes on next, and what happens to a task that fetched a key which is not up to date.
 
 use crate::error::Cause;
 use crate::key::KeyId;
@@ -47,8 +47,9 @@ pub trait Scheduler<P: Power> {
     /// The build has ended; `complete` if every key that it reached is up to date.
     fn finish(&mut self, _complete: bool) {}
 
-    /// Whether a build for these targets may visit suspects only (see [`Plan::suspects`]): true for a scheduler that has
-    /// completed a build of the same targets and tasks, and will order whatever suspects it is told of.
+    /// Whether a build for these targets may visit suspects only (see [`Plan::suspects`]): true for a scheduler
+    /// that has completed a build of the same targets and tasks, and will order whatever suspects it is told
+    /// of.
     fn follows_suspects(&self, _targets: &[KeyId], _generation: u64) -> bool {
         false
     }
@@ -92,10 +93,11 @@ pub enum Declared {
 pub struct Plan<'p> {
     /// What is to be brought up to date.
     pub targets: &'p [KeyId],
-    /// How many times the tasks themselves have been replaced: a different number means that declarations may have changed.
+    /// How many times the tasks themselves have been replaced: a different number means that declarations may
+    /// have changed.
     pub generation: u64,
-    /// The only keys that can be out of date of themselves, if the scheduler follows suspects and the rebuilder knows them
-    /// (see [`Rebuilder::suspects`](crate::Rebuilder::suspects)).
+    /// The only keys that can be out of date of themselves, if the scheduler follows suspects and the rebuilder
+    /// knows them (see [`Rebuilder::suspects`](crate::Rebuilder::suspects)).
     pub suspects: Option<&'p [KeyId]>,
     pub(crate) declared: &'p mut dyn FnMut(KeyId, &mut Vec<KeyId>) -> Declared,
 }

@@ -13,8 +13,8 @@ pub trait Store<K, V> {
     /// Makes the keys known that the store starts with.
     fn open(&mut self, _keys: &mut Keys<K>) {}
 
-    /// Whether the values that the journal kept stand for the store's own: true for a store in memory, which forgets what was built
-    /// when its process ends.
+    /// Whether the values that the journal kept stand for the store's own: true for a store in memory, which
+    /// forgets what was built when its process ends.
     fn relies_on_journal(&self) -> bool {
         false
     }
@@ -25,8 +25,9 @@ pub trait Store<K, V> {
     /// If the place cannot be read (a key without a value is no error).
     fn load(&mut self, id: KeyId, key: &K) -> Result<Option<V>, StoreError>;
 
-    /// Reports every key among `known` that holds another value than when it was last loaded, written or reported. Called at the
-    /// start of each build. Stores that only the build itself changes have nothing to report.
+    /// Reports every key among `known` that holds another value than when it was last loaded, written or
+    /// reported. Called at the start of each build. Stores that only the build itself changes have nothing to
+    /// report.
     ///
     /// # Errors
     /// If the place cannot be read.
@@ -51,7 +52,8 @@ pub trait Store<K, V> {
         Ok(())
     }
 
-    /// Puts a remembered value in place of the current one; `false` if no copy of it is left, and the key must be built.
+    /// Puts a remembered value in place of the current one; `false` if no copy of it is left, and the key must
+    /// be built.
     ///
     /// # Errors
     /// If it cannot be written.

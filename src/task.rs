@@ -1,9 +1,10 @@
 //! Tasks: how keys get their values.
 //!
-//! A task computes one key's value from the values it fetches. *Static* tasks declare beforehand every key that they may
-//! fetch (the paper's applicative tasks; and its selective ones, which may fetch less than they declare). *Dynamic* tasks
-//! find out while they run (monadic). The difference is a type, [`Tasks::Power`]: a topological scheduler accepts only
-//! [`Static`] tasks, and a build that would give it dynamic ones does not compile.
+//! A task computes one key's value from the values it fetches. *Static* tasks declare beforehand every key that
+//! they may fetch (the paper's applicative tasks; and its selective ones, which may fetch less than they
+//! declare). *Dynamic* tasks find out while they run (monadic). The difference is a type, [`Tasks::Power`]: a
+//! topological scheduler accepts only [`Static`] tasks, and a build that would give it dynamic ones does not
+//! compile.
 
 use futures::future::LocalBoxFuture;
 
@@ -60,15 +61,16 @@ pub trait Tasks<K, V> {
     /// Starts the task of `key`. Called only for keys that have one.
     fn run<'t>(&'t self, key: &K, fetch: Fetch<'t, K, V>) -> Running<'t, V>;
 
-    /// Calls `each` with every key that the task of `key` may fetch and answers `true`; or answers `false`: they are not known.
+    /// Calls `each` with every key that the task of `key` may fetch and answers `true`; or answers `false`:
+    /// they are not known.
     ///
     /// With `Power = Static` it must answer `true` for every key.
     fn declared(&self, _key: &K, _each: &mut dyn FnMut(&K)) -> bool {
         false
     }
 
-    /// Calls `each` with every key that must be up to date before the task of `key` is considered, although the task does not
-    /// depend on its value (ninja's order-only inputs).
+    /// Calls `each` with every key that must be up to date before the task of `key` is considered, although the
+    /// task does not depend on its value (ninja's order-only inputs).
     fn order_only(&self, _key: &K, _each: &mut dyn FnMut(&K)) {}
 
     /// The fingerprint of the task itself: its formula, its command line. A task whose definition changes is run again.

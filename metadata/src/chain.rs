@@ -1,6 +1,7 @@
 //! The calc chain: the order in which keys were last finished.
 //!
-//! Excel keeps its cells in the order in which the last calculation could finish them; if nothing moved, that order needs no restart.
+//! Excel keeps its cells in the order in which the last calculation could finish them; if nothing moved, that
+//! order needs no restart.
 
 use alacarte::{Event, KeyId, MetadataUpdater};
 

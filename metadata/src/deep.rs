@@ -1,11 +1,12 @@
 //! Deep constructive traces: the value that a key has for given *terminal inputs*, whatever lies between.
 //!
-//! Written out, a trace lists every terminal input below its key, which costs keys × inputs. Here the lists share their parts, as in a
-//! Merkle tree: the *deep fingerprint* of an input is that of its value; the deep fingerprint of a key is that of its dependencies' deep
-//! fingerprints, in order. A trace names its direct dependencies with their deep fingerprints, so it names, through their traces, exactly its terminal inputs.
+//! Written out, a trace lists every terminal input below its key, which costs keys × inputs. Here the lists
+//! share their parts, as in a Merkle tree: the *deep fingerprint* of an input is that of its value; the deep
+//! fingerprint of a key is that of its dependencies' deep fingerprints, in order. A trace names its direct
+//! dependencies with their deep fingerprints, so it names, through their traces, exactly its terminal inputs.
 //!
-//! Deep fingerprints are taken from the run that made the value; never looked up by (key, value) (THEORY, rule 4): two runs
-//! may give a key the same value from different inputs.
+//! Deep fingerprints are taken from the run that made the value; never looked up by (key, value) (THEORY, rule
+//! 4): two runs may give a key the same value from different inputs.
 
 use std::cell::Cell;
 
@@ -17,16 +18,19 @@ use crate::table::{Pushed, Trace, TraceTable};
 
 /// Several traces a key, the newest first, each with its value.
 ///
-/// Contract: every trace is one `Built`, `Restored` or deep `Learned` event of its key that was not volatile, its dependencies with the deep fingerprints
-/// that they had at that event; the [`DeepConstructiveTraces::KEPT`] newest different ones are there.
+/// Contract: every trace is one `Built`, `Restored` or deep `Learned` event of its key that was not volatile,
+/// its dependencies with the deep fingerprints that they had at that event; the
+/// [`DeepConstructiveTraces::KEPT`] newest different ones are there.
 #[derive(Debug, Clone)]
 pub struct DeepConstructiveTraces<V> {
     table: TraceTable<3>,
     values: Values<V>,
-    /// The deep fingerprint of each key that a task gave its present value; none for inputs, and for volatile keys, which count as such.
+    /// The deep fingerprint of each key that a task gave its present value; none for inputs, and for volatile
+    /// keys, which count as such.
     current: Column<Option<Fingerprint>>,
     volatile: Column<bool>,
-    /// Whether a trace holds, by the number of its value: the epoch in which that was found out, times two, plus the answer.
+    /// Whether a trace holds, by the number of its value: the epoch in which that was found out, times two,
+    /// plus the answer.
     verdicts: Vec<Cell<u32>>,
     epoch: u32,
 }

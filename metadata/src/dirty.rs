@@ -1,9 +1,11 @@
 //! Dirty bits: which keys a change has made out of date.
 //!
-//! A key is *dirty* if something that it fetched has changed since it was last brought up to date. A change marks direct dependents only; a dirty key
-//! that is built to another value marks its own. That is early cutoff, and it makes a build cost what the change affects. A scheduler that goes from
-//! dependencies to dependents needs no more than the list of dirty keys. One that goes from targets to dependencies must know below which
-//! keys a dirty one lies: those are *suspect*, found by one walk up the reverse edges when first asked for.
+//! A key is *dirty* if something that it fetched has changed since it was last brought up to date. A change
+//! marks direct dependents only; a dirty key that is built to another value marks its own. That is early
+//! cutoff, and it makes a build cost what the change affects. A scheduler that goes from dependencies to
+//! dependents needs no more than the list of dirty keys. One that goes from targets to dependencies must know
+//! below which keys a dirty one lies: those are *suspect*, found by one walk up the reverse edges when first
+//! asked for.
 //!
 //! A bit is cleared only for a key that was brought up to date (THEORY, rule 5).
 
@@ -14,8 +16,10 @@ use alacarte::{Event, Fingerprint, KeyId, MetadataUpdater, Record};
 use crate::column::Column;
 use crate::graph::DependencyGraph;
 
-/// Contract: a key that was built is dirty if and only if, since its last `Built` or `Restored` event, a key among its dependencies was changed or was built to another
-/// value, its definition was changed, or it was changed itself; or if that event was volatile, or deep (what lies between the key and its terminal inputs is then not known).
+/// Contract: a key that was built is dirty if and only if, since its last `Built` or `Restored` event, a key
+/// among its dependencies was changed or was built to another value, its definition was changed, or it was
+/// changed itself; or if that event was volatile, or deep (what lies between the key and its terminal inputs is
+/// then not known).
 #[derive(Debug, Clone, Default)]
 pub struct DirtyBits {
     graph: DependencyGraph,

@@ -1,8 +1,8 @@
 //! The dependency graph: what each key fetched when it was last built, and the reverse.
 //!
-//! Reverse edges carry the *version* of the list that they belong to. When a key's dependencies change, its version moves on and its old reverse edges
-//! lapse where they lie; they are cleared away when their list next has to grow. So an edge that flips costs what the key
-//! fetches, however many others depend on the same key.
+//! Reverse edges carry the *version* of the list that they belong to. When a key's dependencies change, its
+//! version moves on and its old reverse edges lapse where they lie; they are cleared away when their list next
+//! has to grow. So an edge that flips costs what the key fetches, however many others depend on the same key.
 
 use alacarte::{Event, KeyId, MetadataUpdater};
 
@@ -10,8 +10,8 @@ use crate::column::Column;
 
 const GROUPED: u32 = 1 << 31;
 
-/// Contract: `dependencies(k)` is what the last `Built` or `Restored` event of `k` recorded, in order, without definitions; `d` is among
-/// `dependents(k)` exactly once if `k` is among `dependencies(d)`, and not otherwise.
+/// Contract: `dependencies(k)` is what the last `Built` or `Restored` event of `k` recorded, in order, without
+/// definitions; `d` is among `dependents(k)` exactly once if `k` is among `dependencies(d)`, and not otherwise.
 #[derive(Debug, Clone, Default)]
 pub struct DependencyGraph {
     forward: Column<List>,
@@ -26,7 +26,8 @@ struct List {
 }
 
 impl DependencyGraph {
-    /// What the key fetched last, in order, each with whether it was fetched together with the one before; `None` if it was never built.
+    /// What the key fetched last, in order, each with whether it was fetched together with the one before;
+    /// `None` if it was never built.
     pub fn dependencies(&self, key: KeyId) -> Option<impl ExactSizeIterator<Item = (KeyId, bool)> + '_> {
         let list = self.forward.get(key).filter(|list| list.known)?;
         Some(list.keys.iter().map(|&raw| (KeyId::from_raw(raw), raw & GROUPED != 0)))

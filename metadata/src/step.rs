@@ -1,15 +1,17 @@
 //! Step traces: when each key was built, and when it last changed; no fingerprints of dependencies.
 //!
-//! Shake's implementation. A key is up to date if nothing that it fetched has changed since it was built. Every event is a step of its own here.
-//! The published model records no step for inputs, and so forgets them: an edited input leaves its dependents stale.
+//! Shake's implementation. A key is up to date if nothing that it fetched has changed since it was built. Every
+//! event is a step of its own here. The published model records no step for inputs, and so forgets them: an
+//! edited input leaves its dependents stale.
 
 use alacarte::{Event, Fingerprint, KeyId, MetadataUpdater};
 
 use crate::column::Column;
 use crate::graph::DependencyGraph;
 
-/// Contract: `changed(k)` is the number of the last event that gave `k` a value different from the one before (a definition that was replaced counts as a
-/// change of a key of its own); `built(k)` that of its last `Built` or `Restored` event.
+/// Contract: `changed(k)` is the number of the last event that gave `k` a value different from the one before
+/// (a definition that was replaced counts as a change of a key of its own); `built(k)` that of its last `Built`
+/// or `Restored` event.
 #[derive(Debug, Clone, Default)]
 pub struct StepTraces {
     step: u64,
@@ -65,7 +67,8 @@ impl MetadataUpdater for StepTraces {
                     steps.changed = step;
                 }
                 steps.value = Some(record.fingerprint);
-                // A volatile value is never up to date; nor is one put in place over dependencies that were not looked at.
+                // A volatile value is never up to date; nor is one put in place over dependencies that were not
+                // looked at.
                 steps.built = if record.volatile || record.deep { 0 } else { step };
                 self.graph.apply(event);
             }

@@ -1,9 +1,10 @@
 //! Traces packed into pages: several a key, the newest first, found by key alone.
 //!
-//! A trace is a run of words in a page: a link to the next older trace of its key, the length, the fingerprint of the result, some
-//! extra words for whoever owns the table, the dependencies, and their fingerprints. Pages are never moved, so a million traces grow without a million copies.
-//! A key keeps at most as many traces as the table allows; a new one beyond that takes the place of the oldest, in the very same words if
-//! it fits. What does not fit leaves a hole, and when holes are half of all words the table is packed anew.
+//! A trace is a run of words in a page: a link to the next older trace of its key, the length, the fingerprint
+//! of the result, some extra words for whoever owns the table, the dependencies, and their fingerprints. Pages
+//! are never moved, so a million traces grow without a million copies. A key keeps at most as many traces as
+//! the table allows; a new one beyond that takes the place of the oldest, in the very same words if it fits.
+//! What does not fit leaves a hole, and when holes are half of all words the table is packed anew.
 
 use alacarte::{Dependency, Fingerprint, KeyId};
 
@@ -117,8 +118,9 @@ impl<const EXTRA: usize> TraceTable<EXTRA> {
         self.of(key).next()
     }
 
-    /// Adds a trace as the newest of its key. An equal trace that is there already is only moved to the front, and `kept`; else, if the key has as many traces as it may,
-    /// the oldest makes way. Answers the extra words of a trace that is gone.
+    /// Adds a trace as the newest of its key. An equal trace that is there already is only moved to the front,
+    /// and `kept`; else, if the key has as many traces as it may, the oldest makes way. Answers the extra words
+    /// of a trace that is gone.
     pub fn push(
         &mut self,
         key: KeyId,

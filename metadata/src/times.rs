@@ -4,7 +4,8 @@ use alacarte::{Event, KeyId, MetadataUpdater, Time};
 
 use crate::column::Column;
 
-/// When each key was last modified, by whomever. Definitions have no file and so no time: make does not see a changed command.
+/// When each key was last modified, by whomever. Definitions have no file and so no time: make does not see a
+/// changed command.
 ///
 /// Contract: the time of a key is that of its last `Changed`, `Built` or `Restored` event; a key that is gone has none.
 #[derive(Debug, Clone, Default)]

@@ -6,15 +6,17 @@ use crate::table::TraceTable;
 
 /// Several traces a key, the newest first: after an edit and its revert the older one holds again.
 ///
-/// Contract: every trace is the dependencies and the fingerprint of one `Built` or `Restored` event of its key that was neither volatile nor deep;
-/// the newest is that of the last such event; the [`VerifyingTraces::KEPT`] newest different ones are there.
+/// Contract: every trace is the dependencies and the fingerprint of one `Built` or `Restored` event of its key
+/// that was neither volatile nor deep; the newest is that of the last such event; the [`VerifyingTraces::KEPT`]
+/// newest different ones are there.
 #[derive(Debug, Clone)]
 pub struct VerifyingTraces {
     table: TraceTable,
 }
 
 impl VerifyingTraces {
-    /// How many traces a key keeps. An older trace is of use only if it gave the same value as the latest, so few are enough.
+    /// How many traces a key keeps. An older trace is of use only if it gave the same value as the latest, so
+    /// few are enough.
     pub const KEPT: usize = 4;
 
     /// The traces.

@@ -1,7 +1,8 @@
 //! Constructive trace: if a trace holds, its value is put in place, whatever the store holds now.
 //!
-//! CloudBuild (topological) and Bazel (restarting). The trace may come from another build, through a cache. The published restarting model with constructive traces goes stale because
-//! it looks at direct dependencies only, before they are up to date; here the walk brings each up to date first.
+//! CloudBuild (topological) and Bazel (restarting). The trace may come from another build, through a cache. The
+//! published restarting model with constructive traces goes stale because it looks at direct dependencies only,
+//! before they are up to date; here the walk brings each up to date first.
 
 use std::task::{Poll, ready};
 

@@ -1,7 +1,9 @@
-//! Deep constructive trace: if the *terminal inputs* of a trace are as they were, its value is put in place; nothing in between need exist.
+//! Deep constructive trace: if the *terminal inputs* of a trace are as they were, its value is put in place;
+//! nothing in between need exist.
 //!
-//! Buck (topological) and Nix (suspending). No early cutoff: a changed input changes everything above it, equal or not. Tasks must be deterministic. A volatile key counts as an
-//! input: it has to be brought up to date to know its value.
+//! Buck (topological) and Nix (suspending). No early cutoff: a changed input changes everything above it, equal
+//! or not. Tasks must be deterministic. A volatile key counts as an input: it has to be brought up to date to
+//! know its value.
 
 use std::task::Poll;
 
@@ -51,8 +53,8 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DeepConstructiveTrace {
     }
 }
 
-/// Follows a trace, through those of its dependencies with the deep fingerprints that it names, down to its terminal inputs. Each trace
-/// is followed at most once while nothing changes: the table remembers the verdict.
+/// Follows a trace, through those of its dependencies with the deep fingerprints that it names, down to its
+/// terminal inputs. Each trace is followed at most once while nothing changes: the table remembers the verdict.
 fn follow<'t, K: Key, V: Value>(
     question: &mut Question<'_, K, V>,
     traces: &'t DeepConstructiveTraces<V>,

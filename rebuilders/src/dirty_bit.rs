@@ -1,7 +1,8 @@
 //! Dirty bit: a value stands if nothing that its task fetched has changed since.
 //!
-//! The bits are kept by `DirtyBits`; this rebuilder only reads them, in the order in which the task would fetch: a dependency that is brought up to
-//! date to another value sets this key's bit, and then the rest of them is the task's business.
+//! The bits are kept by `DirtyBits`; this rebuilder only reads them, in the order in which the task would
+//! fetch: a dependency that is brought up to date to another value sets this key's bit, and then the rest of
+//! them is the task's business.
 
 use std::task::{Poll, ready};
 

@@ -1,7 +1,8 @@
 //! Per key: a caching policy for each task, as in seed 000, rather than one for all.
 //!
-//! Metadata are folded for every key alike, so the policies never disagree about what happened; each only reads its own. That is what separate metadata updaters
-//! buy: the published model, whose rebuilders write their own traces, cannot mix them.
+//! Metadata are folded for every key alike, so the policies never disagree about what happened; each only reads
+//! its own. That is what separate metadata updaters buy: the published model, whose rebuilders write their own
+//! traces, cannot mix them.
 
 use std::task::Poll;
 
@@ -71,7 +72,8 @@ impl<K: Key, V: Value, F: Fn(&K) -> Policy> Rebuilder<K, V> for PerKey<F> {
     }
 
     fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
-        // A constructive trace is of use to both kinds of constructive policy elsewhere only in its own form; the shallow one is the more general.
+        // A constructive trace is of use to both kinds of constructive policy elsewhere only in its own form;
+        // the shallow one is the more general.
         Rebuilder::<K, V>::lesson(&ConstructiveTrace, key, <ConstructiveTraces<V> as Reads>::view(metadata))
     }
 }

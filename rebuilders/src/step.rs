@@ -1,4 +1,5 @@
-//! Step trace: a value stands if nothing that its task fetched has changed in a later step than the one in which it was built.
+//! Step trace: a value stands if nothing that its task fetched has changed in a later step than the one in
+//! which it was built.
 //!
 //! Shake's own rule. It differs from verifying traces under partial builds only: edit, build part, revert, build all.
 

@@ -1,6 +1,7 @@
 //! Verifying trace: a value stands if everything that its task fetched has the fingerprint that the trace recorded.
 //!
-//! Ninja's rule with content in place of times (topological), Shake's (suspending). Early cutoff comes by itself: a dependency that was built again to an equal value has an equal fingerprint.
+//! Ninja's rule with content in place of times (topological), Shake's (suspending). Early cutoff comes by
+//! itself: a dependency that was built again to an equal value has an equal fingerprint.
 
 use std::task::{Poll, ready};
 

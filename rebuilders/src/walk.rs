@@ -1,8 +1,10 @@
 //! The walk down the traces of a key.
 //!
-//! Several traces of one key form a decision tree (THEORY, rule 2): a deterministic task always fetches the same key first, and the same next one given the
-//! same answers. So the walk brings up to date the dependency that the newest remaining trace names next, drops every trace that recorded another
-//! fingerprint of it, and goes on; it never fetches what the task would not. It stops as soon as no trace is left (rule 1), and brings a group up to date at once (rule 3).
+//! Several traces of one key form a decision tree (THEORY, rule 2): a deterministic task always fetches the
+//! same key first, and the same next one given the same answers. So the walk brings up to date the dependency
+//! that the newest remaining trace names next, drops every trace that recorded another fingerprint of it, and
+//! goes on; it never fetches what the task would not. It stops as soon as no trace is left (rule 1), and brings
+//! a group up to date at once (rule 3).
 
 use std::task::{Poll, ready};
 

@@ -5,8 +5,8 @@ use alacarte_metadata::CalcChain;
 
 use crate::{Restarting, Suspending, Topological};
 
-/// A scheduler chosen at run time, over tasks of any power. What the compiler refuses for [`Topological`], this one finds out when it plans: a dynamic
-/// task is then an error.
+/// A scheduler chosen at run time, over tasks of any power. What the compiler refuses for [`Topological`], this
+/// one finds out when it plans: a dynamic task is then an error.
 #[derive(Debug, Clone)]
 pub enum AnyScheduler {
     /// See [`Topological`].

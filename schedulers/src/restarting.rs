@@ -1,11 +1,13 @@
 //! Restarting: a task that fetches a key which is not up to date is dropped, and started again when the key is there.
 //!
-//! The calc chain (the order in which keys were last finished) is carried from build to build: of the keys that can go on, the one that
-//! was finished earliest last time goes on first, so that it is there when later ones fetch it. The chain only *orders* what is demanded. Excel
-//! and the published model walk the chain itself, and so start keys that the target does not reach, or no longer reaches.
+//! The calc chain (the order in which keys were last finished) is carried from build to build: of the keys that
+//! can go on, the one that was finished earliest last time goes on first, so that it is there when later ones
+//! fetch it. The chain only *orders* what is demanded. Excel and the published model walk the chain itself, and
+//! so start keys that the target does not reach, or no longer reaches.
 //!
-//! A key that must wait is off the queue until the last of the keys that it waits for is up to date, and a group reports all that it lacks at once: a task restarts once for each
-//! *discovery*, not for each missing key.
+//! A key that must wait is off the queue until the last of the keys that it waits for is up to date, and a
+//! group reports all that it lacks at once: a task restarts once for each *discovery*, not for each missing
+//! key.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

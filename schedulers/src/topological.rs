@@ -1,8 +1,9 @@
 //! Topological: every key after all keys that it may fetch.
 //!
-//! The order is known before the build begins, from what the tasks declare, and is kept as long as neither targets nor tasks change. In a later build, a
-//! rebuilder that knows the keys which can be out of date lets this scheduler visit those alone: it takes them in topological order, and every key that
-//! changes points out its dependents. Then a build costs what the change affects, whatever the size of the graph.
+//! The order is known before the build begins, from what the tasks declare, and is kept as long as neither
+//! targets nor tasks change. In a later build, a rebuilder that knows the keys which can be out of date lets
+//! this scheduler visit those alone: it takes them in topological order, and every key that changes points out
+//! its dependents. Then a build costs what the change affects, whatever the size of the graph.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -125,7 +126,8 @@ impl Scheduler<Static> for Topological {
 #[derive(Default)]
 struct Sort {
     marks: Vec<Mark>,
-    /// The keys on the way down from the target, each with where its dependencies lie in `pending` and how many were visited.
+    /// The keys on the way down from the target, each with where its dependencies lie in `pending` and how many
+    /// were visited.
     path: Vec<(KeyId, usize, usize)>,
     pending: Vec<KeyId>,
 }
