@@ -1,0 +1,333 @@
+//! The loop that all schedulers share.
+//!
+//! Every key being brought up to date has a *slot*: first it waits for what must precede it, then the rebuilder
+//! is asked, then, if the answer is *run*, the task's future is polled. A fetch of a key that is not up to date
+//! leaves question or future pending; the slot is put on that key's list of waiters, and the key gets a slot of
+//! its own. Nothing recurses, so the depth of the graph costs memory, not stack. Everything happens on one
+//! thread; work outside (a process, a thread) is awaited, and the loop itself is a future that sleeps while all
+//! it can do is wait.
+
+mod failing;
+mod running;
+mod settling;
+mod state;
+
+use smallvec::SmallVec;
+use std::task::{Context, Poll};
+
+use crate::board::{ACTIVE, CLASSIFIED, INPUT, JOBS, LOADED, Look};
+use crate::error::{Cause, StoreError};
+use crate::fingerprint::Value;
+use crate::journal::Journal;
+use crate::key::{Key, KeyId};
+use crate::ledger::News;
+use crate::metadata::Reads;
+use crate::rebuilder::{Answer, Cursor, Question, Reason, Rebuilder};
+use crate::report::Decision;
+use crate::scheduler::{Scheduler, WhenBlocked};
+use crate::store::Store;
+use crate::task::Tasks;
+
+use state::{Demand, Parked, Phase, Slot};
+pub(crate) use state::{Engine, Observer, Progress};
+
+impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
+where
+    K: Key,
+    V: Value,
+    T: Tasks<K, V>,
+    St: Store<K, V>,
+    S: Scheduler<T::Power>,
+    R: Rebuilder<K, V>,
+    J: Journal<K, V>,
+{
+    /// Goes on until nothing is left to do, or all that is left waits for the outside.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for slot in std::mem::take(&mut self.state.outside) {
+            self.state.slots[slot as usize].parked = Parked::No;
+            self.advance(slot, cx);
+        }
+        loop {
+            self.admit(cx);
+            self.demand_detached();
+            while !self.state.stopped
+                && let Some(key) = self.scheduler.pop()
+            {
+                self.visit(key, cx);
+            }
+            let places = self.board.borrow();
+            let freed = places.freed && !self.state.stopped;
+            let detached = !places.detached.is_empty() && !self.state.stopped;
+            let working = places.pools[JOBS].free < places.pools[JOBS].depth;
+            drop(places);
+            if freed || detached {
+                continue;
+            }
+            if !self.state.outside.is_empty() && (working || !self.state.stopped) {
+                if let Err(error) = self.ledger.journal.flush() {
+                    self.fail_build(error);
+                }
+                return Poll::Pending;
+            }
+            if self.state.live == 0 || self.state.stopped {
+                return Poll::Ready(());
+            }
+            // Keys are left, none can go on, nothing outside will wake one: they wait for each other.
+            self.break_cycle();
+        }
+    }
+
+    /// Gives free places to the slots that wait for them, first come, first served.
+    pub(super) fn admit(&mut self, cx: &mut Context<'_>) {
+        if !std::mem::take(&mut self.board.borrow_mut().freed) || self.state.stopped {
+            return;
+        }
+        for pool in 0..self.state.queues.len() {
+            while !self.state.stopped
+                && self.board.borrow().pools[pool].free > 0
+                && let Some(slot) = self.state.queues[pool].pop_front()
+            {
+                self.state.slots[slot as usize].parked = Parked::No;
+                self.advance(slot, cx);
+            }
+        }
+    }
+
+    pub(super) fn demand_detached(&mut self) {
+        let detached = std::mem::take(&mut self.board.borrow_mut().detached);
+        for key in detached {
+            self.demand(key);
+        }
+    }
+
+    pub(super) fn visit(&mut self, key: KeyId, cx: &mut Context<'_>) {
+        let state = self.board.borrow().nodes[key.index()].state;
+        let slot = if state & ACTIVE != 0 {
+            state & !ACTIVE
+        } else {
+            match self.demand_quietly(key) {
+                Demand::Active(slot) => slot,
+                Demand::Ready | Demand::Failed => return,
+            }
+        };
+        let waits = &mut self.state.slots[slot as usize];
+        match waits.parked {
+            // A key may be pushed again while it waits; it is its dependencies, or a free place, that wake it.
+            _ if waits.waiting > 0 => return,
+            Parked::Queue => return,
+            Parked::Outside => {
+                waits.parked = Parked::No;
+                self.state.outside.retain(|&other| other != slot);
+            }
+            Parked::No => {}
+        }
+        self.advance(slot, cx);
+    }
+
+    /// Has a key brought up to date: gives it a slot and tells the scheduler, if it has none.
+    pub(super) fn demand(&mut self, key: KeyId) -> Demand {
+        let state = self.board.borrow().nodes[key.index()].state;
+        if state & ACTIVE != 0 {
+            return Demand::Active(state & !ACTIVE);
+        }
+        let demand = self.demand_quietly(key);
+        if let Demand::Active(_) = demand {
+            self.scheduler.push(key, <S::Reads as Reads>::view(&self.ledger.metadata));
+        }
+        demand
+    }
+
+    pub(super) fn demand_quietly(&mut self, key: KeyId) -> Demand {
+        if let Err(error) = self.load(key) {
+            self.mark_failed(key, Some(error.into()));
+            return Demand::Failed;
+        }
+        let mut board = self.board.borrow_mut();
+        match board.look(key) {
+            Look::Ready(_) => return Demand::Ready,
+            Look::Failed => return Demand::Failed,
+            Look::Missing => {}
+        }
+        if board.nodes[key.index()].has(INPUT) {
+            // No task and no value; whoever needs it says so.
+            drop(board);
+            self.mark_failed(key, None);
+            return Demand::Failed;
+        }
+        let fresh = Slot {
+            key,
+            phase: Phase::Needs,
+            cursor: Cursor::default(),
+            waiting: 0,
+            waiters: SmallVec::new(),
+            future: None,
+            dependencies: Vec::new(),
+            met_failure: None,
+            volatile: false,
+            parked: Parked::No,
+            suspended: false,
+            places: 0,
+        };
+        let slot = match self.state.free.pop() {
+            Some(slot) => {
+                let dependencies = std::mem::take(&mut self.state.slots[slot as usize].dependencies);
+                self.state.slots[slot as usize] = Slot { dependencies, ..fresh };
+                slot
+            }
+            None => {
+                self.state.slots.push(fresh);
+                (self.state.slots.len() - 1) as u32
+            }
+        };
+        self.state.live += 1;
+        board.nodes[key.index()].state = ACTIVE | slot;
+        Demand::Active(slot)
+    }
+
+    /// Learns of a key what tasks and store know of it, when it is first met.
+    pub(super) fn load(&mut self, key: KeyId) -> std::result::Result<(), StoreError> {
+        let mut board = self.board.borrow_mut();
+        let board = &mut *board;
+        let node = &mut board.nodes[key.index()];
+        let name = board.keys.name(key);
+        if !node.has(CLASSIFIED) {
+            node.classify(!self.tasks.has(name));
+        }
+        if node.has(LOADED) {
+            return Ok(());
+        }
+        node.flags |= LOADED;
+        let value = self.store.load(key, name)?;
+        if node.has(INPUT) {
+            let modified = self.store.modified(name);
+            let news = News { value, modified, input: true, touched: false };
+            self.ledger.notice(board, key, news)?;
+        } else if let Some(value) = value {
+            node.fingerprint = value.fingerprint();
+            node.value = Some(value);
+        }
+        Ok(())
+    }
+
+    /// Takes a slot as far as it can go now.
+    pub(super) fn advance(&mut self, slot: u32, cx: &mut Context<'_>) {
+        loop {
+            let key = self.state.slots[slot as usize].key;
+            match self.state.slots[slot as usize].phase {
+                Phase::Needs => {
+                    let mut needs = Vec::new();
+                    let failed = self.collect_needs(key, &mut needs);
+                    if let Some(dependency) = failed {
+                        return self.fail(slot, self.consequence(dependency));
+                    }
+                    if !needs.is_empty() && self.wait_for(slot, &needs) {
+                        return;
+                    }
+                    if needs.is_empty() {
+                        self.take_definition(key);
+                        self.state.slots[slot as usize].phase = Phase::Ask;
+                    }
+                }
+                Phase::Ask => match self.ask(slot) {
+                    Poll::Pending => {
+                        let missing = std::mem::take(&mut self.board.borrow_mut().missing);
+                        if missing.is_empty() {
+                            return self.fail(slot, Cause::Stuck);
+                        }
+                        let waits = self.wait_for(slot, &missing);
+                        self.give_back(missing);
+                        if waits {
+                            return;
+                        }
+                    }
+                    Poll::Ready(Answer::Keep) => {
+                        self.state.report.kept += 1;
+                        self.observe(key, &Decision::Kept);
+                        return self.settle(slot);
+                    }
+                    Poll::Ready(Answer::Restore(restored)) => match self.restore(slot, restored) {
+                        Ok(true) => return self.settle(slot),
+                        Ok(false) => self.state.slots[slot as usize].phase = Phase::Task(Reason::Evicted),
+                        Err(error) => return self.fail(slot, error.into()),
+                    },
+                    Poll::Ready(Answer::Run(reason)) => self.state.slots[slot as usize].phase = Phase::Task(reason),
+                },
+                Phase::Task(reason) => {
+                    if self.run(slot, reason, cx) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What must be up to date before a key is considered, of that what is not; or one of them that failed.
+    pub(super) fn collect_needs(&mut self, key: KeyId, needs: &mut Vec<KeyId>) -> Option<KeyId> {
+        let board = &mut *self.board.borrow_mut();
+        // Two calls into the tasks while the keys are borrowed: ids are taken afterwards.
+        let mut ordered: SmallVec<[K; 4]> = SmallVec::new();
+        let name = board.keys.name(key);
+        self.tasks.order_only(name, &mut |key| ordered.push(key.clone()));
+        let binding = ordered.len();
+        if self.scheduler.when_blocked() == WhenBlocked::Refuse {
+            self.tasks.declared(name, &mut |key| ordered.push(key.clone()));
+        }
+        for (position, name) in ordered.iter().enumerate() {
+            let id = board.intern(name);
+            match board.look(id) {
+                Look::Ready(_) => {}
+                // A declared dependency that failed may be one that the task does not take.
+                Look::Failed if position >= binding => {}
+                Look::Failed => return Some(id),
+                Look::Missing => needs.push(id),
+            }
+        }
+        None
+    }
+
+    /// Looks up the definition of a task that is met for the first time. (Replaced ones were noticed before the
+    /// build began.)
+    pub(super) fn take_definition(&mut self, key: KeyId) {
+        let board = &mut *self.board.borrow_mut();
+        if let Some(definition) = self.tasks.definition(board.keys.name(key)) {
+            board.define(key, definition);
+        }
+    }
+
+    pub(super) fn ask(&mut self, slot: u32) -> Poll<Answer<V>> {
+        let board = &mut *self.board.borrow_mut();
+        let slot = &mut self.state.slots[slot as usize];
+        board.missing.clear();
+        let mut question = Question { board, key: slot.key, cursor: &mut slot.cursor, volatile: &mut slot.volatile };
+        let answer = self.rebuilder.ask(&mut question, <R::Reads as Reads>::view(&self.ledger.metadata));
+        slot.cursor.begun = true;
+        answer
+    }
+
+    /// Puts a slot on the lists of the keys it waits for, having them brought up to date; `false` if none is
+    /// left to wait for.
+    pub(super) fn wait_for(&mut self, slot: u32, missing: &[KeyId]) -> bool {
+        let mut waiting = 0;
+        // Backwards, so that a stack yields them in the order in which they were asked for.
+        for &key in missing.iter().rev() {
+            if let Demand::Active(other) = self.demand(key) {
+                self.state.slots[other as usize].waiters.push(slot);
+                waiting += 1;
+            }
+        }
+        self.state.slots[slot as usize].waiting += waiting;
+        waiting > 0
+    }
+
+    pub(super) fn give_back(&mut self, mut buffer: Vec<KeyId>) {
+        buffer.clear();
+        self.board.borrow_mut().missing = buffer;
+    }
+
+    pub(super) fn observe(&mut self, key: KeyId, decision: &Decision) {
+        if let Some(observer) = &mut self.observer {
+            let name = self.board.borrow().keys.name(key).clone();
+            observer(&name, decision);
+        }
+    }
+}

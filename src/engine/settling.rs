@@ -1,0 +1,198 @@
+//! A key has its value: it is stamped, and everyone who remembers is told.
+
+use super::state::{Engine, How, Slot};
+use crate::board::{ACTIVE, BUILT, Board, DEFINED, FAILED, GROUPED, LOADED, Look, STALE};
+use crate::error::StoreError;
+use crate::event::{Dependency, Event, Record};
+use crate::fingerprint::{Fingerprint, Value};
+use crate::journal::{Journal, SharedTrace};
+use crate::key::{Key, KeyId};
+use crate::metadata::Reads;
+use crate::rebuilder::{Rebuilder, Restored};
+use crate::report::Decision;
+use crate::scheduler::Scheduler;
+use crate::store::Store;
+use crate::task::Tasks;
+use std::collections::HashSet;
+
+impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
+where
+    K: Key,
+    V: Value,
+    T: Tasks<K, V>,
+    St: Store<K, V>,
+    S: Scheduler<T::Power>,
+    R: Rebuilder<K, V>,
+    J: Journal<K, V>,
+{
+    /// A task gave a value: stamps the key, and tells everyone who remembers.
+    pub(super) fn built(&mut self, slot: u32, value: V) -> std::result::Result<(), StoreError> {
+        let Slot { key, volatile, ref dependencies, .. } = self.state.slots[slot as usize];
+        let fingerprint = value.fingerprint();
+        let mut scratch = std::mem::take(&mut self.state.scratch);
+        let changed = {
+            let board = &mut *self.board.borrow_mut();
+            collect_dependencies(board, key, dependencies, &mut scratch);
+            let node = &mut board.nodes[key.index()];
+            let changed = node.current() != Some(fingerprint);
+            node.value = Some(value);
+            node.fingerprint = fingerprint;
+            node.flags |= LOADED | BUILT;
+            changed
+        };
+        let told = self.tell(key, How::Ran { volatile }, &scratch);
+        scratch.clear();
+        self.state.scratch = scratch;
+        told?;
+        *self.volatile |= volatile;
+        if self.rebuilder.restores() && !volatile {
+            self.share(key)?;
+        }
+        self.state.report.ran.push(key);
+        self.observe(key, &Decision::Ran { changed });
+        self.settle(slot);
+        Ok(())
+    }
+
+    /// Shows an event about a key that now has its value to the metadata, and keeps it.
+    pub(super) fn tell(
+        &mut self,
+        key: KeyId,
+        how: How,
+        dependencies: &[Dependency],
+    ) -> std::result::Result<(), StoreError> {
+        let board = self.board.borrow();
+        let node = &board.nodes[key.index()];
+        let Some(value) = &node.value else { return Ok(()) };
+        let modified = self.store.modified(board.keys.name(key)).unwrap_or_else(|| self.ledger.tick());
+        let fingerprint = node.fingerprint;
+        let record = Record { key, dependencies, deep: false, fingerprint, value, modified, volatile: false };
+        let event = match how {
+            How::Ran { volatile } => Event::Built(Record { volatile, ..record }),
+            How::FromTrace { deep } => Event::Restored(Record { deep, ..record }),
+        };
+        self.ledger.tell(&board.keys, &event, Some(value))?;
+        drop(board);
+        self.point_out_suspects();
+        Ok(())
+    }
+
+    /// Tells a scheduler that follows suspects of those that have just become so.
+    pub(super) fn point_out_suspects(&mut self) {
+        let Some(seen) = self.suspects else { return };
+        let Some(suspects) = self.rebuilder.suspects(<R::Reads as Reads>::view(&self.ledger.metadata)) else { return };
+        // The list is compacted now and then; to be told twice of a suspect does no harm.
+        let seen = if seen > suspects.len() { 0 } else { seen };
+        let mut board = self.board.borrow_mut();
+        for &key in &suspects[seen..] {
+            let node = &mut board.nodes[key.index()];
+            if node.state & ACTIVE == 0 && node.state != FAILED {
+                node.state = STALE;
+            }
+            self.scheduler.suspect(key);
+        }
+        self.suspects = Some(suspects.len());
+    }
+
+    /// Archives a value that was just built, and adds its trace to the cache.
+    pub(super) fn share(&mut self, key: KeyId) -> std::result::Result<(), StoreError> {
+        let board = self.board.borrow();
+        let Some(value) = &board.nodes[key.index()].value else { return Ok(()) };
+        let name = board.keys.name(key);
+        self.store.archive(name, value)?;
+        let Some(cache) = &mut self.cache else { return Ok(()) };
+        let Some(lesson) = self.rebuilder.lesson(key, <R::Reads as Reads>::view(&self.ledger.metadata)) else {
+            return Ok(());
+        };
+        let dependencies = lesson.dependencies.iter().map(|dependency| {
+            let Dependency { key, grouped, fingerprint } = *dependency;
+            (board.keys.name(key).clone(), key.is_definition(), grouped, fingerprint.0)
+        });
+        cache.add(&SharedTrace {
+            key: name.clone(),
+            dependencies: dependencies.collect(),
+            deep: lesson.deep,
+            value: value.clone(),
+        })
+    }
+
+    /// Puts a remembered value in place; `false` if there is no copy of it any more.
+    pub(super) fn restore(&mut self, slot: u32, restored: Restored<V>) -> std::result::Result<bool, StoreError> {
+        let key = self.state.slots[slot as usize].key;
+        let Restored { dependencies, deep, value } = restored;
+        let moved = value.is_some();
+        if let Some(value) = value {
+            let board = &mut *self.board.borrow_mut();
+            if !self.store.restore(board.keys.name(key), &value)? {
+                return Ok(false);
+            }
+            let node = &mut board.nodes[key.index()];
+            node.fingerprint = value.fingerprint();
+            node.value = Some(value);
+            node.flags |= LOADED;
+        }
+        self.board.borrow_mut().nodes[key.index()].flags |= BUILT;
+        self.tell(key, How::FromTrace { deep }, &dependencies)?;
+        if moved {
+            self.state.report.restored += 1;
+            self.observe(key, &Decision::Restored);
+        } else {
+            self.state.report.kept += 1;
+            self.observe(key, &Decision::Kept);
+        }
+        Ok(true)
+    }
+
+    /// The key is up to date: stamps it, wakes who waits for it, frees its slot.
+    pub(super) fn settle(&mut self, slot: u32) {
+        let key = self.state.slots[slot as usize].key;
+        {
+            let mut board = self.board.borrow_mut();
+            let revision = board.revision;
+            board.nodes[key.index()].state = revision;
+        }
+        self.wake(slot);
+    }
+
+    pub(super) fn wake(&mut self, slot: u32) {
+        let waiters = std::mem::take(&mut self.state.slots[slot as usize].waiters);
+        self.state.live -= 1;
+        self.state.free.push(slot);
+        for waiter in waiters {
+            let waits = &mut self.state.slots[waiter as usize];
+            waits.waiting -= 1;
+            if waits.waiting == 0 {
+                self.scheduler.push(waits.key, <S::Reads as Reads>::view(&self.ledger.metadata));
+            }
+        }
+    }
+}
+
+/// Turns what a task fetched into what a trace records: its definition first, each key once, with its fingerprint.
+fn collect_dependencies<K: Key, V: Value>(
+    board: &mut Board<K, V>,
+    key: KeyId,
+    fetched: &[u32],
+    into: &mut Vec<Dependency>,
+) {
+    into.clear();
+    if board.nodes[key.index()].has(DEFINED) {
+        let definition = key.definition();
+        let fingerprint = board.fingerprint(definition).unwrap_or_default();
+        into.push(Dependency { key: definition, grouped: false, fingerprint });
+    }
+    let mut seen = HashSet::new();
+    let many = fetched.len() > 16;
+    for &raw in fetched {
+        let id = KeyId::from_raw(raw);
+        let again = if many { !seen.insert(id) } else { into.iter().any(|known| known.key == id) };
+        if again {
+            continue;
+        }
+        // A fetch that was given up while it was pending had no part in the value.
+        if let Look::Ready(node) = board.look(id) {
+            let fingerprint: Fingerprint = node.fingerprint;
+            into.push(Dependency { key: id, grouped: raw & GROUPED != 0, fingerprint });
+        }
+    }
+}

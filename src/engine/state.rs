@@ -1,0 +1,143 @@
+//! What the loop keeps: slots, queues, and the parts of the build that it works with.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use futures::future::LocalBoxFuture;
+use smallvec::SmallVec;
+
+use crate::board::{ACTIVE, Board, STALE};
+use crate::error::{Failure, Result};
+use crate::event::Dependency;
+use crate::fingerprint::Value;
+use crate::journal::TraceCache;
+use crate::key::{Key, KeyId};
+use crate::ledger::Ledger;
+use crate::rebuilder::{Cursor, Reason};
+use crate::report::{Decision, Report};
+
+/// Where a slot stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It waits for keys that must precede it.
+    Needs,
+    /// The rebuilder is being asked.
+    Ask,
+    /// The task runs, for this reason.
+    Task(Reason),
+}
+
+pub(crate) struct Slot<'b, V> {
+    pub key: KeyId,
+    pub phase: Phase,
+    pub cursor: Cursor,
+    /// How many keys it waits for.
+    pub waiting: u32,
+    /// The slots that wait for it.
+    pub waiters: SmallVec<[u32; 2]>,
+    pub future: Option<LocalBoxFuture<'b, Result<V>>>,
+    /// What the task fetched so far: raw ids, see `Board::recorder`.
+    pub dependencies: Vec<u32>,
+    pub met_failure: Option<KeyId>,
+    pub volatile: bool,
+    pub parked: Parked,
+    /// Its future was kept while it waits for keys.
+    pub suspended: bool,
+    /// How many places in pools its future holds.
+    pub places: isize,
+}
+
+/// What a pending future waits for, other than keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parked {
+    No,
+    Outside,
+    Queue,
+}
+
+/// How a key came to its value.
+pub(crate) enum How {
+    Ran { volatile: bool },
+    FromTrace { deep: bool },
+}
+
+/// What demanding a key led to.
+pub(crate) enum Demand {
+    Ready,
+    Failed,
+    Active(u32),
+}
+
+pub(crate) type Observer<K> = Box<dyn FnMut(&K, &Decision)>;
+
+pub(crate) struct Engine<'b, K: Key, V: Value, T, St, S, R, J> {
+    pub board: &'b RefCell<Board<K, V>>,
+    pub tasks: &'b T,
+    pub store: &'b mut St,
+    pub scheduler: &'b mut S,
+    pub rebuilder: &'b R,
+    pub ledger: &'b mut Ledger<J>,
+    pub cache: Option<&'b mut (dyn TraceCache<K, V> + 'static)>,
+    pub observer: Option<&'b mut Observer<K>>,
+    /// A volatile key was met: the next build has to look at everything again.
+    pub volatile: &'b mut bool,
+    pub keep_going: bool,
+    /// How many suspects the scheduler was told of, if it follows them.
+    pub suspects: Option<usize>,
+    pub state: Progress<'b, V>,
+}
+
+/// The part of the engine that changes while it runs.
+pub(crate) struct Progress<'b, V> {
+    pub slots: Vec<Slot<'b, V>>,
+    pub free: Vec<u32>,
+    pub live: usize,
+    /// Slots whose futures wait for the outside.
+    pub outside: Vec<u32>,
+    /// Slots that wait for a place, a queue a pool.
+    pub queues: Vec<VecDeque<u32>>,
+    pub scratch: Vec<Dependency>,
+    pub suspended: u64,
+    pub stopped: bool,
+    pub report: Report,
+    pub failures: Vec<(KeyId, Failure)>,
+    /// Keys marked as failed, to be unmarked before the next build.
+    pub marked: Vec<KeyId>,
+}
+
+impl<V> Default for Progress<'_, V> {
+    fn default() -> Self {
+        Progress {
+            slots: Vec::new(),
+            free: Vec::new(),
+            live: 0,
+            outside: Vec::new(),
+            queues: Vec::new(),
+            scratch: Vec::new(),
+            suspended: 0,
+            stopped: false,
+            report: Report::default(),
+            failures: Vec::new(),
+            marked: Vec::new(),
+        }
+    }
+}
+
+impl<K: Key, V: Value, T, St, S, R, J> Drop for Engine<'_, K, V, T, St, S, R, J> {
+    /// A build may be given up at any moment: futures give back what they hold, keys that were underway are stale.
+    fn drop(&mut self) {
+        for slot in &mut self.state.slots {
+            slot.future = None;
+        }
+        let mut board = self.board.borrow_mut();
+        for (index, slot) in self.state.slots.iter().enumerate() {
+            let node = &mut board.nodes[slot.key.index()];
+            if node.state == ACTIVE | index as u32 {
+                node.state = STALE;
+            }
+        }
+        for &key in &self.state.marked {
+            board.nodes[key.index()].state = STALE;
+        }
+    }
+}
