@@ -141,9 +141,9 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
         self
     }
 
-    /// Has `observer` told of every decision, as it is made.
+    /// Has `observer` told of every decision, as it is made, with the keys known by then.
     #[must_use]
-    pub fn observe(mut self, observer: impl FnMut(&K, &Decision) + 'static) -> Self {
+    pub fn observe(mut self, observer: impl FnMut(&Keys<K>, KeyId, &Decision) + 'static) -> Self {
         self.observer = Some(Box::new(observer));
         self
     }
@@ -248,25 +248,31 @@ where
     /// # Errors
     /// If the store or the journal cannot be read or written.
     pub fn touch(&mut self, key: impl Borrow<K>) -> Result<bool, StoreError> {
-        self.open()?;
+        self.meet(key.borrow())?;
         let value = self.get(key.borrow());
         self.change(key.borrow(), value, true)
     }
 
     fn change(&mut self, key: &K, value: Option<V>, touched: bool) -> Result<bool, StoreError> {
-        self.open()?;
-        let id = self.intern(key);
-        let board = self.board.get_mut();
+        let id = self.meet(key)?;
         let input = !self.tasks.has(key);
-        if !board.nodes[id.index()].has(LOADED) {
-            board.nodes[id.index()].flags |= LOADED;
-            let loaded = self.store.load(id, key)?;
-            let modified = self.store.modified(key);
-            self.ledger.notice(board, id, News { value: loaded, modified, input, touched: false })?;
-        }
+        let board = self.board.get_mut();
         let changed = self.ledger.notice(board, id, News { value, modified: None, input, touched })?;
         self.questionable |= changed;
         Ok(changed)
+    }
+
+    /// The id of a key, which the store was asked for.
+    fn meet(&mut self, key: &K) -> Result<KeyId, StoreError> {
+        self.open()?;
+        let id = self.intern(key);
+        let board = self.board.get_mut();
+        if !board.nodes[id.index()].has(LOADED) {
+            board.nodes[id.index()].flags |= LOADED;
+            let (input, value, modified) = (!self.tasks.has(key), self.store.load(id, key)?, self.store.modified(key));
+            self.ledger.notice(board, id, News { value, modified, input, touched: false })?;
+        }
+        Ok(id)
     }
 
     /// Brings the targets up to date.
@@ -470,7 +476,8 @@ where
             let flipped = node.has(CLASSIFIED) && node.has(INPUT) == has;
             node.classify(!has);
             let known = node.has(DEFINED).then(|| board.definitions[index]);
-            let replaced = known.is_some() && definition != known;
+            // A task that was built without a definition and has one now was replaced, too (`Rules` does so).
+            let replaced = (known.is_some() || node.has(BUILT)) && definition != known;
             if let Some(definition) = definition.filter(|_| has) {
                 if known != Some(definition) {
                     board.define(id, definition);

@@ -10,7 +10,7 @@ use std::task::Poll;
 use crate::board::{BUILT, Board, INPUT, LOADED, Look};
 use crate::event::{Dependency, Time};
 use crate::fingerprint::{Fingerprint, Value};
-use crate::key::{Key, KeyId};
+use crate::key::{Key, KeyId, Keys};
 use crate::metadata::{Metadata, Reads};
 
 /// Decides for each key whether its value stands, can be restored, or must be made by running the task.
@@ -114,6 +114,28 @@ pub enum Reason {
     Always,
     /// A trace held, but no copy of its value was left.
     Evicted,
+}
+
+impl Reason {
+    /// The reason in words for a person.
+    pub fn explain<K: Key>(&self, keys: &Keys<K>) -> String {
+        match *self {
+            Reason::NeverBuilt => "it was never built here".into(),
+            Reason::OutputChanged => "its value is gone, or is not the one that was built".into(),
+            Reason::DependencyChanged { key, from, to: Some(to) } => {
+                format!("{} changed from {from} to {to}", keys.show(key))
+            }
+            Reason::DependencyChanged { key, from, to: None } => {
+                format!("{} has no value any more, or another trace's (it was {from})", keys.show(key))
+            }
+            Reason::Dirty => "something that it depends on changed: its dirty bit is set".into(),
+            Reason::Newer { key, modified, than } => {
+                format!("{} is newer: modified at {modified}, after {than}", keys.show(key))
+            }
+            Reason::Always => "it runs in every build".into(),
+            Reason::Evicted => "a trace holds, but no copy of its value is left".into(),
+        }
+    }
 }
 
 /// How far a question has come: kept by the engine while the question waits, so that nothing is verified twice.

@@ -1,1 +1,31 @@
-fn main() {}
+//! `alacarte`: the menu, compared, and used.
+
+mod args;
+mod build;
+mod compare;
+mod status;
+mod systems;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command.unwrap_or_default() {
+        Command::Compare(compare) => compare::compare(&compare),
+        Command::Build(build) => build::build(&build),
+        Command::Systems => systems::systems(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) if status::is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => {
+            status::error(error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}

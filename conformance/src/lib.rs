@@ -1,1 +1,40 @@
-//! (to come)
+//! Is it right? Generators, oracles and laws, for our strategies and a user's own.
+//!
+//! A *scenario* is a random graph and a random history: edits, reverts, replaced tasks, lost outputs, partial and full builds. It is *performed*
+//! on a real build system, and after each build every *law* is judged against an oracle that computes from scratch.
+//!
+//! | | |
+//! |---|---|
+//! | [`Expr`], [`Graph`], [`Program`] | tasks as data |
+//! | [`scenarios`], [`Style`] | random graphs and histories |
+//! | [`Truth`] | what is right |
+//! | [`LAWS`], [`Law`], [`Promises`] | what every build must obey, and what is promised beyond |
+//! | [`perform`], [`check`] | a scenario, many scenarios |
+#![deny(missing_docs)]
+
+mod check;
+mod expr;
+mod generate;
+mod laws;
+mod memory;
+mod menu;
+mod oracle;
+mod program;
+mod script;
+mod stage;
+mod tape;
+
+pub use check::{Trial, check, explore, judge};
+pub use expr::{Expr, Name};
+pub use generate::{Shape, Style, scenarios};
+pub use laws::{
+    LAWS, Law, Moment, Promises, Thrift, at_most_once, correct, early_cutoff, honest, inputs_untouched, minimal,
+    null_build, reached_only,
+};
+pub use memory::{Kind, Onlooker, Reference};
+pub use menu::{REBUILDERS, menu, promises, style};
+pub use oracle::{Outcome, Truth};
+pub use program::{Declares, Graph, Manner, Program, Yields};
+pub use script::{Scenario, Step};
+pub use stage::{Broken, Combination, Played, Setup, perform};
+pub use tape::Tape;

@@ -1,1 +1,8 @@
-//! (to come)
+//! Where do tasks come from?
+//!
+//! [`ninja`]: the manifests that generators write, their commands, and what compilers report. [`spreadsheet`]: a CSV file
+//! with formulas. A front end parses, says what each key depends on as far as that is known, and runs; when, and whether at all, is not its business.
+#![deny(missing_docs)]
+
+pub mod ninja;
+pub mod spreadsheet;

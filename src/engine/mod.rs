@@ -326,8 +326,7 @@ where
 
     pub(super) fn observe(&mut self, key: KeyId, decision: &Decision) {
         if let Some(observer) = &mut self.observer {
-            let name = self.board.borrow().keys.name(key).clone();
-            observer(&name, decision);
+            observer(&self.board.borrow().keys, key, decision);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::error::{Failure, Result};
 use crate::event::Dependency;
 use crate::fingerprint::Value;
 use crate::journal::TraceCache;
-use crate::key::{Key, KeyId};
+use crate::key::{Key, KeyId, Keys};
 use crate::ledger::Ledger;
 use crate::rebuilder::{Cursor, Reason};
 use crate::report::{Decision, Report};
@@ -68,7 +68,7 @@ pub(crate) enum Demand {
     Active(u32),
 }
 
-pub(crate) type Observer<K> = Box<dyn FnMut(&K, &Decision)>;
+pub(crate) type Observer<K> = Box<dyn FnMut(&Keys<K>, KeyId, &Decision)>;
 
 pub(crate) struct Engine<'b, K: Key, V: Value, T, St, S, R, J> {
     pub board: &'b RefCell<Board<K, V>>,

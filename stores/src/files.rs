@@ -288,7 +288,8 @@ impl Stat {
 impl From<&rustix::fs::Stat> for Stat {
     #[allow(clippy::unnecessary_cast, reason = "the types of these fields differ between platforms")]
     fn from(stat: &rustix::fs::Stat) -> Self {
-        let time = |seconds: i64, nanos: u64| (seconds.max(0) as u64).saturating_mul(1_000_000_000).saturating_add(nanos);
+        let time =
+            |seconds: i64, nanos: u64| (seconds.max(0) as u64).saturating_mul(1_000_000_000).saturating_add(nanos);
         let kind = match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile if stat.st_mode & 0o100 != 0 => Kind::Executable,
             FileType::RegularFile => Kind::Plain,

@@ -106,7 +106,8 @@ impl FileStore {
             Some(Shape::Outputs(paths)) => {
                 let look = |path| files.look(path).map(|seen| seen.map(|seen| seen.digest));
                 let digests: Vec<Option<Digest>> = paths.iter().map(look).collect::<Result<_, _>>()?;
-                Ok(digests.iter().any(Option::is_some).then(|| FileValue::Outputs(digests.into())))
+                // What lacks a part is not there: whoever looks at times alone must see it, too.
+                Ok(digests.iter().all(Option::is_some).then(|| FileValue::Outputs(digests.into())))
             }
             Some(Shape::Group(_)) => Ok(None),
         }

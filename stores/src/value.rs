@@ -65,14 +65,16 @@ pub enum FileValue {
 
 impl Value for FileValue {
     fn fingerprint(&self) -> Fingerprint {
-        let kind = Fingerprint::of_integer;
+        let number = Fingerprint::of_integer;
+        let short = |digest: &Option<Digest>| digest.map_or(number(0), |digest| Fingerprint(digest.short()));
         match self {
             FileValue::File(digest) => Fingerprint(digest.short()),
-            FileValue::Outputs(digests) => digests.iter().fold(kind(digests.len() as u64), |sum, digest| {
-                sum.and(digest.map_or(kind(0), |digest| Fingerprint(digest.short())))
-            }),
-            FileValue::Group(fingerprint) => kind(1).and(*fingerprint),
-            FileValue::Missing => kind(2),
+            FileValue::Outputs(digests) => {
+                let kind = number(1).and(number(digests.len() as u64));
+                digests.iter().fold(kind, |sum, digest| sum.and(short(digest)))
+            }
+            FileValue::Group(fingerprint) => number(2).and(*fingerprint),
+            FileValue::Missing => number(3),
         }
     }
 }

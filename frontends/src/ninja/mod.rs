@@ -10,12 +10,15 @@
 //!
 //! The modules follow the text on its way: `lexer` cuts it into tokens, `template` cuts a value into text and
 //! variables, `scope` says what a name means, `parse` and `build` read the statements, `eval` expands an edge's
-//! rule, `load` ties them together over the files. `depfile` reads what a compiler reports afterwards.
+//! rule, `load` ties them together over the files. From there, `tasks` makes the edges tasks of a build, `execute` and `command`
+//! run what they say, and `depfile` reads what a compiler reports afterwards.
 
 mod build;
+mod command;
 mod depfile;
 mod error;
 mod eval;
+mod execute;
 mod lexer;
 mod load;
 mod manifest;
@@ -23,11 +26,16 @@ mod nearest;
 mod parse;
 mod path;
 mod scope;
+mod session;
 mod source;
+mod tasks;
 mod template;
 
 pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
 pub use error::{ParseError, Place};
+pub use execute::{CommandEvent, Stage};
 pub use load::{load, load_with, parse_str};
 pub use manifest::{Deps, Edge, Location, Manifest, RspFile};
 pub use path::canonicalise;
+pub use session::{NinjaBuild, Session, SessionError, journal_bytes, spell};
+pub use tasks::NinjaTasks;

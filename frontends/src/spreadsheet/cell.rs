@@ -2,6 +2,7 @@
 //!
 //! Cells are ordered as a page is read, row by row; ranges are iterated in that order too.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,7 +17,7 @@ pub const MAX_ROWS: u32 = 1 << 24;
 pub const MAX_RANGE: u64 = 1_048_576;
 
 /// One cell, both coordinates counted from 0: `B7` is column 1, row 6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CellRef {
     /// The column; `A` is 0.
     pub column: u32,

@@ -1,4 +1,4 @@
-//! A spreadsheet in a CSV file: the pure half, which knows cells and formulas and nothing of builds.
+//! A spreadsheet in a CSV file. All of it but `tasks` knows cells and formulas, and nothing of builds.
 //!
 //! A field of the file is a cell: a number, a text, or a formula (`=A1+IF(B1, SUM(C1:C9), INDIRECT(D1))`).
 //! Formulas are where static and dynamic dependencies meet in one language everybody knows: most of them write
@@ -16,6 +16,7 @@
 //! | `formula` | a parsed formula and the cells it refers to |
 //! | `evaluate` | running the program, fetching cells as they are needed |
 //! | `fields`, `sheet` | the CSV file, its fields with their positions, and the whole sheet |
+//! | `tasks` | the sheet as tasks of a build |
 
 mod cell;
 mod evaluate;
@@ -30,6 +31,7 @@ mod parser;
 mod program;
 mod scalar;
 mod sheet;
+mod tasks;
 
 pub use cell::{CellRange, CellRef, MAX_COLUMNS, MAX_RANGE, MAX_ROWS, NotACell};
 pub use evaluate::Cells;
@@ -37,3 +39,4 @@ pub use formula::{Formula, References};
 pub use lexer::FormulaError;
 pub use scalar::{CellError, Scalar};
 pub use sheet::{Cell, Dimensions, Sheet, SheetError};
+pub use tasks::{DynamicCell, SheetStore, SheetTasks};

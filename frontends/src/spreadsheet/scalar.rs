@@ -4,12 +4,13 @@
 //! Conversions follow the spreadsheets: an empty cell is 0, `""` or FALSE, as asked; a text that reads as a number is
 //! that number; what cannot be converted is `#VALUE!`.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// The errors a cell can show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CellError {
     /// `#DIV/0!`: a division by zero, or the average of nothing.
     DivideByZero,
@@ -58,7 +59,7 @@ impl fmt::Display for CellError {
 ///
 /// Equality is identity of the stored value (numbers by their bits, texts by their letters): what a build needs to
 /// see whether a cell changed. The formula operator `=` is more forgiving: for it, `"a"` equals `"A"`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub enum Scalar {
     /// Nothing was written there.
     #[default]

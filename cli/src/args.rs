@@ -1,0 +1,150 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use alacarte_experiments::systems::{RebuilderName, SchedulerName};
+use clap::builder::PossibleValue;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Build systems à la carte: every scheduler with every rebuilder.
+///
+/// Without a command, compares the whole menu on two small workloads that come with the program.
+#[derive(Debug, Parser)]
+#[command(name = "alacarte", version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Plays one script of edits and builds with each combination, and prints what each had to do.
+    Compare(Compare),
+    /// Builds the targets of a ninja manifest.
+    Build(Build),
+    /// Lists the menu, and the build systems that stand in its cells.
+    Systems,
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Command::Compare(Compare::default())
+    }
+}
+
+#[derive(Debug, Default, Args)]
+pub struct Compare {
+    /// A directory that holds a build.ninja, or a .csv file. It is never written to.
+    pub workload: Option<PathBuf>,
+    /// A scheduler to compare; may be given several times [default: all]
+    #[arg(long = "scheduler", value_name = "S")]
+    pub schedulers: Vec<Scheduler>,
+    /// A rebuilder to compare; may be given several times [default: all]
+    #[arg(long = "rebuilder", value_name = "R")]
+    pub rebuilders: Vec<Rebuilder>,
+    /// How to print the outcome.
+    #[arg(long, value_name = "F", default_value = "table")]
+    pub format: Format,
+    /// How many commands may run at once [default: the number of processors]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Chooses what is edited in a workload without a script of its own.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Change to this directory first.
+    #[arg(short = 'C', value_name = "DIR", default_value = ".")]
+    pub directory: PathBuf,
+    /// The manifest.
+    #[arg(short = 'f', value_name = "FILE", default_value = "build.ninja")]
+    pub file: PathBuf,
+    /// How many commands may run at once [default: the number of processors]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// In which order, and what of a task that must wait.
+    #[arg(long, value_name = "S", default_value = "suspending")]
+    pub scheduler: Scheduler,
+    /// Which commands must run at all.
+    #[arg(long, value_name = "R", default_value = "verifying-trace")]
+    pub rebuilder: Rebuilder,
+    /// After a failure, go on with whatever does not depend on what failed.
+    #[arg(long, short)]
+    pub keep_going: bool,
+    /// Print each command in full instead of its description.
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// Print why each command runs.
+    #[arg(long)]
+    pub explain: bool,
+    /// What to build [default: what the manifest says]
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+}
+
+/// A scheduler's name as an argument.
+#[derive(Debug, Clone, Copy)]
+pub struct Scheduler(pub SchedulerName);
+
+/// A rebuilder's name as an argument.
+#[derive(Debug, Clone, Copy)]
+pub struct Rebuilder(pub RebuilderName);
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a person.
+    #[default]
+    Table,
+    /// An array of objects, one per workload, combination and step.
+    Json,
+    /// The same as comma-separated values, with a header.
+    Csv,
+}
+
+impl ValueEnum for Scheduler {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [Scheduler; 3] =
+            [Scheduler(SchedulerName::ALL[0]), Scheduler(SchedulerName::ALL[1]), Scheduler(SchedulerName::ALL[2])];
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.as_str()))
+    }
+}
+
+impl ValueEnum for Rebuilder {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [Rebuilder; 6] = [
+            Rebuilder(RebuilderName::ALL[0]),
+            Rebuilder(RebuilderName::ALL[1]),
+            Rebuilder(RebuilderName::ALL[2]),
+            Rebuilder(RebuilderName::ALL[3]),
+            Rebuilder(RebuilderName::ALL[4]),
+            Rebuilder(RebuilderName::ALL[5]),
+        ];
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.as_str()))
+    }
+}
+
+/// The number of jobs that was asked for, or that of the processors.
+pub fn jobs(asked: Option<u16>) -> usize {
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, Into::into), usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

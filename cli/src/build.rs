@@ -1,0 +1,227 @@
+//! `alacarte build`: the targets of a ninja manifest, with the scheduler and the rebuilder of one's choice.
+
+use std::cell::RefCell;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Instant;
+
+use alacarte::{BuildError, Cause, Decision, Report};
+use alacarte_frontends::ninja::{CommandEvent, NinjaBuild, Session, Stage, spell};
+use alacarte_rebuilders::AnyRebuilder;
+use alacarte_schedulers::AnyScheduler;
+use alacarte_stores::{FileKey, FileValue};
+use thiserror::Error;
+
+use crate::args::{self, Build};
+use crate::status::Problem;
+use crate::table::duration;
+
+/// A manifest that is made by its own build is read again when it was; so often, before we say that it never settles.
+const REGENERATIONS: usize = 8;
+
+/// As a shell reports a process that was interrupted.
+const INTERRUPTED: u8 = 130;
+
+type AnyBuild = NinjaBuild<AnyScheduler, AnyRebuilder<FileKey, FileValue>>;
+
+#[derive(Debug, Error)]
+enum Misuse {
+    #[error("no target is called {target}{hint}")]
+    Unknown { target: String, hint: String },
+    #[error("{manifest} was made anew {REGENERATIONS} times and is still not up to date: its own rule never settles")]
+    Unsettled { manifest: String },
+    #[error("there is nothing to build: the manifest has no targets")]
+    Nothing,
+}
+
+pub fn build(arguments: &Build) -> Result<ExitCode, Problem> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        // Dropping a build kills what runs and keeps what has ended.
+        tokio::select! {
+            outcome = everything(arguments) => outcome,
+            _ = interrupt.recv() => Ok(interrupted()),
+            _ = terminate.recv() => Ok(interrupted()),
+        }
+    })
+}
+
+fn interrupted() -> ExitCode {
+    eprintln!("\nalacarte: interrupted; what was finished is kept");
+    ExitCode::from(INTERRUPTED)
+}
+
+async fn everything(arguments: &Build) -> Result<ExitCode, Problem> {
+    let begin = Instant::now();
+    let session = Session::new(&arguments.directory, &arguments.file);
+    let manifest = spell(&arguments.file.to_string_lossy());
+    let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
+    for _ in 0..REGENERATIONS {
+        let mut build = open(&session, arguments, &screen)?;
+        if build.tasks().edge(&manifest).is_some() {
+            // The manifest is made by a command of its own (CMake's, Meson's) when what it was made from changed.
+            match build.run_async([&manifest]).await {
+                Ok(report) if build.tasks().commands_run() > 0 && !report.ran.is_empty() => continue,
+                Ok(_) => {}
+                Err(error) => return Ok(failed(&screen, &error)),
+            }
+        }
+        let targets = targets(&build, &arguments.targets)?;
+        screen.borrow_mut().total = build.tasks().commands_below(&targets);
+        let outcome = build.run_async(&targets).await;
+        screen.borrow_mut().clear()?;
+        return Ok(match outcome {
+            Ok(report) => {
+                summary(&build, &report, begin)?;
+                ExitCode::SUCCESS
+            }
+            Err(error) => failed(&screen, &error),
+        });
+    }
+    Err(Misuse::Unsettled { manifest: manifest.to_string() }.into())
+}
+
+fn open(session: &Session, arguments: &Build, screen: &Rc<RefCell<Screen>>) -> Result<AnyBuild, Problem> {
+    let names = (arguments.scheduler.0.as_str(), arguments.rebuilder.0.as_str());
+    let (Some(scheduler), Some(rebuilder)) = (AnyScheduler::named(names.0), AnyRebuilder::named(names.1)) else {
+        // The names on the command line are those of the menu.
+        return Err(format!("{} × {} is not on the menu", names.0, names.1).into());
+    };
+    let told = Rc::clone(screen);
+    let build = session.open(scheduler, rebuilder, move |event| told.borrow_mut().command(&event))?;
+    let mut build = build.jobs(args::jobs(arguments.jobs)).keep_going(arguments.keep_going);
+    if arguments.explain {
+        let told = Rc::clone(screen);
+        build = build.observe(move |keys, key, decision| {
+            if let Decision::Started(reason) = decision {
+                told.borrow_mut().line(&format!("{}: {}", keys.name(key), reason.explain(keys)));
+            }
+        });
+    }
+    Ok(build)
+}
+
+/// The targets that were asked for, or the manifest's own.
+fn targets(build: &AnyBuild, asked: &[String]) -> Result<Vec<FileKey>, Problem> {
+    let tasks = build.tasks();
+    let mut targets = Vec::new();
+    for target in asked {
+        let key = spell(target);
+        if tasks.edge(&key).is_none() && !tasks.reads(&key) {
+            return Err(Misuse::Unknown { target: target.clone(), hint: tasks.hint(target) }.into());
+        }
+        targets.push(key);
+    }
+    if asked.is_empty() {
+        targets.extend_from_slice(tasks.default_targets());
+    }
+    if targets.is_empty() {
+        return Err(Misuse::Nothing.into());
+    }
+    Ok(tasks.with_validations(&targets))
+}
+
+fn summary(build: &AnyBuild, report: &Report, begin: Instant) -> io::Result<()> {
+    let commands = build.tasks().commands_run();
+    let time = duration(begin.elapsed().as_secs_f64() * 1000.0);
+    let plural = if commands == 1 { "" } else { "s" };
+    let mut out = io::stdout().lock();
+    match (commands, report.restored) {
+        (0, 0) => writeln!(out, "alacarte: nothing to do ({time})"),
+        (_, 0) => writeln!(out, "alacarte: ran {commands} command{plural} ({time})"),
+        (_, restored) => {
+            writeln!(out, "alacarte: ran {commands} command{plural}, restored {restored} from the cache ({time})")
+        }
+    }
+}
+
+/// Prints what failed of itself in full, and what failed because of it by name.
+fn failed(screen: &RefCell<Screen>, error: &BuildError) -> ExitCode {
+    // What cannot be written to a screen that is gone need not be.
+    let _ = screen.borrow_mut().clear();
+    let mut because: Vec<String> = Vec::new();
+    for failure in &error.failures {
+        match &failure.cause {
+            Cause::Dependency { dependency } => because.push(format!("{} (needs {dependency})", failure.key)),
+            _ => eprintln!("alacarte: {failure}"),
+        }
+    }
+    const SHOWN: usize = 12;
+    if !because.is_empty() {
+        let more = because.len().saturating_sub(SHOWN);
+        because.truncate(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        eprintln!("alacarte: not built because of that: {}{more}", because.join(", "));
+    }
+    ExitCode::FAILURE
+}
+
+/// What a person sees of running commands: one line that is written over on a terminal, a line a command elsewhere.
+struct Screen {
+    terminal: bool,
+    verbose: bool,
+    total: usize,
+    /// The line is to be written over.
+    open: bool,
+}
+
+impl Screen {
+    fn new(verbose: bool) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Screen { terminal: io::stdout().is_terminal() && !dumb, verbose, total: 0, open: false }
+    }
+
+    fn command(&mut self, event: &CommandEvent<'_>) {
+        let what = if self.verbose { event.command } else { event.shown };
+        let total = self.total.max(event.started as usize);
+        match event.stage {
+            Stage::Started if self.terminal => self.overwrite(&format!("[{}/{total}] {what}", event.finished)),
+            Stage::Started => {}
+            Stage::Ended { success, output } => {
+                let line = format!("[{}/{total}] {what}", event.finished);
+                if self.terminal && !self.verbose && output.is_empty() {
+                    self.overwrite(&line);
+                } else {
+                    self.line(&line);
+                }
+                if success {
+                    self.write(output);
+                }
+            }
+        }
+    }
+
+    fn overwrite(&mut self, line: &str) {
+        let width = terminal_width().saturating_sub(1);
+        let line: String = line.lines().next().unwrap_or_default().chars().take(width).collect();
+        self.write(format!("\r{line}\x1b[K").as_bytes());
+        self.open = true;
+    }
+
+    fn line(&mut self, line: &str) {
+        // A reader that went away is no reason to stop a build.
+        let _ = self.clear();
+        self.write(format!("{line}\n").as_bytes());
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.open) {
+            let mut out = io::stdout().lock();
+            out.write_all(b"\r\x1b[K")?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(bytes).and_then(|()| out.flush());
+    }
+}
+
+fn terminal_width() -> usize {
+    console::Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns))
+}

@@ -1,0 +1,103 @@
+//! `alacarte compare`: every combination on the same script.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use alacarte_experiments::compare::{Options, Outcome, Workload};
+use alacarte_experiments::systems::{Combination, RebuilderName, SchedulerName};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::args::{self, Compare, Format};
+use crate::status::Problem;
+use crate::table;
+
+pub fn compare(arguments: &Compare) -> Result<ExitCode, Problem> {
+    let options = Options { jobs: args::jobs(arguments.jobs), seed: arguments.seed };
+    let mut workloads = match &arguments.workload {
+        Some(path) => vec![Workload::at(path, options)?],
+        None => Workload::embedded()?,
+    };
+    let schedulers: Vec<SchedulerName> = arguments.schedulers.iter().map(|name| name.0).collect();
+    let rebuilders: Vec<RebuilderName> = arguments.rebuilders.iter().map(|name| name.0).collect();
+    let combinations = Combination::chosen(&schedulers, &rebuilders);
+
+    // One more player than there are combinations: the build from scratch.
+    let steps: usize = workloads.iter().map(|workload| workload.steps().len() * (combinations.len() + 1)).sum();
+    let bar = ProgressBar::new(steps as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {eta:>4}  {wide_msg}")?);
+    let mut all = Vec::new();
+    let mut out = std::io::stdout().lock();
+    for workload in &mut workloads {
+        let outcomes = workload.play(&combinations, options, &mut |progress| {
+            let player = progress.combination.map_or("from scratch".to_owned(), |combination| combination.to_string());
+            bar.set_message(format!("{}: {player}: {}", progress.workload, progress.step));
+            bar.inc(1);
+        })?;
+        if arguments.format == Format::Table {
+            let steps: Vec<String> = workload.steps().iter().map(|step| step.name.clone()).collect();
+            bar.suspend(|| {
+                table::comparison(&mut out, workload.name(), workload.unit(), &steps, &combinations, &outcomes)?;
+                writeln!(out)
+            })?;
+        }
+        all.extend(outcomes);
+    }
+    bar.finish_and_clear();
+    match arguments.format {
+        Format::Table => table::epilogue(&mut out, &all, &combinations)?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, &all).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        }
+        Format::Csv => csv(&mut out, &all)?,
+    }
+    out.flush()?;
+    Ok(verdict(&all))
+}
+
+/// A yardstick may be wrong where the system that it models is wrong; a combination of the menu may not.
+fn verdict(outcomes: &[Outcome]) -> ExitCode {
+    let yardsticks = [RebuilderName::Perpetual.as_str(), RebuilderName::ModificationTime.as_str()];
+    let wrong = outcomes.iter().any(|outcome| !outcome.correct && !yardsticks.contains(&outcome.rebuilder));
+    if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn csv(out: &mut impl Write, outcomes: &[Outcome]) -> Result<(), Problem> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record([
+        "workload",
+        "scheduler",
+        "rebuilder",
+        "system",
+        "step",
+        "ran",
+        "restored",
+        "kept",
+        "restarts",
+        "fetches",
+        "wall_ms",
+        "journal_bytes",
+        "correct",
+        "problem",
+    ])?;
+    for outcome in outcomes {
+        writer.write_record([
+            outcome.workload.as_str(),
+            outcome.scheduler,
+            outcome.rebuilder,
+            outcome.system.unwrap_or_default(),
+            &outcome.step,
+            &outcome.ran.to_string(),
+            &outcome.restored.to_string(),
+            &outcome.kept.to_string(),
+            &outcome.restarts.to_string(),
+            &outcome.fetches.to_string(),
+            &format!("{:.3}", outcome.wall_ms),
+            &outcome.journal_bytes.to_string(),
+            &outcome.correct.to_string(),
+            outcome.problem.as_deref().unwrap_or_default(),
+        ])?;
+    }
+    writer.flush()?;
+    Ok(())
+}

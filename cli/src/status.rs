@@ -1,0 +1,25 @@
+//! What is said on standard error, and how a reader that went away is taken.
+
+use std::error::Error;
+use std::io;
+
+/// Any error that ends a command.
+pub type Problem = Box<dyn Error>;
+
+/// Prints an error, with everything that caused it.
+pub fn error(error: &dyn Error) {
+    eprintln!("alacarte: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // Most of our errors print their cause themselves.
+        if !error.to_string().contains(&cause.to_string()) {
+            eprintln!("  because: {cause}");
+        }
+        source = cause.source();
+    }
+}
+
+/// Whether whoever read our output has gone away (`alacarte systems | head -1`): no error of ours.
+pub fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,43 @@
+//! `alacarte systems`: the menu, and who stands where in it.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use alacarte_experiments::systems::{Combination, RebuilderName, SYSTEMS, SchedulerName};
+use comfy_table::{Cell, ContentArrangement, Table, presets};
+
+use crate::status::Problem;
+use crate::table::{print, style};
+
+pub fn systems() -> Result<ExitCode, Problem> {
+    let mut menu = Table::new();
+    menu.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    style(&mut menu);
+    let header = SchedulerName::ALL.iter().map(|scheduler| scheduler.as_str());
+    menu.set_header(std::iter::once("").chain(header));
+    for rebuilder in RebuilderName::ALL {
+        let cells = SchedulerName::ALL.map(|scheduler| {
+            let combination = Combination { scheduler, rebuilder };
+            let names: Vec<_> = SYSTEMS.iter().filter(|s| s.combination == combination).map(|s| s.name).collect();
+            Cell::new(if names.is_empty() { "·".to_owned() } else { names.join("\n") })
+        });
+        menu.add_row(std::iter::once(Cell::new(rebuilder)).chain(cells));
+    }
+    let mut list = Table::new();
+    list.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    style(&mut list);
+    for system in SYSTEMS {
+        list.add_row([
+            system.name.to_owned(),
+            format!("= {}", system.combination),
+            format!("remembers {}", system.remembers),
+            system.note.to_owned(),
+        ]);
+    }
+    let mut out = std::io::stdout().lock();
+    print(&mut out, &menu)?;
+    writeln!(out)?;
+    print(&mut out, &list)?;
+    writeln!(out, "\nA cell without a name is a build system all the same: `alacarte compare` runs all of them.")?;
+    Ok(ExitCode::SUCCESS)
+}

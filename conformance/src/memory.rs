@@ -1,0 +1,69 @@
+//! What an onlooker remembers of each key: what it looked at when it was last brought up to date.
+//!
+//! The paper calls a build minimal if a task runs only when it transitively depends on an input changed "since the last build"; with partial targets that
+//! is wrong, so the onlooker remembers, for every key, the moment at which *that key* was last brought up to date.
+
+use std::collections::BTreeMap;
+
+use alacarte::Fingerprint;
+
+use crate::expr::Name;
+
+/// What a key is: an input with a value, or a task with a definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An input, and what it holds.
+    Input(Option<i64>),
+    /// A task, and its definition.
+    Task(Option<Fingerprint>),
+}
+
+/// What a key looked at when it was last brought up to date.
+#[derive(Debug, Clone, Default)]
+pub struct Reference {
+    /// Every input and every task below it, itself included, and how many times each had been edited or replaced.
+    pub footprint: BTreeMap<Name, (Kind, u64)>,
+    /// What its own task fetched: the value, and how many times the key had taken another one.
+    pub fetched: BTreeMap<Name, (Option<i64>, u64)>,
+    /// How many times its definition had been replaced, and the definition.
+    pub definition: (Option<Kind>, u64),
+}
+
+/// The onlooker.
+#[derive(Debug, Clone, Default)]
+pub struct Onlooker {
+    /// By key, as of the last time that the key was seen to be brought up to date.
+    pub references: BTreeMap<Name, Reference>,
+    /// How many times an input was edited or a task replaced.
+    pub edits: BTreeMap<Name, u64>,
+    /// How many times a key took another value, in the eyes of those that depend on it.
+    pub moves: BTreeMap<Name, u64>,
+    /// The value that it had last.
+    pub seen: BTreeMap<Name, Option<i64>>,
+    /// Keys whose computed values were overwritten or lost since, with what they hold now.
+    pub tampered: BTreeMap<Name, Option<i64>>,
+}
+
+impl Onlooker {
+    /// An input was edited, a task replaced.
+    pub fn edit(&mut self, key: Name) {
+        *self.edits.entry(key).or_default() += 1;
+    }
+
+    /// A key has this value now.
+    pub fn see(&mut self, key: Name, value: Option<i64>) {
+        if self.seen.insert(key, value) != Some(value) {
+            *self.moves.entry(key).or_default() += 1;
+        }
+    }
+
+    /// How many times it was edited.
+    pub fn edits(&self, key: Name) -> u64 {
+        self.edits.get(&key).copied().unwrap_or(0)
+    }
+
+    /// How many times it took another value.
+    pub fn moves(&self, key: Name) -> u64 {
+        self.moves.get(&key).copied().unwrap_or(0)
+    }
+}

@@ -1,0 +1,57 @@
+//! The menu: what each of our own rebuilders promises.
+
+use alacarte_rebuilders::AnyRebuilder;
+use alacarte_schedulers::AnyScheduler;
+
+use crate::expr::Name;
+use crate::generate::Style;
+use crate::laws::{Promises, Thrift};
+use crate::stage::Combination;
+
+/// The rebuilders: four of the paper's table, step traces, and the yardsticks.
+pub const REBUILDERS: [&str; 7] = [
+    "dirty-bit",
+    "verifying-trace",
+    "constructive-trace",
+    "deep-constructive-trace",
+    "step-trace",
+    "perpetual",
+    "modification-time",
+];
+
+/// What a rebuilder of our own promises.
+pub fn promises(rebuilder: &str) -> Promises {
+    let nothing = Promises::default();
+    match rebuilder {
+        "dirty-bit" => Promises { minimal: Thrift::Events, cutoff: Thrift::Events, null: true, ..nothing },
+        "verifying-trace" => Promises { minimal: Thrift::Values, cutoff: Thrift::Values, null: true, ..nothing },
+        "constructive-trace" => {
+            Promises { minimal: Thrift::Values, cutoff: Thrift::Values, restores: true, null: true, ..nothing }
+        }
+        "deep-constructive-trace" => {
+            Promises { shallow: true, minimal: Thrift::Values, restores: true, null: true, ..nothing }
+        }
+        "step-trace" => Promises { minimal: Thrift::Events, cutoff: Thrift::Events, null: true, ..nothing },
+        "modification-time" => Promises { null: true, ..nothing },
+        _ => nothing,
+    }
+}
+
+/// What may happen in a history for this rebuilder: everything, but for what make cannot see.
+pub fn style(rebuilder: &str) -> Style {
+    let sees = rebuilder != "modification-time";
+    Style { formulas: sees, overwrites: sees, ..Style::everything() }
+}
+
+/// One of our own combinations, by name.
+///
+/// # Panics
+/// If there is none of that name.
+pub fn menu(scheduler: &str, rebuilder: &str) -> Combination<'static, AnyScheduler, AnyRebuilder<Name, i64>> {
+    let (first, second) = (scheduler.to_owned(), rebuilder.to_owned());
+    let make = move || {
+        let scheduler = AnyScheduler::named(&first).expect("a scheduler of that name");
+        (scheduler, AnyRebuilder::named(&second).expect("a rebuilder of that name"))
+    };
+    Combination { name: format!("{scheduler} × {rebuilder}"), make: Box::new(make), promises: promises(rebuilder) }
+}

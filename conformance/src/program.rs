@@ -1,0 +1,167 @@
+//! A graph of keys, and the tasks that a build makes of it.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use alacarte::{Dynamic, Fetch, Fingerprint, Power, Running, Static, Tasks, Value};
+
+use crate::expr::{Expr, Name};
+
+/// What every key computes; a key without an expression is an input. A task mentions only keys with smaller numbers, so there is no cycle.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Graph {
+    /// The tasks, by key.
+    pub tasks: Vec<Option<Expr>>,
+}
+
+impl Graph {
+    /// The task of a key.
+    pub fn task(&self, key: Name) -> Option<&Expr> {
+        self.tasks.get(key.0 as usize)?.as_ref()
+    }
+
+    /// All keys.
+    pub fn keys(&self) -> impl Iterator<Item = Name> + use<> {
+        (0..self.tasks.len() as u32).map(Name)
+    }
+}
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for key in self.keys() {
+            match self.task(key) {
+                Some(task) => writeln!(f, "  {key} = {task}")?,
+                None => writeln!(f, "  {key} is an input")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How the tasks of a graph are presented to a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// Tasks have definitions from the start, as command lines are; otherwise they get one when they are first replaced, as closures do.
+    pub signed: bool,
+    /// Tasks do outside work of a length that this seed decides.
+    pub work: Option<u64>,
+}
+
+/// The tasks of a graph, of power `P`: with [`Static`] they declare all that they mention.
+#[derive(Debug)]
+pub struct Program<P> {
+    graph: Graph,
+    /// How many times each task was replaced.
+    versions: Vec<u64>,
+    manner: Manner,
+    power: PhantomData<P>,
+}
+
+impl<P> Clone for Program<P> {
+    fn clone(&self) -> Self {
+        Program { graph: self.graph.clone(), versions: self.versions.clone(), manner: self.manner, power: PhantomData }
+    }
+}
+
+impl<P> Program<P> {
+    /// The tasks of this graph.
+    pub fn new(graph: Graph, manner: Manner) -> Self {
+        let versions = vec![0; graph.tasks.len()];
+        Program { graph, versions, manner, power: PhantomData }
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Replaces a key's task; with none, it becomes an input.
+    pub fn replace(&mut self, key: Name, task: Option<Expr>) {
+        self.graph.tasks[key.0 as usize] = task;
+        self.versions[key.0 as usize] += 1;
+    }
+}
+
+/// Powers between which a [`Program`] can tell.
+pub trait Declares: Power {
+    /// Whether tasks declare what they fetch.
+    const DECLARES: bool;
+}
+
+impl Declares for Static {
+    const DECLARES: bool = true;
+}
+
+impl Declares for Dynamic {
+    const DECLARES: bool = false;
+}
+
+impl<P: Declares> Tasks<Name, i64> for Program<P> {
+    type Power = P;
+
+    fn has(&self, key: &Name) -> bool {
+        self.graph.task(*key).is_some()
+    }
+
+    fn run<'t>(&'t self, key: &Name, fetch: Fetch<'t, Name, i64>) -> Running<'t, i64> {
+        let Some(task) = self.graph.task(*key) else { unreachable!("{key} has no task") };
+        match (task, self.manner.work) {
+            (Expr::Sum(keys), None) => {
+                // A task that is no future: a formula.
+                let ids: Vec<_> = keys.iter().map(|key| fetch.id_of(key)).collect();
+                let mut sum = 0_i64;
+                match fetch.poll_ids(&ids, |value| sum = sum.wrapping_add(*value)) {
+                    Poll::Pending => Running::Waiting,
+                    Poll::Ready(outcome) => Running::Done(outcome.map(|()| sum)),
+                }
+            }
+            (_, None) => Running::Future(task.run(fetch)),
+            (_, Some(seed)) => {
+                let random = Fingerprint::of_integer(seed).and(u64::from(key.0).fingerprint()).0;
+                Running::Future(Box::pin(async move {
+                    if random & 1 == 0 {
+                        fetch.work(Yields(random >> 1 & 3)).await;
+                    }
+                    let value = task.run(fetch).await?;
+                    fetch.work(Yields(random >> 3 & 7)).await;
+                    Ok(value)
+                }))
+            }
+        }
+    }
+
+    fn declared(&self, key: &Name, each: &mut dyn FnMut(&Name)) -> bool {
+        if let Some(task) = self.graph.task(*key).filter(|_| P::DECLARES) {
+            task.mentions(&mut |key| each(&key));
+        }
+        P::DECLARES
+    }
+
+    fn definition(&self, key: &Name) -> Option<Fingerprint> {
+        let task = self.graph.task(*key)?;
+        match self.versions[key.0 as usize] {
+            _ if self.manner.signed => Some(Fingerprint::of_bytes(task.to_string().as_bytes())),
+            0 => None,
+            version => Some(Fingerprint::of_integer(version)),
+        }
+    }
+}
+
+/// Outside work: pending so many times, each time ready to be polled again.
+#[derive(Debug)]
+pub struct Yields(pub u64);
+
+impl Future for Yields {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.0 == 0 {
+            return Poll::Ready(());
+        }
+        self.0 -= 1;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}

@@ -1,0 +1,152 @@
+//! A journal in memory: every event, with its value, behind a handle that outlives the build.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use alacarte::{Dependency, Event, Fingerprint, Journal, Key, KeyId, Keys, Record, Replay, StoreError, Time, Value};
+
+/// A journal in memory. Clones share what is kept, so that a second build can go on where a first one stopped.
+#[derive(Debug)]
+pub struct Tape<K, V> {
+    kept: Rc<RefCell<Kept<K, V>>>,
+    forgetful: bool,
+}
+
+impl<K, V> Clone for Tape<K, V> {
+    fn clone(&self) -> Self {
+        Tape { kept: self.kept.clone(), forgetful: self.forgetful }
+    }
+}
+
+#[derive(Debug)]
+struct Kept<K, V> {
+    events: Vec<Owned<K, V>>,
+    appended: usize,
+}
+
+/// An event that owns its parts; keys by name, for ids mean nothing to the next process.
+#[derive(Debug)]
+enum Owned<K, V> {
+    Changed { key: K, definition: bool, fingerprint: Option<Fingerprint>, modified: Time, input: bool },
+    Made { key: K, dependencies: Vec<(K, bool, bool, Fingerprint)>, record: Made<V> },
+}
+
+#[derive(Debug)]
+struct Made<V> {
+    restored: bool,
+    deep: bool,
+    fingerprint: Fingerprint,
+    value: V,
+    modified: Time,
+    volatile: bool,
+}
+
+impl<K, V> Default for Tape<K, V> {
+    fn default() -> Self {
+        Tape { kept: Rc::new(RefCell::new(Kept { events: Vec::new(), appended: 0 })), forgetful: false }
+    }
+}
+
+impl<K, V> Tape<K, V> {
+    /// A journal that counts its events, and keeps none.
+    pub fn forgetful() -> Self {
+        Tape { forgetful: true, ..Tape::default() }
+    }
+
+    /// How many events were ever appended.
+    pub fn appended(&self) -> usize {
+        self.kept.borrow().appended
+    }
+
+    /// Loses the events for which `lost` answers true, given their positions: a damaged disk.
+    pub fn damage(&self, mut lost: impl FnMut(usize) -> bool) {
+        let mut position = 0;
+        self.kept.borrow_mut().events.retain(|_| {
+            position += 1;
+            !lost(position - 1)
+        });
+    }
+}
+
+impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
+    fn replay(
+        &mut self,
+        keys: &mut Keys<K>,
+        each: &mut Replay<'_, K, V>,
+    ) -> Result<(), StoreError> {
+        for event in &self.kept.borrow().events {
+            match event {
+                Owned::Changed { key, definition, fingerprint, modified, input } => {
+                    let key = id(keys, key, *definition);
+                    let (fingerprint, modified, input) = (*fingerprint, *modified, *input);
+                    each(keys, &Event::Changed { key, fingerprint, modified, input }, None);
+                }
+                Owned::Made { key, dependencies, record } => {
+                    let key = keys.intern(key);
+                    let dependencies: Vec<Dependency> = dependencies
+                        .iter()
+                        .map(|(name, definition, grouped, fingerprint)| Dependency {
+                            key: id(keys, name, *definition),
+                            grouped: *grouped,
+                            fingerprint: *fingerprint,
+                        })
+                        .collect();
+                    let Made { restored, deep, fingerprint, ref value, modified, volatile } = *record;
+                    let record =
+                        Record { key, dependencies: &dependencies, deep, fingerprint, value, modified, volatile };
+                    let event = if restored { Event::Restored(record) } else { Event::Built(record) };
+                    each(keys, &event, Some(value));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, keys: &Keys<K>, event: &Event<'_>, value: Option<&V>) -> Result<(), StoreError> {
+        let mut kept = self.kept.borrow_mut();
+        kept.appended += 1;
+        if self.forgetful {
+            return Ok(());
+        }
+        let owned = match (event, value) {
+            (Event::Changed { key, fingerprint, modified, input }, _) => Owned::Changed {
+                key: keys.name(*key).clone(),
+                definition: key.is_definition(),
+                fingerprint: *fingerprint,
+                modified: *modified,
+                input: *input,
+            },
+            (Event::Built(record) | Event::Restored(record), Some(value)) => Owned::Made {
+                key: keys.name(record.key).clone(),
+                dependencies: record
+                    .dependencies
+                    .iter()
+                    .map(|dependency| {
+                        let definition = dependency.key.is_definition();
+                        (keys.name(dependency.key).clone(), definition, dependency.grouped, dependency.fingerprint)
+                    })
+                    .collect(),
+                record: Made {
+                    restored: matches!(event, Event::Restored(_)),
+                    deep: record.deep,
+                    fingerprint: record.fingerprint,
+                    value: value.clone(),
+                    modified: record.modified,
+                    volatile: record.volatile,
+                },
+            },
+            _ => return Ok(()),
+        };
+        kept.events.push(owned);
+        Ok(())
+    }
+
+    fn keeps(&self) -> bool {
+        !self.forgetful
+    }
+}
+
+fn id<K: Key>(keys: &mut Keys<K>, name: &K, definition: bool) -> KeyId {
+    let key = keys.intern(name);
+    if definition { key.definition() } else { key }
+}

@@ -1,0 +1,148 @@
+//! The comparison: every combination plays the same script of edits and builds on the same project, and after
+//! every step its result is checked against a build from scratch.
+
+mod copy;
+mod edits;
+mod outcome;
+mod project;
+mod script;
+mod sheet;
+
+use std::path::Path;
+
+use thiserror::Error;
+
+pub use outcome::Outcome;
+pub use project::Project;
+pub use script::{ScriptError, Step};
+pub use sheet::SheetWorkload;
+
+use crate::systems::Combination;
+
+/// Something on which combinations are compared.
+pub enum Workload {
+    /// A project with a ninja manifest.
+    Project(Project),
+    /// A spreadsheet.
+    Sheet(SheetWorkload),
+}
+
+/// How to play.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How many commands may run at once.
+    pub jobs: usize,
+    /// Chooses what to edit in a project that has no script of its own.
+    pub seed: u64,
+}
+
+/// A comparison that could not be made.
+#[derive(Debug, Error)]
+pub enum CompareError {
+    /// The workload cannot be read.
+    #[error("{0}")]
+    Workload(String),
+    /// The script does not fit it.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// A scratch directory cannot be written.
+    #[error("cannot {action} {place}: {source}")]
+    Scratch {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        place: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The build from scratch, which every combination is compared with, does not work.
+    #[error(
+        "{workload}: the build from scratch fails at step «{step}», so there is nothing to compare with:\n{problem}"
+    )]
+    Reference {
+        /// The workload.
+        workload: String,
+        /// The step.
+        step: String,
+        /// What went wrong.
+        problem: String,
+    },
+}
+
+/// What is going on, for a progress bar.
+#[derive(Debug, Clone)]
+pub struct Progress<'p> {
+    /// The workload.
+    pub workload: &'p str,
+    /// The combination that plays, or none while the reference is built.
+    pub combination: Option<Combination>,
+    /// The step that was played.
+    pub step: &'p str,
+}
+
+impl Workload {
+    /// The two workloads that come with the program.
+    ///
+    /// # Errors
+    /// If they cannot be read, which would be a defect.
+    pub fn embedded() -> Result<Vec<Workload>, CompareError> {
+        Ok(vec![Workload::Sheet(SheetWorkload::embedded()?), Workload::Project(Project::embedded()?)])
+    }
+
+    /// The workload at a path: a directory with a `build.ninja`, or a `.csv` file.
+    ///
+    /// # Errors
+    /// If it is neither, or cannot be read.
+    pub fn at(path: &Path, options: Options) -> Result<Workload, CompareError> {
+        if path.is_dir() {
+            return Ok(Workload::Project(Project::at(path, options)?));
+        }
+        if path.extension().is_some_and(|extension| extension == "csv") {
+            return Ok(Workload::Sheet(SheetWorkload::at(path, options)?));
+        }
+        let problem = if path.exists() { "is neither" } else { "does not exist; a workload is" };
+        let what = "a directory with a build.ninja nor a .csv file";
+        let what = if path.exists() { what.to_owned() } else { what.replace(" nor ", " or ") };
+        Err(CompareError::Workload(format!("{} {problem} {what}", path.display())))
+    }
+
+    /// What a person calls it.
+    pub fn name(&self) -> &str {
+        match self {
+            Workload::Project(project) => project.name(),
+            Workload::Sheet(sheet) => sheet.name(),
+        }
+    }
+
+    /// The steps of its script.
+    pub fn steps(&self) -> &[Step] {
+        match self {
+            Workload::Project(project) => project.steps(),
+            Workload::Sheet(sheet) => sheet.steps(),
+        }
+    }
+
+    /// What one unit of work is: "command", "formula".
+    pub fn unit(&self) -> &'static str {
+        match self {
+            Workload::Project(_) => "command",
+            Workload::Sheet(_) => "formula",
+        }
+    }
+
+    /// Plays the script with each combination, told of each step when it is done.
+    ///
+    /// # Errors
+    /// If the comparison itself cannot be made. A combination that fails or is wrong is an outcome, not an error.
+    pub fn play(
+        &mut self,
+        combinations: &[Combination],
+        options: Options,
+        progress: &mut dyn FnMut(&Progress<'_>),
+    ) -> Result<Vec<Outcome>, CompareError> {
+        match self {
+            Workload::Project(project) => project.play(combinations, options, progress),
+            Workload::Sheet(sheet) => sheet.play(combinations, progress),
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! The comparison on a spreadsheet.
+//!
+//! Every step is played as a new process would: the sheet is read, the journal replayed, the targets (all cells
+//! that no other formula refers to) brought up to date. The check recomputes every formula from scratch.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use alacarte::{Build, BuildError, Power, Report, Scheduler, Tasks};
+use alacarte_frontends::spreadsheet::{Cell, CellRef, References, Scalar, Sheet, SheetStore, SheetTasks};
+use alacarte_rebuilders::{AnyRebuilder, Perpetual};
+use alacarte_schedulers::{AnyScheduler, Suspending};
+use alacarte_stores::{Log, TraceLog};
+
+use super::script::{self, ScriptError, Step};
+use super::{CompareError, Options, Outcome, Progress};
+use crate::systems::Combination;
+
+const SHEET: &str = include_str!("../../workloads/spreadsheet/budget.csv");
+const SCRIPT: &str = include_str!("../../workloads/spreadsheet/budget.edits.json");
+
+/// A sheet and its script.
+#[derive(Debug, Clone)]
+pub struct SheetWorkload {
+    name: String,
+    sheet: Sheet,
+    steps: Vec<Step>,
+}
+
+impl SheetWorkload {
+    /// The sheet that comes with the program.
+    pub(super) fn embedded() -> Result<Self, CompareError> {
+        let sheet = Sheet::parse("budget.csv", SHEET).map_err(unreadable)?;
+        Ok(SheetWorkload { name: "budget.csv".into(), sheet, steps: script::parse(SCRIPT)? })
+    }
+
+    /// Somebody's sheet. Its edits are chosen by the seed.
+    pub(super) fn at(path: &Path, options: Options) -> Result<Self, CompareError> {
+        let sheet = Sheet::read(path).map_err(unreadable)?;
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let steps = edits(&sheet, options.seed);
+        Ok(SheetWorkload { name, sheet, steps })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its script.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    pub(super) fn play(
+        &mut self,
+        combinations: &[Combination],
+        progress: &mut dyn FnMut(&Progress<'_>),
+    ) -> Result<Vec<Outcome>, CompareError> {
+        let expected = self.reference(progress)?;
+        let mut outcomes = Vec::new();
+        for &combination in combinations {
+            let mut player = Player::new(self, combination)?;
+            for (step, expected) in self.steps.iter().zip(&expected) {
+                outcomes.push(player.step(step, expected)?);
+                progress(&Progress { workload: &self.name, combination: Some(combination), step: &step.name });
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// What every formula must be after each step: computed in a build that has nothing to remember.
+    fn reference(&self, progress: &mut dyn FnMut(&Progress<'_>)) -> Result<Vec<Values>, CompareError> {
+        let mut sheet = self.sheet.clone();
+        let mut expected = Vec::new();
+        for step in &self.steps {
+            edit(&mut sheet, step)?;
+            let tasks = SheetTasks::new(sheet.clone());
+            let formulas: Vec<CellRef> = tasks.formulas().collect();
+            let store = SheetStore::new(&sheet);
+            let mut build = Build::new(tasks, store).scheduler(Suspending::new()).rebuilder(Perpetual);
+            build.run(&formulas).map_err(|error| CompareError::Reference {
+                workload: self.name.clone(),
+                step: step.name.clone(),
+                problem: error.to_string(),
+            })?;
+            expected.push(formulas.iter().filter_map(|&cell| Some((cell, build.get(cell)?))).collect());
+            progress(&Progress { workload: &self.name, combination: None, step: &step.name });
+        }
+        Ok(expected)
+    }
+}
+
+type Values = Vec<(CellRef, Scalar)>;
+
+fn unreadable(error: impl std::fmt::Display) -> CompareError {
+    CompareError::Workload(error.to_string())
+}
+
+/// Types what the step says into the sheet.
+fn edit(sheet: &mut Sheet, step: &Step) -> Result<(), ScriptError> {
+    let unfit = |problem: String| ScriptError::Unfit { step: step.name.clone(), problem };
+    if step.file.is_some() || step.touch.is_some() {
+        return Err(unfit("a sheet has cells, not files".into()));
+    }
+    if let (Some(cell), Some(to)) = (&step.cell, &step.to) {
+        let at: CellRef = cell.parse().map_err(|error| unfit(format!("{cell}: {error}")))?;
+        sheet.set(at, to).map_err(|error| unfit(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// One combination, playing.
+struct Player<'w> {
+    workload: &'w SheetWorkload,
+    combination: Combination,
+    sheet: Sheet,
+    scratch: tempfile::TempDir,
+}
+
+impl<'w> Player<'w> {
+    fn new(workload: &'w SheetWorkload, combination: Combination) -> Result<Self, CompareError> {
+        let scratch = tempfile::tempdir().map_err(|source| CompareError::Scratch {
+            action: "make",
+            place: "a scratch directory".into(),
+            source,
+        })?;
+        Ok(Player { workload, combination, sheet: workload.sheet.clone(), scratch })
+    }
+
+    fn step(&mut self, step: &Step, expected: &Values) -> Result<Outcome, CompareError> {
+        edit(&mut self.sheet, step)?;
+        let journal = self.scratch.path().join("journal");
+        if step.fresh && journal.exists() {
+            let place = journal.display().to_string();
+            fs::remove_file(&journal).map_err(|source| CompareError::Scratch { action: "remove", place, source })?;
+        }
+        let tasks = SheetTasks::new(self.sheet.clone());
+        let begin = Instant::now();
+        let (result, values, journal_bytes) = match self.combination.scheduler {
+            crate::systems::SchedulerName::Topological => match tasks.into_static() {
+                Ok(tasks) => self.build(tasks, step, &journal),
+                Err(dynamic) => (Err(dynamic.to_string()), Vec::new(), 0),
+            },
+            _ => self.build(tasks, step, &journal),
+        };
+        let wall_ms = begin.elapsed().as_secs_f64() * 1000.0;
+        let (report, mut problem) = match result {
+            Ok(report) => (report, None),
+            Err(error) => (Report::default(), Some(error)),
+        };
+        if problem.is_none() {
+            problem = self.difference(&values, expected);
+        }
+        Ok(Outcome {
+            workload: self.workload.name.clone(),
+            scheduler: self.combination.scheduler.as_str(),
+            rebuilder: self.combination.rebuilder.as_str(),
+            system: self.combination.system(),
+            step: step.name.clone(),
+            ran: report.ran.len() as u64,
+            restored: report.restored,
+            kept: report.kept,
+            restarts: report.restarts,
+            fetches: report.fetches,
+            wall_ms,
+            journal_bytes,
+            correct: problem.is_none(),
+            problem,
+        })
+    }
+
+    /// Builds the targets with nothing in memory but what the journal and the cache hold.
+    fn build<P: Power>(
+        &self,
+        tasks: SheetTasks<P>,
+        step: &Step,
+        journal: &Path,
+    ) -> (Result<Report, String>, Values, u64)
+    where
+        AnyScheduler: Scheduler<P>,
+        SheetTasks<P>: Tasks<CellRef, Scalar, Power = P>,
+    {
+        let nothing = |error: String| (Err(error), Vec::new(), 0);
+        let names = (self.combination.scheduler.as_str(), self.combination.rebuilder.as_str());
+        let (Some(scheduler), Some(rebuilder)) = (AnyScheduler::named(names.0), AnyRebuilder::named(names.1)) else {
+            return nothing(format!("{} is not on the menu", self.combination));
+        };
+        let log = match Log::open(journal) {
+            Ok(log) => log,
+            Err(error) => return nothing(error.to_string()),
+        };
+        let formulas: Vec<CellRef> = tasks.formulas().collect();
+        let targets = targets(tasks.sheet(), &formulas);
+        let store = SheetStore::new(tasks.sheet());
+        let cache = TraceLog::new(self.scratch.path().join("traces"));
+        let mut build = Build::new(tasks, store).scheduler(scheduler).rebuilder(rebuilder).journal(log).cache(cache);
+        let edited = touch(&mut build, step);
+        let result = match edited {
+            Ok(()) => build.run(&targets).map_err(|error: BuildError| error.to_string()),
+            Err(error) => Err(error),
+        };
+        let wanted = if self.combination.rebuilder.is_shallow() { targets } else { formulas };
+        let values = wanted.iter().filter_map(|&cell| Some((cell, build.get(cell)?))).collect();
+        let bytes = alacarte::Journal::bytes(build.journal_ref());
+        (result, values, bytes)
+    }
+
+    fn difference(&self, values: &Values, expected: &Values) -> Option<String> {
+        let shallow = self.combination.rebuilder.is_shallow();
+        let found: std::collections::HashMap<_, _> = values.iter().cloned().collect();
+        expected.iter().find_map(|(cell, expected)| match found.get(cell) {
+            Some(value) if value == expected => None,
+            Some(value) => Some(format!("{cell} is {value}, but {expected} from scratch")),
+            None if shallow => None,
+            None => Some(format!("{cell} has no value, but {expected} from scratch")),
+        })
+    }
+}
+
+/// What a step does to the store rather than to the sheet.
+fn touch<P, T, S, R, J>(build: &mut Build<CellRef, Scalar, T, SheetStore, S, R, J>, step: &Step) -> Result<(), String>
+where
+    P: Power,
+    T: Tasks<CellRef, Scalar, Power = P>,
+    S: Scheduler<P>,
+    R: alacarte::Rebuilder<CellRef, Scalar>,
+    J: alacarte::Journal<CellRef, Scalar>,
+{
+    if let Some(cell) = &step.delete {
+        let at: CellRef = cell.parse().map_err(|error| format!("{cell}: {error}"))?;
+        build.remove(at).map_err(|error| error.to_string())?;
+    }
+    // Typing a field again, equal or not, is what a file's new modification time is: make sees it.
+    if let Some(cell) = &step.cell
+        && matches!(step.to.as_deref(), Some(field) if !field.starts_with('='))
+    {
+        let at: CellRef = cell.parse().map_err(|error| format!("{cell}: {error}"))?;
+        build.touch(at).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// The formulas to which no other formula refers; all of them if there are none such, or if that cannot be known.
+fn targets(sheet: &Sheet, formulas: &[CellRef]) -> Vec<CellRef> {
+    let mut referred = HashSet::new();
+    for &at in formulas {
+        let Some(Cell::Formula(formula)) = sheet.get(at) else { continue };
+        match formula.references() {
+            References::Static(cells) => referred.extend(cells),
+            References::Dynamic => return formulas.to_vec(),
+        }
+    }
+    let roots: Vec<CellRef> = formulas.iter().copied().filter(|cell| !referred.contains(cell)).collect();
+    if roots.is_empty() { formulas.to_vec() } else { roots }
+}
+
+/// A script for a sheet that has none: which cells it edits is chosen by the seed.
+fn edits(sheet: &Sheet, seed: u64) -> Vec<Step> {
+    let cells = |formula: bool| -> Vec<CellRef> {
+        let wanted = sheet.cells().filter(|(_, cell)| match cell {
+            Cell::Formula(_) => formula,
+            Cell::Value(value) => !formula && matches!(value, Scalar::Number(_)),
+        });
+        wanted.map(|(at, _)| at).collect()
+    };
+    let (numbers, formulas) = (cells(false), cells(true));
+    let pick = |from: &[CellRef], salt: u64| {
+        let random = alacarte::Fingerprint::of_integer(seed.wrapping_mul(31).wrapping_add(salt)).0;
+        (!from.is_empty()).then(|| from[(random % from.len() as u64) as usize])
+    };
+    let field = |at: CellRef| sheet.get(at).map(|cell| cell.to_field()).unwrap_or_default();
+    let number = |at: CellRef, change: f64| match sheet.get(at) {
+        Some(Cell::Value(Scalar::Number(number))) => Scalar::number(number + change).to_string(),
+        _ => field(at),
+    };
+    let mut steps = vec![Step::named("clean"), Step::named("nothing changed")];
+    let mut set = |name: &str, at: Option<CellRef>, to: &dyn Fn(CellRef) -> String| {
+        let mut step = Step::named(name);
+        step.cell = at.map(|at| at.to_string());
+        step.to = at.map(to);
+        steps.push(step);
+    };
+    set("touched, equal", pick(&numbers, 1), &field);
+    set("comment edited", pick(&numbers, 2), &|at| number(at, 1e-9));
+    set("source changed", pick(&numbers, 3), &|at| number(at, 1.0));
+    set("header changed", pick(&numbers, 4), &|at| number(at, 2.0));
+    set("header reverted", pick(&numbers, 4), &field);
+    let mut step = Step::named("output deleted");
+    step.delete = pick(&formulas, 5).map(|at| at.to_string());
+    steps.push(step);
+    let mut step = Step::named("flags changed");
+    step.cell = pick(&formulas, 6).map(|at| at.to_string());
+    step.to = pick(&formulas, 6).map(|at| format!("{}+0", field(at)));
+    steps.push(step);
+    let mut step = Step::named("fresh checkout");
+    step.fresh = true;
+    steps.push(step);
+    steps
+}

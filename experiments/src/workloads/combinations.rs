@@ -1,0 +1,143 @@
+//! The menu: every combination of a scheduler and a rebuilder, as an engine.
+
+use std::sync::Arc;
+
+use alacarte::{Build, KeyId, Rebuilder, Scheduler, Tasks};
+use alacarte_rebuilders::{
+    ConstructiveTrace, DeepConstructiveTrace, DirtyBit, ModificationTime, Perpetual, VerifyingTrace,
+};
+use alacarte_schedulers::{Restarting, Suspending, Topological};
+use alacarte_stores::Memory;
+
+use super::arrays::{DirtyArrays, PlainArrays};
+use super::engine::{Contender, Engine};
+use super::graph::Graph;
+use super::tasks::{DynamicGraph, GroupedGraph, StaticGraph};
+
+/// A [`Build`] over a graph: scheduler `S`, rebuilder `R`, and the graph's tasks in the form `T`.
+pub struct Combination<T, S, R> {
+    build: Build<u32, u64, T, Memory<u32, u64>, S, R>,
+    targets: Vec<KeyId>,
+}
+
+impl<T, S, R> Combination<T, S, R>
+where
+    T: Tasks<u32, u64>,
+    S: Scheduler<T::Power>,
+    R: Rebuilder<u32, u64>,
+{
+    /// An engine that has built nothing.
+    pub fn new(graph: &Graph, tasks: T, scheduler: S, rebuilder: R) -> Self {
+        let mut build = Build::new(tasks, Memory::new()).scheduler(scheduler).rebuilder(rebuilder);
+        build.reserve(graph.len());
+        for key in 0..graph.len() {
+            build.intern(key as u32);
+        }
+        let mut engine = Combination { build, targets: graph.targets().map(KeyId::new).collect() };
+        for input in 0..graph.inputs() {
+            engine.set(input, graph.initial(input));
+        }
+        engine
+    }
+}
+
+impl<T, S, R> Engine for Combination<T, S, R>
+where
+    T: Tasks<u32, u64>,
+    S: Scheduler<T::Power>,
+    R: Rebuilder<u32, u64>,
+{
+    fn set(&mut self, input: usize, value: u64) {
+        if let Err(error) = self.build.set(input as u32, value) {
+            panic!("memory can be read and written: {error}");
+        }
+    }
+
+    fn run(&mut self) {
+        if let Err(error) = self.build.run_ids(&self.targets) {
+            panic!("no task of the graph fails: {error}");
+        }
+    }
+
+    fn value(&self, key: usize) -> u64 {
+        self.build.get(key as u32).unwrap_or_default()
+    }
+}
+
+fn contender<T, S, R>(
+    scheduler: &str,
+    rebuilder: &str,
+    tasks: impl Fn(Arc<Graph>) -> T + 'static,
+    strategies: impl Fn() -> (S, R) + 'static,
+) -> Contender
+where
+    T: Tasks<u32, u64> + 'static,
+    S: Scheduler<T::Power> + 'static,
+    R: Rebuilder<u32, u64> + 'static,
+{
+    Contender::new(format!("{scheduler} × {rebuilder}"), move |graph: Arc<Graph>| {
+        let (scheduler, rebuilder) = strategies();
+        Combination::new(&graph, tasks(Arc::clone(&graph)), scheduler, rebuilder)
+    })
+}
+
+/// All engines of this workspace: the plain arrays, then every combination.
+///
+/// Topological runs over [`StaticGraph`]; restarting and suspending over [`DynamicGraph`], whose tasks fetch one key after the other, and where
+/// the name says *grouped* over [`GroupedGraph`], whose tasks fetch all at once.
+pub fn menu() -> Vec<Contender> {
+    let mut menu = vec![
+        Contender::new("arrays, everything", PlainArrays::new),
+        Contender::new("arrays, dirty bits", DirtyArrays::new),
+    ];
+    macro_rules! with_each_rebuilder {
+        ($tasks:expr, $name:literal, $scheduler:expr) => {
+            menu.extend([
+                contender($name, "dirty-bit", $tasks, || ($scheduler, DirtyBit)),
+                contender($name, "verifying-trace", $tasks, || ($scheduler, VerifyingTrace)),
+                contender($name, "constructive-trace", $tasks, || ($scheduler, ConstructiveTrace)),
+                contender($name, "deep-constructive-trace", $tasks, || ($scheduler, DeepConstructiveTrace)),
+                contender($name, "modification-time", $tasks, || ($scheduler, ModificationTime)),
+                contender($name, "perpetual", $tasks, || ($scheduler, Perpetual)),
+            ])
+        };
+    }
+    with_each_rebuilder!(StaticGraph, "topological", Topological::new());
+    with_each_rebuilder!(DynamicGraph, "restarting", Restarting::new());
+    with_each_rebuilder!(DynamicGraph, "suspending", Suspending::new());
+    menu.extend([
+        contender("restarting", "verifying-trace, grouped", GroupedGraph, || (Restarting::new(), VerifyingTrace)),
+        contender("suspending", "verifying-trace, grouped", GroupedGraph, || (Suspending::new(), VerifyingTrace)),
+    ]);
+    menu
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::engine::Scenario;
+    use super::super::graph::{chain, fan_in, layered};
+    use super::*;
+
+    #[test]
+    fn all_engines_agree_in_all_scenarios() {
+        for graph in [layered(500), chain(300), fan_in(300)] {
+            let graph = Arc::new(graph);
+            for contender in menu() {
+                let mut inputs: Vec<u64> = (0..graph.inputs()).map(|input| graph.initial(input)).collect();
+                let mut engine = contender.make(&graph);
+                for round in 0..3 {
+                    for scenario in Scenario::ALL {
+                        for input in scenario.edit(&mut inputs, round) {
+                            engine.set(input, inputs[input]);
+                        }
+                        engine.run();
+                        let expected = graph.expected(&inputs);
+                        for key in graph.targets() {
+                            assert_eq!(engine.value(key), expected[key], "{contender:?}, {scenario:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What an engine must be able to do to be measured, and what is asked of it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::graph::{Graph, HIDDEN, scramble};
+
+/// Something that keeps a graph's demanded keys up to date.
+pub trait Engine {
+    /// Gives an input another value.
+    fn set(&mut self, input: usize, value: u64);
+
+    /// Brings every demanded key up to date.
+    fn run(&mut self);
+
+    /// The value that a key has after [`Engine::run`].
+    fn value(&self, key: usize) -> u64;
+}
+
+/// An engine by name, to be made for any graph.
+pub struct Contender {
+    /// Its name in tables: `suspending × verifying-trace`.
+    pub name: String,
+    make: Box<dyn Fn(Arc<Graph>) -> Box<dyn Engine>>,
+}
+
+impl Contender {
+    /// The engine that `make` makes. It starts with [`Graph::initial`] for every input and has built nothing.
+    pub fn new<E: Engine + 'static>(name: impl Into<String>, make: impl Fn(Arc<Graph>) -> E + 'static) -> Self {
+        Contender { name: name.into(), make: Box::new(move |graph| Box::new(make(graph))) }
+    }
+
+    /// Makes the engine.
+    pub fn make(&self, graph: &Arc<Graph>) -> Box<dyn Engine> {
+        (self.make)(Arc::clone(graph))
+    }
+}
+
+impl fmt::Debug for Contender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// What changes before a build. All but [`Scenario::Clean`] come after one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scenario {
+    /// Nothing was ever built; the time to make the engine and to give it its inputs counts.
+    Clean,
+    /// Nothing changed.
+    Null,
+    /// One input changed in bits that its dependents do not see.
+    Cutoff,
+    /// One input changed for good; in a layered graph that reaches most keys.
+    One,
+    /// One of a hundred inputs changed for good.
+    Percent,
+}
+
+impl Scenario {
+    /// All of them, in the order in which they are measured.
+    pub const ALL: [Scenario; 5] =
+        [Scenario::Clean, Scenario::Null, Scenario::Cutoff, Scenario::One, Scenario::Percent];
+
+    /// Its name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scenario::Clean => "clean",
+            Scenario::Null => "null",
+            Scenario::Cutoff => "cutoff",
+            Scenario::One => "one",
+            Scenario::Percent => "1 %",
+        }
+    }
+
+    /// Changes `inputs`, the values that the inputs have now; answers which were changed. Another `round` changes others.
+    pub fn edit(self, inputs: &mut [u64], round: u64) -> Vec<usize> {
+        let count = match self {
+            Scenario::Clean | Scenario::Null => 0,
+            Scenario::Cutoff | Scenario::One => 1,
+            Scenario::Percent => (inputs.len() / 100).max(1),
+        };
+        let first = scramble(round) as usize;
+        // Spread evenly over the inputs, so that none is met twice.
+        let edited: Vec<usize> = (0..count).map(|n| (first + n * (inputs.len() / count)) % inputs.len()).collect();
+        for &input in &edited {
+            inputs[input] ^= if self == Scenario::Cutoff { 1 } else { 1 << HIDDEN };
+        }
+        edited
+    }
+}

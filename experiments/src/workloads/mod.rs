@@ -1,0 +1,22 @@
+//! Workloads for engines in memory: what is built, and by whom.
+//!
+//! | | |
+//! |---|---|
+//! | [`Graph`] | *what*: which keys there are and what each fetches ([`layered`], [`chain`], [`fan_in`]), and the function that every engine computes |
+//! | [`StaticGraph`], [`DynamicGraph`], [`GroupedGraph`] | the same graph as tasks: declared, fetched one by one, fetched as a group |
+//! | [`Scenario`] | *which change* comes before a build |
+//! | [`Engine`], [`menu`] | *by whom*: plain arrays, and every combination of a scheduler and a rebuilder |
+//!
+//! The graph itself is shared by all engines and is no engine's cost; everything else that an engine needs to answer is.
+
+mod arrays;
+mod combinations;
+mod engine;
+pub mod graph;
+mod tasks;
+
+pub use arrays::{DirtyArrays, PlainArrays};
+pub use combinations::{Combination, menu};
+pub use engine::{Contender, Engine, Scenario};
+pub use graph::{Graph, chain, fan_in, layered};
+pub use tasks::{DynamicGraph, GroupedGraph, StaticGraph};

@@ -1,0 +1,84 @@
+//! A graph as tasks, in the three ways in which tasks may fetch.
+//!
+//! No closure and no name a key: a task is a key's number and the shared graph. Key `n` is interned as id `n`
+//! ([`Combination`](super::Combination) sees to it), so the graph's edges are ids already.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use alacarte::{Dynamic, Fetch, Running, Static, Tasks};
+
+use super::graph::{Graph, begin, mix};
+
+/// Every task declares what it fetches, and needs no future.
+#[derive(Debug, Clone)]
+pub struct StaticGraph(pub Arc<Graph>);
+
+impl Tasks<u32, u64> for StaticGraph {
+    type Power = Static;
+
+    fn has(&self, &key: &u32) -> bool {
+        key as usize >= self.0.inputs()
+    }
+
+    fn run<'t>(&'t self, &key: &u32, fetch: Fetch<'t, u32, u64>) -> Running<'t, u64> {
+        let key = key as usize;
+        let mut sum = begin(key);
+        match fetch.poll_ids(self.0.dependencies(key), |&value| sum = mix(sum, value)) {
+            Poll::Ready(outcome) => Running::Done(outcome.map(|()| sum)),
+            Poll::Pending => Running::Waiting,
+        }
+    }
+
+    fn declared(&self, &key: &u32, each: &mut dyn FnMut(&u32)) -> bool {
+        for id in self.0.dependencies(key as usize) {
+            each(&(id.index() as u32));
+        }
+        true
+    }
+}
+
+/// Every task is a future that fetches one key after the other.
+#[derive(Debug, Clone)]
+pub struct DynamicGraph(pub Arc<Graph>);
+
+impl Tasks<u32, u64> for DynamicGraph {
+    type Power = Dynamic;
+
+    fn has(&self, &key: &u32) -> bool {
+        key as usize >= self.0.inputs()
+    }
+
+    fn run<'t>(&'t self, &key: &u32, fetch: Fetch<'t, u32, u64>) -> Running<'t, u64> {
+        let key = key as usize;
+        let dependencies = self.0.dependencies(key);
+        Running::Future(Box::pin(async move {
+            let mut sum = begin(key);
+            for &id in dependencies {
+                sum = mix(sum, fetch.id(id).await?);
+            }
+            Ok(sum)
+        }))
+    }
+}
+
+/// Every task is a future that fetches all it needs as one group.
+#[derive(Debug, Clone)]
+pub struct GroupedGraph(pub Arc<Graph>);
+
+impl Tasks<u32, u64> for GroupedGraph {
+    type Power = Dynamic;
+
+    fn has(&self, &key: &u32) -> bool {
+        key as usize >= self.0.inputs()
+    }
+
+    fn run<'t>(&'t self, &key: &u32, fetch: Fetch<'t, u32, u64>) -> Running<'t, u64> {
+        let key = key as usize;
+        let dependencies = self.0.dependencies(key);
+        Running::Future(Box::pin(async move {
+            let values = fetch.ids(dependencies.iter().copied()).await?;
+            Ok(values.into_iter().fold(begin(key), mix))
+        }))
+    }
+}

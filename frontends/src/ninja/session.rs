@@ -1,0 +1,129 @@
+//! A build of a manifest, put together: its tasks, the files of its directory, and what is remembered of
+//! earlier builds.
+
+use std::path::PathBuf;
+
+use alacarte::{Build, Journal, Rebuilder, Scheduler, Static, StoreError};
+use alacarte_stores::{Cas, FileKey, FileStore, FileValue, Files, Log, TraceLog};
+use thiserror::Error;
+
+use super::nearest::hint;
+use super::{CommandEvent, NinjaTasks, ParseError, load};
+
+/// Where a build finds and leaves things.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The directory in which commands run, and to which paths are relative.
+    pub directory: PathBuf,
+    /// The manifest, relative to that directory.
+    pub file: PathBuf,
+    /// The directory of the journal and of the cache.
+    pub state: PathBuf,
+}
+
+/// A build over a manifest.
+pub type NinjaBuild<S, R> = Build<FileKey, FileValue, NinjaTasks, FileStore, S, R, Log<FileKey, FileValue>>;
+
+/// A build of a manifest that could not be put together.
+#[derive(Debug, Error)]
+pub enum SessionError {
+    /// The manifest does not parse.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// The journal, the cache or the directory cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Session {
+    /// A session whose state lies in `.alacarte` beside the manifest's outputs.
+    pub fn new(directory: impl Into<PathBuf>, file: impl Into<PathBuf>) -> Self {
+        let directory = directory.into();
+        Session { state: directory.join(".alacarte"), directory, file: file.into() }
+    }
+
+    /// Puts a build together. It wants to run inside a tokio runtime ([`Build::run_async`]), for its commands
+    /// are processes.
+    ///
+    /// # Errors
+    /// If the manifest does not parse, or journal, cache or directory cannot be used.
+    pub fn open<S, R>(
+        &self,
+        scheduler: S,
+        rebuilder: R,
+        observer: impl Fn(CommandEvent<'_>) + 'static,
+    ) -> Result<NinjaBuild<S, R>, SessionError>
+    where
+        S: Scheduler<Static>,
+        R: Rebuilder<FileKey, FileValue>,
+    {
+        let manifest = load(&self.directory, &self.file)?;
+        let files = Files::shared(&self.directory)?;
+        let tasks = NinjaTasks::new(manifest, &files).observe(observer);
+        let cache = self.cache();
+        let store = FileStore::new(&files)
+            .shapes(tasks.shapes())
+            .table(self.state.join("files"))
+            .cas(Cas::new(cache.join("blobs")));
+        std::fs::create_dir_all(&self.state)
+            .map_err(|source| StoreError::new("make the directory", self.state.display(), source))?;
+        let log = Log::open(self.journal())?;
+        let pools: Vec<(String, usize)> = tasks.pools().map(|(name, depth)| (name.to_owned(), depth)).collect();
+        let mut build = Build::new(tasks, store)
+            .scheduler(scheduler)
+            .rebuilder(rebuilder)
+            .journal(log)
+            .cache(TraceLog::new(cache.join("traces")));
+        for (name, depth) in pools {
+            build = build.pool(name, depth);
+        }
+        Ok(build)
+    }
+
+    /// Forgets everything but the cache, as a fresh checkout elsewhere does.
+    ///
+    /// # Errors
+    /// If the journal cannot be removed.
+    pub fn forget(&self) -> Result<(), StoreError> {
+        for path in [self.journal(), self.state.join("files")] {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StoreError::new("remove", path.display(), error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The journal's file.
+    pub fn journal(&self) -> PathBuf {
+        self.state.join("journal")
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.state.join("cache")
+    }
+}
+
+impl NinjaTasks {
+    /// Whether some edge reads this file.
+    pub fn reads(&self, key: &FileKey) -> bool {
+        self.steps.iter().any(|step| step.edge.all_inputs().any(|input| input == key.as_str()))
+    }
+
+    /// What to say of a target that nobody makes: the one that was perhaps meant.
+    pub fn hint(&self, target: &str) -> String {
+        hint(target, self.steps.iter().flat_map(|step| step.edge.outputs.iter().map(String::as_str)))
+    }
+}
+
+/// The size of a build's journal in bytes.
+pub fn journal_bytes<S, R>(build: &NinjaBuild<S, R>) -> u64 {
+    Journal::bytes(build.journal_ref())
+}
+
+/// A target as the manifest spells it.
+pub fn spell(target: &str) -> FileKey {
+    FileKey::from(super::canonicalise(target))
+}

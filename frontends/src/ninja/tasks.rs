@@ -1,0 +1,294 @@
+//! The edges of a manifest as tasks.
+//!
+//! The key of an edge is its first output; what the command made is the value. Each further output has a small task of its own that
+//! picks its part. A *phony* edge runs nothing: its value is what its inputs are.
+//!
+//! What the manifest says is known before anything runs, so these are static tasks. What a compiler finds out while it runs (headers)
+//! it reports afterwards; then it is fetched, and recorded like everything else. A header that was not up to date at that moment
+//! may have been read as it was before: then the command runs once more. (With order-only inputs, as generators write them, this does
+//! not happen.)
+//!
+//! What is remembered must be true: if an input changed on disk while the command ran, nobody knows which content it read, and
+//! the value is kept for this build only.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use alacarte::{Fetch, Fingerprint, Result, Running, Static, TaskError, Tasks, Value};
+use alacarte_stores::{FileKey, FileValue, Shape, SharedFiles};
+
+use super::execute::Events;
+use super::manifest::{Edge, Manifest};
+
+/// The tasks of a manifest, over the files of its directory.
+pub struct NinjaTasks {
+    pub(super) steps: Vec<Step>,
+    /// Who makes each output.
+    makers: HashMap<FileKey, Maker>,
+    pools: BTreeMap<String, usize>,
+    defaults: Vec<FileKey>,
+    pub(super) files: SharedFiles,
+    pub(super) events: Events,
+    /// Makes every phony edge without inputs another value in each build.
+    ticks: Cell<u64>,
+}
+
+/// One edge.
+pub(super) struct Step {
+    pub(super) edge: Edge,
+    pub(super) outputs: Arc<[FileKey]>,
+    /// Explicit and implicit inputs, each once.
+    pub(super) inputs: Arc<[FileKey]>,
+    order_only: Vec<FileKey>,
+    validations: Vec<FileKey>,
+    definition: Option<Fingerprint>,
+}
+
+#[derive(Clone, Copy)]
+struct Maker {
+    step: usize,
+    /// Which of its outputs.
+    output: usize,
+}
+
+impl NinjaTasks {
+    /// The tasks of a manifest. The files are those of the directory in which its commands run.
+    pub fn new(manifest: Manifest, files: &SharedFiles) -> Self {
+        let defaults = manifest.targets_by_default().into_iter().map(FileKey::from).collect();
+        let mut names = Names::default();
+        let steps: Vec<Step> = manifest.edges.into_iter().map(|edge| Step::new(edge, &mut names)).collect();
+        let mut makers = HashMap::new();
+        for (step, made) in steps.iter().enumerate() {
+            let outputs = made.outputs.iter().cloned().enumerate();
+            makers.extend(outputs.map(|(output, key)| (key, Maker { step, output })));
+        }
+        let (files, events) = (files.clone(), Events::default());
+        NinjaTasks { steps, makers, pools: manifest.pools, defaults, files, events, ticks: Cell::new(0) }
+    }
+
+    /// What is built when nothing is asked for.
+    pub fn default_targets(&self) -> &[FileKey] {
+        &self.defaults
+    }
+
+    /// The pools to give to the build, with their depths.
+    pub fn pools(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.pools.iter().filter(|(_, depth)| **depth > 0).map(|(name, depth)| (name.as_str(), *depth))
+    }
+
+    /// What the store must know of keys that are not just the file of their name.
+    pub fn shapes(&self) -> HashMap<FileKey, Shape> {
+        let mut shapes = HashMap::new();
+        for step in &self.steps {
+            if step.is_alias() {
+                shapes.extend(step.outputs.iter().map(|key| (key.clone(), Shape::Alias)));
+            } else if step.edge.is_phony() {
+                shapes.extend(step.outputs.iter().map(|key| (key.clone(), Shape::Group(step.inputs.clone()))));
+            } else if let [first, _, ..] = &*step.outputs {
+                shapes.insert(first.clone(), Shape::Outputs(step.outputs.clone()));
+            }
+        }
+        shapes
+    }
+
+    /// These targets, and all that is to be validated with what they reach.
+    pub fn with_validations(&self, targets: &[FileKey]) -> Vec<FileKey> {
+        let mut all = targets.to_vec();
+        let (mut keys, mut next) = (HashSet::new(), 0);
+        while next < all.len() {
+            let target = all[next].clone();
+            next += 1;
+            self.reach(target, &mut keys, |step| {
+                all.extend(step.validations.iter().cloned());
+            });
+        }
+        let mut seen = HashSet::new();
+        all.retain(|key| seen.insert(key.clone()));
+        all
+    }
+
+    /// How many commands these targets may need.
+    pub fn commands_below(&self, targets: &[FileKey]) -> usize {
+        let (mut keys, mut commands) = (HashSet::new(), 0);
+        for target in targets {
+            self.reach(target.clone(), &mut keys, |step| commands += usize::from(!step.edge.is_phony()));
+        }
+        commands
+    }
+
+    fn reach(&self, from: FileKey, seen: &mut HashSet<usize>, mut each: impl FnMut(&Step)) {
+        let mut stack = vec![from];
+        while let Some(key) = stack.pop() {
+            let Some(maker) = self.makers.get(&key) else { continue };
+            if seen.insert(maker.step) {
+                let step = &self.steps[maker.step];
+                each(step);
+                stack.extend(step.inputs.iter().chain(&step.order_only).cloned());
+            }
+        }
+    }
+
+    /// The edge that makes this output.
+    pub fn edge(&self, key: &FileKey) -> Option<&Edge> {
+        self.step(key).map(|step| &step.edge)
+    }
+
+    pub(super) fn step(&self, key: &FileKey) -> Option<&Step> {
+        self.makers.get(key).map(|maker| &self.steps[maker.step])
+    }
+
+    /// Whether the task of this key is a command (and not a name for others, or a part of what another key's command made).
+    pub fn is_command(&self, key: &FileKey) -> bool {
+        self.makers.get(key).is_some_and(|maker| maker.output == 0 && !self.steps[maker.step].edge.is_phony())
+    }
+
+    /// What to show of a key's command: its description, or else the command.
+    pub fn describe(&self, key: &FileKey) -> &str {
+        self.edge(key).map_or("", Edge::shown)
+    }
+
+    /// The value of a phony edge.
+    async fn group(&self, step: &Step, key: &FileKey, fetch: Fetch<'_, FileKey, FileValue>) -> Result<FileValue> {
+        if !step.is_alias() {
+            let values = fetch.all(step.inputs.iter()).await?;
+            return Ok(FileValue::Group(values.fingerprint()));
+        }
+        if let Some(seen) = self.files.borrow_mut().look(key)? {
+            return Ok(FileValue::File(seen.digest));
+        }
+        // Ninja takes it for changed in every build, and projects use that to have commands always run.
+        fetch.volatile();
+        self.ticks.set(self.ticks.get() + 1);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let instant = Fingerprint::of_integer(now.as_nanos() as u64);
+        Ok(FileValue::Group(instant.and(Fingerprint::of_integer(self.ticks.get()))))
+    }
+}
+
+impl Tasks<FileKey, FileValue> for NinjaTasks {
+    type Power = Static;
+
+    fn has(&self, key: &FileKey) -> bool {
+        self.makers.contains_key(key)
+    }
+
+    fn run<'t>(&'t self, key: &FileKey, fetch: Fetch<'t, FileKey, FileValue>) -> Running<'t, FileValue> {
+        let Some(&Maker { step, output }) = self.makers.get(key) else {
+            return Running::Done(Err(TaskError::new(format!("no edge makes {key}"))));
+        };
+        let step = &self.steps[step];
+        if step.edge.is_phony() {
+            let key = key.clone();
+            return Running::Future(Box::pin(async move { self.group(step, &key, fetch).await }));
+        }
+        if output == 0 {
+            return Running::Future(Box::pin(self.command(step, fetch)));
+        }
+        Running::Future(Box::pin(async move {
+            let made = fetch.get(&step.outputs[0]).await?;
+            match made {
+                FileValue::Outputs(digests) => match digests.get(output) {
+                    Some(Some(digest)) => return Ok(FileValue::File(*digest)),
+                    _ => fetch.volatile(),
+                },
+                _ => fetch.volatile(),
+            }
+            Ok(FileValue::Missing)
+        }))
+    }
+
+    fn declared(&self, key: &FileKey, each: &mut dyn FnMut(&FileKey)) -> bool {
+        match self.makers.get(key) {
+            Some(maker) if maker.output > 0 && !self.steps[maker.step].edge.is_phony() => {
+                each(&self.steps[maker.step].outputs[0]);
+            }
+            Some(maker) => self.steps[maker.step].inputs.iter().for_each(each),
+            None => {}
+        }
+        true
+    }
+
+    fn order_only(&self, key: &FileKey, each: &mut dyn FnMut(&FileKey)) {
+        if let Some(step) = self.step(key) {
+            step.order_only.iter().for_each(each);
+        }
+    }
+
+    fn definition(&self, key: &FileKey) -> Option<Fingerprint> {
+        let maker = self.makers.get(key)?;
+        let definition = self.steps[maker.step].definition?;
+        Some(definition.and(Fingerprint::of_integer(maker.output as u64)))
+    }
+}
+
+impl Edge {
+    /// What to show while it runs.
+    pub(super) fn shown(&self) -> &str {
+        self.description.as_deref().filter(|text| !text.is_empty()).unwrap_or(&self.command)
+    }
+}
+
+impl Step {
+    fn new(edge: Edge, names: &mut Names) -> Self {
+        let inputs: Arc<[FileKey]> = names.unique(edge.inputs.iter().chain(&edge.implicit)).into();
+        let mut order_only = names.unique(&edge.order_only);
+        order_only.retain(|key| !inputs.contains(key));
+        Step {
+            outputs: edge.outputs.iter().map(|path| names.key(path)).collect(),
+            validations: names.unique(&edge.validations),
+            definition: definition(&edge),
+            inputs,
+            order_only,
+            edge,
+        }
+    }
+
+    /// Whether it is a phony edge that names nothing.
+    fn is_alias(&self) -> bool {
+        self.edge.is_phony() && self.inputs.is_empty() && self.order_only.is_empty()
+    }
+}
+
+/// The fingerprint of all that an edge says: one that says something else has to run again.
+///
+/// Inputs belong to it, for a new one is in no trace and its changes would go unnoticed. Order-only inputs do not. Of an edge
+/// that regenerates the manifest, the manifest is the output: a change of its command alone is no reason to run it.
+fn definition(edge: &Edge) -> Option<Fingerprint> {
+    if edge.generator {
+        return None;
+    }
+    let mut text = Vec::new();
+    let mut say = |part: &str| {
+        text.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        text.extend_from_slice(part.as_bytes());
+    };
+    say(&edge.command);
+    say(edge.rspfile.as_ref().map_or("", |file| &file.content));
+    say(edge.depfile.as_deref().unwrap_or(""));
+    for list in [&edge.outputs, &edge.inputs, &edge.implicit] {
+        say(&list.len().to_string());
+        list.iter().for_each(|path| say(path));
+    }
+    Some(Fingerprint::of_bytes(&text))
+}
+
+/// Keys that share their text.
+#[derive(Default)]
+struct Names(HashSet<FileKey>);
+
+impl Names {
+    fn key(&mut self, path: &str) -> FileKey {
+        if let Some(key) = self.0.get(path) {
+            return key.clone();
+        }
+        let key = FileKey::from(path);
+        self.0.insert(key.clone());
+        key
+    }
+
+    fn unique<'a>(&mut self, paths: impl IntoIterator<Item = &'a String>) -> Vec<FileKey> {
+        let mut seen = HashSet::new();
+        paths.into_iter().filter(|path| seen.insert(*path)).map(|path| self.key(path)).collect()
+    }
+}

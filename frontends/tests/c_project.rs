@@ -1,0 +1,86 @@
+//! The small C project of the experiments, built and rebuilt as every system of the menu would.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::{edit, start};
+
+fn project() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../experiments/workloads/c-project/.");
+    let copied = Command::new("cp").arg("-r").arg(source).arg(directory.path()).status();
+    assert!(copied.expect("cp runs").success());
+    directory
+}
+
+const NOTHING: [&str; 0] = [];
+
+/// An edit that changes a value, and one that only changes what a compiler does not see.
+fn edits(at: &Path, scheduler: &str, rebuilder: &str) {
+    let what = format!("{scheduler} × {rebuilder}");
+    let mut process = start(at, scheduler, rebuilder);
+    assert_eq!(process.ran().len(), 21, "{what}");
+    assert!(at.join("out/pocket").exists() && at.join("out/check.log").exists());
+    assert!(!at.join("out/src/main.o.d").exists(), "deps = gcc: the depfile is read and removed");
+    assert!(!at.join("out/pocket.rsp").exists());
+    assert_eq!(process.ran(), NOTHING, "{what}: nothing changed");
+    let bytes = std::fs::metadata(at.join(".alacarte/journal")).expect("kept").len();
+    drop(process);
+
+    let mut process = start(at, scheduler, rebuilder);
+    assert_eq!(process.ran(), NOTHING, "{what}: another process finds nothing to do");
+    drop(process);
+    assert_eq!(std::fs::metadata(at.join(".alacarte/journal")).expect("kept").len(), bytes, "{what}");
+
+    let mut process = start(at, scheduler, rebuilder);
+    edit(at, "src/lexer.c", "/* 12, 12.5,", "/* As in 12, 12.5,");
+    let cutoff = !matches!(rebuilder, "modification-time" | "deep-constructive-trace");
+    let commented = process.ran();
+    assert_eq!(commented.len(), if cutoff { 1 } else { 4 }, "{what}: {commented:?}");
+    edit(at, "include/pocket.h", "#define POCKET_DIGITS 8 ", "#define POCKET_DIGITS 10");
+    let edited = process.ran();
+    assert!(edited.len() > 2, "{what}: {edited:?}");
+    edit(at, "include/pocket.h", "#define POCKET_DIGITS 10", "#define POCKET_DIGITS 8 ");
+    let reverted = process.ran();
+    let restores = rebuilder.contains("constructive");
+    assert_eq!(reverted.is_empty(), restores, "{what}: {reverted:?}");
+    assert_eq!(process.ran(), NOTHING, "{what}: after the header");
+
+    std::fs::remove_file(at.join("out/src/parser.o")).expect("removed");
+    let again = process.ran();
+    assert!(again.is_empty() == restores && at.join("out/src/parser.o").exists(), "{what}: {again:?}");
+    std::fs::remove_file(at.join("out/gen/units.md")).expect("removed");
+    process.ran();
+    assert!(at.join("out/gen/units.md").exists(), "{what}: one of two outputs");
+    drop(process);
+
+    edit(at, "build.ninja", "-O1", "-O2");
+    let mut process = start(at, scheduler, rebuilder);
+    assert_eq!(process.ran().len() >= 15, rebuilder != "modification-time", "{what}: make does not see flags");
+    assert_eq!(process.ran(), NOTHING, "{what}: after the flags");
+}
+
+macro_rules! systems {
+    ($($name:ident = $scheduler:literal $rebuilder:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            edits(project().path(), $scheduler, $rebuilder);
+        }
+    )*};
+}
+
+systems! {
+    make = "topological" "modification-time";
+    make_with_dirty_bits = "topological" "dirty-bit";
+    ninja = "topological" "verifying-trace";
+    cloud_build = "topological" "constructive-trace";
+    buck = "topological" "deep-constructive-trace";
+    excel = "restarting" "dirty-bit";
+    bazel = "restarting" "constructive-trace";
+    shake = "suspending" "verifying-trace";
+    step_shake = "suspending" "step-trace";
+    cloud_shake = "suspending" "constructive-trace";
+    nix = "suspending" "deep-constructive-trace";
+}

@@ -1,0 +1,269 @@
+//! A journal in a file: records are only ever added, and each can be lost without harm.
+//!
+//! A record is a [frame](crate::frame) that holds its number in the sequence of all records, so that a lost one is noticed even if
+//! nothing of it is left. Two kinds of loss are treated apart:
+//!
+//! *At the end.* The last records are torn or missing: a crash. What is left is the journal as it once was, and the build compares it
+//! with the store as it always does. The torn part is cut off before more is written.
+//!
+//! *In the middle.* Records are missing before ones that are there. We cannot know which keys they spoke of, so all keys named so far
+//! may hold something else than the journal says. Replaying what is left as if nothing had happened would be wrong: say that input `x` was
+//! edited, which set the dirty bit of `y`, and that this record is lost; edited back, `x` looks unchanged, and `y` is never
+//! built. So at the gap the log says of every key named so far that it *changed*, to nobody knows what. Each is *unknown* until a
+//! later record tells what it holds. A later record that built `k` from an unknown dependency tells what `k` held at that moment; but a
+//! later change of the dependency might go unnoticed, so `k` becomes unknown in its turn. And if it names a dependency with another
+//! fingerprint than any record that is left, it is not given at all, for a fold that looks up what it knows of the dependency
+//! (a deep trace does) would find what is not true any more.
+//!
+//! What that costs depends on what a rebuilder believes. To one that compares fingerprints (a verifying trace), an unknown file is one that is
+//! read again and found to be what the trace says: only the lost key is built. To one that believes in silence (a dirty bit),
+//! every unknown key is dirty. A store in memory loses the values of the unknown keys, which are computed again.
+//!
+//! A value that cannot be written or read (its type was changed, say) makes just its key unknown.
+//!
+//! [`Journal::flush`] hands the bytes to the operating system: they survive the end of the process, whichever it is. They are not forced to
+//! the disk (`fsync`), because all that a power failure can take away is a few rebuilds.
+
+mod compact;
+mod entry;
+mod place;
+mod replay;
+#[cfg(test)]
+mod tests;
+
+use std::marker::PhantomData;
+use std::path::Path;
+
+use alacarte::{Event, Journal, Key, KeyId, Keys, Record, StoreError, Value};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::frame;
+use entry::{Entry, How, Subject};
+use place::Place;
+pub use place::SharedBytes;
+
+/// How every log begins. (The mark of a frame is that of this version, too.)
+const TITLE: &[u8] = b"alacarte log 1\n";
+
+/// Buffered records are written when there are so many bytes of them.
+const BUFFER: usize = 1 << 16;
+
+/// A journal in a file, or in memory as a test wants it.
+#[derive(Debug)]
+pub struct Log<K, V> {
+    place: Place,
+    /// Records not yet written.
+    pending: Vec<u8>,
+    /// Each key's number by its [`KeyId`]; `NONE` if it was not written yet.
+    numbers: Vec<u32>,
+    next: Next,
+    /// What is there has been read, so that more may be added.
+    read: bool,
+    damage: Damage,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+/// The numbers that were not used yet.
+#[derive(Debug, Clone, Copy, Default)]
+struct Next {
+    key: u32,
+    sequence: u64,
+}
+
+/// What the last replay found to be lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Damage {
+    /// How often records were missing before others.
+    pub gaps: u64,
+    /// How many bytes at the end were no record.
+    pub torn: u64,
+    /// How many records were there but could not be understood.
+    pub unreadable: u64,
+}
+
+impl Damage {
+    /// Whether nothing was lost.
+    pub fn is_none(&self) -> bool {
+        *self == Damage::default()
+    }
+}
+
+const NONE: u32 = u32::MAX;
+
+impl<K, V> Log<K, V> {
+    fn over(place: Place) -> Self {
+        let next = Next::default();
+        Log {
+            place,
+            pending: Vec::new(),
+            numbers: Vec::new(),
+            next,
+            read: false,
+            damage: Damage::default(),
+            types: PhantomData,
+        }
+    }
+
+    /// The log in this file, which is created if there is none. As long as it is open, no other process can open it.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, or another build uses it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Place::open(path.as_ref()).map(Log::over)
+    }
+
+    /// An empty log in memory.
+    pub fn in_memory() -> Self {
+        Log::from_bytes(SharedBytes::default())
+    }
+
+    /// The log in these bytes, as an earlier log left them (see [`Log::shared`]).
+    pub fn from_bytes(bytes: impl Into<SharedBytes>) -> Self {
+        Log::over(Place::Memory(bytes.into()))
+    }
+
+    /// The bytes of a log in memory: to be read by another one, after the build that writes this one has ended.
+    pub fn shared(&self) -> Option<SharedBytes> {
+        match &self.place {
+            Place::Memory(bytes) => Some(bytes.clone()),
+            Place::File { .. } => None,
+        }
+    }
+
+    /// What the last replay found to be lost.
+    pub fn damage(&self) -> Damage {
+        self.damage
+    }
+
+    fn failed(&self, action: &'static str, error: std::io::Error) -> StoreError {
+        StoreError::new(action, self.place.name(), error)
+    }
+
+    fn write_pending(&mut self) -> Result<(), StoreError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let written = self.place.append(&self.pending);
+        self.pending.clear();
+        written.map_err(|error| self.failed("write", error))
+    }
+}
+
+impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOwned> Log<K, V> {
+    fn put(&mut self, entry: &Entry<'_>) -> Result<(), StoreError> {
+        let sequence = self.next.sequence;
+        let mut written = Ok(());
+        frame::push(&mut self.pending, |out| written = entry::write(sequence, entry, out));
+        written.map_err(|error| self.failed("write", std::io::Error::other(error)))?;
+        self.next.sequence += 1;
+        Ok(())
+    }
+
+    /// The number of a key, which is written down when it is new.
+    fn number(&mut self, keys: &Keys<K>, id: KeyId, input: bool) -> Result<u32, StoreError> {
+        if self.numbers.len() <= id.index() {
+            self.numbers.resize(keys.len().max(id.index() + 1), NONE);
+        }
+        if self.numbers[id.index()] == NONE {
+            let key = postcard::to_stdvec(keys.name(id));
+            let key = key.map_err(|error| self.failed("write a key to", std::io::Error::other(error)))?;
+            let number = self.next.key;
+            self.put(&Entry::Key { number, input, key: &key })?;
+            self.next.key += 1;
+            self.numbers[id.index()] = number;
+        }
+        Ok(self.numbers[id.index()])
+    }
+
+    fn made(&mut self, keys: &Keys<K>, how: How, record: &Record<'_>, value: Option<&V>) -> Result<(), StoreError> {
+        let number = self.number(keys, record.key, false)?;
+        let mut dependencies = Vec::with_capacity(record.dependencies.len());
+        for dependency in record.dependencies {
+            let number = self.number(keys, dependency.key.subject(), false)?;
+            let subject = Subject::new(number, dependency.key.is_definition(), dependency.grouped);
+            dependencies.push((subject, dependency.fingerprint.0.to_le_bytes()));
+        }
+        let fingerprint = record.fingerprint.0.to_le_bytes();
+        let Record { modified, deep, volatile, .. } = *record;
+        match value.or_else(|| record.value.downcast_ref()).and_then(|value| postcard::to_stdvec(value).ok()) {
+            Some(value) => {
+                let value = &value;
+                self.put(&Entry::Made { how, number, dependencies, fingerprint, modified, deep, volatile, value })
+            }
+            // A value that cannot be written is one that has to be made again.
+            None => {
+                let subject = Subject::new(number, false, false);
+                self.put(&Entry::Changed { subject, fingerprint: None, modified, input: false })
+            }
+        }
+    }
+}
+
+impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOwned> Journal<K, V> for Log<K, V> {
+    fn replay(&mut self, keys: &mut Keys<K>, each: &mut alacarte::Replay<'_, K, V>) -> Result<(), StoreError> {
+        self.write_pending()?;
+        let bytes = self.place.read().map_err(|error| self.failed("read", error))?;
+        let replayed = replay::Replay::over(&bytes, keys, each);
+        // (A title that was cut short is a log in which nothing is written yet.)
+        if !bytes.starts_with(TITLE) && !TITLE.starts_with(&bytes) && replayed.next.sequence == 0 {
+            let error =
+                std::io::Error::new(std::io::ErrorKind::InvalidData, "it is no log (delete it, or name another file)");
+            return Err(self.failed("read", error));
+        }
+        self.numbers = replayed.numbers;
+        self.next = replayed.next;
+        self.damage = replayed.damage;
+        self.read = true;
+        if replayed.damage.torn > 0 {
+            let end = bytes.len() as u64 - replayed.damage.torn;
+            self.place.truncate(end).map_err(|error| self.failed("write", error))?;
+        }
+        if replayed.damage.is_none()
+            && let Some((short, next)) = compact::compact(&bytes, self.next)
+            // If it cannot be done, the long log is as good.
+            && self.place.replace(&short).is_ok()
+        {
+            self.next = next;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, keys: &Keys<K>, event: &Event<'_>, value: Option<&V>) -> Result<(), StoreError> {
+        if !self.read {
+            // Somebody adds to a log without having read it. The numbers must go on all the same.
+            let mut keys = keys.clone();
+            self.replay(&mut keys, &mut |_, _, _| {})?;
+        }
+        if self.place.length() == 0 && self.pending.is_empty() {
+            self.pending.extend_from_slice(TITLE);
+        }
+        match event {
+            Event::Changed { key, fingerprint, modified, input } => {
+                let number = self.number(keys, key.subject(), *input && !key.is_definition())?;
+                let subject = Subject::new(number, key.is_definition(), false);
+                let fingerprint = fingerprint.map(|fingerprint| fingerprint.0.to_le_bytes());
+                self.put(&Entry::Changed { subject, fingerprint, modified: *modified, input: *input })?;
+            }
+            Event::Built(record) => self.made(keys, How::Built, record, value)?,
+            Event::Restored(record) => self.made(keys, How::Restored, record, value)?,
+            Event::Learned(record) => self.made(keys, How::Learned, record, value)?,
+        }
+        if self.pending.len() >= BUFFER { self.write_pending() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.write_pending()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.place.length() + self.pending.len() as u64
+    }
+}
+
+impl<K, V> Drop for Log<K, V> {
+    fn drop(&mut self) {
+        // A build that is given up at any moment keeps what it had finished.
+        let _ = self.write_pending();
+    }
+}

@@ -1,0 +1,204 @@
+//! Reading a log back, and saying of each key no more than what is certain (see [the module above](super)).
+
+use alacarte::{Dependency, Event, Fingerprint, Key, KeyId, Keys, Record, Value};
+use serde::de::DeserializeOwned;
+
+use super::entry::{self, Entry, How, Subject};
+use super::{Damage, NONE, Next, TITLE};
+use crate::frame::{Frames, Piece};
+
+/// What was found.
+pub(super) struct Replay {
+    pub(super) numbers: Vec<u32>,
+    pub(super) next: Next,
+    pub(super) damage: Damage,
+}
+
+/// What is known of the key behind one of the log's numbers.
+#[derive(Clone, Copy)]
+struct Known {
+    id: KeyId,
+    input: bool,
+    /// What the last record about it says that it holds.
+    holds: Option<[u8; 8]>,
+    certain: Certain,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Certain {
+    /// No record about it was read yet.
+    Unread,
+    /// What the last record said of it may not be true any more.
+    No,
+    Yes,
+}
+
+struct Reader<'r, K, V> {
+    keys: &'r mut Keys<K>,
+    each: &'r mut alacarte::Replay<'r, K, V>,
+    /// By the log's numbers; `None` for one whose definition is lost.
+    known: Vec<Option<Known>>,
+    dependencies: Vec<Dependency>,
+    next: Next,
+    damage: Damage,
+    /// The latest time of modification that was read.
+    latest: u64,
+}
+
+impl Replay {
+    pub(super) fn over<K: Key + DeserializeOwned, V: Value + DeserializeOwned>(
+        bytes: &[u8],
+        keys: &mut Keys<K>,
+        each: &mut alacarte::Replay<'_, K, V>,
+    ) -> Replay {
+        let mut reader = Reader {
+            keys,
+            each,
+            known: Vec::new(),
+            dependencies: Vec::new(),
+            next: Next::default(),
+            damage: Damage::default(),
+            latest: 0,
+        };
+        let start = if bytes.starts_with(TITLE) { TITLE.len() } else { 0 };
+        let mut frames = Frames::new(bytes, start);
+        for piece in frames.by_ref() {
+            // Damage shows in the numbers of the records around it.
+            let Piece::Payload(payload) = piece else { continue };
+            match entry::read(payload) {
+                Some((sequence, entry)) => reader.record(sequence, entry),
+                None => reader.damage.unreadable += 1,
+            }
+        }
+        reader.damage.torn = (bytes.len() - frames.end()) as u64;
+        let mut numbers = vec![NONE; reader.keys.len()];
+        for (number, known) in reader.known.iter().enumerate() {
+            if let Some(known) = known {
+                numbers[known.id.index()] = number as u32;
+            }
+        }
+        Replay { numbers, next: reader.next, damage: reader.damage }
+    }
+}
+
+impl<K: Key + DeserializeOwned, V: Value + DeserializeOwned> Reader<'_, K, V> {
+    fn record(&mut self, sequence: u64, entry: Entry<'_>) {
+        if sequence < self.next.sequence {
+            // An old record that some accident copied here.
+            self.damage.unreadable += 1;
+            return;
+        }
+        if sequence > self.next.sequence {
+            self.damage.gaps += 1;
+            self.doubt_everything();
+        }
+        self.next.sequence = sequence + 1;
+        match entry {
+            Entry::Key { number, input, key } => self.define(number, input, key),
+            Entry::Changed { subject, fingerprint, modified, input } => {
+                self.latest = self.latest.max(modified);
+                let Some(key) = self.id(subject) else { return };
+                let holds = fingerprint;
+                let fingerprint = fingerprint.map(|bytes| Fingerprint(u64::from_le_bytes(bytes)));
+                (self.each)(self.keys, &Event::Changed { key, fingerprint, modified, input }, None);
+                if !subject.is_definition() {
+                    self.set(subject.number(), |known| Known { input, holds, certain: Certain::Yes, ..known });
+                }
+            }
+            Entry::Made { how, number, dependencies, fingerprint, modified, deep, volatile, value } => {
+                self.latest = self.latest.max(modified);
+                let subject = Subject::new(number, false, false);
+                let Some(key) = self.id(subject) else { return };
+                let value = postcard::from_bytes::<V>(value).ok();
+                let (Some(value), Some(certain)) = (value, self.collect(&dependencies, deep)) else {
+                    self.damage.unreadable += 1;
+                    return self.doubt(number);
+                };
+                let record = Record {
+                    key,
+                    dependencies: &self.dependencies,
+                    deep,
+                    fingerprint: Fingerprint(u64::from_le_bytes(fingerprint)),
+                    value: &value,
+                    modified,
+                    volatile,
+                };
+                let event = match how {
+                    How::Built => Event::Built(record),
+                    How::Restored => Event::Restored(record),
+                    How::Learned => return (self.each)(self.keys, &Event::Learned(record), Some(&value)),
+                };
+                (self.each)(self.keys, &event, Some(&value));
+                let holds = Some(fingerprint);
+                self.set(number, |known| Known { input: false, holds, certain: Certain::Yes, ..known });
+                if !certain {
+                    self.doubt(number);
+                }
+            }
+        }
+    }
+
+    fn define(&mut self, number: u32, input: bool, key: &[u8]) {
+        self.reserve(number);
+        let Ok(key) = postcard::from_bytes(key) else {
+            self.damage.unreadable += 1;
+            return;
+        };
+        let id = self.keys.intern(&key);
+        self.known[number as usize] = Some(Known { id, input, holds: None, certain: Certain::Unread });
+    }
+
+    /// Makes sure that a number which was used, for whatever is lost, is not used again.
+    fn reserve(&mut self, number: u32) {
+        if self.next.key <= number {
+            self.next.key = number + 1;
+            self.known.resize(self.next.key as usize, None);
+        }
+    }
+
+    fn id(&mut self, subject: Subject) -> Option<KeyId> {
+        self.reserve(subject.number());
+        let id = self.known[subject.number() as usize]?.id;
+        Some(if subject.is_definition() { id.definition() } else { id })
+    }
+
+    fn set(&mut self, number: u32, change: impl FnOnce(Known) -> Known) {
+        let known = &mut self.known[number as usize];
+        *known = known.map(change);
+    }
+
+    /// Reads what a key was made from: whether all of that is certain, or nothing if a part of the story is lost.
+    fn collect(&mut self, dependencies: &[(Subject, [u8; 8])], deep: bool) -> Option<bool> {
+        self.dependencies.clear();
+        let (mut certain, mut consistent) = (true, true);
+        for &(subject, fingerprint) in dependencies {
+            let key = self.id(subject)?;
+            let damaged = self.damage.gaps > 0 && !subject.is_definition();
+            if damaged && let Some(known) = self.known[subject.number() as usize] {
+                if known.certain == Certain::Unread {
+                    self.doubt(subject.number());
+                }
+                certain &= known.certain == Certain::Yes;
+                consistent &= known.holds == Some(fingerprint);
+            }
+            let fingerprint = Fingerprint(u64::from_le_bytes(fingerprint));
+            self.dependencies.push(Dependency { key, grouped: subject.is_grouped(), fingerprint });
+        }
+        // Deep fingerprints cannot be compared with what the dependencies hold.
+        (certain || (consistent && !deep)).then_some(certain)
+    }
+
+    /// Says that nobody knows what a key holds.
+    fn doubt(&mut self, number: u32) {
+        let Some(Known { id: key, input, .. }) = self.known[number as usize] else { return };
+        let modified = self.latest;
+        (self.each)(self.keys, &Event::Changed { key, fingerprint: None, modified, input }, None);
+        self.set(number, |known| Known { certain: Certain::No, ..known });
+    }
+
+    fn doubt_everything(&mut self) {
+        for number in 0..self.next.key {
+            self.doubt(number);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Events come back from memory and from files, whatever process wrote them. (That lost records never make a build wrong is
+//! tested with every rebuilder in `tests/damage.rs`.)
+
+use alacarte::{Dependency, Fingerprint};
+
+use super::*;
+
+type Small = Log<String, u64>;
+
+/// Everything that a replay says, in words.
+fn said(log: &mut Small, keys: &mut Keys<String>) -> Vec<String> {
+    let mut said = Vec::new();
+    let outcome = log.replay(keys, &mut |keys, event, value| {
+        said.push(match event {
+            Event::Changed { key, fingerprint, modified, input } => {
+                format!("{} changed to {:?} at {modified}, input: {input}", keys.show(*key), fingerprint.map(|f| f.0))
+            }
+            Event::Built(record) | Event::Restored(record) | Event::Learned(record) => {
+                let from = record.dependencies.iter().map(|d| format!("{}={}", keys.show(d.key), d.fingerprint.0));
+                let from: Vec<_> = from.collect();
+                format!("{} is {value:?} from {}", keys.show(record.key), from.join(", "))
+            }
+        });
+    });
+    outcome.expect("read");
+    said
+}
+
+fn change(log: &mut Small, keys: &mut Keys<String>, key: &str, to: u64) {
+    let key = keys.intern(&key.to_owned());
+    let event = Event::Changed { key, fingerprint: Some(Fingerprint(to)), modified: to, input: true };
+    log.append(keys, &event, None).expect("written");
+}
+
+fn made(log: &mut Small, keys: &mut Keys<String>, key: &str, from: &str, value: u64) {
+    let (key, from) = (keys.intern(&key.to_owned()), keys.intern(&from.to_owned()));
+    let dependency = |key, value| Dependency { key, grouped: false, fingerprint: Fingerprint(value) };
+    let dependencies = [dependency(key.definition(), 5), dependency(from, value)];
+    let record = Record {
+        key,
+        dependencies: &dependencies,
+        deep: false,
+        fingerprint: Fingerprint(value),
+        value: &value,
+        modified: value,
+        volatile: false,
+    };
+    log.append(keys, &Event::Built(record), Some(&value)).expect("written");
+}
+
+const STORY: [&str; 3] = [
+    "x changed to Some(7) at 7, input: true",
+    "y is Some(7) from the definition of y=5, x=7",
+    "x changed to Some(8) at 8, input: true",
+];
+
+fn tell(log: &mut Small) {
+    let mut keys = Keys::default();
+    assert_eq!(said(log, &mut keys), [""; 0]);
+    change(log, &mut keys, "x", 7);
+    made(log, &mut keys, "y", "x", 7);
+    change(log, &mut keys, "x", 8);
+}
+
+#[test]
+fn another_process_reads_the_same_under_other_ids() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("state/log");
+    let mut log = Small::open(&path).expect("opened");
+    tell(&mut log);
+    log.flush().expect("written");
+    let length = log.bytes();
+    assert_eq!(std::fs::metadata(&path).expect("there").len(), length);
+    drop(log);
+    let mut log = Small::open(&path).expect("opened");
+    let mut keys = Keys::default();
+    keys.intern(&"z".to_owned());
+    keys.intern(&"y".to_owned());
+    assert_eq!(said(&mut log, &mut keys), STORY);
+    change(&mut log, &mut keys, "z", 9);
+    drop(log);
+    let mut log = Small::open(&path).expect("opened");
+    let all = said(&mut log, &mut Keys::default());
+    assert_eq!(all.len(), 4);
+    assert_eq!(all[..3], STORY);
+    assert!(log.damage().is_none());
+}
+
+#[test]
+fn a_file_has_one_writer() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("log");
+    let first = Small::open(&path).expect("opened");
+    let error = Small::open(&path).expect_err("it is in use").to_string();
+    assert!(error.contains("another build is running in"), "{error}");
+    drop(first);
+    assert!(Small::open(&path).is_ok());
+}
+
+#[test]
+fn a_torn_tail_is_cut_off_before_more_is_written() {
+    let mut log = Small::in_memory();
+    tell(&mut log);
+    log.flush().expect("written");
+    let whole = log.shared().expect("in memory").to_vec();
+    for length in 0..whole.len() {
+        let mut log = Small::from_bytes(whole[..length].to_vec());
+        let mut keys = Keys::default();
+        let left = said(&mut log, &mut keys);
+        assert!(STORY.map(String::from).starts_with(&left), "{left:?}");
+        change(&mut log, &mut keys, "w", 1);
+        let again = said(&mut log, &mut Keys::default());
+        assert_eq!(again[..left.len()], left);
+        assert_eq!(again.len(), left.len() + 1);
+        assert!(log.damage().is_none());
+    }
+}
+
+#[test]
+fn a_lost_record_casts_doubt_on_all_that_came_before() {
+    let mut log = Small::in_memory();
+    let mut keys = Keys::default();
+    change(&mut log, &mut keys, "x", 7);
+    change(&mut log, &mut keys, "v", 1);
+    log.flush().expect("written");
+    let start = log.bytes() as usize;
+    change(&mut log, &mut keys, "v", 2);
+    log.flush().expect("written");
+    let end = log.bytes() as usize;
+    made(&mut log, &mut keys, "y", "x", 7);
+    change(&mut log, &mut keys, "v", 3);
+    log.flush().expect("written");
+    let mut bytes = log.shared().expect("in memory").to_vec();
+    bytes.drain(start..end);
+    let mut log = Small::from_bytes(bytes);
+    let expected = [
+        "x changed to Some(7) at 7, input: true",
+        "v changed to Some(1) at 1, input: true",
+        "x changed to None at 7, input: true",
+        "v changed to None at 7, input: true",
+        "y is Some(7) from the definition of y=5, x=7",
+        "y changed to None at 7, input: false",
+        "v changed to Some(3) at 3, input: true",
+    ];
+    assert_eq!(said(&mut log, &mut Keys::default()), expected);
+    assert_eq!(log.damage(), Damage { gaps: 1, torn: 0, unreadable: 0 });
+}
+
+#[test]
+fn values_of_another_type_cost_just_their_keys() {
+    let mut log = Small::in_memory();
+    tell(&mut log);
+    log.flush().expect("written");
+    let mut other = Log::<String, (String, u64)>::from_bytes(log.shared().expect("in memory"));
+    let mut gone = Vec::new();
+    let replayed = other.replay(&mut Keys::default(), &mut |keys, event, _| {
+        if let Event::Changed { key, fingerprint: None, .. } = event {
+            gone.push(keys.show(*key));
+        }
+    });
+    replayed.expect("read");
+    assert_eq!(gone, ["y"]);
+}
+
+#[test]
+fn a_file_that_is_no_log_is_left_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("thesis.tex");
+    std::fs::write(&path, "\\begin{document}").expect("written");
+    let mut log = Small::open(&path).expect("opened");
+    let error = log.replay(&mut Keys::default(), &mut |_, _, _| {}).expect_err("no log").to_string();
+    assert!(error.contains("thesis.tex") && error.contains("no log"), "{error}");
+    assert_eq!(std::fs::read(&path).expect("read"), b"\\begin{document}");
+}
+
+#[test]
+fn a_long_log_is_replaced_by_a_short_one() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("log");
+    let mut log = Small::open(&path).expect("opened");
+    let mut keys = Keys::default();
+    for n in 0..10_000 {
+        change(&mut log, &mut keys, "x", n);
+        made(&mut log, &mut keys, "y", "x", n);
+    }
+    drop(log);
+    let mut log = Small::open(&path).expect("opened");
+    assert_eq!(said(&mut log, &mut Keys::default()).len(), 20_000);
+    assert!(log.bytes() < 1000, "{}", log.bytes());
+    assert!(Small::open(&path).is_err(), "it is still locked");
+    change(&mut log, &mut Keys::default(), "x", 7);
+    drop(log);
+    let mut log = Small::open(&path).expect("opened");
+    let left = said(&mut log, &mut Keys::default());
+    assert_eq!(left.len(), 9, "four values, what each was made from, and what was written since");
+    assert_eq!(left[8], STORY[0]);
+}
