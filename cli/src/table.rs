@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use alacarte_experiments::compare::Outcome;
 use alacarte_experiments::systems::{Combination, SYSTEMS};
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle, presets};
 
 /// Honours what the user said about colours: NO_COLOR, CLICOLOR_FORCE, and otherwise whether a person looks.
 pub fn style(table: &mut Table) {
@@ -26,6 +26,34 @@ pub fn print(out: &mut impl Write, table: &Table) -> io::Result<()> {
     Ok(())
 }
 
+/// A table that is not printed to a terminal is as wide as this.
+const WIDTH: u16 = 128;
+
+/// How much of the table there is room for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// Steps by name, and what it cost.
+    All,
+    /// Steps by name.
+    Steps,
+    /// Steps by number.
+    Numbers,
+}
+
+fn room() -> Room {
+    let width = console::Term::stdout().size_checked().map_or(WIDTH, |(_, columns)| columns);
+    match width {
+        WIDTH.. => Room::All,
+        106..WIDTH => Room::Steps,
+        _ => Room::Numbers,
+    }
+}
+
+/// Rules at the top, under the header and at the bottom; nothing between rows.
+const LINES: TableStyle = TableStyle::new()
+    .header_separator(LineStyle::new('─', '─', '─', '─'))
+    .bottom_border(LineStyle::new('─', '─', '─', '─'));
+
 /// Prints one workload's outcomes: a row a combination, a column a step.
 pub fn comparison(
     out: &mut impl Write,
@@ -35,29 +63,57 @@ pub fn comparison(
     combinations: &[Combination],
     outcomes: &[Outcome],
 ) -> io::Result<()> {
+    let room = room();
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(LINES).set_content_arrangement(ContentArrangement::Disabled);
     style(&mut table);
-    let header = ["scheduler", "rebuilder"].map(str::to_owned).into_iter().chain(steps.iter().cloned());
-    table.set_header(header.chain(["restarts", "fetches", "journal", "time"].map(str::to_owned)));
+    let headers = steps.iter().enumerate().map(|(number, step)| match room {
+        Room::Numbers => (number + 1).to_string(),
+        Room::All | Room::Steps => {
+            step.split([' ', ',']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("\n")
+        }
+    });
+    let mut header = vec![Cell::new("")];
+    header.extend(headers.map(|step| right(Cell::new(step))));
+    if room == Room::All {
+        header.extend(["restarts", "fetches", "journal", "time"].map(|name| right(Cell::new(name))));
+    }
+    table.set_header(header);
+    let mut scheduler = None;
     for (number, combination) in combinations.iter().enumerate() {
+        let yardstick = combination.rebuilder.is_yardstick();
+        if scheduler != Some((combination.scheduler, yardstick)) {
+            scheduler = Some((combination.scheduler, yardstick));
+            let title = format!("{}{}", combination.scheduler, if yardstick { " (yardsticks)" } else { "" });
+            table.add_row([Cell::new(title).add_attribute(Attribute::Bold)]);
+        }
         let rows = &outcomes[number * steps.len()..][..steps.len()];
-        let again = number > 0 && combinations[number - 1].scheduler == combination.scheduler;
-        let mut cells =
-            vec![Cell::new(if again { "" } else { combination.scheduler.as_str() }), Cell::new(combination.rebuilder)];
+        let mut cells = vec![Cell::new(format!("  {}", combination.rebuilder))];
         cells.extend(rows.iter().map(|outcome| right(cell(outcome))));
-        let restarts: u64 = rows.iter().map(|outcome| outcome.restarts).sum();
-        let fetches: u64 = rows.iter().map(|outcome| outcome.fetches).sum();
-        let milliseconds: f64 = rows.iter().map(|outcome| outcome.wall_ms).sum();
-        let journal = rows.iter().map(|outcome| outcome.journal_bytes).max().unwrap_or(0);
-        cells.push(right(Cell::new(restarts)));
-        cells.push(right(Cell::new(fetches)));
-        cells.push(right(Cell::new(bytes(journal))));
-        cells.push(right(Cell::new(duration(milliseconds))));
+        if room == Room::All {
+            let restarts: u64 = rows.iter().map(|outcome| outcome.restarts).sum();
+            let fetches: u64 = rows.iter().map(|outcome| outcome.fetches).sum();
+            let milliseconds: f64 = rows.iter().map(|outcome| outcome.wall_ms).sum();
+            let journal = rows.iter().map(|outcome| outcome.journal_bytes).max().unwrap_or(0);
+            cells.push(right(Cell::new(restarts)));
+            cells.push(right(Cell::new(fetches)));
+            cells.push(right(Cell::new(bytes(journal))));
+            cells.push(right(Cell::new(duration(milliseconds))));
+        }
         table.add_row(cells);
     }
-    writeln!(out, "{workload}: {unit}s run at each step (+ restored from a trace)\n")?;
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 1));
+    }
+    writeln!(out, "{workload}: {unit}s run at each step\n")?;
     print(out, &table)?;
+    if room == Room::Numbers {
+        let legend: Vec<String> =
+            steps.iter().enumerate().map(|(number, step)| format!("{} {step}", number + 1)).collect();
+        for line in legend.chunks(4) {
+            writeln!(out, "  {}", line.join(" · "))?;
+        }
+    }
     Ok(())
 }
 

@@ -13,17 +13,18 @@ use alacarte_experiments::workloads::{Contender, Engine, Graph, Scenario, chain,
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
 /// What is measured at a million keys too.
-const MAIN: [&str; 6] = [
+const MAIN: [&str; 7] = [
     "arrays, everything",
     "arrays, dirty bits",
     "topological × dirty-bit",
     "restarting × verifying-trace",
     "suspending × verifying-trace",
-    peers::salsa::NAME,
+    peers::salsa::NAMES[0],
+    peers::salsa::NAMES[1],
 ];
 
 fn contenders() -> impl Iterator<Item = Contender> {
-    menu().into_iter().chain([peers::salsa::contender()])
+    menu().into_iter().chain(peers::salsa::contenders())
 }
 
 /// Builds cleanly, in a new engine each time. Dropping the engine does not count.

@@ -101,23 +101,30 @@ struct Row {
 }
 
 impl Row {
-    /// All scenarios in turn, in one engine.
+    /// All scenarios in turn, in one engine. Each comes twice, but for the clean build, and the second time counts: an engine in use
+    /// is what matters, not one that meets its first edit.
     fn round(&mut self, graph: &Arc<Graph>, round: u64) {
         let mut inputs: Vec<u64> = (0..graph.inputs()).map(|input| graph.initial(input)).collect();
         let mut engine: Option<Box<dyn Engine>> = None;
         for (scenario, times) in Scenario::ALL.into_iter().zip(&mut self.times) {
-            let edited = scenario.edit(&mut inputs, round);
-            let start = Instant::now();
-            let engine = engine.get_or_insert_with(|| self.contender.make(graph));
-            for input in edited {
-                engine.set(input, inputs[input]);
-            }
-            engine.run();
-            times.push(start.elapsed());
-            let expected = graph.expected(&inputs);
-            for key in graph.targets() {
-                let value = engine.value(key);
-                assert_eq!(value, expected[key], "key {key} of {}, {}", self.contender.name, scenario.name());
+            let repeated = if scenario == Scenario::Clean { 1 } else { 2 };
+            for time in 0..repeated {
+                let edited = scenario.edit(&mut inputs, 2 * round + time);
+                let start = Instant::now();
+                let engine = engine.get_or_insert_with(|| self.contender.make(graph));
+                for input in edited {
+                    engine.set(input, inputs[input]);
+                }
+                engine.run();
+                let elapsed = start.elapsed();
+                if time + 1 == repeated {
+                    times.push(elapsed);
+                }
+                let expected = graph.expected(&inputs);
+                for key in graph.targets() {
+                    let value = engine.value(key);
+                    assert_eq!(value, expected[key], "key {key} of {}, {}", self.contender.name, scenario.name());
+                }
             }
         }
     }
@@ -162,9 +169,10 @@ fn measure(name: &str, graph: Graph, rounds: u64, contenders: Vec<Contender>) ->
             per_key(row.memory.allocations as f64),
         );
     }
-    if let Some(salsa) = rows.iter().find(|row| row.contender.name == peers::salsa::NAME) {
-        text += "\nIn parts of salsa's (less is better):\n\n| | clean | null | cutoff | one | 1 % | bytes/key |\n";
-        text += "|---|---:|---:|---:|---:|---:|---:|\n";
+    for name in peers::salsa::NAMES {
+        let Some(salsa) = rows.iter().find(|row| row.contender.name == name) else { continue };
+        let _ = write!(text, "\nIn parts of what *{name}* takes (less is better):\n\n");
+        text += "| | clean | null | cutoff | one | 1 % | bytes/key |\n|---|---:|---:|---:|---:|---:|---:|\n";
         for row in &rows {
             let _ = write!(text, "| {} |", row.contender.name);
             for scenario in 0..Scenario::ALL.len() {
@@ -264,7 +272,7 @@ fn main() -> ExitCode {
             let (name, only) = (workload.clone(), options.only.clone());
             let run = move || {
                 // salsa recurses: it would need a stack as deep as the chain is long.
-                let salsa = recursion.then(peers::salsa::contender);
+                let salsa = recursion.then(peers::salsa::contenders).into_iter().flatten();
                 let chosen = menu().into_iter().chain(salsa);
                 let chosen = chosen.filter(|it| only.is_empty() || only.iter().any(|part| it.name.contains(part)));
                 measure(&name, graph(size), rounds, chosen.collect())

@@ -4,3 +4,7 @@
 pub mod compare;
 pub mod systems;
 pub mod workloads;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -15,11 +15,12 @@ pub struct Graph {
     edges: Vec<KeyId>,
     /// The first key that is demanded; so are all after it.
     demanded: usize,
+    grouped: bool,
 }
 
 impl Graph {
     fn new(inputs: usize) -> Self {
-        Graph { inputs, ends: vec![0; inputs], edges: Vec::new(), demanded: 0 }
+        Graph { inputs, ends: vec![0; inputs], edges: Vec::new(), demanded: 0, grouped: false }
     }
 
     /// Adds a key that fetches these.
@@ -52,6 +53,11 @@ impl Graph {
     /// The keys that are demanded.
     pub fn targets(&self) -> std::ops::Range<usize> {
         self.demanded..self.len()
+    }
+
+    /// Whether tasks that find their dependencies while they run fetch them all at once.
+    pub fn is_grouped(&self) -> bool {
+        self.grouped
     }
 
     /// What a key fetches, in order.
@@ -136,6 +142,7 @@ pub fn fan_in(size: usize) -> Graph {
         graph.key([input]);
     }
     graph.key(width..2 * width);
+    graph.grouped = true;
     graph.demanding(1)
 }
 

@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | [`Graph`] | *what*: which keys there are and what each fetches ([`layered`], [`chain`], [`fan_in`]), and the function that every engine computes |
-//! | [`StaticGraph`], [`DynamicGraph`], [`GroupedGraph`] | the same graph as tasks: declared, fetched one by one, fetched as a group |
+//! | [`StaticGraph`], [`DynamicGraph`], [`GroupedGraph`] | the same graph as tasks: dependencies declared, found while running, found and always fetched at once |
 //! | [`Scenario`] | *which change* comes before a build |
 //! | [`Engine`], [`menu`] | *by whom*: plain arrays, and every combination of a scheduler and a rebuilder |
 //!

@@ -38,7 +38,8 @@ impl Tasks<u32, u64> for StaticGraph {
     }
 }
 
-/// Every task is a future that fetches one key after the other.
+/// Every task is a future that finds its dependencies while it runs: one key after the other, or all at once if the graph
+/// [is grouped](Graph::is_grouped).
 #[derive(Debug, Clone)]
 pub struct DynamicGraph(pub Arc<Graph>);
 
@@ -50,19 +51,11 @@ impl Tasks<u32, u64> for DynamicGraph {
     }
 
     fn run<'t>(&'t self, &key: &u32, fetch: Fetch<'t, u32, u64>) -> Running<'t, u64> {
-        let key = key as usize;
-        let dependencies = self.0.dependencies(key);
-        Running::Future(Box::pin(async move {
-            let mut sum = begin(key);
-            for &id in dependencies {
-                sum = mix(sum, fetch.id(id).await?);
-            }
-            Ok(sum)
-        }))
+        if self.0.is_grouped() { at_once(&self.0, key, fetch) } else { one_by_one(&self.0, key, fetch) }
     }
 }
 
-/// Every task is a future that fetches all it needs as one group.
+/// The same, but always all at once.
 #[derive(Debug, Clone)]
 pub struct GroupedGraph(pub Arc<Graph>);
 
@@ -74,11 +67,27 @@ impl Tasks<u32, u64> for GroupedGraph {
     }
 
     fn run<'t>(&'t self, &key: &u32, fetch: Fetch<'t, u32, u64>) -> Running<'t, u64> {
-        let key = key as usize;
-        let dependencies = self.0.dependencies(key);
-        Running::Future(Box::pin(async move {
-            let values = fetch.ids(dependencies.iter().copied()).await?;
-            Ok(values.into_iter().fold(begin(key), mix))
-        }))
+        at_once(&self.0, key, fetch)
     }
+}
+
+fn one_by_one<'t>(graph: &'t Graph, key: u32, fetch: Fetch<'t, u32, u64>) -> Running<'t, u64> {
+    let key = key as usize;
+    let dependencies = graph.dependencies(key);
+    Running::Future(Box::pin(async move {
+        let mut sum = begin(key);
+        for &id in dependencies {
+            sum = mix(sum, fetch.id(id).await?);
+        }
+        Ok(sum)
+    }))
+}
+
+fn at_once<'t>(graph: &'t Graph, key: u32, fetch: Fetch<'t, u32, u64>) -> Running<'t, u64> {
+    let key = key as usize;
+    let dependencies = graph.dependencies(key);
+    Running::Future(Box::pin(async move {
+        let values = fetch.ids(dependencies.iter().copied()).await?;
+        Ok(values.into_iter().fold(begin(key), mix))
+    }))
 }

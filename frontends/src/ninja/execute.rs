@@ -5,10 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use alacarte::{Fetch, Result, StoreError, TaskError};
 use alacarte_stores::{Digest, FileKey, FileValue};
-use rustix::time::{ClockId, clock_gettime};
 
 use super::command::{self, Ended};
 use super::depfile::parse_depfile;
@@ -120,7 +120,7 @@ impl NinjaTasks {
             reported.retain(|key| known.insert(key.clone()));
             for key in &reported {
                 match self.files.borrow_mut().look(key)? {
-                    Some(seen) if self.step(key).is_none() && seen.modified > started.time => {eprintln!("VOLATILE young {key} by {}ns", seen.modified-started.time);fetch.volatile()},
+                    Some(seen) if self.step(key).is_none() && seen.modified > started.time => fetch.volatile(),
                     _ => {}
                 }
             }
@@ -143,7 +143,7 @@ impl NinjaTasks {
                 break;
             }
         }
-        if !self.still_hold(&read)? {eprintln!("VOLATILE changed {}", step.outputs[0]);
+        if !self.still_hold(&read)? {
             fetch.volatile();
         }
         let value = self.made(step)?;
@@ -255,8 +255,8 @@ impl NinjaTasks {
 
 /// The moment at which a command was started.
 struct Started {
-    /// By the clock that stamps files. It stands still for some milliseconds: of a file with this very stamp, nobody can say whether
-    /// it was written before or after, and it is taken for older.
+    /// Files may be stamped with the time of the last tick before they were written. So a file that was written within the first tick
+    /// (a few milliseconds) of a command may look older than it; that much is not noticed.
     time: u64,
     /// How many files the build had written.
     writes: u64,
@@ -264,8 +264,8 @@ struct Started {
 
 impl Started {
     fn now(writes: u64) -> Self {
-        let now = clock_gettime(ClockId::RealtimeCoarse);
-        Started { time: now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64, writes }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Started { time: since.as_nanos() as u64, writes }
     }
 }
 
@@ -273,7 +273,7 @@ impl Started {
 struct Untidy<'a> {
     tasks: &'a NinjaTasks,
     step: &'a Step,
-    before: Vec<Option<std::time::SystemTime>>,
+    before: Vec<Option<SystemTime>>,
     armed: bool,
 }
 
@@ -284,7 +284,7 @@ impl<'a> Untidy<'a> {
         untidy
     }
 
-    fn times(&self) -> Vec<Option<std::time::SystemTime>> {
+    fn times(&self) -> Vec<Option<SystemTime>> {
         let files = self.tasks.files.borrow();
         let time = |key| std::fs::symlink_metadata(files.path(key)).and_then(|file| file.modified()).ok();
         self.step.outputs.iter().map(time).collect()

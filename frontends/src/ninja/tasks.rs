@@ -61,7 +61,10 @@ impl NinjaTasks {
         let mut makers = HashMap::new();
         for (step, made) in steps.iter().enumerate() {
             let outputs = made.outputs.iter().cloned().enumerate();
-            makers.extend(outputs.map(|(output, key)| (key, Maker { step, output })));
+            // A phony edge that names nothing is how generators say that nobody need mind if a file is gone. If it is there, it
+            // is a file like any other: an input.
+            let there = |key: &FileKey| made.is_alias() && files.borrow().modified(key).is_some();
+            makers.extend(outputs.filter(|(_, key)| !there(key)).map(|(output, key)| (key, Maker { step, output })));
         }
         let (files, events) = (files.clone(), Events::default());
         NinjaTasks { steps, makers, pools: manifest.pools, defaults, files, events, ticks: Cell::new(0) }
@@ -82,7 +85,8 @@ impl NinjaTasks {
         let mut shapes = HashMap::new();
         for step in &self.steps {
             if step.is_alias() {
-                shapes.extend(step.outputs.iter().map(|key| (key.clone(), Shape::Alias)));
+                let names = step.outputs.iter().filter(|key| self.makers.contains_key(*key));
+                shapes.extend(names.map(|key| (key.clone(), Shape::Alias)));
             } else if step.edge.is_phony() {
                 shapes.extend(step.outputs.iter().map(|key| (key.clone(), Shape::Group(step.inputs.clone()))));
             } else if let [first, _, ..] = &*step.outputs {
@@ -90,6 +94,27 @@ impl NinjaTasks {
             }
         }
         shapes
+    }
+
+    /// What phony targets stand for, and the other targets as they are.
+    ///
+    /// Whoever asks for `all` wants files. A rebuilder that looks at terminal inputs only, as deep traces do, may otherwise find that
+    /// `all` has not changed, and not care whether there are any.
+    pub fn behind(&self, targets: &[FileKey]) -> Vec<FileKey> {
+        let mut stack: Vec<FileKey> = targets.iter().rev().cloned().collect();
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        while let Some(key) = stack.pop() {
+            if !seen.insert(key.clone()) {
+                continue;
+            }
+            match self.step(&key) {
+                Some(step) if step.edge.is_phony() && !step.is_alias() => {
+                    stack.extend(step.order_only.iter().chain(step.inputs.iter()).rev().cloned());
+                }
+                _ => found.push(key),
+            }
+        }
+        found
     }
 
     /// These targets, and all that is to be validated with what they reach.
@@ -154,11 +179,12 @@ impl NinjaTasks {
             let values = fetch.all(step.inputs.iter()).await?;
             return Ok(FileValue::Group(values.fingerprint()));
         }
+        fetch.volatile();
+        // It has appeared since the manifest was loaded.
         if let Some(seen) = self.files.borrow_mut().look(key)? {
             return Ok(FileValue::File(seen.digest));
         }
         // Ninja takes it for changed in every build, and projects use that to have commands always run.
-        fetch.volatile();
         self.ticks.set(self.ticks.get() + 1);
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let instant = Fingerprint::of_integer(now.as_nanos() as u64);
@@ -210,8 +236,12 @@ impl Tasks<FileKey, FileValue> for NinjaTasks {
     }
 
     fn order_only(&self, key: &FileKey, each: &mut dyn FnMut(&FileKey)) {
-        if let Some(step) = self.step(key) {
-            step.order_only.iter().for_each(each);
+        let Some(step) = self.step(key) else { return };
+        step.order_only.iter().for_each(&mut *each);
+        // To bring a name for others up to date is to bring *them* up to date, even where a deep trace of the name holds and
+        // nobody would look at them.
+        if step.edge.is_phony() {
+            step.inputs.iter().for_each(each);
         }
     }
 

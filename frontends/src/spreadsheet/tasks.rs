@@ -12,7 +12,7 @@ use alacarte::{
 };
 use thiserror::Error;
 
-use super::{Cell, CellError, CellRef, Cells, References, Scalar, Sheet};
+use super::{Cell, CellError, CellRef, Cells, References, Scalar, Sheet, SheetError};
 
 /// The tasks of a sheet. `P` is [`Static`] once it is known that no cell is dynamic.
 #[derive(Debug)]
@@ -57,6 +57,20 @@ impl<P> SheetTasks<P> {
     /// The sheet.
     pub fn sheet(&self) -> &Sheet {
         &self.sheet
+    }
+
+    /// Types this into a cell, as [`Sheet::set`] does. If that makes the cell an input, its value is answered, to be given to
+    /// `Build::set`; a formula is all the build has to know.
+    ///
+    /// # Errors
+    /// If the text is no cell. The sheet is as before then.
+    pub fn set(&mut self, at: CellRef, field: &str) -> Result<Option<Scalar>, SheetError> {
+        self.sheet.set(at, field)?;
+        Ok(match self.sheet.get(at) {
+            Some(Cell::Formula(_)) => None,
+            Some(Cell::Value(value)) => Some(value.clone()),
+            None => Some(Scalar::Empty),
+        })
     }
 
     /// All cells with formulas.

@@ -24,6 +24,7 @@ pub type Ninja = Build<
 pub struct Process {
     pub build: Ninja,
     /// What commands wrote.
+    #[allow(dead_code, reason = "not every test asks")]
     pub printed: Rc<RefCell<String>>,
     runtime: tokio::runtime::Runtime,
 }
@@ -57,7 +58,8 @@ pub fn start(directory: &Path, scheduler: &str, rebuilder: &str) -> Process {
 
 impl Process {
     pub fn run(&mut self) -> Result<Report, String> {
-        let targets = self.build.tasks().default_targets().to_vec();
+        let tasks = self.build.tasks();
+        let targets = tasks.behind(tasks.default_targets());
         self.runtime.block_on(self.build.run_async(targets)).map_err(|error| error.to_string())
     }
 
@@ -69,6 +71,7 @@ impl Process {
     }
 
     /// Builds, and gives up as soon as `until` is there.
+    #[allow(dead_code, reason = "not every test does")]
     pub fn interrupt(&mut self, until: &Path) {
         let targets = self.build.tasks().default_targets().to_vec();
         let build = self.build.run_async(targets);
