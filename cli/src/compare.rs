@@ -19,7 +19,17 @@ pub fn compare(arguments: &Compare) -> Result<ExitCode, Problem> {
     };
     let schedulers: Vec<SchedulerName> = arguments.schedulers.iter().map(|name| name.0).collect();
     let rebuilders: Vec<RebuilderName> = arguments.rebuilders.iter().map(|name| name.0).collect();
-    let combinations = Combination::chosen(&schedulers, &rebuilders);
+    let mut combinations = Combination::chosen(&schedulers, &rebuilders);
+    for workload in &workloads {
+        let refusal = combinations.iter().find_map(|&combination| workload.refuses(combination));
+        if let Some(refusal) = refusal {
+            if schedulers.contains(&SchedulerName::Topological) {
+                return Err(refusal.into());
+            }
+            eprintln!("alacarte: left out: {refusal}");
+            combinations.retain(|&combination| workload.refuses(combination).is_none());
+        }
+    }
 
     // One more player than there are combinations: the build from scratch.
     let steps: usize = workloads.iter().map(|workload| workload.steps().len() * (combinations.len() + 1)).sum();

@@ -17,7 +17,7 @@ pub use project::Project;
 pub use script::{ScriptError, Step};
 pub use sheet::SheetWorkload;
 
-use crate::systems::Combination;
+use crate::systems::{Combination, SchedulerName};
 
 /// Something on which combinations are compared.
 pub enum Workload {
@@ -127,6 +127,14 @@ impl Workload {
         match self {
             Workload::Project(_) => "command",
             Workload::Sheet(_) => "formula",
+        }
+    }
+
+    /// Why a combination cannot play here at all: a topological scheduler over tasks whose dependencies are found while they run.
+    pub fn refuses(&self, combination: Combination) -> Option<String> {
+        match self {
+            Workload::Sheet(sheet) if combination.scheduler == SchedulerName::Topological => sheet.dynamic_cell(),
+            _ => None,
         }
     }
 

@@ -54,6 +54,11 @@ impl SheetWorkload {
         &self.steps
     }
 
+    /// What a topological scheduler says of the sheet if it cannot order it.
+    pub(super) fn dynamic_cell(&self) -> Option<String> {
+        SheetTasks::new(self.sheet.clone()).into_static().err().map(|error| error.to_string())
+    }
+
     pub(super) fn play(
         &mut self,
         combinations: &[Combination],
@@ -293,7 +298,7 @@ fn edits(sheet: &Sheet, seed: u64) -> Vec<Step> {
     steps.push(step);
     let mut step = Step::named("flags changed");
     step.cell = pick(&formulas, 6).map(|at| at.to_string());
-    step.to = pick(&formulas, 6).map(|at| format!("{}+0", field(at)));
+    step.to = pick(&formulas, 6).map(|at| format!("{}+1", field(at)));
     steps.push(step);
     let mut step = Step::named("fresh checkout");
     step.fresh = true;

@@ -1,0 +1,188 @@
+//! `alacarte build`, from outside: what it builds, what it says when something is wrong, what an interrupted build keeps.
+
+mod common;
+
+use std::fs;
+use std::io::Read;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::{alacarte, directory, run};
+
+const SCHEDULERS: [&str; 3] = ["topological", "restarting", "suspending"];
+const REBUILDERS: [&str; 6] =
+    ["dirty-bit", "verifying-trace", "constructive-trace", "deep-constructive-trace", "perpetual", "modification-time"];
+
+const COPY: &str = "rule cp\n  command = cat $in > $out && echo $out >> ran\n";
+
+fn manifest(builds: &str) -> tempfile::TempDir {
+    directory(&[("build.ninja", &format!("{COPY}{builds}")), ("a", "1\n"), ("b", "2\n")])
+}
+
+#[test]
+fn every_combination_builds_and_then_has_nothing_to_do() {
+    for scheduler in SCHEDULERS {
+        for rebuilder in REBUILDERS {
+            let project = manifest("build x: cp a b\nbuild y: cp x\n");
+            let arguments = ["build", "--scheduler", scheduler, "--rebuilder", rebuilder];
+            let (code, out, err) = run(project.path(), &arguments);
+            assert_eq!(code, 0, "{scheduler} × {rebuilder}: {out}{err}");
+            assert_eq!(fs::read_to_string(project.path().join("y")).expect("y"), "1\n2\n");
+            let (code, out, _) = run(project.path(), &arguments);
+            assert_eq!(code, 0);
+            let again = if rebuilder == "perpetual" { "ran 2 commands" } else { "nothing to do" };
+            assert!(out.contains(again), "{scheduler} × {rebuilder}: {out}");
+        }
+    }
+}
+
+#[test]
+fn any_combination_takes_over_where_another_stopped() {
+    let project = manifest("build x: cp a b\nbuild y: cp x\n");
+    assert_eq!(run(project.path(), &["build"]).0, 0);
+    for scheduler in SCHEDULERS {
+        for rebuilder in REBUILDERS.into_iter().filter(|rebuilder| *rebuilder != "perpetual") {
+            let arguments = ["build", "--scheduler", scheduler, "--rebuilder", rebuilder];
+            let (_, out, err) = run(project.path(), &arguments);
+            assert!(out.contains("nothing to do"), "{scheduler} × {rebuilder}: {out}{err}");
+        }
+    }
+}
+
+#[test]
+fn a_failing_command_fails_its_dependents_by_name_and_the_rest_goes_on_if_asked_to() {
+    let project = manifest(
+        "rule no\n  command = echo it cannot be; exit 3\n\
+         build bad: no a\nbuild worse: cp bad\nbuild good: cp b\nbuild better: cp good\n",
+    );
+    let (code, out, err) = run(project.path(), &["build", "-j1", "worse", "better"]);
+    assert_eq!(code, 1, "{out}{err}");
+    assert!(err.contains("it cannot be") && err.contains("worse (needs bad)"), "{err}");
+    assert!(!project.path().join("better").exists(), "it stops at the first failure");
+    let (code, _, err) = run(project.path(), &["build", "--keep-going", "worse", "better"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("worse (needs bad)") && project.path().join("better").exists(), "{err}");
+}
+
+#[test]
+fn a_cycle_is_an_error_that_prints_its_path_from_every_scheduler() {
+    for scheduler in SCHEDULERS {
+        let project = manifest("build x: cp y\nbuild y: cp z\nbuild z: cp x\n");
+        let (code, _, err) = run(project.path(), &["build", "--scheduler", scheduler, "x"]);
+        assert_eq!(code, 1, "{scheduler}: {err}");
+        assert!(err.contains("a cycle: x → y → z → x"), "{scheduler}: {err}");
+    }
+}
+
+#[test]
+fn a_missing_source_is_named_with_who_needs_it() {
+    let project = manifest("build x: cp nowhere\n");
+    for scheduler in SCHEDULERS {
+        let (code, _, err) = run(project.path(), &["build", "--scheduler", scheduler]);
+        assert_eq!(code, 1);
+        assert!(err.contains("x: it needs nowhere"), "{scheduler}: {err}");
+    }
+}
+
+#[test]
+fn an_unknown_target_is_an_error_with_the_nearest_name() {
+    let project = manifest("build program: cp a\n");
+    let (code, _, err) = run(project.path(), &["build", "progarm"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("no target is called progarm") && err.contains("'program'"), "{err}");
+}
+
+#[test]
+fn a_manifest_that_does_not_parse_names_file_line_and_column() {
+    let project = directory(&[("build.ninja", "rule cc\n  command = cc\nbuild x cc a\n")]);
+    let (code, _, err) = run(project.path(), &["build"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("build.ninja:3:"), "{err}");
+    let empty = directory(&[]);
+    let (code, _, err) = run(empty.path(), &["build"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("build.ninja"), "{err}");
+}
+
+#[test]
+fn wrong_arguments_list_what_is_possible() {
+    let empty = directory(&[]);
+    let (code, _, err) = run(empty.path(), &["build", "--scheduler", "magic"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("topological, restarting, suspending"), "{err}");
+    let (code, _, err) = run(empty.path(), &["build", "-j0"]);
+    assert_eq!(code, 2, "{err}");
+}
+
+#[test]
+fn changed_flags_run_a_command_again_but_not_under_modification_times() {
+    for (rebuilder, again) in [("verifying-trace", true), ("dirty-bit", true), ("modification-time", false)] {
+        let project = manifest("build x: cp a\n");
+        run(project.path(), &["build", "--rebuilder", rebuilder]);
+        fs::write(project.path().join("build.ninja"), format!("{COPY}build x: cp a b\n").replace("cat", "cat -u"))
+            .expect("a manifest");
+        let (_, out, _) = run(project.path(), &["build", "--rebuilder", rebuilder]);
+        assert_eq!(out.contains("ran 1 command"), again, "{rebuilder}: {out}");
+    }
+}
+
+#[test]
+fn an_interrupted_build_keeps_what_it_finished_and_kills_what_runs() {
+    let project = manifest(
+        "rule slow\n  command = echo begun > begun && sleep 30 && echo done > $out\n\
+         build x: cp a\nbuild y: slow x\n",
+    );
+    let mut child = alacarte(project.path(), &["build"]).stdout(Stdio::piped()).spawn().expect("it starts");
+    let limit = Instant::now() + Duration::from_secs(20);
+    while !project.path().join("begun").exists() && Instant::now() < limit {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a signal");
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
+    let mut out = String::new();
+    child.stdout.take().expect("a pipe").read_to_string(&mut out).expect("text");
+    assert!(!project.path().join("y").exists());
+    let (code, out, err) = run(project.path(), &["build", "x"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("nothing to do"), "x had ended before: {out}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_a_clear_error() {
+    let project = manifest("build x: cp a\n");
+    // A file where the directory of the journal must go: an obstacle even to root.
+    fs::write(project.path().join(".alacarte"), "in the way").expect("a file");
+    let (code, _, err) = run(project.path(), &["build"]);
+    assert_eq!(code, 1);
+    assert!(err.contains(".alacarte"), "{err}");
+}
+
+#[test]
+fn why_a_command_runs_is_explained() {
+    let project = manifest("build x: cp a\nbuild y: cp x\n");
+    run(project.path(), &["build"]);
+    fs::write(project.path().join("a"), "3\n").expect("a file");
+    let (_, out, _) = run(project.path(), &["build", "--explain"]);
+    assert!(out.contains("x: a changed from ") && out.contains("y: x changed from "), "{out}");
+}
+
+#[test]
+fn a_manifest_that_its_own_build_makes_is_made_first() {
+    let project = directory(&[
+        ("in", "build x: cp a\n"),
+        ("a", "1\n"),
+        (
+            "build.ninja",
+            "rule make\n  command = (sed -n 1,6p build.ninja && cat in) > next && mv next build.ninja\n  generator = 1\n\
+             rule cp\n  command = cp $in $out\nbuild build.ninja: make in\nbuild x: cp a\n",
+        ),
+    ]);
+    let (code, out, err) = run(project.path(), &["build", "x"]);
+    assert_eq!(code, 0, "{out}{err}");
+    fs::write(project.path().join("in"), "build x: cp a\nbuild z: cp a\n").expect("a file");
+    let (code, out, err) = run(project.path(), &["build", "z"]);
+    assert_eq!(code, 0, "z is known only to the manifest that is made: {out}{err}");
+    assert!(project.path().join("z").exists());
+}

@@ -1,0 +1,145 @@
+//! `alacarte compare` and `alacarte systems`, from outside.
+
+mod common;
+
+use std::fs;
+use std::process::Stdio;
+
+use common::{alacarte, directory, run};
+use serde_json::Value;
+
+const SHEET: &str = "1,2,=A1+B1\n3,=IF(A1>0;C1;A2),=B2*2\n";
+
+fn json(arguments: &[&str], directory: &std::path::Path) -> (i32, Vec<Value>) {
+    let (code, out, err) = run(directory, arguments);
+    let parsed: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{err}"));
+    (code, parsed.as_array().expect("an array").clone())
+}
+
+#[test]
+fn json_has_a_row_for_every_combination_and_step_and_the_twelve_are_right() {
+    let place = directory(&[("s.csv", SHEET)]);
+    let (code, rows) = json(&["compare", "s.csv", "--format", "json"], place.path());
+    assert_eq!(code, 0);
+    assert_eq!(rows.len(), 14 * 10);
+    for row in &rows {
+        for field in [
+            "workload",
+            "scheduler",
+            "rebuilder",
+            "system",
+            "step",
+            "ran",
+            "restored",
+            "kept",
+            "restarts",
+            "fetches",
+            "wall_ms",
+            "journal_bytes",
+            "correct",
+        ] {
+            assert!(row.get(field).is_some(), "{field} is missing: {row}");
+        }
+        if row["rebuilder"] != "modification-time" {
+            assert_eq!(row["correct"], true, "{row}");
+        }
+    }
+    let make_and_flags = |row: &&Value| row["rebuilder"] == "modification-time" && row["step"] == "flags changed";
+    assert_eq!(rows.iter().find(make_and_flags).map(|row| &row["correct"]), Some(&Value::Bool(false)));
+}
+
+#[test]
+fn a_project_of_ones_own_is_compared_and_never_written_to() {
+    let place = directory(&[
+        (
+            "build.ninja",
+            "rule cc\n  command = cc -MMD -MF $out.d -c $in -o $out\n  depfile = $out.d\n  deps = gcc\n\
+             rule link\n  command = cc $in -o $out\nbuild a.o: cc a.c\nbuild b.o: cc b.c\nbuild p: link a.o b.o\n",
+        ),
+        ("a.c", "#include \"h.h\"\nint main(void) { return f() - F; }\n"),
+        ("b.c", "#include \"h.h\"\nint f(void) { return F; }\n"),
+        ("h.h", "#define F 4\nint f(void);\n"),
+    ]);
+    let listing = || {
+        let mut names: Vec<_> = fs::read_dir(place.path()).expect("a directory").flatten().collect();
+        names.sort_by_key(|entry| entry.file_name());
+        names.iter().map(|entry| (entry.file_name(), fs::read(entry.path()).expect("a file"))).collect::<Vec<_>>()
+    };
+    let before = listing();
+    let arguments = ["compare", ".", "--format", "json", "--scheduler", "suspending", "--rebuilder", "verifying-trace"];
+    let (code, rows) = json(&arguments, place.path());
+    assert_eq!(code, 0);
+    assert_eq!(listing(), before);
+    let ran: Vec<_> = rows.iter().map(|row| row["ran"].as_u64().expect("a number")).collect();
+    assert_eq!(ran[0], 3, "clean");
+    assert_eq!(ran[1], 0, "nothing changed");
+    assert_eq!(ran[2], 0, "touched, equal");
+    assert_eq!(ran[3], 1, "a comment changes no object");
+    assert_eq!(ran[4], 2, "a source's object, and the program");
+    assert_eq!(ran[8], 2, "changed flags reach both objects, which come out equal");
+}
+
+#[test]
+fn only_rows_go_to_standard_output() {
+    let place = directory(&[("s.csv", SHEET)]);
+    let (code, out, _) = run(place.path(), &["compare", "s.csv", "--format", "csv", "--rebuilder", "dirty-bit"]);
+    assert_eq!(code, 0);
+    assert_eq!(out.lines().count(), 1 + 3 * 10);
+    assert!(out.starts_with("workload,scheduler,rebuilder,system,step,ran,"));
+}
+
+#[test]
+fn a_dynamic_sheet_is_refused_by_name_to_a_topological_scheduler_and_played_by_the_others() {
+    let place = directory(&[("s.csv", "A2,=INDIRECT(A1)\n7\n")]);
+    let (code, _, err) = run(place.path(), &["compare", "s.csv", "--scheduler", "topological"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("B1") && err.contains("INDIRECT"), "{err}");
+    let (code, out, err) = run(place.path(), &["compare", "s.csv", "--format", "json"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(!out.contains("\"topological\"") && out.contains("\"suspending\""));
+}
+
+#[test]
+fn a_sheet_that_does_not_parse_names_file_line_and_column() {
+    let place = directory(&[("s.csv", "1,2\n3,=A1+*2\n")]);
+    let (code, _, err) = run(place.path(), &["compare", "s.csv"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("s.csv:2:"), "{err}");
+}
+
+#[test]
+fn a_cycle_in_a_sheet_is_an_error_with_its_path() {
+    let place = directory(&[("s.csv", "=B1,=C1+1,=A1\n")]);
+    let (code, _, err) = run(place.path(), &["compare", "s.csv"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("a cycle: A1 → B1 → C1 → A1"), "{err}");
+}
+
+#[test]
+fn what_is_no_workload_is_said_plainly() {
+    let place = directory(&[("s.txt", "")]);
+    for (workload, said) in [("s.txt", "neither"), ("nowhere", "does not exist"), (".", "build.ninja")] {
+        let (code, _, err) = run(place.path(), &["compare", workload]);
+        assert_eq!(code, 1, "{workload}");
+        assert!(err.contains(said), "{workload}: {err}");
+    }
+}
+
+#[test]
+fn the_table_names_the_systems_beside_their_cells() {
+    let place = directory(&[("s.csv", SHEET)]);
+    let (code, out, _) = run(place.path(), &["compare", "s.csv"]);
+    assert_eq!(code, 0);
+    for system in ["Make", "Ninja", "CloudBuild", "Buck", "Excel", "Bazel", "Shake", "Cloud Shake", "Nix"] {
+        assert!(out.contains(system), "{system}");
+    }
+    assert!(!out.contains('\u{1b}'), "no colours where nobody looks");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let place = directory(&[]);
+    let mut child = alacarte(place.path(), &["systems"]).stdout(Stdio::piped()).spawn().expect("it starts");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
