@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use alacarte::{BuildError, Cause, Decision, Report};
-use alacarte_frontends::ninja::{CommandEvent, NinjaBuild, Session, Stage, spell};
+use alacarte_frontends::ninja::{CommandEvent, NinjaBuild, Session, Stage};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::{FileKey, FileValue};
@@ -57,10 +57,10 @@ fn interrupted() -> ExitCode {
 async fn everything(arguments: &Build) -> Result<ExitCode, Problem> {
     let begin = Instant::now();
     let session = Session::new(&arguments.directory, &arguments.file);
-    let manifest = spell(&arguments.file.to_string_lossy());
     let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
     for _ in 0..REGENERATIONS {
         let mut build = open(&session, arguments, &screen)?;
+        let manifest = build.tasks().key_of(&arguments.file.to_string_lossy());
         if build.tasks().edge(&manifest).is_some() {
             // The manifest is made by a command of its own (CMake's, Meson's) when what it was made from changed.
             match build.run_async([&manifest]).await {
@@ -81,7 +81,7 @@ async fn everything(arguments: &Build) -> Result<ExitCode, Problem> {
             Err(error) => failed(&screen, &error),
         });
     }
-    Err(Misuse::Unsettled { manifest: manifest.to_string() }.into())
+    Err(Misuse::Unsettled { manifest: arguments.file.display().to_string() }.into())
 }
 
 fn open(session: &Session, arguments: &Build, screen: &Rc<RefCell<Screen>>) -> Result<AnyBuild, Problem> {
@@ -109,7 +109,7 @@ fn targets(build: &AnyBuild, asked: &[String]) -> Result<Vec<FileKey>, Problem> 
     let tasks = build.tasks();
     let mut targets = Vec::new();
     for target in asked {
-        let key = spell(target);
+        let key = tasks.key_of(target);
         if tasks.edge(&key).is_none() && !tasks.reads(&key) {
             return Err(Misuse::Unknown { target: target.clone(), hint: tasks.hint(target) }.into());
         }
@@ -146,6 +146,8 @@ fn failed(screen: &RefCell<Screen>, error: &BuildError) -> ExitCode {
     for failure in &error.failures {
         match &failure.cause {
             Cause::Dependency { dependency } => because.push(format!("{} (needs {dependency})", failure.key)),
+            // A failed command's text begins with its name.
+            Cause::Task(text) => eprintln!("{}", text.trim_end()),
             _ => eprintln!("alacarte: {failure}"),
         }
     }

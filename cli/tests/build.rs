@@ -186,3 +186,28 @@ fn a_manifest_that_its_own_build_makes_is_made_first() {
     assert_eq!(code, 0, "z is known only to the manifest that is made: {out}{err}");
     assert!(project.path().join("z").exists());
 }
+
+#[test]
+fn a_header_that_a_depfile_names_in_another_spelling_or_as_a_second_output_is_known() {
+    for scheduler in SCHEDULERS {
+        let project = directory(&[("a", "1\n"), ("in", "2\n")]);
+        let absolute = project.path().canonicalize().expect("a path");
+        let manifest = format!(
+            "rule gen\n  command = cp in gen.h && cp in other.h\n\
+             rule cc\n  command = cat a gen.h other.h > $out && echo '$out: a {0}/gen.h other.h' > $out.d\n  \
+             depfile = $out.d\n  deps = gcc\n\
+             build gen.h other.h | {0}/gen.h: gen in\nbuild o: cc a || gen.h\n",
+            absolute.display()
+        );
+        fs::write(project.path().join("build.ninja"), manifest).expect("a manifest");
+        let (code, out, err) = run(project.path(), &["build", "--scheduler", scheduler, "o"]);
+        assert_eq!(code, 0, "{scheduler}: {out}{err}");
+        assert!(out.contains("ran 2 commands"), "{scheduler}: {out}");
+        let (_, out, _) = run(project.path(), &["build", "--scheduler", scheduler, "o"]);
+        assert!(out.contains("nothing to do"), "{scheduler}: {out}");
+        fs::write(project.path().join("in"), "3\n").expect("a file");
+        let (_, out, _) = run(project.path(), &["build", "--scheduler", scheduler, "o"]);
+        assert!(out.contains("ran 2 commands"), "{scheduler}: a changed header is seen: {out}");
+        assert_eq!(fs::read_to_string(project.path().join("o")).expect("o"), "1\n3\n3\n");
+    }
+}

@@ -185,9 +185,6 @@ impl Store<FileKey, FileValue> for FileStore {
                 continue;
             }
             let value = self.value(key)?;
-            if value.is_none() && matches!(held, Some(FileValue::Group(_))) {
-                continue;
-            }
             let files = self.files.borrow();
             let mut news = value.as_ref().map(Value::fingerprint) != held.map(Value::fingerprint);
             for path in self.paths(key) {
@@ -213,6 +210,8 @@ impl Store<FileKey, FileValue> for FileStore {
     fn modified(&mut self, key: &FileKey) -> Option<Time> {
         match self.shapes.get(key) {
             Some(Shape::Group(_)) => self.youngest(key),
+            // A name for nothing is new whenever it is asked for.
+            Some(Shape::Alias) => Some(self.files.borrow().modified(key).unwrap_or_else(crate::files::now)),
             _ => self.oldest(&self.files.borrow(), key),
         }
     }
@@ -227,6 +226,10 @@ impl Store<FileKey, FileValue> for FileStore {
     }
 
     fn restore(&mut self, key: &FileKey, value: &FileValue) -> Result<bool, StoreError> {
+        if matches!(self.shapes.get(key), Some(Shape::Alias)) {
+            // A file of that name is not ours.
+            return Ok(false);
+        }
         let Some(contents) = self.contents(key, value) else { return Ok(false) };
         let mut copies = Vec::new();
         for (path, digest) in contents {
@@ -247,5 +250,84 @@ impl Store<FileKey, FileValue> for FileStore {
             self.files.borrow_mut().written(path)?;
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn write(directory: &Path, file: &str, text: &str) {
+        std::fs::write(directory.join(file), text).expect("written");
+    }
+
+    fn file(text: &str) -> FileValue {
+        FileValue::File(Digest::of_bytes(text.as_bytes()))
+    }
+
+    /// What the store reports of keys that are held to be so.
+    fn news(store: &mut FileStore, held: &[(&str, Option<FileValue>)]) -> Vec<(usize, Option<FileValue>)> {
+        let keys: Vec<FileKey> = held.iter().map(|(key, _)| FileKey::from(*key)).collect();
+        let mut known =
+            keys.iter().zip(held).enumerate().map(|(at, (key, (_, value)))| (KeyId::new(at), key, value.as_ref()));
+        let mut news = Vec::new();
+        store.refresh(&mut known, &mut |id, value, _| news.push((id.index(), value))).expect("read");
+        news
+    }
+
+    #[test]
+    fn edits_touches_and_deletions_are_reported_once() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (at, mut store) = (directory.path(), FileStore::open(directory.path()).expect("opened"));
+        write(at, "a", "one");
+        assert_eq!(store.load(KeyId::new(0), &"a".into()).expect("read"), Some(file("one")));
+        assert_eq!(store.load(KeyId::new(1), &"b".into()).expect("read"), None);
+        let known = |a: &str| [("a", Some(file(a))), ("b", None)];
+        assert_eq!(news(&mut store, &known("one")), []);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        write(at, "a", "one");
+        assert_eq!(news(&mut store, &known("one")), [(0, Some(file("one")))], "touched");
+        assert_eq!(news(&mut store, &known("one")), []);
+        write(at, "a", "two");
+        write(at, "b", "new");
+        assert_eq!(news(&mut store, &known("one")), [(0, Some(file("two"))), (1, Some(file("new")))]);
+        std::fs::remove_file(at.join("a")).expect("removed");
+        assert_eq!(news(&mut store, &[("a", Some(file("two"))), ("b", Some(file("new")))]), [(0, None)]);
+    }
+
+    #[test]
+    fn outputs_are_one_value_as_old_as_the_oldest_and_restored_together_or_not_at_all() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = directory.path();
+        let outputs: Arc<[FileKey]> = ["a".into(), "d/b".into()].into();
+        let shapes = HashMap::from([
+            (FileKey::from("a"), Shape::Outputs(outputs)),
+            ("all".into(), Shape::Group(["a".into(), "c".into(), "all".into()].into())),
+        ]);
+        let store = FileStore::open(at).expect("opened").shapes(shapes);
+        let mut store = store.cas(Cas::new(at.join("cas")));
+        let (id, key) = (KeyId::new(0), FileKey::from("a"));
+        write(at, "a", "a");
+        assert_eq!(store.load(id, &key).expect("read"), None, "a part is missing");
+        std::fs::create_dir(at.join("d")).expect("created");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        write(at, "d/b", "b");
+        let value = store.load(id, &key).expect("read").expect("there");
+        let time = |file: &str| store.files().borrow().modified(&file.into());
+        let (older, younger) = (time("a"), time("d/b"));
+        assert!(older < younger);
+        assert_eq!((store.modified(&key), store.modified(&"all".into())), (older, older));
+
+        store.archive(&key, &value).expect("copied");
+        std::fs::remove_dir_all(at.join("d")).expect("removed");
+        write(at, "a", "other");
+        assert!(store.restore(&key, &value).expect("restored"));
+        assert_eq!(store.load(id, &key).expect("read"), Some(value.clone()));
+        let lost = FileValue::Outputs([Some(Digest::of_bytes(b"a")), Some(Digest::of_bytes(b"lost"))].into());
+        write(at, "a", "other");
+        assert!(!store.restore(&key, &lost).expect("tried"));
+        assert_eq!(std::fs::read(at.join("a")).expect("read"), b"other");
+        assert!(!store.restore(&key, &FileValue::Missing).expect("tried"));
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn edits(root: &Path, build: &Path, manifest: &Manifest, seed: u64) -
         .collect();
     let mut deleted = Step::named("output deleted");
     deleted.delete = pick(&made, 5);
-    let flags = flags(root, manifest);
+    let flags = flags(root, build, manifest);
     let mut fresh = Step::named("fresh checkout");
     fresh.fresh = true;
     vec![
@@ -75,10 +75,11 @@ pub(super) fn edits(root: &Path, build: &Path, manifest: &Manifest, seed: u64) -
 }
 
 /// A macro more on the command line of the compiler, if a rule of the manifest looks as if it ran one.
-fn flags(root: &Path, manifest: &Manifest) -> Step {
+fn flags(root: &Path, build: &Path, manifest: &Manifest) -> Step {
     let mut step = Step::named("flags changed");
     for file in &manifest.files {
-        let (Ok(path), Ok(text)) = (file.canonicalize(), std::fs::read_to_string(file)) else { continue };
+        let Ok(path) = build.join(file).canonicalize() else { continue };
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
         let Ok(inside) = path.strip_prefix(root) else { continue };
         let compiles = |line: &&str| line.trim_start().starts_with("command =") && line.contains(" -c ");
         if let Some(line) = text.lines().filter(compiles).find(|line| text.matches(*line).count() == 1) {

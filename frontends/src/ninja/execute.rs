@@ -13,7 +13,6 @@ use alacarte_stores::{Digest, FileKey, FileValue};
 use super::command::{self, Ended};
 use super::depfile::parse_depfile;
 use super::manifest::{Deps, Edge};
-use super::path::canonicalise;
 use super::tasks::{NinjaTasks, Step};
 
 /// The name of the pool whose commands have the terminal to themselves.
@@ -112,6 +111,13 @@ impl NinjaTasks {
             };
             let mut reported = self.reported(step, &ended)?;
             reported.retain(|key| !step.outputs.contains(key));
+            for key in &mut reported {
+                // What made this file has run, though nobody has asked for this very output of it: it is there.
+                let primary = self.primary(key).filter(|primary| *primary != key);
+                if let Some(primary) = primary.filter(|primary| !fetch.is_ready(key) && fetch.is_ready(primary)) {
+                    *key = primary.clone();
+                }
+            }
             let too_early = reported.iter().any(|key| {
                 // What is no output cannot be out of date.
                 let made = self.step(key).is_some_and(|step| !step.edge.is_phony());
@@ -221,7 +227,7 @@ impl NinjaTasks {
                 Err(error) => return Err(StoreError::new("read", path.display(), error).into()),
             }
         }
-        Ok(paths.into_iter().map(|path| FileKey::from(canonicalise(&path))).collect())
+        Ok(paths.iter().map(|path| self.key_of(path)).collect())
     }
 
     /// Whether all files hold on disk what was fetched.

@@ -37,5 +37,5 @@ pub use execute::{CommandEvent, Stage};
 pub use load::{load, load_with, parse_str};
 pub use manifest::{Deps, Edge, Location, Manifest, RspFile};
 pub use path::canonicalise;
-pub use session::{NinjaBuild, Session, SessionError, journal_bytes, spell};
+pub use session::{NinjaBuild, Session, SessionError, journal_bytes};
 pub use tasks::NinjaTasks;

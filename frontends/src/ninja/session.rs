@@ -122,8 +122,3 @@ impl NinjaTasks {
 pub fn journal_bytes<S, R>(build: &NinjaBuild<S, R>) -> u64 {
     Journal::bytes(build.journal_ref())
 }
-
-/// A target as the manifest spells it.
-pub fn spell(target: &str) -> FileKey {
-    FileKey::from(super::canonicalise(target))
-}

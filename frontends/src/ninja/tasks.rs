@@ -13,6 +13,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use alacarte::{Fetch, Fingerprint, Result, Running, Static, TaskError, Tasks, Value};
@@ -20,6 +21,7 @@ use alacarte_stores::{FileKey, FileValue, Shape, SharedFiles};
 
 use super::execute::Events;
 use super::manifest::{Edge, Manifest};
+use super::path::canonicalise;
 
 /// The tasks of a manifest, over the files of its directory.
 pub struct NinjaTasks {
@@ -30,6 +32,7 @@ pub struct NinjaTasks {
     defaults: Vec<FileKey>,
     pub(super) files: SharedFiles,
     pub(super) events: Events,
+    root: Root,
     /// Makes every phony edge without inputs another value in each build.
     ticks: Cell<u64>,
 }
@@ -55,8 +58,9 @@ struct Maker {
 impl NinjaTasks {
     /// The tasks of a manifest. The files are those of the directory in which its commands run.
     pub fn new(manifest: Manifest, files: &SharedFiles) -> Self {
-        let defaults = manifest.targets_by_default().into_iter().map(FileKey::from).collect();
-        let mut names = Names::default();
+        let root = Root::of(files.borrow().root());
+        let mut names = Names { root: &root, known: HashSet::new() };
+        let defaults = manifest.targets_by_default().into_iter().map(|path| names.key(path)).collect();
         let steps: Vec<Step> = manifest.edges.into_iter().map(|edge| Step::new(edge, &mut names)).collect();
         let mut makers = HashMap::new();
         for (step, made) in steps.iter().enumerate() {
@@ -67,7 +71,18 @@ impl NinjaTasks {
             makers.extend(outputs.filter(|(_, key)| !there(key)).map(|(output, key)| (key, Maker { step, output })));
         }
         let (files, events) = (files.clone(), Events::default());
-        NinjaTasks { steps, makers, pools: manifest.pools, defaults, files, events, ticks: Cell::new(0) }
+        NinjaTasks { steps, makers, pools: manifest.pools, defaults, files, events, root, ticks: Cell::new(0) }
+    }
+
+    /// The key of a file, however its path is written: generators and compilers name files of the build directory by absolute
+    /// paths, too.
+    pub fn key_of(&self, path: &str) -> FileKey {
+        FileKey::from(self.root.local(&canonicalise(path)))
+    }
+
+    /// The first output of the edge that makes this one.
+    pub(super) fn primary(&self, key: &FileKey) -> Option<&FileKey> {
+        self.step(key).and_then(|step| step.outputs.first())
     }
 
     /// What is built when nothing is asked for.
@@ -94,27 +109,6 @@ impl NinjaTasks {
             }
         }
         shapes
-    }
-
-    /// What phony targets stand for, and the other targets as they are.
-    ///
-    /// Whoever asks for `all` wants files. A rebuilder that looks at terminal inputs only, as deep traces do, may otherwise find that
-    /// `all` has not changed, and not care whether there are any.
-    pub fn behind(&self, targets: &[FileKey]) -> Vec<FileKey> {
-        let mut stack: Vec<FileKey> = targets.iter().rev().cloned().collect();
-        let (mut found, mut seen) = (Vec::new(), HashSet::new());
-        while let Some(key) = stack.pop() {
-            if !seen.insert(key.clone()) {
-                continue;
-            }
-            match self.step(&key) {
-                Some(step) if step.edge.is_phony() && !step.is_alias() => {
-                    stack.extend(step.order_only.iter().chain(step.inputs.iter()).rev().cloned());
-                }
-                _ => found.push(key),
-            }
-        }
-        found
     }
 
     /// These targets, and all that is to be validated with what they reach.
@@ -263,9 +257,10 @@ impl Step {
     fn new(edge: Edge, names: &mut Names) -> Self {
         let inputs: Arc<[FileKey]> = names.unique(edge.inputs.iter().chain(&edge.implicit)).into();
         let mut order_only = names.unique(&edge.order_only);
-        order_only.retain(|key| !inputs.contains(key));
+        let known: HashSet<&FileKey> = inputs.iter().collect();
+        order_only.retain(|key| !known.contains(key));
         Step {
-            outputs: edge.outputs.iter().map(|path| names.key(path)).collect(),
+            outputs: names.unique(&edge.outputs).into(),
             validations: names.unique(&edge.validations),
             definition: definition(&edge),
             inputs,
@@ -303,22 +298,42 @@ fn definition(edge: &Edge) -> Option<Fingerprint> {
     Some(Fingerprint::of_bytes(&text))
 }
 
-/// Keys that share their text.
-#[derive(Default)]
-struct Names(HashSet<FileKey>);
+/// The build directory's absolute path, with a slash at its end.
+pub(super) struct Root(String);
 
-impl Names {
+impl Root {
+    fn of(directory: &Path) -> Self {
+        let absolute = directory.canonicalize().unwrap_or_else(|_| directory.to_path_buf());
+        Root(format!("{}/", absolute.to_string_lossy().trim_end_matches('/')))
+    }
+
+    /// The path as it is written inside the directory, if it lies there.
+    fn local<'p>(&self, path: &'p str) -> &'p str {
+        path.strip_prefix(&self.0).filter(|local| !local.is_empty()).unwrap_or(path)
+    }
+}
+
+/// Keys that share their text.
+struct Names<'r> {
+    root: &'r Root,
+    known: HashSet<FileKey>,
+}
+
+impl Names<'_> {
     fn key(&mut self, path: &str) -> FileKey {
-        if let Some(key) = self.0.get(path) {
+        let path = self.root.local(path);
+        if let Some(key) = self.known.get(path) {
             return key.clone();
         }
         let key = FileKey::from(path);
-        self.0.insert(key.clone());
+        self.known.insert(key.clone());
         key
     }
 
+    /// Each file once, however often and in whatever spelling it is named.
     fn unique<'a>(&mut self, paths: impl IntoIterator<Item = &'a String>) -> Vec<FileKey> {
         let mut seen = HashSet::new();
-        paths.into_iter().filter(|path| seen.insert(*path)).map(|path| self.key(path)).collect()
+        let keys = paths.into_iter().map(|path| self.key(path));
+        keys.filter(|key| seen.insert(key.clone())).collect()
     }
 }

@@ -59,7 +59,7 @@ pub fn start(directory: &Path, scheduler: &str, rebuilder: &str) -> Process {
 impl Process {
     pub fn run(&mut self) -> Result<Report, String> {
         let tasks = self.build.tasks();
-        let targets = tasks.behind(tasks.default_targets());
+        let targets = tasks.default_targets().to_vec();
         self.runtime.block_on(self.build.run_async(targets)).map_err(|error| error.to_string())
     }
 

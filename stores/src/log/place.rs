@@ -127,6 +127,16 @@ impl Place {
     }
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Place::File { file, .. } = self {
+            // Closing is not enough: a child that was forked this very moment, and has not yet become another program, holds the
+            // file too.
+            let _ = flock(file, FlockOperation::Unlock);
+        }
+    }
+}
+
 fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
     flock(file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
         let error = if error == rustix::io::Errno::WOULDBLOCK {
