@@ -154,9 +154,9 @@ impl<K: Key, V: Clone> Board<K, V> {
 
     /// A task's fetch of one key.
     #[inline]
-    pub fn fetch(&mut self, id: KeyId, record: Option<bool>) -> Look<V> {
-        if let Some(grouped) = record {
-            self.record(id, grouped);
+    pub fn fetch(&mut self, id: KeyId, record: bool) -> Look<V> {
+        if record {
+            self.record(id);
         }
         match self.look(id) {
             Look::Ready(node) => match &node.value {
@@ -180,14 +180,20 @@ impl<K: Key, V: Clone> Board<K, V> {
     }
 
     #[inline]
-    pub fn record(&mut self, id: KeyId, grouped: bool) {
+    pub fn record(&mut self, id: KeyId) {
         self.fetches += 1;
         let raw = id.to_raw();
         // A task that asks twice in a row learns nothing new; other repetitions are dropped when it is done.
-        if self.recorder.last().is_some_and(|last| last & !GROUPED == raw) {
-            return;
+        if self.recorder.last().is_none_or(|last| last & !GROUPED != raw) {
+            self.recorder.push(raw);
         }
-        self.recorder.push(if grouped { raw | GROUPED } else { raw });
+    }
+
+    /// Records a key of a group; every group begins with one that is not `grouped`.
+    #[inline]
+    pub fn record_in_group(&mut self, id: KeyId, grouped: bool) {
+        self.fetches += 1;
+        self.recorder.push(id.to_raw() | if grouped { GROUPED } else { 0 });
     }
 
     pub fn free_places(&self) -> isize {

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
 
-use crate::board::{BUILT, Board, CLASSIFIED, DEFINED, INPUT, LOADED, Look, Pool, REMEMBERED, STALE};
+use crate::board::{BUILT, Board, CLASSIFIED, DEFINED, INPUT, JOBS, LOADED, Look, Pool, REMEMBERED, STALE};
 use crate::engine::{Engine, Observer, Progress};
 use crate::error::{Cause, Failure, StoreError};
 use crate::event::{Dependency, Event, Record, Time};
@@ -45,9 +45,12 @@ pub struct Build<K, V, T, St, S = (), R = (), J = Forgetful> {
     opened: bool,
     /// Something changed since the last build, or the last build left something open.
     questionable: bool,
+    /// This very combination has completed a build, so that whatever is not suspect is up to date.
+    proven: bool,
+    /// A build has visited suspects only: keys that its targets do not reach may count as up to date that are not.
+    narrowed: bool,
     keep_going: bool,
     jobs: usize,
-    pools: Vec<(String, usize)>,
 }
 
 impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
@@ -66,9 +69,10 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             compared: None,
             opened: false,
             questionable: true,
+            proven: false,
+            narrowed: false,
             keep_going: false,
             jobs: 1,
-            pools: Vec::new(),
         }
     }
 }
@@ -105,9 +109,10 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             compared: None,
             opened: false,
             questionable: true,
+            proven: false,
+            narrowed: self.narrowed,
             keep_going: self.keep_going,
             jobs: self.jobs,
-            pools: self.pools,
         }
     }
 
@@ -130,7 +135,8 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     /// [`Fetch::work_in`](crate::Fetch::work_in)).
     #[must_use]
     pub fn pool(mut self, name: impl Into<String>, depth: usize) -> Self {
-        self.pools.push((name.into(), depth.max(1)));
+        let depth = depth.max(1);
+        self.board.get_mut().pools.push(Pool { name: name.into(), depth, free: depth });
         self
     }
 
@@ -347,6 +353,7 @@ where
         let complete = failures.is_empty() && flushed.is_ok();
         self.scheduler.finish(complete && !volatile);
         self.questionable = volatile || !complete;
+        self.proven |= complete && !volatile;
         let mut failures: Vec<Failure> = failures.into_iter().map(|(_, failure)| failure).collect();
         if let Err(error) = flushed {
             failures.push(Failure { key: String::new(), cause: error.into() });
@@ -490,6 +497,13 @@ where
                 let modified = self.ledger.tick();
                 let event = Event::Changed { key: id.definition(), fingerprint: definition, modified, input: true };
                 self.ledger.tell(&board.keys, &event, None)?;
+                let node = &board.nodes[index];
+                if flipped && !has && node.has(LOADED) {
+                    // An input from now on: what it holds need not be what its dependents saw when it was built.
+                    let fingerprint = node.current();
+                    let event = Event::Changed { key: id, fingerprint, modified, input: true };
+                    self.ledger.tell(&board.keys, &event, None)?;
+                }
                 self.questionable = true;
             }
         }
@@ -499,30 +513,28 @@ where
     /// Decides which keys of the last build are questionable.
     fn begin(&mut self, targets: &[KeyId]) -> Scope {
         let board = self.board.get_mut();
-        board.pools = vec![Pool { name: "jobs".into(), depth: self.jobs, free: self.jobs }];
-        board.pools.extend(self.pools.iter().map(|(name, depth)| Pool {
-            name: name.clone(),
-            depth: *depth,
-            free: *depth,
-        }));
+        board.pools[JOBS].depth = self.jobs;
+        board.pools.iter_mut().for_each(|pool| pool.free = pool.depth);
         board.freed = false;
         board.fetches = 0;
         board.detached.clear();
         let trusted = self.rebuilder.trusts_silence();
-        if !self.questionable && trusted {
+        let follows = trusted && self.proven && self.scheduler.follows_suspects(targets, self.generation);
+        if !self.questionable && trusted && (follows || !self.narrowed) {
             // Nothing changed: whatever was brought up to date by the last build still is.
             return Scope::Nothing;
         }
         let suspects = self.rebuilder.suspects(<R::Reads as Reads>::view(&self.ledger.metadata));
         if let Some(suspects) = suspects
-            && trusted
-            && self.scheduler.follows_suspects(targets, self.generation)
+            && follows
         {
             for key in suspects {
                 board.nodes[key.index()].state = STALE;
             }
+            self.narrowed = true;
             return Scope::Suspects(suspects.len());
         }
+        self.narrowed = false;
         board.revision += 1;
         Scope::Everything
     }
@@ -551,6 +563,16 @@ where
                 Some(&[] as &[KeyId]).filter(|_| self.scheduler.follows_suspects(targets, self.generation))
             }
         };
+        // Where nothing changed, only targets that were never brought up to date are left. (One that orders all of them
+        // keeps its order.)
+        let left: Vec<KeyId>;
+        let mut targets = targets;
+        if scope == Scope::Nothing && suspects.is_none() && !refuses {
+            let board = self.board.borrow();
+            let stale = targets.iter().filter(|target| board.nodes[target.index()].state != board.revision);
+            left = stale.copied().collect();
+            targets = &left;
+        }
         let mut plan = Plan { targets, generation: self.generation, suspects, declared: &mut declared };
         self.scheduler.plan(&mut plan, <S::Reads as Reads>::view(metadata))
     }
@@ -621,7 +643,8 @@ impl<V: Clone> Remembered<V> {
         match event {
             Event::Changed { key, fingerprint, modified, input } => {
                 if !key.is_definition() {
-                    self.keys.insert(*key, (*fingerprint, None, *input));
+                    let known = self.keys.remove(key).filter(|(known, ..)| known == fingerprint);
+                    self.keys.insert(*key, (*fingerprint, known.and_then(|(_, value, _)| value), *input));
                 } else if let Some(fingerprint) = fingerprint {
                     self.definitions.insert(key.subject(), *fingerprint);
                 } else {

@@ -131,7 +131,7 @@ fn poll_group<K: Key, V: Clone>(board: &mut Board<K, V>, ids: &[KeyId], record: 
     let mut failed = None;
     for (position, &id) in ids.iter().enumerate() {
         if record {
-            board.record(id, position > 0);
+            board.record_in_group(id, position > 0);
         }
         match board.look(id) {
             Look::Ready(node) if node.value.is_some() => {}
@@ -164,8 +164,7 @@ impl<K: Key, V: Clone> Future for Get<'_, K, V> {
     type Output = Result<V>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<V>> {
-        let record = if self.recorded { None } else { Some(false) };
-        self.recorded = true;
+        let record = !std::mem::replace(&mut self.recorded, true);
         match self.fetch.board.borrow_mut().fetch(self.id, record) {
             Look::Ready(value) => Poll::Ready(Ok(value)),
             Look::Missing => Poll::Pending,

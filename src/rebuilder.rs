@@ -40,6 +40,10 @@ pub trait Rebuilder<K: Key, V: Value> {
         None
     }
 
+    /// Calls `each` with every key that fetched this one when it was last brought up to date. Asked only of a
+    /// rebuilder that knows its suspects: while this key is underway, none of them is known to be up to date.
+    fn dependents(&self, _key: KeyId, _reads: <Self::Reads as Reads>::View<'_>, _each: &mut dyn FnMut(KeyId)) {}
+
     /// Whether it restores values, so that the store must archive every value that is built.
     fn restores(&self) -> bool {
         false
@@ -149,6 +153,15 @@ pub struct Cursor {
     pub begun: bool,
     /// What was found wrong with the newest trace.
     pub reason: Option<Reason>,
+    /// The sum of the fingerprints that were verified.
+    pub sum: Fingerprint,
+}
+
+impl Cursor {
+    /// Adds a verified fingerprint to the sum.
+    pub fn add(&mut self, verified: Option<Fingerprint>) {
+        self.sum = self.sum.and(verified.unwrap_or_default());
+    }
 }
 
 /// A question about one key, and the means to answer it.

@@ -54,6 +54,11 @@ pub trait Scheduler<P: Power> {
         false
     }
 
+    /// Whether everything that this key declares was visited before it, so that it is up to date unless it is still underway.
+    fn precedes(&self, _key: KeyId) -> bool {
+        false
+    }
+
     /// A key became a suspect while the build ran. Only for schedulers that follow suspects.
     fn suspect(&mut self, _key: KeyId) {}
 }

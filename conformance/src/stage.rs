@@ -9,7 +9,7 @@ use alacarte::{Build, Decision, Rebuilder, Scheduler, Tasks, WhenBlocked};
 use alacarte_stores::Memory;
 
 use crate::expr::Name;
-use crate::laws::{LAWS, Moment, Promises, show};
+use crate::laws::{LAWS, Moment, Promises, Thrift, show};
 use crate::memory::{Kind, Onlooker, Reference};
 use crate::oracle::Truth;
 use crate::program::{Declares, Manner, Program};
@@ -81,9 +81,15 @@ struct Stage<'c, P, S, R> {
     build: Option<Built<P, S, R>>,
     combinations: &'c [Combination<'c, S, R>],
     current: usize,
+    /// What the present combination promises.
+    promises: Promises,
+    /// Whether the scheduler knows the order beforehand.
+    declares: bool,
     setup: Setup,
     tape: Tape<Name, i64>,
     inputs: BTreeMap<Name, i64>,
+    /// What every key held after the last build.
+    held: BTreeMap<Name, Option<i64>>,
     last_edit: Option<(Name, Option<i64>)>,
     onlooker: Onlooker,
     decisions: Rc<RefCell<Vec<(Name, Decision)>>>,
@@ -114,9 +120,12 @@ where
         build: None,
         combinations,
         current: 0,
+        promises: combinations[0].promises,
+        declares: false,
         setup,
         tape,
         inputs: scenario.inputs.clone(),
+        held: BTreeMap::new(),
         last_edit: None,
         onlooker: Onlooker::default(),
         decisions: Rc::default(),
@@ -161,6 +170,7 @@ where
         let mut held = self.inputs.clone();
         held.extend(self.onlooker.tampered.iter().filter_map(|(&key, &value)| Some((key, value?))));
         let (scheduler, rebuilder) = (self.combinations[self.current].make)();
+        self.declares = scheduler.when_blocked() == WhenBlocked::Refuse;
         let (decisions, waits) = (self.decisions.clone(), self.waits.clone());
         let build = Build::new(program, held.into_iter().collect::<Memory<_, _>>())
             .scheduler(scheduler)
@@ -202,6 +212,8 @@ where
             Some(value) => self.inputs.insert(key, value),
             None => self.inputs.remove(&key),
         };
+        // It may have been an output before.
+        self.onlooker.tampered.entry(key).and_modify(|held| *held = value);
         if before != value {
             self.onlooker.edit(key);
             self.onlooker.see(key, value);
@@ -250,7 +262,8 @@ where
             }
             Step::Unformula(key) if !self.is_input(*key) => {
                 self.onlooker.edit(*key);
-                let held = self.build().get(key);
+                let built = self.held.get(key).copied().flatten();
+                let held = self.onlooker.tampered.get(key).copied().unwrap_or(built);
                 self.build().tasks_mut().replace(*key, None);
                 self.inputs.extend(held.map(|value| (*key, value)));
                 self.onlooker.tampered.insert(*key, held);
@@ -267,10 +280,18 @@ where
     fn switch(&mut self, to: usize, keep_scheduler: bool) {
         let (scheduler, rebuilder) = (self.combinations[to].make)();
         if let Some(build) = self.build.take() {
+            if !keep_scheduler {
+                self.declares = scheduler.when_blocked() == WhenBlocked::Refuse;
+            }
             let build = build.rebuilder(rebuilder);
             self.build = Some(if keep_scheduler { build } else { build.scheduler(scheduler) });
         }
         self.current = to;
+        self.promises = self.combinations[to].promises;
+        if self.setup.forgetful {
+            // It knows nothing of the inputs, so a touched one may look new to it.
+            self.promises = Promises { minimal: Thrift::None, cutoff: Thrift::None, ..self.promises };
+        }
         // What one combination has brought up to date, another need not know of.
         self.onlooker.references.clear();
     }
@@ -279,7 +300,6 @@ where
         self.decisions.borrow_mut().clear();
         self.waits.borrow_mut().clear();
         let told = self.tape.appended();
-        let scheduler = (self.combinations[self.current].make)().0;
         let Some(build) = &mut self.build else { unreachable!("the build is only ever exchanged") };
         let result = build.run(targets);
         let report = match &result {
@@ -309,10 +329,10 @@ where
             truth: &mut truth,
             kinds: &kinds,
             onlooker: &self.onlooker,
-            declares: scheduler.when_blocked() == WhenBlocked::Refuse,
+            declares: self.declares,
             events: self.tape.appended() - told,
             again: self.settled.as_deref() == Some(targets),
-            promises: self.combinations[self.current].promises,
+            promises: self.promises,
         };
         for law in LAWS {
             (law.judge)(&mut moment).map_err(|what| self.broken(law.name, law.says, &what))?;
@@ -326,6 +346,7 @@ where
             let reference = self.reference(key, &mut truth, &kinds);
             self.onlooker.references.insert(key, reference);
         }
+        self.held = values.clone();
         self.settled = result.is_ok().then(|| targets.to_vec());
         let targets = targets.iter().map(|key| values[key]).filter(|_| result.is_ok());
         Ok(Played { succeeded: result.is_ok(), values: targets.collect(), ran: ran.into_iter().collect() })

@@ -69,11 +69,7 @@ impl<K, V> Tape<K, V> {
 }
 
 impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
-    fn replay(
-        &mut self,
-        keys: &mut Keys<K>,
-        each: &mut Replay<'_, K, V>,
-    ) -> Result<(), StoreError> {
+    fn replay(&mut self, keys: &mut Keys<K>, each: &mut Replay<'_, K, V>) -> Result<(), StoreError> {
         for event in &self.kept.borrow().events {
             match event {
                 Owned::Changed { key, definition, fingerprint, modified, input } => {

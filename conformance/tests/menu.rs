@@ -71,10 +71,10 @@ fn every_law_holds_when_builds_go_on_after_a_failure() {
 
 #[test]
 fn parallel_is_sequential() {
-    let sequential = Setup { work: Some(11), ..Setup::default() };
+    // A build that stops at the first failure has finished what ran beside it, and that may differ.
+    let sequential = Setup { work: Some(11), keep_going: true, ..Setup::default() };
     all(
-        // After a failure, what else was finished depends on what ran beside it.
-        |style| Style { missing: false, ..style },
+        |style| style,
         |perform, scenario| {
             let parallel = Setup { jobs: 4, ..sequential };
             differ(scenario, "parallel-is-sequential", &perform(scenario, sequential)?, &perform(scenario, parallel)?)

@@ -29,8 +29,8 @@ pub struct DeepConstructiveTraces<V> {
     /// keys, which count as such.
     current: Column<Option<Fingerprint>>,
     volatile: Column<bool>,
-    /// Whether a trace holds, by the number of its value: the epoch in which that was found out, times two,
-    /// plus the answer.
+    /// Whether a trace holds, by the number of its value: the epoch in which that was found out, times four,
+    /// plus the verdict.
     verdicts: Vec<Cell<u32>>,
     epoch: u32,
 }
@@ -59,18 +59,38 @@ impl<V> DeepConstructiveTraces<V> {
         self.volatile.get(key).copied().unwrap_or(false)
     }
 
+    /// A number that no other trace here has.
+    pub fn number(&self, trace: Trace<'_, 3>) -> u32 {
+        trace.extra()[0]
+    }
+
     /// Whether all terminal inputs of the trace are as they were, if that was found out since anything last changed.
-    pub fn verdict(&self, trace: Trace<'_, 3>) -> Option<bool> {
+    pub fn verdict(&self, trace: Trace<'_, 3>) -> Option<Verdict> {
         let verdict = self.verdicts.get(trace.extra()[0] as usize)?.get();
-        (verdict >> 1 == self.epoch).then_some(verdict & 1 == 1)
+        (verdict >> 2 == self.epoch).then_some(match verdict & 3 {
+            0 => Verdict::Fails,
+            1 => Verdict::Holds,
+            _ => Verdict::Wavers,
+        })
     }
 
     /// Remembers that.
-    pub fn judge(&self, trace: Trace<'_, 3>, holds: bool) {
+    pub fn judge(&self, trace: Trace<'_, 3>, found: Verdict) {
         if let Some(verdict) = self.verdicts.get(trace.extra()[0] as usize) {
-            verdict.set(self.epoch << 1 | u32::from(holds));
+            verdict.set(self.epoch << 2 | found as u32);
         }
     }
+}
+
+/// Whether a trace holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Some terminal input is not as it was.
+    Fails = 0,
+    /// All terminal inputs are as they were.
+    Holds = 1,
+    /// They are, but one of them is a volatile key, which the next build has to bring up to date to know.
+    Wavers = 2,
 }
 
 fn deep_of(trace: Trace<'_, 3>) -> Fingerprint {
@@ -95,7 +115,9 @@ impl<V: Value> DeepConstructiveTraces<V> {
     /// Adds a trace whose dependencies carry deep fingerprints already; its own deep fingerprint.
     fn remember(&mut self, record: &Record<'_>, dependencies: &[Dependency]) -> Option<Fingerprint> {
         let value = record.value.downcast_ref::<V>()?;
-        let none = Fingerprint::of_integer(dependencies.len() as u64);
+        // A definition and an input may have the same fingerprint.
+        let defined = dependencies.first().is_some_and(|first| first.key.is_definition());
+        let none = Fingerprint::of_integer((dependencies.len() as u64) << 1 | u64::from(defined));
         let deep = dependencies.iter().fold(none, |sum, dependency| sum.and(dependency.fingerprint));
         let slot = self.values.free();
         let extra = [slot, deep.0 as u32, (deep.0 >> 32) as u32];

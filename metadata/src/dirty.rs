@@ -27,6 +27,8 @@ pub struct DirtyBits {
     /// All dirty keys, and some that were.
     marked: Vec<KeyId>,
     dirty: usize,
+    /// Bits may have been cleared since the list was last gone through.
+    cleared: bool,
     suspects: RefCell<Suspects>,
 }
 
@@ -119,24 +121,26 @@ impl DirtyBits {
         if changed {
             self.mark_dependents(record.key);
         }
-        self.forget_cleared();
+        self.cleared = true;
     }
 
-    /// Keeps the list of marked keys no longer than twice the number of dirty ones.
+    /// Takes the keys that are dirty no more off the list.
     fn forget_cleared(&mut self) {
-        if self.marked.len() > 64 && self.marked.len() > 2 * self.dirty {
+        if std::mem::take(&mut self.cleared) && self.marked.len() > self.dirty {
             let bits = &self.bits;
-            let mut kept = std::mem::take(&mut self.marked);
-            kept.retain(|&key| bits.get(key).is_some_and(|bits| bits.dirty));
-            kept.sort_unstable();
-            kept.dedup();
-            self.marked = kept;
+            self.marked.retain(|&key| bits.get(key).is_some_and(|bits| bits.dirty));
+            self.marked.sort_unstable();
+            self.marked.dedup();
         }
     }
 }
 
 impl MetadataUpdater for DirtyBits {
     fn apply(&mut self, event: &Event<'_>) {
+        // Changes come before builds, builds before further changes: the list is gone through once between the two.
+        if matches!(event, Event::Changed { .. }) {
+            self.forget_cleared();
+        }
         match event {
             Event::Changed { key, .. } if key.is_definition() => {
                 self.mark(key.subject());

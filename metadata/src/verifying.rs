@@ -11,7 +11,7 @@ use crate::table::TraceTable;
 /// newest different ones are there.
 #[derive(Debug, Clone)]
 pub struct VerifyingTraces {
-    table: TraceTable,
+    table: TraceTable<0, 1>,
 }
 
 impl VerifyingTraces {
@@ -19,8 +19,8 @@ impl VerifyingTraces {
     /// few are enough.
     pub const KEPT: usize = 4;
 
-    /// The traces.
-    pub fn table(&self) -> &TraceTable {
+    /// The traces, with the upper halves of their dependencies' fingerprints, and the sum of the whole.
+    pub fn table(&self) -> &TraceTable<0, 1> {
         &self.table
     }
 }

@@ -20,6 +20,7 @@ trait Erased<K, V> {
     fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>>;
     fn trusts_silence(&self) -> bool;
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<&'m [KeyId]>;
+    fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId));
     fn restores(&self) -> bool;
     fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson>;
 }
@@ -38,6 +39,9 @@ impl<K: Key, V: Value, R: Rebuilder<K, V>> Erased<K, V> for Erase<R, K, V> {
     }
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<&'m [KeyId]> {
         self.0.suspects(R::Reads::view(metadata))
+    }
+    fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
+        self.0.dependents(key, R::Reads::view(metadata), each);
     }
     fn restores(&self) -> bool {
         self.0.restores()
@@ -104,6 +108,9 @@ impl<K: Key, V: Value> Rebuilder<K, V> for AnyRebuilder<K, V> {
     }
     fn suspects<'m>(&self, metadata: <Whatever as Reads>::View<'m>) -> Option<&'m [KeyId]> {
         self.rebuilder.suspects(metadata)
+    }
+    fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
+        self.rebuilder.dependents(key, metadata, each);
     }
     fn restores(&self) -> bool {
         self.rebuilder.restores()

@@ -5,10 +5,11 @@
 //! or not. Tasks must be deterministic. A volatile key counts as an input: it has to be brought up to date to
 //! know its value.
 
+use std::collections::HashSet;
 use std::task::Poll;
 
 use alacarte::{Answer, Key, KeyId, Lesson, Question, Reason, Rebuilder, Restored, Value};
-use alacarte_metadata::{DeepConstructiveTraces, Trace};
+use alacarte_metadata::{DeepConstructiveTraces, Trace, Verdict};
 
 /// Restores a key if the terminal inputs of one of its traces are as they were.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,40 +61,52 @@ fn follow<'t, K: Key, V: Value>(
     traces: &'t DeepConstructiveTraces<V>,
     root: Trace<'t, 3>,
 ) -> Poll<Found> {
-    if let Some(false) = traces.verdict(root) {
+    if let Some(Verdict::Fails) = traces.verdict(root) {
         return Poll::Ready(Found::Fails(Reason::OutputChanged));
     }
     let defined = question.definition().is_some();
     if defined != (!root.is_empty() && root.dependency(0).key.is_definition()) {
         return Poll::Ready(Found::Fails(Reason::OutputChanged));
     }
-    if let Some(true) = traces.verdict(root) {
+    if let Some(Verdict::Holds) = traces.verdict(root) {
         return Poll::Ready(Found::Holds);
     }
-    let mut path = vec![(root, 0)];
-    while let Some(&mut (trace, ref mut position)) = path.last_mut() {
+    // Traces that lead to a volatile key are followed anew by each question, if only once.
+    let mut wavering = HashSet::new();
+    let mut path = vec![(root, 0, Verdict::Holds)];
+    while let Some(&mut (trace, ref mut position, ref mut verdict)) = path.last_mut() {
         if *position == trace.len() {
-            traces.judge(trace, true);
+            let verdict = *verdict;
+            traces.judge(trace, verdict);
             path.pop();
+            if verdict == Verdict::Wavers {
+                wavering.insert(traces.number(trace));
+                path.last_mut().into_iter().for_each(|(.., above)| *above = Verdict::Wavers);
+            }
             continue;
         }
         let expected = trace.dependency(*position);
         *position += 1;
         let now = if traces.is_volatile(expected.key) && !expected.key.is_definition() {
+            *verdict = Verdict::Wavers;
             question.fetch(expected.key)
         } else if question.is_input(expected.key) {
             question.input(expected.key)
         } else {
             match traces.find(expected.key, expected.fingerprint) {
-                Some(below) if traces.verdict(below) == Some(true) => continue,
+                Some(below) if traces.verdict(below) == Some(Verdict::Holds) => continue,
+                Some(below) if wavering.contains(&traces.number(below)) => {
+                    *verdict = Verdict::Wavers;
+                    continue;
+                }
                 Some(below)
-                    if traces.verdict(below).is_none()
+                    if traces.verdict(below) != Some(Verdict::Fails)
                         && question.definition_matches(
                             expected.key,
                             !below.is_empty() && below.dependency(0).key.is_definition(),
                         ) =>
                 {
-                    path.push((below, 0));
+                    path.push((below, 0, Verdict::Holds));
                     continue;
                 }
                 _ => Poll::Ready(None),
@@ -101,8 +114,8 @@ fn follow<'t, K: Key, V: Value>(
         };
         let Poll::Ready(now) = now else { return Poll::Pending };
         if now != Some(expected.fingerprint) {
-            for (failed, _) in path {
-                traces.judge(failed, false);
+            for (failed, ..) in path {
+                traces.judge(failed, Verdict::Fails);
             }
             let reason = Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now };
             return Poll::Ready(Found::Fails(reason));

@@ -28,11 +28,10 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DirtyBit {
             return Poll::Ready(Answer::Keep);
         }
         while let Some((dependency, grouped)) = bits.graph().dependency(key, question.cursor().position as usize) {
-            if !grouped {
-                ready!(fetch_group(question, bits, dependency));
-            }
-            // Its new value may have set the bit: whatever the task fetches from here on is not known.
-            if bits.is_dirty(key) {
+            let valued = grouped || ready!(fetch_group(question, bits, dependency));
+            // Its new value, or the lack of one, may have set the bit: whatever the task fetches from here on is not
+            // known.
+            if !valued || bits.is_dirty(key) {
                 return Poll::Ready(Answer::Run(Reason::Dirty));
             }
             question.cursor().position += 1;
@@ -43,15 +42,22 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DirtyBit {
     fn suspects<'m>(&self, bits: <DirtyBits as Reads>::View<'m>) -> Option<&'m [KeyId]> {
         Some(bits.marked())
     }
+
+    fn dependents(&self, key: KeyId, bits: &DirtyBits, each: &mut dyn FnMut(KeyId)) {
+        bits.graph().dependents(key).for_each(each);
+    }
 }
 
-/// Brings the dependency at the cursor, and those fetched together with it, up to date.
-fn fetch_group<K: Key, V: Value>(question: &mut Question<'_, K, V>, bits: &DirtyBits, first: KeyId) -> Poll<()> {
-    let mut all = question.fetch(first).map(|_| ());
+/// Brings the dependency at the cursor, and those fetched together with it, up to date; whether all of them
+/// have a value.
+fn fetch_group<K: Key, V: Value>(question: &mut Question<'_, K, V>, bits: &DirtyBits, first: KeyId) -> Poll<bool> {
+    let mut all = question.fetch(first).map(|now| now.is_some());
     let mut position = question.cursor().position as usize + 1;
     while let Some((member, true)) = bits.graph().dependency(question.key(), position) {
-        if question.fetch(member).is_pending() {
-            all = Poll::Pending;
+        match (question.fetch(member), &mut all) {
+            (Poll::Ready(now), Poll::Ready(valued)) => *valued &= now.is_some(),
+            (Poll::Pending, _) => all = Poll::Pending,
+            (Poll::Ready(_), Poll::Pending) => {}
         }
         position += 1;
     }

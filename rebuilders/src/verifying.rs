@@ -5,7 +5,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Key, Question, Reason, Rebuilder, Restored, Value};
+use alacarte::{Answer, Dependency, Key, Question, Reason, Rebuilder, Restored, Value};
 use alacarte_metadata::VerifyingTraces;
 
 use crate::walk::{Walked, walk};
@@ -18,13 +18,19 @@ impl<K: Key, V: Value> Rebuilder<K, V> for VerifyingTrace {
     type Reads = VerifyingTraces;
 
     fn ask(&self, question: &mut Question<'_, K, V>, traces: &VerifyingTraces) -> Poll<Answer<V>> {
-        let gave_this = |question: &Question<'_, K, V>, trace: &alacarte_metadata::Trace<'_>| {
+        let gave_this = |question: &Question<'_, K, V>, trace: &alacarte_metadata::Trace<'_, 0, 1>| {
             question.current() == Some(trace.fingerprint())
         };
         Poll::Ready(match ready!(walk(question, traces.table(), Reason::OutputChanged, gave_this)) {
             Walked::Holds { newest: true, .. } => Answer::Keep,
             Walked::Holds { trace, newest: false } => {
-                Answer::Restore(Restored { dependencies: trace.dependencies().collect(), deep: false, value: None })
+                // All of them were brought up to date on the way down, and agree with the trace.
+                let now = |dependency: Dependency| match question.fetch(dependency.key) {
+                    Poll::Ready(Some(fingerprint)) => Dependency { fingerprint, ..dependency },
+                    _ => dependency,
+                };
+                let dependencies = trace.dependencies().map(now).collect();
+                Answer::Restore(Restored { dependencies, deep: false, value: None })
             }
             Walked::Fails(reason) => Answer::Run(reason),
         })

@@ -14,11 +14,11 @@ use smallvec::SmallVec;
 
 /// Where a walk ended.
 #[derive(Debug, Clone)]
-pub enum Walked<'t, const EXTRA: usize> {
+pub enum Walked<'t, const EXTRA: usize, const WIDTH: usize> {
     /// This trace holds: the task would fetch exactly what it records. `newest` if no newer one was recorded.
     Holds {
         /// The trace.
-        trace: Trace<'t, EXTRA>,
+        trace: Trace<'t, EXTRA, WIDTH>,
         /// Whether it is the newest of its key.
         newest: bool,
     },
@@ -27,21 +27,36 @@ pub enum Walked<'t, const EXTRA: usize> {
 }
 
 /// Walks the traces of the key that is asked about. A trace that is not `admissible` is left out, for `otherwise`.
-pub fn walk<'t, K: Key, V: Value, const EXTRA: usize>(
+pub fn walk<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
     question: &mut Question<'_, K, V>,
-    table: &'t TraceTable<EXTRA>,
+    table: &'t TraceTable<EXTRA, WIDTH>,
     otherwise: Reason,
-    admissible: impl Fn(&Question<'_, K, V>, &Trace<'t, EXTRA>) -> bool,
-) -> Poll<Walked<'t, EXTRA>> {
-    let traces: SmallVec<[Trace<'t, EXTRA>; 8]> = table.of(question.key()).collect();
+    admissible: impl Fn(&Question<'_, K, V>, &Trace<'t, EXTRA, WIDTH>) -> bool,
+) -> Poll<Walked<'t, EXTRA, WIDTH>> {
+    let mut all = table.of(question.key());
+    let Some(newest) = all.next() else { return Poll::Ready(Walked::Fails(Reason::NeverBuilt)) };
+    let older = all.next();
+    let begun = question.cursor().begun;
+    if !begun {
+        question.cursor().reason = Some(otherwise);
+    }
+    let defined = question.definition().is_some();
+    let fits = |question: &Question<'_, K, V>, trace: &Trace<'t, EXTRA, WIDTH>| {
+        let has_definition = !trace.is_empty() && trace.key(0).is_definition();
+        has_definition == defined && admissible(question, trace)
+    };
+    let Some(second) = older else {
+        // Most keys have one trace, which needs no list.
+        if !begun && !fits(question, &newest) {
+            return Poll::Ready(Walked::Fails(otherwise));
+        }
+        return go_down_one(question, newest);
+    };
+    let traces: SmallVec<[Trace<'t, EXTRA, WIDTH>; 8]> = [newest, second].into_iter().chain(all).collect();
     let mut cursor = *question.cursor();
-    if !cursor.begun {
-        let reason = if traces.is_empty() { Reason::NeverBuilt } else { otherwise };
-        cursor.reason = Some(reason);
-        let defined = question.definition().is_some();
+    if !begun {
         for (number, trace) in traces.iter().enumerate() {
-            let has_definition = !trace.is_empty() && trace.dependency(0).key.is_definition();
-            if has_definition == defined && admissible(question, trace) {
+            if fits(question, trace) {
                 cursor.candidates |= 1 << number;
             }
         }
@@ -51,17 +66,53 @@ pub fn walk<'t, K: Key, V: Value, const EXTRA: usize>(
     walked
 }
 
-fn go_down<'t, K: Key, V: Value, const EXTRA: usize>(
+/// The walk where there is one trace only: there is nothing to choose.
+fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
     question: &mut Question<'_, K, V>,
-    traces: &[Trace<'t, EXTRA>],
+    trace: Trace<'t, EXTRA, WIDTH>,
+) -> Poll<Walked<'t, EXTRA, WIDTH>> {
+    let length = trace.len();
+    let mut position = question.cursor().position as usize;
+    while position < length {
+        let expected = trace.dependency(position);
+        if !expected.grouped && position + 1 < length && trace.is_grouped(position + 1) {
+            question.cursor().position = position as u32;
+            ready!(fetch_group(question, trace, position));
+        }
+        match question.fetch(expected.key) {
+            Poll::Ready(now) if Trace::<EXTRA, WIDTH>::agrees(expected.fingerprint, now) => {
+                question.cursor().add(now);
+                position += 1;
+            }
+            Poll::Ready(now) => {
+                let reason = Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now };
+                return Poll::Ready(Walked::Fails(reason));
+            }
+            Poll::Pending => {
+                question.cursor().position = position as u32;
+                return Poll::Pending;
+            }
+        }
+    }
+    let holds = trace.confirms(question.cursor().sum);
+    Poll::Ready(if holds { Walked::Holds { trace, newest: true } } else { Walked::Fails(Reason::OutputChanged) })
+}
+
+fn go_down<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
+    question: &mut Question<'_, K, V>,
+    traces: &[Trace<'t, EXTRA, WIDTH>],
     cursor: &mut alacarte::Cursor,
-) -> Poll<Walked<'t, EXTRA>> {
+) -> Poll<Walked<'t, EXTRA, WIDTH>> {
     while cursor.candidates != 0 {
         let lead = cursor.candidates.trailing_zeros() as usize;
         let trace = traces[lead];
         let position = cursor.position as usize;
         if position == trace.len() {
-            return Poll::Ready(Walked::Holds { trace, newest: lead == 0 });
+            if trace.confirms(cursor.sum) {
+                return Poll::Ready(Walked::Holds { trace, newest: lead == 0 });
+            }
+            cursor.candidates &= !(1 << lead);
+            continue;
         }
         let expected = trace.dependency(position);
         if !expected.grouped {
@@ -71,7 +122,7 @@ fn go_down<'t, K: Key, V: Value, const EXTRA: usize>(
         for (number, other) in traces.iter().enumerate() {
             let agrees = position < other.len() && {
                 let recorded = other.dependency(position);
-                recorded.key == expected.key && Some(recorded.fingerprint) == now
+                recorded.key == expected.key && Trace::<EXTRA, WIDTH>::agrees(recorded.fingerprint, now)
             };
             if !agrees {
                 cursor.candidates &= !(1 << number);
@@ -81,15 +132,16 @@ fn go_down<'t, K: Key, V: Value, const EXTRA: usize>(
         if cursor.candidates & 1 << lead == 0 && lead == 0 {
             cursor.reason = Some(Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now });
         }
+        cursor.add(now);
         cursor.position += 1;
     }
     Poll::Ready(Walked::Fails(cursor.reason.unwrap_or(Reason::NeverBuilt)))
 }
 
 /// Brings all of the group that begins here up to date at once.
-fn fetch_group<K: Key, V: Value, const EXTRA: usize>(
+fn fetch_group<K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
     question: &mut Question<'_, K, V>,
-    trace: Trace<'_, EXTRA>,
+    trace: Trace<'_, EXTRA, WIDTH>,
     begin: usize,
 ) -> Poll<()> {
     let mut all = Poll::Ready(());

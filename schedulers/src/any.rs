@@ -87,6 +87,10 @@ impl<P: Power> Scheduler<P> for AnyScheduler {
         }
     }
 
+    fn precedes(&self, key: KeyId) -> bool {
+        matches!(self, AnyScheduler::Topological(scheduler) if scheduler.precedes(key))
+    }
+
     fn suspect(&mut self, key: KeyId) {
         if let AnyScheduler::Topological(scheduler) = self {
             Scheduler::<Static>::suspect(scheduler, key);

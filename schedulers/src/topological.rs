@@ -71,6 +71,8 @@ impl Scheduler<Static> for Topological {
     fn plan(&mut self, plan: &mut Plan<'_>, (): ()) -> Result<(), PlanError> {
         self.queue.clear();
         self.unplanned.clear();
+        // A build that is given up is never finished.
+        self.completed = false;
         self.next = self.order.len();
         if !self.is_ordered(plan.targets, plan.generation) {
             self.order(plan)?;
@@ -114,6 +116,10 @@ impl Scheduler<Static> for Topological {
         self.completed && self.is_ordered(targets, generation)
     }
 
+    fn precedes(&self, key: KeyId) -> bool {
+        self.rank(key) != UNPLANNED
+    }
+
     fn suspect(&mut self, key: KeyId) {
         let rank = self.rank(key);
         if rank != UNPLANNED {
@@ -138,6 +144,8 @@ enum Mark {
     /// On the path from the target.
     Open,
     Done,
+    /// It has no task, and no place in the order.
+    Input,
 }
 
 impl Sort {
@@ -149,8 +157,12 @@ impl Sort {
     }
 
     fn visit(&mut self, target: KeyId, plan: &mut Plan<'_>, order: &mut Vec<KeyId>) -> Result<(), PlanError> {
-        if *self.mark(target) == Mark::New && !self.enter(target, plan)? {
+        if *self.mark(target) == Mark::New {
+            self.enter(target, plan)?;
+        }
+        if *self.mark(target) == Mark::Input {
             // An input as a target is visited too, so that its lack of a value is noticed.
+            *self.mark(target) = Mark::Done;
             order.push(target);
         }
         while let Some(&mut (key, start, ref mut visited)) = self.path.last_mut() {
@@ -163,28 +175,26 @@ impl Sort {
             };
             *visited += 1;
             match *self.mark(next) {
-                Mark::Done => {}
-                Mark::New => {
-                    self.enter(next, plan)?;
-                }
+                Mark::Done | Mark::Input => {}
+                Mark::New => self.enter(next, plan)?,
                 Mark::Open => return Err(self.cycle(next)),
             }
         }
         Ok(())
     }
 
-    /// Puts a key on the path; `false` if it is an input, which needs no place in the order.
-    fn enter(&mut self, key: KeyId, plan: &mut Plan<'_>) -> Result<bool, PlanError> {
+    /// Puts a key on the path, unless it is an input, which needs no place in the order.
+    fn enter(&mut self, key: KeyId, plan: &mut Plan<'_>) -> Result<(), PlanError> {
         let start = self.pending.len();
         match plan.declared(key, &mut self.pending) {
             Declared::Input => {
-                *self.mark(key) = Mark::Done;
-                Ok(false)
+                *self.mark(key) = Mark::Input;
+                Ok(())
             }
             Declared::Static => {
                 *self.mark(key) = Mark::Open;
                 self.path.push((key, start, 0));
-                Ok(true)
+                Ok(())
             }
             Declared::Dynamic => Err(PlanError { key, problem: Problem::Dynamic }),
         }

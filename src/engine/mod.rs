@@ -15,7 +15,7 @@ mod state;
 use smallvec::SmallVec;
 use std::task::{Context, Poll};
 
-use crate::board::{ACTIVE, CLASSIFIED, INPUT, JOBS, LOADED, Look};
+use crate::board::{ACTIVE, CLASSIFIED, FAILED, INPUT, JOBS, LOADED, Look, STALE};
 use crate::error::{Cause, StoreError};
 use crate::fingerprint::Value;
 use crate::journal::Journal;
@@ -44,8 +44,10 @@ where
     /// Goes on until nothing is left to do, or all that is left waits for the outside.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for slot in std::mem::take(&mut self.state.outside) {
-            self.state.slots[slot as usize].parked = Parked::No;
-            self.advance(slot, cx);
+            // It may have failed meanwhile, because a key that it fetched did.
+            if std::mem::replace(&mut self.state.slots[slot as usize].parked, Parked::No) != Parked::No {
+                self.advance(slot, cx);
+            }
         }
         loop {
             self.admit(cx);
@@ -87,8 +89,11 @@ where
                 && self.board.borrow().pools[pool].free > 0
                 && let Some(slot) = self.state.queues[pool].pop_front()
             {
-                self.state.slots[slot as usize].parked = Parked::No;
-                self.advance(slot, cx);
+                let waits = &mut self.state.slots[slot as usize].parked;
+                if *waits == Parked::Queue {
+                    *waits = Parked::No;
+                    self.advance(slot, cx);
+                }
             }
         }
     }
@@ -211,6 +216,40 @@ where
 
     /// Takes a slot as far as it can go now.
     pub(super) fn advance(&mut self, slot: u32, cx: &mut Context<'_>) {
+        let key = self.state.slots[slot as usize].key;
+        self.go_on(slot, cx);
+        if self.suspects.is_some() {
+            let state = self.board.borrow().nodes[key.index()].state;
+            if state == ACTIVE | slot || state == FAILED {
+                self.doubt_dependents(key);
+            }
+        }
+    }
+
+    /// A key that has to wait may yet change, and with it whatever lies above (one that failed fails it): none of that
+    /// counts as up to date before it was looked at. (Only where suspects are followed; elsewhere nothing does.)
+    fn doubt_dependents(&mut self, key: KeyId) {
+        let mut todo = vec![key];
+        while let Some(key) = todo.pop() {
+            if !self.state.doubted.insert(key) {
+                continue;
+            }
+            let above = todo.len();
+            let reads = <R::Reads as Reads>::view(&self.ledger.metadata);
+            self.rebuilder.dependents(key, reads, &mut |dependent| todo.push(dependent));
+            let mut board = self.board.borrow_mut();
+            for &dependent in &todo[above..] {
+                let revision = board.revision;
+                let node = &mut board.nodes[dependent.index()];
+                if node.state == revision {
+                    node.state = STALE;
+                    self.scheduler.suspect(dependent);
+                }
+            }
+        }
+    }
+
+    fn go_on(&mut self, slot: u32, cx: &mut Context<'_>) {
         loop {
             let key = self.state.slots[slot as usize].key;
             match self.state.slots[slot as usize].phase {
@@ -269,7 +308,9 @@ where
         let name = board.keys.name(key);
         self.tasks.order_only(name, &mut |key| ordered.push(key.clone()));
         let binding = ordered.len();
-        if self.scheduler.when_blocked() == WhenBlocked::Refuse {
+        // With nothing else underway, what an order puts before this key is up to date.
+        let settled = self.state.live == 1 && self.scheduler.precedes(key);
+        if self.scheduler.when_blocked() == WhenBlocked::Refuse && !settled {
             self.tasks.declared(name, &mut |key| ordered.push(key.clone()));
         }
         for (position, name) in ordered.iter().enumerate() {

@@ -108,6 +108,10 @@ where
                 Some(pool) => self.enqueue(slot, pool),
                 None => self.park_outside(slot),
             }
+            // One that waits for a second place has work outside in the first.
+            if wants.is_some() && self.state.slots[index].places > 0 {
+                self.list_outside(slot);
+            }
             return true;
         }
         // Inputs that were met for the first time need no waiting: the same future goes on at once.
@@ -160,7 +164,14 @@ where
 
     pub(super) fn park_outside(&mut self, slot: u32) {
         self.state.slots[slot as usize].parked = Parked::Outside;
-        self.state.outside.push(slot);
+        self.list_outside(slot);
+    }
+
+    fn list_outside(&mut self, slot: u32) {
+        // It may be listed already, if it holds a place and has waited for another.
+        if self.state.slots[slot as usize].places == 0 || !self.state.outside.contains(&slot) {
+            self.state.outside.push(slot);
+        }
     }
 
     pub(super) fn enqueue(&mut self, slot: u32, pool: usize) {
@@ -168,7 +179,10 @@ where
             self.state.queues.resize_with(pool + 1, VecDeque::new);
         }
         self.state.slots[slot as usize].parked = Parked::Queue;
-        self.state.queues[pool].push_back(slot);
+        // It may stand there already, if it was woken by other work of its own.
+        if self.state.slots[slot as usize].places == 0 || !self.state.queues[pool].contains(&slot) {
+            self.state.queues[pool].push_back(slot);
+        }
     }
 
     /// Whether a key that was just fetched is an input, whose value (or lack of one) is known from now on.

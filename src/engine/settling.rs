@@ -1,6 +1,6 @@
 //! A key has its value: it is stamped, and everyone who remembers is told.
 
-use super::state::{Engine, How, Slot};
+use super::state::{Engine, How, Parked, Slot};
 use crate::board::{ACTIVE, BUILT, Board, DEFINED, FAILED, GROUPED, LOADED, Look, STALE};
 use crate::error::StoreError;
 use crate::event::{Dependency, Event, Record};
@@ -158,6 +158,7 @@ where
         let waiters = std::mem::take(&mut self.state.slots[slot as usize].waiters);
         self.state.live -= 1;
         self.state.free.push(slot);
+        self.state.slots[slot as usize].parked = Parked::No;
         for waiter in waiters {
             let waits = &mut self.state.slots[waiter as usize];
             waits.waiting -= 1;
@@ -183,7 +184,10 @@ fn collect_dependencies<K: Key, V: Value>(
     }
     let mut seen = HashSet::new();
     let many = fetched.len() > 16;
+    // A group whose first key was fetched before begins with its second.
+    let mut joined = false;
     for &raw in fetched {
+        joined &= raw & GROUPED != 0;
         let id = KeyId::from_raw(raw);
         let again = if many { !seen.insert(id) } else { into.iter().any(|known| known.key == id) };
         if again {
@@ -192,7 +196,8 @@ fn collect_dependencies<K: Key, V: Value>(
         // A fetch that was given up while it was pending had no part in the value.
         if let Look::Ready(node) = board.look(id) {
             let fingerprint: Fingerprint = node.fingerprint;
-            into.push(Dependency { key: id, grouped: raw & GROUPED != 0, fingerprint });
+            into.push(Dependency { key: id, grouped: joined, fingerprint });
+            joined = true;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the loop keeps: slots, queues, and the parts of the build that it works with.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use futures::future::LocalBoxFuture;
 use smallvec::SmallVec;
@@ -101,6 +101,8 @@ pub(crate) struct Progress<'b, V> {
     pub stopped: bool,
     pub report: Report,
     pub failures: Vec<(KeyId, Failure)>,
+    /// Keys whose dependents have been taken for suspects, because they had to wait or failed.
+    pub doubted: HashSet<KeyId>,
     /// Keys marked as failed, to be unmarked before the next build.
     pub marked: Vec<KeyId>,
 }
@@ -118,6 +120,7 @@ impl<V> Default for Progress<'_, V> {
             stopped: false,
             report: Report::default(),
             failures: Vec::new(),
+            doubted: HashSet::new(),
             marked: Vec::new(),
         }
     }

@@ -1,0 +1,64 @@
+//! What the tests of single cases share.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use alacarte::{Build, Decision, Report, Tasks};
+use alacarte_rebuilders::AnyRebuilder;
+use alacarte_schedulers::AnyScheduler;
+use alacarte_stores::Memory;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+pub use alacarte_conformance::Tape;
+
+pub type Key = &'static str;
+pub type System<T> = Build<Key, i64, T, Memory<Key, i64>, AnyScheduler, AnyRebuilder<Key, i64>, Tape<Key, i64>>;
+
+/// The rebuilders that are right whatever happens.
+pub const RIGHT: [&str; 6] =
+    ["dirty-bit", "verifying-trace", "constructive-trace", "deep-constructive-trace", "step-trace", "perpetual"];
+
+pub const DYNAMIC: [&str; 2] = ["restarting", "suspending"];
+
+/// A build system over these tasks and inputs.
+pub fn system<T: Tasks<Key, i64>>(scheduler: &str, rebuilder: &str, tasks: T, inputs: &[(Key, i64)]) -> System<T> {
+    Build::new(tasks, inputs.iter().copied().collect::<Memory<_, _>>())
+        .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
+        .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+        .journal(Tape::default())
+}
+
+/// Calls `each` with every scheduler and every right rebuilder.
+pub fn everywhere(mut each: impl FnMut(&str, &str)) {
+    for scheduler in AnyScheduler::NAMES {
+        for rebuilder in RIGHT {
+            each(scheduler, rebuilder);
+        }
+    }
+}
+
+/// The same for dynamic tasks.
+pub fn everywhere_dynamic(mut each: impl FnMut(&str, &str)) {
+    everywhere(|scheduler, rebuilder| {
+        if scheduler != "topological" {
+            each(scheduler, rebuilder);
+        }
+    });
+}
+
+/// The names of the keys that ran, sorted.
+pub fn ran<T>(build: &System<T>, report: &Report) -> Vec<Key> {
+    let mut names = build.names(&report.ran);
+    names.sort_unstable();
+    names
+}
+
+/// Every decision, written down.
+pub type Seen = Rc<RefCell<Vec<(Key, Decision)>>>;
+
+/// Has every decision written down.
+pub fn observed<T>(build: System<T>) -> (System<T>, Seen) {
+    let seen = Seen::default();
+    let write = seen.clone();
+    let build = build.observe(move |keys, key, decision| write.borrow_mut().push((*keys.name(key), decision.clone())));
+    (build, seen)
+}

@@ -1,0 +1,172 @@
+//! What the random histories have found in this project's own code, each shrunk to its smallest case.
+
+mod common;
+
+use alacarte::{Fetch, Rules, declared, formula, task};
+use alacarte_conformance::Yields;
+use alacarte_rebuilders::AnyRebuilder;
+use common::{Key, everywhere, observed, ran, system};
+
+/// `touch` asked for the value before the store was asked for it, and so deleted an input that no build had met.
+#[test]
+fn an_input_may_be_touched_before_the_first_build() {
+    everywhere(|scheduler, rebuilder| {
+        let tasks = Rules::new().rule("B", formula(["A"], |[a]| a));
+        let mut build = system(scheduler, rebuilder, tasks, &[("A", 3)]);
+        build.touch("A").expect("touched");
+        build.run(["B"]).expect("built");
+        assert_eq!(build.get("B"), Some(3), "{scheduler} × {rebuilder}");
+    });
+}
+
+/// A build that follows suspects leaves keys behind that count as up to date, but are not: a build of other targets must not trust them.
+#[test]
+fn a_build_of_suspects_does_not_vouch_for_what_its_targets_do_not_reach() {
+    everywhere(|scheduler, rebuilder| {
+        let tasks = Rules::new()
+            .rule("B", formula(["A"], |[a]| a))
+            .rule("C", formula(["B"], |[b]| b))
+            .rule("D", formula(["A", "B", "C"], |[a, b, c]| a + b + c))
+            .rule("other", formula([] as [&str; 0], |[]| 0));
+        let mut build = system(scheduler, rebuilder, tasks, &[("A", 0)]);
+        for targets in [["D"], ["other"]] {
+            build.run(targets).expect("built");
+        }
+        build.set("A", 1).expect("set");
+        for targets in [["other"], ["D"]] {
+            build.run(targets).expect("built");
+        }
+        assert_eq!(build.get("D"), Some(3), "{scheduler} × {rebuilder}");
+    });
+}
+
+/// While one suspect is underway outside, what lies above it may yet change; another suspect must not take it for up to date.
+#[test]
+fn a_suspect_waits_for_what_another_suspect_underway_may_change() {
+    let link = |from: Key| {
+        declared([from], async move |fetch: Fetch<'_, Key, i64>| {
+            let value = fetch.get(from).await?;
+            fetch.work(Yields(3)).await;
+            Ok(value)
+        })
+    };
+    for jobs in [1, 4] {
+        let tasks = Rules::new()
+            .rule("B", link("A"))
+            .rule("C", link("B"))
+            .rule("D", link("C"))
+            .rule("top", formula(["D", "B"], |[d, b]| 10 * d + b));
+        let mut build = system("topological", "dirty-bit", tasks, &[("A", 0)]).jobs(jobs);
+        for value in [0, 1, 2] {
+            build.set("A", value).expect("set");
+            let report = build.run(["top"]).expect("built");
+            assert_eq!(build.get("top"), Some(11 * value));
+            assert_eq!(ran(&build, &report), ["B", "C", "D", "top"], "each once");
+        }
+    }
+}
+
+/// The scheduler knew what to visit from the rebuilder before; the one that takes over knows nothing of it.
+#[test]
+fn a_rebuilder_takes_over_from_another_under_the_same_scheduler() {
+    let tasks = Rules::new().rule("B", formula(["A"], |[a]| a)).rule("C", formula(["B"], |[b]| b));
+    let mut build = system("topological", "verifying-trace", tasks, &[("A", 0)]).journal(alacarte::Forgetful);
+    build.run(["C"]).expect("built");
+    let mut build = build.rebuilder(AnyRebuilder::named("dirty-bit").expect("a rebuilder"));
+    build.set("A", 5).expect("set");
+    build.run(["C"]).expect("built");
+    assert_eq!(build.get("C"), Some(5));
+}
+
+/// Deep fingerprints took a definition for an input of the same fingerprint: the second version of B and A = 2 were one.
+#[test]
+fn a_deep_trace_tells_a_definition_from_an_input() {
+    for scheduler in alacarte_schedulers::AnyScheduler::NAMES {
+        let tasks = Rules::new().rule("B", formula(["A"], |[a]| a)).rule("C", formula(["B"], |[b]| b));
+        let mut build = system(scheduler, "deep-constructive-trace", tasks, &[("A", 2)]);
+        build.run(["C"]).expect("built");
+        build.tasks_mut().set("B", formula(["A"], |[a]| a));
+        build.tasks_mut().set("B", formula([] as [&str; 0], |[]| 0));
+        build.run(["B", "C"]).expect("built");
+        assert_eq!(build.get("C"), Some(0), "{scheduler}");
+    }
+}
+
+/// Deep traces remembered that a trace holds, though a volatile key below it has to be looked at in every build.
+#[test]
+fn a_deep_trace_above_a_volatile_key_is_followed_in_every_build() {
+    let clock = std::rc::Rc::new(std::cell::Cell::new(0));
+    let now = clock.clone();
+    let tasks = Rules::new()
+        .rule(
+            "clock",
+            task(async move |fetch: Fetch<'_, Key, i64>| {
+                fetch.volatile();
+                Ok(now.get())
+            }),
+        )
+        .rule("left", formula(["clock"], |[t]| t))
+        .rule("right", formula(["clock", "left"], |[t, l]| t + l))
+        .rule("top", formula(["left", "right"], |[l, r]| l + r));
+    let (mut build, _) = observed(system("suspending", "deep-constructive-trace", tasks, &[]));
+    for time in [0, 0, 0, 1, 1, 1, 0] {
+        clock.set(time);
+        let report = build.run(["top"]).expect("built");
+        assert_eq!(build.get("top"), Some(3 * time));
+        assert!(ran(&build, &report).contains(&"clock"));
+    }
+}
+
+/// Dirty bits kept a key although something that it fetches had failed, and went on to what it fetches next.
+#[test]
+fn a_key_is_not_kept_if_what_it_fetches_has_failed() {
+    everywhere(|scheduler, rebuilder| {
+        let tasks = Rules::new()
+            .rule("B", formula(["A"], |[a]| a))
+            .rule("C", formula(["B"], |[b]| b))
+            .rule("D", declared(["B", "C"], async |fetch| Ok(fetch.get("B").await? + fetch.get("C").await?)))
+            .rule("E", formula(["D"], |[d]| d));
+        let mut build = system(scheduler, rebuilder, tasks, &[("A", 0)]).keep_going(true);
+        build.run(["E"]).expect("built");
+        build.remove("A").expect("removed");
+        let error = build.run(["E"]).expect_err("A is missing");
+        let failed: Vec<_> = error.failures.iter().map(|failure| failure.key.as_str()).collect();
+        for key in ["B", "D", "E"] {
+            assert!(failed.contains(&key), "{scheduler} × {rebuilder}: {key} is not among {failed:?}");
+        }
+    });
+}
+
+/// Work that is detached may be demanded before its turn: its place in the order does not mean that what precedes it was visited.
+#[test]
+fn a_planned_key_may_be_detached_before_its_turn() {
+    everywhere(|scheduler, rebuilder| {
+        let tasks = Rules::new()
+            .rule(
+                "first",
+                declared(["A"], async |fetch| {
+                    fetch.detach("late");
+                    fetch.get("A").await
+                }),
+            )
+            .rule("early", formula(["A"], |[a]| a))
+            .rule("late", formula(["early"], |[e]| e + 1))
+            .rule("top", formula(["late"], |[l]| l + 1));
+        let mut build = system(scheduler, rebuilder, tasks, &[("A", 0)]);
+        for value in [0, 5] {
+            build.set("A", value).expect("set");
+            build.run(["first", "top"]).expect("built");
+            assert_eq!(build.get("top"), Some(value + 2), "{scheduler} × {rebuilder}");
+        }
+    });
+}
+
+/// An input that is a target is asked for, also if a task before it declares it and does not take it.
+#[test]
+fn an_input_may_be_a_target_beside_a_task_that_declares_it() {
+    everywhere(|scheduler, rebuilder| {
+        let tasks = Rules::new().rule("B", declared(["A"], async |_| Ok(1)));
+        let mut build = system(scheduler, rebuilder, tasks, &[("A", 0)]);
+        build.run(["B", "A"]).expect("built");
+    });
+}
