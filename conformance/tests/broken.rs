@@ -7,7 +7,7 @@ use alacarte::{
     WhenBlocked,
 };
 use alacarte_conformance::{Broken, Combination, Name, Promises, Style, Thrift, Trial, judge, promises};
-use alacarte_metadata::{CalcChain, DependencyGraph, DirtyBits, VerifyingTraces};
+use alacarte_metadata::{CalcChain, ConstructiveTraces, DependencyGraph, DirtyBits};
 use alacarte_rebuilders::{DirtyBit, Perpetual, VerifyingTrace};
 use alacarte_schedulers::{Restarting, Suspending};
 
@@ -62,8 +62,8 @@ fn a_rebuilder_that_keeps_nothing() {
 struct Unordered;
 
 impl Rebuilder<Name, i64> for Unordered {
-    type Reads = VerifyingTraces;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &VerifyingTraces) -> Poll<Answer<i64>> {
+    type Reads = ConstructiveTraces<i64>;
+    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &ConstructiveTraces<i64>) -> Poll<Answer<i64>> {
         let Some(trace) = traces.table().newest(question.key()) else {
             return Poll::Ready(Answer::Run(Reason::NeverBuilt));
         };
@@ -92,8 +92,8 @@ fn a_rebuilder_that_verifies_without_order() {
 struct Shallow;
 
 impl Rebuilder<Name, i64> for Shallow {
-    type Reads = VerifyingTraces;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &VerifyingTraces) -> Poll<Answer<i64>> {
+    type Reads = ConstructiveTraces<i64>;
+    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &ConstructiveTraces<i64>) -> Poll<Answer<i64>> {
         let Some(trace) = traces.table().newest(question.key()) else {
             return Poll::Ready(Answer::Run(Reason::NeverBuilt));
         };
