@@ -2,7 +2,7 @@
 //!
 //! One column of nodes, indexed by [`KeyId`], read by fetches, questions and the engine alike. A key is up to
 //! date when its node is stamped with the board's *revision*: raising the revision makes every key of the last
-//! build questionable again, in one store, without visiting any.
+//! build questionable again, with one assignment, without visiting any.
 
 use crate::error::{Reasoned, TaskError};
 use crate::fingerprint::Fingerprint;
@@ -84,6 +84,10 @@ pub(crate) struct Board<K, V> {
     pub volatile: bool,
     /// Keys to bring up to date that nobody waits for.
     pub detached: Vec<KeyId>,
+    /// How deep inside outside work the task is.
+    pub working: u32,
+    /// It fetched this key, which is not up to date, inside outside work.
+    pub fetched_at_work: Option<KeyId>,
     /// The pool of which it wants a place.
     pub wants: Option<usize>,
     /// A place in some pool came free.
@@ -113,6 +117,8 @@ impl<K: Key, V: Clone> Board<K, V> {
             met_failure: None,
             volatile: false,
             detached: Vec::new(),
+            working: 0,
+            fetched_at_work: None,
             wants: None,
             freed: false,
             pools: vec![Pool { name: "jobs".into(), depth: 1, free: 1 }],
@@ -124,6 +130,16 @@ impl<K: Key, V: Clone> Board<K, V> {
         let id = self.keys.intern(key);
         self.cover();
         id
+    }
+
+    /// Makes every key of the last build questionable.
+    pub fn next_revision(&mut self) {
+        self.revision += 1;
+        if self.revision >= FAILED {
+            // After a thousand million builds the numbers are used again.
+            self.nodes.iter_mut().for_each(|node| node.state = STALE);
+            self.revision = 1;
+        }
     }
 
     /// Gives every interned key a node.
@@ -168,9 +184,17 @@ impl<K: Key, V: Clone> Board<K, V> {
             },
             Look::Failed => self.fail(id),
             Look::Missing => {
-                self.missing.push(id);
+                self.miss(id);
                 Look::Missing
             }
+        }
+    }
+
+    /// Notes that a fetched key is not up to date.
+    pub fn miss(&mut self, id: KeyId) {
+        self.missing.push(id);
+        if self.working > 0 {
+            self.fetched_at_work.get_or_insert(id);
         }
     }
 

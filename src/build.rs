@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 
 use crate::board::{BUILT, Board, CLASSIFIED, DEFINED, INPUT, JOBS, LOADED, Look, Pool, REMEMBERED, STALE};
-use crate::engine::{Engine, Observer, Progress};
+use crate::engine::{Engine, Observer, Progress, Told};
 use crate::error::{Cause, Failure, StoreError};
 use crate::event::{Dependency, Event, Record, Time};
 use crate::fingerprint::{Fingerprint, Value};
@@ -442,6 +442,7 @@ where
                 value: &trace.value,
                 modified: 0,
                 volatile: false,
+                names: &board.keys,
             }));
         })
     }
@@ -528,14 +529,14 @@ where
         if let Some(suspects) = suspects
             && follows
         {
-            for key in suspects {
+            for key in suspects.keys {
                 board.nodes[key.index()].state = STALE;
             }
             self.narrowed = true;
-            return Scope::Suspects(suspects.len());
+            return Scope::Suspects(Told { count: suspects.keys.len(), edition: suspects.edition });
         }
         self.narrowed = false;
-        board.revision += 1;
+        board.next_revision();
         Scope::Everything
     }
 
@@ -558,7 +559,9 @@ where
         let metadata = &self.ledger.metadata;
         let suspects = match scope {
             Scope::Everything => None,
-            Scope::Suspects(_) => self.rebuilder.suspects(<R::Reads as Reads>::view(metadata)),
+            Scope::Suspects(_) => {
+                self.rebuilder.suspects(<R::Reads as Reads>::view(metadata)).map(|suspects| suspects.keys)
+            }
             Scope::Nothing => {
                 Some(&[] as &[KeyId]).filter(|_| self.scheduler.follows_suspects(targets, self.generation))
             }
@@ -618,8 +621,8 @@ where
 enum Scope {
     /// All that the targets reach.
     Everything,
-    /// Those that may be out of date of themselves (so many are known), and what depends on them.
-    Suspects(usize),
+    /// Those that may be out of date of themselves (so many are told), and what depends on them.
+    Suspects(Told),
     /// Those that were never brought up to date.
     Nothing,
 }

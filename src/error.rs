@@ -115,6 +115,15 @@ pub enum Cause {
         /// The key it fetched.
         dependency: String,
     },
+    /// It fetched a key inside its own outside work.
+    #[error(
+        "it fetched {dependency}, which is not up to date, inside `Fetch::work`: what it waits for may need \
+         the very job slot that it holds; fetch before the work, or after it"
+    )]
+    FetchedAtWork {
+        /// The key it fetched.
+        dependency: String,
+    },
     /// A topological scheduler met a task whose dependencies are not known before it runs.
     #[error("its dependencies are known only while it runs: choose the restarting or suspending scheduler")]
     Dynamic,

@@ -1,14 +1,14 @@
 //! What a build durably learns.
 //!
 //! A build appends events to its journal, and everything it remembers (dirty bits, traces, the calc chain) is a
-//! fold over them. There are only four: something *changed* outside the build, a key was *built*, a key was
+//! fold over them. There are four: something *changed* outside the build, a key was *built*, a key was
 //! *restored* from a trace, a trace was *learned* from a cache that others share. A build that finds nothing to
 //! do has no event.
 
 use std::any::Any;
 
 use crate::fingerprint::Fingerprint;
-use crate::key::KeyId;
+use crate::key::{KeyId, Names};
 
 /// A point in time: nanoseconds since 1970 where the store has a clock, a counter of events where it has none.
 pub type Time = u64;
@@ -42,6 +42,8 @@ pub struct Record<'a> {
     pub modified: Time,
     /// The value may not be kept beyond this build.
     pub volatile: bool,
+    /// What the keys are called, for metadata that other processes are to understand.
+    pub names: &'a dyn Names,
 }
 
 /// One thing that a build learned, in the order in which it learned it.

@@ -6,8 +6,8 @@
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use smallvec::SmallVec;
@@ -98,9 +98,19 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
 
     /// Does work outside the build (a process, a download, a thread) in one of the build's job slots, waiting
     /// for a free one first.
+    ///
+    /// The work itself must not fetch: what it fetches might wait for the very slot that it holds. A task that does so anyway
+    /// fails if the key is not up to date. Fetch before the work, or after it.
     pub async fn work<T>(self, work: impl Future<Output = T>) -> T {
         let _slot = Place { fetch: self, pool: JOBS }.await;
-        work.await
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            self.board.borrow_mut().working += 1;
+            let polled = work.as_mut().poll(cx);
+            self.board.borrow_mut().working -= 1;
+            polled
+        })
+        .await
     }
 
     /// The same in a place of a named pool as well; a pool that the build does not have is no bound.
@@ -136,7 +146,7 @@ fn poll_group<K: Key, V: Clone>(board: &mut Board<K, V>, ids: &[KeyId], record: 
         match board.look(id) {
             Look::Ready(node) if node.value.is_some() => {}
             Look::Missing => {
-                board.missing.push(id);
+                board.miss(id);
                 all = false;
             }
             Look::Ready(_) | Look::Failed => failed = failed.or(Some(id)),

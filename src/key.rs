@@ -11,6 +11,8 @@ use std::hash::{BuildHasher, Hash};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
+use crate::fingerprint::Fingerprint;
+
 /// What a user may call a key: anything that can be compared, hashed, copied about and printed.
 pub trait Key: Clone + Eq + Hash + fmt::Display + 'static {}
 
@@ -70,6 +72,19 @@ impl fmt::Debug for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = if self.is_definition() { "def" } else { "key" };
         write!(f, "{what}{}", self.index())
+    }
+}
+
+/// Knows keys by something that is the same in every process, as a [`KeyId`] is not.
+pub trait Names {
+    /// The fingerprint of what a key is called; another one for its definition.
+    fn name_of(&self, id: KeyId) -> Fingerprint;
+}
+
+/// For builds without names, such as a test of metadata alone: a key is called by its number.
+impl Names for () {
+    fn name_of(&self, id: KeyId) -> Fingerprint {
+        Fingerprint::of_integer(id.to_raw().into())
     }
 }
 
@@ -134,6 +149,13 @@ impl<K: Clone + Eq + Hash> Keys<K> {
         self.names.reserve_exact(more);
         let names = &self.names;
         self.index.reserve(more, |&id| FxBuildHasher.hash_one(&names[id as usize]));
+    }
+}
+
+impl<K: Key> Names for Keys<K> {
+    fn name_of(&self, id: KeyId) -> Fingerprint {
+        let name = Fingerprint::of_bytes(self.name(id).to_string().as_bytes());
+        name.and(Fingerprint::of_integer(id.is_definition().into()))
     }
 }
 

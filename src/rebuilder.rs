@@ -33,10 +33,9 @@ pub trait Rebuilder<K: Key, V: Value> {
         true
     }
 
-    /// The keys that may be out of date *of themselves*, if the rebuilder knows them without visiting the
-    /// others: whatever is not among them, and depends on none of them that changes, is up to date. The list
-    /// may grow at its end while a build runs.
-    fn suspects<'m>(&self, _reads: <Self::Reads as Reads>::View<'m>) -> Option<&'m [KeyId]> {
+    /// The keys that may be out of date *of themselves*, if the rebuilder knows them without visiting the others:
+    /// whatever is not among them, and depends on none of them that changes, is up to date.
+    fn suspects<'m>(&self, _reads: <Self::Reads as Reads>::View<'m>) -> Option<Suspects<'m>> {
         None
     }
 
@@ -53,6 +52,15 @@ pub trait Rebuilder<K: Key, V: Value> {
     fn lesson(&self, _key: KeyId, _reads: <Self::Reads as Reads>::View<'_>) -> Option<Lesson> {
         None
     }
+}
+
+/// Keys that may be out of date, see [`Rebuilder::suspects`].
+#[derive(Debug, Clone, Copy)]
+pub struct Suspects<'m> {
+    /// All of them, and perhaps some that no longer are. While a build runs, new ones are added at the end.
+    pub keys: &'m [KeyId],
+    /// How often the list was made anew, after which its end is no longer where it was.
+    pub edition: u64,
 }
 
 /// What one build can teach another about a key; the value goes with it.
@@ -132,7 +140,7 @@ impl Reason {
             Reason::DependencyChanged { key, from, to: None } => {
                 format!("{} has no value any more, or another trace's (it was {from})", keys.show(key))
             }
-            Reason::Dirty => "something that it depends on changed: its dirty bit is set".into(),
+            Reason::Dirty => "something that it depends on changed".into(),
             Reason::Newer { key, modified, than } => {
                 format!("{} is newer: modified at {modified}, after {than}", keys.show(key))
             }

@@ -6,7 +6,9 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 use std::task::Poll;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::future::LocalBoxFuture;
 
@@ -19,14 +21,17 @@ use crate::task::{Dynamic, Power, Running, Static, Tasks};
 /// A collection of closures, one a key. Its power grows to [`Dynamic`] with the first dynamic task.
 pub struct Rules<K, V, P = Static> {
     tasks: HashMap<K, Entry<K, V>>,
-    /// How many definitions were replaced; the number is the fingerprint of the latest.
+    /// See [`Rules::version`].
+    version: Option<u64>,
+    /// How many tasks were replaced in this process.
     replaced: u64,
     power: PhantomData<P>,
 }
 
 struct Entry<K, V> {
     task: Task<K, V>,
-    definition: Option<Fingerprint>,
+    /// It took the place of another: the number of that event, in this process and no other.
+    replaced: Option<Fingerprint>,
 }
 
 /// A task made by [`formula`], [`declared`] or [`task`], its power forgotten.
@@ -53,6 +58,14 @@ impl<K: Key, V: Value, F: AsyncFn(Fetch<'_, K, V>) -> Result<V>> Start<K, V> for
     fn start<'t>(&'t self, fetch: Fetch<'t, K, V>) -> LocalBoxFuture<'t, Result<V>> {
         Box::pin(self(fetch))
     }
+}
+
+/// A number that no other process has, for definitions that no other process knows.
+static PROCESS: OnceLock<u64> = OnceLock::new();
+
+fn process() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.as_nanos() as u64 ^ u64::from(std::process::id()).rotate_left(40)
 }
 
 /// What can be the task of a key.
@@ -127,16 +140,24 @@ impl<K: Key, V: Value> Default for Rules<K, V> {
 impl<K: Key, V: Value> Rules<K, V> {
     /// No tasks yet: all keys are inputs.
     pub fn new() -> Self {
-        Rules { tasks: HashMap::new(), replaced: 0, power: PhantomData }
+        Rules { tasks: HashMap::new(), version: None, replaced: 0, power: PhantomData }
     }
 }
 
 impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
+    /// Says that these closures are this version of themselves. Closures cannot be compared: where a journal outlives
+    /// the process, it is the version that tells that the program was changed, and all its tasks run again.
+    #[must_use]
+    pub fn version(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
     /// Adds the task of a key. Adding a dynamic task makes the whole collection dynamic.
     #[must_use]
     pub fn rule<T: IntoTask<K, V>>(mut self, key: impl Into<K>, task: T) -> Rules<K, V, P::With<T::Power>> {
         self.insert(key.into(), task.into_task());
-        Rules { tasks: self.tasks, replaced: self.replaced, power: PhantomData }
+        Rules { tasks: self.tasks, version: self.version, replaced: self.replaced, power: PhantomData }
     }
 
     /// Adds or replaces the task of a key; a replaced task runs again in the next build that reaches it (its
@@ -155,11 +176,11 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
 
     fn insert(&mut self, key: K, task: Task<K, V>) {
         // Closures cannot be compared, so a task that takes the place of another counts as a different one.
-        let definition = self.tasks.contains_key(&key).then(|| {
+        let replaced = self.tasks.contains_key(&key).then(|| {
             self.replaced += 1;
-            Fingerprint::of_integer(self.replaced)
+            Fingerprint::of_integer(*PROCESS.get_or_init(process)).and(Fingerprint::of_integer(self.replaced))
         });
-        self.tasks.insert(key, Entry { task, definition });
+        self.tasks.insert(key, Entry { task, replaced });
     }
 }
 
@@ -199,6 +220,10 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
     }
 
     fn definition(&self, key: &K) -> Option<Fingerprint> {
-        self.tasks.get(key)?.definition
+        let replaced = self.tasks.get(key)?.replaced;
+        match (self.version, replaced) {
+            (None, None) => None,
+            (version, replaced) => Some(version.unwrap_or(0).fingerprint().and(replaced.unwrap_or_default())),
+        }
     }
 }

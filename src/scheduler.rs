@@ -1,6 +1,6 @@
 //! Schedulers: in which order, and what becomes of a task that must wait?
 //!
-//! All three of the paper's schedulers run the same loop (`engine.rs`). They differ in two things: which of the
+//! All three of the paper's schedulers run the same loop (`engine/`). They differ in two things: which of the
 //! keys that can go on goes on next, and what happens to a task that fetched a key which is not up to date.
 
 use crate::error::Cause;

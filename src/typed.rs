@@ -42,6 +42,9 @@ pub trait Rule: Clone + Eq + Hash + Debug + 'static {
     /// Whether keys of this rule are inputs: they have no task, their values are given to the build.
     const INPUT: bool = false;
 
+    /// The version of [`Rule::run`]: where a journal outlives the process, a changed version makes its keys run again.
+    const VERSION: u64 = 0;
+
     /// Computes the value. Never called for inputs.
     async fn run(&self, fetch: Fetch<'_, RuleKey, Output>) -> Result<Self::Output>;
 }
@@ -99,6 +102,7 @@ trait AnyRule: Debug {
     fn equals(&self, other: &dyn Any) -> bool;
     fn hash_into(&self, state: &mut dyn Hasher);
     fn is_input(&self) -> bool;
+    fn version(&self) -> u64;
     fn start<'t>(self: Rc<Self>, fetch: Fetch<'t, RuleKey, Output>) -> LocalBoxFuture<'t, Result<Output>>;
 }
 
@@ -118,6 +122,10 @@ impl<R: Rule> AnyRule for R {
 
     fn is_input(&self) -> bool {
         R::INPUT
+    }
+
+    fn version(&self) -> u64 {
+        R::VERSION
     }
 
     fn start<'t>(self: Rc<Self>, fetch: Fetch<'t, RuleKey, Output>) -> LocalBoxFuture<'t, Result<Output>> {
@@ -185,5 +193,9 @@ impl Tasks<RuleKey, Output> for TypedRules {
 
     fn run<'t>(&'t self, key: &RuleKey, fetch: Fetch<'t, RuleKey, Output>) -> Running<'t, Output> {
         Running::Future(key.0.clone().start(fetch))
+    }
+
+    fn definition(&self, key: &RuleKey) -> Option<Fingerprint> {
+        Some(key.0.version().fingerprint())
     }
 }

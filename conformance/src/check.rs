@@ -29,7 +29,8 @@ impl Default for Trial {
 
 /// Looks for a scenario for which `fails` has something to say, and answers the smallest that it finds.
 ///
-/// The scenarios are the same in every run, unless the environment variable `CONFORMANCE_SEED` names another row of them.
+/// The scenarios are the same in every run, unless the environment variable `CONFORMANCE_SEED` names another
+/// row of them.
 ///
 /// # Errors
 /// If there is one.

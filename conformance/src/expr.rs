@@ -1,8 +1,9 @@
 //! Tasks as data.
 //!
-//! A task here is an expression, so that three readers can agree on it: the build runs it as a future, the oracle evaluates it from
-//! scratch, and a person reads it in a counterexample. The operators are chosen for what they do to a build: groups, branches that flip,
-//! keys that a value names, and functions that map many values to one, so that changes stop.
+//! A task here is an expression, so that three readers can agree on it: the build runs it as a future, the
+//! oracle evaluates it from scratch, and a person reads it in a counterexample. The operators are chosen for
+//! what they do to a build: groups, branches that flip, keys that a value names, and functions that map many
+//! values to one, so that changes stop.
 
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! Generators: random graphs and random histories.
 //!
-//! What is generated is a string of numbers, *genes*, from which graph and steps are read off; any string means something, and smaller numbers mean
-//! simpler things. So a counterexample shrinks without special care: cut the string, lower a number, read again.
+//! What is generated is a string of numbers, *genes*, from which graph and steps are read off; any string means
+//! something, and smaller numbers mean simpler things. So a counterexample shrinks without special care: cut
+//! the string, lower a number, read again.
 
 use std::collections::BTreeMap;
 

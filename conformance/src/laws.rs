@@ -1,7 +1,7 @@
 //! The laws: what every build must obey, and what only those must obey that promise it.
 //!
-//! A law looks at one [`Moment`]: a build that has just been done, beside what a computation from scratch gives, and what an onlooker remembers
-//! of earlier builds.
+//! A law looks at one [`Moment`]: a build that has just been done, beside what a computation from scratch
+//! gives, and what an onlooker remembers of earlier builds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -127,8 +127,9 @@ pub fn honest(moment: &mut Moment<'_>) -> Result<(), String> {
     }
 }
 
-/// Every key that a build vouches for has the value that a computation from scratch gives; after a build that succeeded, so has every
-/// key that the targets reach. Of a combination whose correctness is shallow only the targets are compared.
+/// Every key that a build vouches for has the value that a computation from scratch gives; after a build that
+/// succeeded, so has every key that the targets reach. Of a combination whose correctness is shallow only the
+/// targets are compared.
 pub fn correct(moment: &mut Moment<'_>) -> Result<(), String> {
     let mut compared = moment.vouched();
     if moment.result.is_ok() {
@@ -170,7 +171,8 @@ pub fn at_most_once(moment: &mut Moment<'_>) -> Result<(), String> {
     }
 }
 
-/// No task is started that the targets do not reach: under a topological scheduler by declaration, under the others by evaluation.
+/// No task is started that the targets do not reach: under a topological scheduler by declaration, under the
+/// others by evaluation.
 pub fn reached_only(moment: &mut Moment<'_>) -> Result<(), String> {
     let reach = moment.reach();
     let started = moment.decisions.iter().filter(|(_, decision)| matches!(decision, Decision::Started(_)));
@@ -180,8 +182,8 @@ pub fn reached_only(moment: &mut Moment<'_>) -> Result<(), String> {
     }
 }
 
-/// A task runs only if an input or a definition below it has changed since it was last brought up to date, or its own value was
-/// overwritten or lost.
+/// A task runs only if an input or a definition below it has changed since it was last brought up to date, or
+/// its own value was overwritten or lost.
 pub fn minimal(moment: &mut Moment<'_>) -> Result<(), String> {
     let Promises { minimal, restores, .. } = moment.promises;
     for key in moment.ran {
@@ -201,8 +203,8 @@ pub fn minimal(moment: &mut Moment<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// A task runs only if something that it fetched when it was last brought up to date has another value now, or its definition was
-/// replaced, or its own value was overwritten or lost.
+/// A task runs only if something that it fetched when it was last brought up to date has another value now, or
+/// its definition was replaced, or its own value was overwritten or lost.
 pub fn early_cutoff(moment: &mut Moment<'_>) -> Result<(), String> {
     let Promises { cutoff, restores, .. } = moment.promises;
     for key in moment.ran {

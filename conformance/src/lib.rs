@@ -1,7 +1,8 @@
 //! Is it right? Generators, oracles and laws, for our strategies and a user's own.
 //!
-//! A *scenario* is a random graph and a random history: edits, reverts, replaced tasks, lost outputs, partial and full builds. It is *performed*
-//! on a real build system, and after each build every *law* is judged against an oracle that computes from scratch.
+//! A *scenario* is a random graph and a random history: edits, reverts, replaced tasks, lost outputs, partial
+//! and full builds. It is *performed* on a real build system, and after each build every *law* is judged
+//! against an oracle that computes from scratch.
 //!
 //! | | |
 //! |---|---|
@@ -10,6 +11,44 @@
 //! | [`Truth`] | what is right |
 //! | [`LAWS`], [`Law`], [`Promises`] | what every build must obey, and what is promised beyond |
 //! | [`perform`], [`check`] | a scenario, many scenarios |
+//!
+//! # What does not compile
+//!
+//! Static and dynamic tasks are told apart by their types. A topological scheduler over static tasks is a build:
+//!
+//! ```
+//! # use alacarte::{Build, Rules, formula};
+//! # use alacarte_rebuilders::VerifyingTrace;
+//! # use alacarte_schedulers::Topological;
+//! # use alacarte_stores::Memory;
+//! let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
+//! let build = Build::new(tasks, Memory::from([("A", 1)]));
+//! build.scheduler(Topological::new()).rebuilder(VerifyingTrace).run(["B"]).unwrap();
+//! ```
+//!
+//! Over a dynamic one, which differs in nothing else, it is not:
+//!
+//! ```compile_fail,E0277
+//! # use alacarte::{Build, Rules, task};
+//! # use alacarte_rebuilders::VerifyingTrace;
+//! # use alacarte_schedulers::Topological;
+//! # use alacarte_stores::Memory;
+//! let tasks = Rules::new().rule("B", task(async |fetch| Ok(fetch.get("A").await? + 1)));
+//! let build = Build::new(tasks, Memory::from([("A", 1)]));
+//! build.scheduler(Topological::new()).rebuilder(VerifyingTrace).run(["B"]).unwrap();
+//! ```
+//!
+//! That it is the scheduler which is at fault there:
+//!
+//! ```
+//! # use alacarte::{Build, Rules, task};
+//! # use alacarte_rebuilders::VerifyingTrace;
+//! # use alacarte_schedulers::Suspending;
+//! # use alacarte_stores::Memory;
+//! let tasks = Rules::new().rule("B", task(async |fetch| Ok(fetch.get("A").await? + 1)));
+//! let build = Build::new(tasks, Memory::from([("A", 1)]));
+//! build.scheduler(Suspending::new()).rebuilder(VerifyingTrace).run(["B"]).unwrap();
+//! ```
 #![deny(missing_docs)]
 
 mod check;

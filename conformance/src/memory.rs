@@ -1,7 +1,8 @@
 //! What an onlooker remembers of each key: what it looked at when it was last brought up to date.
 //!
-//! The paper calls a build minimal if a task runs only when it transitively depends on an input changed "since the last build"; with partial targets that
-//! is wrong, so the onlooker remembers, for every key, the moment at which *that key* was last brought up to date.
+//! The paper calls a build minimal if a task runs only when it transitively depends on an input changed "since
+//! the last build"; with partial targets that is wrong, so the onlooker remembers, for every key, the moment at
+//! which *that key* was last brought up to date.
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,8 @@ use alacarte::{Dynamic, Fetch, Fingerprint, Power, Running, Static, Tasks, Value
 
 use crate::expr::{Expr, Name};
 
-/// What every key computes; a key without an expression is an input. A task mentions only keys with smaller numbers, so there is no cycle.
+/// What every key computes; a key without an expression is an input. A task mentions only keys with smaller
+/// numbers, so there is no cycle.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Graph {
     /// The tasks, by key.
@@ -43,7 +44,8 @@ impl fmt::Display for Graph {
 /// How the tasks of a graph are presented to a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manner {
-    /// Tasks have definitions from the start, as command lines are; otherwise they get one when they are first replaced, as closures do.
+    /// Tasks have definitions from the start, as command lines are; otherwise they get one when they are first
+    /// replaced, as closures do.
     pub signed: bool,
     /// Tasks do outside work of a length that this seed decides.
     pub work: Option<u64>,

@@ -6,7 +6,8 @@ use std::fmt;
 use crate::expr::{Expr, Name};
 use crate::program::Graph;
 
-/// One thing that happens. A step that makes no sense where it stands (an edit of a key that is no input at that moment) does nothing.
+/// One thing that happens. A step that makes no sense where it stands (an edit of a key that is no input at
+/// that moment) does nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// An input gets a value.

@@ -88,8 +88,9 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                         })
                         .collect();
                     let Made { restored, deep, fingerprint, ref value, modified, volatile } = *record;
-                    let record =
-                        Record { key, dependencies: &dependencies, deep, fingerprint, value, modified, volatile };
+                    let dependencies = &dependencies;
+                    let names = &*keys;
+                    let record = Record { key, dependencies, deep, fingerprint, value, modified, volatile, names };
                     let event = if restored { Event::Restored(record) } else { Event::Built(record) };
                     each(keys, &event, Some(value));
                 }

@@ -87,7 +87,8 @@ fn a_rebuilder_that_verifies_without_order() {
     caught(Suspending::new(), Unordered, promises("verifying-trace"), &["reached-only", "honest", "minimal"]);
 }
 
-/// Verifies direct dependencies only, as they are before they are brought up to date: Bazel's defect in the published model.
+/// Verifies direct dependencies only, as they are before they are brought up to date: Bazel's defect in the
+/// published model.
 #[derive(Clone)]
 struct Shallow;
 

@@ -33,8 +33,8 @@ fn two_steps() -> Rules<Key, i64> {
     Rules::new().rule("B", formula(["A"], |[a]| a + 1)).rule("C", formula(["B"], |[b]| b + 1))
 }
 
-/// With several traces a key, an edit that is reverted before anything was built runs nothing; one that was built and is then
-/// reverted runs nothing where values are kept.
+/// With several traces a key, an edit that is reverted before anything was built runs nothing; one that was
+/// built and is then reverted runs nothing where values are kept.
 #[test]
 fn a_reverted_edit() {
     for scheduler in AnyScheduler::NAMES {
@@ -116,7 +116,8 @@ fn an_edge_that_flips() {
     });
 }
 
-/// THEORY, rule 7: a task is an input of its own. Closures cannot be compared: the first that is replaced, too, is noticed.
+/// THEORY, rule 7: a task is an input of its own. Closures cannot be compared: the first that is replaced, too,
+/// is noticed.
 #[test]
 fn a_changed_formula() {
     everywhere(|scheduler, rebuilder| {
@@ -164,7 +165,8 @@ fn dynamic_tasks_have_no_topological_order() {
     assert!(matches!(error.failures[0].cause, Cause::Dynamic), "{error}");
 }
 
-/// Collatz: the start names the next key, and so on. From 6 (6, 3, 10, 5, 16, 8, 4, 2, 1) to 40 (40, 20, 10, …) two steps are new.
+/// Collatz: the start names the next key, and so on. From 6 (6, 3, 10, 5, 16, 8, 4, 2, 1) to 40 (40, 20, 10, …)
+/// two steps are new.
 #[test]
 fn collatz_stops_where_the_old_path_begins() {
     struct Collatz;
@@ -242,8 +244,8 @@ fn rule_2_traces_are_walked_as_a_tree() {
     }
 }
 
-/// Rule 3: a group is brought up to date at once, by a task and by a verification; but a key that was fetched before the group, on its
-/// own, is none of it, and what came after it is not looked at if it has changed.
+/// Rule 3: a group is brought up to date at once, by a task and by a verification; but a key that was fetched
+/// before the group, on its own, is none of it, and what came after it is not looked at if it has changed.
 #[test]
 fn rule_3_a_group_does_not_swallow_what_was_fetched_before_it() {
     everywhere_dynamic(|scheduler, rebuilder| {
@@ -277,7 +279,8 @@ fn rule_3_a_group_costs_one_restart() {
     assert_eq!(build.run(["top"]).expect("built").restarts, 1);
 }
 
-/// Rule 6: make believes the clock. Here an output is touched after its input was edited: make takes it for newer, the others do not.
+/// Rule 6: make believes the clock. Here an output is touched after its input was edited: make takes it for
+/// newer, the others do not.
 #[test]
 fn rule_6_make_is_wrong_about_a_touched_output_and_the_others_are_not() {
     let outcome = |scheduler: &str, rebuilder: &str| {

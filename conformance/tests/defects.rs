@@ -114,7 +114,8 @@ fn a_cycle_is_an_error_with_its_path() {
     });
 }
 
-/// The same where the cycle is found only while tasks run, below a key that others need, and beside ones that can be built.
+/// The same where the cycle is found only while tasks run, below a key that others need, and beside ones that
+/// can be built.
 #[test]
 fn a_dynamic_cycle_is_an_error_with_its_path() {
     everywhere_dynamic(|scheduler, rebuilder| {

@@ -1,4 +1,5 @@
-//! Faults: whatever goes wrong is told by name, the rest goes on if asked to, nothing hangs, and the next build is right.
+//! Faults: whatever goes wrong is told by name, the rest goes on if asked to, nothing hangs, and the next build
+//! is right.
 
 mod common;
 
@@ -130,7 +131,8 @@ fn a_build_may_be_dropped_at_any_moment() {
     });
 }
 
-/// A build of other targets that is dropped leaves keys that were never built; the next one must not take them for done.
+/// A build of other targets that is dropped leaves keys that were never built; the next one must not take them
+/// for done.
 #[test]
 fn a_first_build_of_new_targets_that_is_dropped_does_not_count() {
     everywhere(|scheduler, rebuilder| {
@@ -422,4 +424,29 @@ fn named_combinations_compile() {
     let mut build = Build::new(picky(10), Memory::from([("A", 1)])).scheduler(Suspending::new()).rebuilder(DirtyBit);
     build.run(["top"]).expect("built");
     assert_eq!(build.get("top"), Some(4));
+}
+
+#[test]
+fn a_fetch_inside_outside_work_is_an_error_rather_than_a_wait_for_ever() {
+    let tasks = || {
+        Rules::new()
+            .rule(
+                "below",
+                task(async |fetch| {
+                    fetch.work(Yields(2)).await;
+                    Ok(7)
+                }),
+            )
+            .rule("careless", task(async |fetch| fetch.work(async { fetch.get("below").await }).await))
+    };
+    for jobs in [1, 4] {
+        for scheduler in common::DYNAMIC {
+            let mut build = system(scheduler, "verifying-trace", tasks(), &[]).jobs(jobs);
+            let error = build.run(["careless"]).expect_err("it fails").to_string();
+            assert!(error.contains("careless") && error.contains("below"), "{scheduler}, {jobs} jobs: {error}");
+            // A key that is up to date is no wait.
+            build.run(["below"]).expect("built");
+            build.run(["careless"]).expect("built");
+        }
+    }
 }

@@ -164,7 +164,8 @@ fn layered(key: u32) -> Vec<u32> {
     if row == 0 { Vec::new() } else { [1, 7, 23].map(|step| (row - 1) * 50 + (column + step) % 50).to_vec() }
 }
 
-/// The published restarting scheduler starts each key 52 times on a chain of 10,000, and starts keys that the target does not reach.
+/// The published restarting scheduler starts each key 52 times on a chain of 10,000, and starts keys that the
+/// target does not reach.
 #[test]
 fn restarts_on_a_layered_graph_are_linear_and_start_nothing_unreachable() {
     for singly in [false, true] {

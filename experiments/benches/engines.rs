@@ -1,7 +1,8 @@
 //! Every engine on every workload, as `criterion` sees it: `layered/100000/clean/suspending × verifying-trace`.
 //!
-//! For watching one figure while an engine is changed. The table in `README.md` is `examples/measure.rs`'s, which measures all
-//! engines in turns rather than one after the other, and bytes as well. A million keys are left to the main combinations here.
+//! For watching one figure while an engine is changed. The table in `README.md` is `examples/measure.rs`'s,
+//! which measures all engines in turns rather than one after the other, and bytes as well. A million keys are
+//! left to the main combinations here.
 
 mod peers;
 

@@ -4,9 +4,10 @@
 //! cargo run --release -p alacarte-experiments --example measure -- [SIZE…] [--workload NAME] [--only TEXT]… [--rounds N]
 //! ```
 //!
-//! All engines take turns (A B C, A B C, …), so that whatever else the machine does hits them alike; the median of the rounds counts. Time is that of the
-//! wall, of the one thread that all engines run on. Before the timed rounds, one more that is not timed counts bytes and allocations,
-//! for every engine in the same way: through the allocator. Every build is checked against plain arrays; a wrong value is a panic.
+//! All engines take turns (A B C, A B C, …), so that whatever else the machine does hits them alike; the median
+//! of the rounds counts. Time is that of the wall, of the one thread that all engines run on. Before the timed
+//! rounds, one more that is not timed counts bytes and allocations, for every engine in the same way: through
+//! the allocator. Every build is checked against plain arrays; a wrong value is a panic.
 
 #[path = "../benches/peers/mod.rs"]
 mod peers;
@@ -101,8 +102,8 @@ struct Row {
 }
 
 impl Row {
-    /// All scenarios in turn, in one engine. Each comes twice, but for the clean build, and the second time counts: an engine in use
-    /// is what matters, not one that meets its first edit.
+    /// All scenarios in turn, in one engine. Each comes twice, but for the clean build, and the second time
+    /// counts: an engine in use is what matters, not one that meets its first edit.
     fn round(&mut self, graph: &Arc<Graph>, round: u64) {
         let mut inputs: Vec<u64> = (0..graph.inputs()).map(|input| graph.initial(input)).collect();
         let mut engine: Option<Box<dyn Engine>> = None;

@@ -230,6 +230,10 @@ mod tests {
         let menu = Combination::menu();
         assert_eq!(menu.len(), 14);
         assert_eq!(menu.iter().filter(|cell| cell.rebuilder.is_yardstick()).count(), 2);
-        assert_eq!(menu.iter().filter(|cell| cell.system().is_none()).count(), 4, "the four unnamed cells");
+        assert_eq!(
+            menu.iter().filter(|cell| cell.system().is_none()).count(),
+            4,
+            "topological × dirty-bit is one, for make is a yardstick here"
+        );
     }
 }

@@ -29,6 +29,8 @@ pub struct DeepConstructiveTraces<V> {
     /// keys, which count as such.
     current: Column<Option<Fingerprint>>,
     volatile: Column<bool>,
+    /// What each key is called, once it was asked for.
+    names: Column<Option<Fingerprint>>,
     /// Whether a trace holds, by the number of its value: the epoch in which that was found out, times four,
     /// plus the verdict.
     verdicts: Vec<Cell<u32>>,
@@ -105,6 +107,7 @@ impl<V> Default for DeepConstructiveTraces<V> {
             values: Values::default(),
             current: Column::default(),
             volatile: Column::default(),
+            names: Column::default(),
             verdicts: Vec::new(),
             epoch: 1,
         }
@@ -115,10 +118,15 @@ impl<V: Value> DeepConstructiveTraces<V> {
     /// Adds a trace whose dependencies carry deep fingerprints already; its own deep fingerprint.
     fn remember(&mut self, record: &Record<'_>, dependencies: &[Dependency]) -> Option<Fingerprint> {
         let value = record.value.downcast_ref::<V>()?;
-        // A definition and an input may have the same fingerprint.
-        let defined = dependencies.first().is_some_and(|first| first.key.is_definition());
-        let none = Fingerprint::of_integer((dependencies.len() as u64) << 1 | u64::from(defined));
-        let deep = dependencies.iter().fold(none, |sum, dependency| sum.and(dependency.fingerprint));
+        // Named, because the same fingerprints may be those of other keys: tasks may fetch in another order, and a
+        // definition and an input may be alike.
+        let none = Fingerprint::of_integer(dependencies.len() as u64);
+        let deep = dependencies.iter().fold(none, |sum, dependency| {
+            let subject = dependency.key.subject();
+            let name = *self.names.at(subject).get_or_insert_with(|| record.names.name_of(subject));
+            let tag = Fingerprint::of_integer(dependency.key.is_definition().into());
+            sum.and(name).and(tag).and(dependency.fingerprint)
+        });
         let slot = self.values.free();
         let extra = [slot, deep.0 as u32, (deep.0 >> 32) as u32];
         let pushed = self.table.push(record.key, record.fingerprint, extra, dependencies);

@@ -29,6 +29,8 @@ pub struct DirtyBits {
     dirty: usize,
     /// Bits may have been cleared since the list was last gone through.
     cleared: bool,
+    /// How often the list was gone through.
+    edition: u64,
     suspects: RefCell<Suspects>,
 }
 
@@ -80,6 +82,11 @@ impl DirtyBits {
         &self.marked
     }
 
+    /// How often that list was made anew.
+    pub fn edition(&self) -> u64 {
+        self.edition
+    }
+
     /// What each key fetched when it was last built.
     pub fn graph(&self) -> &DependencyGraph {
         &self.graph
@@ -129,6 +136,7 @@ impl DirtyBits {
         if std::mem::take(&mut self.cleared) && self.marked.len() > self.dirty {
             let bits = &self.bits;
             self.marked.retain(|&key| bits.get(key).is_some_and(|bits| bits.dirty));
+            self.edition += 1;
             self.marked.sort_unstable();
             self.marked.dedup();
         }
@@ -137,7 +145,7 @@ impl DirtyBits {
 
 impl MetadataUpdater for DirtyBits {
     fn apply(&mut self, event: &Event<'_>) {
-        // Changes come before builds, builds before further changes: the list is gone through once between the two.
+        // Most changes come between two builds: the list is gone through once, at the first of them.
         if matches!(event, Event::Changed { .. }) {
             self.forget_cleared();
         }

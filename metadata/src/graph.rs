@@ -112,6 +112,7 @@ mod tests {
             value: &(),
             modified: 0,
             volatile: false,
+            names: &(),
         };
         graph.apply(&Event::Built(record));
     }

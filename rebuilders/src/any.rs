@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::task::Poll;
 
-use alacarte::{Answer, Key, KeyId, Lesson, Metadata, Question, Reads, Rebuilder, Value};
+use alacarte::{Answer, Key, KeyId, Lesson, Metadata, Question, Reads, Rebuilder, Suspects, Value};
 
 use crate::{
     ConstructiveTrace, DeepConstructiveTrace, DirtyBit, ModificationTime, Perpetual, StepTrace, VerifyingTrace,
@@ -19,7 +19,7 @@ trait Erased<K, V> {
     fn install(&self, metadata: &mut Metadata);
     fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>>;
     fn trusts_silence(&self) -> bool;
-    fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<&'m [KeyId]>;
+    fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>>;
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId));
     fn restores(&self) -> bool;
     fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson>;
@@ -37,7 +37,7 @@ impl<K: Key, V: Value, R: Rebuilder<K, V>> Erased<K, V> for Erase<R, K, V> {
     fn trusts_silence(&self) -> bool {
         self.0.trusts_silence()
     }
-    fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<&'m [KeyId]> {
+    fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
         self.0.suspects(R::Reads::view(metadata))
     }
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
@@ -106,7 +106,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for AnyRebuilder<K, V> {
     fn trusts_silence(&self) -> bool {
         self.rebuilder.trusts_silence()
     }
-    fn suspects<'m>(&self, metadata: <Whatever as Reads>::View<'m>) -> Option<&'m [KeyId]> {
+    fn suspects<'m>(&self, metadata: <Whatever as Reads>::View<'m>) -> Option<Suspects<'m>> {
         self.rebuilder.suspects(metadata)
     }
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {

@@ -62,11 +62,11 @@ fn follow<'t, K: Key, V: Value>(
     root: Trace<'t, 3>,
 ) -> Poll<Found> {
     if let Some(Verdict::Fails) = traces.verdict(root) {
-        return Poll::Ready(Found::Fails(Reason::OutputChanged));
+        return Poll::Ready(Found::Fails(Reason::Dirty));
     }
     let defined = question.definition().is_some();
     if defined != (!root.is_empty() && root.dependency(0).key.is_definition()) {
-        return Poll::Ready(Found::Fails(Reason::OutputChanged));
+        return Poll::Ready(Found::Fails(Reason::Dirty));
     }
     if let Some(Verdict::Holds) = traces.verdict(root) {
         return Poll::Ready(Found::Holds);

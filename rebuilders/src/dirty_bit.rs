@@ -6,8 +6,10 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Key, KeyId, Question, Reads, Reason, Rebuilder, Value};
+use alacarte::{Answer, Key, KeyId, Question, Reads, Reason, Rebuilder, Suspects, Value};
 use alacarte_metadata::DirtyBits;
+
+use crate::group::fetch_group;
 
 /// Runs a key if its bit is set.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,7 +30,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DirtyBit {
             return Poll::Ready(Answer::Keep);
         }
         while let Some((dependency, grouped)) = bits.graph().dependency(key, question.cursor().position as usize) {
-            let valued = grouped || ready!(fetch_group(question, bits, dependency));
+            let valued = grouped || ready!(fetch_group(question, bits.graph(), dependency));
             // Its new value, or the lack of one, may have set the bit: whatever the task fetches from here on is not
             // known.
             if !valued || bits.is_dirty(key) {
@@ -39,27 +41,11 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DirtyBit {
         Poll::Ready(Answer::Keep)
     }
 
-    fn suspects<'m>(&self, bits: <DirtyBits as Reads>::View<'m>) -> Option<&'m [KeyId]> {
-        Some(bits.marked())
+    fn suspects<'m>(&self, bits: <DirtyBits as Reads>::View<'m>) -> Option<Suspects<'m>> {
+        Some(Suspects { keys: bits.marked(), edition: bits.edition() })
     }
 
     fn dependents(&self, key: KeyId, bits: &DirtyBits, each: &mut dyn FnMut(KeyId)) {
         bits.graph().dependents(key).for_each(each);
     }
-}
-
-/// Brings the dependency at the cursor, and those fetched together with it, up to date; whether all of them
-/// have a value.
-fn fetch_group<K: Key, V: Value>(question: &mut Question<'_, K, V>, bits: &DirtyBits, first: KeyId) -> Poll<bool> {
-    let mut all = question.fetch(first).map(|now| now.is_some());
-    let mut position = question.cursor().position as usize + 1;
-    while let Some((member, true)) = bits.graph().dependency(question.key(), position) {
-        match (question.fetch(member), &mut all) {
-            (Poll::Ready(now), Poll::Ready(valued)) => *valued &= now.is_some(),
-            (Poll::Pending, _) => all = Poll::Pending,
-            (Poll::Ready(_), Poll::Pending) => {}
-        }
-        position += 1;
-    }
-    all
 }

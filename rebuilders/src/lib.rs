@@ -17,6 +17,7 @@ mod any;
 mod constructive;
 mod deep;
 mod dirty_bit;
+mod group;
 mod modification_time;
 mod per_key;
 mod perpetual;

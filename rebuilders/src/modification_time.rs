@@ -8,6 +8,8 @@ use std::task::{Poll, ready};
 use alacarte::{Answer, Key, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::{DependencyGraph, ModificationTimes};
 
+use crate::group::fetch_group;
+
 /// Runs a key if it is missing, or a dependency is newer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ModificationTime;
@@ -21,13 +23,16 @@ impl<K: Key, V: Value> Rebuilder<K, V> for ModificationTime {
         (times, graph): (&ModificationTimes, &DependencyGraph),
     ) -> Poll<Answer<V>> {
         let key = question.key();
-        let (Some(made), Some(_)) = (times.of(key), question.current()) else {
-            return Poll::Ready(Answer::Run(Reason::NeverBuilt));
-        };
         if !graph.knows(key) {
             return Poll::Ready(Answer::Run(Reason::NeverBuilt));
         }
-        while let Some((dependency, _)) = graph.dependency(key, question.cursor().position as usize) {
+        let (Some(made), Some(_)) = (times.of(key), question.current()) else {
+            return Poll::Ready(Answer::Run(Reason::OutputChanged));
+        };
+        while let Some((dependency, grouped)) = graph.dependency(key, question.cursor().position as usize) {
+            if !grouped {
+                let _ = ready!(fetch_group(question, graph, dependency));
+            }
             let now = ready!(question.fetch(dependency));
             match times.of(dependency) {
                 Some(modified) if now.is_some() && modified <= made => {}

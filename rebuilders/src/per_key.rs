@@ -72,8 +72,8 @@ impl<K: Key, V: Value, F: Fn(&K) -> Policy> Rebuilder<K, V> for PerKey<F> {
     }
 
     fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
-        // A constructive trace is of use to both kinds of constructive policy elsewhere only in its own form;
-        // the shallow one is the more general.
+        // Whatever a key's own policy, the shallow trace is what a constructive policy elsewhere can use. Deep traces
+        // are not shared from here.
         Rebuilder::<K, V>::lesson(&ConstructiveTrace, key, <ConstructiveTraces<V> as Reads>::view(metadata))
     }
 }

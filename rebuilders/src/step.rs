@@ -8,6 +8,8 @@ use std::task::{Poll, ready};
 use alacarte::{Answer, Key, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::StepTraces;
 
+use crate::group::fetch_group;
+
 /// Keeps a key that was built after the last change of everything it fetched.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StepTrace;
@@ -26,7 +28,10 @@ impl<K: Key, V: Value> Rebuilder<K, V> for StepTrace {
         if steps.changed(key.definition()) > built {
             return Poll::Ready(Answer::Run(Reason::Dirty));
         }
-        while let Some((dependency, _)) = steps.graph().dependency(key, question.cursor().position as usize) {
+        while let Some((dependency, grouped)) = steps.graph().dependency(key, question.cursor().position as usize) {
+            if !grouped {
+                let _ = ready!(fetch_group(question, steps.graph(), dependency));
+            }
             let now = ready!(question.fetch(dependency));
             let changed = steps.changed(dependency);
             if now.is_none() || changed > built {

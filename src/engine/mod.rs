@@ -29,7 +29,7 @@ use crate::store::Store;
 use crate::task::Tasks;
 
 use state::{Demand, Parked, Phase, Slot};
-pub(crate) use state::{Engine, Observer, Progress};
+pub(crate) use state::{Engine, Observer, Progress, Told};
 
 impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
 where

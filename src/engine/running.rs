@@ -42,6 +42,8 @@ where
             board.met_failure = self.state.slots[index].met_failure;
             board.volatile = self.state.slots[index].volatile;
             board.wants = None;
+            board.working = 0;
+            board.fetched_at_work = None;
             std::mem::swap(&mut board.recorder, &mut self.state.slots[index].dependencies);
             let name = future.is_none().then(|| board.keys.name(key).clone());
             if name.is_some() {
@@ -128,6 +130,13 @@ where
             self.state.slots[index].future = future;
             return false;
         };
+        let at_work = self.board.borrow_mut().fetched_at_work.take();
+        if let Some(dependency) = at_work.filter(|key| missing.contains(key)) {
+            let dependency = self.board.borrow().keys.show(dependency);
+            self.discard(future);
+            self.fail(slot, Cause::FetchedAtWork { dependency });
+            return true;
+        }
         match self.scheduler.when_blocked() {
             WhenBlocked::Refuse => {
                 let dependency = self.board.borrow().keys.show(first);

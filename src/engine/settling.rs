@@ -1,6 +1,6 @@
 //! A key has its value: it is stamped, and everyone who remembers is told.
 
-use super::state::{Engine, How, Parked, Slot};
+use super::state::{Engine, How, Parked, Slot, Told};
 use crate::board::{ACTIVE, BUILT, Board, DEFINED, FAILED, GROUPED, LOADED, Look, STALE};
 use crate::error::StoreError;
 use crate::event::{Dependency, Event, Record};
@@ -66,7 +66,8 @@ where
         let Some(value) = &node.value else { return Ok(()) };
         let modified = self.store.modified(board.keys.name(key)).unwrap_or_else(|| self.ledger.tick());
         let fingerprint = node.fingerprint;
-        let record = Record { key, dependencies, deep: false, fingerprint, value, modified, volatile: false };
+        let names = &board.keys;
+        let record = Record { key, dependencies, deep: false, fingerprint, value, modified, volatile: false, names };
         let event = match how {
             How::Ran { volatile } => Event::Built(Record { volatile, ..record }),
             How::FromTrace { deep } => Event::Restored(Record { deep, ..record }),
@@ -79,19 +80,19 @@ where
 
     /// Tells a scheduler that follows suspects of those that have just become so.
     pub(super) fn point_out_suspects(&mut self) {
-        let Some(seen) = self.suspects else { return };
+        let Some(told) = self.suspects else { return };
         let Some(suspects) = self.rebuilder.suspects(<R::Reads as Reads>::view(&self.ledger.metadata)) else { return };
-        // The list is compacted now and then; to be told twice of a suspect does no harm.
-        let seen = if seen > suspects.len() { 0 } else { seen };
+        // Of a list that was made anew, nobody knows which are new; to be told twice of a suspect does no harm.
+        let seen = if told.edition == suspects.edition { told.count } else { 0 };
         let mut board = self.board.borrow_mut();
-        for &key in &suspects[seen..] {
+        for &key in &suspects.keys[seen..] {
             let node = &mut board.nodes[key.index()];
             if node.state & ACTIVE == 0 && node.state != FAILED {
                 node.state = STALE;
             }
             self.scheduler.suspect(key);
         }
-        self.suspects = Some(suspects.len());
+        self.suspects = Some(Told { count: suspects.keys.len(), edition: suspects.edition });
     }
 
     /// Archives a value that was just built, and adds its trace to the cache.

@@ -61,6 +61,13 @@ pub(crate) enum How {
     FromTrace { deep: bool },
 }
 
+/// How many suspects the scheduler was told of, and of which edition of the list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub count: usize,
+    pub edition: u64,
+}
+
 /// What demanding a key led to.
 pub(crate) enum Demand {
     Ready,
@@ -83,7 +90,7 @@ pub(crate) struct Engine<'b, K: Key, V: Value, T, St, S, R, J> {
     pub volatile: &'b mut bool,
     pub keep_going: bool,
     /// How many suspects the scheduler was told of, if it follows them.
-    pub suspects: Option<usize>,
+    pub suspects: Option<Told>,
     pub state: Progress<'b, V>,
 }
 

@@ -1,7 +1,9 @@
-//! A content-addressed cache of files: each is named by its digest, written once, read-only, and verified when it is used.
+//! A content-addressed cache of files: each is named by its digest, written once, read-only, and verified when
+//! it is used.
 //!
-//! Many processes and projects may share one: files are only ever added, each as a whole, and equal ones are one. A file that turns
-//! out to be damaged is removed, so that the next build that makes its content puts it back.
+//! Many processes and projects may share one: files are only ever added, each as a whole, and equal ones are
+//! one. A file that turns out to be damaged is removed, so that the next build that makes its content puts it
+//! back.
 
 use std::fs::{File, Permissions};
 use std::io;
@@ -47,7 +49,8 @@ impl Cas {
         Ok(true)
     }
 
-    /// A copy of the file of this content, made in `directory` and not yet under its name; `None` if it is not kept, or damaged.
+    /// A copy of the file of this content, made in `directory` and not yet under its name; `None` if it is not
+    /// kept, or damaged.
     ///
     /// # Errors
     /// If the copy cannot be written.

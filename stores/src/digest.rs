@@ -1,7 +1,8 @@
 //! Digests: the names of contents.
 //!
-//! A fingerprint answers whether *this* key still holds *that* value, and 64 bits are enough for it. A content-addressed cache asks which
-//! of all files ever seen has this content, and for that a digest is kept whole.
+//! A fingerprint answers whether *this* key still holds *that* value, and 64 bits are enough for it. A
+//! content-addressed cache asks which of all files ever seen has this content, and for that a digest is kept
+//! whole.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -10,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 /// The BLAKE3 hash of a file's content.
 ///
-/// That a file may be executed is part of what it is: a copy that cannot be run is no copy of a program. So an executable file has the
-/// digest of its content's digest, under another name; any other file has the digest that `b3sum` prints.
+/// That a file may be executed is part of what it is: a copy that cannot be run is no copy of a program. So an
+/// executable file has the digest of its content's digest, under another name; any other file has the digest
+/// that `b3sum` prints.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Digest(pub [u8; 32]);
 

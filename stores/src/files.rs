@@ -1,12 +1,14 @@
 //! Files as a build sees them: what they hold, and how to know without reading them again.
 //!
-//! A file's digest is kept together with the size, times and inode under which it was read; as long as these stay as they are, so
-//! does the digest. One trap is known from git's index: a file may be written *again* within one tick of the clock that stamps it,
-//! and then looks untouched. So a digest that was taken when the file was younger than that is used once and never again.
-//! (The stamp must come from a clock that agrees with ours to within a tick; a network file system's may lag.)
+//! A file's digest is kept together with the size, times and inode under which it was read; as long as these
+//! stay as they are, so does the digest. One trap is known from git's index: a file may be written *again*
+//! within one tick of the clock that stamps it, and then looks untouched. So a digest that was taken when the
+//! file was younger than that is used once and never again. (The stamp must come from a clock that agrees with
+//! ours to within a tick; a network file system's may lag.)
 //!
-//! A directory counts as the sorted list of the names in it: whoever depends on a directory sees files come and go, not their content.
-//! (Ninja looks at a directory's time, which says the same less reliably.) Links are followed; a device or a pipe is never read.
+//! A directory counts as the sorted list of the names in it: whoever depends on a directory sees files come and
+//! go, not their content. (Ninja looks at a directory's time, which says the same less reliably.) Links are
+//! followed; a device or a pipe is never read.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -1,4 +1,5 @@
-//! The store of a build of files: the files of a directory, with a cache of copies beside it for rebuilders that restore.
+//! The store of a build of files: the files of a directory, with a cache of copies beside it for rebuilders
+//! that restore.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -17,7 +18,8 @@ use crate::value::{FileKey, FileValue};
 pub enum Shape {
     /// Several files, made by one command; the key is the first of them.
     Outputs(Arc<[FileKey]>),
-    /// A name for others. It has no file: its value is what its task made of theirs, and it is as young as the youngest of them.
+    /// A name for others. It has no file: its value is what its task made of theirs, and it is as young as the
+    /// youngest of them.
     Group(Arc<[FileKey]>),
     /// A name for nothing, unless a file happens to be there.
     Alias,
@@ -67,7 +69,8 @@ impl FileStore {
         self
     }
 
-    /// Remembers in this file what the files held when they were last read. Written by [`FileStore::save`], and when the store is dropped.
+    /// Remembers in this file what the files held when they were last read. Written by [`FileStore::save`], and
+    /// when the store is dropped.
     #[must_use]
     pub fn table(mut self, table: impl Into<PathBuf>) -> Self {
         let table = table.into();
@@ -165,7 +168,8 @@ impl Store<FileKey, FileValue> for FileStore {
         let value = self.value(key)?;
         let mut files = self.files.borrow_mut();
         for path in self.paths(key) {
-            // Before the first build, what an earlier process was told stands, so that a file which was touched since is reported.
+            // Before the first build, what an earlier process was told stands, so that a file which was touched
+            // since is reported.
             if self.begun || files.told(path).is_none() {
                 files.tell(path);
             }
@@ -190,7 +194,8 @@ impl Store<FileKey, FileValue> for FileStore {
             for path in self.paths(key) {
                 let modified = files.entry_modified(path);
                 if modified != files.told(path) {
-                    // A key that was told of nothing yet, such as one whose table was lost, has nothing to compare with.
+                    // A key that was told of nothing yet, such as one whose table was lost, has nothing to
+                    // compare with.
                     news |= files.told(path).is_some() && modified.is_some();
                     touched.push(path.clone());
                 }

@@ -1,8 +1,8 @@
 //! Frames: how records lie in a file that may be damaged.
 //!
-//! A frame is a mark, a length, a checksum and a payload. A reader that meets anything else looks for the next place at which a
-//! whole frame stands, and goes on from there: damage costs the frames that it touches and no other. What follows the last whole
-//! frame is a *torn tail*, such as a crash leaves behind.
+//! A frame is a mark, a length, a checksum and a payload. A reader that meets anything else looks for the next
+//! place at which a whole frame stands, and goes on from there: damage costs the frames that it touches and no
+//! other. What follows the last whole frame is a *torn tail*, such as a crash leaves behind.
 
 const MARK: [u8; 2] = [0xA1, 0xCA];
 const HEADER: usize = MARK.len() + 4 + 4;

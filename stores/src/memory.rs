@@ -1,5 +1,5 @@
-//! A store in memory: the values that a build starts with. What is built stays in the build itself; a journal that keeps values gives
-//! it back to the next process.
+//! A store in memory: the values that a build starts with. What is built stays in the build itself; a journal
+//! that keeps values gives it back to the next process.
 
 use std::collections::HashMap;
 

@@ -1,9 +1,10 @@
 //! Constructive traces in a directory that many processes, projects and machines may share.
 //!
-//! Nothing in it is ever changed. Each process adds a file of its own, a *segment*, to which it alone appends, a whole record with each write;
-//! readers read all segments, and skip what is damaged or half-written. Equal traces are one. Two traces that tell the
-//! same story with different ends, the same key from the same dependencies to another value, betray a task that is not
-//! deterministic: the oldest is given, so that everybody builds the same, and the others are counted as [`conflicts`](TraceLog::conflicts).
+//! Nothing in it is ever changed. Each process adds a file of its own, a *segment*, to which it alone appends,
+//! a whole record with each write; readers read all segments, and skip what is damaged or half-written. Equal
+//! traces are one. Two traces that tell the same story with different ends, the same key from the same
+//! dependencies to another value, betray a task that is not deterministic: the oldest is given, so that
+//! everybody builds the same, and the others are counted as [`conflicts`](TraceLog::conflicts).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -55,7 +55,8 @@ impl fmt::Debug for FileKey {
 pub enum FileValue {
     /// A file with this content.
     File(Digest),
-    /// The files that one command made, in the order of its outputs; the key is the first of them. `None` for one that is not there.
+    /// The files that one command made, in the order of its outputs; the key is the first of them. `None` for
+    /// one that is not there.
     Outputs(Arc<[Option<Digest>]>),
     /// No file: a name for others, or for nothing.
     Group(#[serde(with = "short")] Fingerprint),

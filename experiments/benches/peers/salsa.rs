@@ -1,10 +1,12 @@
-//! salsa, in two ways. The graph lies beside the database in an `Arc`, unknown to salsa; inputs are salsa inputs of default durability.
+//! salsa, in two ways. The graph lies beside the database in an `Arc`, unknown to salsa; inputs are salsa
+//! inputs of default durability.
 //!
 //! - *salsa*: as its book teaches. A key is an interned struct, one tracked function gives the value of every key,
 //!   and a key is interned whenever it is fetched.
-//! - *salsa, tuned*: as fast as we could make it. A key with a task is a salsa input of one field, its number, said never to change
-//!   (`Durability::NEVER_CHANGE`), so that reading it costs no edge; inputs are read directly; all handles are made beforehand.
-//!   The handles (8 bytes a key) are counted as salsa's: nobody can ask it for a key without one.
+//! - *salsa, tuned*: as fast as we could make it. A key with a task is a salsa input of one field, its number,
+//!   said never to change (`Durability::NEVER_CHANGE`), so that reading it costs no edge; inputs are read
+//!   directly; all handles are made beforehand. The handles (8 bytes a key) are counted as salsa's: nobody can
+//!   ask it for a key without one.
 
 use std::sync::Arc;
 

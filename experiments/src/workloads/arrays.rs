@@ -35,8 +35,8 @@ impl Engine for PlainArrays {
     }
 }
 
-/// A bit for each key that may be out of date, pushed along the reverse edges by whatever changes: what a build costs if it knows its
-/// graph beforehand and does nothing that the change does not reach.
+/// A bit for each key that may be out of date, pushed along the reverse edges by whatever changes: what a build
+/// costs if it knows its graph beforehand and does nothing that the change does not reach.
 #[derive(Debug)]
 pub struct DirtyArrays {
     graph: Arc<Graph>,

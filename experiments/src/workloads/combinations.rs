@@ -83,8 +83,8 @@ where
 
 /// All engines of this workspace: the plain arrays, then every combination.
 ///
-/// Topological runs over [`StaticGraph`], restarting and suspending over [`DynamicGraph`], and where the name says *grouped* over
-/// [`GroupedGraph`].
+/// Topological runs over [`StaticGraph`], restarting and suspending over [`DynamicGraph`], and where the name
+/// says *grouped* over [`GroupedGraph`].
 pub fn menu() -> Vec<Contender> {
     let mut menu = vec![
         Contender::new("arrays, everything", PlainArrays::new),

@@ -73,7 +73,8 @@ impl Scenario {
         }
     }
 
-    /// Changes `inputs`, the values that the inputs have now; answers which were changed. Another `round` changes others.
+    /// Changes `inputs`, the values that the inputs have now; answers which were changed. Another `round`
+    /// changes others.
     pub fn edit(self, inputs: &mut [u64], round: u64) -> Vec<usize> {
         let count = match self {
             Scenario::Clean | Scenario::Null => 0,

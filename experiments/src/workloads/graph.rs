@@ -1,7 +1,7 @@
 //! The graphs: dense numbers for keys, one flat list of edges.
 //!
-//! Keys are numbered so that a key comes after all that it fetches; the first ones are the inputs. So the plain arrays need no
-//! sorting, and every engine starts from the order that suits it best.
+//! Keys are numbered so that a key comes after all that it fetches; the first ones are the inputs. So the plain
+//! arrays need no sorting, and every engine starts from the order that suits it best.
 
 use alacarte::KeyId;
 
@@ -97,8 +97,8 @@ pub fn begin(key: usize) -> u64 {
 /// The bits of a value that its dependents do not see.
 pub const HIDDEN: u32 = 8;
 
-/// Mixes one dependency into the sum: a few instructions, the same in every engine. The lowest [`HIDDEN`] bits are left out, so that
-/// an input can change without its dependents changing.
+/// Mixes one dependency into the sum: a few instructions, the same in every engine. The lowest [`HIDDEN`] bits
+/// are left out, so that an input can change without its dependents changing.
 #[inline]
 pub fn mix(sum: u64, value: u64) -> u64 {
     (sum.rotate_left(5) ^ (value >> HIDDEN)).wrapping_mul(0xf135_7aea_2e62_a9c5)
@@ -112,8 +112,8 @@ pub fn scramble(n: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// `size` keys in ten layers: the first are the inputs, each key of another fetches five random ones of the layer below, and the whole
-/// last layer is demanded.
+/// `size` keys in ten layers: the first are the inputs, each key of another fetches five random ones of the
+/// layer below, and the whole last layer is demanded.
 pub fn layered(size: usize) -> Graph {
     let width = (size / 10).max(1);
     let mut graph = Graph::new(width);
@@ -133,8 +133,8 @@ pub fn chain(size: usize) -> Graph {
     graph.demanding(1)
 }
 
-/// One key that fetches all of a row of keys as one group, each of which fetches an input of its own: about `size` keys in all,
-/// nearly half of them fetched by the one.
+/// One key that fetches all of a row of keys as one group, each of which fetches an input of its own: about
+/// `size` keys in all, nearly half of them fetched by the one.
 pub fn fan_in(size: usize) -> Graph {
     let width = (size / 2).max(1);
     let mut graph = Graph::new(width);

@@ -7,7 +7,8 @@
 //! | [`Scenario`] | *which change* comes before a build |
 //! | [`Engine`], [`menu`] | *by whom*: plain arrays, and every combination of a scheduler and a rebuilder |
 //!
-//! The graph itself is shared by all engines and is no engine's cost; everything else that an engine needs to answer is.
+//! The graph itself is shared by all engines and is no engine's cost; everything else that an engine needs to
+//! answer is.
 
 mod arrays;
 mod combinations;

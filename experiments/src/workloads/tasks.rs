@@ -38,8 +38,8 @@ impl Tasks<u32, u64> for StaticGraph {
     }
 }
 
-/// Every task is a future that finds its dependencies while it runs: one key after the other, or all at once if the graph
-/// [is grouped](Graph::is_grouped).
+/// Every task is a future that finds its dependencies while it runs: one key after the other, or all at once if
+/// the graph [is grouped](Graph::is_grouped).
 #[derive(Debug, Clone)]
 pub struct DynamicGraph(pub Arc<Graph>);
 

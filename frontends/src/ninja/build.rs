@@ -4,7 +4,7 @@
 use super::error::ParseError;
 use super::eval::Quoting;
 use super::lexer::{Raw, Token};
-use super::load::Origin;
+use super::loader::Origin;
 use super::manifest::{Edge, Location};
 use super::nearest::hint;
 use super::parse::Parser;

@@ -1,8 +1,9 @@
-//! Running one command: a shell in a process group of its own, its output and its errors in one pipe, in the order in which they
-//! were written.
+//! Running one command: a shell in a process group of its own, its output and its errors in one pipe, in the
+//! order in which they were written.
 //!
-//! A command that nobody waits for any more (the build was dropped: Ctrl-C) is ended with all its children: they are asked to, given a
-//! moment to tidy up after themselves, and then made to. Whoever drops the future finds them gone.
+//! A command that nobody waits for any more (the build was dropped: Ctrl-C) is ended with all its children:
+//! they are asked to, given a moment to tidy up after themselves, and then made to. Whoever drops the future
+//! finds them gone.
 
 use std::io;
 use std::path::Path;

@@ -1,9 +1,9 @@
-//! What a compiler writes with `-MD`: rules of Make without recipes, `object: source header …`. With `-MP` there follows
-//! an empty rule for each header.
+//! What a compiler writes with `-MD`: rules of Make without recipes, `object: source header …`. With `-MP`
+//! there follows an empty rule for each header.
 //!
-//! Compilers do not quite agree on how to write odd names, so this reads what gcc and clang write, as ninja does: `\ ` is
-//! a space, `\#` a hash, `$$` a dollar; any other backslash is itself, as in a path of Windows; a colon ends a target
-//! only before white space or the end of the text.
+//! Compilers do not quite agree on how to write odd names, so this reads what gcc and clang write, as ninja
+//! does: `\ ` is a space, `\#` a hash, `$$` a dollar; any other backslash is itself, as in a path of Windows; a
+//! colon ends a target only before white space or the end of the text.
 
 use thiserror::Error;
 
@@ -122,8 +122,8 @@ impl Reader<'_> {
             word.push_str(then);
         };
         match &self.rest()[run..] {
-            // Before a space an odd number of backslashes escapes it, and half of the others; an even number leaves it a
-            // separator, and all of them are part of the name.
+            // Before a space an odd number of backslashes escapes it, and half of the others; an even number
+            // leaves it a separator, and all of them are part of the name.
             [blank @ (b' ' | b'\t'), ..] if run % 2 == 1 => {
                 push(run / 2, if *blank == b' ' { " " } else { "\t" });
                 self.at += run + 1;

@@ -1,7 +1,6 @@
-//! What happens around a command: before it, directories and the response file; after it, the dependencies it reports, and the
-//! question whether it can have read what we believe it read.
+//! What happens around a command: before it, directories and the response file; after it, the dependencies it
+//! reports, and the question whether it can have read what we believe it read.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
@@ -12,57 +11,16 @@ use alacarte_stores::{Digest, FileKey, FileValue};
 
 use super::command::{self, Ended};
 use super::depfile::parse_depfile;
+use super::events::{CommandEvent, Stage};
 use super::manifest::{Deps, Edge};
 use super::tasks::{NinjaTasks, Step};
 
 /// The name of the pool whose commands have the terminal to themselves.
 const CONSOLE: &str = "console";
 
-/// A command that read files which were built after it had started is run so often before its value is taken with a grain of salt.
+/// A command that read files which were built after it had started is run so often before its value is taken
+/// with a grain of salt.
 const ATTEMPTS: usize = 4;
-
-/// A command started or ended.
-#[derive(Debug, Clone, Copy)]
-pub struct CommandEvent<'a> {
-    /// The first output.
-    pub key: &'a FileKey,
-    /// What to show: the description, or else the command.
-    pub shown: &'a str,
-    /// The command line.
-    pub command: &'a str,
-    /// How many commands have been started so far, with this one.
-    pub started: u64,
-    /// How many have ended.
-    pub finished: u64,
-    /// What happened.
-    pub stage: Stage<'a>,
-}
-
-/// What happened to a command.
-#[derive(Debug, Clone, Copy)]
-pub enum Stage<'a> {
-    /// It was started.
-    Started,
-    /// It ended.
-    Ended {
-        /// Whether with success. The error of a failed one holds all that there is to show.
-        success: bool,
-        /// What it wrote, as a whole.
-        output: &'a [u8],
-    },
-}
-
-type Observer = Box<dyn Fn(CommandEvent<'_>)>;
-
-/// Who wants to know of commands, and how many there were.
-#[derive(Default)]
-pub(super) struct Events {
-    observer: Option<Observer>,
-    started: Cell<u64>,
-    finished: Cell<u64>,
-    /// Directories that are there.
-    directories: RefCell<HashSet<String>>,
-}
 
 impl NinjaTasks {
     /// Has `observer` told of every command.
@@ -261,8 +219,9 @@ impl NinjaTasks {
 
 /// The moment at which a command was started.
 struct Started {
-    /// Files may be stamped with the time of the last tick before they were written. So a file that was written within the first tick
-    /// (a few milliseconds) of a command may look older than it; that much is not noticed.
+    /// Files may be stamped with the time of the last tick before they were written. So a file that was written
+    /// within the first tick (a few milliseconds) of a command may look older than it; that much is not
+    /// noticed.
     time: u64,
     /// How many files the build had written.
     writes: u64,
@@ -275,7 +234,8 @@ impl Started {
     }
 }
 
-/// Removes what an interrupted command has begun to write: nobody trusts half an object file, but other programs do not know.
+/// Removes what an interrupted command has begun to write: nobody trusts half an object file, but other
+/// programs do not know.
 struct Untidy<'a> {
     tasks: &'a NinjaTasks,
     step: &'a Step,

@@ -1,17 +1,13 @@
 //! From the top file to the whole manifest: which files are read, in which scope, and the last step when all of them
 //! have been: expanding every edge's rule.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::path::Path;
 
 use super::error::ParseError;
-use super::eval::Names;
-use super::manifest::{Edge, Manifest};
-use super::parse::Parser;
-use super::scope::{Bindings, Mark, RuleId, ScopeId, Scopes};
-use super::source::Source;
+use super::loader::Loader;
+use super::manifest::Manifest;
+use super::scope::Scopes;
 
 /// Loads the manifest `file` and what it includes. All these paths are relative to `dir`.
 pub fn load(dir: &Path, file: &Path) -> Result<Manifest, ParseError> {
@@ -30,138 +26,13 @@ pub fn parse_str(name: &str, text: &str) -> Result<Manifest, ParseError> {
 
 /// Loads the manifest `file`, reading it and what it includes with `read`.
 pub fn load_with(file: &Path, read: &mut dyn FnMut(&Path) -> io::Result<String>) -> Result<Manifest, ParseError> {
-    let mut loader = Loader {
-        read,
-        sources: Vec::new(),
-        by_path: HashMap::new(),
-        open: Vec::new(),
-        scopes: Scopes::new(),
-        edges: Vec::new(),
-        origins: Vec::new(),
-        producers: HashMap::new(),
-        inputs: (0, HashSet::new()),
-        pools: BTreeMap::from([("console".to_owned(), (1, None))]),
-        defaults: Vec::new(),
-    };
+    let mut loader = Loader::new(read);
     loader.file(file, Scopes::ROOT, None)?;
     loader.finish()
 }
 
-/// Deep enough for every generator; not for one that includes itself under ever new names.
-const NESTING: usize = 200;
-
-/// Everything known while files are read.
-pub(super) struct Loader<'r> {
-    read: &'r mut dyn FnMut(&Path) -> io::Result<String>,
-    sources: Vec<Rc<Source>>,
-    by_path: HashMap<PathBuf, usize>,
-    /// The files being read, each included by the one before.
-    open: Vec<usize>,
-    pub(super) scopes: Scopes,
-    pub(super) edges: Vec<Edge>,
-    /// For each edge, what its rule must still be expanded with.
-    pub(super) origins: Vec<Origin>,
-    pub(super) producers: HashMap<String, usize>,
-    /// The inputs of so many edges; only filled when a `default` is not an output.
-    inputs: (usize, HashSet<String>),
-    /// Each pool's depth, and where it is defined.
-    pub(super) pools: BTreeMap<String, (usize, Option<Mark>)>,
-    pub(super) defaults: Vec<String>,
-}
-
-/// Where an edge comes from.
-pub(super) struct Origin {
-    pub(super) scope: ScopeId,
-    pub(super) rule: RuleId,
-    /// The bindings under the build statement.
-    pub(super) own: Bindings,
-    pub(super) mark: Mark,
-}
-
 impl Loader<'_> {
-    /// Reads a file's statements into a scope. `from` is the statement that asks for it.
-    pub(super) fn file(&mut self, path: &Path, scope: ScopeId, from: Option<Mark>) -> Result<(), ParseError> {
-        let file = self.source(path, from)?;
-        if let Some(from) = from {
-            self.check_nesting(file, from)?;
-        }
-        self.open.push(file);
-        let source = Rc::clone(&self.sources[file]);
-        Parser::new(self, &source, file, scope).statements()?;
-        self.open.pop();
-        Ok(())
-    }
-
-    /// The number of a file, which is read if it has not been.
-    fn source(&mut self, path: &Path, from: Option<Mark>) -> Result<usize, ParseError> {
-        if let Some(&file) = self.by_path.get(path) {
-            return Ok(file);
-        }
-        let text = (self.read)(path).map_err(|error| ParseError::Unreadable {
-            file: path.to_owned(),
-            from: from.map(|mark| self.source_of(mark).place(mark.offset)),
-            error,
-        })?;
-        let file = self.sources.len();
-        self.by_path.insert(path.to_owned(), file);
-        self.sources.push(Rc::new(Source { path: path.to_owned(), text }));
-        Ok(file)
-    }
-
-    fn check_nesting(&self, file: usize, from: Mark) -> Result<(), ParseError> {
-        if let Some(first) = self.open.iter().position(|&open| open == file) {
-            let cycle = self.open[first..].iter().chain([&file]);
-            return Err(ParseError::IncludeCycle {
-                place: self.source_of(from).place(from.offset),
-                files: cycle.map(|&f| self.sources[f].path.clone()).collect(),
-            });
-        }
-        if self.open.len() >= NESTING {
-            let explanation = format!("files include one another more than {NESTING} deep");
-            return Err(self.source_of(from).error(from.offset, explanation));
-        }
-        Ok(())
-    }
-
-    pub(super) fn source_of(&self, mark: Mark) -> &Source {
-        &self.sources[mark.file]
-    }
-
-    /// The error that what is defined at `mark` was defined before.
-    pub(super) fn duplicate(&self, what: String, mark: Mark, first: Mark) -> ParseError {
-        ParseError::Duplicate {
-            place: self.source_of(mark).place(mark.offset),
-            what,
-            first: self.source_of(first).place(first.offset),
-        }
-    }
-
-    /// Whether a build statement so far has the path among its outputs or inputs.
-    pub(super) fn is_target(&mut self, path: &str) -> bool {
-        if self.producers.contains_key(path) {
-            return true;
-        }
-        let (counted, inputs) = &mut self.inputs;
-        for edge in &self.edges[*counted..] {
-            inputs.extend(edge.all_inputs().map(str::to_owned));
-            inputs.extend(edge.validations.iter().cloned());
-        }
-        *counted = self.edges.len();
-        inputs.contains(path)
-    }
-
-    /// The names in an edge's rule.
-    pub(super) fn names(&self, edge: usize) -> Names<'_> {
-        let origin = &self.origins[edge];
-        Names {
-            scopes: &self.scopes,
-            scope: origin.scope,
-            own: &origin.own,
-            rule: self.scopes.rule(origin.rule),
-            edge: &self.edges[edge],
-        }
-    }
-
+    /// Expands every edge's rule, now that all variables have their last values.
     fn finish(mut self) -> Result<Manifest, ParseError> {
         for i in 0..self.edges.len() {
             if self.edges[i].is_phony() {

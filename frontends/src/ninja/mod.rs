@@ -10,17 +10,19 @@
 //!
 //! The modules follow the text on its way: `lexer` cuts it into tokens, `template` cuts a value into text and
 //! variables, `scope` says what a name means, `parse` and `build` read the statements, `eval` expands an edge's
-//! rule, `load` ties them together over the files. From there, `tasks` makes the edges tasks of a build, `execute` and `command`
-//! run what they say, and `depfile` reads what a compiler reports afterwards.
+//! rule, `load` ties them together over the files. From there, `tasks` makes the edges tasks of a build,
+//! `execute` and `command` run what they say, and `depfile` reads what a compiler reports afterwards.
 
 mod build;
 mod command;
 mod depfile;
 mod error;
 mod eval;
+mod events;
 mod execute;
 mod lexer;
 mod load;
+mod loader;
 mod manifest;
 mod nearest;
 mod parse;
@@ -33,7 +35,7 @@ mod template;
 
 pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
 pub use error::{ParseError, Place};
-pub use execute::{CommandEvent, Stage};
+pub use events::{CommandEvent, Stage};
 pub use load::{load, load_with, parse_str};
 pub use manifest::{Deps, Edge, Location, Manifest, RspFile};
 pub use path::canonicalise;

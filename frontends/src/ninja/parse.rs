@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use std::rc::Rc;
+
 use super::error::ParseError;
 use super::lexer::{Lexer, Raw, STATEMENT, Token};
-use super::load::Loader;
+use super::loader::Loader;
 use super::manifest::PHONY;
 use super::nearest::hint;
 use super::path::canonicalise;
@@ -43,6 +45,21 @@ pub(super) struct Binding<'t> {
     /// Where the name stands.
     pub(super) offset: usize,
     pub(super) value: &'t str,
+}
+
+impl Loader<'_> {
+    /// Reads a file's statements into a scope. `from` is the statement that asks for it.
+    pub(super) fn file(&mut self, path: &Path, scope: ScopeId, from: Option<Mark>) -> Result<(), ParseError> {
+        let file = self.source(path, from)?;
+        if let Some(from) = from {
+            self.check_nesting(file, from)?;
+        }
+        self.open.push(file);
+        let source = Rc::clone(&self.sources[file]);
+        Parser::new(self, &source, file, scope).statements()?;
+        self.open.pop();
+        Ok(())
+    }
 }
 
 impl<'l, 'r, 't> Parser<'l, 'r, 't> {

@@ -7,8 +7,11 @@ use alacarte::{Build, Journal, Rebuilder, Scheduler, Static, StoreError};
 use alacarte_stores::{Cas, FileKey, FileStore, FileValue, Files, Log, TraceLog};
 use thiserror::Error;
 
+use super::error::ParseError;
+use super::events::CommandEvent;
+use super::load::load;
 use super::nearest::hint;
-use super::{CommandEvent, NinjaTasks, ParseError, load};
+use super::tasks::NinjaTasks;
 
 /// Where a build finds and leaves things.
 #[derive(Debug, Clone)]

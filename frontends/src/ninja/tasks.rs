@@ -1,15 +1,15 @@
 //! The edges of a manifest as tasks.
 //!
-//! The key of an edge is its first output; what the command made is the value. Each further output has a small task of its own that
-//! picks its part. A *phony* edge runs nothing: its value is what its inputs are.
+//! The key of an edge is its first output; what the command made is the value. Each further output has a small
+//! task of its own that picks its part. A *phony* edge runs nothing: its value is what its inputs are.
 //!
-//! What the manifest says is known before anything runs, so these are static tasks. What a compiler finds out while it runs (headers)
-//! it reports afterwards; then it is fetched, and recorded like everything else. A header that was not up to date at that moment
-//! may have been read as it was before: then the command runs once more. (With order-only inputs, as generators write them, this does
-//! not happen.)
+//! What the manifest says is known before anything runs, so these are static tasks. What a compiler finds out
+//! while it runs (headers) it reports afterwards; then it is fetched, and recorded like everything else. A
+//! header that was not up to date at that moment may have been read as it was before: then the command runs
+//! once more. (With order-only inputs, as generators write them, this does not happen.)
 //!
-//! What is remembered must be true: if an input changed on disk while the command ran, nobody knows which content it read, and
-//! the value is kept for this build only.
+//! What is remembered must be true: if an input changed on disk while the command ran, nobody knows which
+//! content it read, and the value is kept for this build only.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use alacarte::{Fetch, Fingerprint, Result, Running, Static, TaskError, Tasks, Value};
 use alacarte_stores::{FileKey, FileValue, Shape, SharedFiles};
 
-use super::execute::Events;
+use super::events::Events;
 use super::manifest::{Edge, Manifest};
 use super::path::canonicalise;
 
@@ -65,8 +65,8 @@ impl NinjaTasks {
         let mut makers = HashMap::new();
         for (step, made) in steps.iter().enumerate() {
             let outputs = made.outputs.iter().cloned().enumerate();
-            // A phony edge that names nothing is how generators say that nobody need mind if a file is gone. If it is there, it
-            // is a file like any other: an input.
+            // A phony edge that names nothing is how generators say that nobody need mind if a file is gone. If
+            // it is there, it is a file like any other: an input.
             let there = |key: &FileKey| made.is_alias() && files.borrow().modified(key).is_some();
             makers.extend(outputs.filter(|(_, key)| !there(key)).map(|(output, key)| (key, Maker { step, output })));
         }
@@ -74,8 +74,8 @@ impl NinjaTasks {
         NinjaTasks { steps, makers, pools: manifest.pools, defaults, files, events, root, ticks: Cell::new(0) }
     }
 
-    /// The key of a file, however its path is written: generators and compilers name files of the build directory by absolute
-    /// paths, too.
+    /// The key of a file, however its path is written: generators and compilers name files of the build
+    /// directory by absolute paths, too.
     pub fn key_of(&self, path: &str) -> FileKey {
         FileKey::from(self.root.local(&canonicalise(path)))
     }
@@ -157,7 +157,8 @@ impl NinjaTasks {
         self.makers.get(key).map(|maker| &self.steps[maker.step])
     }
 
-    /// Whether the task of this key is a command (and not a name for others, or a part of what another key's command made).
+    /// Whether the task of this key is a command (and not a name for others, or a part of what another key's
+    /// command made).
     pub fn is_command(&self, key: &FileKey) -> bool {
         self.makers.get(key).is_some_and(|maker| maker.output == 0 && !self.steps[maker.step].edge.is_phony())
     }
@@ -232,8 +233,8 @@ impl Tasks<FileKey, FileValue> for NinjaTasks {
     fn order_only(&self, key: &FileKey, each: &mut dyn FnMut(&FileKey)) {
         let Some(step) = self.step(key) else { return };
         step.order_only.iter().for_each(&mut *each);
-        // To bring a name for others up to date is to bring *them* up to date, even where a deep trace of the name holds and
-        // nobody would look at them.
+        // To bring a name for others up to date is to bring *them* up to date, even where a deep trace of the
+        // name holds and nobody would look at them.
         if step.edge.is_phony() {
             step.inputs.iter().for_each(each);
         }
@@ -277,8 +278,9 @@ impl Step {
 
 /// The fingerprint of all that an edge says: one that says something else has to run again.
 ///
-/// Inputs belong to it, for a new one is in no trace and its changes would go unnoticed. Order-only inputs do not. Of an edge
-/// that regenerates the manifest, the manifest is the output: a change of its command alone is no reason to run it.
+/// Inputs belong to it, for a new one is in no trace and its changes would go unnoticed. Order-only inputs do
+/// not. Of an edge that regenerates the manifest, the manifest is the output: a change of its command alone is
+/// no reason to run it.
 fn definition(edge: &Edge) -> Option<Fingerprint> {
     if edge.generator {
         return None;

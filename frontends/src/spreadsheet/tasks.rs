@@ -59,8 +59,8 @@ impl<P> SheetTasks<P> {
         &self.sheet
     }
 
-    /// Types this into a cell, as [`Sheet::set`] does. If that makes the cell an input, its value is answered, to be given to
-    /// `Build::set`; a formula is all the build has to know.
+    /// Types this into a cell, as [`Sheet::set`] does. If that makes the cell an input, its value is answered,
+    /// to be given to `Build::set`; a formula is all the build has to know.
     ///
     /// # Errors
     /// If the text is no cell. The sheet is as before then.

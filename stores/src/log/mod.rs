@@ -1,28 +1,31 @@
 //! A journal in a file: records are only ever added, and each can be lost without harm.
 //!
-//! A record is a [frame](crate::frame) that holds its number in the sequence of all records, so that a lost one is noticed even if
-//! nothing of it is left. Two kinds of loss are treated apart:
+//! A record is a [frame](crate::frame) that holds its number in the sequence of all records, so that a lost one
+//! is noticed even if nothing of it is left. Two kinds of loss are treated apart:
 //!
-//! *At the end.* The last records are torn or missing: a crash. What is left is the journal as it once was, and the build compares it
-//! with the store as it always does. The torn part is cut off before more is written.
+//! *At the end.* The last records are torn or missing: a crash. What is left is the journal as it once was, and
+//! the build compares it with the store as it always does. The torn part is cut off before more is written.
 //!
-//! *In the middle.* Records are missing before ones that are there. We cannot know which keys they spoke of, so all keys named so far
-//! may hold something else than the journal says. Replaying what is left as if nothing had happened would be wrong: say that input `x` was
-//! edited, which set the dirty bit of `y`, and that this record is lost; edited back, `x` looks unchanged, and `y` is never
-//! built. So at the gap the log says of every key named so far that it *changed*, to nobody knows what. Each is *unknown* until a
-//! later record tells what it holds. A later record that built `k` from an unknown dependency tells what `k` held at that moment; but a
-//! later change of the dependency might go unnoticed, so `k` becomes unknown in its turn. And if it names a dependency with another
-//! fingerprint than any record that is left, it is not given at all, for a fold that looks up what it knows of the dependency
-//! (a deep trace does) would find what is not true any more.
+//! *In the middle.* Records are missing before ones that are there. We cannot know which keys they spoke of, so
+//! all keys named so far may hold something else than the journal says. Replaying what is left as if nothing
+//! had happened would be wrong: say that input `x` was edited, which set the dirty bit of `y`, and that this
+//! record is lost; edited back, `x` looks unchanged, and `y` is never built. So at the gap the log says of
+//! every key named so far that it *changed*, to nobody knows what. Each is *unknown* until a later record tells
+//! what it holds. A later record that built `k` from an unknown dependency tells what `k` held at that moment;
+//! but a later change of the dependency might go unnoticed, so `k` becomes unknown in its turn. And if it names
+//! a dependency with another fingerprint than any record that is left, it is not given at all, for a fold that
+//! looks up what it knows of the dependency (a deep trace does) would find what is not true any more.
 //!
-//! What that costs depends on what a rebuilder believes. To one that compares fingerprints (a verifying trace), an unknown file is one that is
-//! read again and found to be what the trace says: only the lost key is built. To one that believes in silence (a dirty bit),
-//! every unknown key is dirty. A store in memory loses the values of the unknown keys, which are computed again.
+//! What that costs depends on what a rebuilder believes. To one that compares fingerprints (a verifying trace),
+//! an unknown file is one that is read again and found to be what the trace says: only the lost key is built.
+//! To one that believes in silence (a dirty bit), every unknown key is dirty. A store in memory loses the
+//! values of the unknown keys, which are computed again.
 //!
 //! A value that cannot be written or read (its type was changed, say) makes just its key unknown.
 //!
-//! [`Journal::flush`] hands the bytes to the operating system: they survive the end of the process, whichever it is. They are not forced to
-//! the disk (`fsync`), because all that a power failure can take away is a few rebuilds.
+//! [`Journal::flush`] hands the bytes to the operating system: they survive the end of the process, whichever
+//! it is. They are not forced to the disk (`fsync`), because all that a power failure can take away is a few
+//! rebuilds.
 
 mod compact;
 mod entry;

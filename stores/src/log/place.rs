@@ -1,4 +1,5 @@
-//! Where a log's bytes lie: in a file that this process alone may write, or in memory that a test can hand to the next build.
+//! Where a log's bytes lie: in a file that this process alone may write, or in memory that a test can hand to
+//! the next build.
 
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
@@ -130,8 +131,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if let Place::File { file, .. } = self {
-            // Closing is not enough: a child that was forked this very moment, and has not yet become another program, holds the
-            // file too.
+            // Closing is not enough: a child that was forked this very moment, and has not yet become another
+            // program, holds the file too.
             let _ = flock(file, FlockOperation::Unlock);
         }
     }

@@ -122,6 +122,7 @@ impl<K: Key + DeserializeOwned, V: Value + DeserializeOwned> Reader<'_, K, V> {
                     value: &value,
                     modified,
                     volatile,
+                    names: &*self.keys,
                 };
                 let event = match how {
                     How::Built => Event::Built(record),

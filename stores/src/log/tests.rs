@@ -1,5 +1,5 @@
-//! Events come back from memory and from files, whatever process wrote them. (That lost records never make a build wrong is
-//! tested with every rebuilder in `tests/damage.rs`.)
+//! Events come back from memory and from files, whatever process wrote them. (That lost records never make a
+//! build wrong is tested with every rebuilder in `tests/damage.rs`.)
 
 use alacarte::{Dependency, Fingerprint};
 
@@ -44,6 +44,7 @@ fn made(log: &mut Small, keys: &mut Keys<String>, key: &str, from: &str, value: 
         value: &value,
         modified: value,
         volatile: false,
+        names: &(),
     };
     log.append(keys, &Event::Built(record), Some(&value)).expect("written");
 }

@@ -1,0 +1,49 @@
+//! What is told of commands, and to whom.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+
+use alacarte_stores::FileKey;
+
+/// A command started or ended.
+#[derive(Debug, Clone, Copy)]
+pub struct CommandEvent<'a> {
+    /// The first output.
+    pub key: &'a FileKey,
+    /// What to show: the description, or else the command.
+    pub shown: &'a str,
+    /// The command line.
+    pub command: &'a str,
+    /// How many commands have been started so far, with this one.
+    pub started: u64,
+    /// How many have ended.
+    pub finished: u64,
+    /// What happened.
+    pub stage: Stage<'a>,
+}
+
+/// What happened to a command.
+#[derive(Debug, Clone, Copy)]
+pub enum Stage<'a> {
+    /// It was started.
+    Started,
+    /// It ended.
+    Ended {
+        /// Whether with success. The error of a failed one holds all that there is to show.
+        success: bool,
+        /// What it wrote, as a whole.
+        output: &'a [u8],
+    },
+}
+
+type Observer = Box<dyn Fn(CommandEvent<'_>)>;
+
+/// Who wants to know of commands, and how many there were.
+#[derive(Default)]
+pub(super) struct Events {
+    pub(super) observer: Option<Observer>,
+    pub(super) started: Cell<u64>,
+    pub(super) finished: Cell<u64>,
+    /// Directories that are there.
+    pub(super) directories: RefCell<HashSet<String>>,
+}
