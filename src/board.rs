@@ -33,31 +33,14 @@ pub(crate) const REMEMBERED: u8 = 16;
 /// The key's last event is that it was built or restored here.
 pub(crate) const BUILT: u8 = 32;
 
-pub(crate) struct Node<V> {
-    pub value: Option<V>,
-    /// The fingerprint of `value`; means nothing without one.
-    pub fingerprint: Fingerprint,
-    pub state: State,
-    pub flags: u8,
-}
+/// The store has, or the build made, a value: the one in the column is the key's own.
+pub(crate) const HELD: u8 = 64;
 
-impl<V> Node<V> {
-    pub fn current(&self) -> Option<Fingerprint> {
-        self.value.as_ref().map(|_| self.fingerprint)
-    }
-
-    /// The same, also if only the journal knows it.
-    pub fn known(&self) -> Option<Fingerprint> {
-        if self.has(REMEMBERED) { Some(self.fingerprint) } else { self.current() }
-    }
-
-    pub fn classify(&mut self, input: bool) {
-        self.flags = self.flags & !INPUT | CLASSIFIED | if input { INPUT } else { 0 };
-    }
-
-    pub fn has(&self, flag: u8) -> bool {
-        self.flags & flag != 0
-    }
+/// What every look at a key needs, packed: twelve bytes rather than sixteen.
+#[derive(Clone, Copy)]
+struct Node {
+    fingerprint: [u32; 2],
+    state: State,
 }
 
 /// Marks a recorded dependency as fetched together with the one before it.
@@ -71,7 +54,10 @@ pub(crate) struct Pool {
 
 pub(crate) struct Board<K, V> {
     pub keys: Keys<K>,
-    pub nodes: Vec<Node<V>>,
+    nodes: Vec<Node>,
+    flags: Vec<u8>,
+    /// The values, of keys that are [`HELD`]; anything in the places of the others.
+    values: Vec<V>,
     pub definitions: Vec<Fingerprint>,
     pub revision: State,
     /// What the task that is being polled has fetched: raw ids, some of them [`GROUPED`].
@@ -110,6 +96,8 @@ impl<K: Key, V: Clone> Board<K, V> {
         Board {
             keys: Keys::default(),
             nodes: Vec::new(),
+            flags: Vec::new(),
+            values: Vec::new(),
             definitions: Vec::new(),
             revision: 1,
             recorder: Vec::new(),
@@ -144,26 +132,107 @@ impl<K: Key, V: Clone> Board<K, V> {
 
     /// Gives every interned key a node.
     pub fn cover(&mut self) {
-        while self.nodes.len() < self.keys.len() {
-            self.nodes.push(Node { value: None, fingerprint: Fingerprint::default(), state: STALE, flags: 0 });
+        let keys = self.keys.len();
+        self.nodes.resize(keys, Node { fingerprint: [0; 2], state: STALE });
+        self.flags.resize(keys, 0);
+    }
+
+    /// Makes room for so many keys at once.
+    pub fn reserve(&mut self, keys: usize) {
+        self.keys.reserve(keys);
+        self.nodes.reserve_exact(keys);
+        self.flags.reserve_exact(keys);
+        self.values.reserve_exact(keys);
+    }
+
+    #[inline]
+    pub fn state(&self, id: KeyId) -> State {
+        self.nodes[id.index()].state
+    }
+
+    #[inline]
+    pub fn set_state(&mut self, id: KeyId, state: State) {
+        self.nodes[id.index()].state = state;
+    }
+
+    #[inline]
+    pub fn has(&self, id: KeyId, flag: u8) -> bool {
+        self.flags[id.index()] & flag != 0
+    }
+
+    pub fn raise(&mut self, id: KeyId, flag: u8) {
+        self.flags[id.index()] |= flag;
+    }
+
+    pub fn lower(&mut self, id: KeyId, flag: u8) {
+        self.flags[id.index()] &= !flag;
+    }
+
+    pub fn classify(&mut self, id: KeyId, input: bool) {
+        self.lower(id, INPUT);
+        self.raise(id, CLASSIFIED | if input { INPUT } else { 0 });
+    }
+
+    /// The value that the key holds.
+    #[inline]
+    pub fn value(&self, id: KeyId) -> Option<&V> {
+        if self.has(id, HELD) { self.values.get(id.index()) } else { None }
+    }
+
+    /// Gives a key a value, or takes it away.
+    pub fn hold(&mut self, id: KeyId, value: Option<V>) {
+        let index = id.index();
+        match value {
+            None => self.lower(id, HELD),
+            Some(value) => {
+                self.raise(id, HELD);
+                if index < self.values.len() {
+                    self.values[index] = value;
+                } else {
+                    // Keys in between hold nothing yet, but their places must hold something.
+                    self.values.resize(index, value.clone());
+                    self.values.push(value);
+                }
+            }
         }
     }
 
-    /// Whether a key is up to date, and if so, its node.
     #[inline]
-    pub fn look(&mut self, id: KeyId) -> Look<&Node<V>> {
-        let revision = self.revision;
-        let node = &mut self.nodes[id.index()];
-        if node.state == revision {
-            return Look::Ready(node);
+    pub fn set_fingerprint(&mut self, id: KeyId, Fingerprint(bits): Fingerprint) {
+        self.nodes[id.index()].fingerprint = [bits as u32, (bits >> 32) as u32];
+    }
+
+    #[inline]
+    fn stored(&self, id: KeyId) -> Fingerprint {
+        let [low, high] = self.nodes[id.index()].fingerprint;
+        Fingerprint(u64::from(low) | u64::from(high) << 32)
+    }
+
+    /// The fingerprint of the value that the key holds.
+    #[inline]
+    pub fn current(&self, id: KeyId) -> Option<Fingerprint> {
+        if self.has(id, HELD) { Some(self.stored(id)) } else { None }
+    }
+
+    /// The same, also if only the journal knows it.
+    pub fn known(&self, id: KeyId) -> Option<Fingerprint> {
+        if self.has(id, REMEMBERED) { Some(self.stored(id)) } else { self.current(id) }
+    }
+
+    /// Whether a key is up to date.
+    #[inline]
+    pub fn look(&mut self, id: KeyId) -> Look<()> {
+        let state = self.state(id);
+        if state == self.revision {
+            return Look::Ready(());
         }
-        if node.state == FAILED {
+        if state == FAILED {
             return Look::Failed;
         }
         // An input needs no work: what the store reported of it is what it holds.
-        if node.has(INPUT) && node.value.is_some() && node.state & ACTIVE == 0 {
-            node.state = revision;
-            return Look::Ready(node);
+        if state & ACTIVE == 0 && self.flags[id.index()] & (INPUT | HELD) == INPUT | HELD {
+            self.set_state(id, self.revision);
+            return Look::Ready(());
         }
         Look::Missing
     }
@@ -175,7 +244,7 @@ impl<K: Key, V: Clone> Board<K, V> {
             self.record(id);
         }
         match self.look(id) {
-            Look::Ready(node) => match &node.value {
+            Look::Ready(()) => match self.value(id) {
                 Some(value) => {
                     let value = value.clone();
                     Look::Ready(value)
@@ -226,10 +295,9 @@ impl<K: Key, V: Clone> Board<K, V> {
 
     /// The fingerprint of a key's value, or of a task's definition.
     pub fn fingerprint(&self, id: KeyId) -> Option<Fingerprint> {
-        let node = self.nodes.get(id.index())?;
         if !id.is_definition() {
-            node.current()
-        } else if node.has(DEFINED) {
+            self.current(id)
+        } else if self.has(id, DEFINED) {
             self.definitions.get(id.index()).copied()
         } else {
             None
@@ -242,7 +310,7 @@ impl<K: Key, V: Clone> Board<K, V> {
             self.definitions.resize(self.nodes.len().max(index + 1), Fingerprint::default());
         }
         self.definitions[index] = definition;
-        self.nodes[index].flags |= DEFINED;
+        self.raise(id, DEFINED);
     }
 }
 

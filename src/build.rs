@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
 
-use crate::board::{BUILT, Board, CLASSIFIED, DEFINED, INPUT, JOBS, LOADED, Look, Pool, REMEMBERED, STALE};
+use crate::board::{BUILT, Board, CLASSIFIED, DEFINED, HELD, INPUT, JOBS, LOADED, Look, Pool, REMEMBERED, STALE};
 use crate::engine::{Engine, Observer, Progress, Told};
 use crate::error::{Cause, Failure, StoreError};
 use crate::event::{Dependency, Event, Record, Time};
@@ -158,7 +158,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     pub fn get(&self, key: impl Borrow<K>) -> Option<V> {
         let board = self.board.borrow();
         let id = board.keys.find(key.borrow())?;
-        board.nodes[id.index()].value.clone()
+        board.value(id).cloned()
     }
 
     /// All keys met so far, with their ids.
@@ -179,9 +179,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// Makes room for so many keys at once.
     pub fn reserve(&mut self, keys: usize) {
-        let board = self.board.get_mut();
-        board.keys.reserve(keys);
-        board.nodes.reserve_exact(keys);
+        self.board.get_mut().reserve(keys);
     }
 
     /// The tasks.
@@ -273,8 +271,8 @@ where
         self.open()?;
         let id = self.intern(key);
         let board = self.board.get_mut();
-        if !board.nodes[id.index()].has(LOADED) {
-            board.nodes[id.index()].flags |= LOADED;
+        if !board.has(id, LOADED) {
+            board.raise(id, LOADED);
             let (input, value, modified) = (!self.tasks.has(key), self.store.load(id, key)?, self.store.modified(key));
             self.ledger.notice(board, id, News { value, modified, input, touched: false })?;
         }
@@ -393,23 +391,23 @@ where
         ids.sort_unstable();
         for id in ids {
             let Some((fingerprint, value, input)) = keys.remove(&id) else { continue };
-            let node = &mut board.nodes[id.index()];
             // What this process holds already is what it once wrote, or newer.
-            if node.has(LOADED) {
+            if board.has(id, LOADED) {
                 continue;
             }
-            if !node.has(CLASSIFIED) {
-                node.classify(input);
+            if !board.has(id, CLASSIFIED) {
+                board.classify(id, input);
             }
-            node.flags |= LOADED | if fingerprint.is_some() { REMEMBERED } else { 0 } | if input { 0 } else { BUILT };
-            node.fingerprint = fingerprint.unwrap_or_default();
+            board
+                .raise(id, LOADED | if fingerprint.is_some() { REMEMBERED } else { 0 } | if input { 0 } else { BUILT });
+            board.set_fingerprint(id, fingerprint.unwrap_or_default());
             let key = board.keys.name(id);
             let loaded = self.store.load(id, key)?;
             let value = if self.store.relies_on_journal() { loaded.or(value) } else { loaded };
             let modified = self.store.modified(key);
             let input = !self.tasks.has(key);
             ledger.notice(board, id, News { value, modified, input, touched: false })?;
-            board.nodes[id.index()].flags &= !REMEMBERED;
+            board.lower(id, REMEMBERED);
         }
         self.learn()?;
         self.opened = true;
@@ -452,17 +450,13 @@ where
         let board = self.board.get_mut();
         let mut changes = Vec::new();
         {
-            let nodes = &board.nodes;
-            let mut known = board
-                .keys
-                .iter()
-                .filter(|(id, _)| nodes[id.index()].has(LOADED) || nodes[id.index()].value.is_some())
-                .map(|(id, key)| (id, key, nodes[id.index()].value.as_ref()));
+            let met = board.keys.iter().filter(|&(id, _)| board.has(id, LOADED | HELD));
+            let mut known = met.map(|(id, key)| (id, key, board.value(id)));
             self.store.refresh(&mut known, &mut |id, value, modified| changes.push((id, value, modified)))?;
         }
         for (id, value, modified) in changes {
             let input = !self.tasks.has(board.keys.name(id));
-            board.nodes[id.index()].flags |= LOADED;
+            board.raise(id, LOADED);
             self.ledger.notice(board, id, News { value, modified: Some(modified), input, touched: true })?;
             self.questionable = true;
         }
@@ -476,32 +470,30 @@ where
         }
         self.compared = Some(self.generation);
         let board = self.board.get_mut();
-        for index in 0..board.nodes.len() {
+        for index in 0..board.keys.len() {
             let id = KeyId::new(index);
             let key = board.keys.name(id);
             let (has, definition) = (self.tasks.has(key), self.tasks.definition(key));
-            let node = &mut board.nodes[index];
-            let flipped = node.has(CLASSIFIED) && node.has(INPUT) == has;
-            node.classify(!has);
-            let known = node.has(DEFINED).then(|| board.definitions[index]);
+            let flipped = board.has(id, CLASSIFIED) && board.has(id, INPUT) == has;
+            board.classify(id, !has);
+            let known = board.fingerprint(id.definition());
             // A task that was built without a definition and has one now was replaced, too (`Rules` does so).
-            let replaced = (known.is_some() || node.has(BUILT)) && definition != known;
+            let replaced = (known.is_some() || board.has(id, BUILT)) && definition != known;
             if let Some(definition) = definition.filter(|_| has) {
                 if known != Some(definition) {
                     board.define(id, definition);
                 }
             } else {
-                board.nodes[index].flags &= !DEFINED;
+                board.lower(id, DEFINED);
             }
             if replaced || flipped {
-                board.nodes[index].state = STALE;
+                board.set_state(id, STALE);
                 let modified = self.ledger.tick();
                 let event = Event::Changed { key: id.definition(), fingerprint: definition, modified, input: true };
                 self.ledger.tell(&board.keys, &event, None)?;
-                let node = &board.nodes[index];
-                if flipped && !has && node.has(LOADED) {
+                if flipped && !has && board.has(id, LOADED) {
                     // An input from now on: what it holds need not be what its dependents saw when it was built.
-                    let fingerprint = node.current();
+                    let fingerprint = board.current(id);
                     let event = Event::Changed { key: id, fingerprint, modified, input: true };
                     self.ledger.tell(&board.keys, &event, None)?;
                 }
@@ -530,7 +522,7 @@ where
             && follows
         {
             for key in suspects.keys {
-                board.nodes[key.index()].state = STALE;
+                board.set_state(*key, STALE);
             }
             self.narrowed = true;
             return Scope::Suspects(Told { count: suspects.keys.len(), edition: suspects.edition });
@@ -572,7 +564,7 @@ where
         let mut targets = targets;
         if scope == Scope::Nothing && suspects.is_none() && !refuses {
             let board = self.board.borrow();
-            let stale = targets.iter().filter(|target| board.nodes[target.index()].state != board.revision);
+            let stale = targets.iter().filter(|target| board.state(**target) != board.revision);
             left = stale.copied().collect();
             targets = &left;
         }
@@ -608,7 +600,7 @@ where
             if let Look::Ready(_) = board.look(target) {
                 continue;
             }
-            if board.nodes[target.index()].has(INPUT) {
+            if board.has(target, INPUT) {
                 let failure = Failure { key: board.keys.show(target), cause: Cause::MissingTarget };
                 self.state.failures.push((target, failure));
             }

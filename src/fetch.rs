@@ -75,7 +75,7 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
         if let Poll::Ready(outcome) = poll_group(&mut board, ids, true) {
             outcome?;
             for id in ids {
-                if let Some(value) = &board.nodes[id.index()].value {
+                if let Some(value) = board.value(*id) {
                     each(value);
                 }
             }
@@ -144,7 +144,7 @@ fn poll_group<K: Key, V: Clone>(board: &mut Board<K, V>, ids: &[KeyId], record: 
             board.record_in_group(id, position > 0);
         }
         match board.look(id) {
-            Look::Ready(node) if node.value.is_some() => {}
+            Look::Ready(()) if board.value(id).is_some() => {}
             Look::Missing => {
                 board.miss(id);
                 all = false;
@@ -201,7 +201,7 @@ impl<K: Key, V: Clone> Future for All<'_, K, V> {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Ready(Ok(())) => {
-                Poll::Ready(Ok(self.ids.iter().filter_map(|id| board.nodes[id.index()].value.clone()).collect()))
+                Poll::Ready(Ok(self.ids.iter().filter_map(|&id| board.value(id).cloned()).collect()))
             }
         }
     }

@@ -42,14 +42,13 @@ impl<J> Ledger<J> {
         J: Journal<K, V>,
     {
         let fingerprint = news.value.as_ref().map(Value::fingerprint);
-        let node = &mut board.nodes[id.index()];
-        if node.known() == fingerprint && !news.touched {
-            node.value = news.value;
+        let known = board.known(id);
+        board.hold(id, news.value);
+        board.set_fingerprint(id, fingerprint.unwrap_or_default());
+        if known == fingerprint && !news.touched {
             return Ok(false);
         }
-        node.fingerprint = fingerprint.unwrap_or_default();
-        node.value = news.value;
-        node.state = STALE;
+        board.set_state(id, STALE);
         let modified = news.modified.unwrap_or_else(|| self.tick());
         let event = Event::Changed { key: id, fingerprint, modified, input: news.input };
         self.tell(&board.keys, &event, None)?;

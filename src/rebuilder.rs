@@ -193,7 +193,7 @@ impl<K: Key, V: Value> Question<'_, K, V> {
 
     /// The fingerprint of the value that the store holds for the key; `None` if it holds none.
     pub fn current(&self) -> Option<Fingerprint> {
-        self.board.nodes[self.key.index()].current()
+        self.board.current(self.key)
     }
 
     /// The fingerprint of the task's definition, if it has one.
@@ -208,7 +208,7 @@ impl<K: Key, V: Value> Question<'_, K, V> {
 
     /// Whether this build's history holds the key: built or restored here, rather than found in the store.
     pub fn is_built(&self) -> bool {
-        self.board.nodes[self.key.index()].has(BUILT)
+        self.board.has(self.key, BUILT)
     }
 
     /// Declares that the key's value may not be kept beyond this build, whatever its task says.
@@ -228,7 +228,7 @@ impl<K: Key, V: Value> Question<'_, K, V> {
         }
         self.board.fetches += 1;
         match self.board.look(dependency) {
-            Look::Ready(node) => Poll::Ready(node.current()),
+            Look::Ready(()) => Poll::Ready(self.board.current(dependency)),
             Look::Failed => Poll::Ready(None),
             Look::Missing => {
                 self.board.missing.push(dependency);
@@ -239,7 +239,7 @@ impl<K: Key, V: Value> Question<'_, K, V> {
 
     /// The value of a dependency that [`Question::fetch`] has brought up to date.
     pub fn value(&self, dependency: KeyId) -> Option<&V> {
-        self.board.nodes[dependency.index()].value.as_ref()
+        self.board.value(dependency)
     }
 
     /// The fingerprint of an input or a definition as it is now, without bringing anything up to date; `Pending` if the
@@ -248,15 +248,14 @@ impl<K: Key, V: Value> Question<'_, K, V> {
         if key.is_definition() {
             return Poll::Ready(self.board.fingerprint(key));
         }
-        let node = &self.board.nodes[key.index()];
-        if node.has(INPUT) && node.has(LOADED) {
-            return Poll::Ready(node.current());
+        if self.board.has(key, INPUT) && self.board.has(key, LOADED) {
+            return Poll::Ready(self.board.current(key));
         }
         self.fetch(key)
     }
 
     /// Whether the key has no task.
     pub fn is_input(&self, key: KeyId) -> bool {
-        key.is_definition() || self.board.nodes[key.index()].has(INPUT)
+        key.is_definition() || self.board.has(key, INPUT)
     }
 }

@@ -18,8 +18,6 @@ const PAGE: usize = 1 << 16;
 const GROUPED: u32 = 1 << 31;
 /// In the word of the length: there is a word for a link.
 const LINKED: u32 = 1 << 31;
-/// The length, and two words of fingerprint.
-const HEADER: usize = 3;
 
 /// Where a trace begins: the page in the upper half, the word in the lower.
 type Address = u32;
@@ -55,15 +53,15 @@ impl<'t, const EXTRA: usize, const WIDTH: usize> Trace<'t, EXTRA, WIDTH> {
         self.len() == 0
     }
 
-    /// The fingerprint of the result.
+    /// The fingerprint of the result; only its upper half where fingerprints take one word.
     #[inline]
     pub fn fingerprint(&self) -> Fingerprint {
-        wide(self.words[1], self.words[2])
+        if WIDTH == 1 { wide(0, self.words[1]) } else { wide(self.words[1], self.words[2]) }
     }
 
     /// The owner's words.
     pub fn extra(&self) -> [u32; EXTRA] {
-        let begin = HEADER + self.link_words();
+        let begin = header(WIDTH) + self.link_words();
         std::array::from_fn(|n| self.words[begin + n])
     }
 
@@ -107,12 +105,12 @@ impl<'t, const EXTRA: usize, const WIDTH: usize> Trace<'t, EXTRA, WIDTH> {
         }
     }
 
-    /// Whether the sum of all dependencies' fingerprints (see [`Fingerprint::and`]; it begins with the default
-    /// one) is that of the trace. Always so where each of them is kept in full.
+    /// Whether the sum of all dependencies' fingerprints (see [`Fingerprint::and`]; it begins with the default one)
+    /// and the result are those of the trace. Always so where each of them is kept in full.
     #[inline]
-    pub fn confirms(&self, sum: Fingerprint) -> bool {
+    pub fn confirms(&self, sum: Fingerprint, result: Fingerprint) -> bool {
         let at = self.begin() + 2 * self.len();
-        WIDTH != 1 || wide(self.words[at], self.words[at + 1]) == sum
+        WIDTH != 1 || wide(self.words[at], self.words[at + 1]) == sum.and(result)
     }
 
     /// All dependencies, in the order of recording.
@@ -128,7 +126,7 @@ impl<'t, const EXTRA: usize, const WIDTH: usize> Trace<'t, EXTRA, WIDTH> {
     /// Where the keys begin.
     #[inline]
     fn begin(&self) -> usize {
-        HEADER + self.link_words() + EXTRA
+        header(WIDTH) + self.link_words() + EXTRA
     }
 
     #[inline]
@@ -137,18 +135,23 @@ impl<'t, const EXTRA: usize, const WIDTH: usize> Trace<'t, EXTRA, WIDTH> {
     }
 
     fn next(&self) -> Address {
-        if self.link_words() == 1 { self.words[HEADER] } else { NOWHERE }
+        if self.link_words() == 1 { self.words[header(WIDTH)] } else { NOWHERE }
     }
 
     fn matches(&self, fingerprint: Fingerprint, dependencies: &[Dependency]) -> bool {
-        self.fingerprint() == fingerprint
+        Self::agrees(self.fingerprint(), Some(fingerprint))
             && self.len() == dependencies.len()
             && self.dependencies().zip(dependencies).all(|(mine, other)| {
                 (mine.key, mine.grouped) == (other.key, other.grouped)
                     && Self::agrees(mine.fingerprint, Some(other.fingerprint))
             })
-            && self.confirms(sum(dependencies))
+            && self.confirms(sum(dependencies), fingerprint)
     }
+}
+
+/// The length, and the fingerprint of the result.
+const fn header(width: usize) -> usize {
+    1 + width
 }
 
 fn sum(dependencies: &[Dependency]) -> Fingerprint {
@@ -222,7 +225,7 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
         if before == NOWHERE {
             *self.head_mut(key) = next;
         } else {
-            self.record_mut(before)[HEADER] = next;
+            self.record_mut(before)[header(WIDTH)] = next;
         }
         let extra = if equal { gone } else { extra };
         if length == dependencies.len() && (linked || self.head(key) == NOWHERE) {
@@ -328,7 +331,7 @@ pub enum Pushed<const EXTRA: usize> {
 
 fn size<const EXTRA: usize, const WIDTH: usize>(linked: bool, dependencies: usize) -> usize {
     let sum = if WIDTH == 1 { 2 } else { 0 };
-    HEADER + usize::from(linked) + EXTRA + (1 + WIDTH) * dependencies + sum
+    header(WIDTH) + usize::from(linked) + EXTRA + (1 + WIDTH) * dependencies + sum
 }
 
 /// Writes a trace, with a link if there is a word for one.
@@ -341,9 +344,14 @@ fn write<const EXTRA: usize, const WIDTH: usize>(
 ) {
     let length = dependencies.len();
     words[0] = length as u32 | if link.is_some() { LINKED } else { 0 };
-    words[1] = fingerprint.0 as u32;
-    words[2] = (fingerprint.0 >> 32) as u32;
-    let mut at = HEADER;
+    let (low, high) = (fingerprint.0 as u32, (fingerprint.0 >> 32) as u32);
+    if WIDTH == 1 {
+        words[1] = high;
+    } else {
+        words[1] = low;
+        words[2] = high;
+    }
+    let mut at = header(WIDTH);
     if let Some(link) = link {
         words[at] = link;
         at += 1;
@@ -363,7 +371,7 @@ fn write<const EXTRA: usize, const WIDTH: usize>(
         }
     }
     if WIDTH == 1 {
-        let sum = sum(dependencies);
+        let sum = sum(dependencies).and(fingerprint);
         fingerprints[length] = sum.0 as u32;
         fingerprints[length + 1] = (sum.0 >> 32) as u32;
     }
@@ -416,13 +424,14 @@ mod tests {
         let trace = table.newest(key).expect("a trace");
         assert!(Trace::<0, 1>::agrees(trace.dependency(1).fingerprint, Some(Fingerprint(2 << 32 | 6))));
         assert!(!Trace::<0, 1>::agrees(trace.dependency(1).fingerprint, Some(Fingerprint(3 << 32 | 5))));
-        assert!(trace.confirms(sum(&list(5))) && !trace.confirms(sum(&list(6))));
+        assert!(trace.confirms(sum(&list(5)), Fingerprint(9)) && !trace.confirms(sum(&list(6)), Fingerprint(9)));
+        assert!(!trace.confirms(sum(&list(5)), Fingerprint(8)), "the result belongs to the sum");
         assert_eq!(table.push(key, Fingerprint(9), [], &list(6)), Pushed::New, "equal halves are not equal traces");
         // The sum survives a move and a copy.
         assert_eq!(table.push(key, Fingerprint(9), [], &list(5)), Pushed::Known);
         table.pack();
-        let kept = table.of(key).map(|trace| (trace.confirms(sum(&list(5))), trace.confirms(sum(&list(6)))));
-        assert_eq!(kept.collect::<Vec<_>>(), [(true, false), (false, true)]);
+        let kept = table.of(key).map(|trace| [5, 6].map(|low| trace.confirms(sum(&list(low)), Fingerprint(9))));
+        assert_eq!(kept.collect::<Vec<_>>(), [[true, false], [false, true]]);
     }
 
     #[test]

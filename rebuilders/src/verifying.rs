@@ -6,7 +6,7 @@
 use std::task::{Poll, ready};
 
 use alacarte::{Answer, Dependency, Key, Question, Reason, Rebuilder, Restored, Value};
-use alacarte_metadata::VerifyingTraces;
+use alacarte_metadata::{Trace, VerifyingTraces};
 
 use crate::walk::{Walked, walk};
 
@@ -18,8 +18,8 @@ impl<K: Key, V: Value> Rebuilder<K, V> for VerifyingTrace {
     type Reads = VerifyingTraces;
 
     fn ask(&self, question: &mut Question<'_, K, V>, traces: &VerifyingTraces) -> Poll<Answer<V>> {
-        let gave_this = |question: &Question<'_, K, V>, trace: &alacarte_metadata::Trace<'_, 0, 1>| {
-            question.current() == Some(trace.fingerprint())
+        let gave_this = |question: &Question<'_, K, V>, trace: &Trace<'_, 0, 1>| {
+            Trace::<0, 1>::agrees(trace.fingerprint(), question.current())
         };
         Poll::Ready(match ready!(walk(question, traces.table(), Reason::OutputChanged, gave_this)) {
             Walked::Holds { newest: true, .. } => Answer::Keep,

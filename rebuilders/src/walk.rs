@@ -26,7 +26,9 @@ pub enum Walked<'t, const EXTRA: usize, const WIDTH: usize> {
     Fails(Reason),
 }
 
-/// Walks the traces of the key that is asked about. A trace that is not `admissible` is left out, for `otherwise`.
+/// Walks the traces of the key that is asked about. A trace that is not `admissible` is left out, for `otherwise`. Where
+/// fingerprints take one word, only traces are admissible that gave the value which the store holds: it is part of
+/// what confirms them.
 pub fn walk<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
     question: &mut Question<'_, K, V>,
     table: &'t TraceTable<EXTRA, WIDTH>,
@@ -94,7 +96,7 @@ fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
             }
         }
     }
-    let holds = trace.confirms(question.cursor().sum);
+    let holds = trace.confirms(question.cursor().sum, question.current().unwrap_or_default());
     Poll::Ready(if holds { Walked::Holds { trace, newest: true } } else { Walked::Fails(Reason::OutputChanged) })
 }
 
@@ -108,7 +110,7 @@ fn go_down<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
         let trace = traces[lead];
         let position = cursor.position as usize;
         if position == trace.len() {
-            if trace.confirms(cursor.sum) {
+            if trace.confirms(cursor.sum, question.current().unwrap_or_default()) {
                 return Poll::Ready(Walked::Holds { trace, newest: lead == 0 });
             }
             cursor.candidates &= !(1 << lead);

@@ -29,7 +29,7 @@ where
         let mut failing = vec![(slot, cause)];
         while let Some((slot, cause)) = failing.pop() {
             let key = self.state.slots[slot as usize].key;
-            if self.board.borrow().nodes[key.index()].state != ACTIVE | slot {
+            if self.board.borrow().state(key) != ACTIVE | slot {
                 continue;
             }
             let future = self.state.slots[slot as usize].future.take();
@@ -45,7 +45,7 @@ where
     }
 
     pub(super) fn mark_failed(&mut self, key: KeyId, cause: Option<Cause>) {
-        self.board.borrow_mut().nodes[key.index()].state = FAILED;
+        self.board.borrow_mut().set_state(key, FAILED);
         self.state.marked.push(key);
         let Some(cause) = cause else { return };
         self.observe(key, &Decision::Failed(cause.clone()));
@@ -63,7 +63,7 @@ where
     /// What to say of a key that needs `dependency`, which has no value.
     pub(super) fn consequence(&self, dependency: KeyId) -> Cause {
         let board = self.board.borrow();
-        let input = board.nodes[dependency.index()].has(INPUT);
+        let input = board.has(dependency, INPUT);
         let dependency = board.keys.show(dependency);
         if input { Cause::MissingInput { dependency } } else { Cause::Dependency { dependency } }
     }
@@ -73,7 +73,7 @@ where
         let mut awaits = HashMap::new();
         let mut live = Vec::new();
         for (index, slot) in self.state.slots.iter().enumerate() {
-            if self.board.borrow().nodes[slot.key.index()].state == ACTIVE | index as u32 {
+            if self.board.borrow().state(slot.key) == ACTIVE | index as u32 {
                 live.push(index as u32);
                 awaits.extend(slot.waiters.iter().map(|&waiter| (waiter, index as u32)));
             }

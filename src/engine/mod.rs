@@ -106,7 +106,7 @@ where
     }
 
     pub(super) fn visit(&mut self, key: KeyId, cx: &mut Context<'_>) {
-        let state = self.board.borrow().nodes[key.index()].state;
+        let state = self.board.borrow().state(key);
         let slot = if state & ACTIVE != 0 {
             state & !ACTIVE
         } else {
@@ -131,7 +131,7 @@ where
 
     /// Has a key brought up to date: gives it a slot and tells the scheduler, if it has none.
     pub(super) fn demand(&mut self, key: KeyId) -> Demand {
-        let state = self.board.borrow().nodes[key.index()].state;
+        let state = self.board.borrow().state(key);
         if state & ACTIVE != 0 {
             return Demand::Active(state & !ACTIVE);
         }
@@ -153,7 +153,7 @@ where
             Look::Failed => return Demand::Failed,
             Look::Missing => {}
         }
-        if board.nodes[key.index()].has(INPUT) {
+        if board.has(key, INPUT) {
             // No task and no value; whoever needs it says so.
             drop(board);
             self.mark_failed(key, None);
@@ -185,7 +185,7 @@ where
             }
         };
         self.state.live += 1;
-        board.nodes[key.index()].state = ACTIVE | slot;
+        board.set_state(key, ACTIVE | slot);
         Demand::Active(slot)
     }
 
@@ -193,23 +193,22 @@ where
     pub(super) fn load(&mut self, key: KeyId) -> std::result::Result<(), StoreError> {
         let mut board = self.board.borrow_mut();
         let board = &mut *board;
-        let node = &mut board.nodes[key.index()];
-        let name = board.keys.name(key);
-        if !node.has(CLASSIFIED) {
-            node.classify(!self.tasks.has(name));
+        if !board.has(key, CLASSIFIED) {
+            board.classify(key, !self.tasks.has(board.keys.name(key)));
         }
-        if node.has(LOADED) {
+        if board.has(key, LOADED) {
             return Ok(());
         }
-        node.flags |= LOADED;
+        board.raise(key, LOADED);
+        let name = board.keys.name(key);
         let value = self.store.load(key, name)?;
-        if node.has(INPUT) {
+        if board.has(key, INPUT) {
             let modified = self.store.modified(name);
             let news = News { value, modified, input: true, touched: false };
             self.ledger.notice(board, key, news)?;
         } else if let Some(value) = value {
-            node.fingerprint = value.fingerprint();
-            node.value = Some(value);
+            board.set_fingerprint(key, value.fingerprint());
+            board.hold(key, Some(value));
         }
         Ok(())
     }
@@ -219,7 +218,7 @@ where
         let key = self.state.slots[slot as usize].key;
         self.go_on(slot, cx);
         if self.suspects.is_some() {
-            let state = self.board.borrow().nodes[key.index()].state;
+            let state = self.board.borrow().state(key);
             if state == ACTIVE | slot || state == FAILED {
                 self.doubt_dependents(key);
             }
@@ -239,10 +238,8 @@ where
             self.rebuilder.dependents(key, reads, &mut |dependent| todo.push(dependent));
             let mut board = self.board.borrow_mut();
             for &dependent in &todo[above..] {
-                let revision = board.revision;
-                let node = &mut board.nodes[dependent.index()];
-                if node.state == revision {
-                    node.state = STALE;
+                if board.state(dependent) == board.revision {
+                    board.set_state(dependent, STALE);
                     self.scheduler.suspect(dependent);
                 }
             }

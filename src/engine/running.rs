@@ -204,7 +204,7 @@ where
         if !matches!(board.look(key), Look::Missing) {
             return true;
         }
-        let input = board.nodes[key.index()].has(INPUT);
+        let input = board.has(key, INPUT);
         drop(board);
         if input {
             self.mark_failed(key, None);

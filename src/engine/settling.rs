@@ -4,7 +4,7 @@ use super::state::{Engine, How, Parked, Slot, Told};
 use crate::board::{ACTIVE, BUILT, Board, DEFINED, FAILED, GROUPED, LOADED, Look, STALE};
 use crate::error::StoreError;
 use crate::event::{Dependency, Event, Record};
-use crate::fingerprint::{Fingerprint, Value};
+use crate::fingerprint::Value;
 use crate::journal::{Journal, SharedTrace};
 use crate::key::{Key, KeyId};
 use crate::metadata::Reads;
@@ -33,11 +33,10 @@ where
         let changed = {
             let board = &mut *self.board.borrow_mut();
             collect_dependencies(board, key, dependencies, &mut scratch);
-            let node = &mut board.nodes[key.index()];
-            let changed = node.current() != Some(fingerprint);
-            node.value = Some(value);
-            node.fingerprint = fingerprint;
-            node.flags |= LOADED | BUILT;
+            let changed = board.current(key) != Some(fingerprint);
+            board.hold(key, Some(value));
+            board.set_fingerprint(key, fingerprint);
+            board.raise(key, LOADED | BUILT);
             changed
         };
         let told = self.tell(key, How::Ran { volatile }, &scratch);
@@ -62,10 +61,8 @@ where
         dependencies: &[Dependency],
     ) -> std::result::Result<(), StoreError> {
         let board = self.board.borrow();
-        let node = &board.nodes[key.index()];
-        let Some(value) = &node.value else { return Ok(()) };
+        let (Some(value), Some(fingerprint)) = (board.value(key), board.current(key)) else { return Ok(()) };
         let modified = self.store.modified(board.keys.name(key)).unwrap_or_else(|| self.ledger.tick());
-        let fingerprint = node.fingerprint;
         let names = &board.keys;
         let record = Record { key, dependencies, deep: false, fingerprint, value, modified, volatile: false, names };
         let event = match how {
@@ -86,9 +83,9 @@ where
         let seen = if told.edition == suspects.edition { told.count } else { 0 };
         let mut board = self.board.borrow_mut();
         for &key in &suspects.keys[seen..] {
-            let node = &mut board.nodes[key.index()];
-            if node.state & ACTIVE == 0 && node.state != FAILED {
-                node.state = STALE;
+            let state = board.state(key);
+            if state & ACTIVE == 0 && state != FAILED {
+                board.set_state(key, STALE);
             }
             self.scheduler.suspect(key);
         }
@@ -98,7 +95,7 @@ where
     /// Archives a value that was just built, and adds its trace to the cache.
     pub(super) fn share(&mut self, key: KeyId) -> std::result::Result<(), StoreError> {
         let board = self.board.borrow();
-        let Some(value) = &board.nodes[key.index()].value else { return Ok(()) };
+        let Some(value) = board.value(key) else { return Ok(()) };
         let name = board.keys.name(key);
         self.store.archive(name, value)?;
         let Some(cache) = &mut self.cache else { return Ok(()) };
@@ -127,12 +124,11 @@ where
             if !self.store.restore(board.keys.name(key), &value)? {
                 return Ok(false);
             }
-            let node = &mut board.nodes[key.index()];
-            node.fingerprint = value.fingerprint();
-            node.value = Some(value);
-            node.flags |= LOADED;
+            board.set_fingerprint(key, value.fingerprint());
+            board.hold(key, Some(value));
+            board.raise(key, LOADED);
         }
-        self.board.borrow_mut().nodes[key.index()].flags |= BUILT;
+        self.board.borrow_mut().raise(key, BUILT);
         self.tell(key, How::FromTrace { deep }, &dependencies)?;
         if moved {
             self.state.report.restored += 1;
@@ -150,7 +146,7 @@ where
         {
             let mut board = self.board.borrow_mut();
             let revision = board.revision;
-            board.nodes[key.index()].state = revision;
+            board.set_state(key, revision);
         }
         self.wake(slot);
     }
@@ -178,7 +174,7 @@ fn collect_dependencies<K: Key, V: Value>(
     into: &mut Vec<Dependency>,
 ) {
     into.clear();
-    if board.nodes[key.index()].has(DEFINED) {
+    if board.has(key, DEFINED) {
         let definition = key.definition();
         let fingerprint = board.fingerprint(definition).unwrap_or_default();
         into.push(Dependency { key: definition, grouped: false, fingerprint });
@@ -195,8 +191,7 @@ fn collect_dependencies<K: Key, V: Value>(
             continue;
         }
         // A fetch that was given up while it was pending had no part in the value.
-        if let Look::Ready(node) = board.look(id) {
-            let fingerprint: Fingerprint = node.fingerprint;
+        if let (Look::Ready(()), Some(fingerprint)) = (board.look(id), board.current(id)) {
             into.push(Dependency { key: id, grouped: joined, fingerprint });
             joined = true;
         }

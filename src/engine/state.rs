@@ -141,13 +141,12 @@ impl<K: Key, V: Value, T, St, S, R, J> Drop for Engine<'_, K, V, T, St, S, R, J>
         }
         let mut board = self.board.borrow_mut();
         for (index, slot) in self.state.slots.iter().enumerate() {
-            let node = &mut board.nodes[slot.key.index()];
-            if node.state == ACTIVE | index as u32 {
-                node.state = STALE;
+            if board.state(slot.key) == ACTIVE | index as u32 {
+                board.set_state(slot.key, STALE);
             }
         }
         for &key in &self.state.marked {
-            board.nodes[key.index()].state = STALE;
+            board.set_state(key, STALE);
         }
     }
 }
