@@ -74,6 +74,8 @@ pub(crate) struct Board<K, V> {
     pub working: u32,
     /// It fetched this key, which is not up to date, inside outside work.
     pub fetched_at_work: Option<KeyId>,
+    /// Detached keys that were begun and are not up to date: the next build begins them again.
+    pub owed: Vec<KeyId>,
     /// The pool of which it wants a place.
     pub wants: Option<usize>,
     /// A place in some pool came free.
@@ -107,6 +109,7 @@ impl<K: Key, V: Clone> Board<K, V> {
             detached: Vec::new(),
             working: 0,
             fetched_at_work: None,
+            owed: Vec::new(),
             wants: None,
             freed: false,
             pools: vec![Pool { name: "jobs".into(), depth: 1, free: 1 }],

@@ -272,8 +272,8 @@ where
         let id = self.intern(key);
         let board = self.board.get_mut();
         if !board.has(id, LOADED) {
-            board.raise(id, LOADED);
             let (input, value, modified) = (!self.tasks.has(key), self.store.load(id, key)?, self.store.modified(key));
+            board.raise(id, LOADED);
             self.ledger.notice(board, id, News { value, modified, input, touched: false })?;
         }
         Ok(id)
@@ -468,7 +468,6 @@ where
         if self.compared == Some(self.generation) {
             return Ok(());
         }
-        self.compared = Some(self.generation);
         let board = self.board.get_mut();
         for index in 0..board.keys.len() {
             let id = KeyId::new(index);
@@ -500,6 +499,7 @@ where
                 self.questionable = true;
             }
         }
+        self.compared = Some(self.generation);
         Ok(())
     }
 
@@ -510,7 +510,7 @@ where
         board.pools.iter_mut().for_each(|pool| pool.free = pool.depth);
         board.freed = false;
         board.fetches = 0;
-        board.detached.clear();
+        board.detached = std::mem::take(&mut board.owed);
         let trusted = self.rebuilder.trusts_silence();
         let follows = trusted && self.proven && self.scheduler.follows_suspects(targets, self.generation);
         if !self.questionable && trusted && (follows || !self.narrowed) {

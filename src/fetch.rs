@@ -214,18 +214,28 @@ struct Place<'b, K, V> {
 }
 
 impl<'b, K, V> Future for Place<'b, K, V> {
-    type Output = Held<'b, K, V>;
+    type Output = Option<Held<'b, K, V>>;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         let mut board = self.fetch.board.borrow_mut();
         let pool = self.pool;
+        if board.working > 0 && pool == JOBS {
+            // Work inside work goes on in the place that the outer one holds.
+            return Poll::Ready(None);
+        }
+        assert!(
+            board.working == 0 || board.pools[pool].free > 0,
+            "inside `Fetch::work` it asked for a place in the pool {}, which is full: what holds that place may need \
+             the slot that this work holds; ask with `Fetch::work_in` from outside",
+            board.pools[pool].name
+        );
         if board.pools[pool].free == 0 {
             board.wants = Some(pool);
             return Poll::Pending;
         }
         board.pools[pool].free -= 1;
         drop(board);
-        Poll::Ready(Held { fetch: self.fetch, pool })
+        Poll::Ready(Some(Held { fetch: self.fetch, pool }))
     }
 }
 

@@ -21,7 +21,7 @@ impl fmt::Debug for Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}", self.0 >> 32)
+        write!(f, "{:08x}", self.half())
     }
 }
 
@@ -41,6 +41,12 @@ impl Fingerprint {
         let mut short = [0; 8];
         short.copy_from_slice(&blake3::hash(bytes).as_bytes()[..8]);
         Fingerprint(u64::from_le_bytes(short))
+    }
+
+    /// Half of the bits, in which all of them have a part.
+    #[inline]
+    pub fn half(self) -> u32 {
+        (self.0 >> 32 ^ self.0) as u32
     }
 
     /// The fingerprint of this followed by `next`; order matters.

@@ -59,6 +59,12 @@ pub trait Scheduler<P: Power> {
         false
     }
 
+    /// Whether the order puts this dependency, which has a task, before the key. If not, the task was lucky to find it up to
+    /// date: an undeclared dependency.
+    fn may_fetch(&self, _key: KeyId, _dependency: KeyId) -> bool {
+        true
+    }
+
     /// A key became a suspect while the build ran. Only for schedulers that follow suspects.
     fn suspect(&mut self, _key: KeyId) {}
 }

@@ -67,7 +67,7 @@ pub struct Build {
     /// In which order, and what of a task that must wait.
     #[arg(long, value_name = "S", default_value = "suspending")]
     pub scheduler: Scheduler,
-    /// Which commands must run at all.
+    /// Which commands must run at all. (deep-constructive-trace looks after targets only: files in between may be missing, or old.)
     #[arg(long, value_name = "R", default_value = "verifying-trace")]
     pub rebuilder: Rebuilder,
     /// After a failure, go on with whatever does not depend on what failed.

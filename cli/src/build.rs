@@ -1,6 +1,7 @@
 //! `alacarte build`: the targets of a ninja manifest, with the scheduler and the rebuilder of one's choice.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -17,7 +18,7 @@ use crate::args::{self, Build};
 use crate::status::Problem;
 use crate::table::duration;
 
-/// A manifest that is made by its own build is read again when it was; so often, before we say that it never settles.
+/// A manifest that is made by its own build is read again when that changed it; so often, and then taken as it is.
 const REGENERATIONS: usize = 8;
 
 /// As a shell reports a process that was interrupted.
@@ -29,8 +30,8 @@ type AnyBuild = NinjaBuild<AnyScheduler, AnyRebuilder<FileKey, FileValue>>;
 enum Misuse {
     #[error("no target is called {target}{hint}")]
     Unknown { target: String, hint: String },
-    #[error("{manifest} was made anew {REGENERATIONS} times and is still not up to date: its own rule never settles")]
-    Unsettled { manifest: String },
+    #[error("there is no directory {0}")]
+    NoDirectory(String),
     #[error("there is nothing to build: the manifest has no targets")]
     Nothing,
 }
@@ -56,17 +57,23 @@ fn interrupted() -> ExitCode {
 
 async fn everything(arguments: &Build) -> Result<ExitCode, Problem> {
     let begin = Instant::now();
+    if !arguments.directory.is_dir() {
+        return Err(Misuse::NoDirectory(arguments.directory.display().to_string()).into());
+    }
     let session = Session::new(&arguments.directory, &arguments.file);
     let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
-    for _ in 0..REGENERATIONS {
+    let text = || std::fs::read(session.directory.join(&session.file)).unwrap_or_default();
+    for round in 0.. {
         let mut build = open(&session, arguments, &screen)?;
         let manifest = build.tasks().key_of(&arguments.file.to_string_lossy());
-        if build.tasks().edge(&manifest).is_some() {
-            // The manifest is made by a command of its own (CMake's, Meson's) when what it was made from changed.
-            match build.run_async([&manifest]).await {
-                Ok(report) if build.tasks().commands_run() > 0 && !report.ran.is_empty() => continue,
-                Ok(_) => {}
-                Err(error) => return Ok(failed(&screen, &error)),
+        if round < REGENERATIONS && build.tasks().is_older(&manifest) {
+            // The manifest is made by a command of its own (CMake's, Meson's), and what that reads has changed.
+            let before = text();
+            if let Err(error) = build.run_async([&manifest]).await {
+                return Ok(failed(&screen, &error));
+            }
+            if text() != before {
+                continue;
             }
         }
         let targets = targets(&build, &arguments.targets)?;
@@ -81,7 +88,7 @@ async fn everything(arguments: &Build) -> Result<ExitCode, Problem> {
             Err(error) => failed(&screen, &error),
         });
     }
-    Err(Misuse::Unsettled { manifest: arguments.file.display().to_string() }.into())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn open(session: &Session, arguments: &Build, screen: &Rc<RefCell<Screen>>) -> Result<AnyBuild, Problem> {
@@ -95,8 +102,11 @@ fn open(session: &Session, arguments: &Build, screen: &Rc<RefCell<Screen>>) -> R
     let mut build = build.jobs(args::jobs(arguments.jobs)).keep_going(arguments.keep_going);
     if arguments.explain {
         let told = Rc::clone(screen);
+        let commands: HashSet<FileKey> = build.tasks().commands().cloned().collect();
         build = build.observe(move |keys, key, decision| {
-            if let Decision::Started(reason) = decision {
+            if let Decision::Started(reason) = decision
+                && commands.contains(keys.name(key))
+            {
                 told.borrow_mut().line(&format!("{}: {}", keys.name(key), reason.explain(keys)));
             }
         });
@@ -110,7 +120,7 @@ fn targets(build: &AnyBuild, asked: &[String]) -> Result<Vec<FileKey>, Problem> 
     let mut targets = Vec::new();
     for target in asked {
         let key = tasks.key_of(target);
-        if tasks.edge(&key).is_none() && !tasks.reads(&key) {
+        if !tasks.names(&key) {
             return Err(Misuse::Unknown { target: target.clone(), hint: tasks.hint(target) }.into());
         }
         targets.push(key);
@@ -146,8 +156,8 @@ fn failed(screen: &RefCell<Screen>, error: &BuildError) -> ExitCode {
     for failure in &error.failures {
         match &failure.cause {
             Cause::Dependency { dependency } => because.push(format!("{} (needs {dependency})", failure.key)),
-            // A failed command's text begins with its name.
-            Cause::Task(text) => eprintln!("{}", text.trim_end()),
+            // Its output was printed when it failed.
+            Cause::Task(text) => eprintln!("alacarte: {}", text.lines().next().unwrap_or_default()),
             _ => eprintln!("alacarte: {failure}"),
         }
     }
@@ -189,9 +199,10 @@ impl Screen {
                 } else {
                     self.line(&line);
                 }
-                if success {
-                    self.write(output);
+                if !success {
+                    self.line(&format!("FAILED: {}\n{}", event.key, event.command));
                 }
+                self.write(output);
             }
         }
     }

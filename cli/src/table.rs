@@ -26,8 +26,8 @@ pub fn print(out: &mut impl Write, table: &Table) -> io::Result<()> {
     Ok(())
 }
 
-/// A table that is not printed to a terminal is as wide as this.
-const WIDTH: u16 = 128;
+/// A table that is not printed to a terminal may be as wide as this.
+const WIDTH: usize = 160;
 
 /// How much of the table there is room for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,15 +38,6 @@ enum Room {
     Steps,
     /// Steps by number.
     Numbers,
-}
-
-fn room() -> Room {
-    let width = console::Term::stdout().size_checked().map_or(WIDTH, |(_, columns)| columns);
-    match width {
-        WIDTH.. => Room::All,
-        106..WIDTH => Room::Steps,
-        _ => Room::Numbers,
-    }
 }
 
 /// Rules at the top, under the header and at the bottom; nothing between rows.
@@ -63,10 +54,37 @@ pub fn comparison(
     combinations: &[Combination],
     outcomes: &[Outcome],
 ) -> io::Result<()> {
-    let room = room();
+    let available = console::Term::stdout().size_checked().map_or(WIDTH, |(_, columns)| usize::from(columns));
+    let fits = |room: &Room| {
+        let mut table = cells(*room, steps, combinations, outcomes);
+        table.force_no_tty();
+        table.lines().all(|line| line.trim_end().chars().count() <= available)
+    };
+    let room = [Room::All, Room::Steps].into_iter().find(fits).unwrap_or(Room::Numbers);
+    let mut table = cells(room, steps, combinations, outcomes);
+    style(&mut table);
+    writeln!(out, "{workload}: {unit}s run at each step\n")?;
+    print(out, &table)?;
+    if room == Room::Numbers {
+        let legend: Vec<String> =
+            steps.iter().enumerate().map(|(number, step)| format!("{} {step}", number + 1)).collect();
+        for line in legend.chunks(3) {
+            writeln!(out, "  {}", line.join(" · "))?;
+        }
+    }
+    if unit == "formula" {
+        writeln!(
+            out,
+            "  In a sheet, a typed field is a source, a much used one a header, a formula a command with its flags,"
+        )?;
+        writeln!(out, "  a computed cell an output; «comment» is a typed field whose change rounding may hide.")?;
+    }
+    Ok(())
+}
+
+fn cells(room: Room, steps: &[String], combinations: &[Combination], outcomes: &[Outcome]) -> Table {
     let mut table = Table::new();
     table.load_style(LINES).set_content_arrangement(ContentArrangement::Disabled);
-    style(&mut table);
     let headers = steps.iter().enumerate().map(|(number, step)| match room {
         Room::Numbers => (number + 1).to_string(),
         Room::All | Room::Steps => {
@@ -105,16 +123,7 @@ pub fn comparison(
     for column in table.column_iter_mut() {
         column.set_padding((0, 1));
     }
-    writeln!(out, "{workload}: {unit}s run at each step\n")?;
-    print(out, &table)?;
-    if room == Room::Numbers {
-        let legend: Vec<String> =
-            steps.iter().enumerate().map(|(number, step)| format!("{} {step}", number + 1)).collect();
-        for line in legend.chunks(4) {
-            writeln!(out, "  {}", line.join(" · "))?;
-        }
-    }
-    Ok(())
+    table
 }
 
 fn cell(outcome: &Outcome) -> Cell {

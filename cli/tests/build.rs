@@ -57,7 +57,8 @@ fn a_failing_command_fails_its_dependents_by_name_and_the_rest_goes_on_if_asked_
     );
     let (code, out, err) = run(project.path(), &["build", "-j1", "worse", "better"]);
     assert_eq!(code, 1, "{out}{err}");
-    assert!(err.contains("it cannot be") && err.contains("worse (needs bad)"), "{err}");
+    assert!(out.contains("FAILED: bad\n") && out.contains("it cannot be"), "{out}");
+    assert!(err.contains("[exit status 3] bad") && err.contains("worse (needs bad)"), "{err}");
     assert!(!project.path().join("better").exists(), "it stops at the first failure");
     let (code, _, err) = run(project.path(), &["build", "--keep-going", "worse", "better"]);
     assert_eq!(code, 1);
@@ -209,5 +210,114 @@ fn a_header_that_a_depfile_names_in_another_spelling_or_as_a_second_output_is_kn
         let (_, out, _) = run(project.path(), &["build", "--scheduler", scheduler, "o"]);
         assert!(out.contains("ran 2 commands"), "{scheduler}: a changed header is seen: {out}");
         assert_eq!(fs::read_to_string(project.path().join("o")).expect("o"), "1\n3\n3\n");
+    }
+}
+
+#[test]
+fn a_command_that_makes_the_manifest_may_rewrite_what_it_reads() {
+    let project = directory(&[
+        (
+            "build.ninja",
+            "rule regen\n  command = echo x >> state; touch build.ninja\n  generator = 1\n\
+             rule e\n  command = echo hi > $out\n\
+             build build.ninja: regen state\nbuild state: phony\nbuild o: e\ndefault o\n",
+        ),
+        ("state", "s\n"),
+    ]);
+    for again in [false, true] {
+        let (code, out, err) = run(project.path(), &["build"]);
+        assert_eq!(code, 0, "{out}{err}");
+        assert_eq!(out.contains("nothing to do"), again, "{out}");
+    }
+}
+
+#[test]
+fn a_missing_directory_is_named() {
+    let place = directory(&[]);
+    let (code, _, err) = run(place.path(), &["build", "-C", "nowhere"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("no directory nowhere"), "{err}");
+}
+
+#[test]
+fn a_manifest_that_is_restored_from_the_cache_is_read_again() {
+    for rebuilder in ["constructive-trace", "deep-constructive-trace", "verifying-trace", "perpetual"] {
+        let project = directory(&[
+            ("cfg", "1\n"),
+            ("i", "A\n"),
+            (
+                "build.ninja",
+                "rule make\n  command = sed '/^build o/d' build.ninja > next && echo \"build o$$(cat cfg): cp i\" >> next && \
+                 mv next build.ninja\n  generator = 1\nrule cp\n  command = cp $in $out\n\
+                 build build.ninja: make cfg\nbuild o1: cp i\n",
+            ),
+        ]);
+        let arguments = ["build", "--rebuilder", rebuilder];
+        for (cfg, input, output) in [("1", "A", "o1"), ("2", "A", "o2"), ("1", "B", "o1")] {
+            std::thread::sleep(Duration::from_millis(15));
+            fs::write(project.path().join("cfg"), format!("{cfg}\n")).expect("a file");
+            fs::write(project.path().join("i"), format!("{input}\n")).expect("a file");
+            let (code, out, err) = run(project.path(), &arguments);
+            assert_eq!(code, 0, "{rebuilder}: {out}{err}");
+            let made = fs::read_to_string(project.path().join(output)).expect("an output");
+            assert_eq!(made, format!("{input}\n"), "{rebuilder}");
+        }
+    }
+}
+
+#[test]
+fn nothing_to_do_writes_nothing_even_after_a_revert() {
+    for rebuilder in ["verifying-trace", "constructive-trace", "deep-constructive-trace", "dirty-bit"] {
+        let project = manifest("build x: cp a\nbuild y: cp x\n");
+        let arguments = ["build", "--rebuilder", rebuilder];
+        for text in ["1\n", "2\n", "1\n"] {
+            fs::write(project.path().join("a"), text).expect("a file");
+            assert_eq!(run(project.path(), &arguments).0, 0);
+        }
+        let size = || fs::metadata(project.path().join(".alacarte/journal")).expect("a journal").len();
+        run(project.path(), &arguments);
+        let settled = size();
+        for _ in 0..3 {
+            assert!(run(project.path(), &arguments).1.contains("nothing to do"));
+            assert_eq!(size(), settled, "{rebuilder}");
+        }
+    }
+}
+
+#[test]
+fn a_build_directory_behind_a_link_and_a_way_out_and_back_in_name_the_same_files() {
+    for spelling in ["$PWD/gen.h", "../$(basename $PWD)/gen.h"] {
+        let place = directory(&[
+            ("real/h.in", "1\n"),
+            ("real/c", "c\n"),
+            (
+                "real/build.ninja",
+                &format!(
+                    "rule gen\n  command = cp $in $out\n\
+                     rule cc\n  command = cat c gen.h > $out && echo \"$out: c {}\" > $out.d\n  \
+                     depfile = $out.d\n  deps = gcc\n\
+                     build gen.h: gen h.in\nbuild o: cc c || gen.h\n",
+                    spelling.replace('$', "$$")
+                ),
+            ),
+        ]);
+        std::os::unix::fs::symlink(place.path().join("real"), place.path().join("link")).expect("a link");
+        for text in ["1\n", "2\n", "3\n"] {
+            fs::write(place.path().join("real/h.in"), text).expect("a file");
+            let (code, out, err) = run(&place.path().join("link"), &["build"]);
+            assert_eq!(code, 0, "{out}{err}");
+            let object = fs::read_to_string(place.path().join("real/o")).expect("o");
+            assert_eq!(object, format!("c\n{text}"), "{spelling}: {out}");
+        }
+    }
+}
+
+#[test]
+fn sources_and_names_for_files_that_are_there_are_targets_too() {
+    let project = manifest("build f: phony\nbuild x: cp a\n");
+    fs::write(project.path().join("f"), "").expect("a file");
+    for target in ["f", "a", "x"] {
+        let (code, out, err) = run(project.path(), &["build", target]);
+        assert_eq!(code, 0, "{target}: {out}{err}");
     }
 }

@@ -281,3 +281,86 @@ fn every_rebuilder_brings_a_group_up_to_date_at_once() {
         assert_eq!(most.get(), 4, "{rebuilder}");
     }
 }
+
+/// Work inside work waited for a place that only its own end would have freed.
+#[test]
+fn work_inside_work_goes_on_in_the_same_place() {
+    let tasks =
+        Rules::new().rule("t", task(async |fetch| Ok(fetch.work(async { fetch.work(async { 7 }).await }).await)));
+    let mut build = system("suspending", "verifying-trace", tasks, &[]).jobs(1);
+    build.run(["t"]).expect("built");
+    assert_eq!(build.get("t"), Some(7));
+}
+
+/// A detached key that failed was forgotten, because the task that had detached it was up to date.
+#[test]
+fn detached_work_that_failed_is_begun_again() {
+    use std::cell::Cell;
+    use std::rc::Rc;
+    for scheduler in common::DYNAMIC {
+        let fails = Rc::new(Cell::new(true));
+        let asked = fails.clone();
+        let check = async move |_: Fetch<'_, Key, i64>| match asked.get() {
+            true => Err(alacarte::TaskError::new("not yet")),
+            false => Ok(5),
+        };
+        let begin = async |fetch: Fetch<'_, Key, i64>| {
+            fetch.detach("d");
+            Ok(1)
+        };
+        let tasks = Rules::new().rule("d", task(check)).rule("t", task(begin));
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]);
+        for _ in 0..2 {
+            let error = build.run(["t"]).expect_err("d fails").to_string();
+            assert!(error.contains("d: not yet"), "{scheduler}: {error}");
+        }
+        fails.set(false);
+        build.run(["t"]).expect("built");
+        assert_eq!(build.get("d"), Some(5), "{scheduler}");
+        assert!(build.run(["t"]).expect("built").ran.is_empty(), "{scheduler}: nothing is owed any more");
+    }
+}
+
+/// Suspects lead only to keys in the order, and detached keys are in none.
+#[test]
+fn detached_work_is_done_again_under_every_scheduler() {
+    everywhere(|scheduler, rebuilder| {
+        let begin = async |fetch: Fetch<'_, Key, i64>| {
+            let value = fetch.get("a").await?;
+            fetch.detach("d");
+            Ok(value)
+        };
+        let tasks = Rules::new()
+            .rule("t", declared(["a"], begin))
+            .rule("d", formula(["m"], |[m]| m))
+            .rule("m", formula(["i"], |[i]| i));
+        let mut build = system(scheduler, rebuilder, tasks, &[("a", 1), ("i", 1)]);
+        for value in [1, 2, 3] {
+            build.set("a", value).expect("set");
+            build.set("i", value).expect("set");
+            build.run(["t"]).expect("built");
+            assert_eq!(build.get("d"), Some(value), "{scheduler} × {rebuilder}");
+        }
+    });
+}
+
+/// A task that fetched what it had not declared was lucky while nothing had changed, and ran twice when something had.
+#[test]
+fn an_undeclared_dependency_is_an_error_whether_or_not_it_is_up_to_date() {
+    for rebuilder in ["dirty-bit", "verifying-trace"] {
+        let run = async |fetch: Fetch<'_, Key, i64>| match fetch.get("a").await? {
+            2 => fetch.get("u").await,
+            a => Ok(a),
+        };
+        let tasks = Rules::new()
+            .rule("t", declared(["a"], run))
+            .rule("u", formula(["m"], |[m]| m))
+            .rule("m", formula(["i"], |[i]| i));
+        let mut build = system("topological", rebuilder, tasks, &[("a", 1), ("i", 1)]);
+        build.run(["t", "u"]).expect("built");
+        build.set("a", 2).expect("set");
+        build.set("i", 2).expect("set");
+        let error = build.run(["t", "u"]).expect_err("it is not declared").to_string();
+        assert!(error.contains("t: it fetched u, which it did not declare"), "{rebuilder}: {error}");
+    }
+}

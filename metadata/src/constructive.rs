@@ -56,7 +56,11 @@ impl<V: Value> ConstructiveTraces<V> {
 impl<V: Value> MetadataUpdater for ConstructiveTraces<V> {
     fn apply(&mut self, event: &Event<'_>) {
         if let Event::Built(record) | Event::Restored(record) | Event::Learned(record) = event {
-            self.remember(record);
+            // What others have learned is no news of this build: it does not become the newest if it was known.
+            let learned = matches!(event, Event::Learned(_));
+            if !(learned && self.table.knows(record.key, record.fingerprint, record.dependencies)) {
+                self.remember(record);
+            }
         }
     }
 }

@@ -184,7 +184,11 @@ impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
                 }
             }
             Event::Built(record) | Event::Restored(record) => self.made(record),
-            Event::Learned(record) if record.deep && !record.volatile => {
+            Event::Learned(record)
+                if record.deep
+                    && !record.volatile
+                    && !self.table.knows(record.key, record.fingerprint, record.dependencies) =>
+            {
                 self.remember(record, record.dependencies);
             }
             Event::Learned(_) => {}

@@ -53,7 +53,7 @@ impl<'t, const EXTRA: usize, const WIDTH: usize> Trace<'t, EXTRA, WIDTH> {
         self.len() == 0
     }
 
-    /// The fingerprint of the result; only its upper half where fingerprints take one word.
+    /// The fingerprint of the result; only half of its bits where fingerprints take one word.
     #[inline]
     pub fn fingerprint(&self) -> Fingerprint {
         if WIDTH == 1 { wide(0, self.words[1]) } else { wide(self.words[1], self.words[2]) }
@@ -100,7 +100,7 @@ impl<'t, const EXTRA: usize, const WIDTH: usize> Trace<'t, EXTRA, WIDTH> {
     #[inline]
     pub fn agrees(recorded: Fingerprint, now: Option<Fingerprint>) -> bool {
         match now {
-            Some(now) if WIDTH == 1 => now.0 >> 32 == recorded.0 >> 32,
+            Some(now) if WIDTH == 1 => now.half() == recorded.half(),
             now => now == Some(recorded),
         }
     }
@@ -241,6 +241,11 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
         if equal { Pushed::Known } else { Pushed::Replaced(gone) }
     }
 
+    /// Whether an equal trace is there.
+    pub fn knows(&self, key: KeyId, fingerprint: Fingerprint, dependencies: &[Dependency]) -> bool {
+        self.of(key).any(|trace| trace.matches(fingerprint, dependencies))
+    }
+
     /// How many words of memory the traces take, holes included.
     pub fn words(&self) -> usize {
         self.words
@@ -344,12 +349,11 @@ fn write<const EXTRA: usize, const WIDTH: usize>(
 ) {
     let length = dependencies.len();
     words[0] = length as u32 | if link.is_some() { LINKED } else { 0 };
-    let (low, high) = (fingerprint.0 as u32, (fingerprint.0 >> 32) as u32);
     if WIDTH == 1 {
-        words[1] = high;
+        words[1] = fingerprint.half();
     } else {
-        words[1] = low;
-        words[2] = high;
+        words[1] = fingerprint.0 as u32;
+        words[2] = (fingerprint.0 >> 32) as u32;
     }
     let mut at = header(WIDTH);
     if let Some(link) = link {
@@ -362,12 +366,11 @@ fn write<const EXTRA: usize, const WIDTH: usize>(
         *key = dependency.key.to_raw() | if dependency.grouped { GROUPED } else { 0 };
     }
     for (halves, dependency) in fingerprints.chunks_exact_mut(WIDTH).zip(dependencies) {
-        let (low, high) = (dependency.fingerprint.0 as u32, (dependency.fingerprint.0 >> 32) as u32);
         if WIDTH == 1 {
-            halves[0] = high;
+            halves[0] = dependency.fingerprint.half();
         } else {
-            halves[0] = low;
-            halves[1] = high;
+            halves[0] = dependency.fingerprint.0 as u32;
+            halves[1] = (dependency.fingerprint.0 >> 32) as u32;
         }
     }
     if WIDTH == 1 {
@@ -422,7 +425,10 @@ mod tests {
         assert_eq!(table.push(key, Fingerprint(9), [], &list(5)), Pushed::New);
         assert_eq!(table.push(key, Fingerprint(9), [], &list(5)), Pushed::Known);
         let trace = table.newest(key).expect("a trace");
-        assert!(Trace::<0, 1>::agrees(trace.dependency(1).fingerprint, Some(Fingerprint(2 << 32 | 6))));
+        assert!(Trace::<0, 1>::agrees(
+            trace.dependency(1).fingerprint,
+            Some(Fingerprint(2 << 32 | 5 ^ 3 << 40 ^ 3 << 8))
+        ));
         assert!(!Trace::<0, 1>::agrees(trace.dependency(1).fingerprint, Some(Fingerprint(3 << 32 | 5))));
         assert!(trace.confirms(sum(&list(5)), Fingerprint(9)) && !trace.confirms(sum(&list(6)), Fingerprint(9)));
         assert!(!trace.confirms(sum(&list(5)), Fingerprint(8)), "the result belongs to the sum");

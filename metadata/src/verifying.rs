@@ -19,7 +19,7 @@ impl VerifyingTraces {
     /// few are enough.
     pub const KEPT: usize = 4;
 
-    /// The traces, with the upper halves of their dependencies' fingerprints, and the sum of the whole.
+    /// The traces, with half of the bits of their dependencies' fingerprints, and the sum of the whole.
     pub fn table(&self) -> &TraceTable<0, 1> {
         &self.table
     }

@@ -91,6 +91,13 @@ impl<P: Power> Scheduler<P> for AnyScheduler {
         matches!(self, AnyScheduler::Topological(scheduler) if scheduler.precedes(key))
     }
 
+    fn may_fetch(&self, key: KeyId, dependency: KeyId) -> bool {
+        match self {
+            AnyScheduler::Topological(scheduler) => scheduler.may_fetch(key, dependency),
+            AnyScheduler::Restarting(_) | AnyScheduler::Suspending(_) => true,
+        }
+    }
+
     fn suspect(&mut self, key: KeyId) {
         if let AnyScheduler::Topological(scheduler) = self {
             Scheduler::<Static>::suspect(scheduler, key);

@@ -25,6 +25,8 @@ pub struct Topological {
     /// Keys that no target reaches: demanded by detached work.
     unplanned: Vec<KeyId>,
     completed: bool,
+    /// This build met keys outside the order, which suspects do not lead to.
+    strayed: bool,
 }
 
 const UNPLANNED: u32 = u32::MAX;
@@ -73,6 +75,7 @@ impl Scheduler<Static> for Topological {
         self.unplanned.clear();
         // A build that is given up is never finished.
         self.completed = false;
+        self.strayed = false;
         self.next = self.order.len();
         if !self.is_ordered(plan.targets, plan.generation) {
             self.order(plan)?;
@@ -91,7 +94,10 @@ impl Scheduler<Static> for Topological {
 
     fn push(&mut self, key: KeyId, (): ()) {
         match self.rank(key) {
-            UNPLANNED => self.unplanned.push(key),
+            UNPLANNED => {
+                self.strayed = true;
+                self.unplanned.push(key);
+            }
             rank => self.queue.push(Reverse(rank)),
         }
     }
@@ -109,7 +115,7 @@ impl Scheduler<Static> for Topological {
     }
 
     fn finish(&mut self, complete: bool) {
-        self.completed = complete;
+        self.completed = complete && !std::mem::take(&mut self.strayed);
     }
 
     fn follows_suspects(&self, targets: &[KeyId], generation: u64) -> bool {
@@ -118,6 +124,10 @@ impl Scheduler<Static> for Topological {
 
     fn precedes(&self, key: KeyId) -> bool {
         self.rank(key) != UNPLANNED
+    }
+
+    fn may_fetch(&self, key: KeyId, dependency: KeyId) -> bool {
+        self.rank(key) == UNPLANNED || self.rank(dependency) < self.rank(key)
     }
 
     fn suspect(&mut self, key: KeyId) {

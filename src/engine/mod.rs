@@ -101,6 +101,7 @@ where
     pub(super) fn demand_detached(&mut self) {
         let detached = std::mem::take(&mut self.board.borrow_mut().detached);
         for key in detached {
+            self.board.borrow_mut().owed.push(key);
             self.demand(key);
         }
     }
@@ -199,9 +200,10 @@ where
         if board.has(key, LOADED) {
             return Ok(());
         }
-        board.raise(key, LOADED);
         let name = board.keys.name(key);
         let value = self.store.load(key, name)?;
+        board.raise(key, LOADED);
+        let name = board.keys.name(key);
         if board.has(key, INPUT) {
             let modified = self.store.modified(name);
             let news = News { value, modified, input: true, touched: false };

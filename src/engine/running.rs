@@ -1,6 +1,6 @@
 //! A task runs, and may have to wait: what then becomes of its future is the scheduler's choice.
 
-use super::state::{Engine, Parked};
+use super::state::{Engine, Parked, Slot};
 use crate::board::{INPUT, Look};
 use crate::error::{Cause, Reasoned, Result, TaskError};
 use crate::fetch::Fetch;
@@ -217,12 +217,28 @@ where
         drop(future);
     }
 
+    /// A key that the task fetched although nothing puts it before this one.
+    fn undeclared(&self, slot: u32) -> Option<String> {
+        let Slot { key, ref dependencies, .. } = self.state.slots[slot as usize];
+        if self.scheduler.when_blocked() != WhenBlocked::Refuse {
+            return None;
+        }
+        let board = self.board.borrow();
+        let fetched = dependencies.iter().map(|&raw| KeyId::from_raw(raw));
+        let mut tasks = fetched.filter(|&dependency| !board.has(dependency, INPUT));
+        let lucky = tasks.find(|&dependency| !self.scheduler.may_fetch(key, dependency))?;
+        Some(board.keys.show(lucky))
+    }
+
     /// A task has ended.
     pub(super) fn end(&mut self, slot: u32, outcome: Result<V>) {
         let waits = &self.state.slots[slot as usize];
         match (waits.met_failure, outcome) {
             (Some(dependency), _) => self.fail(slot, self.consequence(dependency)),
             (None, Ok(value)) => {
+                if let Some(dependency) = self.undeclared(slot) {
+                    return self.fail(slot, Cause::Undeclared { dependency });
+                }
                 if let Err(error) = self.built(slot, value) {
                     self.fail(slot, error.into());
                 }

@@ -6,7 +6,7 @@ use std::collections::{HashSet, VecDeque};
 use futures::future::LocalBoxFuture;
 use smallvec::SmallVec;
 
-use crate::board::{ACTIVE, Board, STALE};
+use crate::board::{ACTIVE, Board, INPUT, STALE};
 use crate::error::{Failure, Result};
 use crate::event::Dependency;
 use crate::fingerprint::Value;
@@ -145,6 +145,11 @@ impl<K: Key, V: Value, T, St, S, R, J> Drop for Engine<'_, K, V, T, St, S, R, J>
                 board.set_state(slot.key, STALE);
             }
         }
+        let mut owed = std::mem::take(&mut board.owed);
+        owed.retain(|&key| board.state(key) != board.revision && !board.has(key, INPUT));
+        owed.sort_unstable();
+        owed.dedup();
+        board.owed = owed;
         for &key in &self.state.marked {
             board.set_state(key, STALE);
         }

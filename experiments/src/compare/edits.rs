@@ -4,7 +4,7 @@
 //! right in any such file: a comment, a function that nobody calls, a declaration.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use alacarte::Fingerprint;
 use alacarte_frontends::ninja::Manifest;
@@ -27,7 +27,8 @@ pub(super) fn edits(root: &Path, build: &Path, manifest: &Manifest, seed: u64) -
     sources.sort();
     sources.dedup();
     let c: Vec<String> = sources.iter().filter(|name| has_ending(name, &["c", "cc", "cpp", "cxx"])).cloned().collect();
-    let headers = headers(root, &c);
+    let made: HashSet<PathBuf> = produced.iter().filter_map(|output| build.join(output).canonicalize().ok()).collect();
+    let headers = headers(root, &c, &made);
     let pick = |from: &[String], salt: u64| {
         let random = Fingerprint::of_integer(seed.wrapping_mul(31).wrapping_add(salt)).0;
         (!from.is_empty()).then(|| from[(random % from.len() as u64) as usize].clone())
@@ -96,15 +97,16 @@ fn has_ending(name: &str, endings: &[&str]) -> bool {
     Path::new(name).extension().and_then(|ending| ending.to_str()).is_some_and(|ending| endings.contains(&ending))
 }
 
-/// The headers that lie beside the sources.
-fn headers(root: &Path, sources: &[String]) -> Vec<String> {
+/// The headers that lie beside the sources, but for those that the build makes.
+fn headers(root: &Path, sources: &[String], made: &HashSet<PathBuf>) -> Vec<String> {
     let directories: HashSet<&Path> = sources.iter().filter_map(|source| Path::new(source).parent()).collect();
     let mut found = Vec::new();
     for directory in directories {
         let Ok(entries) = std::fs::read_dir(root.join(directory)) else { continue };
         for entry in entries.flatten() {
             let name = directory.join(entry.file_name()).to_string_lossy().into_owned();
-            if has_ending(&name, &["h", "hh", "hpp", "hxx"]) {
+            let generated = entry.path().canonicalize().is_ok_and(|path| made.contains(&path));
+            if !generated && has_ending(&name, &["h", "hh", "hpp", "hxx"]) {
                 found.push(name);
             }
         }

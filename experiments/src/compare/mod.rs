@@ -130,10 +130,10 @@ impl Workload {
         }
     }
 
-    /// Why a combination cannot play here at all: a topological scheduler over tasks whose dependencies are found while they run.
+    /// Why a combination cannot play here at all: a topological scheduler over tasks that it cannot order.
     pub fn refuses(&self, combination: Combination) -> Option<String> {
         match self {
-            Workload::Sheet(sheet) if combination.scheduler == SchedulerName::Topological => sheet.dynamic_cell(),
+            Workload::Sheet(sheet) if combination.scheduler == SchedulerName::Topological => sheet.unordered(),
             _ => None,
         }
     }

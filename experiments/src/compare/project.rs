@@ -160,7 +160,7 @@ impl Project {
     ) -> Outcome {
         let begin = Instant::now();
         let built = build(stage, combination, options);
-        let wall_ms = begin.elapsed().as_secs_f64() * 1000.0;
+        let wall_ms = begin.elapsed().as_micros() as f64 / 1000.0;
         let (built, problem) = match built {
             Ok(built) => (built, stage.difference(expected, combination.rebuilder.is_shallow())),
             Err(problem) => (Built::default(), Some(problem)),

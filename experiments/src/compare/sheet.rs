@@ -3,15 +3,15 @@
 //! Every step is played as a new process would: the sheet is read, the journal replayed, the targets (all cells
 //! that no other formula refers to) brought up to date. The check recomputes every formula from scratch.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use alacarte::{Build, BuildError, Power, Report, Scheduler, Tasks};
+use alacarte::{Build, BuildError, Cause, Power, Report, Scheduler, Tasks};
 use alacarte_frontends::spreadsheet::{Cell, CellRef, References, Scalar, Sheet, SheetStore, SheetTasks};
 use alacarte_rebuilders::{AnyRebuilder, Perpetual};
-use alacarte_schedulers::{AnyScheduler, Suspending};
+use alacarte_schedulers::{AnyScheduler, Suspending, Topological};
 use alacarte_stores::{Log, TraceLog};
 
 use super::script::{self, ScriptError, Step};
@@ -40,6 +40,9 @@ impl SheetWorkload {
     pub(super) fn at(path: &Path, options: Options) -> Result<Self, CompareError> {
         let sheet = Sheet::read(path).map_err(unreadable)?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        if !sheet.cells().any(|(_, cell)| matches!(cell, Cell::Formula(_))) {
+            return Err(CompareError::Workload(format!("{}: there is no formula in this sheet", path.display())));
+        }
         let steps = edits(&sheet, options.seed);
         Ok(SheetWorkload { name, sheet, steps })
     }
@@ -54,9 +57,19 @@ impl SheetWorkload {
         &self.steps
     }
 
-    /// What a topological scheduler says of the sheet if it cannot order it.
-    pub(super) fn dynamic_cell(&self) -> Option<String> {
-        SheetTasks::new(self.sheet.clone()).into_static().err().map(|error| error.to_string())
+    /// What a topological scheduler says of the sheet if it cannot order it: a cell is dynamic, or written references make a
+    /// circle.
+    pub(super) fn unordered(&self) -> Option<String> {
+        let tasks = match SheetTasks::new(self.sheet.clone()).into_static() {
+            Ok(tasks) => tasks,
+            Err(dynamic) => return Some(dynamic.to_string()),
+        };
+        let formulas: Vec<CellRef> = tasks.formulas().collect();
+        let store = SheetStore::new(&self.sheet);
+        let mut build = Build::new(tasks, store).scheduler(Topological::new()).rebuilder(Perpetual);
+        let error = build.run(&formulas).err()?;
+        let cycle = error.failures.iter().find(|failure| matches!(failure.cause, Cause::Cycle { .. }))?;
+        Some(format!("{}: a topological scheduler finds {cycle}", self.name))
     }
 
     pub(super) fn play(
@@ -151,13 +164,13 @@ impl<'w> Player<'w> {
             },
             _ => self.build(tasks, step, &journal),
         };
-        let wall_ms = begin.elapsed().as_secs_f64() * 1000.0;
+        let wall_ms = begin.elapsed().as_micros() as f64 / 1000.0;
         let (report, mut problem) = match result {
             Ok(report) => (report, None),
             Err(error) => (Report::default(), Some(error)),
         };
         if problem.is_none() {
-            problem = self.difference(&values, expected);
+            problem = self.difference(&values, expected, &self.wanted());
         }
         Ok(Outcome {
             workload: self.workload.name.clone(),
@@ -175,6 +188,12 @@ impl<'w> Player<'w> {
             correct: problem.is_none(),
             problem,
         })
+    }
+
+    /// The cells that must be right: all formulas, or only the targets.
+    fn wanted(&self) -> Vec<CellRef> {
+        let formulas: Vec<CellRef> = SheetTasks::new(self.sheet.clone()).formulas().collect();
+        if self.combination.rebuilder.is_shallow() { targets(&self.sheet, &formulas) } else { formulas }
     }
 
     /// Builds the targets with nothing in memory but what the journal and the cache hold.
@@ -207,19 +226,18 @@ impl<'w> Player<'w> {
             Ok(()) => build.run(&targets).map_err(|error: BuildError| error.to_string()),
             Err(error) => Err(error),
         };
-        let wanted = if self.combination.rebuilder.is_shallow() { targets } else { formulas };
-        let values = wanted.iter().filter_map(|&cell| Some((cell, build.get(cell)?))).collect();
+        let values = formulas.iter().filter_map(|&cell| Some((cell, build.get(cell)?))).collect();
         let bytes = alacarte::Journal::bytes(build.journal_ref());
         (result, values, bytes)
     }
 
-    fn difference(&self, values: &Values, expected: &Values) -> Option<String> {
-        let shallow = self.combination.rebuilder.is_shallow();
-        let found: std::collections::HashMap<_, _> = values.iter().cloned().collect();
-        expected.iter().find_map(|(cell, expected)| match found.get(cell) {
+    /// Where the cells that must be right differ from those of a build from scratch.
+    fn difference(&self, values: &Values, expected: &Values, wanted: &[CellRef]) -> Option<String> {
+        let found: HashMap<_, _> = values.iter().cloned().collect();
+        let wanted: HashSet<_> = wanted.iter().copied().collect();
+        expected.iter().filter(|(cell, _)| wanted.contains(cell)).find_map(|(cell, expected)| match found.get(cell) {
             Some(value) if value == expected => None,
             Some(value) => Some(format!("{cell} is {value}, but {expected} from scratch")),
-            None if shallow => None,
             None => Some(format!("{cell} has no value, but {expected} from scratch")),
         })
     }
@@ -248,18 +266,28 @@ where
     Ok(())
 }
 
-/// The formulas to which no other formula refers; all of them if there are none such, or if that cannot be known.
+/// The formulas to which no other formula refers; all of them if these do not lead to all others, or if that cannot be
+/// known.
 fn targets(sheet: &Sheet, formulas: &[CellRef]) -> Vec<CellRef> {
-    let mut referred = HashSet::new();
+    let mut references = HashMap::new();
     for &at in formulas {
         let Some(Cell::Formula(formula)) = sheet.get(at) else { continue };
         match formula.references() {
-            References::Static(cells) => referred.extend(cells),
+            References::Static(cells) => references.insert(at, cells),
             References::Dynamic => return formulas.to_vec(),
+        };
+    }
+    let referred: HashSet<CellRef> = references.values().flatten().copied().collect();
+    let roots: Vec<CellRef> = formulas.iter().copied().filter(|cell| !referred.contains(cell)).collect();
+    let mut reached = HashSet::new();
+    let mut todo = roots.clone();
+    while let Some(cell) = todo.pop() {
+        if reached.insert(cell) {
+            todo.extend(references.get(&cell).into_iter().flatten());
         }
     }
-    let roots: Vec<CellRef> = formulas.iter().copied().filter(|cell| !referred.contains(cell)).collect();
-    if roots.is_empty() { formulas.to_vec() } else { roots }
+    // Formulas that refer to each other in a circle, perhaps in branches that are never taken together.
+    if formulas.iter().all(|cell| reached.contains(cell)) { roots } else { formulas.to_vec() }
 }
 
 /// A script for a sheet that has none: which cells it edits is chosen by the seed.

@@ -110,9 +110,29 @@ impl Session {
 }
 
 impl NinjaTasks {
-    /// Whether some edge reads this file.
-    pub fn reads(&self, key: &FileKey) -> bool {
-        self.steps.iter().any(|step| step.edge.all_inputs().any(|input| input == key.as_str()))
+    /// Whether the manifest speaks of this file.
+    pub fn names(&self, key: &FileKey) -> bool {
+        self.edge(key).is_some()
+            || self.steps.iter().any(|step| {
+                let inputs = step.edge.all_inputs().map(|input| self.key_of(input));
+                step.outputs.contains(key) || inputs.into_iter().any(|input| input == *key)
+            })
+    }
+
+    /// Whether a file that a command makes is missing, or older than something that the command reads. Ninja's rule, which
+    /// is right for a manifest that is made by its own build: what makes it also rewrites some of what it reads.
+    pub fn is_older(&self, key: &FileKey) -> bool {
+        let Some(edge) = self.edge(key) else { return false };
+        // Of the disk itself: what earlier builds knew of these files may be old.
+        let modified =
+            |key: &FileKey| std::fs::metadata(self.files.borrow().path(key)).and_then(|file| file.modified()).ok();
+        let Some(made) = modified(key) else { return true };
+        edge.inputs.iter().chain(&edge.implicit).any(|input| modified(&self.key_of(input)) > Some(made))
+    }
+
+    /// All keys whose tasks are commands.
+    pub fn commands(&self) -> impl Iterator<Item = &FileKey> {
+        self.steps.iter().filter(|step| !step.edge.is_phony()).filter_map(|step| step.outputs.first())
     }
 
     /// What to say of a target that nobody makes: the one that was perhaps meant.

@@ -11,6 +11,7 @@
 //! What is remembered must be true: if an input changed on disk while the command ran, nobody knows which
 //! content it read, and the value is kept for this build only.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -77,7 +78,7 @@ impl NinjaTasks {
     /// The key of a file, however its path is written: generators and compilers name files of the build
     /// directory by absolute paths, too.
     pub fn key_of(&self, path: &str) -> FileKey {
-        FileKey::from(self.root.local(&canonicalise(path)))
+        FileKey::from(&*self.root.local(&canonicalise(path)))
     }
 
     /// The first output of the edge that makes this one.
@@ -300,18 +301,27 @@ fn definition(edge: &Edge) -> Option<Fingerprint> {
     Some(Fingerprint::of_bytes(&text))
 }
 
-/// The build directory's absolute path, with a slash at its end.
-pub(super) struct Root(String);
+/// The build directory's absolute paths, each with a slash at its end: the one that was given, and the one without links.
+pub(super) struct Root([String; 2]);
 
 impl Root {
     fn of(directory: &Path) -> Self {
-        let absolute = directory.canonicalize().unwrap_or_else(|_| directory.to_path_buf());
-        Root(format!("{}/", absolute.to_string_lossy().trim_end_matches('/')))
+        let slash = |path: &Path| format!("{}/", path.to_string_lossy().trim_end_matches('/'));
+        let given = std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf());
+        let real = directory.canonicalize().unwrap_or_else(|_| given.clone());
+        Root([canonicalise(&slash(&given)) + "/", canonicalise(&slash(&real)) + "/"])
     }
 
     /// The path as it is written inside the directory, if it lies there.
-    fn local<'p>(&self, path: &'p str) -> &'p str {
-        path.strip_prefix(&self.0).filter(|local| !local.is_empty()).unwrap_or(path)
+    fn local<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        let inside = |path: &str| {
+            let locals = self.0.iter().filter_map(|root| path.strip_prefix(root));
+            locals.filter(|local| !local.is_empty()).map(str::to_owned).next()
+        };
+        // A way out of the directory may lead back into it.
+        let found =
+            if path.starts_with("../") { inside(&canonicalise(&format!("{}{path}", self.0[1]))) } else { inside(path) };
+        found.map_or(Cow::Borrowed(path), Cow::Owned)
     }
 }
 
@@ -324,10 +334,10 @@ struct Names<'r> {
 impl Names<'_> {
     fn key(&mut self, path: &str) -> FileKey {
         let path = self.root.local(path);
-        if let Some(key) = self.known.get(path) {
+        if let Some(key) = self.known.get(&*path) {
             return key.clone();
         }
-        let key = FileKey::from(path);
+        let key = FileKey::from(&*path);
         self.known.insert(key.clone());
         key
     }
