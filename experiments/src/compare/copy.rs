@@ -14,6 +14,9 @@ use alacarte_frontends::ninja::Manifest;
 /// Directories of the system: what lies there is used where it lies.
 const SYSTEM: [&str; 9] = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt", "/etc", "/nix", "/proc"];
 
+/// What a build of ours leaves in a build directory.
+pub const STATE: &str = ".alacarte";
+
 /// A project larger than this is not copied.
 const MOST_BYTES: u64 = 4 << 30;
 
@@ -80,7 +83,7 @@ pub fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
             let kind = entry.file_type()?;
             let (source, copy) = (entry.path(), to.join(&name));
             if kind.is_dir() {
-                if name != ".git" && name != ".hg" && name != crate::compare::project::STATE {
+                if name != ".git" && name != ".hg" && name != STATE {
                     todo.push((source, copy));
                 }
             } else if kind.is_symlink() {

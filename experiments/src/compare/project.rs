@@ -18,15 +18,13 @@ use alacarte_stores::Digest;
 use include_dir::{Dir, include_dir};
 use tempfile::TempDir;
 
+use super::copy::{self, STATE};
 use super::script::{self, ScriptError, Step};
-use super::{CompareError, Options, Outcome, Progress, copy};
+use super::{CompareError, Options, Outcome, Progress};
 use crate::systems::{Combination, RebuilderName, SchedulerName};
 
 static PROJECT: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/workloads/c-project");
 const SCRIPT: &str = include_str!("../../workloads/c-project.edits.json");
-
-/// What a build of ours leaves in a build directory.
-pub const STATE: &str = ".alacarte";
 
 /// Longer than the steps in which a file system counts time, so that what is written later is younger.
 const MOMENT: Duration = Duration::from_millis(12);
