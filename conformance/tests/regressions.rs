@@ -364,3 +364,33 @@ fn an_undeclared_dependency_is_an_error_whether_or_not_it_is_up_to_date() {
         assert!(error.contains("t: it fetched u, which it did not declare"), "{rebuilder}: {error}");
     }
 }
+
+/// A key that came to fetch a volatile one was not among the suspects of the next build.
+#[test]
+fn a_key_that_comes_to_fetch_a_volatile_one_is_suspect() {
+    use std::cell::Cell;
+    use std::rc::Rc;
+    for scheduler in common::DYNAMIC {
+        for rebuilder in common::RIGHT {
+            let cell = Rc::new(Cell::new(0));
+            let time = cell.clone();
+            let clock = async move |fetch: Fetch<'_, Key, i64>| {
+                fetch.volatile();
+                Ok(time.get())
+            };
+            let top = async |fetch: Fetch<'_, Key, i64>| Ok(fetch.get("clock").await? + fetch.get("y").await?);
+            let tasks = Rules::new()
+                .rule("clock", task(clock))
+                .rule("m", formula(["A"], |[a]: [i64; 1]| a / 10))
+                .rule("y", formula(["m"], |[m]| m))
+                .rule("top", task(top));
+            let mut build = system(scheduler, rebuilder, tasks, &[("A", 0)]);
+            build.run(["y"]).expect("built");
+            build.set("A", 1).expect("set");
+            build.run(["top"]).expect("built");
+            cell.set(100);
+            build.run(["top"]).expect("built");
+            assert_eq!(build.get("top"), Some(100), "{scheduler} × {rebuilder}");
+        }
+    }
+}

@@ -7,7 +7,8 @@ use crate::table::{Pushed, Trace, TraceTable};
 /// Several traces a key, the newest first, each with its value.
 ///
 /// Contract: every trace is one `Built`, `Restored` or `Learned` event of its key that was neither volatile nor
-/// deep, with that event's value; the [`ConstructiveTraces::KEPT`] newest different ones are there.
+/// deep, with that event's value; the [`ConstructiveTraces::KEPT`] newest different ones are there (to learn
+/// what is known already does not make it newer).
 #[derive(Debug, Clone)]
 pub struct ConstructiveTraces<V> {
     table: TraceTable<1>,

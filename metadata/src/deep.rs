@@ -20,7 +20,8 @@ use crate::table::{Pushed, Trace, TraceTable};
 ///
 /// Contract: every trace is one `Built`, `Restored` or deep `Learned` event of its key that was not volatile,
 /// its dependencies with the deep fingerprints that they had at that event; the
-/// [`DeepConstructiveTraces::KEPT`] newest different ones are there.
+/// [`DeepConstructiveTraces::KEPT`] newest different ones are there (to learn what is known already does
+/// not make it newer).
 #[derive(Debug, Clone)]
 pub struct DeepConstructiveTraces<V> {
     table: TraceTable<3>,

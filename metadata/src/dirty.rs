@@ -16,10 +16,10 @@ use alacarte::{Event, Fingerprint, KeyId, MetadataUpdater, Record};
 use crate::column::Column;
 use crate::graph::DependencyGraph;
 
-/// Contract: a key that was built is dirty if and only if, since its last `Built` or `Restored` event, a key
-/// among its dependencies was changed or was built to another value, its definition was changed, or it was
-/// changed itself; or if that event was volatile, or deep (what lies between the key and its terminal inputs is
-/// then not known).
+/// Contract: a key that was built is dirty if and only if, since its last `Built` or `Restored` event, an input
+/// among its dependencies was changed, another of them was built to another value, its definition was changed,
+/// or it was changed itself (somebody overwrote it; its dependents saw what was built); or if that event was
+/// volatile, or deep (what lies between the key and its terminal inputs is then not known).
 #[derive(Debug, Clone, Default)]
 pub struct DirtyBits {
     graph: DependencyGraph,
@@ -129,6 +129,13 @@ impl DirtyBits {
             self.mark_dependents(record.key);
         }
         self.cleared = true;
+        // A key that now fetches a suspect is one too, and so is whatever fetches it.
+        let suspects = self.suspects.get_mut();
+        let met = |key: KeyId| suspects.met.get(key).is_some_and(|&walk| walk == suspects.walk);
+        let mut fetched = record.dependencies.iter().filter(|dependency| !dependency.key.is_definition());
+        if suspects.valid && !met(record.key) && fetched.any(|dependency| met(dependency.key)) {
+            suspects.valid = false;
+        }
     }
 
     /// Takes the keys that are dirty no more off the list.

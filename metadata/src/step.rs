@@ -9,9 +9,10 @@ use alacarte::{Event, Fingerprint, KeyId, MetadataUpdater};
 use crate::column::Column;
 use crate::graph::DependencyGraph;
 
-/// Contract: `changed(k)` is the number of the last event that gave `k` a value different from the one before
-/// (a definition that was replaced counts as a change of a key of its own); `built(k)` that of its last `Built`
-/// or `Restored` event.
+/// Contract: `changed(k)` is the number of the last event of an input, or of the last `Built` or `Restored` event of
+/// another key, that gave `k` a value different from the one before (a definition that was replaced counts as a
+/// change of a key of its own); `built(k)` is that of its last `Built` or `Restored` event, if that was neither
+/// volatile nor deep.
 #[derive(Debug, Clone, Default)]
 pub struct StepTraces {
     step: u64,
