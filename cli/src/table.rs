@@ -73,11 +73,9 @@ pub fn comparison(
         }
     }
     if unit == "formula" {
-        writeln!(
-            out,
-            "  In a sheet, a typed field is a source, a much used one a header, a formula a command with its flags,"
-        )?;
-        writeln!(out, "  a computed cell an output; «comment» is a typed field whose change rounding may hide.")?;
+        writeln!(out, "  In a sheet, a typed field is a source, one that many use a header, a formula")?;
+        writeln!(out, "  a command with its flags, a computed cell an output; «comment» is an edit that")?;
+        writeln!(out, "  rounding may hide.")?;
     }
     Ok(())
 }
@@ -159,10 +157,9 @@ pub fn duration(milliseconds: f64) -> String {
 
 /// What the signs mean, what is wrong and why, and which systems stand in which cells.
 pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Combination]) -> io::Result<()> {
-    writeln!(
-        out,
-        "  –     nothing ran          3+4   3 ran, 4 were restored          ✗   differs from a build from scratch"
-    )?;
+    writeln!(out, "  –     nothing ran")?;
+    writeln!(out, "  3+4   3 ran, 4 keys were restored (second outputs, and names for others, count too)")?;
+    writeln!(out, "  ✗     differs from a build from scratch")?;
     let mut wrong: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.correct).collect();
     wrong.dedup_by_key(|outcome| (&outcome.workload, outcome.scheduler, outcome.rebuilder));
     for outcome in wrong {

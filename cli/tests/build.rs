@@ -321,3 +321,31 @@ fn sources_and_names_for_files_that_are_there_are_targets_too() {
         assert_eq!(code, 0, "{target}: {out}{err}");
     }
 }
+
+#[test]
+fn pools_response_files_restat_and_subninja_do_what_ninja_does() {
+    // Two of `alone` at once would find the lock taken, and fail.
+    let sub = "word = inner\nrule alone\n  command = mkdir lock && sleep 0.05 && rmdir lock && echo $word > $out\n  \
+               pool = one\nbuild p1: alone\nbuild p2: alone\nbuild p3: alone\n";
+    let main = "word = outer\npool one\n  depth = 1\nsubninja sub.ninja\n\
+                rule list\n  command = cat $out.rsp > $out\n  rspfile = $out.rsp\n  rspfile_content = $in and $word\n\
+                rule same\n  command = head -c 1 $in | cmp -s - $out || head -c 1 $in > $out\n  restat = 1\n\
+                rule two\n  command = cp $in t && cp $in t2\n\
+                build l: list p1 p2\nbuild s: same a\nbuild t | t2: two s\n\
+                build all: phony p1 p2 p3 l s t\ndefault all\n";
+    for scheduler in SCHEDULERS {
+        let project = directory(&[("a", "1\n"), ("sub.ninja", sub), ("build.ninja", main)]);
+        let arguments = ["build", "-j4", "--scheduler", scheduler];
+        let (code, out, err) = run(project.path(), &arguments);
+        assert_eq!(code, 0, "{scheduler}: {out}{err}");
+        let read = |name: &str| fs::read_to_string(project.path().join(name)).expect(name);
+        assert_eq!((read("p3").as_str(), read("l").as_str()), ("inner\n", "p1 p2 and outer"));
+        assert!(!project.path().join("l.rsp").exists(), "a response file is gone after success");
+        fs::write(project.path().join("a"), "1 more\n").expect("a file");
+        let (_, out, _) = run(project.path(), &arguments);
+        assert!(out.contains("ran 1 command"), "{scheduler}: s came out equal: {out}");
+        fs::remove_file(project.path().join("t2")).expect("t2");
+        assert_eq!(run(project.path(), &arguments).0, 0);
+        assert_eq!(read("t2"), "1", "{scheduler}: a second output that was deleted is made again");
+    }
+}

@@ -13,17 +13,6 @@ use std::time::{Duration, Instant};
 use alacarte_experiments::workloads::{Contender, Engine, Graph, Scenario, chain, fan_in, layered, menu};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
-/// What is measured at a million keys too.
-const MAIN: [&str; 7] = [
-    "arrays, everything",
-    "arrays, dirty bits",
-    "topological × dirty-bit",
-    "restarting × verifying-trace",
-    "suspending × verifying-trace",
-    peers::salsa::NAMES[0],
-    peers::salsa::NAMES[1],
-];
-
 fn contenders() -> impl Iterator<Item = Contender> {
     menu().into_iter().chain(peers::salsa::contenders())
 }
@@ -99,12 +88,11 @@ fn all_scenarios(c: &mut Criterion, name: &str, graph: Graph, scenarios: &[Scena
 
 fn engines(c: &mut Criterion) {
     let all: Vec<_> = contenders().collect();
-    let main: Vec<_> = contenders().filter(|contender| MAIN.contains(&&*contender.name)).collect();
     let deep: Vec<_> = menu();
     for size in [10_000, 100_000] {
         all_scenarios(c, "layered", layered(size), &Scenario::ALL, &all);
     }
-    all_scenarios(c, "layered", layered(1_000_000), &[Scenario::Clean, Scenario::One], &main);
+    all_scenarios(c, "layered", layered(1_000_000), &[Scenario::Clean, Scenario::One], &all);
     // salsa recurses: a chain of this length overflows its stack.
     all_scenarios(c, "chain", chain(100_000), &[Scenario::Clean, Scenario::One], &deep);
     all_scenarios(c, "fan-in", fan_in(100_000), &[Scenario::Clean, Scenario::One], &all);
