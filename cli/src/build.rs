@@ -63,16 +63,22 @@ async fn everything(arguments: &Build) -> Result<ExitCode, Problem> {
     let session = Session::new(&arguments.directory, &arguments.file);
     let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
     let text = || std::fs::read(session.directory.join(&session.file)).unwrap_or_default();
-    for round in 0.. {
+    let mut regenerations = REGENERATIONS;
+    loop {
         let mut build = open(&session, arguments, &screen)?;
         let manifest = build.tasks().key_of(&arguments.file.to_string_lossy());
-        if round < REGENERATIONS && build.tasks().is_older(&manifest) {
+        if regenerations > 0 && build.tasks().is_older(&manifest) {
             // The manifest is made by a command of its own (CMake's, Meson's), and what that reads has changed.
             let before = text();
-            if let Err(error) = build.run_async([&manifest]).await {
-                return Ok(failed(&screen, &error));
-            }
-            if text() != before {
+            let report = match build.run_async([&manifest]).await {
+                Ok(report) => report,
+                Err(error) => return Ok(failed(&screen, &error)),
+            };
+            let changed = text() != before;
+            // What it includes may have been made anew even if the manifest itself says the same as before; but to ask
+            // a second time would give that again.
+            regenerations = if changed { regenerations - 1 } else { 0 };
+            if changed || !report.ran.is_empty() || report.restored > 0 {
                 continue;
             }
         }
@@ -88,7 +94,6 @@ async fn everything(arguments: &Build) -> Result<ExitCode, Problem> {
             Err(error) => failed(&screen, &error),
         });
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn open(session: &Session, arguments: &Build, screen: &Rc<RefCell<Screen>>) -> Result<AnyBuild, Problem> {

@@ -349,3 +349,23 @@ fn pools_response_files_restat_and_subninja_do_what_ninja_does() {
         assert_eq!(read("t2"), "1", "{scheduler}: a second output that was deleted is made again");
     }
 }
+
+#[test]
+fn a_manifest_whose_included_file_alone_is_made_anew_is_read_again() {
+    let project = directory(&[
+        ("cfg", "first\n"),
+        ("rules.ninja", "rule say\n  command = echo first > $out\n"),
+        (
+            "build.ninja",
+            "rule make\n  command = printf 'rule say\\n  command = echo %s > $$out\\n' $$(cat cfg) > rules.ninja && \
+             touch build.ninja\n  generator = 1\ninclude rules.ninja\nbuild build.ninja: make cfg\nbuild o: say\n",
+        ),
+    ]);
+    for word in ["first", "second"] {
+        std::thread::sleep(Duration::from_millis(15));
+        fs::write(project.path().join("cfg"), format!("{word}\n")).expect("a file");
+        let (code, out, err) = run(project.path(), &["build", "o"]);
+        assert_eq!(code, 0, "{out}{err}");
+        assert_eq!(fs::read_to_string(project.path().join("o")).expect("o"), format!("{word}\n"), "{out}");
+    }
+}

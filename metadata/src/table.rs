@@ -7,7 +7,7 @@
 //! words if it fits. What does not fit leaves a hole, and when holes are half of all words the table is packed
 //! anew.
 //!
-//! Fingerprints take `WIDTH` words each: two, or only one. With one, a trace keeps the upper half of each
+//! Fingerprints take `WIDTH` words each: two, or only one. With one, a trace keeps half of the bits of each
 //! dependency's fingerprint, and the sum of all of them in full. The halves say at which dependency to stop;
 //! the sum decides at the end. So a trace holds for other values as rarely as if all were kept, and takes half
 //! of the words.
@@ -81,7 +81,7 @@ impl<'t, const EXTRA: usize, const WIDTH: usize> Trace<'t, EXTRA, WIDTH> {
         self.keys()[position] & GROUPED != 0
     }
 
-    /// The dependency at this position, in the order of recording. Of its fingerprint only the upper half is
+    /// The dependency at this position, in the order of recording. Of its fingerprint only half of the bits is
     /// known where it takes one word.
     ///
     /// # Panics
