@@ -394,3 +394,34 @@ fn a_key_that_comes_to_fetch_a_volatile_one_is_suspect() {
         }
     }
 }
+
+/// A key that failed while it waited for several others was still on their lists of waiters, and its slot another key's by
+/// then: the others, when they ended, woke whoever had it. (Counts went below zero.)
+#[test]
+fn a_key_that_failed_while_it_waited_is_not_woken_again() {
+    common::everywhere_dynamic(|scheduler, rebuilder| {
+        let work = |below: Key, before: u64, after: u64| {
+            task(async move |fetch: Fetch<'_, Key, i64>| {
+                fetch.work(Yields(before)).await;
+                let value = fetch.get(below).await?;
+                fetch.work(Yields(after)).await;
+                Ok(value)
+            })
+        };
+        for (before, after) in [(0, 1), (1, 0), (1, 2), (2, 7), (3, 3)] {
+            let tasks = Rules::new()
+                .rule("top", task(async |fetch| Ok(fetch.all(["a", "b", "c"]).await?.iter().sum())))
+                .rule("a", work("missing", before, 0))
+                .rule("b", work("i", 0, after))
+                .rule("c", work("b2", 0, after))
+                .rule("b2", work("b3", before, after))
+                .rule("b3", work("i", after, 0));
+            let mut build = system(scheduler, rebuilder, tasks, &[("i", 1)]).jobs(3);
+            let error = build.run(["top"]).expect_err("an input is missing").to_string();
+            assert!(error.contains("missing"), "{scheduler} × {rebuilder}: {error}");
+            build.set("missing", 2).expect("set");
+            build.run(["top"]).expect("built");
+            assert_eq!(build.get("top"), Some(4), "{scheduler} × {rebuilder}");
+        }
+    });
+}

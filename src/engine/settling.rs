@@ -152,12 +152,19 @@ where
     }
 
     pub(super) fn wake(&mut self, slot: u32) {
-        let waiters = std::mem::take(&mut self.state.slots[slot as usize].waiters);
+        let ended = &mut self.state.slots[slot as usize];
+        let waiters = std::mem::take(&mut ended.waiters);
+        ended.parked = Parked::No;
         self.state.live -= 1;
-        self.state.free.push(slot);
-        self.state.slots[slot as usize].parked = Parked::No;
+        // One that failed while it waited still stands on lists of waiters: its slot must not be another key's.
+        if ended.waiting == 0 {
+            self.state.free.push(slot);
+        }
         for waiter in waiters {
             let waits = &mut self.state.slots[waiter as usize];
+            if self.board.borrow().state(waits.key) != ACTIVE | waiter {
+                continue;
+            }
             waits.waiting -= 1;
             if waits.waiting == 0 {
                 self.scheduler.push(waits.key, <S::Reads as Reads>::view(&self.ledger.metadata));
