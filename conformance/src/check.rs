@@ -1,81 +1,98 @@
 //! Many scenarios: looks for one that breaks a law, and shrinks it.
+//!
+//! Each scenario has a seed of its own, and the seeds of a trial follow one another. So a trial can be split among
+//! threads, and a scenario that failed is played again by a trial of one case that begins at its seed.
 
-use alacarte::{Dynamic, Rebuilder, Scheduler};
-use proptest::test_runner::{Config, TestCaseError, TestError, TestRng, TestRunner};
+use alacarte::{Dynamic, Rebuilder, Scheduler, Static};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::expr::Name;
 use crate::generate::{Style, scenarios};
 use crate::laws::Promises;
 use crate::program::Declares;
+use crate::relations::judge_scenario;
 use crate::script::Scenario;
-use crate::stage::{Broken, Combination, Setup, perform};
+use crate::silence;
+use crate::stage::{Broken, Combination};
+
+/// How often a story is tried to be made smaller.
+const SHRINKING: u32 = 20_000;
 
 /// How a combination is tried.
 #[derive(Debug, Clone, Copy)]
 pub struct Trial {
-    /// How many scenarios; the environment variable `PROPTEST_CASES` is stronger.
-    pub cases: u32,
+    /// How many scenarios.
+    pub cases: u64,
+    /// The seed of the first.
+    pub seed: u64,
     /// What may happen in them.
     pub style: Style,
-    /// How they are performed.
-    pub setup: Setup,
 }
 
 impl Default for Trial {
+    /// Two thousand scenarios, or what the environment variable `PROPTEST_CASES` says, in which everything happens. They
+    /// are the same in every run, unless the environment variable `CONFORMANCE_SEED` names other ones.
     fn default() -> Self {
-        Trial { cases: 256, style: Style::everything(), setup: Setup::default() }
+        let variable = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+        let cases = variable("PROPTEST_CASES").unwrap_or(2_000);
+        Trial { cases, seed: variable("CONFORMANCE_SEED").unwrap_or(0), style: Style::everything() }
     }
 }
 
-/// Looks for a scenario for which `fails` has something to say, and answers the smallest that it finds.
-///
-/// The scenarios are the same in every run, unless the environment variable `CONFORMANCE_SEED` names another
-/// row of them.
+/// A random scenario of this style: always the same one for a seed.
+fn sprout(style: Style, seed: u64) -> impl ValueTree<Value = Scenario> {
+    let mut bytes = [7; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    match scenarios(style).new_tree(&mut runner) {
+        Ok(tree) => tree,
+        Err(reason) => unreachable!("any string of genes is a scenario: {reason}"),
+    }
+}
+
+/// The scenario of this style and seed.
+pub fn scenario(style: Style, seed: u64) -> Scenario {
+    sprout(style, seed).current()
+}
+
+/// Looks for a scenario for which `fails` has something to say, and answers the smallest that it finds which breaks the
+/// same law.
 ///
 /// # Errors
 /// If there is one.
 pub fn explore(trial: Trial, mut fails: impl FnMut(&Scenario) -> Result<(), Broken>) -> Result<(), Broken> {
-    let variable = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-    let cases = variable("PROPTEST_CASES").map_or(trial.cases, |cases| cases as u32);
-    let mut seed = [7; 32];
-    seed[..8].copy_from_slice(&variable("CONFORMANCE_SEED").unwrap_or(0).to_le_bytes());
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
-    let rng = TestRng::from_seed(config.rng_algorithm, &seed);
-    let mut runner = TestRunner::new_with_rng(config, rng);
-    let fails = std::cell::RefCell::new(&mut fails);
-    let found = runner.run(&scenarios(trial.style), |scenario| {
-        let outcome = (fails.borrow_mut())(&scenario);
-        outcome.map_err(|broken| TestCaseError::fail(broken.law))
-    });
-    let scenario = match found {
-        Ok(()) => return Ok(()),
-        Err(TestError::Fail(_, scenario)) => scenario,
-        Err(TestError::Abort(reason)) => panic!("no scenarios could be made: {reason}"),
+    let mut fails = |scenario: &Scenario| {
+        silence::quietly(|| fails(scenario)).unwrap_or_else(|panic| {
+            let steps: Vec<String> = scenario.steps.iter().map(ToString::to_string).collect();
+            let story = format!("{scenario}\n{}\n\nThe law `no-panic` is broken: {panic}\n", steps.join("\n"));
+            Err(Broken { law: "no-panic", story, cases: 1, seed: 0 })
+        })
     };
-    let mut fails = fails.borrow_mut();
-    match fails(&scenario) {
-        Err(broken) => Err(broken),
-        Ok(()) => Err(Broken { law: "deterministic", story: format!("{scenario}\nIt fails only now and then.") }),
+    for case in 0..trial.cases {
+        let seed = trial.seed.wrapping_add(case);
+        let mut tree = sprout(trial.style, seed);
+        let Err(mut smallest) = fails(&tree.current()) else { continue };
+        let mut left = SHRINKING;
+        let mut smaller = tree.simplify();
+        while smaller && left > 0 {
+            left -= 1;
+            smaller = match fails(&tree.current()) {
+                Err(broken) if broken.law == smallest.law => {
+                    smallest = broken;
+                    tree.simplify()
+                }
+                _ => tree.complicate(),
+            };
+        }
+        return Err(Broken { cases: case + 1, seed, ..smallest });
     }
+    Ok(())
 }
 
-/// Judges a combination of your own by every law: 256 random histories, with all that can happen to a build system.
-///
-/// # Panics
-/// If it breaks a law; the message tells the smallest story found.
-pub fn check<S, R>(scheduler: S, rebuilder: R, promises: Promises)
-where
-    S: Scheduler<Dynamic> + Clone,
-    R: Rebuilder<Name, i64> + Clone,
-{
-    let make = move || (scheduler.clone(), rebuilder.clone());
-    let combination = Combination { name: "the combination on trial".into(), make: Box::new(make), promises };
-    if let Err(broken) = judge::<Dynamic, _, _>(Trial::default(), &[combination]) {
-        panic!("{}", broken.story);
-    }
-}
-
-/// Performs many scenarios, the combinations taking turns if there are several.
+/// Performs many scenarios, the combinations taking turns if there are several, and judges them by all laws: those of a
+/// single build, and those that compare two performances.
 ///
 /// # Errors
 /// The smallest story found of a law that is broken.
@@ -85,5 +102,59 @@ where
     S: Scheduler<P>,
     R: Rebuilder<Name, i64>,
 {
-    explore(trial, |scenario| perform::<P, S, R>(scenario, combinations, trial.setup).map(|_| ()))
+    explore(fitting::<P>(trial), |scenario| judge_scenario::<P, S, R>(scenario, combinations))
+}
+
+/// Static tasks that mention each other in a circle are an error of the tasks; only dynamic ones get round it.
+pub(crate) fn fitting<P: Declares>(trial: Trial) -> Trial {
+    Trial { style: Style { circles: trial.style.circles && !P::DECLARES, ..trial.style }, ..trial }
+}
+
+/// Judges a scheduler and a rebuilder of your own, over tasks that find their dependencies while they run: two thousand
+/// random histories, with all that can happen to a build system, by every law that all must obey.
+///
+/// # Panics
+/// If they break a law; the message tells the smallest story found.
+pub fn check<S, R>(scheduler: S, rebuilder: R)
+where
+    S: Scheduler<Dynamic> + Clone,
+    R: Rebuilder<Name, i64> + Clone,
+{
+    check_promises(scheduler, rebuilder, Promises::default());
+}
+
+/// The same, and by the laws that only those must obey who promise it.
+///
+/// # Panics
+/// As [`check`].
+pub fn check_promises<S, R>(scheduler: S, rebuilder: R, promises: Promises)
+where
+    S: Scheduler<Dynamic> + Clone,
+    R: Rebuilder<Name, i64> + Clone,
+{
+    on_trial::<Dynamic, S, R>(scheduler, rebuilder, promises);
+}
+
+/// [`check_promises`] for a scheduler that knows all dependencies beforehand.
+///
+/// # Panics
+/// As [`check`].
+pub fn check_static<S, R>(scheduler: S, rebuilder: R, promises: Promises)
+where
+    S: Scheduler<Static> + Clone,
+    R: Rebuilder<Name, i64> + Clone,
+{
+    on_trial::<Static, S, R>(scheduler, rebuilder, promises);
+}
+
+fn on_trial<P: Declares, S, R>(scheduler: S, rebuilder: R, promises: Promises)
+where
+    S: Scheduler<P> + Clone,
+    R: Rebuilder<Name, i64> + Clone,
+{
+    let make = move || (scheduler.clone(), rebuilder.clone());
+    let combination = Combination { name: "the combination on trial".into(), make: Box::new(make), promises };
+    if let Err(broken) = judge::<P, _, _>(Trial::default(), &[combination]) {
+        panic!("{}\nFound by seed {} after {} cases.", broken.story, broken.seed, broken.cases);
+    }
 }

@@ -2,16 +2,20 @@
 //!
 //! A task here is an expression, so that three readers can agree on it: the build runs it as a future, the
 //! oracle evaluates it from scratch, and a person reads it in a counterexample. The operators are chosen for
-//! what they do to a build: groups, branches that flip, keys that a value names, and functions that map many
-//! values to one, so that changes stop.
+//! what they do to a build: groups, branches that flip, keys that a value names, functions that map many values
+//! to one, so that changes stop; and for the ways in which a task can be no function of what it fetches: it
+//! fails, panics, looks at the world, or answers by whim.
 
 use std::fmt;
 
-use alacarte::{Fetch, Result};
+use alacarte::{Fetch, Result, TaskError};
 use futures::future::LocalBoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::world::World;
 
 /// A key: a small number, printed `k3`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Name(pub u32);
 
 impl fmt::Display for Name {
@@ -41,20 +45,30 @@ pub enum Expr {
     If(Box<Expr>, Box<Expr>, Box<Expr>),
     /// The value of the key that a value names: the `n`-th of the list.
     Pick(Box<Expr>, Vec<Name>),
+    /// The same value; fails if it is 7 modulo 8.
+    Check(Box<Expr>),
+    /// The same value; panics if it is 6 modulo 8.
+    Trip(Box<Expr>),
+    /// A hidden value of the world, which changes between builds. The task declares itself volatile.
+    Now,
+    /// The value, or one more: a whim decides. A task that is not deterministic.
+    About(Box<Expr>),
+    /// Has a key brought up to date without waiting for it, and goes on.
+    Start(Name, Box<Expr>),
 }
 
 impl Expr {
     /// Calls `each` with every key that an evaluation may fetch.
     pub fn mentions(&self, each: &mut impl FnMut(Name)) {
         match self {
-            Expr::Const(_) => {}
+            Expr::Const(_) | Expr::Now => {}
             Expr::Get(key) => each(*key),
             Expr::Sum(keys) => keys.iter().copied().for_each(each),
             Expr::Add(a, b) | Expr::Mix(a, b) | Expr::Join(a, b) => {
                 a.mentions(each);
                 b.mentions(each);
             }
-            Expr::Cap(a) => a.mentions(each),
+            Expr::Cap(a) | Expr::Check(a) | Expr::Trip(a) | Expr::About(a) | Expr::Start(_, a) => a.mentions(each),
             Expr::If(a, b, c) => [a, b, c].into_iter().for_each(|part| part.mentions(each)),
             Expr::Pick(index, keys) => {
                 index.mentions(each);
@@ -63,25 +77,65 @@ impl Expr {
         }
     }
 
-    /// Computes the value as a task does.
-    pub fn run<'t>(&'t self, fetch: Fetch<'t, Name, i64>) -> LocalBoxFuture<'t, Result<i64>> {
+    /// Calls `each` with every key that an evaluation may start without waiting for it.
+    pub fn starts(&self, each: &mut impl FnMut(Name)) {
+        match self {
+            Expr::Const(_) | Expr::Now | Expr::Get(_) | Expr::Sum(_) => {}
+            Expr::Add(a, b) | Expr::Mix(a, b) | Expr::Join(a, b) => {
+                a.starts(each);
+                b.starts(each);
+            }
+            Expr::Cap(a) | Expr::Check(a) | Expr::Trip(a) | Expr::About(a) | Expr::Pick(a, _) => a.starts(each),
+            Expr::If(a, b, c) => [a, b, c].into_iter().for_each(|part| part.starts(each)),
+            Expr::Start(key, a) => {
+                each(*key);
+                a.starts(each);
+            }
+        }
+    }
+
+    /// Whether it answers by whim. (Only whole tasks do.)
+    pub fn is_whim(&self) -> bool {
+        matches!(self, Expr::About(_))
+    }
+
+    /// Computes the value as a task does, in this world.
+    pub fn run<'t>(&'t self, fetch: Fetch<'t, Name, i64>, world: &'t World) -> LocalBoxFuture<'t, Result<i64>> {
         Box::pin(async move {
             Ok(match self {
                 Expr::Const(n) => *n,
                 Expr::Get(key) => fetch.get(key).await?,
                 Expr::Sum(keys) => fetch.all(keys).await?.into_iter().fold(0, i64::wrapping_add),
-                Expr::Add(a, b) => a.run(fetch).await?.wrapping_add(b.run(fetch).await?),
-                Expr::Mix(a, b) => mix(a.run(fetch).await?, b.run(fetch).await?),
+                Expr::Add(a, b) => a.run(fetch, world).await?.wrapping_add(b.run(fetch, world).await?),
+                Expr::Mix(a, b) => mix(a.run(fetch, world).await?, b.run(fetch, world).await?),
                 Expr::Join(a, b) => {
-                    let (a, b) = futures::join!(a.run(fetch), b.run(fetch));
+                    let (a, b) = futures::join!(a.run(fetch, world), b.run(fetch, world));
                     a?.wrapping_add(b?)
                 }
-                Expr::Cap(a) => a.run(fetch).await?.min(3),
+                Expr::Cap(a) => a.run(fetch, world).await?.min(3),
                 Expr::If(condition, even, odd) => {
-                    let branch = if condition.run(fetch).await? % 2 == 0 { even } else { odd };
-                    branch.run(fetch).await?
+                    let branch = if condition.run(fetch, world).await? % 2 == 0 { even } else { odd };
+                    branch.run(fetch, world).await?
                 }
-                Expr::Pick(index, keys) => fetch.get(pick(index.run(fetch).await?, keys)).await?,
+                Expr::Pick(index, keys) => fetch.get(pick(index.run(fetch, world).await?, keys)).await?,
+                Expr::Check(a) => match a.run(fetch, world).await? {
+                    value if fails(value) => return Err(TaskError::new(format!("{value} is not allowed"))),
+                    value => value,
+                },
+                Expr::Trip(a) => match a.run(fetch, world).await? {
+                    // Like `panic!`, but nothing is written to the terminal.
+                    value if panics(value) => std::panic::resume_unwind(Box::new(format!("tripped over {value}"))),
+                    value => value,
+                },
+                Expr::Now => {
+                    fetch.volatile();
+                    world.now()
+                }
+                Expr::About(a) => a.run(fetch, world).await?.wrapping_add(world.whim()),
+                Expr::Start(key, a) => {
+                    fetch.detach(key);
+                    a.run(fetch, world).await?
+                }
             })
         })
     }
@@ -90,6 +144,16 @@ impl Expr {
 /// Mixes two numbers into one below 1000, for the sake of readers.
 pub(crate) fn mix(a: i64, b: i64) -> i64 {
     a.wrapping_mul(31).wrapping_add(b.wrapping_mul(7)).wrapping_add(1).rem_euclid(1000)
+}
+
+/// Whether a task that checks this value fails.
+pub(crate) fn fails(value: i64) -> bool {
+    value.rem_euclid(8) == 7
+}
+
+/// Whether a task that trips over this value panics.
+pub(crate) fn panics(value: i64) -> bool {
+    value.rem_euclid(8) == 6
 }
 
 /// The key that a number names.
@@ -110,6 +174,11 @@ impl fmt::Display for Expr {
             Expr::Cap(a) => write!(f, "min({a}, 3)"),
             Expr::If(a, b, c) => write!(f, "if even({a}) then {b} else {c}"),
             Expr::Pick(index, keys) => write!(f, "[{}][{index}]", list(keys)),
+            Expr::Check(a) => write!(f, "check({a})"),
+            Expr::Trip(a) => write!(f, "trip({a})"),
+            Expr::Now => write!(f, "now()"),
+            Expr::About(a) => write!(f, "about({a})"),
+            Expr::Start(key, a) => write!(f, "(start {key}; {a})"),
         }
     }
 }

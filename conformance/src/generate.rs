@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::expr::{Expr, Name};
 use crate::program::Graph;
-use crate::script::{Scenario, Step};
+use crate::script::{Manner, Scenario, Step};
 
 /// What may happen in a history, beyond edits and builds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +22,24 @@ pub struct Style {
     pub overwrites: bool,
     /// Inputs go missing.
     pub missing: bool,
+    /// Tasks fail and panic.
+    pub failing: bool,
+    /// Tasks mention keys above them: circles in what is declared, and sometimes in what is fetched. (Dynamic tasks only.)
+    pub circles: bool,
+    /// Tasks look at what no fetch shows, and say so.
+    pub volatile: bool,
+    /// Tasks start keys without waiting for them.
+    pub detached: bool,
+    /// Tasks answer by whim.
+    pub whims: bool,
     /// New processes start from the journal.
     pub restarts: bool,
+    /// Builds are given up and killed; what a journal or a cache holds is lost.
+    pub faults: bool,
+    /// Inputs are edited while a build runs.
+    pub races: bool,
+    /// The clock is set back.
+    pub clocks: bool,
     /// So many combinations take turns.
     pub combinations: usize,
     /// How many steps there are at most.
@@ -31,9 +47,42 @@ pub struct Style {
 }
 
 impl Style {
-    /// Everything, within one process and one combination.
+    /// Edits and builds of tasks that always succeed.
+    pub fn plain() -> Self {
+        Style {
+            formulas: false,
+            overwrites: false,
+            missing: false,
+            failing: false,
+            circles: false,
+            volatile: false,
+            detached: false,
+            whims: false,
+            restarts: false,
+            faults: false,
+            races: false,
+            clocks: false,
+            combinations: 1,
+            steps: 24,
+        }
+    }
+
+    /// Everything that can happen to one combination, but for tasks that answer by whim.
     pub fn everything() -> Self {
-        Style { formulas: true, overwrites: true, missing: true, restarts: false, combinations: 1, steps: 24 }
+        Style {
+            formulas: true,
+            overwrites: true,
+            missing: true,
+            failing: true,
+            circles: true,
+            volatile: true,
+            detached: true,
+            restarts: true,
+            faults: true,
+            races: true,
+            clocks: true,
+            ..Style::plain()
+        }
     }
 }
 
@@ -50,15 +99,18 @@ pub enum Shape {
     Diamonds,
     /// The last task mentions everything.
     FanIn,
+    /// The branches of a condition mention any keys, so that what is declared goes round in circles; what is fetched
+    /// does so now and then.
+    Circles,
 }
 
-const SHAPES: [Shape; 5] = [Shape::Random, Shape::Chain, Shape::Layered, Shape::Diamonds, Shape::FanIn];
+const SHAPES: [Shape; 6] = [Shape::Random, Shape::Chain, Shape::Layered, Shape::Diamonds, Shape::FanIn, Shape::Circles];
 
 impl Shape {
     /// What a task may mention.
     fn pool(self, key: u32, inputs: u32) -> Vec<Name> {
         let from = match self {
-            Shape::Random | Shape::FanIn => 0,
+            Shape::Random | Shape::FanIn | Shape::Circles => 0,
             Shape::Chain => key.saturating_sub(1),
             Shape::Layered => (key.saturating_sub(3)) / 3 * 3,
             Shape::Diamonds => key.saturating_sub(3),
@@ -69,6 +121,16 @@ impl Shape {
         }
         pool
     }
+}
+
+/// What tasks may be made of.
+#[derive(Clone, Copy)]
+struct Ingredients<'i> {
+    style: Style,
+    /// What a task may mention.
+    pool: &'i [Name],
+    /// What one branch of a condition may mention.
+    branch: &'i [Name],
 }
 
 /// Reads numbers off; when none are left, zeros.
@@ -89,15 +151,35 @@ impl Genes<'_> {
         keys
     }
 
-    fn expr(&mut self, pool: &[Name], depth: usize) -> Expr {
-        let part = |genes: &mut Self| Box::new(genes.expr(pool, depth + 1));
+    /// A whole task: what it computes, and what it does beside.
+    fn task(&mut self, of: Ingredients<'_>) -> Expr {
+        let value = self.expr(of, 0);
+        let about = |genes: &mut Self, value| match genes.next(3) {
+            0 if of.style.whims => Expr::About(Box::new(value)),
+            _ => value,
+        };
+        // Whether a task by whim fails, nobody could say beforehand.
+        match self.next(32) {
+            1 | 2 if of.style.failing && !of.style.whims => Expr::Check(Box::new(value)),
+            3 if of.style.failing && !of.style.whims => Expr::Trip(Box::new(value)),
+            4 if of.style.volatile => Expr::Add(Box::new(value), Box::new(Expr::Now)),
+            5 if of.style.detached => Expr::Start(self.key(of.pool), Box::new(value)),
+            _ => about(self, value),
+        }
+    }
+
+    fn expr(&mut self, of: Ingredients<'_>, depth: usize) -> Expr {
+        let part = |genes: &mut Self| Box::new(genes.expr(of, depth + 1));
         match self.next(if depth < 2 { 12 } else { 2 }) {
-            0 => Expr::Get(self.key(pool)),
-            1 => Expr::Sum(self.keys(pool)),
+            0 => Expr::Get(self.key(of.pool)),
+            1 => Expr::Sum(self.keys(of.pool)),
             2 | 3 => Expr::Add(part(self), part(self)),
             4 | 5 => Expr::Cap(part(self)),
-            6 | 7 => Expr::If(part(self), part(self), part(self)),
-            8 => Expr::Pick(part(self), self.keys(pool)),
+            6 | 7 => {
+                let (condition, even) = (part(self), part(self));
+                Expr::If(condition, even, Box::new(self.expr(Ingredients { pool: of.branch, ..of }, depth + 1)))
+            }
+            8 => Expr::Pick(part(self), self.keys(of.pool)),
             9 => Expr::Mix(part(self), part(self)),
             10 => Expr::Join(part(self), part(self)),
             _ => Expr::Const(self.next(8) as i64),
@@ -110,7 +192,7 @@ impl Genes<'_> {
 struct Raw {
     shape: usize,
     inputs: usize,
-    signed: bool,
+    manner: (u8, u8),
     values: Vec<Option<i64>>,
     tasks: Vec<Vec<u8>>,
     steps: Vec<(u8, u8, u8, Vec<u8>)>,
@@ -122,59 +204,96 @@ pub fn scenarios(style: Style) -> impl Strategy<Value = Scenario> {
     let value = value.prop_map(move |value| if style.missing { value } else { value.or(Some(0)) });
     let gene = any::<u8>;
     let raw = (
-        0..SHAPES.len(),
+        0..if style.circles { SHAPES.len() } else { SHAPES.len() - 1 },
         1..5_usize,
-        any::<bool>(),
+        (gene(), gene()),
         vec(value, 4),
         vec(vec(gene(), 0..12), 1..10),
-        vec((0..100_u8, gene(), gene(), vec(gene(), 0..8)), 1..style.steps),
+        vec((gene(), gene(), gene(), vec(gene(), 0..8)), 1..style.steps),
     );
-    raw.prop_map(move |(shape, inputs, signed, values, tasks, steps)| {
-        decode(style, &Raw { shape, inputs, signed, values, tasks, steps })
+    raw.prop_map(move |(shape, inputs, manner, values, tasks, steps)| {
+        Decoder::new(style, Raw { shape, inputs, manner, values, tasks, steps }).scenario()
     })
 }
 
-fn decode(style: Style, raw: &Raw) -> Scenario {
-    let inputs = raw.inputs as u32;
-    let shape = SHAPES[raw.shape];
-    let last = inputs + raw.tasks.len() as u32 - 1;
-    let mut tasks = vec![None; raw.inputs];
-    for (key, genes) in (inputs..).zip(&raw.tasks) {
-        let pool = shape.pool(key, inputs);
-        let task =
-            if shape == Shape::FanIn && key == last { Expr::Sum(pool) } else { Genes(genes.iter()).expr(&pool, 0) };
-        tasks.push(Some(task));
-    }
-    let values = (0..inputs).map(Name).zip(&raw.values);
-    let values: BTreeMap<Name, i64> = values.filter_map(|(key, value)| Some((key, (*value)?))).collect();
-    let steps = raw.steps.iter().map(|step| decode_step(style, shape, inputs, last, step)).collect();
-    Scenario { graph: Graph { tasks }, inputs: values, steps, signed: raw.signed }
+/// Reads a scenario off its genes.
+struct Decoder {
+    style: Style,
+    shape: Shape,
+    inputs: u32,
+    last: u32,
+    raw: Raw,
 }
 
-fn decode_step(style: Style, shape: Shape, inputs: u32, last: u32, raw: &(u8, u8, u8, Vec<u8>)) -> Step {
-    let &(kind, which, value, ref genes) = raw;
-    let input = Name(u32::from(which) % inputs);
-    let any = Name(u32::from(which) % (last + 1));
-    let task = Name(inputs + u32::from(which) % (last + 1 - inputs));
-    let edited = i64::from(value % 8);
-    let combination = usize::from(which) % style.combinations.max(1);
-    let target = |gene: u8| Name(last - u32::from(gene) % (last + 1));
-    match kind {
-        0..26 => Step::Edit(input, edited),
-        26..32 => Step::Revert,
-        32..34 => Step::Same(input),
-        34..36 => Step::Touch(input),
-        36..39 if style.missing => Step::Delete(input),
-        39..45 if style.formulas => Step::Formula(task, Genes(genes.iter()).expr(&shape.pool(task.0, inputs), 0)),
-        45..47 if style.formulas => Step::Unformula(task),
-        47..49 if style.formulas => Step::Edit(any, edited),
-        49..53 if style.overwrites => Step::Overwrite(task, edited),
-        53..55 => Step::Lose(task),
-        55..60 if style.restarts => Step::Restart,
-        55..63 if style.combinations > 1 => Step::Switch(combination, value % 3 == 0),
-        63..85 => Step::Build(vec![target(which % 4)]),
-        85..90 => Step::Build(genes.iter().map(|&gene| target(gene)).chain([target(which)]).collect()),
-        90..94 => Step::Build((0..=last).map(Name).collect()),
-        _ => Step::Build(vec![target(0)]),
+impl Decoder {
+    fn new(style: Style, raw: Raw) -> Self {
+        let inputs = raw.inputs as u32;
+        Decoder { style, shape: SHAPES[raw.shape], inputs, last: inputs + raw.tasks.len() as u32 - 1, raw }
+    }
+
+    fn scenario(&self) -> Scenario {
+        let Raw { inputs, manner: (kind, work), values, tasks: genes, steps, .. } = &self.raw;
+        let mut tasks = vec![None; *inputs];
+        tasks.extend((self.inputs..).zip(genes).map(|(key, genes)| Some(self.task(Name(key), genes))));
+        if self.shape == Shape::FanIn {
+            tasks[self.last as usize] = Some(Expr::Sum(self.shape.pool(self.last, self.inputs)));
+        }
+        let values = (0..self.inputs).map(Name).zip(values);
+        let values: BTreeMap<Name, i64> = values.filter_map(|(key, value)| Some((key, (*value)?))).collect();
+        let manner = Manner {
+            signed: kind & 1 == 1,
+            dated: self.style.races && kind & 2 == 2,
+            work: (kind & 4 == 4).then_some(u64::from(*work)),
+            jobs: 1 + usize::from(kind >> 3) % 3,
+            keep_going: kind & 32 == 32,
+        };
+        let steps = steps.iter().map(|step| self.step(step)).collect();
+        Scenario { graph: Graph { tasks }, inputs: values, steps, manner }
+    }
+
+    fn task(&self, key: Name, genes: &[u8]) -> Expr {
+        let pool = self.shape.pool(key.0, self.inputs);
+        let everything: Vec<Name> = (0..=self.last).map(Name).collect();
+        let branch = if self.shape == Shape::Circles { &everything } else { &pool };
+        Genes(genes.iter()).task(Ingredients { style: self.style, pool: &pool, branch })
+    }
+
+    fn step(&self, &(kind, which, value, ref genes): &(u8, u8, u8, Vec<u8>)) -> Step {
+        let Decoder { style, inputs, last, .. } = *self;
+        let input = Name(u32::from(which) % inputs);
+        let any = Name(u32::from(which) % (last + 1));
+        let task = Name(inputs + u32::from(which) % (last + 1 - inputs));
+        let edited = i64::from(value % 8);
+        let combination = usize::from(which) % style.combinations.max(1);
+        let target = |gene: u8| Name(last - u32::from(gene) % (last + 1));
+        let few = u32::from(value % 6);
+        let polls = 1 + few;
+        // What is simple comes first: a story is made smaller by making its numbers smaller.
+        match kind {
+            0..52 => Step::Edit(input, edited),
+            52..80 => Step::Build(vec![target(0)]),
+            80..135 => Step::Build(vec![target(which % 4)]),
+            135..145 => Step::Build((0..=last).map(Name).collect()),
+            145..157 => Step::Build(genes.iter().map(|&gene| target(gene)).chain([target(which)]).collect()),
+            157..171 => Step::Revert,
+            171..174 => Step::Same(input),
+            174..178 => Step::Touch(input),
+            178..183 => Step::Lose(task),
+            183..189 if style.missing => Step::Delete(input),
+            189..201 if style.formulas => Step::Formula(task, self.task(task, genes)),
+            201..205 if style.formulas => Step::Unformula(task),
+            205..209 if style.formulas => Step::Edit(any, edited),
+            209..217 if style.overwrites => Step::Overwrite(task, edited),
+            217..221 if style.volatile => Step::Pass,
+            221..227 if style.restarts => Step::Restart,
+            227..231 if style.faults => Step::Drop(vec![target(which % 4)], polls),
+            231..235 if style.faults => Step::Crash(vec![target(which % 4)], polls, usize::from(value / 6)),
+            235..238 if style.faults => Step::Rot(value),
+            238..241 if style.faults => Step::Evict(task),
+            241..246 if style.races => Step::Race(vec![target(0)], few, input, edited),
+            246..248 if style.clocks => Step::SetBack(u64::from(value)),
+            248.. if style.combinations > 1 => Step::Switch(combination, value % 3 == 0),
+            _ => Step::Build(vec![target(0)]),
+        }
     }
 }

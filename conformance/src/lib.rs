@@ -52,6 +52,7 @@
 #![deny(missing_docs)]
 
 mod check;
+mod diary;
 mod expr;
 mod generate;
 mod laws;
@@ -59,21 +60,25 @@ mod memory;
 mod menu;
 mod oracle;
 mod program;
+pub mod relations;
 mod script;
+mod silence;
 mod stage;
 mod tape;
+mod world;
 
-pub use check::{Trial, check, explore, judge};
+pub use check::{Trial, check, check_promises, check_static, explore, judge, scenario};
 pub use expr::{Expr, Name};
 pub use generate::{Shape, Style, scenarios};
 pub use laws::{
-    LAWS, Law, Moment, Promises, Thrift, at_most_once, correct, early_cutoff, honest, inputs_untouched, minimal,
-    null_build, reached_only,
+    Ending, LAWS, Law, Moment, Promises, Thrift, at_most_once, correct, early_cutoff, honest, inputs_untouched,
+    minimal, null_build, reached_only, set_correct, shallow_correct,
 };
 pub use memory::{Kind, Onlooker, Reference};
 pub use menu::{REBUILDERS, menu, promises, style};
 pub use oracle::{Outcome, Truth};
-pub use program::{Declares, Graph, Manner, Program, Yields};
-pub use script::{Scenario, Step};
+pub use program::{Declares, Graph, Program, Yields};
+pub use script::{Manner, Scenario, Step};
 pub use stage::{Broken, Combination, Played, Setup, perform};
 pub use tape::Tape;
+pub use world::World;

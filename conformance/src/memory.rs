@@ -4,7 +4,7 @@
 //! the last build"; with partial targets that is wrong, so the onlooker remembers, for every key, the moment at
 //! which *that key* was last brought up to date.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alacarte::Fingerprint;
 
@@ -28,6 +28,10 @@ pub struct Reference {
     pub fetched: BTreeMap<Name, (Option<i64>, u64)>,
     /// How many times its definition had been replaced, and the definition.
     pub definition: (Option<Kind>, u64),
+    /// Whether its own task looked at what no fetch shows.
+    pub looked: bool,
+    /// Whether its task, or one below it, did so.
+    pub volatile: bool,
 }
 
 /// The onlooker.
@@ -43,6 +47,10 @@ pub struct Onlooker {
     pub seen: BTreeMap<Name, Option<i64>>,
     /// Keys whose computed values were overwritten or lost since, with what they hold now.
     pub tampered: BTreeMap<Name, Option<i64>>,
+    /// Keys of which copies were lost.
+    pub evicted: BTreeSet<Name>,
+    /// Keys that tasks of this process started without waiting for them, in builds that did not end well.
+    pub owed: BTreeSet<Name>,
 }
 
 impl Onlooker {

@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::expr::{Expr, Name, mix, pick};
+use crate::expr::{Expr, Name, fails, mix, panics, pick};
 use crate::program::Graph;
 
 /// What a key computes from scratch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// The value; `None` if the key, or something that it needs, is a missing input.
+    /// The value; `None` if the task fails, or the key, or something that it needs, is a missing input, or needs itself.
     pub value: Option<i64>,
     /// What its task fetches, in order.
     pub fetched: Vec<Name>,
+    /// What its task has brought up to date without waiting.
+    pub started: Vec<Name>,
+    /// Whether its task looks at what no fetch shows.
+    pub volatile: bool,
 }
 
 /// The values that keys have by right, computed on demand, without any memory of earlier builds.
@@ -19,64 +23,107 @@ pub struct Outcome {
 pub struct Truth {
     graph: Graph,
     inputs: BTreeMap<Name, i64>,
+    now: i64,
     outcomes: BTreeMap<Name, Outcome>,
+    /// Keys that are being computed: one that is met again needs itself.
+    open: BTreeSet<Name>,
+}
+
+/// What a task can do while it is evaluated.
+trait Surroundings {
+    fn fetch(&mut self, key: Name) -> Option<i64>;
+    fn start(&mut self, key: Name);
+    fn now(&mut self) -> i64;
+    fn whim(&mut self) -> i64;
+}
+
+fn evaluate(task: &Expr, around: &mut impl Surroundings) -> Option<i64> {
+    Some(match task {
+        Expr::Const(n) => *n,
+        Expr::Get(key) => around.fetch(*key)?,
+        Expr::Sum(keys) => {
+            let values: Vec<_> = keys.iter().map(|&key| around.fetch(key)).collect();
+            values.into_iter().try_fold(0_i64, |sum, value| Some(sum.wrapping_add(value?)))?
+        }
+        Expr::Add(a, b) => evaluate(a, around)?.wrapping_add(evaluate(b, around)?),
+        Expr::Mix(a, b) => mix(evaluate(a, around)?, evaluate(b, around)?),
+        Expr::Join(a, b) => {
+            let (a, b) = (evaluate(a, around), evaluate(b, around));
+            a?.wrapping_add(b?)
+        }
+        Expr::Cap(a) => evaluate(a, around)?.min(3),
+        Expr::If(condition, even, odd) => {
+            let branch = if evaluate(condition, around)? % 2 == 0 { even } else { odd };
+            evaluate(branch, around)?
+        }
+        Expr::Pick(index, keys) => {
+            let index = evaluate(index, around)?;
+            around.fetch(pick(index, keys))?
+        }
+        Expr::Check(a) => evaluate(a, around).filter(|&value| !fails(value))?,
+        Expr::Trip(a) => evaluate(a, around).filter(|&value| !panics(value))?,
+        Expr::Now => around.now(),
+        Expr::About(a) => evaluate(a, around)?.wrapping_add(around.whim()),
+        Expr::Start(key, a) => {
+            around.start(*key);
+            evaluate(a, around)?
+        }
+    })
+}
+
+/// A computation from scratch: what is fetched is computed first. Whims are the least.
+struct Scratch<'t> {
+    truth: &'t mut Truth,
+    outcome: Outcome,
+}
+
+impl Surroundings for Scratch<'_> {
+    fn fetch(&mut self, key: Name) -> Option<i64> {
+        if !self.outcome.fetched.contains(&key) {
+            self.outcome.fetched.push(key);
+        }
+        self.truth.value(key)
+    }
+    fn start(&mut self, key: Name) {
+        self.outcome.started.push(key);
+    }
+    fn now(&mut self) -> i64 {
+        self.outcome.volatile = true;
+        self.truth.now
+    }
+    fn whim(&mut self) -> i64 {
+        0
+    }
 }
 
 impl Truth {
-    /// Of this graph with these inputs.
-    pub fn new(graph: &Graph, inputs: &BTreeMap<Name, i64>) -> Self {
-        Truth { graph: graph.clone(), inputs: inputs.clone(), outcomes: BTreeMap::new() }
+    /// Of this graph with these inputs, and this hidden value.
+    pub fn new(graph: &Graph, inputs: &BTreeMap<Name, i64>, now: i64) -> Self {
+        let (graph, inputs) = (graph.clone(), inputs.clone());
+        Truth { graph, inputs, now, outcomes: BTreeMap::new(), open: BTreeSet::new() }
     }
 
     /// What a key computes.
     pub fn of(&mut self, key: Name) -> &Outcome {
         if !self.outcomes.contains_key(&key) {
-            let mut fetched = Vec::new();
-            let value = match self.graph.task(key).cloned() {
-                None => self.inputs.get(&key).copied(),
-                Some(task) => self.evaluate(&task, &mut fetched),
+            self.open.insert(key);
+            let outcome = match self.graph.task(key).cloned() {
+                None => Outcome { value: self.inputs.get(&key).copied(), ..Outcome::default() },
+                Some(task) => {
+                    let mut scratch = Scratch { truth: self, outcome: Outcome::default() };
+                    let value = evaluate(&task, &mut scratch);
+                    Outcome { value, ..scratch.outcome }
+                }
             };
-            self.outcomes.insert(key, Outcome { value, fetched });
+            self.open.remove(&key);
+            self.outcomes.insert(key, outcome);
         }
         &self.outcomes[&key]
     }
 
-    /// Its value.
+    /// Its value. (A key that meets itself while it is computed has none; nor has any key on that circle.)
     pub fn value(&mut self, key: Name) -> Option<i64> {
-        self.of(key).value
-    }
-
-    fn fetch(&mut self, key: Name, fetched: &mut Vec<Name>) -> Option<i64> {
-        if !fetched.contains(&key) {
-            fetched.push(key);
-        }
-        self.value(key)
-    }
-
-    fn evaluate(&mut self, task: &Expr, fetched: &mut Vec<Name>) -> Option<i64> {
-        Some(match task {
-            Expr::Const(n) => *n,
-            Expr::Get(key) => self.fetch(*key, fetched)?,
-            Expr::Sum(keys) => {
-                let values: Vec<_> = keys.iter().map(|&key| self.fetch(key, fetched)).collect();
-                values.into_iter().try_fold(0_i64, |sum, value| Some(sum.wrapping_add(value?)))?
-            }
-            Expr::Add(a, b) => self.evaluate(a, fetched)?.wrapping_add(self.evaluate(b, fetched)?),
-            Expr::Mix(a, b) => mix(self.evaluate(a, fetched)?, self.evaluate(b, fetched)?),
-            Expr::Join(a, b) => {
-                let (a, b) = (self.evaluate(a, fetched), self.evaluate(b, fetched));
-                a?.wrapping_add(b?)
-            }
-            Expr::Cap(a) => self.evaluate(a, fetched)?.min(3),
-            Expr::If(condition, even, odd) => {
-                let branch = if self.evaluate(condition, fetched)? % 2 == 0 { even } else { odd };
-                self.evaluate(branch, fetched)?
-            }
-            Expr::Pick(index, keys) => {
-                let index = self.evaluate(index, fetched)?;
-                self.fetch(pick(index, keys), fetched)?
-            }
-        })
+        if self.open.contains(&key) { None } else { self.of(key).value }
     }
 
     /// Every key that computing these looks at, themselves included.
@@ -95,9 +142,73 @@ impl Truth {
         })
     }
 
+    /// Every key that tasks may fetch or start, from these on: more than any build of them visits.
+    pub fn widest_reach(&self, targets: &[Name]) -> BTreeSet<Name> {
+        closure(targets, |key| {
+            let mut mentioned = Vec::new();
+            if let Some(task) = self.graph.task(key) {
+                task.mentions(&mut |key| mentioned.push(key));
+                task.starts(&mut |key| mentioned.push(key));
+            }
+            mentioned
+        })
+    }
+
     /// Whether the key has a task.
     pub fn has_task(&self, key: Name) -> bool {
         self.graph.task(key).is_some()
+    }
+
+    /// All that a run of the key's task could give, were the keys that it fetches what they are `held` to be; each
+    /// with what that run fetches.
+    pub fn possible(&self, key: Name, held: &BTreeMap<Name, Option<i64>>) -> Vec<(Option<i64>, BTreeSet<Name>)> {
+        let Some(task) = self.graph.task(key) else {
+            return vec![(self.inputs.get(&key).copied(), BTreeSet::new())];
+        };
+        let mut runs = Vec::new();
+        let mut whims = Vec::new();
+        loop {
+            let mut run = Run { held, now: self.now, whims: &mut whims, taken: 0, fetched: BTreeSet::new() };
+            let value = evaluate(task, &mut run);
+            let taken = run.taken;
+            runs.push((value, run.fetched));
+            // The next in the order of binary numbers.
+            whims.truncate(taken);
+            while whims.last() == Some(&1) {
+                whims.pop();
+            }
+            match whims.last_mut() {
+                Some(last) => *last = 1,
+                None => return runs,
+            }
+        }
+    }
+}
+
+/// One run of a task among keys that hold what they hold, by these whims.
+struct Run<'r> {
+    held: &'r BTreeMap<Name, Option<i64>>,
+    now: i64,
+    whims: &'r mut Vec<i64>,
+    taken: usize,
+    fetched: BTreeSet<Name>,
+}
+
+impl Surroundings for Run<'_> {
+    fn fetch(&mut self, key: Name) -> Option<i64> {
+        self.fetched.insert(key);
+        self.held.get(&key).copied().flatten()
+    }
+    fn start(&mut self, _: Name) {}
+    fn now(&mut self) -> i64 {
+        self.now
+    }
+    fn whim(&mut self) -> i64 {
+        if self.taken == self.whims.len() {
+            self.whims.push(0);
+        }
+        self.taken += 1;
+        self.whims[self.taken - 1]
     }
 }
 

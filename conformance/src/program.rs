@@ -8,9 +8,10 @@ use std::task::{Context, Poll};
 use alacarte::{Dynamic, Fetch, Fingerprint, Power, Running, Static, Tasks, Value};
 
 use crate::expr::{Expr, Name};
+use crate::script::Manner;
+use crate::world::World;
 
-/// What every key computes; a key without an expression is an input. A task mentions only keys with smaller
-/// numbers, so there is no cycle.
+/// What every key computes; a key without an expression is an input.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Graph {
     /// The tasks, by key.
@@ -21,6 +22,11 @@ impl Graph {
     /// The task of a key.
     pub fn task(&self, key: Name) -> Option<&Expr> {
         self.tasks.get(key.0 as usize)?.as_ref()
+    }
+
+    /// Whether some task answers by whim.
+    pub fn has_whims(&self) -> bool {
+        self.tasks.iter().flatten().any(Expr::is_whim)
     }
 
     /// All keys.
@@ -41,16 +47,6 @@ impl fmt::Display for Graph {
     }
 }
 
-/// How the tasks of a graph are presented to a build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
-    /// Tasks have definitions from the start, as command lines are; otherwise they get one when they are first
-    /// replaced, as closures do.
-    pub signed: bool,
-    /// Tasks do outside work of a length that this seed decides.
-    pub work: Option<u64>,
-}
-
 /// The tasks of a graph, of power `P`: with [`Static`] they declare all that they mention.
 #[derive(Debug)]
 pub struct Program<P> {
@@ -58,20 +54,22 @@ pub struct Program<P> {
     /// How many times each task was replaced.
     versions: Vec<u64>,
     manner: Manner,
+    world: World,
     power: PhantomData<P>,
 }
 
 impl<P> Clone for Program<P> {
     fn clone(&self) -> Self {
-        Program { graph: self.graph.clone(), versions: self.versions.clone(), manner: self.manner, power: PhantomData }
+        let (graph, versions) = (self.graph.clone(), self.versions.clone());
+        Program { graph, versions, manner: self.manner, world: self.world.clone(), power: PhantomData }
     }
 }
 
 impl<P> Program<P> {
-    /// The tasks of this graph.
-    pub fn new(graph: Graph, manner: Manner) -> Self {
+    /// The tasks of this graph, in this world.
+    pub fn new(graph: Graph, manner: Manner, world: World) -> Self {
         let versions = vec![0; graph.tasks.len()];
-        Program { graph, versions, manner, power: PhantomData }
+        Program { graph, versions, manner, world, power: PhantomData }
     }
 
     /// The graph.
@@ -109,6 +107,7 @@ impl<P: Declares> Tasks<Name, i64> for Program<P> {
 
     fn run<'t>(&'t self, key: &Name, fetch: Fetch<'t, Name, i64>) -> Running<'t, i64> {
         let Some(task) = self.graph.task(*key) else { unreachable!("{key} has no task") };
+        self.world.started();
         match (task, self.manner.work) {
             (Expr::Sum(keys), None) => {
                 // A task that is no future: a formula.
@@ -119,14 +118,14 @@ impl<P: Declares> Tasks<Name, i64> for Program<P> {
                     Poll::Ready(outcome) => Running::Done(outcome.map(|()| sum)),
                 }
             }
-            (_, None) => Running::Future(task.run(fetch)),
+            (_, None) => Running::Future(task.run(fetch, &self.world)),
             (_, Some(seed)) => {
                 let random = Fingerprint::of_integer(seed).and(u64::from(key.0).fingerprint()).0;
                 Running::Future(Box::pin(async move {
                     if random & 1 == 0 {
                         fetch.work(Yields(random >> 1 & 3)).await;
                     }
-                    let value = task.run(fetch).await?;
+                    let value = task.run(fetch, &self.world).await?;
                     fetch.work(Yields(random >> 3 & 7)).await;
                     Ok(value)
                 }))

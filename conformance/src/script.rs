@@ -30,8 +30,24 @@ pub enum Step {
     Lose(Name),
     /// The targets are brought up to date.
     Build(Vec<Name>),
+    /// The targets are brought up to date, and while so many tasks have been started somebody writes to an input.
+    Race(Vec<Name>, u32, Name, i64),
+    /// A build of these targets is given up after so many polls; the same process goes on.
+    Drop(Vec<Name>, u32),
+    /// A build of these targets is killed after so many polls; the journal has lost its last bytes, and a new process
+    /// starts from what is left.
+    Crash(Vec<Name>, u32, usize),
     /// The process ends; a new one starts from the journal.
     Restart,
+    /// A byte of the journal is damaged, so many parts of 256 behind its beginning; a new process starts from what is
+    /// left.
+    Rot(u8),
+    /// The copy from which a key's value could be restored is lost.
+    Evict(Name),
+    /// What tasks can see of the world without fetching changes.
+    Pass,
+    /// The clock is set back by so much.
+    SetBack(u64),
     /// Another scheduler and rebuilder take over; with `true`, the same scheduler goes on with another rebuilder.
     Switch(usize, bool),
 }
@@ -48,15 +64,31 @@ impl fmt::Display for Step {
             Step::Unformula(key) => write!(f, "{key} is now an input"),
             Step::Overwrite(key, value) => write!(f, "somebody writes {value} over {key}"),
             Step::Lose(key) => write!(f, "the value of {key} is lost"),
-            Step::Build(targets) => {
-                let names: Vec<_> = targets.iter().map(Name::to_string).collect();
-                write!(f, "build {}", names.join(", "))
+            Step::Build(targets) => write!(f, "build {}", list(targets)),
+            Step::Race(targets, after, key, value) => {
+                write!(f, "build {}; after {after} tasks were started somebody writes {key} := {value}", list(targets))
             }
+            Step::Drop(targets, polls) => write!(f, "build {}, given up after {polls} polls", list(targets)),
+            Step::Crash(targets, polls, lost) => write!(
+                f,
+                "build {}, killed after {polls} polls; a new process starts without the last {lost} bytes of the journal",
+                list(targets)
+            ),
+            Step::Rot(place) => {
+                write!(f, "a byte at {place}/256 of the journal is damaged; a new process starts from what is left")
+            }
+            Step::Evict(key) => write!(f, "the copy of the value of {key} is lost"),
+            Step::Pass => write!(f, "now() changes"),
+            Step::SetBack(by) => write!(f, "the clock is set back by {by}"),
             Step::Restart => write!(f, "a new process starts from the journal"),
             Step::Switch(to, false) => write!(f, "combination {to} takes over"),
             Step::Switch(to, true) => write!(f, "the rebuilder of combination {to} takes over"),
         }
     }
+}
+
+fn list(targets: &[Name]) -> String {
+    targets.iter().map(Name::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A graph, what its inputs hold at the beginning, and what happens then.
@@ -68,13 +100,42 @@ pub struct Scenario {
     pub inputs: BTreeMap<Name, i64>,
     /// What happens.
     pub steps: Vec<Step>,
-    /// How the tasks are presented.
+    /// How it is played.
+    pub manner: Manner,
+}
+
+/// How a scenario is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// Tasks have definitions from the start, as command lines are; otherwise they get one when they are first
+    /// replaced, as closures do.
     pub signed: bool,
+    /// Inputs are written behind the build's back and have times, as files do; otherwise they are set through it.
+    pub dated: bool,
+    /// Tasks do outside work, of a length and in an order that this seed decides.
+    pub work: Option<u64>,
+    /// How many may do so at once.
+    pub jobs: usize,
+    /// Whether a build goes on after a failure.
+    pub keep_going: bool,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Manner { signed: false, dated: false, work: None, jobs: 1, keep_going: false }
+    }
 }
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Tasks{}:", if self.signed { "" } else { " (without definitions until replaced)" })?;
+        let Manner { signed, dated, work, jobs, keep_going } = self.manner;
+        let mut manner = Vec::new();
+        manner.extend((!signed).then(|| "without definitions until replaced".to_owned()));
+        manner.extend(dated.then(|| "inputs are files".to_owned()));
+        manner.extend(work.map(|seed| format!("outside work of seed {seed}, {jobs} at once")));
+        manner.extend(keep_going.then(|| "going on after failures".to_owned()));
+        let manner = manner.join("; ");
+        writeln!(f, "Tasks{}:", if manner.is_empty() { String::new() } else { format!(" ({manner})") })?;
         for key in self.graph.keys() {
             match (self.graph.task(key), self.inputs.get(&key)) {
                 (Some(task), _) => writeln!(f, "  {key} = {task}")?,

@@ -1,0 +1,67 @@
+//! The journal of a performance: a real log, in memory, that counts what it is told and can be damaged.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use alacarte::{Event, Journal, Keys, Replay, StoreError};
+use alacarte_stores::{Log, SharedBytes};
+
+use crate::expr::Name;
+
+/// A journal in memory. Clones share what is kept: only one of them may be in use at a time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Diary {
+    bytes: Rc<RefCell<SharedBytes>>,
+    log: Rc<RefCell<Option<Log<Name, i64>>>>,
+    told: Rc<Cell<usize>>,
+    forgetful: bool,
+}
+
+impl Diary {
+    /// A journal that counts its events, and keeps none.
+    pub fn forgetful() -> Self {
+        Diary { forgetful: true, ..Diary::default() }
+    }
+
+    /// How many events were ever appended.
+    pub fn told(&self) -> usize {
+        self.told.get()
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Log<Name, i64>) -> T) -> T {
+        let mut log = self.log.borrow_mut();
+        act(log.get_or_insert_with(|| Log::from_bytes(self.bytes.borrow().clone())))
+    }
+
+    /// The process ends: what is written remains.
+    pub fn close(&self) {
+        *self.log.borrow_mut() = None;
+    }
+
+    /// Changes what is written. No process may be at work.
+    pub fn damage(&self, change: impl FnOnce(&mut Vec<u8>)) {
+        self.close();
+        let mut bytes = self.bytes.borrow().to_vec();
+        change(&mut bytes);
+        *self.bytes.borrow_mut() = bytes.into();
+    }
+}
+
+impl Journal<Name, i64> for Diary {
+    fn replay(&mut self, keys: &mut Keys<Name>, each: &mut Replay<'_, Name, i64>) -> Result<(), StoreError> {
+        if self.forgetful { Ok(()) } else { self.with(|log| log.replay(keys, each)) }
+    }
+
+    fn append(&mut self, keys: &Keys<Name>, event: &Event<'_>, value: Option<&i64>) -> Result<(), StoreError> {
+        self.told.set(self.told.get() + 1);
+        if self.forgetful { Ok(()) } else { self.with(|log| log.append(keys, event, value)) }
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        if self.forgetful { Ok(()) } else { self.with(Journal::flush) }
+    }
+
+    fn keeps(&self) -> bool {
+        !self.forgetful
+    }
+}

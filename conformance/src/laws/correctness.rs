@@ -1,0 +1,126 @@
+//! Correctness, in its three readings: strong, shallow, set-valued.
+
+use std::collections::BTreeSet;
+
+use super::{Ending, Moment, show};
+use crate::expr::Name;
+use crate::memory::Kind;
+
+/// A build fails if and only if a target has no value by right: an input that it needs is missing, a task that it needs
+/// fails or panics, or a key needs itself.
+///
+/// What a task starts without waiting for it may fail the build as well. A build that was given up says nothing;
+/// and what tasks by whim need, nobody could say beforehand.
+pub fn honest(moment: &mut Moment<'_>) -> Result<(), String> {
+    if moment.whims {
+        return Ok(());
+    }
+    let mut bound = moment.targets.to_vec();
+    if moment.declares {
+        // A task that is declared is built, even if it is not taken; an input is not.
+        let reach = moment.truth.declared_reach(moment.targets);
+        bound.extend(reach.into_iter().filter(|&key| moment.truth.has_task(key)));
+    }
+    let lacking = bound.iter().copied().find(|&key| moment.truth.value(key).is_none());
+    match (moment.ending, lacking) {
+        (Ending::Succeeded, Some(key)) => Err(format!("the build succeeded, but {key} can have no value")),
+        (Ending::Succeeded, None) => {
+            let ran: Vec<Name> = moment.ran.to_vec();
+            let started: BTreeSet<Name> = ran.iter().flat_map(|&key| moment.truth.of(key).started.clone()).collect();
+            match started.into_iter().find(|&key| moment.truth.value(key).is_none()) {
+                Some(key) => Err(format!("the build succeeded, but {key}, which a task started, can have no value")),
+                None => Ok(()),
+            }
+        }
+        (Ending::Failed(error), None) => {
+            let aside: Vec<Name> = moment.detached().into_iter().collect();
+            let mut aside = moment.truth.widest_reach(&aside).into_iter();
+            match aside.any(|key| moment.truth.value(key).is_none()) {
+                true => Ok(()),
+                false => Err(format!("the build failed, but all it needs has a value: {error}")),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+fn compare(moment: &mut Moment<'_>, keys: BTreeSet<Name>) -> Result<(), String> {
+    for key in keys {
+        let (is, should) = (moment.values.get(&key).copied().flatten(), moment.truth.value(key));
+        if is != should && moment.truth.has_task(key) {
+            return Err(format!("{key} is {}, but should be {}", show(is), show(should)));
+        }
+    }
+    Ok(())
+}
+
+/// Every target of a build that succeeded, and every key that a build vouches for, has the value that a computation from
+/// scratch gives. What lies between them and the inputs may be old or missing. (JFP paper, "shallow" correctness.)
+pub fn shallow_correct(moment: &mut Moment<'_>) -> Result<(), String> {
+    if moment.whims {
+        return Ok(());
+    }
+    let mut compared = moment.vouched();
+    if moment.ending.is_success() {
+        compared.extend(moment.targets);
+    }
+    compare(moment, compared)
+}
+
+/// After a build that succeeded, every key that the targets reach has the value that a computation from scratch gives,
+/// and so has every key that a task of this build started without waiting. Of a combination that promises no more
+/// than shallow correctness this is not asked. (JFP paper, definition of correctness.)
+pub fn correct(moment: &mut Moment<'_>) -> Result<(), String> {
+    if moment.whims || moment.promises.shallow || !moment.ending.is_success() {
+        return Ok(());
+    }
+    let mut compared = moment.reach();
+    for key in moment.ran {
+        compared.extend(&moment.truth.of(*key).started);
+    }
+    compare(moment, compared)
+}
+
+/// Every value is one that the key's task could give if it ran now, for the values that its dependencies hold now: the
+/// reading that is left where tasks answer by whim. Asked of all that the build vouches for, and of all that the
+/// targets must have looked at. (JFP paper, correctness for non-deterministic tasks.)
+pub fn set_correct(moment: &mut Moment<'_>) -> Result<(), String> {
+    if moment.promises.shallow {
+        return Ok(());
+    }
+    let mut todo: Vec<Name> = moment.vouched().into_iter().collect();
+    if moment.ending.is_success() {
+        todo.extend(moment.targets);
+    }
+    let mut seen = BTreeSet::new();
+    while let Some(key) = todo.pop() {
+        if !seen.insert(key) || !moment.truth.has_task(key) {
+            continue;
+        }
+        let is = moment.values.get(&key).copied().flatten();
+        let runs = moment.truth.possible(key, moment.values);
+        let mut agreeing = runs.iter().filter(|(value, _)| *value == is && is.is_some()).map(|(_, fetched)| fetched);
+        let Some(first) = agreeing.next() else {
+            let values: BTreeSet<String> = runs.iter().map(|(value, _)| show(*value)).collect();
+            let values = values.into_iter().collect::<Vec<_>>().join(" or ");
+            return Err(format!("{key} is {}, but its task gives {values} for what it fetches now", show(is)));
+        };
+        let surely = agreeing.fold(first.clone(), |all, fetched| all.intersection(fetched).copied().collect());
+        if moment.ending.is_success() {
+            todo.extend(surely);
+        }
+    }
+    Ok(())
+}
+
+/// No build writes to an input.
+pub fn inputs_untouched(moment: &mut Moment<'_>) -> Result<(), String> {
+    for (&key, kind) in moment.kinds {
+        let (is, was) = (moment.values.get(&key).copied().flatten(), moment.inputs.get(&key).copied());
+        // An input that no build has met yet is still only in the store.
+        if matches!(kind, Kind::Input(_)) && is.is_some() && is != was {
+            return Err(format!("the input {key} was {}, and is now {}", show(was), show(is)));
+        }
+    }
+    Ok(())
+}

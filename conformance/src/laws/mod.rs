@@ -1,0 +1,168 @@
+//! The laws: what every build must obey, and what only those must obey that promise it.
+//!
+//! A law looks at one [`Moment`]: a build that has just ended, beside what a computation from scratch gives, and
+//! what an onlooker remembers of earlier builds. The laws that compare two performances of one scenario are in
+//! [`relations`](crate::relations).
+
+mod correctness;
+mod economy;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alacarte::{BuildError, Decision};
+
+use crate::expr::Name;
+use crate::memory::{Kind, Onlooker};
+use crate::oracle::Truth;
+
+pub use correctness::{correct, honest, inputs_untouched, set_correct, shallow_correct};
+pub use economy::{at_most_once, early_cutoff, minimal, null_build, reached_only};
+
+/// How well a combination avoids work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Thrift {
+    /// It promises nothing.
+    #[default]
+    None,
+    /// What was changed and changed back counts as changed.
+    Events,
+    /// Only what is different counts as changed.
+    Values,
+}
+
+/// What a combination promises beyond correctness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Promises {
+    /// Only the targets need be right, not what lies between them and the inputs.
+    pub shallow: bool,
+    /// A task runs only if something below it has changed since it was last brought up to date.
+    pub minimal: Thrift,
+    /// A task runs only if something that it fetches has another value than when it was last brought up to date.
+    pub cutoff: Thrift,
+    /// A value that was overwritten or lost is put back without running the task.
+    pub restores: bool,
+    /// A build after which nothing happened need not be done again.
+    pub null: bool,
+}
+
+/// How a build ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Ending<'m> {
+    /// Every target was brought up to date.
+    Succeeded,
+    /// Something failed.
+    Failed(&'m BuildError),
+    /// It was given up, or killed.
+    Dropped,
+}
+
+impl Ending<'_> {
+    /// Whether every target was brought up to date.
+    pub fn is_success(self) -> bool {
+        matches!(self, Ending::Succeeded)
+    }
+}
+
+/// One build, and all that is needed to judge it.
+pub struct Moment<'m> {
+    /// What was to be brought up to date.
+    pub targets: &'m [Name],
+    /// How the build ended.
+    pub ending: Ending<'m>,
+    /// The keys whose tasks ran to their end, in order.
+    pub ran: &'m [Name],
+    /// Every decision, in order.
+    pub decisions: &'m [(Name, Decision)],
+    /// What every key holds now.
+    pub values: &'m BTreeMap<Name, Option<i64>>,
+    /// What every input held when the build read it.
+    pub inputs: &'m BTreeMap<Name, i64>,
+    /// What is right.
+    pub truth: &'m mut Truth,
+    /// Whether some task answers by whim, so that what is right is a set.
+    pub whims: bool,
+    /// What each key is.
+    pub kinds: &'m BTreeMap<Name, Kind>,
+    /// What happened before.
+    pub onlooker: &'m Onlooker,
+    /// Whether the order is known beforehand, so that all that is declared is visited.
+    pub declares: bool,
+    /// How many events the journal was given.
+    pub events: usize,
+    /// Whether the same build was the last thing that happened, and succeeded.
+    pub again: bool,
+    /// What is promised.
+    pub promises: Promises,
+}
+
+impl Moment<'_> {
+    /// All keys that the targets reach.
+    fn reach(&mut self) -> BTreeSet<Name> {
+        if self.declares { self.truth.declared_reach(self.targets) } else { self.truth.reach(self.targets) }
+    }
+
+    /// The keys that the build said are up to date.
+    pub fn vouched(&self) -> BTreeSet<Name> {
+        let vouched = self
+            .decisions
+            .iter()
+            .filter(|(_, decision)| matches!(decision, Decision::Kept | Decision::Restored | Decision::Ran { .. }));
+        vouched.map(|&(key, _)| key).collect()
+    }
+
+    /// Every key whose task was started.
+    fn started(&self) -> impl Iterator<Item = Name> + use<'_> {
+        self.decisions.iter().filter(|(_, decision)| matches!(decision, Decision::Started(_))).map(|&(key, _)| key)
+    }
+
+    /// The keys that tasks of this build, or of one before that did not end well, started without waiting for them.
+    pub fn detached(&mut self) -> BTreeSet<Name> {
+        let tasks: BTreeSet<Name> = self.started().collect();
+        let mut detached = self.onlooker.owed.clone();
+        for task in tasks {
+            detached.extend(&self.truth.of(task).started);
+        }
+        detached
+    }
+}
+
+/// A law, with the name by which a report calls it.
+#[derive(Clone, Copy)]
+pub struct Law {
+    /// Its name.
+    pub name: &'static str,
+    /// What it says.
+    pub says: &'static str,
+    /// Judges one build: what is wrong, if anything is.
+    pub judge: fn(&mut Moment<'_>) -> Result<(), String>,
+}
+
+/// Every law of a single build.
+pub const LAWS: [Law; 10] = [
+    Law { name: "honest", says: "a build fails if and only if a target has no value by right", judge: honest },
+    Law {
+        name: "shallow-correct",
+        says: "the targets, and what the build vouches for, are what a computation from scratch gives",
+        judge: shallow_correct,
+    },
+    Law { name: "correct", says: "what the targets reach is what a computation from scratch gives", judge: correct },
+    Law {
+        name: "set-correct",
+        says: "every value is one that its task could give for the values that it fetches",
+        judge: set_correct,
+    },
+    Law { name: "inputs-untouched", says: "inputs hold what they held", judge: inputs_untouched },
+    Law { name: "at-most-once", says: "no task runs twice in one build", judge: at_most_once },
+    Law { name: "reached-only", says: "no task starts that the targets do not reach", judge: reached_only },
+    Law { name: "minimal", says: "no task runs unless something below it has changed", judge: minimal },
+    Law {
+        name: "early-cutoff",
+        says: "no task runs unless something that it fetches has changed",
+        judge: early_cutoff,
+    },
+    Law { name: "null-build", says: "a build does nothing after the same build", judge: null_build },
+];
+
+pub(crate) fn show(value: Option<i64>) -> String {
+    value.map_or("without a value".into(), |value| value.to_string())
+}

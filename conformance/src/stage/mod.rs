@@ -1,0 +1,164 @@
+//! The stage: performs a scenario on a real build system, and judges every build.
+
+mod play;
+mod steps;
+mod story;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::rc::Rc;
+
+use alacarte::{Build, Decision, Rebuilder, Scheduler};
+
+use crate::diary::Diary;
+use crate::expr::Name;
+use crate::laws::Promises;
+use crate::memory::Onlooker;
+use crate::program::{Declares, Program};
+use crate::script::{Scenario, Step};
+
+use crate::world::World;
+
+/// A scheduler and a rebuilder, made anew for every build system.
+pub struct Combination<'c, S, R> {
+    /// What a report calls it.
+    pub name: String,
+    /// Makes them.
+    pub make: Box<dyn Fn() -> (S, R) + 'c>,
+    /// What it promises.
+    pub promises: Promises,
+}
+
+/// How a performance differs from what the scenario says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Setup {
+    /// The journal forgets everything.
+    pub forgetful: bool,
+    /// Every build is done by a new process.
+    pub restarting: bool,
+}
+
+/// What one build of a performance did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Played {
+    /// The tasks that ran.
+    pub ran: BTreeSet<Name>,
+    /// Whether it succeeded.
+    pub succeeded: bool,
+    /// The values of the targets, if it did.
+    pub values: Vec<Option<i64>>,
+}
+
+/// A law was broken: the whole story.
+#[derive(Clone)]
+pub struct Broken {
+    /// The name of the law.
+    pub law: &'static str,
+    /// Graph, steps, what was expected and what came, to be read by a person.
+    pub story: String,
+    /// How many scenarios were played until it was found.
+    pub cases: u64,
+    /// The seed of the scenario in which it was found, before that was made smaller.
+    pub seed: u64,
+}
+
+impl fmt::Debug for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n{}", self.story)
+    }
+}
+
+type Built<P, S, R> = Build<Name, i64, Program<P>, World, S, R, Diary>;
+
+/// A build system under observation.
+struct Stage<'c, P, S, R> {
+    /// Always there, but while its parts are exchanged.
+    build: Option<Built<P, S, R>>,
+    combinations: &'c [Combination<'c, S, R>],
+    /// The one whose rebuilder is at work,
+    current: usize,
+    /// and the one whose scheduler is.
+    scheduling: usize,
+    /// What the present combination promises.
+    promises: Promises,
+    /// Whether the scheduler knows the order beforehand.
+    declares: bool,
+    scenario: &'c Scenario,
+    setup: Setup,
+    world: World,
+    diary: Diary,
+    inputs: BTreeMap<Name, i64>,
+    /// What every key held after the last build.
+    held: BTreeMap<Name, Option<i64>>,
+    /// The journal was damaged since: a store in memory may have lost values with it.
+    unsure: bool,
+    last_edit: Option<(Name, Option<i64>)>,
+    onlooker: Onlooker,
+    decisions: Rc<RefCell<Vec<(Name, Decision)>>>,
+    /// What restarted tasks wait for, in the order of the restarts.
+    waits: Rc<RefCell<Vec<Name>>>,
+    /// The targets of the last build, if it succeeded and nothing has happened since.
+    settled: Option<Vec<Name>>,
+    story: Vec<String>,
+}
+
+/// Performs a scenario, the first combination beginning.
+///
+/// # Errors
+/// If a build breaks a law.
+pub fn perform<P, S, R>(
+    scenario: &Scenario,
+    combinations: &[Combination<'_, S, R>],
+    setup: Setup,
+) -> Result<Vec<Played>, Broken>
+where
+    P: Declares,
+    S: Scheduler<P>,
+    R: Rebuilder<Name, i64>,
+{
+    let world = World::new(scenario.manner.dated);
+    let program = Program::<P>::new(scenario.graph.clone(), scenario.manner, world.clone());
+    let mut stage = Stage {
+        build: None,
+        combinations,
+        current: 0,
+        scheduling: 0,
+        promises: combinations[0].promises,
+        declares: false,
+        scenario,
+        setup,
+        world,
+        diary: if setup.forgetful { Diary::forgetful() } else { Diary::default() },
+        inputs: scenario.inputs.clone(),
+        held: BTreeMap::new(),
+        unsure: false,
+        last_edit: None,
+        onlooker: Onlooker::default(),
+        decisions: Rc::default(),
+        waits: Rc::default(),
+        settled: None,
+        story: vec![scenario.to_string(), format!("Under {}:", combinations[0].name)],
+    };
+    for key in scenario.graph.keys() {
+        if scenario.graph.task(key).is_none() {
+            stage.onlooker.see(key, scenario.inputs.get(&key).copied());
+        }
+    }
+    stage.start(program);
+    let mut played = Vec::new();
+    for (number, step) in scenario.steps.iter().enumerate() {
+        stage.story.push(format!("{:>3}. {step}", number + 1));
+        match step {
+            Step::Build(targets) => played.push(stage.play(targets, None)?),
+            Step::Race(targets, after, key, value) => played.push(stage.race(targets, *after, *key, *value)?),
+            Step::Drop(targets, polls) => played.push(stage.play(targets, Some(*polls))?),
+            Step::Crash(targets, polls, lost) => {
+                played.push(stage.play(targets, Some(*polls))?);
+                stage.crash(*lost);
+            }
+            step => stage.take(step),
+        }
+    }
+    Ok(played)
+}

@@ -1,0 +1,164 @@
+//! One build, performed and judged.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use alacarte::{BuildError, Decision, Rebuilder, Report, Scheduler, Tasks};
+
+use super::{Broken, Played, Stage};
+use crate::expr::Name;
+use crate::laws::{Ending, LAWS, Moment};
+use crate::memory::{Kind, Reference};
+use crate::oracle::Truth;
+use crate::program::Declares;
+
+impl<P, S, R> Stage<'_, P, S, R>
+where
+    P: Declares,
+    S: Scheduler<P>,
+    R: Rebuilder<Name, i64>,
+{
+    /// Builds while, after so many tasks were started, somebody writes to an input.
+    ///
+    /// Each input is read once: either it is what it was for the whole build, or what it has become. Which of the
+    /// two, the build itself shows.
+    pub(super) fn race(&mut self, targets: &[Name], after: u32, key: Name, value: i64) -> Result<Played, Broken> {
+        if self.build().tasks().has(&key) {
+            return self.play(targets, None);
+        }
+        self.ready();
+        self.world.plan(after, key, value);
+        let (result, told) = self.run(targets, None);
+        if self.world.unplan() {
+            return self.judge(targets, result, told);
+        }
+        let read_before = self.build().get(key) != Some(value);
+        if !read_before {
+            self.note_edit(key, Some(value));
+        }
+        let played = self.judge(targets, result, told)?;
+        if read_before {
+            self.note_edit(key, Some(value));
+        }
+        self.settled = None;
+        Ok(played)
+    }
+
+    /// Builds, or builds until it has been polled so many times.
+    pub(super) fn play(&mut self, targets: &[Name], polls: Option<u32>) -> Result<Played, Broken> {
+        self.ready();
+        let (result, told) = self.run(targets, polls);
+        self.judge(targets, result, told)
+    }
+
+    fn ready(&mut self) {
+        if self.setup.restarting {
+            self.restart();
+        }
+        self.decisions.borrow_mut().clear();
+        self.waits.borrow_mut().clear();
+    }
+
+    /// What came of the build, if it was not given up, and how many events it told the journal.
+    fn run(&mut self, targets: &[Name], polls: Option<u32>) -> (Option<Result<Report, BuildError>>, usize) {
+        let told = self.diary.told();
+        let build = self.build();
+        let result = match polls {
+            None => Some(build.run(targets)),
+            Some(polls) => {
+                let mut building = pin!(build.run_async(targets));
+                let mut cx = Context::from_waker(Waker::noop());
+                (0..polls).find_map(|_| match building.as_mut().poll(&mut cx) {
+                    Poll::Ready(result) => Some(result),
+                    Poll::Pending => None,
+                })
+            }
+        };
+        (result, self.diary.told() - told)
+    }
+
+    fn judge(
+        &mut self,
+        targets: &[Name],
+        result: Option<Result<Report, BuildError>>,
+        events: usize,
+    ) -> Result<Played, Broken> {
+        let decisions = self.decisions.borrow().clone();
+        let ending = match &result {
+            Some(Ok(_)) => Ending::Succeeded,
+            Some(Err(error)) => Ending::Failed(error),
+            None => Ending::Dropped,
+        };
+        let Some(build) = &self.build else { unreachable!("the build is only ever exchanged") };
+        let ran: Vec<Name> = match &result {
+            Some(Ok(report)) => build.names(&report.ran),
+            Some(Err(error)) => build.names(&error.report.ran),
+            None => {
+                let ran = decisions.iter().filter(|(_, decision)| matches!(decision, Decision::Ran { .. }));
+                ran.map(|&(key, _)| key).collect()
+            }
+        };
+        let keys: Vec<Name> = build.tasks().graph().keys().collect();
+        let values: BTreeMap<Name, Option<i64>> = keys.iter().map(|&key| (key, build.get(key))).collect();
+        let tasks = build.tasks().clone();
+        let kind = |key: &Name| match tasks.has(key) {
+            true => Kind::Task(tasks.definition(key)),
+            false => Kind::Input(self.inputs.get(key).copied()),
+        };
+        let kinds: BTreeMap<Name, Kind> = keys.iter().map(|key| (*key, kind(key))).collect();
+        let line = self.tell(ending);
+        self.story.push(line);
+        let mut truth = Truth::new(tasks.graph(), &self.inputs, self.world.now());
+        let mut moment = Moment {
+            targets,
+            ending,
+            ran: &ran,
+            decisions: &decisions,
+            values: &values,
+            inputs: &self.inputs,
+            truth: &mut truth,
+            whims: tasks.graph().has_whims(),
+            kinds: &kinds,
+            onlooker: &self.onlooker,
+            declares: self.declares,
+            events,
+            again: self.settled.as_deref() == Some(targets),
+            promises: self.promises,
+        };
+        for law in LAWS {
+            (law.judge)(&mut moment).map_err(|what| self.broken(law.name, law.says, &what))?;
+        }
+        let vouched = moment.vouched();
+        let detached = moment.detached();
+        for &key in &vouched {
+            self.onlooker.tampered.remove(&key);
+            self.onlooker.see(key, values[&key]);
+        }
+        for key in vouched {
+            let reference = self.reference(key, &mut truth, &kinds);
+            self.onlooker.references.insert(key, reference);
+        }
+        self.held = values.clone();
+        self.unsure = false;
+        let succeeded = ending.is_success();
+        self.settled = succeeded.then(|| targets.to_vec());
+        self.onlooker.owed = if succeeded { Default::default() } else { detached };
+        let values = targets.iter().map(|key| values[key]).filter(|_| succeeded).collect();
+        Ok(Played { succeeded, values, ran: ran.into_iter().collect() })
+    }
+
+    fn reference(&self, key: Name, truth: &mut Truth, kinds: &BTreeMap<Name, Kind>) -> Reference {
+        let below = truth.reach(&[key]);
+        let volatile = below.iter().any(|&key| truth.of(key).volatile);
+        let footprint = below.into_iter().map(|below| (below, (kinds[&below], self.onlooker.edits(below))));
+        let fetched = truth.of(key).fetched.clone().into_iter();
+        Reference {
+            footprint: footprint.collect(),
+            fetched: fetched.map(|key| (key, (truth.value(key), self.onlooker.moves(key)))).collect(),
+            definition: (kinds.get(&key).copied(), self.onlooker.edits(key)),
+            looked: truth.of(key).volatile,
+            volatile,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What happens between two builds.
+
+use alacarte::{Build, Decision, Rebuilder, Scheduler, Tasks, WhenBlocked};
+
+use super::{Built, Stage};
+use crate::expr::Name;
+use crate::laws::{Promises, Thrift};
+use crate::program::{Declares, Program};
+use crate::script::Step;
+
+impl<P, S, R> Stage<'_, P, S, R>
+where
+    P: Declares,
+    S: Scheduler<P>,
+    R: Rebuilder<Name, i64>,
+{
+    pub(super) fn build(&mut self) -> &mut Built<P, S, R> {
+        let Some(build) = &mut self.build else { unreachable!("the build is only ever exchanged") };
+        build
+    }
+
+    /// Starts a process.
+    pub(super) fn start(&mut self, program: Program<P>) {
+        let mut held = self.inputs.clone();
+        held.extend(self.onlooker.tampered.iter().filter_map(|(&key, &value)| Some((key, value?))));
+        self.world.furnish(held);
+        let (_, rebuilder) = (self.combinations[self.current].make)();
+        let (scheduler, _) = (self.combinations[self.scheduling].make)();
+        self.declares = scheduler.when_blocked() == WhenBlocked::Refuse;
+        let (decisions, waits) = (self.decisions.clone(), self.waits.clone());
+        let manner = self.scenario.manner;
+        let build = Build::new(program, self.world.clone())
+            .scheduler(scheduler)
+            .rebuilder(rebuilder)
+            .journal(self.diary.clone())
+            .jobs(manner.jobs)
+            .keep_going(manner.keep_going)
+            .observe(move |keys, key, decision| {
+                let waits_for = if let Decision::Restarted(on) = decision { Some(*keys.name(*on)) } else { None };
+                decisions.borrow_mut().push((*keys.name(key), decision.clone()));
+                waits.borrow_mut().extend(waits_for);
+            });
+        self.build = Some(build);
+        // Only the process knew of them.
+        self.onlooker.owed.clear();
+    }
+
+    pub(super) fn restart(&mut self) {
+        if self.setup.forgetful {
+            return;
+        }
+        let program = self.build().tasks().clone();
+        self.build = None;
+        self.diary.close();
+        self.start(program);
+        self.settled = None;
+    }
+
+    /// The process ends, something happens to what it has written, and a new one starts from what is left.
+    fn damage(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
+        if self.setup.forgetful {
+            return;
+        }
+        self.diary.damage(change);
+        // What must be built again because a record is lost, is not for the laws of economy to say.
+        self.onlooker.references.clear();
+        self.unsure = true;
+        self.restart();
+    }
+
+    /// The process is killed, and the last bytes did not reach the disk.
+    pub(super) fn crash(&mut self, lost: usize) {
+        if lost == 0 {
+            return self.restart();
+        }
+        self.damage(|bytes| bytes.truncate(bytes.len().saturating_sub(lost)));
+    }
+
+    fn is_input(&mut self, key: Name) -> bool {
+        !self.build().tasks().has(&key)
+    }
+
+    /// Writes to an input.
+    fn edit(&mut self, key: Name, value: Option<i64>) {
+        let before = self.inputs.get(&key).copied();
+        self.last_edit = Some((key, before));
+        if self.scenario.manner.dated {
+            self.world.write(key, value);
+        } else {
+            self.write(key, value);
+            self.world.follow(key, value);
+        }
+        self.note_edit(key, value);
+    }
+
+    /// An input has another value from now on.
+    pub(super) fn note_edit(&mut self, key: Name, value: Option<i64>) {
+        let before = self.inputs.get(&key).copied();
+        match value {
+            Some(value) => self.inputs.insert(key, value),
+            None => self.inputs.remove(&key),
+        };
+        // It may have been an output before.
+        self.onlooker.tampered.entry(key).and_modify(|held| *held = value);
+        if before != value {
+            self.onlooker.edit(key);
+            self.onlooker.see(key, value);
+        }
+    }
+
+    /// Writes through the build.
+    fn write(&mut self, key: Name, value: Option<i64>) {
+        let written = match value {
+            Some(value) => self.build().set(key, value),
+            None => self.build().remove(key),
+        };
+        written.expect("memory can be written");
+    }
+
+    fn tamper(&mut self, key: Name, value: Option<i64>) {
+        self.write(key, value);
+        self.onlooker.tampered.insert(key, value);
+    }
+
+    /// Anything but a build.
+    pub(super) fn take(&mut self, step: &Step) {
+        self.settled = None;
+        match step {
+            Step::Edit(key, value) if self.is_input(*key) => self.edit(*key, Some(*value)),
+            Step::Same(key) if self.is_input(*key) && !self.scenario.manner.dated => {
+                if let Some(&value) = self.inputs.get(key) {
+                    let changed = self.build().set(key, value).expect("memory can be written");
+                    assert!(!changed, "{key} was said to change, though it was set to what it is");
+                }
+            }
+            Step::Revert => {
+                if let Some((key, value)) = self.last_edit.take()
+                    && self.is_input(key)
+                {
+                    self.edit(key, value);
+                }
+            }
+            Step::Touch(key) if self.is_input(*key) && self.inputs.contains_key(key) => {
+                if self.scenario.manner.dated {
+                    self.world.write(*key, self.inputs.get(key).copied());
+                } else {
+                    self.build().touch(key).expect("memory can be written");
+                }
+            }
+            Step::Delete(key) if self.is_input(*key) => self.edit(*key, None),
+            Step::Formula(key, task) => {
+                self.onlooker.edit(*key);
+                if self.is_input(*key) {
+                    // What it holds is now an output that somebody wrote.
+                    let held = self.inputs.remove(key);
+                    self.onlooker.tampered.insert(*key, held);
+                }
+                self.build().tasks_mut().replace(*key, Some(task.clone()));
+            }
+            // (After damage nobody knows what it holds until it was built again.)
+            Step::Unformula(key) if !self.is_input(*key) && !self.unsure => {
+                self.onlooker.edit(*key);
+                let built = self.held.get(key).copied().flatten();
+                let held = self.onlooker.tampered.get(key).copied().unwrap_or(built);
+                self.build().tasks_mut().replace(*key, None);
+                self.inputs.extend(held.map(|value| (*key, value)));
+                self.onlooker.tampered.insert(*key, held);
+                self.onlooker.see(*key, held);
+            }
+            Step::Overwrite(key, value) if !self.is_input(*key) => self.tamper(*key, Some(*value)),
+            Step::Lose(key) if !self.is_input(*key) => self.tamper(*key, None),
+            Step::Restart => self.restart(),
+            Step::Rot(place) => self.damage(|bytes| {
+                let at = bytes.len() * usize::from(*place) / 256;
+                bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1);
+            }),
+            Step::Evict(key) => {
+                if let Some(value) = self.build().get(key) {
+                    self.world.evict(*key, value);
+                    self.onlooker.evicted.insert(*key);
+                }
+            }
+            Step::Pass => self.world.pass(),
+            Step::SetBack(by) => self.world.set_back(*by),
+            Step::Switch(to, keep_scheduler) => self.switch(*to, *keep_scheduler),
+            _ => {}
+        }
+    }
+
+    fn switch(&mut self, to: usize, keep_scheduler: bool) {
+        let (scheduler, rebuilder) = (self.combinations[to].make)();
+        if let Some(build) = self.build.take() {
+            if !keep_scheduler {
+                self.declares = scheduler.when_blocked() == WhenBlocked::Refuse;
+                self.scheduling = to;
+            }
+            let build = build.rebuilder(rebuilder);
+            self.build = Some(if keep_scheduler { build } else { build.scheduler(scheduler) });
+        }
+        self.current = to;
+        self.promises = self.combinations[to].promises;
+        if self.setup.forgetful {
+            // It knows nothing of the inputs, so a touched one may look new to it.
+            self.promises = Promises { minimal: Thrift::None, cutoff: Thrift::None, ..self.promises };
+        }
+        // What one combination has brought up to date, another need not know of.
+        self.onlooker.references.clear();
+    }
+}

@@ -1,0 +1,42 @@
+//! A performance, told so that a person can follow it.
+
+use alacarte::Decision;
+
+use super::{Broken, Stage};
+use crate::expr::Name;
+use crate::laws::{Ending, show};
+
+impl<P, S, R> Stage<'_, P, S, R> {
+    /// What a build did, as lines of the story.
+    pub(super) fn tell(&self, ending: Ending<'_>) -> String {
+        let waits = self.waits.borrow();
+        let mut waits = waits.iter();
+        let told = |(key, decision): &(Name, Decision)| match decision {
+            Decision::Kept => Some(format!("kept {key}")),
+            Decision::Restored => Some(format!("restored {key}")),
+            Decision::Restarted(_) => waits.next().map(|on| format!("{key} waits for {on}")),
+            Decision::Ran { .. } => Some(format!("ran {key}")),
+            _ => None,
+        };
+        let decisions: Vec<String> = self.decisions.borrow().iter().filter_map(told).collect();
+        let mut line = format!("       {}", decisions.join(", "));
+        if decisions.is_empty() {
+            line += "nothing to do";
+        }
+        match ending {
+            Ending::Succeeded => line,
+            Ending::Failed(error) => format!("{line}\n       failed: {}", error.to_string().replace('\n', "; ")),
+            Ending::Dropped => format!("{line}\n       and was given up"),
+        }
+    }
+
+    pub(super) fn broken(&self, law: &'static str, says: &str, what: &str) -> Broken {
+        let inputs = self.inputs.iter().map(|(key, &value)| format!("{key}: {}", show(Some(value))));
+        let story = format!(
+            "{}\nInputs now: {}\n\nThe law `{law}` is broken: {says}.\n{what}\n",
+            self.story.join("\n"),
+            inputs.collect::<Vec<_>>().join(", "),
+        );
+        Broken { law, story, cases: 1, seed: 0 }
+    }
+}

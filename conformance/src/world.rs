@@ -1,0 +1,188 @@
+//! The world in which a scenario is played: a store that others write to, a clock that may be set back, copies
+//! of values that get lost, and what a task can look at without fetching it.
+//!
+//! It outlives the processes of a scenario. What a build computes is not here but in its journal, as with
+//! `alacarte_stores::Memory`.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use alacarte::{KeyId, Keys, Store, StoreError, Time};
+
+use crate::expr::Name;
+
+/// A world. Clones are the same world.
+#[derive(Debug, Clone, Default)]
+pub struct World(Rc<RefCell<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// What a process finds: inputs, and computed values that somebody wrote over.
+    held: BTreeMap<Name, i64>,
+    times: BTreeMap<Name, Time>,
+    /// Written since a build last looked.
+    news: BTreeSet<Name>,
+    clock: Time,
+    /// Whether what was written has a time by this clock, as files do.
+    dated: bool,
+    /// Copies that are lost.
+    evicted: BTreeSet<(Name, i64)>,
+    now: i64,
+    whims: u64,
+    midway: Option<Midway>,
+}
+
+/// An edit that happens while a build runs.
+#[derive(Debug, Clone, Copy)]
+struct Midway {
+    /// After so many more tasks were started.
+    after: u32,
+    key: Name,
+    value: i64,
+}
+
+impl World {
+    /// A world whose inputs have times of its own clock if it is `dated`.
+    pub fn new(dated: bool) -> Self {
+        World(Rc::new(RefCell::new(Inner { clock: 1_000, dated, ..Inner::default() })))
+    }
+
+    /// What the next process finds when it starts.
+    pub fn furnish(&self, held: BTreeMap<Name, i64>) {
+        let mut world = self.0.borrow_mut();
+        world.held = held;
+        world.news.clear();
+    }
+
+    /// Somebody writes to a key, or deletes it.
+    pub fn write(&self, key: Name, value: Option<i64>) {
+        self.0.borrow_mut().write(key, value);
+    }
+
+    /// A key is set through the build, which therefore knows of it.
+    pub fn follow(&self, key: Name, value: Option<i64>) {
+        let mut world = self.0.borrow_mut();
+        world.write(key, value);
+        world.news.remove(&key);
+    }
+
+    /// The clock is set back.
+    pub fn set_back(&self, by: Time) {
+        let mut world = self.0.borrow_mut();
+        world.clock = world.clock.saturating_sub(by).max(1);
+    }
+
+    /// The copy of a value that a trace remembers is lost.
+    pub fn evict(&self, key: Name, value: i64) {
+        self.0.borrow_mut().evicted.insert((key, value));
+    }
+
+    /// The hidden value.
+    pub fn now(&self) -> i64 {
+        self.0.borrow().now
+    }
+
+    /// The hidden value becomes another.
+    pub fn pass(&self) {
+        self.0.borrow_mut().now += 1;
+    }
+
+    /// Zero or one, without a reason.
+    pub fn whim(&self) -> i64 {
+        let mut world = self.0.borrow_mut();
+        world.whims += 1;
+        (world.whims.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33 & 1) as i64
+    }
+
+    /// While the next build runs, after so many tasks were started, somebody writes to an input.
+    pub fn plan(&self, after: u32, key: Name, value: i64) {
+        self.0.borrow_mut().midway = Some(Midway { after, key, value });
+    }
+
+    /// Nothing more is planned; whether something was that has not happened.
+    pub fn unplan(&self) -> bool {
+        self.0.borrow_mut().midway.take().is_some()
+    }
+
+    /// A task was started.
+    pub(crate) fn started(&self) {
+        let mut world = self.0.borrow_mut();
+        match &mut world.midway {
+            Some(midway) if midway.after > 0 => midway.after -= 1,
+            Some(_) => {
+                if let Some(Midway { key, value, .. }) = world.midway.take() {
+                    world.write(key, Some(value));
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+impl Inner {
+    fn tick(&mut self) -> Time {
+        self.clock += 1;
+        self.clock
+    }
+
+    fn write(&mut self, key: Name, value: Option<i64>) {
+        let time = self.tick();
+        match value {
+            Some(value) => self.held.insert(key, value),
+            None => self.held.remove(&key),
+        };
+        self.times.insert(key, time);
+        self.news.insert(key);
+    }
+}
+
+impl Store<Name, i64> for World {
+    fn open(&mut self, keys: &mut Keys<Name>) {
+        self.0.borrow().held.keys().for_each(|key| {
+            keys.intern(key);
+        });
+    }
+
+    fn relies_on_journal(&self) -> bool {
+        true
+    }
+
+    fn load(&mut self, _: KeyId, key: &Name) -> Result<Option<i64>, StoreError> {
+        let mut world = self.0.borrow_mut();
+        world.news.remove(key);
+        Ok(world.held.get(key).copied())
+    }
+
+    fn refresh(
+        &mut self,
+        known: &mut dyn Iterator<Item = (KeyId, &Name, Option<&i64>)>,
+        changed: &mut dyn FnMut(KeyId, Option<i64>, Time),
+    ) -> Result<(), StoreError> {
+        let mut world = self.0.borrow_mut();
+        let news = std::mem::take(&mut world.news);
+        for (id, key, _) in known.filter(|(_, key, _)| news.contains(key)) {
+            let modified = world.times.get(key).copied().unwrap_or(world.clock);
+            changed(id, world.held.get(key).copied(), modified);
+        }
+        Ok(())
+    }
+
+    fn modified(&mut self, key: &Name) -> Option<Time> {
+        let mut world = self.0.borrow_mut();
+        if !world.dated {
+            return None;
+        }
+        let written = world.held.contains_key(key).then(|| world.times.get(key).copied()).flatten();
+        Some(written.unwrap_or_else(|| world.tick()))
+    }
+
+    fn archive(&mut self, key: &Name, value: &i64) -> Result<(), StoreError> {
+        self.0.borrow_mut().evicted.remove(&(*key, *value));
+        Ok(())
+    }
+
+    fn restore(&mut self, key: &Name, value: &i64) -> Result<bool, StoreError> {
+        Ok(!self.0.borrow().evicted.contains(&(*key, *value)))
+    }
+}
