@@ -65,8 +65,7 @@ pub fn scenario(style: Style, seed: u64) -> Scenario {
 pub fn explore(trial: Trial, mut fails: impl FnMut(&Scenario) -> Result<(), Broken>) -> Result<(), Broken> {
     let mut fails = |scenario: &Scenario| {
         silence::quietly(|| fails(scenario)).unwrap_or_else(|panic| {
-            let steps: Vec<String> = scenario.steps.iter().map(ToString::to_string).collect();
-            let story = format!("{scenario}\n{}\n\nThe law `no-panic` is broken: {panic}\n", steps.join("\n"));
+            let story = format!("{scenario}\n{}\n\nThe law `no-panic` is broken: {panic}\n", scenario.script());
             Err(Broken { law: "no-panic", story, cases: 1, seed: 0 })
         })
     };
@@ -102,7 +101,7 @@ where
     S: Scheduler<P>,
     R: Rebuilder<Name, i64>,
 {
-    explore(fitting::<P>(trial), |scenario| judge_scenario::<P, S, R>(scenario, combinations))
+    explore(fitting::<P>(trial), |scenario| judge_scenario::<P, S, R>(scenario, combinations).map(|_| ()))
 }
 
 /// Static tasks that mention each other in a circle are an error of the tasks; only dynamic ones get round it.

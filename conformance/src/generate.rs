@@ -20,6 +20,8 @@ pub struct Style {
     pub formulas: bool,
     /// Computed values are written over. (Lost ones are noticed even by make.)
     pub overwrites: bool,
+    /// Inputs are written again as they are.
+    pub touches: bool,
     /// Inputs go missing.
     pub missing: bool,
     /// Tasks fail and panic.
@@ -52,6 +54,7 @@ impl Style {
         Style {
             formulas: false,
             overwrites: false,
+            touches: false,
             missing: false,
             failing: false,
             circles: false,
@@ -72,6 +75,7 @@ impl Style {
         Style {
             formulas: true,
             overwrites: true,
+            touches: true,
             missing: true,
             failing: true,
             circles: true,
@@ -277,7 +281,7 @@ impl Decoder {
             145..157 => Step::Build(genes.iter().map(|&gene| target(gene)).chain([target(which)]).collect()),
             157..171 => Step::Revert,
             171..174 => Step::Same(input),
-            174..178 => Step::Touch(input),
+            174..178 if style.touches => Step::Touch(input),
             178..183 => Step::Lose(task),
             183..189 if style.missing => Step::Delete(input),
             189..201 if style.formulas => Step::Formula(task, self.task(task, genes)),

@@ -51,6 +51,7 @@
 //! ```
 #![deny(missing_docs)]
 
+mod campaign;
 mod check;
 mod diary;
 mod expr;
@@ -60,6 +61,7 @@ mod memory;
 mod menu;
 mod oracle;
 mod program;
+mod regressions;
 pub mod relations;
 mod script;
 mod silence;
@@ -67,17 +69,19 @@ mod stage;
 mod tape;
 mod world;
 
+pub use campaign::{Campaign, Finding, Subject, TaskKind};
 pub use check::{Trial, check, check_promises, check_static, explore, judge, scenario};
 pub use expr::{Expr, Name};
 pub use generate::{Shape, Style, scenarios};
 pub use laws::{
     Ending, LAWS, Law, Moment, Promises, Thrift, at_most_once, correct, early_cutoff, honest, inputs_untouched,
-    minimal, null_build, reached_only, set_correct, shallow_correct,
+    minimal, null_build, reached_only, set_correct, shallow_correct, starts_once,
 };
 pub use memory::{Kind, Onlooker, Reference};
-pub use menu::{REBUILDERS, menu, promises, style};
+pub use menu::{REBUILDERS, SCHEDULERS, menu, promises, style};
 pub use oracle::{Outcome, Truth};
 pub use program::{Declares, Graph, Program, Yields};
+pub use regressions::{Regression, regressions};
 pub use script::{Manner, Scenario, Step};
 pub use stage::{Broken, Combination, Played, Setup, perform};
 pub use tape::Tape;

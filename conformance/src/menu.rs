@@ -8,6 +8,9 @@ use crate::generate::Style;
 use crate::laws::{Promises, Thrift};
 use crate::stage::Combination;
 
+/// The schedulers.
+pub const SCHEDULERS: [&str; 3] = ["topological", "restarting", "suspending"];
+
 /// The rebuilders: four of the paper's table, step traces, and the yardsticks.
 pub const REBUILDERS: [&str; 7] = [
     "dirty-bit",
@@ -53,5 +56,6 @@ pub fn menu(scheduler: &str, rebuilder: &str) -> Combination<'static, AnySchedul
         let scheduler = AnyScheduler::named(&first).expect("a scheduler of that name");
         (scheduler, AnyRebuilder::named(&second).expect("a rebuilder of that name"))
     };
-    Combination { name: format!("{scheduler} × {rebuilder}"), make: Box::new(make), promises: promises(rebuilder) }
+    let promises = Promises { starts_once: scheduler != "restarting", ..promises(rebuilder) };
+    Combination { name: format!("{scheduler} × {rebuilder}"), make: Box::new(make), promises }
 }

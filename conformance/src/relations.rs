@@ -1,11 +1,15 @@
 //! Laws that compare two performances of one scenario, or of two that ought to come to the same.
 
-use alacarte::{Rebuilder, Scheduler};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use alacarte::{Build, Rebuilder, Scheduler, SharedTrace, StoreError, TraceCache};
 
 use crate::expr::Name;
-use crate::program::Declares;
+use crate::program::{Declares, Program};
 use crate::script::{Manner, Scenario, Step};
 use crate::stage::{Broken, Combination, Played, Setup, perform};
+use crate::world::World;
 
 /// The name of a law of two performances, and what it says.
 #[derive(Debug, Clone, Copy)]
@@ -28,27 +32,68 @@ pub const PARALLEL_IS_SEQUENTIAL: Relation =
 pub const HANDOVER: Relation =
     Relation { name: "handover", says: "combinations that take turns come to what one alone comes to" };
 
+/// What was built before an edit needs no task to run after the edit is taken back.
+pub const SURVIVES_REVERT: Relation =
+    Relation { name: "survives-revert", says: "an edit that was built and is taken back runs no task" };
+
+/// What one machine has built another one, with the same inputs and a cache that both use, need not build.
+pub const SHARED: Relation =
+    Relation { name: "shared", says: "what one machine has built another takes from the cache that they share" };
+
+/// How much was done to judge.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Scripts that were performed from beginning to end.
+    pub scripts: u64,
+    /// Builds in them.
+    pub builds: u64,
+    /// Tasks that ran to their end in these.
+    pub runs: u64,
+}
+
+impl Tally {
+    /// Of a performance.
+    pub fn of(played: &[Played]) -> Self {
+        let runs = played.iter().map(|played| played.ran.len() as u64).sum();
+        Tally { scripts: 1, builds: played.len() as u64, runs }
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.scripts += other.scripts;
+        self.builds += other.builds;
+        self.runs += other.runs;
+    }
+}
+
 /// Judges one scenario by every law.
 ///
 /// # Errors
 /// If a law is broken.
-pub fn judge_scenario<P, S, R>(scenario: &Scenario, combinations: &[Combination<'_, S, R>]) -> Result<(), Broken>
+pub fn judge_scenario<P, S, R>(scenario: &Scenario, combinations: &[Combination<'_, S, R>]) -> Result<Tally, Broken>
 where
     P: Declares,
     S: Scheduler<P>,
     R: Rebuilder<Name, i64>,
 {
-    perform::<P, S, R>(scenario, combinations, Setup::default())?;
-    warm_is_cold::<P, S, R>(scenario, combinations)?;
-    parallel_is_sequential::<P, S, R>(scenario, combinations)?;
-    if combinations.len() > 1 { handover::<P, S, R>(scenario, combinations) } else { Ok(()) }
+    let mut tally = Tally::of(&perform::<P, S, R>(scenario, combinations, Setup::default())?);
+    tally += warm_is_cold::<P, S, R>(scenario, combinations)?;
+    tally += parallel_is_sequential::<P, S, R>(scenario, combinations)?;
+    if combinations.len() > 1 {
+        tally += handover::<P, S, R>(scenario, combinations)?;
+    } else if combinations[0].promises.restores {
+        tally += survives_revert::<P, S, R>(scenario, &combinations[0])?;
+        tally += shared::<P, S, R>(scenario, &combinations[0])?;
+    }
+    Ok(tally)
 }
 
 /// See [`WARM_IS_COLD`].
 ///
 /// # Errors
 /// If it, or a law of single builds, is broken.
-pub fn warm_is_cold<P, S, R>(scenario: &Scenario, combinations: &[Combination<'_, S, R>]) -> Result<(), Broken>
+pub fn warm_is_cold<P, S, R>(scenario: &Scenario, combinations: &[Combination<'_, S, R>]) -> Result<Tally, Broken>
 where
     P: Declares,
     S: Scheduler<P>,
@@ -57,7 +102,8 @@ where
     let scenario = &calm(scenario, scenario.manner);
     let cold = perform::<P, S, R>(scenario, combinations, Setup { restarting: true, ..Setup::default() })?;
     let warm = perform::<P, S, R>(scenario, combinations, Setup::default())?;
-    compare(WARM_IS_COLD, scenario, &warm, &cold)
+    compare(WARM_IS_COLD, scenario, &warm, &cold)?;
+    Ok(both(&warm, &cold))
 }
 
 /// See [`PARALLEL_IS_SEQUENTIAL`].
@@ -67,7 +113,7 @@ where
 pub fn parallel_is_sequential<P, S, R>(
     scenario: &Scenario,
     combinations: &[Combination<'_, S, R>],
-) -> Result<(), Broken>
+) -> Result<Tally, Broken>
 where
     P: Declares,
     S: Scheduler<P>,
@@ -79,14 +125,15 @@ where
     let many = Scenario { manner: Manner { jobs: 4, ..manner }, ..one.clone() };
     let sequential = perform::<P, S, R>(&one, combinations, Setup::default())?;
     let parallel = perform::<P, S, R>(&many, combinations, Setup::default())?;
-    compare(PARALLEL_IS_SEQUENTIAL, &many, &sequential, &parallel)
+    compare(PARALLEL_IS_SEQUENTIAL, &many, &sequential, &parallel)?;
+    Ok(both(&sequential, &parallel))
 }
 
 /// See [`HANDOVER`].
 ///
 /// # Errors
 /// If it, or a law of single builds, is broken.
-pub fn handover<P, S, R>(scenario: &Scenario, combinations: &[Combination<'_, S, R>]) -> Result<(), Broken>
+pub fn handover<P, S, R>(scenario: &Scenario, combinations: &[Combination<'_, S, R>]) -> Result<Tally, Broken>
 where
     P: Declares,
     S: Scheduler<P>,
@@ -96,10 +143,100 @@ where
     let turns = calm(scenario, manner);
     let alone = turns.steps.iter().filter(|step| !matches!(step, Step::Switch(..))).cloned().collect();
     let alone = Scenario { steps: alone, ..turns.clone() };
-    let results = |played: Vec<Played>| played.into_iter().map(|played| Played { ran: Default::default(), ..played });
-    let many: Vec<Played> = results(perform::<P, S, R>(&turns, combinations, Setup::default())?).collect();
-    let one: Vec<Played> = results(perform::<P, S, R>(&alone, &combinations[..1], Setup::default())?).collect();
-    compare(HANDOVER, &turns, &one, &many)
+    let mut many = perform::<P, S, R>(&turns, combinations, Setup::default())?;
+    let mut one = perform::<P, S, R>(&alone, &combinations[..1], Setup::default())?;
+    let tally = both(&one, &many);
+    for (one, many) in one.iter_mut().zip(&mut many) {
+        // Who has to run what is each one's own affair; and where a topological scheduler fails on what is only declared,
+        // the others need not. That each fails when it should, the law `honest` has judged.
+        if !(one.succeeded && many.succeeded) {
+            *many = one.clone();
+        }
+        one.ran.clone_from(&many.ran);
+    }
+    compare(HANDOVER, &turns, &one, &many)?;
+    Ok(tally)
+}
+
+/// See [`SURVIVES_REVERT`]. Of the scenario only the tasks and the first edit are taken.
+///
+/// # Errors
+/// If it, or a law of single builds, is broken.
+pub fn survives_revert<P, S, R>(scenario: &Scenario, combination: &Combination<'_, S, R>) -> Result<Tally, Broken>
+where
+    P: Declares,
+    S: Scheduler<P>,
+    R: Rebuilder<Name, i64>,
+{
+    let edit = scenario.steps.iter().find(|step| matches!(step, Step::Edit(..))).cloned();
+    let Some((target, edit)) = scenario.graph.keys().last().zip(edit) else { return Ok(Tally::default()) };
+    let build = Step::Build(vec![target]);
+    let steps = vec![build.clone(), edit, build.clone(), Step::Revert, build];
+    let scenario = Scenario { steps, ..scenario.clone() };
+    let played = perform::<P, S, R>(&scenario, std::slice::from_ref(combination), Setup::default())?;
+    let succeeded = played.iter().all(|played| played.succeeded);
+    if succeeded && !scenario.is_restless(target) && !played[2].ran.is_empty() {
+        let what = format!("The last build {}", tell(&played[2]));
+        return Err(broken(SURVIVES_REVERT, &scenario, &what));
+    }
+    Ok(Tally::of(&played))
+}
+
+/// See [`SHARED`]. Of the scenario only the tasks and the inputs are taken.
+///
+/// # Errors
+/// If it is broken.
+pub fn shared<P, S, R>(scenario: &Scenario, combination: &Combination<'_, S, R>) -> Result<Tally, Broken>
+where
+    P: Declares,
+    S: Scheduler<P>,
+    R: Rebuilder<Name, i64>,
+{
+    let Some(target) = scenario.graph.keys().last() else { return Ok(Tally::default()) };
+    let cache = Shelf::default();
+    let manner = Manner { signed: true, ..scenario.manner };
+    let scenario = Scenario { manner, steps: vec![Step::Build(vec![target])], ..scenario.clone() };
+    let machine = || {
+        let world = World::new(manner.dated);
+        world.furnish(scenario.inputs.clone());
+        let (scheduler, rebuilder) = (combination.make)();
+        let program = Program::<P>::new(scenario.graph.clone(), manner, world.clone());
+        let build = Build::new(program, world).scheduler(scheduler).rebuilder(rebuilder);
+        let mut build = build.cache(cache.clone()).jobs(manner.jobs);
+        let result = build.run([target]);
+        let ran = result.as_ref().map_or_else(|error| &error.report.ran, |report| &report.ran);
+        let ran = build.names(ran).into_iter().collect();
+        Played { ran, succeeded: result.is_ok(), values: result.map(|_| build.get(target)).into_iter().collect() }
+    };
+    let (first, second) = (machine(), machine());
+    let restless = scenario.is_restless(target);
+    if !restless && first.succeeded && (!second.ran.is_empty() || first.values != second.values) {
+        let what = format!("The first machine {}; the second {}", tell(&first), tell(&second));
+        return Err(broken(SHARED, &scenario, &what));
+    }
+    Ok(both(&[first], &[second]))
+}
+
+fn both(one: &[Played], other: &[Played]) -> Tally {
+    let mut tally = Tally::of(one);
+    tally += Tally::of(other);
+    tally
+}
+
+/// Traces, on a shelf where every machine finds them.
+#[derive(Debug, Clone, Default)]
+struct Shelf(Rc<RefCell<Vec<SharedTrace<Name, i64>>>>);
+
+impl TraceCache<Name, i64> for Shelf {
+    fn traces(&mut self, each: &mut dyn FnMut(SharedTrace<Name, i64>)) -> Result<(), StoreError> {
+        self.0.borrow().iter().cloned().for_each(each);
+        Ok(())
+    }
+
+    fn add(&mut self, trace: &SharedTrace<Name, i64>) -> Result<(), StoreError> {
+        self.0.borrow_mut().push(trace.clone());
+        Ok(())
+    }
 }
 
 /// The scenario without what depends on how far a build has come at some moment, or on the very bytes of its journal.
@@ -121,20 +258,16 @@ fn compare(law: Relation, scenario: &Scenario, one: &[Played], other: &[Played])
     match one.iter().zip(other).position(|(one, other)| !same(one, other)) {
         None => Ok(()),
         Some(at) => {
-            let steps: Vec<_> =
-                (1..).zip(&scenario.steps).map(|(number, step)| format!("{number:>3}. {step}")).collect();
-            let story = format!(
-                "{scenario}\n{}\n\nThe law `{}` is broken: {}.\nBuild {} was {}; in the other performance it was {}\n",
-                steps.join("\n"),
-                law.name,
-                law.says,
-                at + 1,
-                tell(&one[at]),
-                tell(&other[at])
-            );
-            Err(Broken { law: law.name, story, cases: 1, seed: 0 })
+            let what = format!("Build {} {}; in the other performance it {}", at + 1, tell(&one[at]), tell(&other[at]));
+            Err(broken(law, scenario, &what))
         }
     }
+}
+
+fn broken(law: Relation, scenario: &Scenario, what: &str) -> Broken {
+    let Relation { name, says } = law;
+    let story = format!("{scenario}\n{}\n\nThe law `{name}` is broken: {says}.\n{what}\n", scenario.script());
+    Broken { law: name, story, cases: 1, seed: 0 }
 }
 
 fn tell(played: &Played) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::expr::{Expr, Name};
+use crate::oracle::Truth;
 use crate::program::Graph;
 
 /// One thing that happens. A step that makes no sense where it stands (an edit of a key that is no input at
@@ -102,6 +103,20 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// How it is played.
     pub manner: Manner,
+}
+
+impl Scenario {
+    /// The steps, a line each.
+    pub fn script(&self) -> String {
+        let steps = (1..).zip(&self.steps).map(|(number, step)| format!("{number:>3}. {step}"));
+        steps.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Whether what a build of this target gives depends on more than tasks and inputs.
+    pub fn is_restless(&self, target: Name) -> bool {
+        let mut truth = Truth::new(&self.graph, &self.inputs, 0);
+        self.graph.has_whims() || truth.widest_reach(&[target]).into_iter().any(|key| truth.of(key).volatile)
+    }
 }
 
 /// How a scenario is played.

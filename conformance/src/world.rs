@@ -67,6 +67,11 @@ impl World {
         world.news.remove(&key);
     }
 
+    /// Whether somebody wrote to the key since a build last looked.
+    pub fn is_news(&self, key: Name) -> bool {
+        self.0.borrow().news.contains(&key)
+    }
+
     /// The clock is set back.
     pub fn set_back(&self, by: Time) {
         let mut world = self.0.borrow_mut();

@@ -450,3 +450,23 @@ fn a_fetch_inside_outside_work_is_an_error_rather_than_a_wait_for_ever() {
         }
     }
 }
+
+/// Nobody waits for a detached key, so nobody noticed that it was an input without a value.
+#[test]
+fn a_detached_input_without_a_value_fails_the_build_by_name() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        let start = async |fetch: Fetch<'_, Key, i64>| {
+            fetch.detach("nobody");
+            fetch.detach("nobody");
+            Ok(1)
+        };
+        let tasks = Rules::new().rule("top", task(start));
+        let mut build = system(scheduler, rebuilder, tasks, &[]);
+        let error = build.run(["top"]).expect_err("it is missing");
+        assert_eq!(error.failures.len(), 1, "{scheduler} × {rebuilder}: {error}");
+        assert!(matches!(error.failures[0].cause, Cause::MissingTarget), "{scheduler} × {rebuilder}: {error}");
+        assert_eq!(error.failures[0].key, "nobody");
+        build.set("nobody", 3).expect("set");
+        build.run(["top"]).expect("built");
+    });
+}

@@ -102,7 +102,12 @@ where
         let detached = std::mem::take(&mut self.board.borrow_mut().detached);
         for key in detached {
             self.board.borrow_mut().owed.push(key);
-            self.demand(key);
+            let failed = matches!(self.demand(key), Demand::Failed);
+            let told = self.state.failures.iter().any(|(failed, _)| *failed == key);
+            if failed && !told && self.board.borrow().has(key, INPUT) {
+                // Nobody waits for it who could say so.
+                self.mark_failed(key, Some(Cause::MissingTarget));
+            }
         }
     }
 

@@ -15,6 +15,15 @@ pub fn at_most_once(moment: &mut Moment<'_>) -> Result<(), String> {
     }
 }
 
+/// No task is started twice in one build: nothing is done only to be thrown away. A restarting scheduler cannot promise it.
+pub fn starts_once(moment: &mut Moment<'_>) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    match moment.started().find(|&key| !seen.insert(key)) {
+        Some(key) if moment.promises.starts_once => Err(format!("{key} was started twice")),
+        _ => Ok(()),
+    }
+}
+
 /// No task is started that the targets do not reach (under a topological scheduler by declaration, under the others by
 /// evaluation), nor any of those that tasks started without waiting for them.
 pub fn reached_only(moment: &mut Moment<'_>) -> Result<(), String> {

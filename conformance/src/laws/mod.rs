@@ -16,7 +16,7 @@ use crate::memory::{Kind, Onlooker};
 use crate::oracle::Truth;
 
 pub use correctness::{correct, honest, inputs_untouched, set_correct, shallow_correct};
-pub use economy::{at_most_once, early_cutoff, minimal, null_build, reached_only};
+pub use economy::{at_most_once, early_cutoff, minimal, null_build, reached_only, starts_once};
 
 /// How well a combination avoids work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,8 +39,10 @@ pub struct Promises {
     pub minimal: Thrift,
     /// A task runs only if something that it fetches has another value than when it was last brought up to date.
     pub cutoff: Thrift,
-    /// A value that was overwritten or lost is put back without running the task.
+    /// A value that was computed once, here or elsewhere, is put back without running the task.
     pub restores: bool,
+    /// No task is started twice in one build.
+    pub starts_once: bool,
     /// A build after which nothing happened need not be done again.
     pub null: bool,
 }
@@ -138,7 +140,7 @@ pub struct Law {
 }
 
 /// Every law of a single build.
-pub const LAWS: [Law; 10] = [
+pub const LAWS: [Law; 11] = [
     Law { name: "honest", says: "a build fails if and only if a target has no value by right", judge: honest },
     Law {
         name: "shallow-correct",
@@ -153,6 +155,7 @@ pub const LAWS: [Law; 10] = [
     },
     Law { name: "inputs-untouched", says: "inputs hold what they held", judge: inputs_untouched },
     Law { name: "at-most-once", says: "no task runs twice in one build", judge: at_most_once },
+    Law { name: "starts-once", says: "no task is started twice in one build", judge: starts_once },
     Law { name: "reached-only", says: "no task starts that the targets do not reach", judge: reached_only },
     Law { name: "minimal", says: "no task runs unless something below it has changed", judge: minimal },
     Law {

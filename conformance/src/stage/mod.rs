@@ -37,6 +37,8 @@ pub struct Setup {
     pub forgetful: bool,
     /// Every build is done by a new process.
     pub restarting: bool,
+    /// Only the law of this name is judged.
+    pub only: Option<&'static str>,
 }
 
 /// What one build of a performance did.

@@ -66,6 +66,14 @@ where
         self.onlooker.references.clear();
         self.unsure = true;
         self.restart();
+        // A store in memory takes the journal's word for what it does not hold; that an input is gone may be just what the
+        // journal has lost.
+        let keys: Vec<Name> = self.build().tasks().graph().keys().collect();
+        for key in keys {
+            if self.is_input(key) && !self.inputs.contains_key(&key) {
+                self.write(key, None);
+            }
+        }
     }
 
     /// The process is killed, and the last bytes did not reach the disk.
@@ -128,7 +136,8 @@ where
         match step {
             Step::Edit(key, value) if self.is_input(*key) => self.edit(*key, Some(*value)),
             Step::Same(key) if self.is_input(*key) && !self.scenario.manner.dated => {
-                if let Some(&value) = self.inputs.get(key) {
+                // (A build that was raced does not know yet what it has.)
+                if let Some(&value) = self.inputs.get(key).filter(|_| !self.world.is_news(*key)) {
                     let changed = self.build().set(key, value).expect("memory can be written");
                     assert!(!changed, "{key} was said to change, though it was set to what it is");
                 }

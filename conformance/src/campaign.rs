@@ -1,0 +1,164 @@
+//! A campaign: many cases for many combinations of the menu, spread over threads.
+//!
+//! Cases are handed out in portions, so that all threads are busy to the end. Which thread plays a case decides
+//! nothing: a case is its seed.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use alacarte::{Dynamic, Static};
+
+use crate::check::{Trial, explore, fitting};
+use crate::menu::{REBUILDERS, SCHEDULERS, menu, style};
+use crate::program::Declares;
+use crate::relations::{Tally, judge_scenario};
+use crate::stage::Broken;
+
+/// So many cases are handed out at once.
+const PORTION: u64 = 64;
+
+/// The power of the tasks that are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskKind {
+    /// They declare what they may fetch.
+    Static,
+    /// They find it while they run.
+    Dynamic,
+}
+
+/// A combination of the menu, over tasks of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subject {
+    /// The scheduler's name.
+    pub scheduler: &'static str,
+    /// The rebuilder's name.
+    pub rebuilder: &'static str,
+    /// What it builds.
+    pub tasks: TaskKind,
+}
+
+impl fmt::Display for TaskKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            TaskKind::Static => "static",
+            TaskKind::Dynamic => "dynamic",
+        })
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} × {}, {} tasks", self.scheduler, self.rebuilder, self.tasks)
+    }
+}
+
+impl Subject {
+    /// Every combination of the menu, the yardsticks included, over every kind of tasks that it can build.
+    pub fn all() -> Vec<Subject> {
+        let mut all = Vec::new();
+        for scheduler in SCHEDULERS {
+            for rebuilder in REBUILDERS {
+                all.push(Subject { scheduler, rebuilder, tasks: TaskKind::Static });
+                if scheduler != "topological" {
+                    all.push(Subject { scheduler, rebuilder, tasks: TaskKind::Dynamic });
+                }
+            }
+        }
+        all
+    }
+
+    /// Tries it, beginning with this seed: how much was done, and the smallest story of a broken law, if there is one.
+    pub fn on_trial(&self, seed: u64, cases: u64) -> (Tally, Option<Broken>) {
+        let trial = Trial { cases, seed, style: style(self.rebuilder) };
+        match self.tasks {
+            TaskKind::Static => self.over::<Static>(trial),
+            TaskKind::Dynamic => self.over::<Dynamic>(trial),
+        }
+    }
+
+    fn over<P: Declares>(&self, trial: Trial) -> (Tally, Option<Broken>)
+    where
+        alacarte_schedulers::AnyScheduler: alacarte::Scheduler<P>,
+    {
+        let combination = [menu(self.scheduler, self.rebuilder)];
+        let mut tally = Tally::default();
+        let outcome = explore(fitting::<P>(trial), |scenario| {
+            tally += judge_scenario::<P, _, _>(scenario, &combination)?;
+            Ok(())
+        });
+        (tally, outcome.err())
+    }
+}
+
+/// So many cases for each subject, beginning with this seed.
+#[derive(Debug, Clone, Copy)]
+pub struct Campaign {
+    /// How many cases each subject plays.
+    pub cases: u64,
+    /// The seed of the first.
+    pub seed: u64,
+    /// How many play at once.
+    pub threads: usize,
+}
+
+/// What a campaign found of one subject.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The subject.
+    pub subject: Subject,
+    /// The cases that were played.
+    pub cases: u64,
+    /// What that came to.
+    pub tally: Tally,
+    /// How long it took, all threads together.
+    pub time: Duration,
+    /// The story of a broken law, of the lowest seed that was met.
+    pub broken: Option<Broken>,
+}
+
+impl Campaign {
+    /// Plays, calling `progress` with the number of cases played since it was last called. A subject that breaks a law is
+    /// left alone from then on.
+    pub fn run(&self, subjects: &[Subject], progress: &(dyn Fn(&Subject, u64) + Sync)) -> Vec<Finding> {
+        let finding =
+            |&subject| Finding { subject, cases: 0, tally: Tally::default(), time: Duration::ZERO, broken: None };
+        let findings: Vec<Mutex<Finding>> = subjects.iter().map(finding).map(Mutex::new).collect();
+        let given_up: Vec<AtomicBool> = subjects.iter().map(|_| AtomicBool::new(false)).collect();
+        let portions = self.cases.div_ceil(PORTION) as usize;
+        let next = AtomicUsize::new(0);
+        let play = || {
+            loop {
+                let portion = next.fetch_add(1, Ordering::Relaxed);
+                let (at, number) = (portion / portions.max(1), (portion % portions.max(1)) as u64);
+                let Some(subject) = subjects.get(at) else { return };
+                let cases = PORTION.min(self.cases - number * PORTION);
+                if !given_up[at].load(Ordering::Relaxed) {
+                    let begun = Instant::now();
+                    let (tally, broken) = subject.on_trial(self.seed.wrapping_add(number * PORTION), cases);
+                    given_up[at].fetch_or(broken.is_some(), Ordering::Relaxed);
+                    let mut finding = findings[at].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    finding.cases += broken.as_ref().map_or(cases, |broken| broken.cases);
+                    finding.tally += tally;
+                    finding.time += begun.elapsed();
+                    let lower = |other: &Broken| finding.broken.as_ref().is_none_or(|known| other.seed < known.seed);
+                    if let Some(broken) = broken.filter(lower) {
+                        finding.broken = Some(broken);
+                    }
+                }
+                progress(subject, cases);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.threads {
+                scope.spawn(play);
+            }
+            play();
+        });
+        findings
+            .into_iter()
+            .map(|finding| finding.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+            .collect()
+    }
+}
