@@ -1,6 +1,6 @@
 //! A key has its value: it is stamped, and everyone who remembers is told.
 
-use super::state::{Engine, How, Parked, Slot, Told};
+use super::state::{Engine, How, Slot, Told};
 use crate::board::{ACTIVE, BUILT, Board, DEFINED, FAILED, GROUPED, LOADED, Look, STALE};
 use crate::error::StoreError;
 use crate::event::{Dependency, Event, Record};
@@ -154,13 +154,24 @@ where
     pub(super) fn wake(&mut self, slot: u32) {
         let waiters = std::mem::take(&mut self.state.slots[slot as usize].waiters);
         self.state.live -= 1;
-        self.state.free.push(slot);
-        self.state.slots[slot as usize].parked = Parked::No;
+        self.leave_outside(slot);
+        if !self.state.slots[slot as usize].queued.is_empty() {
+            self.queue(slot, &[]);
+        }
+        if self.state.slots[slot as usize].waiting == 0 {
+            self.state.free.push(slot);
+        }
         for waiter in waiters {
             let waits = &mut self.state.slots[waiter as usize];
             waits.waiting -= 1;
-            if waits.waiting == 0 {
+            if waits.waiting > 0 {
+                continue;
+            }
+            if self.board.borrow().state(waits.key) == ACTIVE | waiter {
                 self.scheduler.push(waits.key, <S::Reads as Reads>::view(&self.ledger.metadata));
+            } else {
+                // It ended without what it had asked for. Now nobody counts on its slot any more.
+                self.state.free.push(waiter);
             }
         }
     }
