@@ -145,7 +145,7 @@ pub fn all() -> [(&'static str, Plan); 9] {
 const NAMES: [Key; 16] =
     ["k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9", "k10", "k11", "k12", "k13", "k14", "k15"];
 
-/// A random plan: three inputs, all even, and up to twelve tasks.
+/// A random plan: three inputs, all even, and up to thirteen tasks. Some fail when an input is odd.
 pub fn random(seed: u64) -> Plan {
     let dice = &mut Seeded(seed);
     let inputs: BTreeMap<Key, i64> = (0..3).map(|n| (NAMES[n], 10_i64.pow(n as u32 + 1))).collect();
@@ -158,16 +158,18 @@ pub fn random(seed: u64) -> Plan {
     let last = NAMES[count];
     tasks.insert(last, vec![Do::Fetch((0..5).map(|_| NAMES[dice.choose(count)]).collect()), Work]);
     let jobs = 1 + dice.choose(4);
-    let plan = Plan { tasks: Rc::new(tasks), inputs, target: last, jobs, pools: Vec::new(), keep_going: false };
+    let keep_going = dice.choose(2) == 0;
+    let plan = Plan { tasks: Rc::new(tasks), inputs, target: last, jobs, pools: Vec::new(), keep_going };
     plan.pool("link", 1 + dice.choose(2))
 }
 
 fn step(dice: &mut Seeded, below: usize, depth: usize) -> Do {
-    match dice.choose(if depth < 2 { 10 } else { 7 }) {
+    match dice.choose(if depth < 2 { 11 } else { 7 }) {
         0..3 => Work,
         3 => In("link"),
         4..7 => Do::Fetch((0..1 + dice.choose(3)).map(|_| NAMES[dice.choose(below)]).collect()),
         7 | 8 => Both(vec![step(dice, below, depth + 1)], vec![step(dice, below, depth + 1)]),
+        9 => Mind(NAMES[dice.choose(3)]),
         _ => Detach(NAMES[dice.choose(below)]),
     }
 }

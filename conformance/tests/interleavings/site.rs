@@ -100,7 +100,8 @@ impl Site {
                 0 => self.restart(),
                 1 | 2 => {
                     let key = inputs[choices.choose(inputs.len())];
-                    self.edit(key, self.plan.inputs[key] + 2);
+                    let by = [2, 2, 1][choices.choose(3)];
+                    self.edit(key, self.plan.inputs[key] + by);
                 }
                 3 => self.build(choices, None).map(|_| ())?,
                 _ => {
