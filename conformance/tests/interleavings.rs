@@ -106,7 +106,8 @@ fn a_branch_that_fails_leaves_the_others_alone() {
     }
 }
 
-/// Without, the build stops sooner or later, and what it had by then is right; when the branch is mended, all is.
+/// Without, the build begins nothing more, but waits for the work that is underway; what it had by then is right, and
+/// when the branch is mended, all is.
 #[test]
 fn a_build_that_failed_can_be_mended() {
     for (what, plan) in [("failing", shapes::failing()), ("detached", shapes::detached())] {
@@ -118,6 +119,9 @@ fn a_build_that_failed_can_be_mended() {
                     let mut site = Site::new(&plan, Outside::new().several(), scheduler, rebuilder);
                     if site.build(path, None)? != Some(false) {
                         return Err("it did not fail".into());
+                    }
+                    if site.outside.abandoned() > 0 {
+                        return Err("it did not wait for the work that was underway".into());
                     }
                     site.edit("switch", 2);
                     site.build(&mut Seeded(3), None).map(|_| ())

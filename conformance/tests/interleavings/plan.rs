@@ -21,6 +21,8 @@ pub enum Do {
     Fetch(Vec<Key>),
     /// Fetches a key, and fails if its value is odd.
     Mind(Key),
+    /// Fetches a key, of which only the parity counts: most changes stop here.
+    Parity(Key),
     /// Does both at once.
     Both(Vec<Do>, Vec<Do>),
     /// Detaches a key.
@@ -75,6 +77,7 @@ impl Plan {
         let values = steps.iter().map(|step| match step {
             Do::Fetch(keys) => keys.iter().map(|key| self.value(key)).sum(),
             Do::Mind(key) => self.value(key).filter(|value| value % 2 == 0),
+            Do::Parity(key) => self.value(key).map(|value| value % 2),
             Do::Both(left, right) => Some(self.sum(left)? + self.sum(right)?),
             Do::Work | Do::In(_) | Do::Thread | Do::Detach(_) => Some(0),
         });
@@ -108,7 +111,7 @@ fn mentions(steps: &[Do], detached: bool, each: &mut dyn FnMut(Key)) {
     for step in steps {
         match step {
             Do::Fetch(keys) => keys.iter().for_each(|key| each(key)),
-            Do::Mind(key) => each(key),
+            Do::Mind(key) | Do::Parity(key) => each(key),
             Do::Detach(key) if detached => each(key),
             Do::Both(left, right) => {
                 mentions(left, detached, each);
@@ -165,6 +168,7 @@ impl Working {
                         odd if odd % 2 != 0 => return Err(TaskError::new(format!("{key} is odd"))),
                         even => even,
                     },
+                    Do::Parity(key) => fetch.get(key).await? % 2,
                     Do::Both(left, right) => {
                         let (left, right) = futures::join!(self.go(key, left, fetch), self.go(key, right, fetch));
                         left? + right?

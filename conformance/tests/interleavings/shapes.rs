@@ -1,7 +1,7 @@
 //! Small plans, each for one thing that may go wrong; and random ones.
 
 use super::common::Key;
-use super::plan::Do::{Both, Detach, In, Mind, Thread, Work};
+use super::plan::Do::{Both, Detach, In, Mind, Parity, Thread, Work};
 use super::plan::{Do, Plan, fetch};
 use alacarte_conformance::{Choices, Seeded};
 use std::collections::BTreeMap;
@@ -164,12 +164,13 @@ pub fn random(seed: u64) -> Plan {
 }
 
 fn step(dice: &mut Seeded, below: usize, depth: usize) -> Do {
-    match dice.choose(if depth < 2 { 11 } else { 7 }) {
+    match dice.choose(if depth < 2 { 12 } else { 8 }) {
         0..3 => Work,
         3 => In("link"),
         4..7 => Do::Fetch((0..1 + dice.choose(3)).map(|_| NAMES[dice.choose(below)]).collect()),
-        7 | 8 => Both(vec![step(dice, below, depth + 1)], vec![step(dice, below, depth + 1)]),
-        9 => Mind(NAMES[dice.choose(3)]),
+        7 => Parity(NAMES[dice.choose(below)]),
+        8 | 9 => Both(vec![step(dice, below, depth + 1)], vec![step(dice, below, depth + 1)]),
+        10 => Mind(NAMES[dice.choose(3)]),
         _ => Detach(NAMES[dice.choose(below)]),
     }
 }
