@@ -7,6 +7,7 @@
 use crate::error::{Reasoned, TaskError};
 use crate::fingerprint::Fingerprint;
 use crate::key::{Key, KeyId, Keys};
+use smallvec::SmallVec;
 
 /// One key's state: a revision, or one of the special values below.
 pub(crate) type State = u32;
@@ -76,8 +77,8 @@ pub(crate) struct Board<K, V> {
     pub fetched_at_work: Option<KeyId>,
     /// Detached keys that were begun and are not up to date: the next build begins them again.
     pub owed: Vec<KeyId>,
-    /// The pool of which it wants a place.
-    pub wants: Option<usize>,
+    /// The pools of which it wants a place.
+    pub wants: SmallVec<[usize; 2]>,
     /// A place in some pool came free.
     pub freed: bool,
     pub pools: Vec<Pool>,
@@ -110,7 +111,7 @@ impl<K: Key, V: Clone> Board<K, V> {
             working: 0,
             fetched_at_work: None,
             owed: Vec::new(),
-            wants: None,
+            wants: SmallVec::new(),
             freed: false,
             pools: vec![Pool { name: "jobs".into(), depth: 1, free: 1 }],
             fetches: 0,

@@ -230,7 +230,7 @@ impl<'b, K, V> Future for Place<'b, K, V> {
             board.pools[pool].name
         );
         if board.pools[pool].free == 0 {
-            board.wants = Some(pool);
+            board.wants.push(pool);
             return Poll::Pending;
         }
         board.pools[pool].free -= 1;

@@ -11,6 +11,7 @@
 //! | [`Truth`] | what is right |
 //! | [`LAWS`], [`Law`], [`Promises`] | what every build must obey, and what is promised beyond |
 //! | [`perform`], [`check`] | a scenario, many scenarios |
+//! | [`Outside`], [`drive`], [`every_interleaving`] | outside work under control: one interleaving, all of them |
 //!
 //! # What does not compile
 //!
@@ -60,6 +61,7 @@ mod laws;
 mod memory;
 mod menu;
 mod oracle;
+mod outside;
 mod program;
 mod regressions;
 pub mod relations;
@@ -80,6 +82,7 @@ pub use laws::{
 pub use memory::{Kind, Onlooker, Reference};
 pub use menu::{REBUILDERS, SCHEDULERS, menu, promises, style};
 pub use oracle::{Outcome, Truth};
+pub use outside::{Choices, Driven, Label, Outside, Path, Seeded, Stuck, Work, drive, every_interleaving};
 pub use program::{Declares, Graph, Program, Yields};
 pub use regressions::{Regression, regressions};
 pub use script::{Manner, Scenario, Step};

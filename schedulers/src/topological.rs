@@ -123,7 +123,8 @@ impl Scheduler<Static> for Topological {
     }
 
     fn precedes(&self, key: KeyId) -> bool {
-        self.rank(key) != UNPLANNED
+        // A key may be demanded before its turn, by detached work. (Suspects are all visited in their turn.)
+        self.rank(key) != UNPLANNED && (self.rank(key) as usize) < self.next
     }
 
     fn may_fetch(&self, key: KeyId, dependency: KeyId) -> bool {

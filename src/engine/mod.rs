@@ -28,7 +28,7 @@ use crate::scheduler::{Scheduler, WhenBlocked};
 use crate::store::Store;
 use crate::task::Tasks;
 
-use state::{Demand, Parked, Phase, Slot};
+use state::{Demand, Phase, Slot};
 pub(crate) use state::{Engine, Observer, Progress, Told};
 
 impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
@@ -45,7 +45,7 @@ where
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for slot in std::mem::take(&mut self.state.outside) {
             // It may have failed meanwhile, because a key that it fetched did.
-            if std::mem::replace(&mut self.state.slots[slot as usize].parked, Parked::No) != Parked::No {
+            if std::mem::take(&mut self.state.slots[slot as usize].outside) {
                 self.advance(slot, cx);
             }
         }
@@ -89,11 +89,8 @@ where
                 && self.board.borrow().pools[pool].free > 0
                 && let Some(slot) = self.state.queues[pool].pop_front()
             {
-                let waits = &mut self.state.slots[slot as usize].parked;
-                if *waits == Parked::Queue {
-                    *waits = Parked::No;
-                    self.advance(slot, cx);
-                }
+                self.state.slots[slot as usize].queued.retain(|queued| *queued != pool);
+                self.advance(slot, cx);
             }
         }
     }
@@ -121,18 +118,10 @@ where
                 Demand::Ready | Demand::Failed => return,
             }
         };
-        let waits = &mut self.state.slots[slot as usize];
-        match waits.parked {
-            // A key may be pushed again while it waits; it is its dependencies, or a free place, that wake it.
-            _ if waits.waiting > 0 => return,
-            Parked::Queue => return,
-            Parked::Outside => {
-                waits.parked = Parked::No;
-                self.state.outside.retain(|&other| other != slot);
-            }
-            Parked::No => {}
+        // A key may be pushed again while it waits for others.
+        if self.state.slots[slot as usize].waiting == 0 {
+            self.advance(slot, cx);
         }
-        self.advance(slot, cx);
     }
 
     /// Has a key brought up to date: gives it a slot and tells the scheduler, if it has none.
@@ -175,7 +164,8 @@ where
             dependencies: Vec::new(),
             met_failure: None,
             volatile: false,
-            parked: Parked::No,
+            outside: false,
+            queued: SmallVec::new(),
             suspended: false,
             places: 0,
         };

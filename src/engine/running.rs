@@ -1,6 +1,6 @@
 //! A task runs, and may have to wait: what then becomes of its future is the scheduler's choice.
 
-use super::state::{Engine, Parked, Slot};
+use super::state::{Engine, Slot};
 use crate::board::{INPUT, Look};
 use crate::error::{Cause, Reasoned, Result, TaskError};
 use crate::fetch::Fetch;
@@ -32,6 +32,7 @@ where
     pub(super) fn run(&mut self, slot: u32, reason: Reason, cx: &mut Context<'_>) -> bool {
         let index = slot as usize;
         let key = self.state.slots[index].key;
+        self.leave_outside(slot);
         let mut future = self.state.slots[index].future.take();
         if std::mem::take(&mut self.state.slots[index].suspended) {
             self.state.suspended -= 1;
@@ -41,7 +42,7 @@ where
             board.missing.clear();
             board.met_failure = self.state.slots[index].met_failure;
             board.volatile = self.state.slots[index].volatile;
-            board.wants = None;
+            board.wants.clear();
             board.working = 0;
             board.fetched_at_work = None;
             std::mem::swap(&mut board.recorder, &mut self.state.slots[index].dependencies);
@@ -74,7 +75,7 @@ where
             self.state.slots[index].met_failure = board.met_failure;
             self.state.slots[index].volatile = board.volatile;
             self.state.slots[index].places += free_before - board.free_places();
-            board.wants.take()
+            std::mem::take(&mut board.wants)
         };
         match polled {
             Err(panic) => {
@@ -87,7 +88,7 @@ where
                 self.end(slot, outcome);
                 true
             }
-            Ok(Poll::Pending) => self.suspend(slot, future, wants),
+            Ok(Poll::Pending) => self.suspend(slot, future, &wants),
         }
     }
 
@@ -96,7 +97,7 @@ where
         &mut self,
         slot: u32,
         future: Option<LocalBoxFuture<'b, Result<V>>>,
-        wants: Option<usize>,
+        wants: &[usize],
     ) -> bool {
         let index = slot as usize;
         let mut missing = std::mem::take(&mut self.board.borrow_mut().missing);
@@ -106,13 +107,10 @@ where
                 return true;
             }
             self.state.slots[index].future = future;
-            match wants {
-                Some(pool) => self.enqueue(slot, pool),
-                None => self.park_outside(slot),
-            }
+            self.queue(slot, wants);
             // One that waits for a second place has work outside in the first.
-            if wants.is_some() && self.state.slots[index].places > 0 {
-                self.list_outside(slot);
+            if wants.is_empty() || self.state.slots[index].places > 0 {
+                self.wait_outside(slot);
             }
             return true;
         }
@@ -146,6 +144,8 @@ where
             }
             WhenBlocked::Drop => {
                 self.discard(future);
+                self.queue(slot, &[]);
+                self.state.slots[index].places = 0;
                 self.state.report.restarts += 1;
                 self.state.slots[index].dependencies.clear();
                 self.state.slots[index].met_failure = None;
@@ -160,10 +160,12 @@ where
                 }
                 self.state.slots[index].future = future;
                 // A future that holds a place has work outside too, and must be polled when that has ended: the
-                // place may be the one that the missing keys wait for.
+                // place may be the one that the missing keys wait for. One that wants a place takes it as soon as
+                // there is one, whether or not the keys are there.
                 if self.state.slots[index].places > 0 {
-                    self.park_outside(slot);
+                    self.wait_outside(slot);
                 }
+                self.queue(slot, wants);
             }
         }
         let waits = self.wait_for(slot, &missing);
@@ -171,27 +173,39 @@ where
         waits
     }
 
-    pub(super) fn park_outside(&mut self, slot: u32) {
-        self.state.slots[slot as usize].parked = Parked::Outside;
-        self.list_outside(slot);
-    }
-
-    fn list_outside(&mut self, slot: u32) {
-        // It may be listed already, if it holds a place and has waited for another.
-        if self.state.slots[slot as usize].places == 0 || !self.state.outside.contains(&slot) {
+    /// Has a slot polled when anything happens outside.
+    fn wait_outside(&mut self, slot: u32) {
+        if !std::mem::replace(&mut self.state.slots[slot as usize].outside, true) {
             self.state.outside.push(slot);
         }
     }
 
-    pub(super) fn enqueue(&mut self, slot: u32, pool: usize) {
-        if self.state.queues.len() <= pool {
-            self.state.queues.resize_with(pool + 1, VecDeque::new);
+    pub(super) fn leave_outside(&mut self, slot: u32) {
+        if std::mem::take(&mut self.state.slots[slot as usize].outside) {
+            self.state.outside.retain(|&other| other != slot);
         }
-        self.state.slots[slot as usize].parked = Parked::Queue;
-        // It may stand there already, if it was woken by other work of its own.
-        if self.state.slots[slot as usize].places == 0 || !self.state.queues[pool].contains(&slot) {
-            self.state.queues[pool].push_back(slot);
+    }
+
+    /// Has a slot stand in the queues of these pools, and no others. Where it stands already, it keeps its place.
+    pub(super) fn queue(&mut self, slot: u32, wants: &[usize]) {
+        let mut queued = std::mem::take(&mut self.state.slots[slot as usize].queued);
+        queued.retain(|pool| {
+            let wanted = wants.contains(pool);
+            if !wanted {
+                self.state.queues[*pool].retain(|&other| other != slot);
+            }
+            wanted
+        });
+        for &pool in wants {
+            if self.state.queues.len() <= pool {
+                self.state.queues.resize_with(pool + 1, VecDeque::new);
+            }
+            if !queued.contains(&pool) {
+                queued.push(pool);
+                self.state.queues[pool].push_back(slot);
+            }
         }
+        self.state.slots[slot as usize].queued = queued;
     }
 
     /// Whether a key that was just fetched is an input, whose value (or lack of one) is known from now on.

@@ -1,6 +1,6 @@
 //! A key has its value: it is stamped, and everyone who remembers is told.
 
-use super::state::{Engine, How, Parked, Slot, Told};
+use super::state::{Engine, How, Slot, Told};
 use crate::board::{ACTIVE, BUILT, Board, DEFINED, FAILED, GROUPED, LOADED, Look, STALE};
 use crate::error::StoreError;
 use crate::event::{Dependency, Event, Record};
@@ -152,22 +152,26 @@ where
     }
 
     pub(super) fn wake(&mut self, slot: u32) {
-        let ended = &mut self.state.slots[slot as usize];
-        let waiters = std::mem::take(&mut ended.waiters);
-        ended.parked = Parked::No;
+        let waiters = std::mem::take(&mut self.state.slots[slot as usize].waiters);
         self.state.live -= 1;
-        // One that failed while it waited still stands on lists of waiters: its slot must not be another key's.
-        if ended.waiting == 0 {
+        self.leave_outside(slot);
+        if !self.state.slots[slot as usize].queued.is_empty() {
+            self.queue(slot, &[]);
+        }
+        if self.state.slots[slot as usize].waiting == 0 {
             self.state.free.push(slot);
         }
         for waiter in waiters {
             let waits = &mut self.state.slots[waiter as usize];
-            if self.board.borrow().state(waits.key) != ACTIVE | waiter {
+            waits.waiting -= 1;
+            if waits.waiting > 0 {
                 continue;
             }
-            waits.waiting -= 1;
-            if waits.waiting == 0 {
+            if self.board.borrow().state(waits.key) == ACTIVE | waiter {
                 self.scheduler.push(waits.key, <S::Reads as Reads>::view(&self.ledger.metadata));
+            } else {
+                // It ended without what it had asked for. Now nobody counts on its slot any more.
+                self.state.free.push(waiter);
             }
         }
     }

@@ -40,19 +40,14 @@ pub(crate) struct Slot<'b, V> {
     pub dependencies: Vec<u32>,
     pub met_failure: Option<KeyId>,
     pub volatile: bool,
-    pub parked: Parked,
+    /// It is listed among those that wait for the outside.
+    pub outside: bool,
+    /// The pools in whose queues it stands.
+    pub queued: SmallVec<[usize; 1]>,
     /// Its future was kept while it waits for keys.
     pub suspended: bool,
     /// How many places in pools its future holds.
     pub places: isize,
-}
-
-/// What a pending future waits for, other than keys.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Parked {
-    No,
-    Outside,
-    Queue,
 }
 
 /// How a key came to its value.
@@ -146,6 +141,8 @@ impl<K: Key, V: Value, T, St, S, R, J> Drop for Engine<'_, K, V, T, St, S, R, J>
             }
         }
         let mut owed = std::mem::take(&mut board.owed);
+        // Some that were detached may not have been begun, if the build stopped at a failure.
+        owed.append(&mut board.detached);
         owed.retain(|&key| board.state(key) != board.revision && !board.has(key, INPUT));
         owed.sort_unstable();
         owed.dedup();
