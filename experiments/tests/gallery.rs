@@ -1,0 +1,134 @@
+//! Each scene goes wrong where it says, and right where it says; that is found by playing it.
+
+use alacarte_experiments::gallery::{Fault, Performance, Role, SCENES, Scene, scene};
+
+fn played(name: &str) -> Vec<Performance> {
+    let scene = scene(name).expect("a scene of that name");
+    (scene.play)().expect("it plays to its end")
+}
+
+/// The moment at which a scene first goes wrong (counted from 1), and what is wrong.
+fn moment(name: &str) -> (usize, Vec<Fault>) {
+    let performances = played(name);
+    let wrong = performances.iter().find(|performance| performance.part.role == Role::Wrong).expect("one goes wrong");
+    let moment = wrong.moment().unwrap_or_else(|| panic!("{name}: nothing went wrong"));
+    (moment + 1, wrong.steps[moment].faults.clone())
+}
+
+fn value(key: &'static str, held: i64, truth: &[i64]) -> Vec<Fault> {
+    vec![Fault::Value { key, held: Some(held), truth: truth.to_vec() }]
+}
+
+#[test]
+fn the_gallery_has_the_twelve_cases() {
+    let names = SCENES.map(|scene| scene.name);
+    let expected = [
+        "stale-queue",
+        "forgotten-inputs",
+        "shallow-deep-traces",
+        "look-up-by-value",
+        "frankenbuild",
+        "revert-with-one-trace",
+        "wide-clearing",
+        "touched-output",
+        "backwards-clock",
+        "edit-during-build",
+        "undeclared-input",
+        "quadratic-restarts",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn values_go_wrong_at_their_moment() {
+    assert_eq!(moment("stale-queue"), (3, value("D", 3, &[13])));
+    assert_eq!(moment("forgotten-inputs"), (3, value("B", 2, &[4])));
+    assert_eq!(moment("look-up-by-value"), (4, value("k5", 7, &[9])));
+    assert_eq!(moment("frankenbuild"), (3, value("T", 1011, &[1010, 1111])));
+    assert_eq!(moment("wide-clearing"), (4, value("D", 2, &[11])));
+    assert_eq!(moment("touched-output"), (4, value("C", 11, &[21])));
+    assert_eq!(moment("backwards-clock"), (3, value("B", 10, &[20])));
+    assert_eq!(moment("edit-during-build"), (2, value("B", 10, &[20])));
+    assert_eq!(moment("undeclared-input"), (3, value("B", 102, &[202])));
+}
+
+#[test]
+fn needless_work_is_done_at_its_moment() {
+    let looked = Fault::Looked { target: "D", between: vec!["B", "C"] };
+    assert_eq!(moment("shallow-deep-traces"), (3, vec![looked]));
+    let again = Fault::Again { key: "B", on: vec![("A", 51)] };
+    assert_eq!(moment("revert-with-one-trace"), (3, vec![again]));
+    // With ten keys the walk does as well as any; from then on it does worse with every row.
+    assert_eq!(
+        played("quadratic-restarts")[0].steps.iter().map(|step| step.faults.clone()).collect::<Vec<_>>(),
+        [
+            vec![],
+            vec![Fault::Restarts { key: "k99".into(), starts: 100, enough: 10 }],
+            vec![Fault::Restarts { key: "k999".into(), starts: 1000, enough: 10 }],
+            vec![Fault::Unasked { target: "k9".into(), keys: 996 }],
+        ]
+    );
+}
+
+/// What went wrong stays wrong while nobody helps it.
+#[test]
+fn a_lie_in_a_trace_does_not_heal() {
+    let performances = played("edit-during-build");
+    assert_eq!(performances[0].steps[2].faults, value("B", 10, &[20]));
+}
+
+#[test]
+fn ours_are_right_at_every_step_of_the_same_script() {
+    for Scene { name, play, .. } in SCENES {
+        let performances = play().expect("it plays to its end");
+        let (wrong, right): (Vec<_>, Vec<_>) = performances.iter().partition(|one| one.part.role == Role::Wrong);
+        assert_eq!(wrong.len(), 1, "{name}");
+        assert!(!right.is_empty(), "{name}");
+        let script = |performance: &Performance| {
+            performance.steps.iter().map(|step| (step.does.clone(), step.built)).collect::<Vec<_>>()
+        };
+        for performance in right {
+            assert_eq!(performance.moment(), None, "{name}: {:?}", performance.steps);
+            assert_eq!(script(performance), script(wrong[0]), "{name}");
+            assert!(performance.steps.iter().any(|step| step.built), "{name}: nothing was built");
+        }
+        marks(name, wrong[0]);
+    }
+}
+
+/// The marks in the store agree with the verdict.
+fn marks(name: &str, performance: &Performance) {
+    for step in &performance.steps {
+        for fault in &step.faults {
+            let Fault::Value { key, .. } = fault else { continue };
+            let held = step.store.iter().find(|held| held.key == *key);
+            assert!(held.is_some_and(|held| held.is_off()), "{name}, «{}»: {:?}", step.does, step.store);
+        }
+    }
+}
+
+/// What a reader sees of the metadata is what the system reads: the flaw is visible before it bites.
+#[test]
+fn the_metadata_show_the_flaw() {
+    let lines = |name: &str, step: usize| {
+        let performance = played(name).swap_remove(0);
+        let panels = performance.steps[step - 1].metadata.iter();
+        panels.flat_map(|panel| panel.lines.clone()).collect::<Vec<_>>()
+    };
+    assert!(lines("forgotten-inputs", 3).contains(&"A no step".to_owned()));
+    assert!(lines("wide-clearing", 2).contains(&"D dirty  ← C".to_owned()));
+    assert!(lines("wide-clearing", 3).contains(&"D clean  ← C".to_owned()));
+    assert!(lines("touched-output", 3).contains(&"A at 4, B at 5, C at 3".to_owned()));
+    assert!(lines("backwards-clock", 2).contains(&"A at 51, B at 101".to_owned()));
+    let names = |line: &str| line.split(' ').filter(|word| word.starts_with('k')).collect::<Vec<_>>().join(" ");
+    let newest = lines("look-up-by-value", 3).into_iter().find(|line| line.starts_with("k5"));
+    assert_eq!(newest.map(|line| names(&line)), Some("k5 k0 k2 k3".to_owned()), "k2 was not read in that run");
+}
+
+#[test]
+fn an_unknown_name_is_an_error_that_lists_all() {
+    let error = scene("stale").expect_err("there is none of that name").to_string();
+    for scene in SCENES {
+        assert!(error.contains(scene.name), "{error}");
+    }
+}
