@@ -4,7 +4,7 @@ mod common;
 
 use std::process::Stdio;
 
-use common::{alacarte, directory};
+use common::{alacarte, directory, run};
 
 /// Every name, and the moment at which it goes wrong.
 const MOMENTS: [(&str, &str); 12] = [
@@ -23,7 +23,7 @@ const MOMENTS: [(&str, &str); 12] = [
 ];
 
 /// What it prints in so many columns, and how it ends.
-fn run(columns: &str, arguments: &[&str]) -> (i32, String, String) {
+fn in_columns(columns: &str, arguments: &[&str]) -> (i32, String, String) {
     let place = directory(&[]);
     let mut command = alacarte(place.path(), &[&["counterexamples"], arguments].concat());
     let output = command.env("COLUMNS", columns).output().expect("it runs");
@@ -34,19 +34,19 @@ fn run(columns: &str, arguments: &[&str]) -> (i32, String, String) {
 
 #[test]
 fn without_a_name_all_are_listed() {
-    let (code, out, err) = run("80", &[]);
+    let (code, out, err) = in_columns("80", &[]);
     assert_eq!((code, err.as_str()), (0, ""));
-    for (name, _) in MOMENTS {
-        assert!(out.lines().any(|line| line.starts_with(name)), "{name}: {out}");
+    let lines: Vec<&str> = out.lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(lines.len(), MOMENTS.len(), "one a line: {out}");
+    for ((name, _), line) in MOMENTS.iter().zip(lines) {
+        assert!(line.starts_with(name) && line.len() > name.len() + 20, "{out}");
     }
-    let (_, out, _) = run("100", &[]);
-    assert_eq!(out.lines().take_while(|line| !line.is_empty()).count(), 12, "one a line, where there is room: {out}");
 }
 
 #[test]
 fn each_is_played_to_its_moment_and_then_right() {
     for (name, moment) in MOMENTS {
-        let (code, out, err) = run("80", &[name]);
+        let (code, out, err) = in_columns("80", &[name]);
         assert_eq!((code, err.as_str()), (0, ""), "{name}");
         assert_eq!(out.matches("from here: ").count(), 1, "{name}: {out}");
         assert!(out.contains(moment), "{name}: {out}");
@@ -62,7 +62,7 @@ fn each_is_played_to_its_moment_and_then_right() {
 
 #[test]
 fn several_are_played_in_the_order_of_their_names() {
-    let (code, out, _) = run("80", &["wide-clearing", "stale-queue"]);
+    let (code, out, _) = in_columns("80", &["wide-clearing", "stale-queue"]);
     assert_eq!(code, 0);
     let position = |text: &str| out.find(text).unwrap_or_else(|| panic!("{text}: {out}"));
     assert!(position("D is 2, the truth is 11") < position("D is 3, the truth is 13"));
@@ -70,7 +70,8 @@ fn several_are_played_in_the_order_of_their_names() {
 
 #[test]
 fn an_unknown_name_is_an_error_that_lists_all_and_plays_none() {
-    let (code, out, err) = run("80", &["stale-queue", "stale"]);
+    let place = directory(&[]);
+    let (code, out, err) = run(place.path(), &["counterexamples", "stale-queue", "stale"]);
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(err.starts_with("alacarte: ") && err.contains("\"stale\""), "{err}");
     for (name, _) in MOMENTS {
@@ -81,7 +82,7 @@ fn an_unknown_name_is_an_error_that_lists_all_and_plays_none() {
 #[test]
 fn a_narrow_terminal_breaks_lines_between_words() {
     for name in MOMENTS.map(|(name, _)| name) {
-        let (_, out, _) = run("40", &[name]);
+        let (_, out, _) = in_columns("40", &[name]);
         for line in out.lines() {
             assert!(line.chars().count() <= 40, "{name}: {line}");
             assert_eq!(line, line.trim_end(), "{name}");

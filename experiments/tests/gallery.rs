@@ -107,6 +107,40 @@ fn marks(name: &str, performance: &Performance) {
     }
 }
 
+/// A frankenbuild is no set-valued build either: P is not what its task makes of the N beside it. Ours is.
+#[test]
+fn a_frankenbuild_is_wrong_key_by_key() {
+    let performances = played("frankenbuild");
+    let last = |performance: &Performance| {
+        let store = performance.steps.last().expect("a step").store.iter();
+        let held: std::collections::HashMap<_, _> = store.filter_map(|held| Some((held.key, held.value?))).collect();
+        (held["P"] == held["N"] * 100, held["T"] == held["P"] + held["N"], held["N"] == 11)
+    };
+    assert_eq!(last(&performances[0]), (false, true, true));
+    assert_eq!(last(&performances[1]), (true, true, true));
+}
+
+/// What is said of a step beforehand agrees with the build from scratch.
+#[test]
+fn what_is_said_is_so() {
+    let mut said = 0;
+    for Scene { name, .. } in SCENES.iter().filter(|scene| scene.name != "quadratic-restarts") {
+        for step in &played(name)[0].steps {
+            let Some((before, after)) = step.says.split_once(" should become ") else { continue };
+            let number = after.split(|character: char| !character.is_ascii_digit()).next().unwrap_or_default();
+            let number: i64 = number.parse().unwrap_or_else(|_| panic!("{name}: {after}"));
+            // «D should become 13», «D is asked for: it should become 13».
+            let said_of = |key: &str| before.split([' ', ':']).any(|word| word == key);
+            let target = step.does.rsplit(' ').next().unwrap_or_default();
+            assert!(said_of(target), "{name}: {}", step.says);
+            let held = step.store.iter().find(|held| held.key == target).expect("a key");
+            assert_eq!(held.truth, [number], "{name}: {}", step.says);
+            said += 1;
+        }
+    }
+    assert_eq!(said, 8);
+}
+
 /// What a reader sees of the metadata is what the system reads: the flaw is visible before it bites.
 #[test]
 fn the_metadata_show_the_flaw() {

@@ -13,7 +13,7 @@ use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, 
 /// The scene.
 pub const SCENE: Scene = Scene {
     name: "backwards-clock",
-    title: "Make does not see an edit under a clock that was set back",
+    title: "Make misses an edit under a clock that was set back",
     idea: "Times tell what came first only as long as the clock goes forward. A laptop corrects its clock, a file \
            server has one of its own, an older copy is unpacked with its old times: then it does not.",
     tasks: &["B = A × 10"],

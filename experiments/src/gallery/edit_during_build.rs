@@ -13,7 +13,7 @@ use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, 
 /// The scene.
 pub const SCENE: Scene = Scene {
     name: "edit-during-build",
-    title: "An input is edited while a command runs, and its trace records what it did not read",
+    title: "Saved while a command runs: recorded, but never read",
     idea: "A command reads its files itself, and a depfile tells afterwards which they were. Between the reading and \
            the telling somebody may save a file in an editor. Which of the two contents goes into the trace?",
     tasks: &["B = A × 10, by a command that reads A from the disk and takes its time"],

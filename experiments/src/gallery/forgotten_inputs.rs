@@ -14,7 +14,7 @@ use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, 
 /// The scene.
 pub const SCENE: Scene = Scene {
     name: "forgotten-inputs",
-    title: "Step traces, as published, have no step for inputs and do not see them change",
+    title: "Step traces that have no step for inputs",
     idea: "A step trace keeps no fingerprints: a key stands if nothing that it fetched changed in a later step than \
            the one in which the key was built. That needs a step for everything that can be fetched, inputs too.",
     tasks: &["B = A × 2"],

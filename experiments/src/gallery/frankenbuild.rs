@@ -13,7 +13,7 @@ use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, 
 /// The scene.
 pub const SCENE: Scene = Scene {
     name: "frankenbuild",
-    title: "Deep traces, a task that tosses a coin and a cache that forgets: parts of two builds",
+    title: "A coin, a forgetful cache: one value out of two builds",
     idea: "Many tasks are not deterministic: a compiler writes a time stamp, or orders symbols by address. Then several \
            results are right, but each as a whole: what is made from one toss must not meet what is made from the \
            other. N stands for an object file, P for what is made from it, T links the two.",

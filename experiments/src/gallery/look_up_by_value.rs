@@ -14,7 +14,7 @@ use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, 
 /// The scene.
 pub const SCENE: Scene = Scene {
     name: "look-up-by-value",
-    title: "Deep traces whose inputs are looked up by (key, value) get those of another run",
+    title: "Deep traces that take their inputs from another run",
     idea: "Which terminal inputs lie below k5? Those below k4, among others. One may look them up: the trace of k4 that \
            gave the value which k4 has now. But k4 may have had that value before, from other inputs.",
     tasks: &["k4 = if k0 is even then k1 else k2", "k5 = k4 + k3 + 1"],
@@ -33,7 +33,10 @@ const SCRIPT: Script = Script {
             acts: &[Act::Edit("k0", 0), Act::Edit("k3", 1), Act::Build("k5")],
             says: "k4 reads k1 again: its first trace holds. k5 runs. Which inputs will its new trace list?",
         },
-        Step { acts: &[Act::Edit("k1", 7), Act::Build("k5")], says: "k4 reads k1, so k5 should become 7 + 1 + 1." },
+        Step {
+            acts: &[Act::Edit("k1", 7), Act::Build("k5")],
+            says: "k4 reads k1, so k5 should become 9, which is 7 + 1 + 1.",
+        },
     ],
     ..Script::PLAIN
 };

@@ -6,7 +6,8 @@
 //!
 //! | | a scene a file |
 //! |---|---|
-//! | the published model | [`stale_queue`], [`forgotten_inputs`], [`shallow_deep`], [`look_up_by_value`], [`wide_clearing`], [`quadratic_restarts`] |
+//! | what the published model traces | [`stale_queue`], [`forgotten_inputs`], [`shallow_deep`], [`look_up_by_value`] |
+//! | what else it does | [`wide_clearing`], [`quadratic_restarts`] |
 //! | make | [`touched_output`], [`backwards_clock`] |
 //! | what a trace cannot know | [`frankenbuild`], [`edit_during_build`], [`undeclared_input`] |
 //! | what a trace forgets | [`revert`] |
@@ -26,6 +27,7 @@ pub mod undeclared_input;
 pub mod wide_clearing;
 
 use alacarte::BuildError;
+use alacarte_conformance::broken::published::Stopped;
 use thiserror::Error;
 
 pub use play::{Act, Fault, Held, Judge, Key, Panel, Part, Performance, Played, Role, Script, Step, Visit, World};
@@ -83,7 +85,7 @@ pub enum SceneError {
     /// A task failed.
     #[error("{0}")]
     Build(#[from] BuildError),
-    /// The published queue was given a cycle.
-    #[error("the published queue would go on for ever: keys wait for each other")]
-    Cycle,
+    /// The published queue did not come to its end.
+    #[error("{0}")]
+    Walk(#[from] Stopped),
 }

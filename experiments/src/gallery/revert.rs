@@ -17,7 +17,7 @@ use super::{Act, Judge, Key, Panel, Part, Performance, Role, Scene, SceneError, 
 /// The scene.
 pub const SCENE: Scene = Scene {
     name: "revert-with-one-trace",
-    title: "With one trace a key, an edit and its revert cost a run each; with several, one in all",
+    title: "One trace a key: an edit and its revert cost a run each",
     idea: "Ninja and make remember one thing of each key: its last run. Going to another branch and back is then two \
            changes. A system that remembers several runs knows the second one already.",
     tasks: &["B = A without its last digit (a comment, say)", "C = B + 1"],

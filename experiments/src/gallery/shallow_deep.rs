@@ -14,7 +14,7 @@ use super::{Act, Judge, Key, Part, Performance, Role, Scene, SceneError, Script,
 /// The scene.
 pub const SCENE: Scene = Scene {
     name: "shallow-deep-traces",
-    title: "Deep traces, as published, list intermediate keys, and so need them",
+    title: "“Deep” traces that list, and so need, what lies between",
     idea: "A deep trace says: with these terminal inputs, this is the value. What lies between need not exist; that is \
            how Nix and Buck fetch a program without its object files. Two things tell a deep trace from a shallow one: \
            it restores a target alone, and it has no early cutoff.",

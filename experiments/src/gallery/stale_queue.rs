@@ -14,7 +14,7 @@ use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, 
 /// The scene.
 pub const SCENE: Scene = Scene {
     name: "stale-queue",
-    title: "Bazel's queue, as published, does not see an edit two tasks below the target",
+    title: "Bazel's queue misses an edit two tasks below the target",
     idea: "A restarting scheduler asks of every key that a task fetches: is it dirty? The published model answers by \
            comparing the key's trace with what its direct dependencies hold at that moment. If those are out of date \
            themselves, nothing looks wrong.",

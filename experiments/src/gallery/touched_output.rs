@@ -12,7 +12,7 @@ use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, 
 /// The scene.
 pub const SCENE: Scene = Scene {
     name: "touched-output",
-    title: "Make keeps an output that was touched after its input changed",
+    title: "Make keeps an output touched after its input changed",
     idea: "Make asks whether a file is newer than what it is made from. An archive that is unpacked, a copy, an editor \
            that saves what it shows: all of them make a file newer without making it right.",
     tasks: &["B = A × 10", "C = B + 1"],

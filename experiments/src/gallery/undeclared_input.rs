@@ -12,7 +12,7 @@ use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, 
 /// The scene.
 pub const SCENE: Scene = Scene {
     name: "undeclared-input",
-    title: "A task reads a file that it does not fetch, and is kept when that file changes",
+    title: "A task reads a file that it does not fetch",
     idea: "Everything that a rebuilder knows about a task is what the task fetched. A header that no depfile names, an \
            environment variable, the time of day: what is read in another way does not exist for it.",
     tasks: &["B = A + H, but H is read from the disk, not fetched"],

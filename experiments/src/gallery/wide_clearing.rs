@@ -14,7 +14,7 @@ use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, 
 /// The scene.
 pub const SCENE: Scene = Scene {
     name: "wide-clearing",
-    title: "Dirty bits that are all cleared after a build of one target",
+    title: "All dirty bits are cleared after a build of one target",
     idea: "A dirty bit says: something below changed since this key was last brought up to date. It may be cleared by \
            one thing only, which is bringing the key up to date.",
     tasks: &["B = A + 1", "D = C + 1"],

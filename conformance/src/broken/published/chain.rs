@@ -8,6 +8,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::fmt;
 
 use alacarte::{
     Build, BuildError, Cause, Dynamic, Fetch, Key, KeyId, Plan, PlanError, Running, Scheduler, Store, StoreError,
@@ -38,6 +39,17 @@ pub enum Stopped {
     /// The keys that are left wait for each other; the published walk would go on for ever.
     Cycle,
 }
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stopped::Failed(error) => write!(f, "{error}"),
+            Stopped::Cycle => write!(f, "keys wait for each other; the published queue would go on for ever"),
+        }
+    }
+}
+
+impl std::error::Error for Stopped {}
 
 impl<K: Key> Default for ChainWalk<K> {
     fn default() -> Self {

@@ -6,8 +6,8 @@
 //! |---|---|---|
 //! | [`DirectTraces`] | looks at direct dependencies only, before they are up to date | `ConstructiveTrace` |
 //! | [`TaskSteps`] | has no step for inputs, and so does not see them change | `StepTrace` |
-//! | [`FlatTrace`] over [`ByParent`] | intermediate keys count as inputs: "deep" traces that are not | `DeepConstructiveTrace` |
-//! | [`FlatTrace`] over [`ByValue`] | inputs are looked up by (key, value): those of another run | `DeepConstructiveTrace` |
+//! | [`FlatTrace`] over [`ByParent`] | counts keys in between as inputs: not deep | `DeepConstructiveTrace` |
+//! | [`FlatTrace`] over [`ByValue`] | looks inputs up by (key, value): those of another run | `DeepConstructiveTrace` |
 //! | [`WideBit`] | clears bits of keys that were not brought up to date | `DirtyBit` |
 //! | [`ChainWalk`] | walks the calc chain: restarts without end, keys that nobody asked for | `Restarting` |
 

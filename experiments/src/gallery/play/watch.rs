@@ -116,6 +116,8 @@ pub fn visits(notes: &[Note], keys: &Keys<Key>, value: impl Fn(Key) -> Option<i6
             }
         }
         if !settled {
+            // Of a group, the last is put on the queue first.
+            needs.reverse();
             // What it waits for may be on the queue already.
             let needs = if needs.is_empty() { String::new() } else { format!(" for {}", needs.join(" and ")) };
             what.push(format!("waits{needs}"));
