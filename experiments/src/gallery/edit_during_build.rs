@@ -8,7 +8,7 @@ use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
 
 use super::play::perform;
-use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+use super::{Act, Key, Moment, Part, Performance, Role, Scene, SceneError, Script, Step, World};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -24,14 +24,18 @@ const SCRIPT: Script = Script {
     inputs: &[("A", 1)],
     steps: &[
         Step {
-            acts: &[Act::EditMeanwhile("A", 2), Act::Build("B")],
+            acts: &[Act::EditMeanwhile(Moment::AfterReading, "A", 2), Act::Build("B")],
             says: "The command has read A = 1 when somebody saves A = 2. B is 10, which was right as the build began.",
         },
         Step {
             acts: &[Act::Build("B")],
             says: "Nobody has touched anything since. But A is 2, so B should become 20.",
         },
-        Step { acts: &[Act::Build("B")], says: "And once more." },
+        Step {
+            acts: &[Act::Edit("A", 4), Act::EditMeanwhile(Moment::BeforeReading, "A", 5), Act::Build("B")],
+            says: "Now A = 4 as the build begins, and A = 5 by the time that the command reads it. B is 50.",
+        },
+        Step { acts: &[Act::Edit("A", 4), Act::Build("B")], says: "That edit is taken back: B should become 40." },
     ],
     ..Script::PLAIN
 };
@@ -39,8 +43,9 @@ const SCRIPT: Script = Script {
 /// Fingerprints are taken when the command has ended.
 fn careless(world: Rc<World>) -> Rules<Key, i64, Dynamic> {
     let command = async move |fetch: Fetch<'_, Key, i64>| {
+        world.reach(Moment::BeforeReading);
         let read = world.read("A").unwrap_or_default();
-        world.take_time();
+        world.reach(Moment::AfterReading);
         fetch.get("A").await?;
         Ok(read * 10)
     };
@@ -51,8 +56,9 @@ fn careless(world: Rc<World>) -> Rules<Key, i64, Dynamic> {
 fn careful(world: Rc<World>) -> Rules<Key, i64, Dynamic> {
     let command = async move |fetch: Fetch<'_, Key, i64>| {
         let before = fetch.get("A").await?;
+        world.reach(Moment::BeforeReading);
         let read = world.read("A").unwrap_or_default();
-        world.take_time();
+        world.reach(Moment::AfterReading);
         if world.read("A") != Some(before) {
             fetch.volatile();
         }
@@ -71,8 +77,9 @@ fn play() -> Result<Vec<Performance>, SceneError> {
     let right = Part {
         role: Role::Right,
         system: "suspending × verifying-trace, fingerprints taken before and compared after",
-        why: "A was not what it had been when the command ended, so what B was made from is not known: B is volatile, \
-              leaves no trace, and runs again in the next build. From then on it is kept. Our ninja front end does so.",
+        why: "Twice A was another when the command ended than when it began, so what B was made from is not known: B is \
+              volatile, leaves no trace, and runs again in the next build. (Without the comparison the third step would \
+              leave a trace that leads from A = 4 to 50, and the fourth would believe it.) Our ninja front end does so.",
     };
     Ok(vec![
         perform(&SCRIPT, wrong, careless, Suspending::new(), VerifyingTrace)?,

@@ -30,7 +30,9 @@ use alacarte::BuildError;
 use alacarte_conformance::broken::published::Stopped;
 use thiserror::Error;
 
-pub use play::{Act, Fault, Held, Judge, Key, Panel, Part, Performance, Played, Role, Script, Step, Visit, World};
+pub use play::{
+    Act, Fault, Held, Judge, Key, Moment, Panel, Part, Performance, Played, Role, Script, Step, Visit, World,
+};
 
 /// One counterexample.
 #[derive(Debug, Clone, Copy)]

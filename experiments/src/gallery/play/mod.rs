@@ -20,7 +20,7 @@ pub use script::{Act, Judge, Script, Step};
 pub use show::{Panel, Shown, traces};
 pub use truth::Truth;
 pub use watch::Visit;
-pub use world::{Key, World};
+pub use world::{Key, Moment, World};
 
 use watch::{Log, Note, Watched};
 use world::Window;
@@ -124,10 +124,11 @@ where
                 }
                 continue;
             };
-            // What a build may give is what the files hold as it begins.
+            // What a build may give is what the files hold as it begins, or as it ends.
             let before = truths(&world, &[target])?;
             log.borrow_mut().clear();
             let report = build.run([target])?;
+            let both = [before.clone(), truths(&world, &[target])?].concat();
             let ran = build.names(&report.ran);
             let notes = log.borrow();
             visits.extend(watch::visits(&notes, &build.keys(), |key| build.get(key)));
@@ -138,7 +139,7 @@ where
                 }
                 _ => None,
             });
-            faults.extend(fault::value(target, build.get(target), &before));
+            faults.extend(fault::value(target, build.get(target), &both));
             faults.extend(onlooker.judge(script.judge, target, &ran, &looked.collect(), &before));
         }
         let now = truths(&world, &targets)?;

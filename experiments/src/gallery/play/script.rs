@@ -4,7 +4,7 @@ use std::fmt;
 
 use alacarte::Time;
 
-use super::world::{Key, World};
+use super::world::{Key, Moment, World};
 
 /// What happens.
 #[derive(Debug, Clone, Copy)]
@@ -13,8 +13,8 @@ pub enum Act {
     Build(Key),
     /// A file is written.
     Edit(Key, i64),
-    /// A file is written as soon as a task of the next build takes its time.
-    EditMeanwhile(Key, i64),
+    /// A file is written while a command of the next build runs.
+    EditMeanwhile(Moment, Key, i64),
     /// An output is written again as it is.
     Touch(Key),
     /// Outputs are lost.
@@ -85,7 +85,7 @@ impl Act {
         match *self {
             Act::Build(_) => {}
             Act::Edit(key, value) => world.edit(key, value),
-            Act::EditMeanwhile(key, value) => world.edit_meanwhile(key, value),
+            Act::EditMeanwhile(moment, key, value) => world.edit_meanwhile(moment, key, value),
             Act::Touch(key) => world.touch(key),
             Act::Lose(keys) => keys.iter().for_each(|key| world.lose(key)),
             Act::Evict(keys) => keys.iter().for_each(|key| world.evict(key)),
@@ -100,7 +100,7 @@ impl fmt::Display for Act {
         match *self {
             Act::Build(target) => write!(f, "build {target}"),
             Act::Edit(key, value) => write!(f, "{key} := {value}"),
-            Act::EditMeanwhile(key, value) => write!(f, "(while it runs, {key} := {value})"),
+            Act::EditMeanwhile(_, key, value) => write!(f, "(while it runs, {key} := {value})"),
             Act::Touch(key) => write!(f, "touch {key}"),
             Act::Lose(keys) => write!(f, "lose {}", keys.join(", ")),
             Act::Evict(keys) => write!(f, "evict {} from the cache", keys.join(", ")),

@@ -25,8 +25,17 @@ struct State {
     news: BTreeMap<Key, News>,
     evicted: BTreeSet<Key>,
     coin: i64,
-    /// What somebody does as soon as a task takes its time.
-    meanwhile: Option<(Key, i64)>,
+    /// What somebody does when a command comes so far.
+    meanwhile: Option<(Moment, Key, i64)>,
+}
+
+/// How far a command has come that reads a file and then takes its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// It was started, and has read nothing yet.
+    BeforeReading,
+    /// It has read, and has not ended yet.
+    AfterReading,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,10 +69,13 @@ impl World {
         self.0.borrow().coin
     }
 
-    /// The task takes its time: what somebody does meanwhile happens now.
-    pub fn take_time(&self) {
-        let meanwhile = self.0.borrow_mut().meanwhile.take();
-        if let Some((key, value)) = meanwhile {
+    /// A command has come so far; what somebody does meanwhile happens now.
+    pub fn reach(&self, moment: Moment) {
+        let meanwhile = self.0.borrow().meanwhile;
+        if let Some((when, key, value)) = meanwhile
+            && when == moment
+        {
+            self.0.borrow_mut().meanwhile = None;
             self.edit(key, value);
         }
     }
@@ -112,9 +124,9 @@ impl World {
         self.0.borrow_mut().coin = to;
     }
 
-    /// Has a file edited as soon as a task takes its time.
-    pub fn edit_meanwhile(&self, key: Key, value: i64) {
-        self.0.borrow_mut().meanwhile = Some((key, value));
+    /// Has a file edited when a command comes so far.
+    pub fn edit_meanwhile(&self, moment: Moment, key: Key, value: i64) {
+        self.0.borrow_mut().meanwhile = Some((moment, key, value));
     }
 
     fn tick(&self) -> Time {
