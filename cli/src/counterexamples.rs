@@ -67,7 +67,12 @@ fn perform(page: &mut Page<'_>, performance: &Performance) -> io::Result<()> {
         shown(page, step, wrong)?;
         for fault in &step.faults {
             let what = if fault.is_wrong_value() { "wrong" } else { "needless work" };
-            let since = if moment == Some(number) { "from here" } else { "still" };
+            let before = number.checked_sub(1).map(|before| &performance.steps[before]);
+            let since = match before {
+                _ if moment == Some(number) => "from here",
+                Some(before) if !before.faults.is_empty() => "still",
+                _ => "again",
+            };
             page.heading(&Style::new().red().bold(), &format!("✗  {what} {since}: {fault}"))?;
         }
         if moment == Some(number) {

@@ -60,6 +60,15 @@ fn each_is_played_to_its_moment_and_then_right() {
     }
 }
 
+/// What is wrong for the second time is told apart from what is wrong since.
+#[test]
+fn later_faults_are_told_too() {
+    let (_, out, _) = in_columns("80", &["edit-during-build", "quadratic-restarts"]);
+    assert!(out.contains("✗  wrong again: B is 50, the truth is 40"), "{out}");
+    assert!(out.contains("✗  needless work still: k999 was started 1000 times, 10 would do"), "{out}");
+    assert!(out.contains("✗  needless work still: 996 keys were started that k9 does not reach"), "{out}");
+}
+
 #[test]
 fn several_are_played_in_the_order_of_their_names() {
     let (code, out, _) = in_columns("80", &["wide-clearing", "stale-queue"]);
