@@ -24,6 +24,8 @@ pub enum Command {
     Build(Build),
     /// Lists the menu, and the build systems that stand in its cells.
     Systems,
+    /// Lists the gallery of counterexamples, or plays some of them, step by step.
+    Counterexamples(Counterexamples),
 }
 
 impl Default for Command {
@@ -82,6 +84,13 @@ pub struct Build {
     /// What to build [default: what the manifest says]
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Counterexamples {
+    /// What to play [default: nothing; all names are listed]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
 }
 
 /// A scheduler's name as an argument.

@@ -3,6 +3,8 @@
 mod args;
 mod build;
 mod compare;
+mod counterexamples;
+mod paragraph;
 mod status;
 mod systems;
 mod table;
@@ -19,6 +21,7 @@ fn main() -> ExitCode {
         Command::Compare(compare) => compare::compare(&compare),
         Command::Build(build) => build::build(&build),
         Command::Systems => systems::systems(),
+        Command::Counterexamples(arguments) => counterexamples::counterexamples(&arguments),
     };
     match outcome {
         Ok(code) => code,

@@ -12,6 +12,7 @@
 //! | [`LAWS`], [`Law`], [`Promises`] | what every build must obey, and what is promised beyond |
 //! | [`perform`], [`check`] | a scenario, many scenarios |
 //! | [`Outside`], [`drive`], [`every_interleaving`] | outside work under control: one interleaving, all of them |
+//! | [`broken`] | strategies that are wrong on purpose |
 //!
 //! # What does not compile
 //!
@@ -53,6 +54,7 @@
 #![deny(missing_docs)]
 
 mod campaign;
+pub mod broken;
 mod check;
 mod diary;
 mod expr;

@@ -1,7 +1,8 @@
-//! What do we learn? Workloads, edit scripts, comparisons, benchmarks.
+//! What do we learn? Workloads, edit scripts, comparisons, counterexamples, benchmarks.
 #![deny(missing_docs)]
 
 pub mod compare;
+pub mod gallery;
 pub mod systems;
 pub mod workloads;
 

@@ -1,0 +1,151 @@
+//! Deep constructive traces as published: a trace lists terminal inputs, and finds those of a dependency by
+//! looking up an older trace of it. The question is under which value.
+//!
+//! - Under the *parent's* value ([`ByParent`]), as published: hardly ever found, so the dependency itself is
+//!   listed as if it were an input. Such traces are not deep.
+//! - Under the dependency's own value ([`ByValue`]), as one would mend it: found, but of whichever run gave that
+//!   value last. Where a task fetches now this key, now that, the list is another run's (THEORY, rule 4).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::task::{Poll, ready};
+
+use alacarte::{
+    Answer, Dependency, Event, Fingerprint, Key, KeyId, MetadataUpdater, Question, Reason, Rebuilder, Record, Restored,
+    Value,
+};
+
+/// Under which value the traces of a dependency are looked up.
+pub trait LookUp: fmt::Debug + Clone + Default + 'static {
+    /// Given the parent's value and the dependency's.
+    fn under(parent: Fingerprint, dependency: Fingerprint) -> Fingerprint;
+}
+
+/// Under the value of the key that fetched it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ByParent;
+
+/// Under its own value.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ByValue;
+
+impl LookUp for ByParent {
+    fn under(parent: Fingerprint, _: Fingerprint) -> Fingerprint {
+        parent
+    }
+}
+
+impl LookUp for ByValue {
+    fn under(_: Fingerprint, dependency: Fingerprint) -> Fingerprint {
+        dependency
+    }
+}
+
+/// One trace: what is taken for the terminal inputs, and the value.
+#[derive(Debug, Clone)]
+pub struct Flat<V> {
+    /// The inputs, each with what it held.
+    pub inputs: Vec<(KeyId, Fingerprint)>,
+    /// What the task gave.
+    pub value: V,
+}
+
+/// Traces with lists written out, the newest of a key last.
+#[derive(Debug, Clone)]
+pub struct FlatTraces<V, L> {
+    traces: HashMap<KeyId, Vec<Flat<V>>>,
+    now: HashMap<KeyId, Fingerprint>,
+    look_up: PhantomData<L>,
+}
+
+impl<V, L> Default for FlatTraces<V, L> {
+    fn default() -> Self {
+        FlatTraces { traces: HashMap::new(), now: HashMap::new(), look_up: PhantomData }
+    }
+}
+
+impl<V: Value, L: LookUp> FlatTraces<V, L> {
+    /// The traces of a key, the newest first.
+    pub fn of(&self, key: KeyId) -> impl Iterator<Item = &Flat<V>> {
+        self.traces.get(&key).into_iter().flat_map(|traces| traces.iter().rev())
+    }
+
+    fn record(&mut self, record: &Record<'_>) {
+        let Some(value) = record.value.downcast_ref::<V>() else { return };
+        let mut inputs: Vec<(KeyId, Fingerprint)> = Vec::new();
+        for dependency in record.dependencies {
+            let under = L::under(record.fingerprint, dependency.fingerprint);
+            // The defect: whichever run it was that gave this value.
+            let found = self.of(dependency.key).find(|trace| trace.value.fingerprint() == under);
+            match found {
+                Some(trace) => {
+                    let listed = trace.inputs.iter().map(|&(key, then)| (key, *self.now.get(&key).unwrap_or(&then)));
+                    inputs.extend(listed.collect::<Vec<_>>());
+                }
+                None => inputs.push((dependency.key, dependency.fingerprint)),
+            }
+        }
+        self.traces.entry(record.key).or_default().push(Flat { inputs, value: value.clone() });
+    }
+}
+
+impl<V: Value, L: LookUp> MetadataUpdater for FlatTraces<V, L> {
+    fn apply(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Changed { key, fingerprint: Some(fingerprint), .. } => {
+                self.now.insert(*key, *fingerprint);
+            }
+            Event::Changed { key, fingerprint: None, .. } => {
+                self.now.remove(key);
+            }
+            Event::Built(record) => {
+                if !record.volatile {
+                    self.record(record);
+                }
+                self.now.insert(record.key, record.fingerprint);
+            }
+            Event::Restored(record) => {
+                self.now.insert(record.key, record.fingerprint);
+            }
+            Event::Learned(_) => {}
+        }
+    }
+}
+
+/// Restores a key if everything that one of its traces lists is as it was.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FlatTrace<L>(pub L);
+
+impl<K: Key, V: Value, L: LookUp> Rebuilder<K, V> for FlatTrace<L> {
+    type Reads = FlatTraces<V, L>;
+
+    fn ask(&self, question: &mut Question<'_, K, V>, traces: &FlatTraces<V, L>) -> Poll<Answer<V>> {
+        let mut why = None;
+        for trace in traces.of(question.key()) {
+            let mut holds = true;
+            for &(key, from) in &trace.inputs {
+                let now = ready!(question.fetch(key));
+                if now != Some(from) {
+                    holds = false;
+                    why = why.or(Some(Reason::DependencyChanged { key, from, to: now }));
+                    break;
+                }
+            }
+            if holds && question.current() == Some(trace.value.fingerprint()) {
+                return Poll::Ready(Answer::Keep);
+            }
+            if holds {
+                let dependency = |&(key, fingerprint)| Dependency { key, grouped: false, fingerprint };
+                let dependencies = trace.inputs.iter().map(dependency).collect();
+                let value = Some(trace.value.clone());
+                return Poll::Ready(Answer::Restore(Restored { dependencies, deep: false, value }));
+            }
+        }
+        Poll::Ready(Answer::Run(why.unwrap_or(Reason::NeverBuilt)))
+    }
+
+    fn restores(&self) -> bool {
+        true
+    }
+}

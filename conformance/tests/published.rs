@@ -1,0 +1,137 @@
+//! The published model's components: each is caught where it is wrong, and right where it is not.
+
+use std::collections::HashMap;
+
+use alacarte::{Build, Decision, Dynamic, Reason, Rebuilder, Rules, Scheduler, formula, task};
+use alacarte_conformance::broken::published::{
+    ByParent, ByValue, ChainWalk, DirectTraces, FlatTrace, Stopped, TaskSteps, WideBit,
+};
+use alacarte_conformance::{Broken, Combination, Name, Promises, Style, Trial, judge, promises};
+use alacarte_schedulers::{Restarting, Suspending};
+use alacarte_stores::Memory;
+
+/// Tries a pair on random histories; one of these laws must notice.
+fn caught<S, R>(scheduler: S, rebuilder: R, promises: Promises, laws: &[&str])
+where
+    S: Scheduler<Dynamic> + Clone,
+    R: Rebuilder<Name, i64> + Clone,
+{
+    let make = move || (scheduler.clone(), rebuilder.clone());
+    let combination = Combination { name: "a published pair".into(), make: Box::new(make), promises };
+    let trial = Trial { style: Style::everything(), ..Trial::default() };
+    match judge::<Dynamic, _, _>(trial, &[combination]) {
+        Ok(()) => panic!("nothing was noticed"),
+        Err(Broken { law, story }) => assert!(laws.contains(&law), "caught by `{law}`, not by {laws:?}:\n{story}"),
+    }
+}
+
+#[test]
+fn traces_verified_one_step_down_are_caught() {
+    caught(Restarting::new(), DirectTraces, promises("constructive-trace"), &["correct"]);
+}
+
+#[test]
+fn steps_without_inputs_are_caught() {
+    caught(Suspending::new(), TaskSteps, promises("step-trace"), &["correct"]);
+}
+
+#[test]
+fn bits_that_are_cleared_too_widely_are_caught() {
+    caught(Suspending::new(), WideBit, Promises::default(), &["correct"]);
+}
+
+/// A chain of three tasks is the smallest on which the published queue is wrong: two tasks are not enough.
+#[test]
+fn an_edit_right_below_the_dependency_is_seen_and_one_further_down_is_not() {
+    for (target, expected) in [("C", 12), ("D", 3)] {
+        let tasks = Rules::new()
+            .rule("B", formula(["A"], |[a]| a + 1))
+            .rule("C", formula(["B"], |[b]| b + 1))
+            .rule("D", formula(["C"], |[c]| c + 1));
+        let mut build =
+            Build::new(tasks, Memory::from([("A", 0)])).scheduler(Restarting::new()).rebuilder(DirectTraces);
+        build.run(["D"]).expect("built");
+        build.set("A", 10).expect("set");
+        build.run([target]).expect("built");
+        assert_eq!(build.get(target), Some(expected));
+    }
+}
+
+/// Looked up under the parent's value, a dependency counts as an input; under its own, its inputs are found.
+#[test]
+fn what_a_flat_trace_looks_at() {
+    fn looked<R: Rebuilder<&'static str, i64>>(rebuilder: R) -> Vec<&'static str> {
+        let tasks = Rules::new()
+            .rule("B", formula(["A"], |[a]| a + 1))
+            .rule("C", formula(["B"], |[b]| b + 1))
+            .rule("D", formula(["C"], |[c]| c + 1));
+        let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let write = seen.clone();
+        let mut build = Build::new(tasks, Memory::from([("A", 0)]))
+            .scheduler(Suspending::new())
+            .rebuilder(rebuilder)
+            .observe(move |keys, key, _| write.borrow_mut().push(*keys.name(key)));
+        build.run(["D"]).expect("built");
+        for lost in ["B", "C", "D"] {
+            build.remove(lost).expect("removed");
+        }
+        seen.borrow_mut().clear();
+        build.run(["D"]).expect("built");
+        assert_eq!(build.get("D"), Some(3));
+        seen.take()
+    }
+    assert_eq!(looked(FlatTrace(ByParent)), ["B", "C", "D"]);
+    assert_eq!(looked(FlatTrace(ByValue)), ["D"]);
+}
+
+fn chain(length: u32) -> Rules<u32, i64, Dynamic> {
+    let rules = Rules::new().rule(1_u32, task(async |fetch| fetch.get(0).await));
+    (2..=length).fold(rules, |rules, key| rules.rule(key, task(async move |fetch| Ok(fetch.get(key - 1).await? + 1))))
+}
+
+/// In a chain of n keys each round of the walk finishes one: n (n + 1) / 2 starts. Ours: two a key.
+#[test]
+fn the_walk_gives_the_right_values_and_starts_keys_over_and_over() {
+    for length in [1_u32, 10, 60] {
+        let mut walk = ChainWalk::new();
+        let walked = walk.build(&chain(length), &HashMap::from([(0, 7)]), &length).expect("it ends");
+        assert_eq!(walked.values[&length], 7 + i64::from(length) - 1);
+        assert_eq!(walked.starts.len() as u32, length * (length + 1) / 2);
+        assert_eq!(walk.chain(), (1..=length).collect::<Vec<_>>());
+
+        let starts = std::rc::Rc::new(std::cell::Cell::new(0));
+        let count = starts.clone();
+        let mut build = Build::new(chain(length), Memory::from([(0, 7)]))
+            .scheduler(Restarting::new())
+            .rebuilder(alacarte_rebuilders::Perpetual)
+            .observe(move |_, _, decision| {
+                if let Decision::Started(Reason::Always) = decision {
+                    count.set(count.get() + 1);
+                }
+            });
+        build.run([length]).expect("built");
+        assert_eq!(build.get(length), walked.values.get(&length).copied());
+        assert_eq!(starts.get(), 2 * length - 1);
+    }
+}
+
+/// With the chain of the last build nothing is restarted, but all of it is started, whatever the target.
+#[test]
+fn the_walk_starts_what_nobody_asked_for() {
+    let mut walk = ChainWalk::new();
+    walk.build(&chain(20), &HashMap::from([(0, 7)]), &20).expect("it ends");
+    let again = walk.build(&chain(20), &HashMap::from([(0, 8)]), &1).expect("it ends");
+    assert_eq!(again.starts, (1..=20).map(|key| (key, None)).collect::<Vec<_>>());
+    assert_eq!(again.counts().len(), 20);
+}
+
+#[test]
+fn a_walk_in_a_circle_is_noticed_and_a_missing_input_is_an_error() {
+    let circle = Rules::new()
+        .rule("a", task(async |fetch| fetch.get("b").await))
+        .rule("b", task(async |fetch| fetch.get("c").await))
+        .rule("c", task(async |fetch| fetch.get("a").await));
+    assert!(matches!(ChainWalk::new().build(&circle, &HashMap::<_, i64>::new(), &"a"), Err(Stopped::Cycle)));
+    let lacking = Rules::new().rule("a", task(async |fetch| fetch.get("b").await));
+    assert!(matches!(ChainWalk::new().build(&lacking, &HashMap::<_, i64>::new(), &"a"), Err(Stopped::Failed(_))));
+}

@@ -1,0 +1,53 @@
+//! Make believes in times: an edit under a clock that was set back is older than the output that it should
+//! change.
+
+use std::rc::Rc;
+
+use alacarte::{Rules, Static, formula};
+use alacarte_rebuilders::{ModificationTime, VerifyingTrace};
+use alacarte_schedulers::Topological;
+
+use super::play::perform;
+use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+
+/// The scene.
+pub const SCENE: Scene = Scene {
+    name: "backwards-clock",
+    title: "Make misses an edit under a clock that was set back",
+    idea: "Times tell what came first only as long as the clock goes forward. A laptop corrects its clock, a file \
+           server has one of its own, an older copy is unpacked with its old times: then it does not.",
+    tasks: &["B = A × 10"],
+    play,
+};
+
+const SCRIPT: Script = Script {
+    inputs: &[("A", 1)],
+    steps: &[
+        Step { acts: &[Act::Clock(100), Act::Build("B")], says: "A first build, at about 100." },
+        Step { acts: &[Act::Clock(50), Act::Edit("A", 2)], says: "The clock is set back, and A is edited: at 51." },
+        Step { acts: &[Act::Build("B")], says: "B should become 20." },
+    ],
+    ..Script::PLAIN
+};
+
+fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
+    Rules::new().rule("B", formula(["A"], |[a]| a * 10))
+}
+
+fn play() -> Result<Vec<Performance>, SceneError> {
+    let wrong = Part {
+        role: Role::Wrong,
+        system: "topological × modification-time (make)",
+        why: "By its time, A was edited before B was made. It will stay so: until A is edited again under a later clock, \
+              or B is removed, no build puts it right.",
+    };
+    let right = Part {
+        role: Role::Right,
+        system: "topological × verifying-trace (ninja, by contents)",
+        why: "A differs from what B's trace recorded. When that happened is nobody's business.",
+    };
+    Ok(vec![
+        perform(&SCRIPT, wrong, tasks, Topological::new(), ModificationTime)?,
+        perform(&SCRIPT, right, tasks, Topological::new(), VerifyingTrace)?,
+    ])
+}

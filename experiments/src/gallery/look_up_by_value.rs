@@ -1,0 +1,73 @@
+//! The obvious mending of the published deep traces, a look-up under the dependency's own value, is unsound: two
+//! runs may give a key the same value from different inputs (THEORY, rule 4).
+
+use std::rc::Rc;
+
+use alacarte::{Rules, Static, declared, formula};
+use alacarte_conformance::broken::published::{ByValue, FlatTrace};
+use alacarte_rebuilders::DeepConstructiveTrace;
+use alacarte_schedulers::Suspending;
+
+use super::play::perform;
+use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+
+/// The scene.
+pub const SCENE: Scene = Scene {
+    name: "look-up-by-value",
+    title: "Deep traces that take their inputs from another run",
+    idea: "Which terminal inputs lie below k5? Those below k4, among others. One may look them up: the trace of k4 that \
+           gave the value which k4 has now. But k4 may have had that value before, from other inputs.",
+    tasks: &["k4 = if k0 is even then k1 else k2", "k5 = k4 + k3 + 1"],
+    play,
+};
+
+const SCRIPT: Script = Script {
+    inputs: &[("k0", 0), ("k1", 5), ("k2", 5), ("k3", 0)],
+    steps: &[
+        Step { acts: &[Act::Build("k5")], says: "k0 is even, so k4 reads k1. Its value is 5." },
+        Step {
+            acts: &[Act::Edit("k0", 1), Act::Build("k5")],
+            says: "Now k4 reads k2, and has the value 5 once more: two traces of k4 give 5.",
+        },
+        Step {
+            acts: &[Act::Edit("k0", 0), Act::Edit("k3", 1), Act::Build("k5")],
+            says: "k4 reads k1 again: its first trace holds. k5 runs. Which inputs will its new trace list?",
+        },
+        Step {
+            acts: &[Act::Edit("k1", 7), Act::Build("k5")],
+            says: "k4 reads k1, so k5 should become 9, which is 7 + 1 + 1.",
+        },
+    ],
+    ..Script::PLAIN
+};
+
+fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
+    Rules::new()
+        .rule(
+            "k4",
+            declared(["k0", "k1", "k2"], async |fetch| {
+                let branch = if fetch.get("k0").await? % 2 == 0 { "k1" } else { "k2" };
+                fetch.get(branch).await
+            }),
+        )
+        .rule("k5", formula(["k4", "k3"], |[k4, k3]| k4 + k3 + 1))
+}
+
+fn play() -> Result<Vec<Performance>, SceneError> {
+    let wrong = Part {
+        role: Role::Wrong,
+        system: "suspending × deep traces looked up by value",
+        why: "The newest trace of k5 lists k2, which k4 did not read in that run: the look-up found the other run in \
+              which k4 was 5. k2, k0 and k3 are as they were, so the trace holds, and k1 is not asked about.",
+    };
+    let right = Part {
+        role: Role::Right,
+        system: "suspending × deep-constructive-trace",
+        why: "Deep fingerprints are taken from the run that made the value, and never looked up. k5's trace names k4 as \
+              it was in that run, over k0 and k1.",
+    };
+    Ok(vec![
+        perform(&SCRIPT, wrong, tasks, Suspending::new(), FlatTrace(ByValue))?,
+        perform(&SCRIPT, right, tasks, Suspending::new(), DeepConstructiveTrace)?,
+    ])
+}

@@ -1,0 +1,199 @@
+//! The published restarting queue puts a key that must wait at the end of the calc chain and starts it again
+//! when its turn comes, whether or not what it waits for is there: restarts grow with the square of the graph.
+//!
+//! Starts are counted as they happen, over growing graphs, for the published walk and for our scheduler; every
+//! task runs in both (no rebuilder), so that nothing but the order is compared.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use alacarte::{Build, Decision, Dynamic, Fetch, Rules, task};
+use alacarte_conformance::broken::published::ChainWalk;
+use alacarte_rebuilders::Perpetual;
+use alacarte_schedulers::Restarting;
+use alacarte_stores::Memory;
+
+use super::{Fault, Panel, Part, Performance, Played, Role, Scene, SceneError};
+
+/// The scene.
+pub const SCENE: Scene = Scene {
+    name: "quadratic-restarts",
+    title: "Keys started over and over, and some nobody asked for",
+    idea: "A restarting scheduler drops a task that fetches what is not there, and starts it again later. When? The \
+           published queue walks the calc chain: the task goes to the end, and is started again when the walk comes by. \
+           Each round of the walk may finish as little as one row of the graph.",
+    tasks: &[
+        "rows of nine keys: each fetches three keys of the row below, one after the other",
+        "the last key fetches all nine of the topmost row",
+    ],
+    play,
+};
+
+/// Nine keys a row.
+const WIDTH: u32 = 9;
+
+/// How many rows: 10, 100 and 1000 keys with the last one.
+const ROWS: [u32; 3] = [1, 11, 111];
+
+fn fetched(key: u32, rows: u32) -> Vec<u32> {
+    let (row, column) = (key / WIDTH, key % WIDTH);
+    match row {
+        0 => Vec::new(),
+        _ if row == rows => (0..WIDTH).map(|n| (rows - 1) * WIDTH + n).collect(),
+        _ => (0..3).map(|n| (row - 1) * WIDTH + (column + n) % WIDTH).collect(),
+    }
+}
+
+fn tasks(rows: u32) -> Rules<u32, i64, Dynamic> {
+    let one = |key: u32| {
+        task(async move |fetch: Fetch<'_, u32, i64>| {
+            let mut sum = i64::from(key);
+            for below in fetched(key, rows) {
+                sum = (sum + fetch.get(below).await?) % 1000;
+            }
+            Ok(sum)
+        })
+    };
+    (1..=rows * WIDTH).fold(Rules::new().rule(0_u32, one(0)), |rules, key| rules.rule(key, one(key)))
+}
+
+fn play() -> Result<Vec<Performance>, SceneError> {
+    let wrong = Part {
+        role: Role::Wrong,
+        system: "the published restarting queue",
+        why: "No value is wrong; the work is needless. A task need be started once, and once more for each key that it \
+              finds missing. Here it is started in every round of the walk, and each round finishes little more than a \
+              row: starts grow with the square of the rows. And as the chain itself is walked, a build of one \
+              small key starts everything that was ever built.",
+    };
+    let right = Part {
+        role: Role::Right,
+        system: "restarting",
+        why: "A key that must wait is off the queue until what it waits for is there: starts grow with the edges of the \
+              graph. The chain orders what is asked for and is not walked, so what nobody asks for is not started.",
+    };
+    Ok(vec![published(wrong)?, ours(right)?])
+}
+
+/// The published walk.
+fn published(part: Part) -> Result<Performance, SceneError> {
+    let mut steps = Vec::new();
+    let mut last = None;
+    for rows in ROWS {
+        let mut walk = ChainWalk::new();
+        let starts = walked(&mut walk, rows, rows * WIDTH)?;
+        steps.push(step(rows, rows * WIDTH, &starts, walk.chain()));
+        last = Some((walk, rows));
+    }
+    if let Some((mut walk, rows)) = last {
+        let starts = walked(&mut walk, rows, WIDTH)?;
+        steps.push(step(rows, WIDTH, &starts, walk.chain()));
+    }
+    Ok(Performance { part, steps })
+}
+
+fn walked(walk: &mut ChainWalk<u32>, rows: u32, target: u32) -> Result<Vec<u32>, SceneError> {
+    let walked = walk.build(&tasks(rows), &HashMap::new(), &target)?;
+    Ok(walked.starts.into_iter().map(|(key, _)| key).collect())
+}
+
+/// Our scheduler.
+fn ours(part: Part) -> Result<Performance, SceneError> {
+    let mut steps = Vec::new();
+    for rows in ROWS {
+        let started = Rc::new(RefCell::new((Vec::new(), Vec::new())));
+        let seen = started.clone();
+        let mut build = Build::new(tasks(rows), Memory::new())
+            .scheduler(Restarting::new())
+            .rebuilder(Perpetual)
+            .observe(move |keys, key, decision| match decision {
+                Decision::Started(_) => seen.borrow_mut().0.push(*keys.name(key)),
+                Decision::Ran { .. } => seen.borrow_mut().1.push(*keys.name(key)),
+                _ => {}
+            });
+        let targets = if rows == ROWS[2] { vec![rows * WIDTH, WIDTH] } else { vec![rows * WIDTH] };
+        for target in targets {
+            build.run([target])?;
+            let (starts, finished) = std::mem::take(&mut *started.borrow_mut());
+            steps.push(step(rows, target, &starts, &finished));
+        }
+    }
+    Ok(Performance { part, steps })
+}
+
+/// What one build started.
+fn step(rows: u32, target: u32, starts: &[u32], chain: &[u32]) -> Played {
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    for &key in starts {
+        *counts.entry(key).or_default() += 1;
+    }
+    let reached = reached(target, rows);
+    let enough = |key: u32| 1 + fetched(key, rows).len();
+    let too_often = counts.iter().filter(|&(&key, &count)| count > enough(key));
+    let worst = too_often.max_by_key(|&(_, &count)| count).map(|(&key, &starts)| Fault::Restarts {
+        key: show(key),
+        starts,
+        enough: enough(key),
+    });
+    let unasked = counts.keys().filter(|key| !reached.contains(key)).count();
+    let unasked = (unasked > 0).then(|| Fault::Unasked { target: show(target), keys: unasked });
+    let most = counts.values().max().copied().unwrap_or_default();
+    let mut counted = vec![
+        format!("{} keys reached, {} started", reached.len(), counts.len()),
+        format!("{} starts, {} of them given up", starts.len(), starts.len() - counts.len()),
+        format!("{:.1} starts a key, {most} of one", starts.len() as f64 / counts.len().max(1) as f64),
+    ];
+    if starts.len() <= 40 {
+        counted.push(format!("in order: {}", list(starts)));
+    }
+    let last = rows * WIDTH;
+    let (does, says) = if target == last {
+        let says = match rows {
+            1 => "One row and the last key.",
+            11 => "Ten times as many keys. In proportion, starts would be ten times as many too.",
+            _ => "And ten times as many again.",
+        };
+        (format!("build the last of {} keys", last + 1), says)
+    } else {
+        let says = "The chain is known now. This key reaches only four: itself, and three of the lowest row.";
+        (format!("build {} of the same graph", show(target)), says)
+    };
+    Played {
+        does,
+        says,
+        built: true,
+        visits: Vec::new(),
+        store: Vec::new(),
+        metadata: [Panel { title: "queue", lines: counted }, Panel { title: "chain", lines: vec![shortened(chain)] }]
+            .into(),
+        faults: worst.into_iter().chain(unasked).collect(),
+    }
+}
+
+fn reached(target: u32, rows: u32) -> Vec<u32> {
+    let (mut reached, mut todo) = (Vec::new(), vec![target]);
+    while let Some(key) = todo.pop() {
+        if !reached.contains(&key) {
+            reached.push(key);
+            todo.extend(fetched(key, rows));
+        }
+    }
+    reached
+}
+
+fn show(key: u32) -> String {
+    format!("k{key}")
+}
+
+fn list(keys: &[u32]) -> String {
+    keys.iter().map(|&key| show(key)).collect::<Vec<_>>().join(" ")
+}
+
+/// The beginning and the end of a chain that is long.
+fn shortened(chain: &[u32]) -> String {
+    match chain {
+        [first @ .., last] if first.len() > 10 => format!("{} … {}", list(&first[..6]), show(*last)),
+        chain => list(chain),
+    }
+}

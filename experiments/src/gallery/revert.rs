@@ -1,0 +1,110 @@
+//! An edit and its revert, with one trace a key: what was known before the edit is forgotten, and the work is
+//! done again. No value is wrong.
+
+use std::rc::Rc;
+use std::task::{Poll, ready};
+
+use alacarte::{
+    Answer, Event, Key as AnyKey, Keys, MetadataUpdater, Question, Reason, Rebuilder, Rules, Static, Value, formula,
+};
+use alacarte_metadata::TraceTable;
+use alacarte_rebuilders::{VerifyingTrace, Walked, walk};
+use alacarte_schedulers::Suspending;
+
+use super::play::{Shown, perform, traces};
+use super::{Act, Judge, Key, Panel, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+
+/// The scene.
+pub const SCENE: Scene = Scene {
+    name: "revert-with-one-trace",
+    title: "One trace a key: an edit and its revert cost a run each",
+    idea: "Ninja and make remember one thing of each key: its last run. Going to another branch and back is then two \
+           changes. A system that remembers several runs knows the second one already.",
+    tasks: &["B = A without its last digit (a comment, say)", "C = B + 1"],
+    play,
+};
+
+const SCRIPT: Script = Script {
+    inputs: &[("A", 51)],
+    steps: &[
+        Step { acts: &[Act::Build("C")], says: "A first build." },
+        Step {
+            acts: &[Act::Edit("A", 52), Act::Build("C")],
+            says: "Only the comment changes. B must run to find that out; C is cut off.",
+        },
+        Step {
+            acts: &[Act::Edit("A", 51), Act::Build("C")],
+            says: "The edit is taken back. B has run on this very A before, and gave what it holds.",
+        },
+    ],
+    judge: Judge::Work,
+    ..Script::PLAIN
+};
+
+fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
+    Rules::new().rule("B", formula(["A"], |[a]| a / 10)).rule("C", formula(["B"], |[b]| b + 1))
+}
+
+/// One verifying trace a key: that of its last run.
+#[derive(Debug, Clone)]
+struct LastTraces {
+    table: TraceTable<0, 1>,
+}
+
+impl Default for LastTraces {
+    fn default() -> Self {
+        LastTraces { table: TraceTable::new(1) }
+    }
+}
+
+impl MetadataUpdater for LastTraces {
+    fn apply(&mut self, event: &Event<'_>) {
+        if let Event::Built(record) = event
+            && !record.volatile
+        {
+            self.table.push(record.key, record.fingerprint, [], record.dependencies);
+        }
+    }
+}
+
+impl Shown for LastTraces {
+    fn panels(last: &LastTraces, keys: &Keys<Key>) -> Vec<Panel> {
+        let lines = traces(&last.table, keys, |trace| trace.fingerprint().to_string());
+        Panel::of("traces", lines).into_iter().collect()
+    }
+}
+
+/// Verifies the trace of the last run, and knows no other.
+#[derive(Debug, Clone, Copy)]
+struct LastTrace;
+
+impl<K: AnyKey, V: Value> Rebuilder<K, V> for LastTrace {
+    type Reads = LastTraces;
+
+    fn ask(&self, question: &mut Question<'_, K, V>, last: &LastTraces) -> Poll<Answer<V>> {
+        Poll::Ready(match ready!(walk(question, &last.table, Reason::OutputChanged, |_, _| true)) {
+            Walked::Holds { .. } => Answer::Keep,
+            Walked::Fails(reason) => Answer::Run(reason),
+        })
+    }
+}
+
+fn play() -> Result<Vec<Performance>, SceneError> {
+    let wrong = Part {
+        role: Role::Wrong,
+        system: "suspending × one verifying trace a key",
+        why: "No value is wrong; the work is needless. The run on 52 took the place of the run on 51, so B has to run to \
+              find out what was known a moment ago. Behind a compiler that is minutes for each change of branch.",
+    };
+    let right = Part {
+        role: Role::Right,
+        system: "suspending × verifying-trace",
+        why: "Four traces a key: the older one, of the run on 51, holds and gave the value that is there. (Had B's value \
+              changed in between, a verifying trace could not bring it back, for it keeps no values; constructive \
+              traces do.)",
+    };
+    Ok(vec![
+        perform(&SCRIPT, wrong, tasks, Suspending::new(), LastTrace)?,
+        perform(&SCRIPT, right, tasks, Suspending::new(), VerifyingTrace)?,
+    ])
+}

@@ -1,0 +1,61 @@
+//! Dirty bits that are cleared when *a* build is over, rather than when *the key* was brought up to date: what
+//! the target did not reach is out of date and no longer known to be (THEORY, rule 5).
+
+use std::rc::Rc;
+
+use alacarte::{Rules, Static, formula};
+use alacarte_conformance::broken::published::WideBit;
+use alacarte_rebuilders::DirtyBit;
+use alacarte_schedulers::Suspending;
+
+use super::play::perform;
+use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+
+/// The scene.
+pub const SCENE: Scene = Scene {
+    name: "wide-clearing",
+    title: "All dirty bits are cleared after a build of one target",
+    idea: "A dirty bit says: something below changed since this key was last brought up to date. It may be cleared by \
+           one thing only, which is bringing the key up to date.",
+    tasks: &["B = A + 1", "D = C + 1"],
+    play,
+};
+
+const SCRIPT: Script = Script {
+    inputs: &[("A", 1), ("C", 1)],
+    steps: &[
+        Step {
+            acts: &[Act::Build("B"), Act::Build("D")],
+            says: "Two targets that have nothing to do with each other.",
+        },
+        Step {
+            acts: &[Act::Edit("A", 10), Act::Edit("C", 10)],
+            says: "Both inputs change. Both targets are out of date.",
+        },
+        Step { acts: &[Act::Build("B")], says: "Only B is asked for. D's bit should stay set." },
+        Step { acts: &[Act::Build("D")], says: "Now D is asked for: it should become 11." },
+    ],
+    ..Script::PLAIN
+};
+
+fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
+    Rules::new().rule("B", formula(["A"], |[a]| a + 1)).rule("D", formula(["C"], |[c]| c + 1))
+}
+
+fn play() -> Result<Vec<Performance>, SceneError> {
+    let wrong = Part {
+        role: Role::Wrong,
+        system: "suspending × bits that are cleared too widely",
+        why: "When B was built the calculation was taken to be over, and every bit was cleared, D's too. The harm was \
+              done one step ago; now it shows.",
+    };
+    let right = Part {
+        role: Role::Right,
+        system: "suspending × dirty-bit",
+        why: "D's bit was cleared by D's own build, and by nothing else.",
+    };
+    Ok(vec![
+        perform(&SCRIPT, wrong, tasks, Suspending::new(), WideBit)?,
+        perform(&SCRIPT, right, tasks, Suspending::new(), DirtyBit)?,
+    ])
+}
