@@ -1,5 +1,7 @@
 //! Many scenarios: looks for one that breaks a law, and shrinks it.
 
+use std::cell::Cell;
+
 use alacarte::{Dynamic, Rebuilder, Scheduler};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRng, TestRunner};
 
@@ -43,10 +45,17 @@ pub fn explore(trial: Trial, mut fails: impl FnMut(&Scenario) -> Result<(), Brok
     let rng = TestRng::from_seed(config.rng_algorithm, &seed);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let fails = std::cell::RefCell::new(&mut fails);
+    // Counted up to the first that fails; those after it are smaller ones of the same.
+    let (tried, took) = (Cell::new(0), Cell::new(None));
     let found = runner.run(&scenarios(trial.style), |scenario| {
+        tried.set(tried.get() + 1);
         let outcome = (fails.borrow_mut())(&scenario);
-        outcome.map_err(|broken| TestCaseError::fail(broken.law))
+        outcome.map_err(|broken| {
+            took.set(took.get().or(Some(tried.get())));
+            TestCaseError::fail(broken.law)
+        })
     });
+    let cases = took.get().unwrap_or(tried.get());
     let scenario = match found {
         Ok(()) => return Ok(()),
         Err(TestError::Fail(_, scenario)) => scenario,
@@ -54,8 +63,10 @@ pub fn explore(trial: Trial, mut fails: impl FnMut(&Scenario) -> Result<(), Brok
     };
     let mut fails = fails.borrow_mut();
     match fails(&scenario) {
-        Err(broken) => Err(broken),
-        Ok(()) => Err(Broken { law: "deterministic", story: format!("{scenario}\nIt fails only now and then.") }),
+        Err(broken) => Err(Broken { cases, ..broken }),
+        Ok(()) => {
+            Err(Broken { law: "deterministic", story: format!("{scenario}\nIt fails only now and then."), cases })
+        }
     }
 }
 

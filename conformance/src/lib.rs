@@ -11,6 +11,7 @@
 //! | [`Truth`] | what is right |
 //! | [`LAWS`], [`Law`], [`Promises`] | what every build must obey, and what is promised beyond |
 //! | [`perform`], [`check`] | a scenario, many scenarios |
+//! | [`broken`] | components that are broken on purpose: the laws must catch each |
 //!
 //! # What does not compile
 //!
@@ -51,6 +52,7 @@
 //! ```
 #![deny(missing_docs)]
 
+pub mod broken;
 mod check;
 mod expr;
 mod generate;

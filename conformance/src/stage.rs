@@ -8,6 +8,7 @@ use std::rc::Rc;
 use alacarte::{Build, Decision, Rebuilder, Scheduler, Tasks, WhenBlocked};
 use alacarte_stores::Memory;
 
+use crate::broken::Lie;
 use crate::expr::Name;
 use crate::laws::{LAWS, Moment, Promises, Thrift, show};
 use crate::memory::{Kind, Onlooker, Reference};
@@ -39,11 +40,13 @@ pub struct Setup {
     pub forgetful: bool,
     /// Whether every build is done by a new process.
     pub restarting: bool,
+    /// What is wrong with what the journal gives back, if anything is.
+    pub lie: Option<Lie>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Setup { work: None, jobs: 1, keep_going: false, forgetful: false, restarting: false }
+        Setup { work: None, jobs: 1, keep_going: false, forgetful: false, restarting: false, lie: None }
     }
 }
 
@@ -65,6 +68,8 @@ pub struct Broken {
     pub law: &'static str,
     /// Graph, steps, what was expected and what came, to be read by a person.
     pub story: String,
+    /// How many scenarios it took to find one that breaks it.
+    pub cases: u64,
 }
 
 impl fmt::Debug for Broken {
@@ -115,7 +120,7 @@ where
     R: Rebuilder<Name, i64>,
 {
     let program = Program::<P>::new(scenario.graph.clone(), Manner { signed: scenario.signed, work: setup.work });
-    let tape = if setup.forgetful { Tape::forgetful() } else { Tape::default() };
+    let tape = if setup.forgetful { Tape::forgetful() } else { Tape::lying(setup.lie) };
     let mut stage = Stage {
         build: None,
         combinations,
@@ -392,6 +397,6 @@ where
             self.story.join("\n"),
             inputs.collect::<Vec<_>>().join(", "),
         );
-        Broken { law, story }
+        Broken { law, story, cases: 1 }
     }
 }

@@ -1,0 +1,41 @@
+//! Histories that show what random ones hardly ever do.
+
+use crate::expr::{Expr, Name};
+use crate::program::Graph;
+use crate::script::{Scenario, Step};
+
+fn get(key: u32) -> Expr {
+    Expr::Get(Name(key))
+}
+
+fn scenario(inputs: &[i64], tasks: impl IntoIterator<Item = Expr>, steps: Vec<Step>) -> Scenario {
+    let none = inputs.iter().map(|_| None);
+    Scenario {
+        graph: Graph { tasks: none.chain(tasks.into_iter().map(Some)).collect() },
+        inputs: (0..).map(Name).zip(inputs.iter().copied()).collect(),
+        steps,
+        signed: true,
+    }
+}
+
+/// While suspects are followed, a branch flips to an input that was never met. That is news, so the list of dirty
+/// keys is gone through and made anew, and is then exactly as long as the part of the old one that was told: the
+/// suspect at its end is known only to who asks for the edition.
+pub(super) fn a_list_made_anew() -> Scenario {
+    let branch = Expr::If(Box::new(get(1)), Box::new(get(1)), Box::new(get(2)));
+    let last = Expr::Sum((3..8).map(Name).collect());
+    let build = Step::Build(vec![Name(8)]);
+    let steps = vec![build.clone(), Step::Edit(Name(0), 1), Step::Edit(Name(1), 1), build];
+    scenario(&[0, 0, 5], [get(0), branch, get(3), get(3), get(4), last], steps)
+}
+
+/// Deep traces restore the last key of a chain and leave the one before it as it was; then the input goes back to
+/// what that one was built from, and bits take over. The key between is built to the value that it had, which
+/// is no news to anybody.
+pub(super) fn restored_then_built() -> Scenario {
+    let build = || Step::Build(vec![Name(2)]);
+    let edit = |value| Step::Edit(Name(0), value);
+    let mut steps = vec![Step::Switch(1, false), build(), edit(1), build(), edit(0), build()];
+    steps.extend([edit(1), Step::Switch(0, false), build()]);
+    scenario(&[0], [get(0), get(1)], steps)
+}
