@@ -8,7 +8,7 @@ use std::rc::Rc;
 use alacarte::{Build, Decision, Rebuilder, Scheduler, Tasks, WhenBlocked};
 use alacarte_stores::Memory;
 
-use crate::broken::Lie;
+use crate::broken::{Fault, Lends, Lie, Shelf};
 use crate::expr::Name;
 use crate::laws::{LAWS, Moment, Promises, Thrift, show};
 use crate::memory::{Kind, Onlooker, Reference};
@@ -42,11 +42,14 @@ pub struct Setup {
     pub restarting: bool,
     /// What is wrong with what the journal gives back, if anything is.
     pub lie: Option<Lie>,
+    /// Whether builds share traces through a cache, with which fault if any. Then a new process is a new machine,
+    /// without a journal.
+    pub cache: Option<Fault>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Setup { work: None, jobs: 1, keep_going: false, forgetful: false, restarting: false, lie: None }
+        Setup { work: None, jobs: 1, keep_going: false, forgetful: false, restarting: false, lie: None, cache: None }
     }
 }
 
@@ -92,6 +95,7 @@ struct Stage<'c, P, S, R> {
     declares: bool,
     setup: Setup,
     tape: Tape<Name, i64>,
+    shelf: Shelf,
     inputs: BTreeMap<Name, i64>,
     /// What every key held after the last build.
     held: BTreeMap<Name, Option<i64>>,
@@ -129,6 +133,7 @@ where
         declares: false,
         setup,
         tape,
+        shelf: Shelf::default(),
         inputs: scenario.inputs.clone(),
         held: BTreeMap::new(),
         last_edit: None,
@@ -188,12 +193,19 @@ where
                 decisions.borrow_mut().push((*keys.name(key), decision.clone()));
                 waits.borrow_mut().extend(waits_for);
             });
-        self.build = Some(build);
+        self.build = Some(match self.setup.cache {
+            Some(fault) => build.cache(Lends { shelf: self.shelf.clone(), fault }),
+            None => build,
+        });
     }
 
     fn restart(&mut self) {
         if self.setup.forgetful {
             return;
+        }
+        if self.setup.cache.is_some() {
+            self.tape = Tape::default();
+            self.onlooker.references.clear();
         }
         let program = self.build().tasks().clone();
         self.start(program);

@@ -205,7 +205,9 @@ contracts! {
         the_definition_is_left_out: |traces, _, step| {
             with(traces, step, |list| list.retain(|told| !told.key.is_definition()));
         },
-        a_dependency_is_left_out: |traces, _, step| with(traces, step, |list| list.truncate(list.len().saturating_sub(1))),
+        a_dependency_is_left_out: |traces, _, step| {
+            with(traces, step, |list| list.truncate(list.len().saturating_sub(1)));
+        },
         the_order_is_forgotten: |traces, _, step| {
             with(traces, step, |list| list.sort_by_key(|told| (!told.key.is_definition(), told.key)));
         },

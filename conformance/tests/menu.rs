@@ -53,7 +53,7 @@ fn differ(scenario: &Scenario, law: &'static str, one: &[Played], other: &[Playe
                 one[at],
                 other[at]
             );
-            Err(Broken { law, story })
+            Err(Broken { law, story, cases: 1 })
         }
     }
 }

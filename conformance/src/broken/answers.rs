@@ -6,12 +6,13 @@ use alacarte::{Answer, Dependency, KeyId, Question, Reason, Rebuilder, Restored}
 use alacarte_metadata::{ConstructiveTraces, Trace};
 use alacarte_rebuilders::ConstructiveTrace;
 
+use super::fixture::Fixture;
 use crate::expr::Name;
 
 /// What is done to the answer of a constructive trace.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Twisted {
-    /// A cache that returns its neighbour: the value of another key is put in place.
+    /// The value of another key is put in place.
     Neighbour,
     /// The value of the oldest trace is put in place, whichever of them holds.
     Oldest,
@@ -107,4 +108,22 @@ impl Rebuilder<Name, i64> for Undefined {
     fn restores(&self) -> bool {
         true
     }
+}
+
+/// What of this is on the list.
+pub(super) fn list() -> Vec<Fixture> {
+    let new = |name, wrong, twisted| Fixture::new(name, wrong, "constructive-trace").is(move || Answers(twisted));
+    vec![
+        new("restores-neighbour", "restores the value of another key", Twisted::Neighbour),
+        new("restores-oldest", "restores the value of another trace of the key", Twisted::Oldest),
+        new("restores-nothing", "says that it restored, and does not", Twisted::Unmoved),
+        new("restores-clipped", "forgets a dependency of what it restores", Twisted::Clipped),
+        new("restores-crossed", "restores one value with the dependencies of another", Twisted::Crossed).values_only(),
+        new("restores-kept", "keeps what the store holds if any trace holds", Twisted::Kept),
+        new("restores-by-running", "runs the task of what it could put back", Twisted::Rerun).caught_by(&["minimal"]),
+        new("null-but-talkative", "appends an event for what it keeps", Twisted::Talkative).caught_by(&["null-build"]),
+        Fixture::new("restores-any-definition", "restores whatever the definition", "constructive-trace")
+            .is(|| Undefined)
+            .theory("rule 7"),
+    ]
 }

@@ -5,6 +5,7 @@ use std::task::Poll;
 use alacarte::{Answer, Question, Reason, Rebuilder};
 use alacarte_metadata::DependencyGraph;
 
+use super::fixture::Fixture;
 use crate::expr::Name;
 
 /// Keeps whatever was ever built.
@@ -83,4 +84,23 @@ impl Rebuilder<Name, i64> for Lazy {
     fn trusts_silence(&self) -> bool {
         false
     }
+}
+
+/// What of this is on the list.
+pub(super) fn list() -> Vec<Fixture> {
+    vec![
+        Fixture::new("keeps-all", "keeps whatever was ever built", "verifying-trace").is(|| KeepsAll),
+        Fixture::new("keeps-anything", "keeps what the store holds, whoever put it there", "verifying-trace")
+            .is(|| KeepsAnything),
+        Fixture::new("keeps-nothing", "keeps a key that has no value", "verifying-trace")
+            .is(|| KeepsNothing)
+            .caught_by(&["correct", "honest"]),
+        Fixture::new("undecided", "its answer is always pending", "verifying-trace")
+            .is(|| Undecided)
+            .caught_by(&["honest"]),
+        Fixture::new("circular", "to decide about a key it asks for that key", "verifying-trace")
+            .is(|| Circular)
+            .caught_by(&["honest"]),
+        Fixture::new("lazy", "keeps every other key that it is asked about", "perpetual").is(Lazy::default),
+    ]
 }

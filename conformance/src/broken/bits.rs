@@ -8,8 +8,12 @@ use alacarte::{Answer, Event, KeyId, MetadataUpdater, Question, Reads, Reason, R
 use alacarte_metadata::{DependencyGraph, DirtyBits};
 use alacarte_rebuilders::DirtyBit;
 
-use super::lies::{Lie, Past, lies, retell, without};
+use super::by_hand;
+use super::claims::of;
+use super::fixture::Fixture;
+use super::lies::{Lie, Misled, Past, lies, retell, without};
 use crate::expr::Name;
+use crate::laws::{Promises, Thrift};
 
 lies! {
     /// Does not see that a definition was replaced (THEORY, rule 7).
@@ -178,4 +182,54 @@ impl Rebuilder<Name, i64> for Mistold {
             bits.graph().dependents(key).for_each(each);
         }
     }
+}
+
+/// What of this is on the list.
+pub(super) fn list() -> Vec<Fixture> {
+    let new = |name, wrong| Fixture::new(name, wrong, "dirty-bit");
+    vec![
+        new("bits-blind", "a replaced definition sets no bit")
+            .is(|| Misled::<_, Blind>::new(DirtyBit))
+            .theory("rule 7"),
+        new("bits-cleared-widely", "all bits are cleared when anything was built")
+            .is(|| WideBit)
+            .theory("rule 5")
+            .promising(Promises::default()),
+        new("bits-cleared-at-start", "a bit is cleared when the task starts, and stays so if it fails")
+            .is(ClearedAtStart::default)
+            .theory("rule 5")
+            .missing()
+            .caught_by(&["honest"]),
+        new("bits-no-input-edges", "a changed input marks nobody").is(|| Misled::<_, Inputless>::new(DirtyBit)),
+        new("bits-one-level", "a key that was built to another value marks nobody")
+            .is(|| Misled::<_, OneLevel>::new(DirtyBit)),
+        new("bits-unclearing", "a bit that was set once is never cleared")
+            .is(|| Misled::<_, Unclearing>::new(DirtyBit))
+            .caught_by(&["minimal"])
+            .promising(of(Thrift::Events, Thrift::None, false)),
+        new("bits-first-edges", "edges that flipped are forgotten")
+            .is(|| Misled::<_, FirstEdges>::new(DirtyBit))
+            .caught_by(&["correct", "reached-only"])
+            .values_only(),
+        new("bits-last-edge", "the last edge of each key is forgotten").is(|| Misled::<_, LastEdge>::new(DirtyBit)),
+        new("bits-trusting", "an output that was overwritten or lost sets no bit")
+            .is(|| Misled::<_, Trusting>::new(DirtyBit)),
+        new("bits-shallow", "a key restored from its terminal inputs counts as looked at")
+            .is(|| Misled::<_, Shallow>::new(DirtyBit))
+            .beside("deep-constructive-trace")
+            .by_hand(by_hand::restored_then_built),
+        new("suspects-lack-one", "one suspect is not told").is(|| Mistold(Telling::LacksOne)).under("topological"),
+        new("suspects-lack-new", "suspects that come up during the build are not told")
+            .is(|| Mistold(Telling::LacksNew))
+            .under("topological"),
+        new("suspects-same-edition", "a list made anew is said to be the same")
+            .is(|| Mistold(Telling::SameEdition))
+            .under("topological")
+            .by_hand(by_hand::a_list_made_anew),
+        new("suspects-no-dependents", "nobody is said to depend on a key that has to wait")
+            .is(|| Mistold(Telling::NoDependents))
+            .under("topological")
+            .missing()
+            .working(),
+    ]
 }

@@ -22,8 +22,17 @@ fn scenario(inputs: &[i64], tasks: impl IntoIterator<Item = Expr>, steps: Vec<St
 /// keys is gone through and made anew, and is then exactly as long as the part of the old one that was told: the
 /// suspect at its end is known only to who asks for the edition.
 pub(super) fn a_list_made_anew() -> Scenario {
+    branch_flips(3)
+}
+
+/// The same, but that the new list is shorter than what was told of the old one.
+pub(super) fn a_list_that_shrank() -> Scenario {
+    branch_flips(5)
+}
+
+fn branch_flips(lowest: u32) -> Scenario {
     let branch = Expr::If(Box::new(get(1)), Box::new(get(1)), Box::new(get(2)));
-    let last = Expr::Sum((3..8).map(Name).collect());
+    let last = Expr::Sum((lowest..8).map(Name).collect());
     let build = Step::Build(vec![Name(8)]);
     let steps = vec![build.clone(), Step::Edit(Name(0), 1), Step::Edit(Name(1), 1), build];
     scenario(&[0, 0, 5], [get(0), branch, get(3), get(3), get(4), last], steps)

@@ -4,8 +4,11 @@ use std::task::{Poll, ready};
 
 use alacarte::{Answer, Question, Reason, Rebuilder, Restored};
 use alacarte_metadata::{DeepConstructiveTraces, Trace};
+use alacarte_rebuilders::DeepConstructiveTrace;
 
+use super::fixture::Fixture;
 use crate::expr::Name;
+use crate::laws::Promises;
 
 /// What is done wrong on the way down.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,4 +92,28 @@ impl Rebuilder<Name, i64> for Deep {
     fn restores(&self) -> bool {
         true
     }
+}
+
+/// What of this is on the list.
+pub(super) fn list() -> Vec<Fixture> {
+    let new = |name, wrong, slip| {
+        Fixture::new(name, wrong, "deep-constructive-trace").is(move || Deep(slip)).but_for(|| Deep(Slip::None))
+    };
+    vec![
+        new("deep-no-definitions", "definitions are no terminal inputs", Slip::NoDefinitions).theory("rule 7"),
+        new("deep-own-definition", "definitions below the key are no terminal inputs", Slip::OwnDefinition)
+            .theory("rule 7"),
+        new("deep-any-kind", "a definition that is new goes unseen", Slip::AnyKind).theory("rule 7"),
+        new("deep-newest", "follows the newest trace of a dependency, not the one that is named", Slip::Newest)
+            .theory("rule 4"),
+        new("deep-only-first", "looks at the first terminal input only", Slip::OnlyFirst),
+        new("deep-no-trace", "a key without a trace counts as unchanged", Slip::NoTrace)
+            .unseen("traces that were evicted"),
+        new("deep-volatile", "a volatile key is no terminal input", Slip::Volatile).unseen("volatile tasks"),
+        Fixture::new("frankenbuild", "deep traces of tasks that are not deterministic", "verifying-trace")
+            .is(|| DeepConstructiveTrace)
+            .promising(Promises { shallow: true, ..Promises::default() })
+            .theory("rule 8")
+            .unseen("the law `set-correct`, over non-deterministic tasks and evicted values"),
+    ]
 }

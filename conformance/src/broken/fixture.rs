@@ -3,8 +3,9 @@
 use alacarte::{Dynamic, Rebuilder, Static};
 use alacarte_rebuilders::AnyRebuilder;
 
+use super::caches::Fault;
 use super::journals::Lie;
-use super::schedulers::{Straight, Twist, Twisted};
+use super::twist::{Straight, Twist, Twisted};
 use crate::check::{Trial, judge};
 use crate::expr::Name;
 use crate::generate::Style;
@@ -149,6 +150,11 @@ impl Fixture {
         self
     }
 
+    pub(super) fn sharing(mut self, fault: Fault) -> Self {
+        self.setup.cache = Some(fault);
+        self
+    }
+
     pub(super) fn lying(mut self, lie: Lie) -> Self {
         self.setup.lie = Some(lie);
         self
@@ -179,7 +185,12 @@ impl Fixture {
     /// # Errors
     /// If that is caught: it is not what is broken that the laws catch.
     pub fn judge_sound(&self, cases: u32) -> Result<(), Broken> {
-        self.play(cases, self.stands_for(), &|| self.sound_pair(), Setup { lie: None, ..self.setup })
+        self.play(
+            cases,
+            self.stands_for(),
+            &|| self.sound_pair(),
+            Setup { lie: None, cache: self.setup.cache.map(|_| Fault::None), ..self.setup },
+        )
     }
 
     /// What it stands in for.

@@ -5,6 +5,8 @@
 //! known to nobody. (The log in a file notices such gaps, and tells of them.) So it is to repeat an old record, to
 //! change their order, or to tell one under another key's name: a fold over the events believes what comes last.
 
+use super::fixture::Fixture;
+
 /// What is wrong with what a journal gives back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lie {
@@ -49,4 +51,15 @@ impl Lie {
         }
         order
     }
+}
+
+/// What of this is on the list.
+pub(super) fn list() -> Vec<Fixture> {
+    let new = |name, wrong, lie| Fixture::new(name, wrong, "dirty-bit").lying(lie);
+    vec![
+        new("journal-repeats", "an old record comes again after newer ones", Lie::Repeats).values_only(),
+        new("journal-loses", "a record in the middle is lost, and nothing tells of it", Lie::Loses).values_only(),
+        new("journal-swaps", "the last two records change places", Lie::Swaps).values_only(),
+        new("journal-misnames", "a record is told under another key's name", Lie::Misnames).values_only(),
+    ]
 }

@@ -13,14 +13,17 @@
 //! | [`answers`] | constructive traces that put something else in place |
 //! | [`deep`] | deep traces that miss a terminal input |
 //! | [`steps`] | steps and times that are off by one |
-//! | [`schedulers`] | orders that are none |
+//! | [`twist`], [`schedulers`] | schedulers that do one thing otherwise; orders that are none |
 //! | [`journals`] | journals that give back something else than they were given |
+//! | [`caches`] | shared caches that do |
 //! | [`lies`] | how an updater is lied to |
 
 pub mod answers;
 pub mod bare;
 pub mod bits;
 mod by_hand;
+pub mod caches;
+mod claims;
 pub mod deep;
 mod fixture;
 pub mod journals;
@@ -29,9 +32,13 @@ mod list;
 pub mod schedulers;
 pub mod steps;
 pub mod traces;
+pub mod twist;
 pub mod verifying;
 
+pub(crate) use caches::Lends;
+pub use caches::{Fault, Shelf};
+pub use claims::harmless;
 pub use fixture::{Fixture, Pair};
 pub use journals::Lie;
 pub(crate) use journals::Told;
-pub use list::{all, harmless};
+pub use list::all;

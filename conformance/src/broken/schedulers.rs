@@ -1,113 +1,11 @@
-//! Schedulers that do one thing otherwise than the one that they were made of.
+//! Orders that are none.
 
-use alacarte::{Dynamic, KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
+use alacarte::{Dynamic, KeyId, Scheduler, WhenBlocked};
 use alacarte_metadata::CalcChain;
 use alacarte_schedulers::AnyScheduler;
 
-/// What a scheduler does otherwise. Whatever is not written down is done as it should be.
-pub trait Twist {
-    /// See [`Scheduler::when_blocked`].
-    fn when_blocked(&self, inner: &AnyScheduler) -> WhenBlocked {
-        Scheduler::<Dynamic>::when_blocked(inner)
-    }
-    /// A build begins; the inner scheduler has its plan already.
-    fn planned(&mut self, _inner: &mut AnyScheduler, _chain: &CalcChain) {}
-    /// The chain by which keys are ordered.
-    fn chain<'c>(&'c self, chain: &'c CalcChain) -> &'c CalcChain {
-        chain
-    }
-    /// The number by which a scheduler tells that tasks were replaced.
-    fn generation(&self, generation: u64) -> u64 {
-        generation
-    }
-    /// See [`Scheduler::push`].
-    fn push(&mut self, inner: &mut AnyScheduler, key: KeyId, chain: &CalcChain) {
-        Scheduler::<Dynamic>::push(inner, key, chain);
-    }
-    /// See [`Scheduler::pop`].
-    fn pop(&mut self, inner: &mut AnyScheduler) -> Option<KeyId> {
-        Scheduler::<Dynamic>::pop(inner)
-    }
-    /// See [`Scheduler::finish`].
-    fn complete(&self, complete: bool) -> bool {
-        complete
-    }
-    /// See [`Scheduler::follows_suspects`].
-    fn follows_suspects(&self, follows: bool) -> bool {
-        follows
-    }
-    /// See [`Scheduler::precedes`].
-    fn precedes(&self, precedes: bool) -> bool {
-        precedes
-    }
-    /// See [`Scheduler::may_fetch`].
-    fn may_fetch(&self, may: bool) -> bool {
-        may
-    }
-    /// See [`Scheduler::suspect`].
-    fn suspect(&mut self, inner: &mut AnyScheduler, key: KeyId) {
-        Scheduler::<Dynamic>::suspect(inner, key);
-    }
-}
-
-/// A scheduler, and what it does otherwise.
-pub struct Twisted {
-    inner: AnyScheduler,
-    twist: Box<dyn Twist>,
-}
-
-impl Twisted {
-    /// The scheduler of this name, with a twist.
-    ///
-    /// # Panics
-    /// If there is none of that name.
-    pub fn new(scheduler: &str, twist: impl Twist + 'static) -> Self {
-        let inner = AnyScheduler::named(scheduler).expect("a scheduler of that name");
-        Twisted { inner, twist: Box::new(twist) }
-    }
-}
-
-impl<P: Power> Scheduler<P> for Twisted {
-    type Reads = CalcChain;
-
-    fn when_blocked(&self) -> WhenBlocked {
-        self.twist.when_blocked(&self.inner)
-    }
-    fn plan(&mut self, plan: &mut Plan<'_>, chain: &CalcChain) -> Result<(), PlanError> {
-        plan.generation = self.twist.generation(plan.generation);
-        Scheduler::<P>::plan(&mut self.inner, plan, self.twist.chain(chain))?;
-        self.twist.planned(&mut self.inner, chain);
-        Ok(())
-    }
-    fn push(&mut self, key: KeyId, chain: &CalcChain) {
-        self.twist.push(&mut self.inner, key, chain);
-    }
-    fn pop(&mut self) -> Option<KeyId> {
-        self.twist.pop(&mut self.inner)
-    }
-    fn finish(&mut self, complete: bool) {
-        Scheduler::<P>::finish(&mut self.inner, self.twist.complete(complete));
-    }
-    fn follows_suspects(&self, targets: &[KeyId], generation: u64) -> bool {
-        let generation = self.twist.generation(generation);
-        self.twist.follows_suspects(Scheduler::<P>::follows_suspects(&self.inner, targets, generation))
-    }
-    fn precedes(&self, key: KeyId) -> bool {
-        self.twist.precedes(Scheduler::<P>::precedes(&self.inner, key))
-    }
-    fn may_fetch(&self, key: KeyId, dependency: KeyId) -> bool {
-        self.twist.may_fetch(Scheduler::<P>::may_fetch(&self.inner, key, dependency))
-    }
-    fn suspect(&mut self, key: KeyId) {
-        self.twist.suspect(&mut self.inner, key);
-    }
-}
-
-/// Nothing is done otherwise.
-#[derive(Default)]
-pub struct Straight;
-
-impl Twist for Straight {}
+use super::fixture::Fixture;
+use super::twist::Twist;
 
 /// Loses every other key that can go on.
 #[derive(Default)]
@@ -284,4 +182,43 @@ impl Twist for Stutters {
         }
         again
     }
+}
+
+/// What of this is on the list.
+pub(super) fn list() -> Vec<Fixture> {
+    let new = |name, wrong, scheduler| Fixture::new(name, wrong, "verifying-trace").under(scheduler);
+    let bits = |name, wrong| Fixture::new(name, wrong, "dirty-bit").under("topological");
+    vec![
+        new("loses-keys", "every other key that can go on is lost", "restarting")
+            .twisted::<Loses>()
+            .caught_by(&["honest"]),
+        new("whole-chain", "starts whatever it ever saw, reached or not", "suspending")
+            .twisted::<WholeChain>()
+            .theory("defect: restarting with a chain")
+            .caught_by(&["reached-only"]),
+        new("refuses", "refuses a task that has to wait, without an order", "suspending")
+            .twisted::<Refuses>()
+            .caught_by(&["honest"]),
+        new("ignores-an-edge", "takes a key before the one that it needs", "topological")
+            .twisted::<IgnoresEdge>()
+            .caught_by(&["honest"]),
+        new("reversed", "takes dependents first", "topological").twisted::<Reversed>().caught_by(&["honest"]),
+        new("old-order", "keeps its order though tasks were replaced", "topological")
+            .twisted::<OldOrder>()
+            .caught_by(&["honest"]),
+        new("forbids", "says of nothing that it may be fetched", "topological")
+            .twisted::<Forbids>()
+            .caught_by(&["honest"]),
+        bits("deaf", "forgets suspects that come up during the build").twisted::<Deaf>(),
+        bits("optimist", "says of every build that it was complete")
+            .twisted::<Optimist>()
+            .missing()
+            .caught_by(&["honest"]),
+        bits("follower", "follows suspects whatever the targets").twisted::<Follower>().caught_by(&["honest"]),
+        new("precedes", "says of every key that what it declares came before", "topological")
+            .twisted::<Precedes>()
+            .unseen("detached keys, which an order does not place"),
+        new("permits", "luck passes for order", "topological").twisted::<Permits>().unseen("undeclared dependencies"),
+        new("unchained", "forgets the calc chain", "restarting").twisted::<Unchained>().unseen("a count of restarts"),
+    ]
 }

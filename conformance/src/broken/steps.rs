@@ -3,9 +3,11 @@
 use std::task::{Poll, ready};
 
 use alacarte::{Answer, Event, KeyId, MetadataUpdater, Question, Reason, Rebuilder};
-use alacarte_metadata::{ModificationTimes, StepTraces};
+use alacarte_metadata::{DependencyGraph, ModificationTimes, StepTraces};
+use alacarte_rebuilders::StepTrace;
 
-use super::lies::{Lie, Past, lies, retell};
+use super::fixture::Fixture;
+use super::lies::{Lie, Misled, Past, lies, retell};
 use crate::expr::Name;
 
 lies! {
@@ -107,11 +109,11 @@ impl MetadataUpdater for LateTimes {
 pub struct LateTime;
 
 impl Rebuilder<Name, i64> for LateTime {
-    type Reads = (LateTimes, alacarte_metadata::DependencyGraph);
+    type Reads = (LateTimes, DependencyGraph);
     fn ask(
         &self,
         question: &mut Question<'_, Name, i64>,
-        (times, graph): (&LateTimes, &alacarte_metadata::DependencyGraph),
+        (times, graph): (&LateTimes, &DependencyGraph),
     ) -> Poll<Answer<i64>> {
         let key = question.key();
         let (Some(made), Some(_)) = (times.of(key), question.current()) else {
@@ -127,4 +129,34 @@ impl Rebuilder<Name, i64> for LateTime {
         }
         Poll::Ready(Answer::Keep)
     }
+}
+
+/// What of this is on the list.
+pub(super) fn list() -> Vec<Fixture> {
+    let new = |name, wrong, off| {
+        Fixture::new(name, wrong, "step-trace").is(move || Stepper(off)).but_for(|| Stepper(Off::By0))
+    };
+    let told = |name, wrong| Fixture::new(name, wrong, "step-trace");
+    vec![
+        new("steps-built-late", "the step of a build is one too late", Off::BuiltLate),
+        new("steps-built-early", "the step of a build is one too early, and `>=` for `>`", Off::BuiltEarly)
+            .caught_by(&["early-cutoff"]),
+        new("steps-any-output", "an overwritten value stands", Off::AnyOutput),
+        new("steps-no-value", "a dependency that is gone has not changed", Off::NoValue).missing().going_on(),
+        new("steps-but-first", "the first dependency is left out", Off::ButFirst),
+        told("steps-blind", "a replaced definition is no change")
+            .is(|| Misled::<_, Blind>::new(StepTrace))
+            .theory("rule 7")
+            .caught_by(&["correct", "reached-only"])
+            .values_only(),
+        told("steps-restless", "every build counts as a change")
+            .is(|| Misled::<_, Restless>::new(StepTrace))
+            .caught_by(&["early-cutoff"]),
+        told("steps-slow", "a change is noticed a build too late")
+            .is(|| Misled::<_, Slow>::new(StepTrace))
+            .values_only(),
+        Fixture::new("times-late", "the time of a build is a tick too late", "modification-time")
+            .is(|| LateTime)
+            .styled(|style| (style.formulas, style.overwrites) = (false, false)),
+    ]
 }

@@ -3,7 +3,10 @@
 use alacarte::{Event, MetadataUpdater};
 use alacarte_metadata::{ConstructiveTraces, DeepConstructiveTraces, VerifyingTraces};
 
-use super::lies::{Lie, Past, lies, retell, without};
+use alacarte_rebuilders::{ConstructiveTrace, DeepConstructiveTrace, VerifyingTrace};
+
+use super::fixture::Fixture;
+use super::lies::{Lie, Misled, Past, lies, retell, without};
 
 lies! {
     /// Forgets the last dependency of every trace.
@@ -78,4 +81,41 @@ lies! {
     DeepVolatile to DeepConstructiveTraces<i64>: |_, traces, event| {
         retell(traces, event, |record| record.volatile = false);
     };
+}
+
+/// What of this is on the list.
+pub(super) fn list() -> Vec<Fixture> {
+    let recorded = |name, wrong| Fixture::new(name, wrong, "verifying-trace");
+    vec![
+        recorded("traces-clipped", "a trace lacks its last dependency")
+            .is(|| Misled::<_, Clipped>::new(VerifyingTrace)),
+        recorded("traces-ungrouped", "of a group only the first is recorded")
+            .is(|| Misled::<_, Ungrouped>::new(VerifyingTrace))
+            .theory("rule 3"),
+        recorded("traces-stale", "a trace records what the dependencies were before")
+            .is(|| Misled::<_, Stale>::new(VerifyingTrace))
+            .values_only(),
+        recorded("traces-backwards", "a trace records the last dependency first")
+            .is(|| Misled::<_, Backwards>::new(VerifyingTrace))
+            .theory("rule 1")
+            .caught_by(&["reached-only"])
+            .edits_only(),
+        recorded("traces-sequences", "a group is recorded as a sequence")
+            .is(|| Misled::<_, Sequences>::new(VerifyingTrace))
+            .theory("rule 3")
+            .unseen("a count of what is underway at once"),
+        recorded("traces-volatile", "a volatile value is kept")
+            .is(|| Misled::<_, Volatile>::new(VerifyingTrace))
+            .unseen("volatile tasks"),
+        Fixture::new("values-late", "a value is kept under the trace before", "constructive-trace")
+            .is(|| Misled::<_, LateValue>::new(ConstructiveTrace))
+            .values_only(),
+        Fixture::new("deep-previous-run", "takes the dependencies of the previous run", "deep-constructive-trace")
+            .is(|| Misled::<_, Previous>::new(DeepConstructiveTrace))
+            .theory("rule 4")
+            .values_only(),
+        Fixture::new("deep-keeps-volatile", "restores a volatile value", "deep-constructive-trace")
+            .is(|| Misled::<_, DeepVolatile>::new(DeepConstructiveTrace))
+            .unseen("volatile tasks"),
+    ]
 }

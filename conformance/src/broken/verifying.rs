@@ -8,6 +8,7 @@ use std::task::{Poll, ready};
 use alacarte::{Answer, Dependency, Fingerprint, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::ConstructiveTraces;
 
+use super::fixture::Fixture;
 use crate::expr::Name;
 
 /// What a verifier does wrong.
@@ -130,4 +131,46 @@ impl Rebuilder<Name, i64> for Verifier {
         }
         Poll::Ready(if agree { Answer::Keep } else { Answer::Run(Reason::Dirty) })
     }
+}
+
+/// What of this is on the list.
+pub(super) fn list() -> Vec<Fixture> {
+    let new = |name, wrong, slip| {
+        Fixture::new(name, wrong, "verifying-trace").is(move || Verifier(slip)).but_for(|| Verifier(Slip::None))
+    };
+    vec![
+        new("verifies-at-once", "brings all dependencies up to date at once", Slip::AtOnce)
+            .theory("rule 1")
+            .caught_by(&["reached-only"])
+            .edits_only(),
+        new("verifies-backwards", "verifies the last dependency first", Slip::Backwards)
+            .theory("rule 1")
+            .caught_by(&["reached-only"])
+            .edits_only(),
+        new("verifies-beyond", "goes on after the first mismatch", Slip::GoesOn)
+            .theory("rule 1")
+            .caught_by(&["reached-only"])
+            .edits_only(),
+        new("verifies-mixed", "takes one dependency from one trace, the next from another", Slip::Mixes)
+            .theory("rule 2")
+            .caught_by(&["correct", "reached-only"]),
+        new("verifies-group-heads", "looks at the first of a group only", Slip::GroupHead).theory("rule 3"),
+        new("verifies-no-definition", "a replaced definition is not seen", Slip::NoDefinition).theory("rule 7"),
+        new("verifies-any-output", "an overwritten value stands", Slip::AnyOutput),
+        new("verifies-no-output", "a lost value stands", Slip::NoOutput).caught_by(&["correct", "honest"]),
+        new("verifies-but-first", "ignores the first dependency", Slip::ButFirst),
+        new("verifies-but-last", "ignores the last dependency", Slip::ButLast),
+        new("verifies-only-first", "looks at the first dependency only", Slip::OnlyFirst),
+        new("verifies-only-last", "looks at the last dependency only", Slip::OnlyLast),
+        new("verifies-only-two", "trusts a longer list from the third dependency on", Slip::OnlyTwo),
+        new("verifies-no-value", "a dependency without a value agrees with anything", Slip::NoValue)
+            .missing()
+            .caught_by(&["honest"]),
+        new("cutoff-by-definition", "compares a dependency's definition, not its value", Slip::ByDefinition),
+        new("cutoff-by-previous", "compares with the trace before the newest", Slip::ByPrevious).values_only(),
+        new("cutoff-by-previous-output", "the result of the trace before stands too", Slip::ByPreviousOutput),
+        new("looks-one-step-down", "compares dependencies as they are before they are up to date", Slip::Before)
+            .theory("defect: Bazel, restarting queue × constructive traces")
+            .under("restarting"),
+    ]
 }
