@@ -206,6 +206,7 @@ where
         if self.setup.cache.is_some() {
             self.tape = Tape::default();
             self.onlooker.references.clear();
+            self.held.clear();
         }
         let program = self.build().tasks().clone();
         self.start(program);

@@ -90,6 +90,7 @@ pub fn harmless() -> Vec<Fixture> {
             .by_hand(by_hand::a_list_that_shrank),
         Fixture::new("journal-torn", "the last record is lost, which costs rebuilds", "dirty-bit")
             .lying(Lie::Torn)
+            .styled(|style| style.formulas = false)
             .values_only(),
     ]
 }

@@ -213,8 +213,10 @@ pub(super) fn list() -> Vec<Fixture> {
         bits("optimist", "says of every build that it was complete")
             .twisted::<Optimist>()
             .missing()
-            .caught_by(&["honest"]),
-        bits("follower", "follows suspects whatever the targets").twisted::<Follower>().caught_by(&["honest"]),
+            .caught_by(&["correct", "honest"]),
+        bits("follower", "follows suspects whatever the targets")
+            .twisted::<Follower>()
+            .caught_by(&["correct", "honest"]),
         new("precedes", "says of every key that what it declares came before", "topological")
             .twisted::<Precedes>()
             .unseen("detached keys, which an order does not place"),
