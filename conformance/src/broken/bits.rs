@@ -231,6 +231,12 @@ pub(super) fn list() -> Vec<Fixture> {
             .under("topological")
             .missing()
             .working()
-            .caught_by(&["correct", "honest"]),
+            .caught_by(&["correct", "honest", "at-most-once"]),
+        new("suspects-run-twice", "nobody is said to depend on a key that works outside")
+            .is(|| Mistold(Telling::NoDependents))
+            .under("topological")
+            .working()
+            .by_hand(by_hand::a_dependent_that_works)
+            .caught_by(&["at-most-once"]),
     ]
 }

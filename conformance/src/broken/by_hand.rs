@@ -48,3 +48,12 @@ pub(super) fn restored_then_built() -> Scenario {
     steps.extend([edit(1), Step::Switch(0, false), build()]);
     scenario(&[0], [get(0), get(1)], steps)
 }
+
+/// A key that changed has a dependent that does outside work, and another one further above: who does not know that
+/// what lies above a key that waits may still change builds the upper one twice.
+pub(super) fn a_dependent_that_works() -> Scenario {
+    let upper = Expr::Add(Box::new(get(4)), Box::new(Expr::Sum(vec![Name(6)])));
+    let build = Step::Build(vec![Name(7)]);
+    let steps = vec![build.clone(), Step::Edit(Name(1), 2), build];
+    scenario(&[0, 1, 0], [get(1), get(3), get(4), get(5), upper], steps)
+}

@@ -62,8 +62,9 @@ pub(super) fn list() -> Vec<Fixture> {
             .is(|| ModificationTime)
             .styled(|style| style.formulas = false)
             .theory("rule 6"),
-        Fixture::new("make-and-the-clock", "make, where the clock is set back", "perpetual")
+        Fixture::new("make-and-the-clock", "make, where the clock is set back", "verifying-trace")
             .is(|| ModificationTime)
+            .values_only()
             .styled(|style| (style.formulas, style.overwrites) = (false, false))
             .theory("rule 6")
             .unseen("a clock that is set back"),
