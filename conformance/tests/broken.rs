@@ -29,7 +29,7 @@ fn every_broken_component_is_caught() {
                 let cases = if fixture.by_hand.is_some() { "by hand".into() } else { cases.to_string() };
                 println!("{name:<28} {law:<14} {cases:>6}");
                 // The smallest story is small.
-                assert!(story.lines().count() < 40, "{name}: {story}");
+                assert!(fixture.by_hand.is_some() || story.lines().count() < 40, "{name}: {story}");
             }
             (Err(Broken { law, story, .. }), _) => {
                 wrong.push(format!("{name}: caught by `{law}`, not by {laws:?}:\n{story}"));
@@ -191,6 +191,25 @@ fn luck_that_passes_for_order_is_not_told() {
         build.run([Name(2), Name(1)]).is_err()
     });
     assert_eq!(failed, [false, true]);
+}
+
+/// A key that was detached has no place in the order, so nothing that it needs came before it.
+#[test]
+fn what_is_said_to_come_before_a_detached_key_did_not() {
+    let failed = beside("precedes", |(scheduler, rebuilder)| {
+        let tasks = Rules::new().rule(Name(1), formula([Name(0)], |[value]| value + 1));
+        let tasks = tasks.rule(Name(2), declared([Name(1)], async |fetch| fetch.get(Name(1)).await));
+        let tasks = tasks.rule(
+            Name(3),
+            declared([Name(0)], async |fetch: Fetch<'_, Name, i64>| {
+                fetch.detach(Name(2));
+                fetch.get(Name(0)).await
+            }),
+        );
+        let mut build = Build::new(tasks, Memory::from([(Name(0), 1)])).scheduler(scheduler).rebuilder(rebuilder);
+        build.run([Name(3)]).is_err()
+    });
+    assert_eq!(failed, [true, false]);
 }
 
 /// An output that is written before the clock is set back is newer than whatever is edited then (THEORY, rule 6).

@@ -57,3 +57,11 @@ pub(super) fn a_dependent_that_works() -> Scenario {
     let steps = vec![build.clone(), Step::Edit(Name(1), 2), build];
     scenario(&[0, 1, 0], [get(1), get(3), get(4), get(5), upper], steps)
 }
+
+/// The key below is built for so many values of the input that its trace of the first is no more.
+pub(super) fn a_trace_that_made_way() -> Scenario {
+    let build = |key| Step::Build(vec![Name(key)]);
+    let others = (1..=20).flat_map(|value| [Step::Edit(Name(0), value), build(1)]);
+    let steps = [build(2)].into_iter().chain(others).chain([build(2)]).collect();
+    scenario(&[0], [get(0), get(1)], steps)
+}

@@ -6,6 +6,7 @@ use alacarte::{Answer, Question, Reason, Rebuilder, Restored};
 use alacarte_metadata::{DeepConstructiveTraces, Trace};
 use alacarte_rebuilders::DeepConstructiveTrace;
 
+use super::by_hand;
 use super::fixture::Fixture;
 use crate::expr::Name;
 use crate::laws::Promises;
@@ -108,7 +109,7 @@ pub(super) fn list() -> Vec<Fixture> {
             .theory("rule 4"),
         new("deep-only-first", "looks at the first terminal input only", Slip::OnlyFirst),
         new("deep-no-trace", "a key without a trace counts as unchanged", Slip::NoTrace)
-            .unseen("traces that were evicted"),
+            .by_hand(by_hand::a_trace_that_made_way),
         new("deep-volatile", "a volatile key is no terminal input", Slip::Volatile).unseen("volatile tasks"),
         Fixture::new("frankenbuild", "deep traces of tasks that are not deterministic", "verifying-trace")
             .is(|| DeepConstructiveTrace)
