@@ -13,6 +13,7 @@ use crate::laws::Promises;
 use crate::program::Declares;
 use crate::relations::judge_scenario;
 use crate::script::Scenario;
+use crate::shrink;
 use crate::silence;
 use crate::stage::{Broken, Combination};
 
@@ -72,20 +73,29 @@ pub fn explore(trial: Trial, mut fails: impl FnMut(&Scenario) -> Result<(), Brok
     for case in 0..trial.cases {
         let seed = trial.seed.wrapping_add(case);
         let mut tree = sprout(trial.style, seed);
-        let Err(mut smallest) = fails(&tree.current()) else { continue };
+        let mut smallest = tree.current();
+        let Err(mut broken) = fails(&smallest) else { continue };
         let mut left = SHRINKING;
         let mut smaller = tree.simplify();
         while smaller && left > 0 {
             left -= 1;
-            smaller = match fails(&tree.current()) {
-                Err(broken) if broken.law == smallest.law => {
-                    smallest = broken;
+            let scenario = tree.current();
+            smaller = match fails(&scenario) {
+                Err(other) if other.law == broken.law => {
+                    (smallest, broken) = (scenario, other);
                     tree.simplify()
                 }
                 _ => tree.complicate(),
             };
         }
-        return Err(Broken { cases: case + 1, seed, ..smallest });
+        // What is left is cut where nothing hangs on it.
+        while let Some(found) = shrink::smaller(&smallest).into_iter().find_map(|scenario| match fails(&scenario) {
+            Err(other) if other.law == broken.law => Some((scenario, other)),
+            _ => None,
+        }) {
+            (smallest, broken) = found;
+        }
+        return Err(Broken { cases: case + 1, seed, ..broken });
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The journal of a performance: a real log, in memory, that counts what it is told and can be damaged.
+//! The journal of a performance: a real log, in memory, that counts what it is told and can be damaged; or one that lies.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -6,7 +6,9 @@ use std::rc::Rc;
 use alacarte::{Event, Journal, Keys, Replay, StoreError};
 use alacarte_stores::{Log, SharedBytes};
 
+use crate::broken::Lie;
 use crate::expr::Name;
+use crate::tape::Tape;
 
 /// A journal in memory. Clones share what is kept: only one of them may be in use at a time.
 #[derive(Debug, Clone, Default)]
@@ -15,12 +17,19 @@ pub(crate) struct Diary {
     log: Rc<RefCell<Option<Log<Name, i64>>>>,
     told: Rc<Cell<usize>>,
     forgetful: bool,
+    /// In place of the log.
+    lying: Option<Tape<Name, i64>>,
 }
 
 impl Diary {
     /// A journal that counts its events, and keeps none.
     pub fn forgetful() -> Self {
         Diary { forgetful: true, ..Diary::default() }
+    }
+
+    /// A journal that gives back something else than it was given, for the laws to notice.
+    pub fn lying(lie: Lie) -> Self {
+        Diary { lying: Some(Tape::lying(Some(lie))), ..Diary::default() }
     }
 
     /// How many events were ever appended.
@@ -49,12 +58,20 @@ impl Diary {
 
 impl Journal<Name, i64> for Diary {
     fn replay(&mut self, keys: &mut Keys<Name>, each: &mut Replay<'_, Name, i64>) -> Result<(), StoreError> {
-        if self.forgetful { Ok(()) } else { self.with(|log| log.replay(keys, each)) }
+        match &mut self.lying {
+            Some(tape) => tape.replay(keys, each),
+            None if self.forgetful => Ok(()),
+            None => self.with(|log| log.replay(keys, each)),
+        }
     }
 
     fn append(&mut self, keys: &Keys<Name>, event: &Event<'_>, value: Option<&i64>) -> Result<(), StoreError> {
         self.told.set(self.told.get() + 1);
-        if self.forgetful { Ok(()) } else { self.with(|log| log.append(keys, event, value)) }
+        match &mut self.lying {
+            Some(tape) => tape.append(keys, event, value),
+            None if self.forgetful => Ok(()),
+            None => self.with(|log| log.append(keys, event, value)),
+        }
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

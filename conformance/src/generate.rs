@@ -246,7 +246,7 @@ impl Decoder {
         let values: BTreeMap<Name, i64> = values.filter_map(|(key, value)| Some((key, (*value)?))).collect();
         let manner = Manner {
             signed: kind & 1 == 1,
-            dated: self.style.races && kind & 2 == 2,
+            dated: (self.style.races || self.style.clocks) && kind & 2 == 2,
             work: (kind & 4 == 4).then_some(u64::from(*work)),
             jobs: 1 + usize::from(kind >> 3) % 3,
             keep_going: kind & 32 == 32,

@@ -12,7 +12,7 @@
 //! | [`LAWS`], [`Law`], [`Promises`] | what every build must obey, and what is promised beyond |
 //! | [`perform`], [`check`] | a scenario, many scenarios |
 //! | [`Outside`], [`drive`], [`every_interleaving`] | outside work under control: one interleaving, all of them |
-//! | [`broken`] | strategies that are wrong on purpose |
+//! | [`broken`] | components that are broken on purpose: the laws must catch each |
 //!
 //! # What does not compile
 //!
@@ -53,8 +53,8 @@
 //! ```
 #![deny(missing_docs)]
 
-mod campaign;
 pub mod broken;
+mod campaign;
 mod check;
 mod diary;
 mod expr;
@@ -68,6 +68,7 @@ mod program;
 mod regressions;
 pub mod relations;
 mod script;
+mod shrink;
 mod silence;
 mod stage;
 mod tape;

@@ -30,7 +30,7 @@ impl Graph {
     }
 
     /// All keys.
-    pub fn keys(&self) -> impl Iterator<Item = Name> + use<> {
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = Name> + use<> {
         (0..self.tasks.len() as u32).map(Name)
     }
 }
@@ -121,12 +121,15 @@ impl<P: Declares> Tasks<Name, i64> for Program<P> {
             (_, None) => Running::Future(task.run(fetch, &self.world)),
             (_, Some(seed)) => {
                 let random = Fingerprint::of_integer(seed).and(u64::from(key.0).fingerprint()).0;
+                let outside = self.world.outside();
                 Running::Future(Box::pin(async move {
                     if random & 1 == 0 {
-                        fetch.work(Yields(random >> 1 & 3)).await;
+                        fetch.work(outside.work("before")).await;
                     }
                     let value = task.run(fetch, &self.world).await?;
-                    fetch.work(Yields(random >> 3 & 7)).await;
+                    if random & 2 == 0 {
+                        fetch.work(outside.work("after")).await;
+                    }
                     Ok(value)
                 }))
             }

@@ -1,10 +1,8 @@
 //! Laws that compare two performances of one scenario, or of two that ought to come to the same.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use alacarte::{Build, Rebuilder, Scheduler};
 
-use alacarte::{Build, Rebuilder, Scheduler, SharedTrace, StoreError, TraceCache};
-
+use crate::broken::{Fault, Lends, Shelf};
 use crate::expr::Name;
 use crate::program::{Declares, Program};
 use crate::script::{Manner, Scenario, Step};
@@ -193,8 +191,8 @@ where
     R: Rebuilder<Name, i64>,
 {
     let Some(target) = scenario.graph.keys().last() else { return Ok(Tally::default()) };
-    let cache = Shelf::default();
-    let manner = Manner { signed: true, ..scenario.manner };
+    let shelf = Shelf::default();
+    let manner = Manner { signed: true, work: None, ..scenario.manner };
     let scenario = Scenario { manner, steps: vec![Step::Build(vec![target])], ..scenario.clone() };
     let machine = || {
         let world = World::new(manner.dated);
@@ -202,7 +200,7 @@ where
         let (scheduler, rebuilder) = (combination.make)();
         let program = Program::<P>::new(scenario.graph.clone(), manner, world.clone());
         let build = Build::new(program, world).scheduler(scheduler).rebuilder(rebuilder);
-        let mut build = build.cache(cache.clone()).jobs(manner.jobs);
+        let mut build = build.cache(Lends { shelf: shelf.clone(), fault: Fault::None }).jobs(manner.jobs);
         let result = build.run([target]);
         let ran = result.as_ref().map_or_else(|error| &error.report.ran, |report| &report.ran);
         let ran = build.names(ran).into_iter().collect();
@@ -221,22 +219,6 @@ fn both(one: &[Played], other: &[Played]) -> Tally {
     let mut tally = Tally::of(one);
     tally += Tally::of(other);
     tally
-}
-
-/// Traces, on a shelf where every machine finds them.
-#[derive(Debug, Clone, Default)]
-struct Shelf(Rc<RefCell<Vec<SharedTrace<Name, i64>>>>);
-
-impl TraceCache<Name, i64> for Shelf {
-    fn traces(&mut self, each: &mut dyn FnMut(SharedTrace<Name, i64>)) -> Result<(), StoreError> {
-        self.0.borrow().iter().cloned().for_each(each);
-        Ok(())
-    }
-
-    fn add(&mut self, trace: &SharedTrace<Name, i64>) -> Result<(), StoreError> {
-        self.0.borrow_mut().push(trace.clone());
-        Ok(())
-    }
 }
 
 /// The scenario without what depends on how far a build has come at some moment, or on the very bytes of its journal.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::broken::{Lie, Told};
 use alacarte::{Dependency, Event, Fingerprint, Journal, Key, KeyId, Keys, Record, Replay, StoreError, Time, Value};
 
 /// A journal in memory. Clones share what is kept, so that a second build can go on where a first one stopped.
@@ -10,11 +11,12 @@ use alacarte::{Dependency, Event, Fingerprint, Journal, Key, KeyId, Keys, Record
 pub struct Tape<K, V> {
     kept: Rc<RefCell<Kept<K, V>>>,
     forgetful: bool,
+    lie: Option<Lie>,
 }
 
 impl<K, V> Clone for Tape<K, V> {
     fn clone(&self) -> Self {
-        Tape { kept: self.kept.clone(), forgetful: self.forgetful }
+        Tape { kept: self.kept.clone(), ..*self }
     }
 }
 
@@ -31,6 +33,15 @@ enum Owned<K, V> {
     Made { key: K, dependencies: Vec<(K, bool, bool, Fingerprint)>, record: Made<V> },
 }
 
+impl<K, V> Owned<K, V> {
+    fn told(&self) -> Told<'_, K> {
+        match self {
+            Owned::Changed { key, .. } => Told { key, made: false },
+            Owned::Made { key, .. } => Told { key, made: true },
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Made<V> {
     restored: bool,
@@ -43,7 +54,7 @@ struct Made<V> {
 
 impl<K, V> Default for Tape<K, V> {
     fn default() -> Self {
-        Tape { kept: Rc::new(RefCell::new(Kept { events: Vec::new(), appended: 0 })), forgetful: false }
+        Tape { kept: Rc::new(RefCell::new(Kept { events: Vec::new(), appended: 0 })), forgetful: false, lie: None }
     }
 }
 
@@ -51,6 +62,11 @@ impl<K, V> Tape<K, V> {
     /// A journal that counts its events, and keeps none.
     pub fn forgetful() -> Self {
         Tape { forgetful: true, ..Tape::default() }
+    }
+
+    /// A journal that gives back something else than it was given, for the laws to notice.
+    pub fn lying(lie: Option<Lie>) -> Self {
+        Tape { lie, ..Tape::default() }
     }
 
     /// How many events were ever appended.
@@ -70,15 +86,18 @@ impl<K, V> Tape<K, V> {
 
 impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
     fn replay(&mut self, keys: &mut Keys<K>, each: &mut Replay<'_, K, V>) -> Result<(), StoreError> {
-        for event in &self.kept.borrow().events {
-            match event {
-                Owned::Changed { key, definition, fingerprint, modified, input } => {
-                    let key = id(keys, key, *definition);
+        let kept = self.kept.borrow();
+        let told: Vec<Told<K>> = kept.events.iter().map(Owned::told).collect();
+        for (position, alias) in Lie::order(self.lie, &told) {
+            let named = told[alias].key;
+            match &kept.events[position] {
+                Owned::Changed { definition, fingerprint, modified, input, .. } => {
+                    let key = id(keys, named, *definition);
                     let (fingerprint, modified, input) = (*fingerprint, *modified, *input);
                     each(keys, &Event::Changed { key, fingerprint, modified, input }, None);
                 }
-                Owned::Made { key, dependencies, record } => {
-                    let key = keys.intern(key);
+                Owned::Made { dependencies, record, .. } => {
+                    let key = keys.intern(named);
                     let dependencies: Vec<Dependency> = dependencies
                         .iter()
                         .map(|(name, definition, grouped, fingerprint)| Dependency {

@@ -6,17 +6,19 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::rc::Rc;
 
 use alacarte::{KeyId, Keys, Store, StoreError, Time};
 
 use crate::expr::Name;
+use crate::outside::Outside;
 
 /// A world. Clones are the same world.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct World(Rc<RefCell<Inner>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inner {
     /// What a process finds: inputs, and computed values that somebody wrote over.
     held: BTreeMap<Name, i64>,
@@ -30,6 +32,7 @@ struct Inner {
     evicted: BTreeSet<(Name, i64)>,
     now: i64,
     whims: u64,
+    outside: Outside,
     midway: Option<Midway>,
 }
 
@@ -40,6 +43,13 @@ struct Midway {
     after: u32,
     key: Name,
     value: i64,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { held, clock, now, .. } = &*self.0.borrow();
+        f.debug_struct("World").field("held", held).field("clock", clock).field("now", now).finish_non_exhaustive()
+    }
 }
 
 impl World {
@@ -86,6 +96,11 @@ impl World {
     /// The hidden value.
     pub fn now(&self) -> i64 {
         self.0.borrow().now
+    }
+
+    /// Where tasks have work done.
+    pub fn outside(&self) -> Outside {
+        self.0.borrow().outside.clone()
     }
 
     /// The hidden value becomes another.

@@ -2,43 +2,10 @@
 
 use std::collections::HashMap;
 
-use alacarte::{Build, Decision, Dynamic, Reason, Rebuilder, Rules, Scheduler, formula, task};
-use alacarte_conformance::broken::published::{
-    ByParent, ByValue, ChainWalk, DirectTraces, FlatTrace, Stopped, TaskSteps, WideBit,
-};
-use alacarte_conformance::{Broken, Combination, Name, Promises, Style, Trial, judge, promises};
+use alacarte::{Build, Decision, Dynamic, Reason, Rebuilder, Rules, formula, task};
+use alacarte_conformance::broken::published::{ByParent, ByValue, ChainWalk, DirectTraces, FlatTrace, Stopped};
 use alacarte_schedulers::{Restarting, Suspending};
 use alacarte_stores::Memory;
-
-/// Tries a pair on random histories; one of these laws must notice.
-fn caught<S, R>(scheduler: S, rebuilder: R, promises: Promises, laws: &[&str])
-where
-    S: Scheduler<Dynamic> + Clone,
-    R: Rebuilder<Name, i64> + Clone,
-{
-    let make = move || (scheduler.clone(), rebuilder.clone());
-    let combination = Combination { name: "a published pair".into(), make: Box::new(make), promises };
-    let trial = Trial { style: Style::everything(), ..Trial::default() };
-    match judge::<Dynamic, _, _>(trial, &[combination]) {
-        Ok(()) => panic!("nothing was noticed"),
-        Err(Broken { law, story }) => assert!(laws.contains(&law), "caught by `{law}`, not by {laws:?}:\n{story}"),
-    }
-}
-
-#[test]
-fn traces_verified_one_step_down_are_caught() {
-    caught(Restarting::new(), DirectTraces, promises("constructive-trace"), &["correct"]);
-}
-
-#[test]
-fn steps_without_inputs_are_caught() {
-    caught(Suspending::new(), TaskSteps, promises("step-trace"), &["correct"]);
-}
-
-#[test]
-fn bits_that_are_cleared_too_widely_are_caught() {
-    caught(Suspending::new(), WideBit, Promises::default(), &["correct"]);
-}
 
 /// A chain of three tasks is the smallest on which the published queue is wrong: two tasks are not enough.
 #[test]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use alacarte::{Build, Fetch, Rules, declared, formula, task};
+use alacarte::{Build, Decision, Fetch, Rules, declared, formula, task};
 use alacarte_conformance::Yields;
 use alacarte_rebuilders::{AnyRebuilder, DirtyBit};
 use alacarte_schedulers::Topological;
@@ -424,4 +424,19 @@ fn a_key_that_failed_while_it_waited_is_not_woken_again() {
             assert_eq!(build.get("top"), Some(4), "{scheduler} × {rebuilder}");
         }
     });
+}
+
+/// A formula that met an input for the first time was called again, and said to have started twice.
+#[test]
+fn a_formula_that_meets_an_input_starts_once() {
+    for rebuilder in common::RIGHT {
+        let tasks = Rules::new().rule("B", formula(["A", "C"], |[a, c]| a + c)).rule("C", formula(["A"], |[a]| a));
+        let (mut build, seen) = observed(system("suspending", rebuilder, tasks, &[("A", 1)]));
+        build.run(["B"]).expect("built");
+        let starts = |name| {
+            let started = |(key, decision): &&(Key, Decision)| *key == name && matches!(decision, Decision::Started(_));
+            seen.borrow().iter().filter(started).count()
+        };
+        assert_eq!((starts("B"), starts("C")), (1, 1), "{rebuilder}");
+    }
 }

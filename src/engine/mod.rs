@@ -167,6 +167,7 @@ where
             outside: false,
             queued: SmallVec::new(),
             suspended: false,
+            started: false,
             places: 0,
         };
         let slot = match self.state.free.pop() {

@@ -52,7 +52,8 @@ where
             }
             (name, board.free_places())
         };
-        if name.is_some() {
+        // (A formula is called again when what it asked for is there; that is no other start.)
+        if !std::mem::replace(&mut self.state.slots[index].started, true) {
             self.observe(key, &Decision::Started(reason));
         }
         let fetch = Fetch { board: self.board };
@@ -146,6 +147,7 @@ where
                 self.discard(future);
                 self.queue(slot, &[]);
                 self.state.slots[index].places = 0;
+                self.state.slots[index].started = false;
                 self.state.report.restarts += 1;
                 self.state.slots[index].dependencies.clear();
                 self.state.slots[index].met_failure = None;

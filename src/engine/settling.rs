@@ -82,7 +82,8 @@ where
         // Of a list that was made anew, nobody knows which are new; to be told twice of a suspect does no harm.
         let seen = if told.edition == suspects.edition { told.count } else { 0 };
         let mut board = self.board.borrow_mut();
-        for &key in &suspects.keys[seen..] {
+        // A list that is shorter than what was seen of it was made anew, whatever its edition says.
+        for &key in suspects.keys.get(seen..).unwrap_or(suspects.keys) {
             let state = board.state(key);
             if state & ACTIVE == 0 && state != FAILED {
                 board.set_state(key, STALE);

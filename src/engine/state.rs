@@ -46,6 +46,8 @@ pub(crate) struct Slot<'b, V> {
     pub queued: SmallVec<[usize; 1]>,
     /// Its future was kept while it waits for keys.
     pub suspended: bool,
+    /// Its task was started, and not dropped since.
+    pub started: bool,
     /// How many places in pools its future holds.
     pub places: isize,
 }

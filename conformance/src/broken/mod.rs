@@ -1,3 +1,46 @@
-//! Strategies that are wrong on purpose: what the suite must notice, and what the gallery shows.
+//! Components that are broken on purpose: the laws must catch each.
+//!
+//! A law that catches nothing may be no law. So here is a room of rebuilders, schedulers, updaters and journals
+//! that are each wrong in one way, and a list, [`all`], that says of each what is wrong with it, which laws are to
+//! notice, and which component it stands in for. It promises what that one promises and is tried in the same
+//! way: what is right passes the very trial that catches what is broken.
+//!
+//! | | |
+//! |---|---|
+//! | [`bare`] | rebuilders that hardly look at all |
+//! | [`bits`] | dirty bits: told lies, read wrongly, told of wrongly |
+//! | [`verifying`], [`traces`] | traces that are verified wrongly; that were recorded wrongly |
+//! | [`answers`] | constructive traces that put something else in place |
+//! | [`deep`] | deep traces that miss a terminal input |
+//! | [`steps`] | steps and times that are off by one |
+//! | [`twist`], [`schedulers`] | schedulers that do one thing otherwise; orders that are none |
+//! | [`journals`] | journals that give back something else than they were given |
+//! | [`caches`] | shared caches that do |
+//! | [`lies`] | how an updater is lied to |
+//! | [`published`] | what goes wrong in the published model |
 
+pub mod answers;
+pub mod bare;
+pub mod bits;
+mod by_hand;
+pub mod caches;
+mod claims;
+pub mod deep;
+mod fixture;
+pub mod journals;
+pub mod lies;
+mod list;
 pub mod published;
+pub mod schedulers;
+pub mod steps;
+pub mod traces;
+pub mod twist;
+pub mod verifying;
+
+pub(crate) use caches::Lends;
+pub use caches::{Fault, Shelf};
+pub use claims::harmless;
+pub use fixture::{Fixture, Pair};
+pub use journals::Lie;
+pub(crate) use journals::Told;
+pub use list::all;

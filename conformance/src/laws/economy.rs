@@ -32,7 +32,7 @@ pub fn reached_only(moment: &mut Moment<'_>) -> Result<(), String> {
     }
     let mut reach = moment.reach();
     let aside: Vec<Name> = moment.detached().into_iter().collect();
-    reach.extend(moment.truth.reach(&aside));
+    reach.extend(if moment.declares { moment.truth.declared_reach(&aside) } else { moment.truth.reach(&aside) });
     let stray = moment.started().find(|key| !reach.contains(key));
     match stray {
         Some(key) => Err(format!("{key} was started, but the targets do not reach it")),

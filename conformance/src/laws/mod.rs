@@ -142,12 +142,12 @@ pub struct Law {
 /// Every law of a single build.
 pub const LAWS: [Law; 11] = [
     Law { name: "honest", says: "a build fails if and only if a target has no value by right", judge: honest },
+    Law { name: "correct", says: "what the targets reach is what a computation from scratch gives", judge: correct },
     Law {
         name: "shallow-correct",
         says: "the targets, and what the build vouches for, are what a computation from scratch gives",
         judge: shallow_correct,
     },
-    Law { name: "correct", says: "what the targets reach is what a computation from scratch gives", judge: correct },
     Law {
         name: "set-correct",
         says: "every value is one that its task could give for the values that it fetches",

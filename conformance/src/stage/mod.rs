@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use alacarte::{Build, Decision, Rebuilder, Scheduler};
 
+use crate::broken::{Fault, Lie, Shelf};
 use crate::diary::Diary;
 use crate::expr::Name;
 use crate::laws::Promises;
@@ -39,6 +40,11 @@ pub struct Setup {
     pub restarting: bool,
     /// Only the law of this name is judged.
     pub only: Option<&'static str>,
+    /// What is wrong with what the journal gives back, if anything is.
+    pub lie: Option<Lie>,
+    /// Whether builds share traces through a cache, with which fault if any. Then a new process is a new machine,
+    /// without a journal.
+    pub cache: Option<Fault>,
 }
 
 /// What one build of a performance did.
@@ -90,6 +96,7 @@ struct Stage<'c, P, S, R> {
     setup: Setup,
     world: World,
     diary: Diary,
+    shelf: Shelf,
     inputs: BTreeMap<Name, i64>,
     /// What every key held after the last build.
     held: BTreeMap<Name, Option<i64>>,
@@ -131,7 +138,12 @@ where
         scenario,
         setup,
         world,
-        diary: if setup.forgetful { Diary::forgetful() } else { Diary::default() },
+        diary: match setup.lie {
+            _ if setup.forgetful => Diary::forgetful(),
+            Some(lie) => Diary::lying(lie),
+            None => Diary::default(),
+        },
+        shelf: Shelf::default(),
         inputs: scenario.inputs.clone(),
         held: BTreeMap::new(),
         unsure: false,

@@ -1,8 +1,6 @@
 //! One build, performed and judged.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 use alacarte::{BuildError, Decision, Rebuilder, Report, Scheduler, Tasks};
 
@@ -11,7 +9,11 @@ use crate::expr::Name;
 use crate::laws::{Ending, LAWS, Moment};
 use crate::memory::{Kind, Reference};
 use crate::oracle::Truth;
+use crate::outside::{Seeded, drive};
 use crate::program::Declares;
+
+/// What came of a build, if it was not given up, and how many events it told the journal.
+type Ran = (Option<Result<Report, BuildError>>, usize);
 
 impl<P, S, R> Stage<'_, P, S, R>
 where
@@ -29,7 +31,7 @@ where
         }
         self.ready();
         self.world.plan(after, key, value);
-        let (result, told) = self.run(targets, None);
+        let (result, told) = self.run(targets, None)?;
         if self.world.unplan() {
             return self.judge(targets, result, told);
         }
@@ -48,7 +50,7 @@ where
     /// Builds, or builds until it has been polled so many times.
     pub(super) fn play(&mut self, targets: &[Name], polls: Option<u32>) -> Result<Played, Broken> {
         self.ready();
-        let (result, told) = self.run(targets, polls);
+        let (result, told) = self.run(targets, polls)?;
         self.judge(targets, result, told)
     }
 
@@ -60,22 +62,18 @@ where
         self.waits.borrow_mut().clear();
     }
 
-    /// What came of the build, if it was not given up, and how many events it told the journal.
-    fn run(&mut self, targets: &[Name], polls: Option<u32>) -> (Option<Result<Report, BuildError>>, usize) {
+    fn run(&mut self, targets: &[Name], polls: Option<u32>) -> Result<Ran, Broken> {
         let told = self.diary.told();
-        let build = self.build();
-        let result = match polls {
-            None => Some(build.run(targets)),
-            Some(polls) => {
-                let mut building = pin!(build.run_async(targets));
-                let mut cx = Context::from_waker(Waker::noop());
-                (0..polls).find_map(|_| match building.as_mut().poll(&mut cx) {
-                    Poll::Ready(result) => Some(result),
-                    Poll::Pending => None,
-                })
-            }
+        let Some(seed) = self.scenario.manner.work else {
+            // Without work outside it does not stop before its end.
+            return Ok((Some(self.build().run(targets)), self.diary.told() - told));
         };
-        (result, self.diary.told() - told)
+        let (outside, stop_after) = (self.world.outside(), polls.map(|polls| polls as usize));
+        let driven = drive(self.build().run_async(targets), &outside, &mut Seeded(seed), stop_after);
+        match driven {
+            Ok(driven) => Ok((driven.ended(), self.diary.told() - told)),
+            Err(stuck) => Err(self.broken("awake", "a build is awake whenever it was woken", &stuck.to_string())),
+        }
     }
 
     fn judge(

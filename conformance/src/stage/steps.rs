@@ -3,6 +3,8 @@
 use alacarte::{Build, Decision, Rebuilder, Scheduler, Tasks, WhenBlocked};
 
 use super::{Built, Stage};
+use crate::broken::Lends;
+use crate::diary::Diary;
 use crate::expr::Name;
 use crate::laws::{Promises, Thrift};
 use crate::program::{Declares, Program};
@@ -40,7 +42,10 @@ where
                 decisions.borrow_mut().push((*keys.name(key), decision.clone()));
                 waits.borrow_mut().extend(waits_for);
             });
-        self.build = Some(build);
+        self.build = Some(match self.setup.cache {
+            Some(fault) => build.cache(Lends { shelf: self.shelf.clone(), fault }),
+            None => build,
+        });
         // Only the process knew of them.
         self.onlooker.owed.clear();
     }
@@ -51,6 +56,11 @@ where
         }
         let program = self.build().tasks().clone();
         self.build = None;
+        if self.setup.cache.is_some() {
+            self.diary = Diary::default();
+            self.onlooker.references.clear();
+            self.held.clear();
+        }
         self.diary.close();
         self.start(program);
         self.settled = None;
@@ -207,7 +217,8 @@ where
             self.build = Some(if keep_scheduler { build } else { build.scheduler(scheduler) });
         }
         self.current = to;
-        self.promises = self.combinations[to].promises;
+        let starts_once = self.combinations[self.scheduling].promises.starts_once;
+        self.promises = Promises { starts_once, ..self.combinations[to].promises };
         if self.setup.forgetful {
             // It knows nothing of the inputs, so a touched one may look new to it.
             self.promises = Promises { minimal: Thrift::None, cutoff: Thrift::None, ..self.promises };

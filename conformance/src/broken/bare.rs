@@ -1,0 +1,151 @@
+//! Rebuilders that hardly look at all.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::task::Poll;
+
+use alacarte::{Answer, Question, Reason, Rebuilder};
+use alacarte_metadata::{ConstructiveTraces, DependencyGraph, VerifyingTraces};
+use alacarte_rebuilders::{ConstructiveTrace, VerifyingTrace};
+
+use super::fixture::Fixture;
+use crate::expr::Name;
+
+/// Keeps whatever was ever built.
+pub struct KeepsAll;
+
+impl Rebuilder<Name, i64> for KeepsAll {
+    type Reads = DependencyGraph;
+    fn ask(&self, question: &mut Question<'_, Name, i64>, graph: &DependencyGraph) -> Poll<Answer<i64>> {
+        let built = graph.knows(question.key()) && question.current().is_some();
+        Poll::Ready(if built { Answer::Keep } else { Answer::Run(Reason::NeverBuilt) })
+    }
+}
+
+/// Keeps what the store holds, whoever put it there.
+pub struct KeepsAnything;
+
+impl Rebuilder<Name, i64> for KeepsAnything {
+    type Reads = ();
+    fn ask(&self, question: &mut Question<'_, Name, i64>, (): ()) -> Poll<Answer<i64>> {
+        let held = question.current().is_some();
+        Poll::Ready(if held { Answer::Keep } else { Answer::Run(Reason::NeverBuilt) })
+    }
+}
+
+/// Keeps everything, a key without a value too.
+pub struct KeepsNothing;
+
+impl Rebuilder<Name, i64> for KeepsNothing {
+    type Reads = ();
+    fn ask(&self, _: &mut Question<'_, Name, i64>, (): ()) -> Poll<Answer<i64>> {
+        Poll::Ready(Answer::Keep)
+    }
+}
+
+/// Never comes to an answer, and asks for nothing.
+pub struct Undecided;
+
+impl Rebuilder<Name, i64> for Undecided {
+    type Reads = ();
+    fn ask(&self, _: &mut Question<'_, Name, i64>, (): ()) -> Poll<Answer<i64>> {
+        Poll::Pending
+    }
+}
+
+/// Asks for the key itself: a circle of one.
+pub struct Circular;
+
+impl Rebuilder<Name, i64> for Circular {
+    type Reads = ();
+    fn ask(&self, question: &mut Question<'_, Name, i64>, (): ()) -> Poll<Answer<i64>> {
+        question.fetch(question.key()).map(|_| Answer::Run(Reason::Always))
+    }
+}
+
+/// Runs everything that it is asked about, and trusts silence: what a build without news does is nothing.
+pub struct Busy;
+
+impl Rebuilder<Name, i64> for Busy {
+    type Reads = ();
+    fn ask(&self, _: &mut Question<'_, Name, i64>, (): ()) -> Poll<Answer<i64>> {
+        Poll::Ready(Answer::Run(Reason::Always))
+    }
+}
+
+/// Counts the questions of a build and answers every other one by *keep*.
+#[derive(Default)]
+pub struct Lazy(Cell<u64>);
+
+impl Rebuilder<Name, i64> for Lazy {
+    type Reads = ();
+    fn ask(&self, question: &mut Question<'_, Name, i64>, (): ()) -> Poll<Answer<i64>> {
+        self.0.set(self.0.get() + 1);
+        let keeps = self.0.get().is_multiple_of(2) && question.current().is_some();
+        Poll::Ready(if keeps { Answer::Keep } else { Answer::Run(Reason::Always) })
+    }
+    fn trusts_silence(&self) -> bool {
+        false
+    }
+}
+
+/// Constructive traces that teach nobody.
+pub struct Selfish;
+
+impl Rebuilder<Name, i64> for Selfish {
+    type Reads = ConstructiveTraces<i64>;
+    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &ConstructiveTraces<i64>) -> Poll<Answer<i64>> {
+        ConstructiveTrace.ask(question, traces)
+    }
+    fn restores(&self) -> bool {
+        true
+    }
+}
+
+/// Runs whatever it is asked about for the first time in its life.
+#[derive(Default)]
+pub struct Newcomer(RefCell<HashSet<Name>>);
+
+impl Rebuilder<Name, i64> for Newcomer {
+    type Reads = VerifyingTraces;
+    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &VerifyingTraces) -> Poll<Answer<i64>> {
+        if self.0.borrow_mut().insert(*question.name()) {
+            return Poll::Ready(Answer::Run(Reason::NeverBuilt));
+        }
+        VerifyingTrace.ask(question, traces)
+    }
+}
+
+/// Counts questions, and answers every fifth by *run*.
+#[derive(Default)]
+pub struct Counts(Cell<u64>);
+
+impl Rebuilder<Name, i64> for Counts {
+    type Reads = VerifyingTraces;
+    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &VerifyingTraces) -> Poll<Answer<i64>> {
+        self.0.set(self.0.get() + 1);
+        if self.0.get().is_multiple_of(5) {
+            return Poll::Ready(Answer::Run(Reason::Always));
+        }
+        VerifyingTrace.ask(question, traces)
+    }
+}
+
+/// What of this is on the list.
+pub(super) fn list() -> Vec<Fixture> {
+    vec![
+        Fixture::new("keeps-all", "keeps whatever was ever built", "verifying-trace").is(|| KeepsAll),
+        Fixture::new("keeps-anything", "keeps what the store holds, whoever put it there", "verifying-trace")
+            .is(|| KeepsAnything),
+        Fixture::new("keeps-nothing", "keeps a key that has no value", "verifying-trace")
+            .is(|| KeepsNothing)
+            .caught_by(&["correct", "honest"]),
+        Fixture::new("undecided", "its answer is always pending", "verifying-trace")
+            .is(|| Undecided)
+            .caught_by(&["honest"]),
+        Fixture::new("circular", "to decide about a key it asks for that key", "verifying-trace")
+            .is(|| Circular)
+            .caught_by(&["honest"]),
+        Fixture::new("lazy", "keeps every other key that it is asked about", "perpetual").is(Lazy::default),
+    ]
+}

@@ -1,0 +1,260 @@
+//! A broken component on the list, and the trial that is to catch it.
+
+use alacarte::{Dynamic, Rebuilder, Static};
+use alacarte_rebuilders::AnyRebuilder;
+
+use super::caches::Fault;
+use super::journals::Lie;
+use super::twist::{Straight, Twist, Twisted};
+use crate::check::{Trial, explore, fitting};
+use crate::expr::Name;
+use crate::generate::Style;
+use crate::laws::Promises;
+use crate::menu::promises;
+use crate::program::Declares;
+use crate::relations::judge_scenario;
+use crate::script::{Manner, Scenario};
+use crate::stage::{Broken, Combination, Setup, perform};
+
+/// A scheduler and a rebuilder.
+pub type Pair = (Twisted, AnyRebuilder<Name, i64>);
+
+/// One component that is broken on purpose.
+pub struct Fixture {
+    /// What it is called.
+    pub name: &'static str,
+    /// What is wrong with it, in a line.
+    pub wrong: &'static str,
+    /// The rule of THEORY.md that it violates, or the defect there that it is an example of.
+    pub theory: Option<&'static str>,
+    /// The laws by which it may be caught.
+    pub laws: &'static [&'static str],
+    /// If no law can see it: what does. (A test of its own catches it.)
+    pub unseen: Option<&'static str>,
+    /// The scheduler that is at work, or that it stands in for.
+    pub scheduler: &'static str,
+    /// The rebuilder that is at work, or that it stands in for.
+    pub rebuilder: &'static str,
+    /// What it promises; if nothing else is said, what that rebuilder promises.
+    pub promises: Promises,
+    /// What may happen in the trial.
+    pub style: Style,
+    /// How scenarios are played.
+    pub manner: Option<Manner>,
+    /// How it is performed.
+    pub setup: Setup,
+    /// Whether the laws that compare two performances are asked too.
+    pub compared: bool,
+    /// A rebuilder without fault that takes turns with it.
+    pub beside: Option<&'static str>,
+    /// The history that shows it, where random ones do so less than once in some thousand times.
+    pub by_hand: Option<fn() -> Scenario>,
+    broken: Box<dyn Fn() -> AnyRebuilder<Name, i64>>,
+    sound: Option<Box<dyn Fn() -> AnyRebuilder<Name, i64>>>,
+    twist: Option<fn(&str) -> Twisted>,
+}
+
+impl Fixture {
+    /// A component in the place of this rebuilder, under the suspending scheduler, in a trial in which inputs do not
+    /// go missing.
+    pub(super) fn new(name: &'static str, wrong: &'static str, rebuilder: &'static str) -> Self {
+        Fixture {
+            name,
+            wrong,
+            theory: None,
+            // What promises less is caught by the law that asks less.
+            laws: if promises(rebuilder).shallow { &["shallow-correct"] } else { &["correct"] },
+            unseen: None,
+            scheduler: "suspending",
+            rebuilder,
+            promises: promises(rebuilder),
+            style: Style { formulas: true, overwrites: true, touches: true, restarts: true, ..Style::plain() },
+            manner: None,
+            setup: Setup::default(),
+            compared: false,
+            beside: None,
+            by_hand: None,
+            broken: Box::new(move || named(rebuilder)),
+            sound: None,
+            twist: None,
+        }
+    }
+
+    /// The rebuilder that is broken.
+    pub(super) fn is<R: Rebuilder<Name, i64> + 'static>(mut self, broken: impl Fn() -> R + 'static) -> Self {
+        self.broken = Box::new(move || AnyRebuilder::new(broken()));
+        self
+    }
+
+    /// The same without its fault, where that is not the rebuilder on the menu.
+    pub(super) fn but_for<R: Rebuilder<Name, i64> + 'static>(mut self, sound: impl Fn() -> R + 'static) -> Self {
+        self.sound = Some(Box::new(move || AnyRebuilder::new(sound())));
+        self
+    }
+
+    /// What the scheduler does otherwise.
+    pub(super) fn twisted<T: Twist + Default + 'static>(mut self) -> Self {
+        self.twist = Some(|scheduler| Twisted::new(scheduler, T::default()));
+        self
+    }
+
+    pub(super) fn under(self, scheduler: &'static str) -> Self {
+        Fixture { scheduler, ..self }
+    }
+
+    pub(super) fn beside(mut self, rebuilder: &'static str) -> Self {
+        self.beside = Some(rebuilder);
+        self.style.combinations = 2;
+        self
+    }
+
+    pub(super) fn by_hand(self, scenario: fn() -> Scenario) -> Self {
+        Fixture { by_hand: Some(scenario), ..self }
+    }
+
+    pub(super) fn theory(self, theory: &'static str) -> Self {
+        Fixture { theory: Some(theory), ..self }
+    }
+
+    pub(super) fn caught_by(self, laws: &'static [&'static str]) -> Self {
+        Fixture { laws, ..self }
+    }
+
+    pub(super) fn unseen(self, unseen: &'static str) -> Self {
+        Fixture { laws: &[], unseen: Some(unseen), ..self }
+    }
+
+    pub(super) fn promising(self, promises: Promises) -> Self {
+        Fixture { promises, ..self }
+    }
+
+    /// Promises nothing beyond right values, so that nothing else can be what is wrong.
+    pub(super) fn values_only(mut self) -> Self {
+        self.promises = Promises { shallow: self.promises.shallow, ..Promises::default() };
+        self
+    }
+
+    /// Promises to restore, and nothing else beyond right values.
+    pub(super) fn values_and_restores(mut self) -> Self {
+        self.promises = Promises { restores: true, ..Promises::default() };
+        self
+    }
+
+    /// Nothing happens but edits and builds.
+    pub(super) fn edits_only(self) -> Self {
+        self.styled(|style| (style.formulas, style.overwrites, style.restarts) = (false, false, false))
+    }
+
+    pub(super) fn going_on(mut self) -> Self {
+        self.manner = Some(Manner { keep_going: true, ..Manner::default() });
+        self
+    }
+
+    pub(super) fn missing(mut self) -> Self {
+        self.style.missing = true;
+        self
+    }
+
+    pub(super) fn styled(mut self, change: impl FnOnce(&mut Style)) -> Self {
+        change(&mut self.style);
+        self
+    }
+
+    pub(super) fn working(mut self) -> Self {
+        self.manner = Some(Manner { work: Some(3), jobs: 2, keep_going: true, ..Manner::default() });
+        self
+    }
+
+    pub(super) fn compared(self) -> Self {
+        Fixture { compared: true, ..self }
+    }
+
+    pub(super) fn sharing(mut self, fault: Fault) -> Self {
+        self.setup.cache = Some(fault);
+        self
+    }
+
+    pub(super) fn lying(mut self, lie: Lie) -> Self {
+        self.setup.lie = Some(lie);
+        self
+    }
+
+    /// The scheduler and the rebuilder of which one is broken.
+    pub fn pair(&self) -> Pair {
+        let straight = |scheduler: &str| Twisted::new(scheduler, Straight);
+        (self.twist.unwrap_or(straight)(self.scheduler), (self.broken)())
+    }
+
+    /// The same two without a fault.
+    pub fn sound_pair(&self) -> Pair {
+        let rebuilder = self.sound.as_ref().map_or_else(|| named(self.rebuilder), |sound| sound());
+        (Twisted::new(self.scheduler, Straight), rebuilder)
+    }
+
+    /// Tries it.
+    ///
+    /// # Errors
+    /// If it is caught, as it should be.
+    pub fn judge(&self, cases: u64) -> Result<(), Broken> {
+        self.play(cases, self.name.into(), &|| self.pair(), self.setup)
+    }
+
+    /// Tries, in the very same way, what it stands in for.
+    ///
+    /// # Errors
+    /// If that is caught: it is not what is broken that the laws catch.
+    pub fn judge_sound(&self, cases: u64) -> Result<(), Broken> {
+        self.play(
+            cases,
+            self.stands_for(),
+            &|| self.sound_pair(),
+            Setup { lie: None, cache: self.setup.cache.map(|_| Fault::None), ..self.setup },
+        )
+    }
+
+    /// What it stands in for.
+    pub fn stands_for(&self) -> String {
+        let alone = format!("{} × {}", self.scheduler, self.rebuilder);
+        self.beside.map_or(alone.clone(), |beside| format!("{alone}, and {beside} by turns"))
+    }
+
+    fn play(&self, cases: u64, name: String, make: &dyn Fn() -> Pair, setup: Setup) -> Result<(), Broken> {
+        let mut combinations = vec![Combination { name, make: Box::new(make), promises: self.promises }];
+        combinations.extend(self.beside.map(|beside| Combination {
+            name: beside.into(),
+            make: Box::new(|| (Twisted::new(self.scheduler, Straight), named(beside))),
+            promises: promises(beside),
+        }));
+        if self.scheduler == "topological" {
+            self.over::<Static>(cases, &combinations, setup)
+        } else {
+            self.over::<Dynamic>(cases, &combinations, setup)
+        }
+    }
+
+    fn over<P: Declares>(
+        &self,
+        cases: u64,
+        combinations: &[Combination<'_, Twisted, AnyRebuilder<Name, i64>>],
+        setup: Setup,
+    ) -> Result<(), Broken> {
+        let perform = |scenario: &Scenario| match self.compared {
+            true => judge_scenario::<P, _, _>(scenario, combinations).map(drop),
+            false => perform::<P, _, _>(scenario, combinations, setup).map(drop),
+        };
+        let perform = |scenario: &Scenario| {
+            let Manner { signed, dated, .. } = scenario.manner;
+            let manner = self.manner.map_or(scenario.manner, |manner| Manner { signed, dated, ..manner });
+            perform(&Scenario { manner, ..scenario.clone() })
+        };
+        if let Some(scenario) = self.by_hand {
+            return perform(&scenario());
+        }
+        let trial = fitting::<P>(Trial { cases, style: self.style, ..Trial::default() });
+        explore(trial, perform)
+    }
+}
+
+fn named(rebuilder: &str) -> AnyRebuilder<Name, i64> {
+    AnyRebuilder::named(rebuilder).expect("a rebuilder of that name")
+}

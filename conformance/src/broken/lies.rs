@@ -1,0 +1,129 @@
+//! A rebuilder that is right, over an updater that was lied to.
+//!
+//! An updater is a fold over events, so whatever it can get wrong is as if it had been told of another event.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::task::Poll;
+
+use alacarte::{
+    Answer, Dependency, Event, Fingerprint, KeyId, Lesson, MetadataUpdater, Question, Reads, Rebuilder, Record,
+    Suspects,
+};
+
+use crate::expr::Name;
+
+/// Tells an updater of an event, or lies about it.
+pub trait Lie: Default + 'static {
+    /// The updater that is lied to.
+    type To: MetadataUpdater;
+    /// Tells it, knowing what was built before.
+    fn tell(past: &Past, to: &mut Self::To, event: &Event<'_>);
+}
+
+/// What a lie may look back at: how each key was built for the first time, and for the last.
+#[derive(Default)]
+pub struct Past {
+    /// For the first time.
+    pub first: HashMap<KeyId, Made>,
+    /// For the last.
+    pub last: HashMap<KeyId, Made>,
+}
+
+/// What an event told of a key that was built.
+#[derive(Clone)]
+pub struct Made {
+    /// What it fetched.
+    pub dependencies: Vec<Dependency>,
+    /// The fingerprint of what it gave.
+    pub fingerprint: Fingerprint,
+}
+
+/// An updater that hears lies.
+#[derive(Default)]
+pub struct Deceived<L: Lie> {
+    past: Past,
+    updater: L::To,
+}
+
+impl<L: Lie> MetadataUpdater for Deceived<L> {
+    fn apply(&mut self, event: &Event<'_>) {
+        L::tell(&self.past, &mut self.updater, event);
+        if let Event::Built(record) | Event::Restored(record) = event {
+            let made = Made { dependencies: record.dependencies.to_vec(), fingerprint: record.fingerprint };
+            self.past.first.entry(record.key).or_insert_with(|| made.clone());
+            self.past.last.insert(record.key, made);
+        }
+    }
+}
+
+/// A rebuilder that reads an updater which was lied to.
+pub struct Misled<R, L>(R, PhantomData<L>);
+
+impl<R, L> Misled<R, L> {
+    /// This rebuilder.
+    pub fn new(rebuilder: R) -> Self {
+        Misled(rebuilder, PhantomData)
+    }
+}
+
+impl<R: Rebuilder<Name, i64, Reads = L::To>, L: Lie> Rebuilder<Name, i64> for Misled<R, L> {
+    type Reads = Deceived<L>;
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, told: &Deceived<L>) -> Poll<Answer<i64>> {
+        self.0.ask(question, &told.updater)
+    }
+    fn trusts_silence(&self) -> bool {
+        self.0.trusts_silence()
+    }
+    fn suspects<'m>(&self, told: <Deceived<L> as Reads>::View<'m>) -> Option<Suspects<'m>> {
+        self.0.suspects(&told.updater)
+    }
+    fn dependents(&self, key: KeyId, told: &Deceived<L>, each: &mut dyn FnMut(KeyId)) {
+        self.0.dependents(key, &told.updater, each);
+    }
+    fn restores(&self) -> bool {
+        self.0.restores()
+    }
+    fn lesson(&self, key: KeyId, told: &Deceived<L>) -> Option<Lesson> {
+        self.0.lesson(key, &told.updater)
+    }
+}
+
+/// Tells an updater of the same event with another record, if it tells of a build here.
+pub(super) fn retell<'e>(to: &mut impl MetadataUpdater, event: &Event<'e>, change: impl FnOnce(&mut Record<'e>)) {
+    let mut event = *event;
+    if let Event::Built(record) | Event::Restored(record) = &mut event {
+        change(record);
+    }
+    to.apply(&event);
+}
+
+/// Tells an updater of the same event without some of the dependencies.
+pub(super) fn without(to: &mut impl MetadataUpdater, event: &Event<'_>, left_out: impl Fn(&Dependency) -> bool) {
+    let mut event = *event;
+    if let Event::Built(record) | Event::Restored(record) = event {
+        let told: Vec<_> = record.dependencies.iter().filter(|told| !left_out(told)).copied().collect();
+        let record = Record { dependencies: &told, ..record };
+        event = if matches!(event, Event::Built(_)) { Event::Built(record) } else { Event::Restored(record) };
+        return to.apply(&event);
+    }
+    to.apply(&event);
+}
+
+macro_rules! lies {
+    ($($(#[$doc:meta])* $name:ident to $updater:ty: $tell:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Default)]
+        pub struct $name;
+
+        impl Lie for $name {
+            type To = $updater;
+            fn tell(past: &Past, to: &mut $updater, event: &Event<'_>) {
+                let tell: fn(&Past, &mut $updater, &Event<'_>) = $tell;
+                tell(past, to, event);
+            }
+        }
+    )*};
+}
+pub(super) use lies;

@@ -1,0 +1,12 @@
+//! The list of what is broken.
+
+use super::fixture::Fixture;
+use super::{answers, bare, bits, caches, claims, deep, journals, published, schedulers, steps, traces, verifying};
+
+/// Everything in this room.
+pub fn all() -> Vec<Fixture> {
+    let rebuilders = [bare::list(), bits::list(), verifying::list(), traces::list(), answers::list(), deep::list()];
+    let others =
+        [caches::list(), steps::list(), claims::list(), schedulers::list(), journals::list(), published::list()];
+    rebuilders.into_iter().chain(others).flatten().collect()
+}

@@ -1,0 +1,242 @@
+//! Orders that are none.
+
+use alacarte::{Dynamic, KeyId, Scheduler, WhenBlocked};
+use alacarte_metadata::CalcChain;
+use alacarte_schedulers::AnyScheduler;
+
+use super::fixture::Fixture;
+use super::twist::Twist;
+use crate::laws::Promises;
+
+/// Loses every other key that can go on.
+#[derive(Default)]
+pub struct Loses {
+    pushed: usize,
+}
+
+impl Twist for Loses {
+    fn push(&mut self, inner: &mut AnyScheduler, key: KeyId, chain: &CalcChain) {
+        self.pushed += 1;
+        if self.pushed % 2 == 1 {
+            Scheduler::<Dynamic>::push(inner, key, chain);
+        }
+    }
+}
+
+/// Puts every key that it ever saw on the queue, as Excel and the published model walk the whole calc chain.
+#[derive(Default)]
+pub struct WholeChain {
+    known: Vec<KeyId>,
+}
+
+impl Twist for WholeChain {
+    fn planned(&mut self, inner: &mut AnyScheduler, chain: &CalcChain) {
+        for &key in &self.known {
+            Scheduler::<Dynamic>::push(inner, key, chain);
+        }
+    }
+    fn push(&mut self, inner: &mut AnyScheduler, key: KeyId, chain: &CalcChain) {
+        self.known.push(key);
+        Scheduler::<Dynamic>::push(inner, key, chain);
+    }
+}
+
+/// Forgets the chain: every key counts as new in every build.
+#[derive(Default)]
+pub struct Unchained {
+    empty: CalcChain,
+}
+
+impl Twist for Unchained {
+    fn chain<'c>(&'c self, _: &'c CalcChain) -> &'c CalcChain {
+        &self.empty
+    }
+    fn push(&mut self, inner: &mut AnyScheduler, key: KeyId, _: &CalcChain) {
+        Scheduler::<Dynamic>::push(inner, key, &self.empty);
+    }
+}
+
+/// Says that an order exists where none was made: a task that has to wait is refused.
+#[derive(Default)]
+pub struct Refuses;
+
+impl Twist for Refuses {
+    fn when_blocked(&self, _: &AnyScheduler) -> WhenBlocked {
+        WhenBlocked::Refuse
+    }
+}
+
+/// Drops a task that has to wait, and claims to start none twice.
+#[derive(Default)]
+pub struct Drops;
+
+impl Twist for Drops {
+    fn when_blocked(&self, _: &AnyScheduler) -> WhenBlocked {
+        WhenBlocked::Drop
+    }
+}
+
+/// Takes keys by twos, the later one first: an edge between the two is ignored.
+#[derive(Default)]
+pub struct IgnoresEdge {
+    held: Option<KeyId>,
+}
+
+impl Twist for IgnoresEdge {
+    fn pop(&mut self, inner: &mut AnyScheduler) -> Option<KeyId> {
+        self.held.take().or_else(|| {
+            let first = Scheduler::<Dynamic>::pop(inner)?;
+            match Scheduler::<Dynamic>::pop(inner) {
+                None => Some(first),
+                second => {
+                    self.held = Some(first);
+                    second
+                }
+            }
+        })
+    }
+}
+
+/// Takes the whole order backwards, dependents first.
+#[derive(Default)]
+pub struct Reversed {
+    taken: Vec<KeyId>,
+}
+
+impl Twist for Reversed {
+    fn pop(&mut self, inner: &mut AnyScheduler) -> Option<KeyId> {
+        self.taken.extend(std::iter::from_fn(|| Scheduler::<Dynamic>::pop(inner)));
+        self.taken.pop()
+    }
+}
+
+/// Keeps its order though tasks were replaced.
+#[derive(Default)]
+pub struct OldOrder;
+
+impl Twist for OldOrder {
+    fn generation(&self, _: u64) -> u64 {
+        0
+    }
+}
+
+/// Follows suspects, and forgets those that it is told of while the build runs.
+#[derive(Default)]
+pub struct Deaf;
+
+impl Twist for Deaf {
+    fn suspect(&mut self, _: &mut AnyScheduler, _: KeyId) {}
+}
+
+/// Says of every build that it was complete.
+#[derive(Default)]
+pub struct Optimist;
+
+impl Twist for Optimist {
+    fn complete(&self, _: bool) -> bool {
+        true
+    }
+}
+
+/// Always says that it follows suspects, whatever the targets and whether or not there is an order.
+#[derive(Default)]
+pub struct Follower;
+
+impl Twist for Follower {
+    fn follows_suspects(&self, _: bool) -> bool {
+        true
+    }
+}
+
+/// Says of every key that all it declares came before it.
+#[derive(Default)]
+pub struct Precedes;
+
+impl Twist for Precedes {
+    fn precedes(&self, _: bool) -> bool {
+        true
+    }
+}
+
+/// Says of nothing that it may be fetched.
+#[derive(Default)]
+pub struct Forbids;
+
+impl Twist for Forbids {
+    fn may_fetch(&self, _: bool) -> bool {
+        false
+    }
+}
+
+/// Says of everything that it may be fetched: luck passes for order.
+#[derive(Default)]
+pub struct Permits;
+
+impl Twist for Permits {
+    fn may_fetch(&self, _: bool) -> bool {
+        true
+    }
+}
+
+/// Gives every key twice. The engine minds: a key that is up to date is not visited again.
+#[derive(Default)]
+pub struct Stutters {
+    last: Option<KeyId>,
+}
+
+impl Twist for Stutters {
+    fn pop(&mut self, inner: &mut AnyScheduler) -> Option<KeyId> {
+        let again = self.last.take();
+        if again.is_none() {
+            self.last = Scheduler::<Dynamic>::pop(inner);
+            return self.last;
+        }
+        again
+    }
+}
+
+/// What of this is on the list.
+pub(super) fn list() -> Vec<Fixture> {
+    let new = |name, wrong, scheduler| Fixture::new(name, wrong, "verifying-trace").under(scheduler);
+    let bits = |name, wrong| Fixture::new(name, wrong, "dirty-bit").under("topological");
+    vec![
+        new("loses-keys", "every other key that can go on is lost", "restarting")
+            .twisted::<Loses>()
+            .caught_by(&["honest"]),
+        new("whole-chain", "starts whatever it ever saw, reached or not", "suspending")
+            .twisted::<WholeChain>()
+            .theory("defect: restarting with a chain")
+            .caught_by(&["reached-only"]),
+        new("refuses", "refuses a task that has to wait, without an order", "suspending")
+            .twisted::<Refuses>()
+            .caught_by(&["honest"]),
+        new("ignores-an-edge", "takes a key before the one that it needs", "topological")
+            .twisted::<IgnoresEdge>()
+            .caught_by(&["honest"]),
+        new("reversed", "takes dependents first", "topological").twisted::<Reversed>().caught_by(&["honest"]),
+        new("starts-anew", "drops a task that has to wait, and claims to start none twice", "suspending")
+            .twisted::<Drops>()
+            .promising(Promises { starts_once: true, ..Promises::default() })
+            .caught_by(&["starts-once"]),
+        new("old-order", "keeps its order though tasks were replaced", "topological")
+            .twisted::<OldOrder>()
+            .caught_by(&["honest", "reached-only"]),
+        new("forbids", "says of nothing that it may be fetched", "topological")
+            .twisted::<Forbids>()
+            .caught_by(&["honest"]),
+        bits("deaf", "forgets suspects that come up during the build").twisted::<Deaf>(),
+        bits("optimist", "says of every build that it was complete")
+            .twisted::<Optimist>()
+            .missing()
+            .caught_by(&["correct", "honest"]),
+        bits("follower", "follows suspects whatever the targets")
+            .twisted::<Follower>()
+            .caught_by(&["correct", "honest"]),
+        new("precedes", "says of every key that what it declares came before", "topological")
+            .twisted::<Precedes>()
+            .styled(|style| style.detached = true)
+            .caught_by(&["honest"]),
+        new("permits", "luck passes for order", "topological").twisted::<Permits>().unseen("undeclared dependencies"),
+        new("unchained", "forgets the calc chain", "restarting").twisted::<Unchained>().unseen("a count of restarts"),
+    ]
+}
