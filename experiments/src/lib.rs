@@ -1,6 +1,7 @@
 //! What do we learn? Workloads, edit scripts, comparisons, counterexamples, benchmarks.
 #![deny(missing_docs)]
 
+pub mod claims;
 pub mod compare;
 pub mod gallery;
 pub mod systems;

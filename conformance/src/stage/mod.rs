@@ -38,8 +38,8 @@ pub struct Setup {
     pub forgetful: bool,
     /// Every build is done by a new process.
     pub restarting: bool,
-    /// Only the law of this name is judged.
-    pub only: Option<&'static str>,
+    /// Only the laws of these names are judged.
+    pub only: Option<&'static [&'static str]>,
     /// What is wrong with what the journal gives back, if anything is.
     pub lie: Option<Lie>,
     /// Whether builds share traces through a cache, with which fault if any. Then a new process is a new machine,

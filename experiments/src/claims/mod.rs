@@ -1,0 +1,141 @@
+//! Claims: what is said of build systems, measured.
+//!
+//! The paper's two tables say of each system which properties it has, and who stands where. Here each cell is a trial:
+//! so many random histories, each judged by the law behind the property. A cell is *held in N cases*, or *refuted by
+//! this smallest counterexample*; nothing is asserted.
+
+mod paper;
+mod properties;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde::Serialize;
+
+use crate::systems::{Combination, SYSTEMS};
+
+pub use properties::{PROPERTIES, Property};
+
+/// What a trial came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// No case was found in which it does not hold.
+    Held,
+    /// There is a counterexample.
+    Refuted,
+}
+
+/// One property of one combination, or of a system that stands there.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cell {
+    /// The scheduler.
+    pub scheduler: &'static str,
+    /// The rebuilder.
+    pub rebuilder: &'static str,
+    /// The system; `None` for the combination as such.
+    pub system: Option<&'static str>,
+    /// The property's name.
+    pub property: &'static str,
+    /// What the trial came to.
+    pub verdict: Verdict,
+    /// How many cases were played, up to the one that refutes.
+    pub cases: u64,
+    /// The smallest counterexample found, as a story.
+    pub counterexample: Option<String>,
+    /// What the paper claims, if it claims anything.
+    pub paper: Option<bool>,
+}
+
+impl Cell {
+    /// Whether the paper claims something else than was measured.
+    pub fn differs(&self) -> bool {
+        self.paper.is_some_and(|claimed| claimed != (self.verdict == Verdict::Held))
+    }
+}
+
+/// A row of the matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The scheduler.
+    pub scheduler: &'static str,
+    /// The rebuilder.
+    pub rebuilder: &'static str,
+    /// The system; `None` for the combination as such.
+    pub system: Option<&'static str>,
+}
+
+/// The combinations of the menu, those beyond the paper, the yardsticks; then the named systems.
+pub fn rows() -> Vec<Row> {
+    let row = |scheduler, rebuilder| Row { scheduler, rebuilder, system: None };
+    let named = |combination: Combination| row(combination.scheduler.as_str(), combination.rebuilder.as_str());
+    let mut rows: Vec<Row> = Combination::menu().into_iter().map(named).collect();
+    rows.push(row("suspending", "step-trace"));
+    rows.extend(SYSTEMS.iter().map(|system| Row { system: Some(system.name), ..named(system.combination) }));
+    rows
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Cases a cell.
+    pub cases: u64,
+    /// The seed of the first case.
+    pub seed: u64,
+    /// How many cells are measured at once.
+    pub threads: usize,
+}
+
+/// Measures every property of every row, calling `progress` after each trial with how many are done, of how many. Systems
+/// that stand in the same place share its trials.
+pub fn measure(options: Options, progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<Cell> {
+    let rows = rows();
+    let mut places: Vec<(&'static str, &'static str)> = Vec::new();
+    for row in &rows {
+        if !places.contains(&(row.scheduler, row.rebuilder)) {
+            places.push((row.scheduler, row.rebuilder));
+        }
+    }
+    let trials = places.len() * PROPERTIES.len();
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let outcomes: Vec<Mutex<(u64, Option<String>)>> = (0..trials).map(|_| Mutex::default()).collect();
+    let work = || {
+        loop {
+            let trial = next.fetch_add(1, Ordering::Relaxed);
+            let Some(outcome) = outcomes.get(trial) else { return };
+            let (scheduler, rebuilder) = places[trial / PROPERTIES.len()];
+            let property = PROPERTIES[trial % PROPERTIES.len()];
+            let measured = match property.try_on(scheduler, rebuilder, options.seed, options.cases) {
+                Ok(()) => (options.cases, None),
+                Err(broken) => (broken.cases, Some(broken.story)),
+            };
+            *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = measured;
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, trials);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..options.threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let cell = |row: &Row, number: usize, property: &Property| {
+        let place = places.iter().position(|&place| place == (row.scheduler, row.rebuilder)).unwrap_or_default();
+        let outcome = &outcomes[place * PROPERTIES.len() + number];
+        let (cases, counterexample) = outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        Cell {
+            scheduler: row.scheduler,
+            rebuilder: row.rebuilder,
+            system: row.system,
+            property: property.name,
+            verdict: if counterexample.is_some() { Verdict::Refuted } else { Verdict::Held },
+            cases,
+            counterexample,
+            paper: paper::claims(row, property.name),
+        }
+    };
+    rows.iter()
+        .flat_map(|row| PROPERTIES.iter().enumerate().map(move |(number, property)| (row, number, property)))
+        .map(|(row, number, property)| cell(row, number, property))
+        .collect()
+}
