@@ -53,8 +53,8 @@
 //! ```
 #![deny(missing_docs)]
 
-mod campaign;
 pub mod broken;
+mod campaign;
 mod check;
 mod diary;
 mod expr;
@@ -71,6 +71,8 @@ mod script;
 mod silence;
 mod stage;
 mod tape;
+#[cfg(doctest)]
+mod tutorials;
 mod world;
 
 pub use campaign::{Campaign, Finding, Subject, TaskKind};
