@@ -6,7 +6,7 @@
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
 
 use crate::board::{BUILT, Board, CLASSIFIED, DEFINED, HELD, INPUT, JOBS, LOADED, Look, Pool, REMEMBERED, STALE};
@@ -49,6 +49,8 @@ pub struct Build<K, V, T, St, S = (), R = (), J = Forgetful> {
     proven: bool,
     /// A build has visited suspects only: keys that its targets do not reach may count as up to date that are not.
     narrowed: bool,
+    /// The keys that each order-only input precedes, as far as they were met since everything was looked at.
+    preceding: HashMap<KeyId, HashSet<KeyId>>,
     keep_going: bool,
     jobs: usize,
 }
@@ -71,6 +73,7 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             questionable: true,
             proven: false,
             narrowed: false,
+            preceding: HashMap::new(),
             keep_going: false,
             jobs: 1,
         }
@@ -111,6 +114,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             questionable: true,
             proven: false,
             narrowed: self.narrowed,
+            preceding: self.preceding,
             keep_going: self.keep_going,
             jobs: self.jobs,
         }
@@ -330,13 +334,18 @@ where
             observer: self.observer.as_mut(),
             volatile: &mut volatile,
             keep_going: self.keep_going,
+            targets,
+            preceding: &mut self.preceding,
             suspects: if let Scope::Suspects(known) = scope { Some(known) } else { None },
             state: Progress::default(),
         };
         // Until this build has come to its end, everything is questionable again.
         self.questionable = true;
         match planned {
-            Ok(()) => poll_fn(|cx| engine.poll(cx)).await,
+            Ok(()) => {
+                engine.begin_doubting();
+                poll_fn(|cx| engine.poll(cx)).await;
+            }
             Err(error) => {
                 while engine.scheduler.pop().is_some() {}
                 engine.fail_plan(error);
@@ -528,6 +537,7 @@ where
             return Scope::Suspects(Told { count: suspects.keys.len(), edition: suspects.edition });
         }
         self.narrowed = false;
+        self.preceding.clear();
         board.next_revision();
         Scope::Everything
     }

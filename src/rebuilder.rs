@@ -43,6 +43,18 @@ pub trait Rebuilder<K: Key, V: Value> {
     /// rebuilder that knows its suspects: while this key is underway, none of them is known to be up to date.
     fn dependents(&self, _key: KeyId, _reads: <Self::Reads as Reads>::View<'_>, _each: &mut dyn FnMut(KeyId)) {}
 
+    /// The key at this place of what `key` fetched when it was last brought up to date, and whether it was fetched together
+    /// with the one before; `None` beyond the last. Asked only of a rebuilder that knows its suspects: one that does not
+    /// answer is asked about more keys.
+    fn dependency(
+        &self,
+        _key: KeyId,
+        _position: usize,
+        _reads: <Self::Reads as Reads>::View<'_>,
+    ) -> Option<(KeyId, bool)> {
+        None
+    }
+
     /// Whether it restores values, so that the store must archive every value that is built.
     fn restores(&self) -> bool {
         false

@@ -1,6 +1,6 @@
 //! Schedulers: in which order, and what becomes of a task that must wait?
 //!
-//! All three of the paper's schedulers run the same loop (`engine/`). They differ in two things: which of the
+//! All of them run the same loop (`engine/`). They differ in two things: which of the
 //! keys that can go on goes on next, and what happens to a task that fetched a key which is not up to date.
 
 use crate::error::Cause;
@@ -48,8 +48,8 @@ pub trait Scheduler<P: Power> {
     fn finish(&mut self, _complete: bool) {}
 
     /// Whether a build for these targets may visit suspects only (see [`Plan::suspects`]): true for a scheduler
-    /// that has completed a build of the same targets and tasks, and will order whatever suspects it is told
-    /// of.
+    /// that has completed a build of the same targets and tasks. One that refuses to block will order whatever suspects
+    /// it is told of; to any other the engine pushes suspects as it finds that they are needed.
     fn follows_suspects(&self, _targets: &[KeyId], _generation: u64) -> bool {
         false
     }
@@ -65,7 +65,7 @@ pub trait Scheduler<P: Power> {
         true
     }
 
-    /// A key became a suspect while the build ran. Only for schedulers that follow suspects.
+    /// A key became a suspect while the build ran. Only for schedulers that follow suspects in an order of their own.
     fn suspect(&mut self, _key: KeyId) {}
 }
 

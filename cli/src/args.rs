@@ -38,7 +38,7 @@ impl Default for Command {
 pub struct Compare {
     /// A directory that holds a build.ninja, or a .csv file. It is never written to.
     pub workload: Option<PathBuf>,
-    /// A scheduler to compare; may be given several times [default: all]
+    /// A scheduler to compare; may be given several times [default: the paper's three]
     #[arg(long = "scheduler", value_name = "S")]
     pub schedulers: Vec<Scheduler>,
     /// A rebuilder to compare; may be given several times [default: all]
@@ -114,8 +114,12 @@ pub enum Format {
 
 impl ValueEnum for Scheduler {
     fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Scheduler; 3] =
-            [Scheduler(SchedulerName::ALL[0]), Scheduler(SchedulerName::ALL[1]), Scheduler(SchedulerName::ALL[2])];
+        const ALL: [Scheduler; 4] = [
+            Scheduler(SchedulerName::ALL[0]),
+            Scheduler(SchedulerName::ALL[1]),
+            Scheduler(SchedulerName::ALL[2]),
+            Scheduler(SchedulerName::ALL[3]),
+        ];
         &ALL
     }
 

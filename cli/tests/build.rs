@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::{alacarte, directory, run};
 
-const SCHEDULERS: [&str; 3] = ["topological", "restarting", "suspending"];
+const SCHEDULERS: [&str; 4] = ["topological", "restarting", "suspending", "bottom-up"];
 const REBUILDERS: [&str; 6] =
     ["dirty-bit", "verifying-trace", "constructive-trace", "deep-constructive-trace", "perpetual", "modification-time"];
 
@@ -110,7 +110,7 @@ fn wrong_arguments_list_what_is_possible() {
     let empty = directory(&[]);
     let (code, _, err) = run(empty.path(), &["build", "--scheduler", "magic"]);
     assert_eq!(code, 2);
-    assert!(err.contains("topological, restarting, suspending"), "{err}");
+    assert!(err.contains("topological, restarting, suspending, bottom-up"), "{err}");
     let (code, _, err) = run(empty.path(), &["build", "-j0"]);
     assert_eq!(code, 2, "{err}");
 }

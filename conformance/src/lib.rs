@@ -72,6 +72,8 @@ mod shrink;
 mod silence;
 mod stage;
 mod tape;
+#[cfg(doctest)]
+mod tutorials;
 mod world;
 
 pub use campaign::{Campaign, Finding, Subject, TaskKind};

@@ -11,7 +11,7 @@ use alacarte_schedulers::AnyScheduler;
 
 type Any = Combination<'static, AnyScheduler, AnyRebuilder<alacarte_conformance::Name, i64>>;
 
-const SCHEDULERS: [&str; 3] = ["topological", "restarting", "suspending"];
+const SCHEDULERS: [&str; 4] = ["topological", "restarting", "suspending", "bottom-up"];
 
 fn tell(stories: &[Broken]) {
     let shortest = stories.iter().min_by_key(|broken| broken.story.len());
@@ -48,6 +48,11 @@ macro_rules! menu {
             #[test]
             fn suspending() {
                 every_law_holds(|style| style, "suspending", $name);
+            }
+
+            #[test]
+            fn bottom_up() {
+                every_law_holds(|style| style, "bottom-up", $name);
             }
         }
     )*};

@@ -11,6 +11,8 @@ pub enum SchedulerName {
     Restarting,
     /// `Suspending`.
     Suspending,
+    /// `BottomUp`: not in the paper's table.
+    BottomUp,
 }
 
 /// A rebuilder.
@@ -31,8 +33,11 @@ pub enum RebuilderName {
 }
 
 impl SchedulerName {
-    /// All of them, in the paper's order.
-    pub const ALL: [Self; 3] = [Self::Topological, Self::Restarting, Self::Suspending];
+    /// The paper's three, in its order.
+    pub const PAPER: [Self; 3] = [Self::Topological, Self::Restarting, Self::Suspending];
+
+    /// All of them: the paper's, and one more.
+    pub const ALL: [Self; 4] = [Self::Topological, Self::Restarting, Self::Suspending, Self::BottomUp];
 
     /// The name on the command line.
     pub fn as_str(self) -> &'static str {
@@ -40,6 +45,7 @@ impl SchedulerName {
             Self::Topological => "topological",
             Self::Restarting => "restarting",
             Self::Suspending => "suspending",
+            Self::BottomUp => "bottom-up",
         }
     }
 }
@@ -109,7 +115,7 @@ impl Combination {
     /// The twelve combinations and, last, each yardstick under the scheduler of the system that it stands for.
     pub fn menu() -> Vec<Combination> {
         let mut menu = Vec::new();
-        for scheduler in SchedulerName::ALL {
+        for scheduler in SchedulerName::PAPER {
             for rebuilder in RebuilderName::ALL.into_iter().filter(|rebuilder| !rebuilder.is_yardstick()) {
                 menu.push(Combination { scheduler, rebuilder });
             }
@@ -121,13 +127,13 @@ impl Combination {
     }
 
     /// The part of the menu that these names choose: all of it if there are none. A yardstick that is named
-    /// runs under every scheduler that is.
+    /// runs under every scheduler that is. A scheduler that is not the paper's has to be named.
     pub fn chosen(schedulers: &[SchedulerName], rebuilders: &[RebuilderName]) -> Vec<Combination> {
         if schedulers.is_empty() && rebuilders.is_empty() {
             return Combination::menu();
         }
         let mut chosen = Vec::new();
-        for &scheduler in if schedulers.is_empty() { &SchedulerName::ALL[..] } else { schedulers } {
+        for &scheduler in if schedulers.is_empty() { &SchedulerName::PAPER[..] } else { schedulers } {
             for &rebuilder in if rebuilders.is_empty() { &RebuilderName::ALL[..] } else { rebuilders } {
                 let combination = Combination { scheduler, rebuilder };
                 if !chosen.contains(&combination) {
@@ -169,7 +175,7 @@ macro_rules! system {
 }
 
 /// The named systems; a cell's first entry gives the cell its name.
-pub const SYSTEMS: [System; 13] = [
+pub const SYSTEMS: [System; 14] = [
     system!(
         "Make",
         Topological,
@@ -218,6 +224,13 @@ pub const SYSTEMS: [System; 13] = [
         "stamps or checksums of what was read",
         "dependencies are found while a script runs"
     ),
+    system!(
+        "PIE (bottom-up)",
+        BottomUp,
+        DirtyBit,
+        "what each task read and required",
+        "in a process that stays: what a change affects, not the project; ours runs nothing that is not needed"
+    ),
     system!("a shell script", Topological, Perpetual, "nothing", "does everything, every time"),
 ];
 
@@ -235,5 +248,7 @@ mod tests {
             4,
             "topological × dirty-bit is one, for make is a yardstick here"
         );
+        assert!(menu.iter().all(|cell| SchedulerName::PAPER.contains(&cell.scheduler)));
+        assert_eq!(Combination::chosen(&[SchedulerName::BottomUp], &[]).len(), RebuilderName::ALL.len());
     }
 }

@@ -21,6 +21,7 @@ trait Erased<K, V> {
     fn trusts_silence(&self) -> bool;
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>>;
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId));
+    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<(KeyId, bool)>;
     fn restores(&self) -> bool;
     fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson>;
 }
@@ -42,6 +43,9 @@ impl<K: Key, V: Value, R: Rebuilder<K, V>> Erased<K, V> for Erase<R, K, V> {
     }
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
         self.0.dependents(key, R::Reads::view(metadata), each);
+    }
+    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<(KeyId, bool)> {
+        self.0.dependency(key, position, R::Reads::view(metadata))
     }
     fn restores(&self) -> bool {
         self.0.restores()
@@ -111,6 +115,9 @@ impl<K: Key, V: Value> Rebuilder<K, V> for AnyRebuilder<K, V> {
     }
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
         self.rebuilder.dependents(key, metadata, each);
+    }
+    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<(KeyId, bool)> {
+        self.rebuilder.dependency(key, position, metadata)
     }
     fn restores(&self) -> bool {
         self.rebuilder.restores()

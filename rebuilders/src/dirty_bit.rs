@@ -48,4 +48,8 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DirtyBit {
     fn dependents(&self, key: KeyId, bits: &DirtyBits, each: &mut dyn FnMut(KeyId)) {
         bits.graph().dependents(key).for_each(each);
     }
+
+    fn dependency(&self, key: KeyId, position: usize, bits: &DirtyBits) -> Option<(KeyId, bool)> {
+        bits.graph().dependency(key, position)
+    }
 }

@@ -1,9 +1,9 @@
-//! One of the three, chosen at run time.
+//! One of them, chosen at run time.
 
 use alacarte::{Dynamic, KeyId, Plan, PlanError, Power, Reads, Scheduler, Static, WhenBlocked};
 use alacarte_metadata::CalcChain;
 
-use crate::{Restarting, Suspending, Topological};
+use crate::{BottomUp, Restarting, Suspending, Topological};
 
 /// A scheduler chosen at run time, over tasks of any power. What the compiler refuses for [`Topological`], this
 /// one finds out when it plans: a dynamic task is then an error.
@@ -15,11 +15,13 @@ pub enum AnyScheduler {
     Restarting(Restarting),
     /// See [`Suspending`].
     Suspending(Suspending),
+    /// See [`BottomUp`].
+    BottomUp(BottomUp),
 }
 
 impl AnyScheduler {
-    /// The names of the schedulers.
-    pub const NAMES: [&'static str; 3] = ["topological", "restarting", "suspending"];
+    /// The names of the schedulers: the paper's three, and one more.
+    pub const NAMES: [&'static str; 4] = ["topological", "restarting", "suspending", "bottom-up"];
 
     /// The scheduler of this name.
     pub fn named(name: &str) -> Option<Self> {
@@ -27,6 +29,7 @@ impl AnyScheduler {
             "topological" => Some(AnyScheduler::Topological(Topological::new())),
             "restarting" => Some(AnyScheduler::Restarting(Restarting::new())),
             "suspending" => Some(AnyScheduler::Suspending(Suspending::new())),
+            "bottom-up" => Some(AnyScheduler::BottomUp(BottomUp::new())),
             _ => None,
         }
     }
@@ -37,6 +40,7 @@ impl AnyScheduler {
             AnyScheduler::Topological(_) => "topological",
             AnyScheduler::Restarting(_) => "restarting",
             AnyScheduler::Suspending(_) => "suspending",
+            AnyScheduler::BottomUp(_) => "bottom-up",
         }
     }
 }
@@ -49,6 +53,7 @@ macro_rules! each {
             AnyScheduler::Topological($scheduler) => $static,
             AnyScheduler::Restarting($scheduler) => $dynamic,
             AnyScheduler::Suspending($scheduler) => $static,
+            AnyScheduler::BottomUp($scheduler) => $static,
         }
     };
 }
@@ -60,7 +65,7 @@ impl<P: Power> Scheduler<P> for AnyScheduler {
         match self {
             AnyScheduler::Topological(_) => WhenBlocked::Refuse,
             AnyScheduler::Restarting(_) => WhenBlocked::Drop,
-            AnyScheduler::Suspending(_) => WhenBlocked::Keep,
+            AnyScheduler::Suspending(_) | AnyScheduler::BottomUp(_) => WhenBlocked::Keep,
         }
     }
 
@@ -83,6 +88,7 @@ impl<P: Power> Scheduler<P> for AnyScheduler {
     fn follows_suspects(&self, targets: &[KeyId], generation: u64) -> bool {
         match self {
             AnyScheduler::Topological(scheduler) => scheduler.follows_suspects(targets, generation),
+            AnyScheduler::BottomUp(scheduler) => Scheduler::<Dynamic>::follows_suspects(scheduler, targets, generation),
             AnyScheduler::Restarting(_) | AnyScheduler::Suspending(_) => false,
         }
     }
@@ -94,7 +100,7 @@ impl<P: Power> Scheduler<P> for AnyScheduler {
     fn may_fetch(&self, key: KeyId, dependency: KeyId) -> bool {
         match self {
             AnyScheduler::Topological(scheduler) => scheduler.may_fetch(key, dependency),
-            AnyScheduler::Restarting(_) | AnyScheduler::Suspending(_) => true,
+            AnyScheduler::Restarting(_) | AnyScheduler::Suspending(_) | AnyScheduler::BottomUp(_) => true,
         }
     }
 

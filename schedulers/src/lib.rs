@@ -6,15 +6,18 @@
 //! | its future is dropped, and started again later | [`Restarting`] |
 //! | its future is kept, and resumed later | [`Suspending`] |
 //!
-//! [`AnyScheduler`] is one of the three, chosen at run time.
+//! These are the paper's. [`BottomUp`] keeps futures too, but begins at what changed rather than at the targets.
+//! [`AnyScheduler`] is one of them, chosen at run time.
 #![deny(missing_docs)]
 
 mod any;
+mod bottom_up;
 mod restarting;
 mod suspending;
 mod topological;
 
 pub use any::AnyScheduler;
+pub use bottom_up::BottomUp;
 pub use restarting::Restarting;
 pub use suspending::Suspending;
 pub use topological::Topological;

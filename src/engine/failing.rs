@@ -34,8 +34,10 @@ where
             }
             let future = self.state.slots[slot as usize].future.take();
             self.discard(future);
+            let above = self.who_waits_unvisited(key);
             self.mark_failed(key, Some(cause));
             if self.state.stopped {
+                self.fail_unvisited(key, above);
                 for &waiter in &self.state.slots[slot as usize].waiters {
                     failing.push((waiter, self.consequence(key)));
                 }
@@ -47,6 +49,7 @@ where
     pub(super) fn mark_failed(&mut self, key: KeyId, cause: Option<Cause>) {
         self.board.borrow_mut().set_state(key, FAILED);
         self.state.marked.push(key);
+        self.dispel(key, true);
         let Some(cause) = cause else { return };
         self.observe(key, &Decision::Failed(cause.clone()));
         self.state.stopped |= !self.keep_going;

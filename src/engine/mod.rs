@@ -7,6 +7,7 @@
 //! thread; work outside (a process, a thread) is awaited, and the loop itself is a future that sleeps while all
 //! it can do is wait.
 
+mod doubting;
 mod failing;
 mod running;
 mod settling;
@@ -52,6 +53,7 @@ where
         loop {
             self.admit(cx);
             self.demand_detached();
+            self.pursue();
             while !self.state.stopped
                 && let Some(key) = self.scheduler.pop()
             {
@@ -62,7 +64,7 @@ where
             let detached = !places.detached.is_empty() && !self.state.stopped;
             let working = places.pools[JOBS].free < places.pools[JOBS].depth;
             drop(places);
-            if freed || detached {
+            if freed || detached || self.has_doubts() {
                 continue;
             }
             if !self.state.outside.is_empty() && (working || !self.state.stopped) {
@@ -70,6 +72,9 @@ where
                     self.fail_build(error);
                 }
                 return Poll::Pending;
+            }
+            if self.state.live == 0 && self.demand_targets() {
+                continue;
             }
             if self.state.live == 0 || self.state.stopped {
                 return Poll::Ready(());
@@ -215,7 +220,7 @@ where
     pub(super) fn advance(&mut self, slot: u32, cx: &mut Context<'_>) {
         let key = self.state.slots[slot as usize].key;
         self.go_on(slot, cx);
-        if self.suspects.is_some() {
+        if self.suspects.is_some() && !self.doubts() {
             let state = self.board.borrow().state(key);
             if state == ACTIVE | slot || state == FAILED {
                 self.doubt_dependents(key);
@@ -224,7 +229,8 @@ where
     }
 
     /// A key that has to wait may yet change, and with it whatever lies above (one that failed fails it): none of that
-    /// counts as up to date before it was looked at. (Only where suspects are followed; elsewhere nothing does.)
+    /// counts as up to date before it was looked at. (Only where suspects are followed in an order; elsewhere nothing
+    /// that lies above a suspect does.)
     fn doubt_dependents(&mut self, key: KeyId) {
         let mut todo = vec![key];
         while let Some(key) = todo.pop() {
@@ -308,8 +314,12 @@ where
         if self.scheduler.when_blocked() == WhenBlocked::Refuse && !settled {
             self.tasks.declared(name, &mut |key| ordered.push(key.clone()));
         }
+        let records = binding > 0 && self.scheduler.when_blocked() != WhenBlocked::Refuse;
         for (position, name) in ordered.iter().enumerate() {
             let id = board.intern(name);
+            if records {
+                self.preceding.entry(id).or_default().insert(key);
+            }
             match board.look(id) {
                 Look::Ready(_) => {}
                 // A declared dependency that failed may be one that the task does not take.

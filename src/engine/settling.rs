@@ -10,7 +10,7 @@ use crate::key::{Key, KeyId};
 use crate::metadata::Reads;
 use crate::rebuilder::{Rebuilder, Restored};
 use crate::report::Decision;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Scheduler, WhenBlocked};
 use crate::store::Store;
 use crate::task::Tasks;
 use std::collections::HashSet;
@@ -90,7 +90,12 @@ where
             }
             self.scheduler.suspect(key);
         }
+        drop(board);
         self.suspects = Some(Told { count: suspects.keys.len(), edition: suspects.edition });
+        if self.scheduler.when_blocked() != WhenBlocked::Refuse {
+            let new = suspects.keys[seen..].to_vec();
+            self.suspect(&new);
+        }
     }
 
     /// Archives a value that was just built, and adds its trace to the cache.
@@ -149,6 +154,7 @@ where
             let revision = board.revision;
             board.set_state(key, revision);
         }
+        self.dispel(key, false);
         self.wake(slot);
     }
 

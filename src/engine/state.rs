@@ -1,11 +1,12 @@
 //! What the loop keeps: slots, queues, and the parts of the build that it works with.
 
 use std::cell::RefCell;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use futures::future::LocalBoxFuture;
 use smallvec::SmallVec;
 
+use super::doubting::Doubts;
 use crate::board::{ACTIVE, Board, INPUT, STALE};
 use crate::error::{Failure, Result};
 use crate::event::Dependency;
@@ -86,6 +87,9 @@ pub(crate) struct Engine<'b, K: Key, V: Value, T, St, S, R, J> {
     /// A volatile key was met: the next build has to look at everything again.
     pub volatile: &'b mut bool,
     pub keep_going: bool,
+    pub targets: &'b [KeyId],
+    /// The keys that each order-only input precedes.
+    pub preceding: &'b mut HashMap<KeyId, HashSet<KeyId>>,
     /// How many suspects the scheduler was told of, if it follows them.
     pub suspects: Option<Told>,
     pub state: Progress<'b, V>,
@@ -107,6 +111,8 @@ pub(crate) struct Progress<'b, V> {
     pub failures: Vec<(KeyId, Failure)>,
     /// Keys whose dependents have been taken for suspects, because they had to wait or failed.
     pub doubted: HashSet<KeyId>,
+    /// What lies above suspects that are followed in no order.
+    pub doubts: Doubts,
     /// Keys marked as failed, to be unmarked before the next build.
     pub marked: Vec<KeyId>,
 }
@@ -125,6 +131,7 @@ impl<V> Default for Progress<'_, V> {
             report: Report::default(),
             failures: Vec::new(),
             doubted: HashSet::new(),
+            doubts: Doubts::default(),
             marked: Vec::new(),
         }
     }

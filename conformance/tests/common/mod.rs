@@ -17,7 +17,7 @@ pub type System<T> = Build<Key, i64, T, Memory<Key, i64>, AnyScheduler, AnyRebui
 pub const RIGHT: [&str; 6] =
     ["dirty-bit", "verifying-trace", "constructive-trace", "deep-constructive-trace", "step-trace", "perpetual"];
 
-pub const DYNAMIC: [&str; 2] = ["restarting", "suspending"];
+pub const DYNAMIC: [&str; 3] = ["restarting", "suspending", "bottom-up"];
 
 /// A build system over these tasks and inputs.
 pub fn system<T: Tasks<Key, i64>>(scheduler: &str, rebuilder: &str, tasks: T, inputs: &[(Key, i64)]) -> System<T> {

@@ -1,0 +1,252 @@
+//! Suspects are followed, and no order is known beforehand: which of them is needed, and which goes first?
+//!
+//! Whatever lies above a suspect is *doubtful*: it counts as stale until it is settled. So a key that looks up to date
+//! is, whoever fetches it, whether its task always did or does so for the first time; and a circle that a new fetch
+//! closes is seen. Correctness rests on this alone. The rest of this file only avoids visits.
+//!
+//! A doubtful key that is no suspect need not be visited: it is up to date if what it fetched is unchanged. A target
+//! is needed; of a key that is needed, the first of the doubtful keys that it fetched is (all before it are unchanged, so
+//! its task would ask for the same again), and when that is settled without a change, the next. So from the targets down
+//! one comes upon a suspect that is *certainly* needed, and only such a one is visited. If it changes, its dependents
+//! become suspects, in their turn certain; if not, they are one doubt nearer to being settled where they lie. A suspect
+//! that no target reaches any more is never come upon.
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use super::state::{Demand, Engine};
+use crate::board::{ACTIVE, Look, STALE};
+use crate::fingerprint::Value;
+use crate::journal::Journal;
+use crate::key::{Key, KeyId};
+use crate::metadata::Reads;
+use crate::rebuilder::Rebuilder;
+use crate::scheduler::{Scheduler, WhenBlocked};
+use crate::store::Store;
+use crate::task::Tasks;
+
+/// The suspects, and what lies above them.
+#[derive(Default)]
+pub(crate) struct Doubts {
+    of: FxHashMap<KeyId, Doubt>,
+    /// Keys that are certainly needed, to be looked into; the last is first.
+    todo: Vec<KeyId>,
+    /// Some have failed.
+    failed: bool,
+}
+
+#[derive(Default)]
+struct Doubt {
+    suspect: bool,
+    settled: bool,
+    /// It is settled, but has no value.
+    failed: bool,
+    /// What it fetched, or must be preceded by, that is doubtful too.
+    below: SmallVec<[KeyId; 2]>,
+    /// Some of that only precedes it.
+    preceded: bool,
+    /// How many of the keys that it fetched are settled, in the order of fetching.
+    position: usize,
+    /// How many keys it waits for, and the keys that wait for it.
+    waiting: usize,
+    waiters: SmallVec<[KeyId; 2]>,
+}
+
+/// What a doubtful key that is certainly needed leads to.
+enum Next {
+    /// Nothing below it has changed.
+    Settled,
+    /// These come first.
+    Below(SmallVec<[KeyId; 4]>),
+    /// It must be visited.
+    Itself,
+}
+
+impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
+where
+    K: Key,
+    V: Value,
+    T: Tasks<K, V>,
+    St: Store<K, V>,
+    S: Scheduler<T::Power>,
+    R: Rebuilder<K, V>,
+    J: Journal<K, V>,
+{
+    /// Whether suspects are followed by a scheduler that knows no order.
+    pub(super) fn doubts(&self) -> bool {
+        self.suspects.is_some() && self.scheduler.when_blocked() != WhenBlocked::Refuse
+    }
+
+    /// A build that follows suspects begins.
+    pub fn begin_doubting(&mut self) {
+        if self.doubts() {
+            let known = self.rebuilder.suspects(<R::Reads as Reads>::view(&self.ledger.metadata));
+            let suspects = known.map_or(Vec::new(), |suspects| suspects.keys.to_vec());
+            self.suspect(&suspects);
+            self.state.doubts.todo.extend(self.targets.iter().rev());
+        }
+    }
+
+    /// These may be out of date of themselves; so whatever lies above them is doubtful.
+    pub(super) fn suspect(&mut self, suspects: &[KeyId]) {
+        let of = &mut self.state.doubts.of;
+        let mut todo = Vec::new();
+        for &key in suspects {
+            of.entry(key).or_insert_with(|| {
+                todo.push(key);
+                Doubt::default()
+            });
+            of.entry(key).and_modify(|doubt| doubt.suspect = true);
+        }
+        let mut board = self.board.borrow_mut();
+        while let Some(key) = todo.pop() {
+            if board.state(key) == board.revision {
+                board.set_state(key, STALE);
+            }
+            let mut raise = |dependent: KeyId, precedes: bool| {
+                let doubt = of.entry(dependent).or_insert_with(|| {
+                    todo.push(dependent);
+                    Doubt::default()
+                });
+                doubt.below.push(key);
+                doubt.preceded |= precedes;
+            };
+            let reads = <R::Reads as Reads>::view(&self.ledger.metadata);
+            self.rebuilder.dependents(key, reads, &mut |dependent| raise(dependent, false));
+            for &dependent in self.preceding.get(&key).into_iter().flatten() {
+                raise(dependent, true);
+            }
+        }
+    }
+
+    /// A key has its value, or `failed`: those that waited to see it go on.
+    pub(super) fn dispel(&mut self, key: KeyId, failed: bool) {
+        let Doubts { of, todo, failed: any } = &mut self.state.doubts;
+        let Some(doubt) = of.get_mut(&key) else { return };
+        doubt.settled = true;
+        doubt.failed = failed;
+        *any |= failed;
+        for waiter in std::mem::take(&mut doubt.waiters) {
+            let Some(doubt) = of.get_mut(&waiter) else { continue };
+            doubt.waiting -= 1;
+            if doubt.waiting == 0 {
+                todo.push(waiter);
+            }
+        }
+    }
+
+    /// The doubtful keys that wait for this one to be settled, and were not visited.
+    pub(super) fn who_waits_unvisited(&self, key: KeyId) -> SmallVec<[KeyId; 2]> {
+        self.state.doubts.of.get(&key).map_or(SmallVec::new(), |doubt| doubt.waiters.clone())
+    }
+
+    /// The build stops because `key` failed: those that waited for it without having been visited are named too.
+    pub(super) fn fail_unvisited(&mut self, key: KeyId, above: SmallVec<[KeyId; 2]>) {
+        let mut todo = vec![(key, above)];
+        while let Some((key, above)) = todo.pop() {
+            for waiter in above {
+                if self.board.borrow().state(waiter) == STALE {
+                    let higher = self.who_waits_unvisited(waiter);
+                    self.mark_failed(waiter, Some(self.consequence(key)));
+                    todo.push((waiter, higher));
+                }
+            }
+        }
+    }
+
+    /// Whether keys are left that can be looked into.
+    pub(super) fn has_doubts(&self) -> bool {
+        !self.state.doubts.todo.is_empty() && !self.state.stopped
+    }
+
+    /// Goes down from the keys that are certainly needed to the next suspect that is, and has it visited.
+    pub(super) fn pursue(&mut self) {
+        while !self.state.stopped
+            && let Some(key) = self.state.doubts.todo.pop()
+        {
+            let Some(doubt) = self.state.doubts.of.get(&key) else { continue };
+            // One that is underway, because a task fetched it, is settled in that way.
+            if doubt.settled || doubt.waiting > 0 || self.board.borrow().state(key) & ACTIVE != 0 {
+                continue;
+            }
+            match self.next(key) {
+                Next::Itself => match self.demand(key) {
+                    Demand::Active(_) => return,
+                    Demand::Ready => self.dispel(key, false),
+                    Demand::Failed => self.dispel(key, true),
+                },
+                Next::Settled => {
+                    let mut board = self.board.borrow_mut();
+                    let revision = board.revision;
+                    board.set_state(key, revision);
+                    drop(board);
+                    self.dispel(key, false);
+                }
+                Next::Below(keys) => {
+                    let Doubts { of, todo, .. } = &mut self.state.doubts;
+                    for &first in keys.iter().rev() {
+                        of.entry(first).or_default().waiters.push(key);
+                        todo.push(first);
+                    }
+                    of.entry(key).and_modify(|doubt| doubt.waiting = keys.len());
+                }
+            }
+        }
+    }
+
+    fn next(&mut self, key: KeyId) -> Next {
+        let Doubts { of, failed, .. } = &mut self.state.doubts;
+        let doubtful = |of: &FxHashMap<KeyId, Doubt>, key: KeyId| of.get(&key).is_some_and(|doubt| !doubt.settled);
+        let Doubt { suspect, ref below, preceded, mut position, .. } = of[&key];
+        if suspect || self.board.borrow().state(key) != STALE {
+            return Next::Itself;
+        }
+        // Whether it can do without a key that failed, only its task can tell.
+        if *failed && below.iter().any(|key| of.get(key).is_some_and(|doubt| doubt.failed)) {
+            return Next::Itself;
+        }
+        if let &[only] = &below[..] {
+            return if doubtful(of, only) { Next::Below([only].into_iter().collect()) } else { Next::Settled };
+        }
+        let mut first = SmallVec::new();
+        if preceded {
+            let board = self.board.borrow();
+            let mut consider = |name: &K| first.extend(board.keys.find(name).filter(|&key| doubtful(of, key)));
+            self.tasks.order_only(board.keys.name(key), &mut consider);
+        }
+        let reads = || <R::Reads as Reads>::view(&self.ledger.metadata);
+        while first.is_empty()
+            && let Some((dependency, _)) = self.rebuilder.dependency(key, position, reads())
+        {
+            position += 1;
+            first.extend(Some(dependency).filter(|&key| doubtful(of, key)));
+            // What was fetched at once is needed at once.
+            while let Some((dependency, true)) = self.rebuilder.dependency(key, position, reads()) {
+                position += 1;
+                first.extend(Some(dependency).filter(|&key| doubtful(of, key)));
+            }
+        }
+        let next = match first.is_empty() {
+            false => Next::Below(first),
+            true if below.iter().all(|&key| !doubtful(of, key)) => Next::Settled,
+            // A rebuilder that does not know in which order: it is asked.
+            true => Next::Itself,
+        };
+        of.entry(key).and_modify(|doubt| doubt.position = position);
+        next
+    }
+
+    /// Has the targets that are still stale visited; whether there are any. (One that a circle of outdated traces kept from
+    /// being looked into, say.)
+    pub(super) fn demand_targets(&mut self) -> bool {
+        if !self.doubts() || self.state.stopped {
+            return false;
+        }
+        let mut left = false;
+        for &target in self.targets {
+            let look = self.board.borrow_mut().look(target);
+            left |= matches!(look, Look::Missing) && matches!(self.demand(target), Demand::Active(_));
+        }
+        left
+    }
+}
