@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use alacarte_conformance::{REBUILDERS, SCHEDULERS};
 use alacarte_experiments::systems::{RebuilderName, SchedulerName};
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Build systems à la carte: every scheduler with every rebuilder.
@@ -26,6 +27,10 @@ pub enum Command {
     Systems,
     /// Lists the gallery of counterexamples, or plays some of them, step by step.
     Counterexamples(Counterexamples),
+    /// Measures every property of every combination and named system, beside what the paper claims.
+    Claims(Claims),
+    /// Plays random histories with each combination, and judges every build by every law.
+    Check(Check),
 }
 
 impl Default for Command {
@@ -91,6 +96,65 @@ pub struct Counterexamples {
     /// What to play [default: nothing; all names are listed]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Claims {
+    /// How many random histories each cell is tried with.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = cases)]
+    pub cases: u64,
+    /// The seed of the first of them.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed)]
+    pub seed: u64,
+    /// How to print the outcome.
+    #[arg(long, value_name = "F", default_value = "table")]
+    pub format: Format,
+    /// How many cells are measured at once [default: the number of processors]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// How many random histories each combination plays.
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = cases)]
+    pub cases: u64,
+    /// The seed of the first of them; a case is played again by its own seed and `--cases 1`.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed)]
+    pub seed: u64,
+    /// A scheduler to check; may be given several times [default: all]
+    #[arg(long = "scheduler", value_name = "S", value_parser = PossibleValuesParser::new(SCHEDULERS))]
+    pub schedulers: Vec<String>,
+    /// A rebuilder to check; may be given several times [default: all]
+    #[arg(long = "rebuilder", value_name = "R", value_parser = PossibleValuesParser::new(REBUILDERS))]
+    pub rebuilders: Vec<String>,
+    /// The tasks to check with: such as declare what they fetch, or such as find it while they run [default: both]
+    #[arg(long, value_name = "T")]
+    pub tasks: Option<Tasks>,
+    /// How to print the outcome.
+    #[arg(long, value_name = "F", default_value = "table")]
+    pub format: Format,
+    /// How many histories are played at once [default: the number of processors]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+}
+
+/// Whether tasks know beforehand what they fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tasks {
+    Static,
+    Dynamic,
+}
+
+fn cases(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a number of cases is a whole number from 1 up, such as 1000".into()),
+        Ok(cases) => Ok(cases),
+    }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
 
 /// A scheduler's name as an argument.

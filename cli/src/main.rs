@@ -2,6 +2,8 @@
 
 mod args;
 mod build;
+mod check;
+mod claims;
 mod compare;
 mod counterexamples;
 mod paragraph;
@@ -20,6 +22,8 @@ fn main() -> ExitCode {
     let outcome = match arguments.command.unwrap_or_default() {
         Command::Compare(compare) => compare::compare(&compare),
         Command::Build(build) => build::build(&build),
+        Command::Claims(claims) => claims::claims(&claims),
+        Command::Check(check) => check::check(&check),
         Command::Systems => systems::systems(),
         Command::Counterexamples(arguments) => counterexamples::counterexamples(&arguments),
     };

@@ -48,6 +48,11 @@ impl<'w> Page<'w> {
         self.words(&" ".repeat(indent), indent, 1, &words(&Style::new(), text))
     }
 
+    /// A line as it is, indented.
+    pub fn verbatim(&mut self, indent: usize, line: &str) -> io::Result<()> {
+        writeln!(self.out, "{}{line}", " ".repeat(if line.is_empty() { 0 } else { indent }))
+    }
+
     /// A title, or a verdict: in a style, its later lines indented.
     pub fn heading(&mut self, style: &Style, text: &str) -> io::Result<()> {
         self.words("", 3, 1, &words(style, text))

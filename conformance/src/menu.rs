@@ -8,8 +8,8 @@ use crate::generate::Style;
 use crate::laws::{Promises, Thrift};
 use crate::stage::Combination;
 
-/// The schedulers.
-pub const SCHEDULERS: [&str; 3] = ["topological", "restarting", "suspending"];
+/// The schedulers: three of the paper's table, and one that it does not have.
+pub const SCHEDULERS: [&str; 4] = ["topological", "restarting", "suspending", "bottom-up"];
 
 /// The rebuilders: four of the paper's table, step traces, and the yardsticks.
 pub const REBUILDERS: [&str; 7] = [

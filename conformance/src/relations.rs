@@ -100,8 +100,15 @@ where
     let scenario = &calm(scenario, scenario.manner);
     let cold = perform::<P, S, R>(scenario, combinations, Setup { restarting: true, ..Setup::default() })?;
     let warm = perform::<P, S, R>(scenario, combinations, Setup::default())?;
+    let tally = both(&warm, &cold);
+    // A process remembers which detached keys a build that failed has left undone; the journal does not. And how far a build
+    // comes that fails because keys wait for each other in a circle, depends on the inputs that were met before.
+    let excused = scenario.detaches() || scenario.is_circular();
+    let debts = |played: &&(Played, Played)| excused && !(played.0.succeeded && played.1.succeeded);
+    let pairs: Vec<(Played, Played)> = warm.into_iter().zip(cold).collect();
+    let (warm, cold): (Vec<_>, Vec<_>) = pairs.iter().take_while(|pair| !debts(pair)).cloned().unzip();
     compare(WARM_IS_COLD, scenario, &warm, &cold)?;
-    Ok(both(&warm, &cold))
+    Ok(tally)
 }
 
 /// See [`PARALLEL_IS_SEQUENTIAL`].

@@ -112,6 +112,29 @@ impl Scenario {
         steps.collect::<Vec<_>>().join("\n")
     }
 
+    /// Every task that there is at some time, with its key.
+    fn tasks(&self) -> impl Iterator<Item = (Name, &Expr)> {
+        let at_first = self.graph.keys().filter_map(|key| Some((key, self.graph.task(key)?)));
+        at_first.chain(self.steps.iter().filter_map(|step| match step {
+            Step::Formula(key, task) => Some((*key, task)),
+            _ => None,
+        }))
+    }
+
+    /// Whether some task starts keys without waiting for them.
+    pub fn detaches(&self) -> bool {
+        let mut found = false;
+        self.tasks().for_each(|(_, task)| task.starts(&mut |_| found = true));
+        found
+    }
+
+    /// Whether keys may come to wait for each other in a circle.
+    pub fn is_circular(&self) -> bool {
+        let mut found = false;
+        self.tasks().for_each(|(key, task)| task.mentions(&mut |mentioned| found |= mentioned >= key));
+        found
+    }
+
     /// Whether what a build of this target gives depends on more than tasks and inputs.
     pub fn is_restless(&self, target: Name) -> bool {
         let mut truth = Truth::new(&self.graph, &self.inputs, 0);

@@ -70,7 +70,7 @@ pub fn rows() -> Vec<Row> {
     let row = |scheduler, rebuilder| Row { scheduler, rebuilder, system: None };
     let named = |combination: Combination| row(combination.scheduler.as_str(), combination.rebuilder.as_str());
     let mut rows: Vec<Row> = Combination::menu().into_iter().map(named).collect();
-    rows.push(row("suspending", "step-trace"));
+    rows.extend([row("suspending", "step-trace"), row("bottom-up", "dirty-bit"), row("bottom-up", "verifying-trace")]);
     rows.extend(SYSTEMS.iter().map(|system| Row { system: Some(system.name), ..named(system.combination) }));
     rows
 }

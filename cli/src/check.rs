@@ -1,0 +1,185 @@
+//! `alacarte check`: random histories in bulk, judged by every law.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use alacarte_conformance::{Campaign, Finding, Subject, TaskKind, regressions};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use crate::args::{self, Check, Format, Tasks};
+use crate::status::Problem;
+use crate::table::{print, style};
+
+pub fn check(arguments: &Check) -> Result<ExitCode, Problem> {
+    let subjects = subjects(arguments)?;
+    let campaign = Campaign { cases: arguments.cases, seed: arguments.seed, threads: args::jobs(arguments.jobs) };
+    if arguments.format == Format::Table {
+        eprintln!("{} combinations × {} histories, of seeds {} up", subjects.len(), arguments.cases, arguments.seed);
+    }
+    let begun = Instant::now();
+    let bar = ProgressBar::new(arguments.cases * subjects.len() as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {percent:>3}% {eta:>4}  {wide_msg}")?);
+    let mut findings = again(&subjects);
+    if findings.is_empty() {
+        let played = AtomicU64::new(0);
+        findings = campaign.run(&subjects, &|subject, cases| {
+            bar.set_message(subject.to_string());
+            bar.set_position(played.fetch_add(cases, Ordering::Relaxed) + cases);
+        });
+    }
+    bar.finish_and_clear();
+    let mut out = std::io::stdout().lock();
+    match arguments.format {
+        Format::Table => {
+            table(&mut out, &findings)?;
+            let total: u64 = findings.iter().map(|finding| finding.cases).sum();
+            writeln!(out, "\n{total} histories in {:.1} s.", begun.elapsed().as_secs_f64())?;
+            stories(&mut out, &findings)?;
+        }
+        Format::Json => {
+            let rows: Vec<_> = findings.iter().map(row).collect();
+            serde_json::to_writer_pretty(&mut out, &rows).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        }
+        Format::Csv => csv(&mut out, &findings)?,
+    }
+    out.flush()?;
+    let broken = findings.iter().any(|finding| finding.broken.is_some());
+    Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn subjects(arguments: &Check) -> Result<Vec<Subject>, Problem> {
+    let chosen = |names: &[String], name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
+    let kind = |tasks| match tasks {
+        TaskKind::Static => Tasks::Static,
+        TaskKind::Dynamic => Tasks::Dynamic,
+    };
+    let subjects: Vec<Subject> = Subject::all()
+        .into_iter()
+        .filter(|subject| chosen(&arguments.schedulers, subject.scheduler))
+        .filter(|subject| chosen(&arguments.rebuilders, subject.rebuilder))
+        .filter(|subject| arguments.tasks.is_none_or(|tasks| tasks == kind(subject.tasks)))
+        .collect();
+    if subjects.is_empty() {
+        return Err("the topological scheduler orders tasks beforehand, so it builds static tasks only: \
+                    leave `--tasks dynamic` out, or choose another scheduler"
+            .into());
+    }
+    Ok(subjects)
+}
+
+/// Cases that broke a law once are played before all others; those that do so again are all that is told.
+fn again(subjects: &[Subject]) -> Vec<Finding> {
+    let known = regressions().into_iter().filter(|case| subjects.contains(&case.subject));
+    let mut findings = Vec::new();
+    for case in known {
+        let campaign = Campaign { cases: 1, seed: case.seed, threads: 1 };
+        findings.extend(campaign.run(&[case.subject], &|_, _| {}));
+    }
+    findings.retain(|finding| finding.broken.is_some());
+    findings
+}
+
+fn verdict(finding: &Finding) -> String {
+    finding.broken.as_ref().map_or("every law holds".into(), |broken| format!("breaks `{}`", broken.law))
+}
+
+fn table(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    style(&mut table);
+    table.set_header(["scheduler", "rebuilder", "tasks", "cases", "scripts", "builds", "task runs", "time", ""]);
+    for finding in findings {
+        let number = |number: u64| Cell::new(number).set_alignment(CellAlignment::Right);
+        let time = format!("{:.1} s", finding.time.as_secs_f64());
+        table.add_row([
+            Cell::new(finding.subject.scheduler),
+            Cell::new(finding.subject.rebuilder),
+            Cell::new(finding.subject.tasks),
+            number(finding.cases),
+            number(finding.tally.scripts),
+            number(finding.tally.builds),
+            number(finding.tally.runs),
+            Cell::new(time).set_alignment(CellAlignment::Right),
+            Cell::new(verdict(finding)),
+        ]);
+    }
+    print(out, &table)?;
+    Ok(())
+}
+
+/// What is wrong, and how to see it again.
+fn stories(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
+    for finding in findings {
+        let Some(broken) = &finding.broken else { continue };
+        let Subject { scheduler, rebuilder, tasks } = finding.subject;
+        writeln!(out, "\n{}\n\n{}", finding.subject, broken.story)?;
+        writeln!(out, "To see it again:")?;
+        writeln!(
+            out,
+            "  alacarte check --scheduler {scheduler} --rebuilder {rebuilder} --tasks {tasks} --cases 1 --seed {}",
+            broken.seed
+        )?;
+        writeln!(out, "To have it played for ever, in conformance/regressions.txt:")?;
+        writeln!(out, "  {scheduler} {rebuilder} {tasks} {}  # {}", broken.seed, broken.law)?;
+    }
+    Ok(())
+}
+
+fn row(finding: &Finding) -> serde_json::Value {
+    let Subject { scheduler, rebuilder, tasks } = finding.subject;
+    let broken = finding.broken.as_ref();
+    json!({
+        "scheduler": scheduler,
+        "rebuilder": rebuilder,
+        "tasks": tasks.to_string(),
+        "cases": finding.cases,
+        "scripts": finding.tally.scripts,
+        "builds": finding.tally.builds,
+        "task_runs": finding.tally.runs,
+        "seconds": finding.time.as_secs_f64(),
+        "broken": broken.map(|broken| broken.law),
+        "seed": broken.map(|broken| broken.seed),
+        "counterexample": broken.map(|broken| &broken.story),
+    })
+}
+
+fn csv(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record([
+        "scheduler",
+        "rebuilder",
+        "tasks",
+        "cases",
+        "scripts",
+        "builds",
+        "task_runs",
+        "seconds",
+        "broken",
+        "seed",
+        "counterexample",
+    ])?;
+    for finding in findings {
+        let Subject { scheduler, rebuilder, tasks } = finding.subject;
+        let broken = finding.broken.as_ref();
+        writer.write_record([
+            scheduler,
+            rebuilder,
+            &tasks.to_string(),
+            &finding.cases.to_string(),
+            &finding.tally.scripts.to_string(),
+            &finding.tally.builds.to_string(),
+            &finding.tally.runs.to_string(),
+            &format!("{:.3}", finding.time.as_secs_f64()),
+            broken.map_or("", |broken| broken.law),
+            &broken.map_or(String::new(), |broken| broken.seed.to_string()),
+            broken.map_or("", |broken| &broken.story),
+        ])?;
+    }
+    writer.flush()?;
+    Ok(())
+}

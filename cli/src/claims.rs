@@ -1,0 +1,143 @@
+//! `alacarte claims`: the paper's tables, measured.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use alacarte_experiments::claims::{Cell as Claim, Options, PROPERTIES, Verdict, measure, rows};
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
+use console::Style;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::args::{self, Claims, Format};
+use crate::paragraph::{Page, width};
+use crate::status::Problem;
+use crate::table::{print, style};
+
+pub fn claims(arguments: &Claims) -> Result<ExitCode, Problem> {
+    let bar = ProgressBar::no_length();
+    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} trials {eta:>4}")?);
+    let options = Options { cases: arguments.cases, seed: arguments.seed, threads: args::jobs(arguments.jobs) };
+    let cells = measure(options, &|done, of| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let mut out = std::io::stdout().lock();
+    match arguments.format {
+        Format::Table => tell(&mut out, arguments, &cells)?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, &cells).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        }
+        Format::Csv => csv(&mut out, &cells)?,
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(out: &mut impl Write, arguments: &Claims, cells: &[Claim]) -> Result<(), Problem> {
+    let Claims { cases, seed, .. } = arguments;
+    matrix(out, cells)?;
+    let mut page = Page::new(out, width());
+    page.gap()?;
+    page.text(0, &format!("✓ held in {cases} random histories of seeds {seed} up    ✗ refuted by a counterexample"))?;
+    page.text(0, "! the paper claims otherwise    (its claims: alacarte claims --format json)")?;
+    page.gap()?;
+    let widest = PROPERTIES.iter().map(|property| property.short.len()).max().unwrap_or(0);
+    for property in PROPERTIES {
+        page.item(&Style::new().bold(), property.short, widest + 2, property.says)?;
+    }
+    differences(&mut page, cells)?;
+    Ok(())
+}
+
+fn matrix(out: &mut impl Write, cells: &[Claim]) -> Result<(), Problem> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    style(&mut table);
+    // Ten words stand in ten columns where there is room for them, and else upright.
+    let narrow = width() < 110;
+    let head = |short: &str| match narrow {
+        true => short.trim_end_matches('.').chars().map(String::from).collect::<Vec<_>>().join("\n"),
+        false => short.to_owned(),
+    };
+    let mut header = vec![Cell::new("")];
+    header.extend(PROPERTIES.map(|property| Cell::new(head(property.short)).set_alignment(CellAlignment::Center)));
+    table.set_header(header);
+    let mut title = None;
+    for (row, cells) in rows().iter().zip(cells.chunks(PROPERTIES.len())) {
+        let group = row.system.map_or(row.scheduler, |_| "named systems");
+        if title != Some(group) {
+            title = Some(group);
+            table.add_row([Cell::new(group).add_attribute(Attribute::Bold)]);
+        }
+        let mut line = vec![Cell::new(format!("  {}", row.system.unwrap_or(row.rebuilder)))];
+        line.extend(cells.iter().map(|cell| {
+            let mark = if cell.verdict == Verdict::Held { "✓" } else { "✗" };
+            let differs = if cell.differs() { "!" } else { " " };
+            Cell::new(format!("{mark}{differs}")).set_alignment(CellAlignment::Center)
+        }));
+        table.add_row(line);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 1));
+    }
+    print(out, &table)?;
+    Ok(())
+}
+
+/// Where the measurement and the paper part: each with its counterexample.
+fn differences(page: &mut Page<'_>, cells: &[Claim]) -> Result<(), Problem> {
+    let differing: Vec<&Claim> = cells.iter().filter(|cell| cell.differs()).collect();
+    if differing.is_empty() {
+        return Ok(());
+    }
+    page.gap()?;
+    page.heading(&Style::new().bold(), "Where this is not what the paper claims")?;
+    page.text(0, "(paper-notes/claims.md says why.)")?;
+    for claim in differing {
+        let place = format!("{} × {}", claim.scheduler, claim.rebuilder);
+        let who = claim.system.map_or(place.clone(), |system| format!("{system} = {place}"));
+        page.gap()?;
+        match &claim.counterexample {
+            None => {
+                page.text(0, &format!("{who} is {}: held in {} histories.", claim.property, claim.cases))?;
+            }
+            Some(story) => {
+                page.text(0, &format!("{who} is not {}: refuted after {} histories.", claim.property, claim.cases))?;
+                for line in story.trim_end().lines() {
+                    page.verbatim(4, line)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn csv(out: &mut impl Write, cells: &[Claim]) -> Result<(), Problem> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record([
+        "scheduler",
+        "rebuilder",
+        "system",
+        "property",
+        "verdict",
+        "cases",
+        "counterexample",
+        "paper",
+    ])?;
+    for cell in cells {
+        writer.write_record([
+            cell.scheduler,
+            cell.rebuilder,
+            cell.system.unwrap_or_default(),
+            cell.property,
+            if cell.verdict == Verdict::Held { "held" } else { "refuted" },
+            &cell.cases.to_string(),
+            cell.counterexample.as_deref().unwrap_or_default(),
+            &cell.paper.map_or(String::new(), |claimed| claimed.to_string()),
+        ])?;
+    }
+    writer.flush()?;
+    Ok(())
+}
