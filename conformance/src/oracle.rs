@@ -1,6 +1,7 @@
 //! The truth: what a computation from scratch gives, and what it looks at.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::expr::{Expr, Name, fails, mix, panics, pick};
 use crate::program::Graph;
@@ -21,7 +22,7 @@ pub struct Outcome {
 /// The values that keys have by right, computed on demand, without any memory of earlier builds.
 #[derive(Debug, Clone)]
 pub struct Truth {
-    graph: Graph,
+    graph: Rc<Graph>,
     inputs: BTreeMap<Name, i64>,
     now: i64,
     outcomes: BTreeMap<Name, Outcome>,
@@ -98,7 +99,7 @@ impl Surroundings for Scratch<'_> {
 
 impl Truth {
     /// Of this graph with these inputs, and this hidden value.
-    pub fn new(graph: &Graph, inputs: &BTreeMap<Name, i64>, now: i64) -> Self {
+    pub fn new(graph: &Rc<Graph>, inputs: &BTreeMap<Name, i64>, now: i64) -> Self {
         let (graph, inputs) = (graph.clone(), inputs.clone());
         Truth { graph, inputs, now, outcomes: BTreeMap::new(), open: BTreeSet::new() }
     }
@@ -107,11 +108,12 @@ impl Truth {
     pub fn of(&mut self, key: Name) -> &Outcome {
         if !self.outcomes.contains_key(&key) {
             self.open.insert(key);
-            let outcome = match self.graph.task(key).cloned() {
+            let graph = self.graph.clone();
+            let outcome = match graph.task(key) {
                 None => Outcome { value: self.inputs.get(&key).copied(), ..Outcome::default() },
                 Some(task) => {
                     let mut scratch = Scratch { truth: self, outcome: Outcome::default() };
-                    let value = evaluate(&task, &mut scratch);
+                    let value = evaluate(task, &mut scratch);
                     Outcome { value, ..scratch.outcome }
                 }
             };

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use alacarte::{Dynamic, Fetch, Fingerprint, Power, Running, Static, Tasks, Value};
@@ -50,7 +51,9 @@ impl fmt::Display for Graph {
 /// The tasks of a graph, of power `P`: with [`Static`] they declare all that they mention.
 #[derive(Debug)]
 pub struct Program<P> {
-    graph: Graph,
+    graph: Rc<Graph>,
+    /// The fingerprint of each task, where tasks have definitions from the start.
+    definitions: Vec<Option<Fingerprint>>,
     /// How many times each task was replaced.
     versions: Vec<u64>,
     manner: Manner,
@@ -60,8 +63,14 @@ pub struct Program<P> {
 
 impl<P> Clone for Program<P> {
     fn clone(&self) -> Self {
-        let (graph, versions) = (self.graph.clone(), self.versions.clone());
-        Program { graph, versions, manner: self.manner, world: self.world.clone(), power: PhantomData }
+        Program {
+            graph: self.graph.clone(),
+            definitions: self.definitions.clone(),
+            versions: self.versions.clone(),
+            manner: self.manner,
+            world: self.world.clone(),
+            power: PhantomData,
+        }
     }
 }
 
@@ -69,19 +78,26 @@ impl<P> Program<P> {
     /// The tasks of this graph, in this world.
     pub fn new(graph: Graph, manner: Manner, world: World) -> Self {
         let versions = vec![0; graph.tasks.len()];
-        Program { graph, versions, manner, world, power: PhantomData }
+        let definitions = graph.tasks.iter().map(|task| task.as_ref().filter(|_| manner.signed).map(sign)).collect();
+        Program { graph: Rc::new(graph), definitions, versions, manner, world, power: PhantomData }
     }
 
     /// The graph.
-    pub fn graph(&self) -> &Graph {
+    pub fn graph(&self) -> &Rc<Graph> {
         &self.graph
     }
 
     /// Replaces a key's task; with none, it becomes an input.
     pub fn replace(&mut self, key: Name, task: Option<Expr>) {
-        self.graph.tasks[key.0 as usize] = task;
+        self.definitions[key.0 as usize] = task.as_ref().filter(|_| self.manner.signed).map(sign);
+        Rc::make_mut(&mut self.graph).tasks[key.0 as usize] = task;
         self.versions[key.0 as usize] += 1;
     }
+}
+
+/// What a task's text amounts to.
+fn sign(task: &Expr) -> Fingerprint {
+    Fingerprint::of_bytes(task.to_string().as_bytes())
 }
 
 /// Powers between which a [`Program`] can tell.
@@ -144,9 +160,9 @@ impl<P: Declares> Tasks<Name, i64> for Program<P> {
     }
 
     fn definition(&self, key: &Name) -> Option<Fingerprint> {
-        let task = self.graph.task(*key)?;
+        self.graph.task(*key)?;
         match self.versions[key.0 as usize] {
-            _ if self.manner.signed => Some(Fingerprint::of_bytes(task.to_string().as_bytes())),
+            _ if self.manner.signed => self.definitions[key.0 as usize],
             0 => None,
             version => Some(Fingerprint::of_integer(version)),
         }

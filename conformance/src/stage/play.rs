@@ -99,15 +99,16 @@ where
         };
         let keys: Vec<Name> = build.tasks().graph().keys().collect();
         let values: BTreeMap<Name, Option<i64>> = keys.iter().map(|&key| (key, build.get(key))).collect();
-        let tasks = build.tasks().clone();
+        let (tasks, graph) = (build.tasks(), build.tasks().graph().clone());
         let kind = |key: &Name| match tasks.has(key) {
             true => Kind::Task(tasks.definition(key)),
             false => Kind::Input(self.inputs.get(key).copied()),
         };
         let kinds: BTreeMap<Name, Kind> = keys.iter().map(|key| (*key, kind(key))).collect();
-        let line = self.tell(ending);
-        self.story.push(line);
-        let mut truth = Truth::new(tasks.graph(), &self.inputs, self.world.now());
+        if let Some(story) = &self.story {
+            story.borrow_mut().push(self.tell(ending));
+        }
+        let mut truth = Truth::new(&graph, &self.inputs, self.world.now());
         let mut moment = Moment {
             targets,
             ending,
@@ -116,7 +117,7 @@ where
             values: &values,
             inputs: &self.inputs,
             truth: &mut truth,
-            whims: tasks.graph().has_whims(),
+            whims: graph.has_whims(),
             kinds: &kinds,
             onlooker: &self.onlooker,
             declares: self.declares,

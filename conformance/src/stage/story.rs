@@ -34,7 +34,7 @@ impl<P, S, R> Stage<'_, P, S, R> {
         let inputs = self.inputs.iter().map(|(key, &value)| format!("{key}: {}", show(Some(value))));
         let story = format!(
             "{}\nInputs now: {}\n\nThe law `{law}` is broken: {says}.\n{what}\n",
-            self.story.join("\n"),
+            self.story.as_ref().map(|story| story.borrow().join("\n")).unwrap_or_default(),
             inputs.collect::<Vec<_>>().join(", "),
         );
         Broken { law, story, cases: 1, seed: 0 }
