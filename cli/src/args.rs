@@ -101,10 +101,10 @@ pub struct Counterexamples {
 #[derive(Debug, Args)]
 pub struct Claims {
     /// How many random histories each cell is tried with.
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = cases)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = cases, allow_hyphen_values = true)]
     pub cases: u64,
     /// The seed of the first of them.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed, allow_hyphen_values = true)]
     pub seed: u64,
     /// How to print the outcome.
     #[arg(long, value_name = "F", default_value = "table")]
@@ -117,10 +117,10 @@ pub struct Claims {
 #[derive(Debug, Args)]
 pub struct Check {
     /// How many random histories each combination plays.
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = cases)]
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = cases, allow_hyphen_values = true)]
     pub cases: u64,
     /// The seed of the first of them; a case is played again by its own seed and `--cases 1`.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed, allow_hyphen_values = true)]
     pub seed: u64,
     /// A scheduler to check; may be given several times [default: all]
     #[arg(long = "scheduler", value_name = "S", value_parser = PossibleValuesParser::new(SCHEDULERS))]

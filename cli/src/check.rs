@@ -90,9 +90,12 @@ fn verdict(finding: &Finding) -> String {
 
 fn table(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     style(&mut table);
-    table.set_header(["scheduler", "rebuilder", "tasks", "cases", "scripts", "builds", "task runs", "time", ""]);
+    let right = |name: &str| Cell::new(name).set_alignment(CellAlignment::Right);
+    let mut header: Vec<Cell> = ["scheduler", "rebuilder", "tasks"].map(Cell::new).into();
+    header.extend(["cases", "scripts", "builds", "task runs", "time"].map(right));
+    table.set_header(header);
     for finding in findings {
         let number = |number: u64| Cell::new(number).set_alignment(CellAlignment::Right);
         let time = format!("{:.1} s", finding.time.as_secs_f64());
@@ -107,6 +110,9 @@ fn table(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
             Cell::new(time).set_alignment(CellAlignment::Right),
             Cell::new(verdict(finding)),
         ]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
     }
     print(out, &table)?;
     Ok(())

@@ -56,7 +56,7 @@ fn matrix(out: &mut impl Write, cells: &[Claim]) -> Result<(), Problem> {
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     style(&mut table);
     // Ten words stand in ten columns where there is room for them, and else upright.
-    let narrow = width() < 110;
+    let narrow = console::Term::stdout().size_checked().is_none_or(|(_, columns)| columns < 120);
     let head = |short: &str| match narrow {
         true => short.trim_end_matches('.').chars().map(String::from).collect::<Vec<_>>().join("\n"),
         false => short.to_owned(),
@@ -66,10 +66,9 @@ fn matrix(out: &mut impl Write, cells: &[Claim]) -> Result<(), Problem> {
     table.set_header(header);
     let mut title = None;
     for (row, cells) in rows().iter().zip(cells.chunks(PROPERTIES.len())) {
-        let group = row.system.map_or(row.scheduler, |_| "named systems");
-        if title != Some(group) {
-            title = Some(group);
-            table.add_row([Cell::new(group).add_attribute(Attribute::Bold)]);
+        if title != Some(row.group) {
+            title = Some(row.group);
+            table.add_row([Cell::new(row.group).add_attribute(Attribute::Bold)]);
         }
         let mut line = vec![Cell::new(format!("  {}", row.system.unwrap_or(row.rebuilder)))];
         line.extend(cells.iter().map(|cell| {

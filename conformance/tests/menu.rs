@@ -5,13 +5,13 @@
 //! and by those that compare two performances.
 
 use alacarte::{Dynamic, Static};
-use alacarte_conformance::{Broken, Combination, REBUILDERS, Style, Trial, judge, menu, style};
+use alacarte_conformance::{
+    Broken, Combination, REBUILDERS, SCHEDULERS, Setup, Style, Trial, explore, judge, menu, perform, regressions, style,
+};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 
 type Any = Combination<'static, AnyScheduler, AnyRebuilder<alacarte_conformance::Name, i64>>;
-
-const SCHEDULERS: [&str; 4] = ["topological", "restarting", "suspending", "bottom-up"];
 
 fn tell(stories: &[Broken]) {
     let shortest = stories.iter().min_by_key(|broken| broken.story.len());
@@ -96,4 +96,25 @@ fn any_combination_takes_over_from_any_other() {
     let found = judge::<Static, _, _>(trial(static_ones.len()), &static_ones).err();
     let found = found.into_iter().chain(judge::<Dynamic, _, _>(trial(dynamic_ones.len()), &dynamic_ones).err());
     tell(&found.collect::<Vec<_>>());
+}
+
+/// The same where the journal forgets: each begins with nothing but what the store holds.
+#[test]
+fn any_combination_takes_over_although_nothing_was_kept() {
+    let combinations = combinations(&SCHEDULERS[1..]);
+    let style = Style { combinations: combinations.len(), steps: 32, ..Style::everything() };
+    let setup = Setup { forgetful: true, ..Setup::default() };
+    let found = explore(Trial { style, ..Trial::default() }, |scenario| {
+        perform::<Dynamic, _, _>(scenario, &combinations, setup).map(drop)
+    });
+    tell(&found.err().into_iter().collect::<Vec<_>>());
+}
+
+/// Cases that once broke a law are kept, and played for ever.
+#[test]
+fn what_once_broke_a_law_is_mended() {
+    for case in regressions() {
+        let (_, broken) = case.subject.on_trial(case.seed, 1);
+        assert!(broken.is_none(), "{}, which found {}: {broken:?}", case.subject, case.found);
+    }
 }

@@ -2,13 +2,17 @@
 //!
 //! Several traces of one key form a decision tree (THEORY, rule 2): a deterministic task always fetches the
 //! same key first, and the same next one given the same answers. So the walk brings up to date the dependency
-//! that the newest remaining trace names next, drops every trace that recorded another fingerprint of it, and
+//! that the newest remaining trace names next, drops every trace that recorded another fingerprint of it there, and
 //! goes on; it never fetches what the task would not. It stops as soon as no trace is left (rule 1), and brings
 //! a group up to date at once (rule 3).
+//!
+//! Where a task has two fetches underway at once, their order depends on what was up to date already, and it is not one
+//! tree. A trace that names another key where the newest one stands is therefore not dropped; when the newest one has
+//! failed, the next is followed from its beginning. Each is an order in which the task did ask.
 
 use std::task::{Poll, ready};
 
-use alacarte::{Key, Question, Reason, Value};
+use alacarte::{Fingerprint, Key, Question, Reason, Value};
 use alacarte_metadata::{Trace, TraceTable};
 use smallvec::SmallVec;
 
@@ -113,7 +117,7 @@ fn go_down<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
             if trace.confirms(cursor.sum, question.current().unwrap_or_default()) {
                 return Poll::Ready(Walked::Holds { trace, newest: lead == 0 });
             }
-            cursor.candidates &= !(1 << lead);
+            give_up(cursor, lead);
             continue;
         }
         let expected = trace.dependency(position);
@@ -121,23 +125,31 @@ fn go_down<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
             ready!(fetch_group(question, trace, position));
         }
         let now = ready!(question.fetch(expected.key));
-        for (number, other) in traces.iter().enumerate() {
-            let agrees = position < other.len() && {
-                let recorded = other.dependency(position);
-                recorded.key == expected.key && Trace::<EXTRA, WIDTH>::agrees(recorded.fingerprint, now)
-            };
-            if !agrees {
+        for (number, other) in traces.iter().enumerate().skip(lead + 1).filter(|(_, other)| position < other.len()) {
+            let recorded = other.dependency(position);
+            if recorded.key == expected.key && !Trace::<EXTRA, WIDTH>::agrees(recorded.fingerprint, now) {
                 cursor.candidates &= !(1 << number);
             }
         }
+        if Trace::<EXTRA, WIDTH>::agrees(expected.fingerprint, now) {
+            cursor.add(now);
+            cursor.position += 1;
+            continue;
+        }
         // What made the newest trace fail is what a person wants to know.
-        if cursor.candidates & 1 << lead == 0 && lead == 0 {
+        if lead == 0 {
             cursor.reason = Some(Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now });
         }
-        cursor.add(now);
-        cursor.position += 1;
+        give_up(cursor, lead);
     }
     Poll::Ready(Walked::Fails(cursor.reason.unwrap_or(Reason::NeverBuilt)))
+}
+
+/// This trace does not hold; the next is followed from its beginning.
+fn give_up(cursor: &mut alacarte::Cursor, lead: usize) {
+    cursor.candidates &= !(1 << lead);
+    cursor.position = 0;
+    cursor.sum = Fingerprint::default();
 }
 
 /// Brings all of the group that begins here up to date at once.

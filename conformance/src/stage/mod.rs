@@ -102,6 +102,8 @@ struct Stage<'c, P, S, R> {
     held: BTreeMap<Name, Option<i64>>,
     /// The journal was damaged since: a store in memory may have lost values with it.
     unsure: bool,
+    /// The journal was damaged before its end.
+    scarred: bool,
     last_edit: Option<(Name, Option<i64>)>,
     onlooker: Onlooker,
     decisions: Rc<RefCell<Vec<(Name, Decision)>>>,
@@ -169,6 +171,7 @@ where
         inputs: scenario.inputs.clone(),
         held: BTreeMap::new(),
         unsure: false,
+        scarred: false,
         last_edit: None,
         onlooker: Onlooker::default(),
         decisions: Rc::default(),

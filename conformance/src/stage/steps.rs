@@ -10,6 +10,9 @@ use crate::laws::{Promises, Thrift};
 use crate::program::{Declares, Program};
 use crate::script::Step;
 
+/// The bytes with which a log begins.
+const TITLE: usize = 15;
+
 impl<P, S, R> Stage<'_, P, S, R>
 where
     P: Declares,
@@ -56,6 +59,10 @@ where
         }
         let program = self.build().tasks().clone();
         self.build = None;
+        // What hangs on a lost record in the middle, each process doubts anew.
+        if self.scarred {
+            self.onlooker.references.clear();
+        }
         if self.setup.cache.is_some() {
             self.diary = Diary::default();
             self.onlooker.references.clear();
@@ -189,10 +196,14 @@ where
             Step::Overwrite(key, value) if !self.is_input(*key) => self.tamper(*key, Some(*value)),
             Step::Lose(key) if !self.is_input(*key) => self.tamper(*key, None),
             Step::Restart => self.restart(),
-            Step::Rot(place) => self.damage(|bytes| {
-                let at = bytes.len() * usize::from(*place) / 256;
-                bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1);
-            }),
+            Step::Rot(place) => {
+                self.scarred = true;
+                self.damage(|bytes| {
+                    // (A log whose title is damaged before anything was written is taken for another's file, and refused.)
+                    let at = (bytes.len() * usize::from(*place) / 256).max(TITLE);
+                    bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1);
+                });
+            }
             Step::Evict(key) => {
                 if let Some(value) = self.build().get(key) {
                     self.world.evict(*key, value);

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 
-use crate::systems::{Combination, SYSTEMS};
+use crate::systems::{Combination, RebuilderName, SYSTEMS, SchedulerName};
 
 pub use properties::{PROPERTIES, Property};
 
@@ -57,6 +57,8 @@ impl Cell {
 /// A row of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
+    /// What it stands under.
+    pub group: &'static str,
     /// The scheduler.
     pub scheduler: &'static str,
     /// The rebuilder.
@@ -67,11 +69,24 @@ pub struct Row {
 
 /// The combinations of the menu, those beyond the paper, the yardsticks; then the named systems.
 pub fn rows() -> Vec<Row> {
-    let row = |scheduler, rebuilder| Row { scheduler, rebuilder, system: None };
-    let named = |combination: Combination| row(combination.scheduler.as_str(), combination.rebuilder.as_str());
-    let mut rows: Vec<Row> = Combination::menu().into_iter().map(named).collect();
-    rows.extend([row("suspending", "step-trace"), row("bottom-up", "dirty-bit"), row("bottom-up", "verifying-trace")]);
-    rows.extend(SYSTEMS.iter().map(|system| Row { system: Some(system.name), ..named(system.combination) }));
+    let row = |group, combination: Combination| Row {
+        group,
+        scheduler: combination.scheduler.as_str(),
+        rebuilder: combination.rebuilder.as_str(),
+        system: None,
+    };
+    let group = |combination: Combination| match combination.rebuilder.is_yardstick() {
+        true => "yardsticks (topological)",
+        false => combination.scheduler.as_str(),
+    };
+    let mut rows: Vec<Row> = Combination::menu().into_iter().map(|place| row(group(place), place)).collect();
+    rows.push(Row { group: "suspending, as in Shake", scheduler: "suspending", rebuilder: "step-trace", system: None });
+    let beyond = RebuilderName::ALL.into_iter().filter(|rebuilder| !rebuilder.is_yardstick());
+    let bottom_up = |rebuilder| Combination { scheduler: SchedulerName::BottomUp, rebuilder };
+    rows.extend(beyond.map(|rebuilder| row("bottom-up", bottom_up(rebuilder))));
+    rows.extend(
+        SYSTEMS.iter().map(|system| Row { system: Some(system.name), ..row("named systems", system.combination) }),
+    );
     rows
 }
 

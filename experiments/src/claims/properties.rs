@@ -125,7 +125,7 @@ impl Property {
             Law::EarlyCutoff | Law::CloudShareable | Law::SurvivesRevert | Law::NoRestarts => plain,
             Law::DynamicDependencies => Style { circles: true, ..plain },
             Law::SurvivesRestart => Style { touches: true, ..plain },
-            Law::ToleratesNonDeterminism => Style { whims: true, restarts: true, ..plain },
+            Law::ToleratesNonDeterminism => Style { whims: true, restarts: true, faults: true, ..plain },
         }
     }
 
