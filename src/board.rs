@@ -311,7 +311,7 @@ impl<K: Key, V: Clone> Board<K, V> {
     pub fn define(&mut self, id: KeyId, definition: Fingerprint) {
         let index = id.index();
         if self.definitions.len() <= index {
-            self.definitions.resize(self.nodes.len().max(index + 1), Fingerprint::default());
+            self.definitions.resize(self.nodes.len(), Fingerprint::default());
         }
         self.definitions[index] = definition;
         self.raise(id, DEFINED);

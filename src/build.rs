@@ -358,9 +358,11 @@ where
         while self.scheduler.pop().is_some() {}
         let flushed = self.ledger.journal.flush();
         let complete = failures.is_empty() && flushed.is_ok();
-        self.scheduler.finish(complete && !volatile);
-        self.questionable = volatile || !complete;
-        self.proven |= complete && !volatile;
+        // A volatile key has to be looked at again in any case.
+        let settled = complete && !volatile;
+        self.scheduler.finish(settled);
+        self.questionable = !settled;
+        self.proven |= settled;
         let mut failures: Vec<Failure> = failures.into_iter().map(|(_, failure)| failure).collect();
         if let Err(error) = flushed {
             failures.push(Failure { key: String::new(), cause: error.into() });

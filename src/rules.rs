@@ -4,7 +4,7 @@
 //! declares (*selective*: an `if` that reads one branch), [`task`] a dynamic one.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 use std::task::Poll;
@@ -21,6 +21,8 @@ use crate::task::{Dynamic, Power, Running, Static, Tasks};
 /// A collection of closures, one a key. Its power grows to [`Dynamic`] with the first dynamic task.
 pub struct Rules<K, V, P = Static> {
     tasks: HashMap<K, Entry<K, V>>,
+    /// Keys whose task was taken away: one that they are given later counts as another.
+    removed: HashSet<K>,
     /// See [`Rules::version`].
     version: Option<u64>,
     /// How many tasks were replaced in this process.
@@ -140,7 +142,7 @@ impl<K: Key, V: Value> Default for Rules<K, V> {
 impl<K: Key, V: Value> Rules<K, V> {
     /// No tasks yet: all keys are inputs.
     pub fn new() -> Self {
-        Rules { tasks: HashMap::new(), version: None, replaced: 0, power: PhantomData }
+        Rules { tasks: HashMap::new(), removed: HashSet::new(), version: None, replaced: 0, power: PhantomData }
     }
 }
 
@@ -157,7 +159,13 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
     #[must_use]
     pub fn rule<T: IntoTask<K, V>>(mut self, key: impl Into<K>, task: T) -> Rules<K, V, P::With<T::Power>> {
         self.insert(key.into(), task.into_task());
-        Rules { tasks: self.tasks, version: self.version, replaced: self.replaced, power: PhantomData }
+        Rules {
+            tasks: self.tasks,
+            removed: self.removed,
+            version: self.version,
+            replaced: self.replaced,
+            power: PhantomData,
+        }
     }
 
     /// Adds or replaces the task of a key; a replaced task runs again in the next build that reaches it (its
@@ -171,12 +179,14 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
 
     /// Takes away the task of a key, which becomes an input; whether there was one.
     pub fn remove(&mut self, key: &K) -> bool {
-        self.tasks.remove(key).is_some()
+        let entry = self.tasks.remove_entry(key);
+        entry.map(|(key, _)| self.removed.insert(key)).is_some()
     }
 
     fn insert(&mut self, key: K, task: Task<K, V>) {
         // Closures cannot be compared, so a task that takes the place of another counts as a different one.
-        let replaced = self.tasks.contains_key(&key).then(|| {
+        let another = self.tasks.contains_key(&key) || self.removed.remove(&key);
+        let replaced = another.then(|| {
             self.replaced += 1;
             Fingerprint::of_integer(*PROCESS.get_or_init(process)).and(Fingerprint::of_integer(self.replaced))
         });

@@ -426,6 +426,26 @@ fn a_key_that_failed_while_it_waited_is_not_woken_again() {
     });
 }
 
+/// Closures cannot be compared: a task that was taken away and one that was given in its place later were taken for
+/// the same, and the old one's trace for the new one's.
+#[test]
+fn a_task_that_is_taken_away_and_another_given_later_is_another() {
+    everywhere(|scheduler, rebuilder| {
+        let tasks = Rules::new().rule("B", formula(["A"], |[a]| a)).rule("C", formula(["B"], |[b]| b));
+        let mut build = system(scheduler, rebuilder, tasks, &[("A", 1)]);
+        build.run(["C"]).expect("built");
+        for (between, added) in [(true, 10), (false, 20)] {
+            build.tasks_mut().remove(&"B");
+            if between {
+                build.run(["C"]).expect("built");
+            }
+            build.tasks_mut().set("B", formula(["A"], move |[a]| a + added));
+            build.run(["C"]).expect("built");
+            assert_eq!(build.get("C"), Some(1 + added), "{scheduler} × {rebuilder}");
+        }
+    });
+}
+
 /// A formula that met an input for the first time was called again, and said to have started twice.
 #[test]
 fn a_formula_that_meets_an_input_starts_once() {

@@ -4,7 +4,7 @@
 use alacarte::{Dependency, Event, Fingerprint, KeyId, MetadataUpdater, Record, Time, Value};
 use proptest::prelude::*;
 
-use crate::models::{Dirty, Model};
+use super::models::{Dirty, Model};
 
 pub const KEYS: usize = 8;
 pub const INPUTS: usize = 3;

@@ -8,7 +8,7 @@ use alacarte_metadata::{
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
-use crate::history::{AT_FIRST, INPUTS, KEYS, Kind, Seed, Step, World};
+use super::history::{AT_FIRST, INPUTS, KEYS, Kind, Seed, Step, World};
 
 /// A contract: what it says after some events, and whether an updater says the same.
 pub trait Model: Default {

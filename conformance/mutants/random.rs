@@ -1,0 +1,55 @@
+//! Random histories for mutants: each is played by every combination of the menu before the next is made, nothing is
+//! shrunk, and the first broken law is the end. (`tests/menu.rs` plays many more, and tells stories of them.) Beside them,
+//! the contracts of the updaters under random events.
+
+#[path = "../tests/contracts.rs"]
+mod contracts;
+
+use alacarte::{Dynamic, Scheduler, Static};
+use alacarte_conformance::relations::judge_scenario;
+use alacarte_conformance::{Broken, Combination, Declares, Name, REBUILDERS, Style, menu, scenario, style};
+use alacarte_rebuilders::AnyRebuilder;
+use alacarte_schedulers::AnyScheduler;
+
+/// So many histories, or what the environment variable `PROPTEST_CASES` says.
+fn seeds() -> impl Iterator<Item = u64> {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    1_000_000..1_000_000 + cases.unwrap_or(24)
+}
+
+fn play<P: Declares>(style: Style, seed: u64, combinations: &[Combination<'_, AnyScheduler, AnyRebuilder<Name, i64>>])
+where
+    AnyScheduler: Scheduler<P>,
+{
+    // Static tasks that mention each other in a circle are an error of the tasks.
+    let scenario = scenario(Style { circles: style.circles && !P::DECLARES, ..style }, seed);
+    if let Err(Broken { story, .. }) = judge_scenario::<P, _, _>(&scenario, combinations) {
+        panic!("{}: {story}", combinations[0].name);
+    }
+}
+
+#[test]
+fn every_combination_keeps_every_law() {
+    for seed in seeds() {
+        for rebuilder in REBUILDERS {
+            for scheduler in AnyScheduler::NAMES {
+                let combination = [menu(scheduler, rebuilder)];
+                play::<Static>(style(rebuilder), seed, &combination);
+                if scheduler != "topological" {
+                    play::<Dynamic>(style(rebuilder), seed, &combination);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn any_combination_takes_over_from_any_other() {
+    let right = REBUILDERS.into_iter().filter(|&rebuilder| rebuilder != "modification-time");
+    let all = |rebuilder| AnyScheduler::NAMES.map(|scheduler| menu(scheduler, rebuilder));
+    let combinations: Vec<_> = right.flat_map(all).collect();
+    let style = Style { combinations: combinations.len(), steps: 32, ..Style::everything() };
+    for seed in seeds().flat_map(|seed| 8 * seed..8 * seed + 8) {
+        play::<Static>(style, seed, &combinations);
+    }
+}

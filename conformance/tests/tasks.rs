@@ -1,0 +1,350 @@
+//! What tasks may ask for, and what is asked of them.
+
+mod common;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::task::Poll;
+
+use alacarte::{
+    Build, Cause, Declared, Fetch, Fingerprint, KeyId, Plan, PlanError, Problem, Rules, Running, Scheduler,
+};
+use alacarte::{Static, TaskError, Tasks, WhenBlocked, declared, formula, off_thread, task};
+use alacarte_conformance::{Tape, Yields};
+use alacarte_rebuilders::{AnyRebuilder, VerifyingTrace};
+use alacarte_schedulers::{AnyScheduler, Topological};
+use alacarte_stores::Memory;
+use common::{Key, everywhere, everywhere_dynamic, ran, system};
+
+/// Tasks of which "top" must follow "before", which it does not fetch.
+struct Ordered {
+    rules: Rules<Key, i64>,
+}
+
+impl Tasks<Key, i64> for Ordered {
+    type Power = Static;
+
+    fn has(&self, key: &Key) -> bool {
+        self.rules.has(key)
+    }
+
+    fn run<'t>(&'t self, key: &Key, fetch: Fetch<'t, Key, i64>) -> Running<'t, i64> {
+        self.rules.run(key, fetch)
+    }
+
+    fn declared(&self, key: &Key, each: &mut dyn FnMut(&Key)) -> bool {
+        self.rules.declared(key, each)
+    }
+
+    fn order_only(&self, key: &Key, each: &mut dyn FnMut(&Key)) {
+        if *key == "top" {
+            each(&"before");
+        }
+    }
+}
+
+fn ordered(rebuilder: &str, scheduler: &str, inputs: &[(Key, i64)]) -> common::System<Ordered> {
+    let rules = Rules::new()
+        .rule("first", formula(["A"], |[a]| a))
+        .rule("before", formula(["first"], |[a]: [i64; 1]| 10 / a))
+        .rule("top", formula(["D"], |[d]| d + 1));
+    system(scheduler, rebuilder, Ordered { rules }, inputs)
+}
+
+#[test]
+fn what_must_precede_a_task_is_built_before_it_and_is_no_dependency() {
+    everywhere(|scheduler, rebuilder| {
+        let mut build = ordered(rebuilder, scheduler, &[("A", 1), ("D", 1)]);
+        let report = build.run(["top"]).expect("built");
+        assert_eq!(build.names(&report.ran), ["first", "before", "top"], "{scheduler} × {rebuilder}");
+        build.set("A", 5).expect("set");
+        let report = build.run(["top"]).expect("built");
+        let all = rebuilder == "perpetual";
+        assert_eq!(build.get("before"), Some(2), "{scheduler} × {rebuilder}");
+        assert!(all || ran(&build, &report) == ["before", "first"], "{scheduler} × {rebuilder}");
+    });
+}
+
+#[test]
+fn what_must_precede_a_task_and_fails_fails_the_task_by_name() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    everywhere(|scheduler, rebuilder| {
+        for keep_going in [false, true] {
+            let mut build = ordered(rebuilder, scheduler, &[("A", 0), ("D", 1)]).keep_going(keep_going);
+            let error = build.run(["top"]).expect_err("it divides by zero");
+            assert!(error.failures.iter().any(|failure| failure.key == "before"), "{scheduler}: {error}");
+            assert_eq!(build.get("top"), None, "{scheduler} × {rebuilder}");
+            if keep_going {
+                assert!(error.to_string().contains("top: it needs before, which failed"), "{scheduler}: {error}");
+            }
+            build.set("A", 1).expect("set");
+            build.run(["top"]).expect("built");
+            assert_eq!(build.get("top"), Some(2), "{scheduler} × {rebuilder}");
+        }
+    });
+    std::panic::set_hook(hook);
+}
+
+/// A task that does not take what it declared does not fail with it.
+#[test]
+fn a_declared_dependency_that_fails_fails_only_those_that_fetch_it() {
+    everywhere(|scheduler, rebuilder| {
+        let refuse = declared(["A"], async |_: Fetch<'_, Key, i64>| Err(TaskError::new("no")));
+        let choose = declared(["bad", "A"], async |fetch| match fetch.get("A").await? {
+            0 => fetch.get("bad").await,
+            a => Ok(a),
+        });
+        let tasks = Rules::new().rule("bad", refuse).rule("top", choose);
+        let mut build = system(scheduler, rebuilder, tasks, &[("A", 3)]).keep_going(true);
+        let told = build.run(["top"]).err().map(|error| error.to_string());
+        assert_eq!(build.get("top"), Some(3), "{scheduler} × {rebuilder}");
+        assert_eq!(told, (scheduler == "topological").then(|| "bad: no".into()), "{scheduler} × {rebuilder}");
+        build.set("A", 0).expect("set");
+        let error = build.run(["top"]).expect_err("it is taken").to_string();
+        assert!(error.contains("top: it needs bad, which failed"), "{scheduler} × {rebuilder}: {error}");
+    });
+}
+
+#[test]
+fn a_task_may_ask_whether_a_key_is_up_to_date() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        let ask = async |fetch: Fetch<'_, Key, i64>| {
+            let before = fetch.is_ready(&"B");
+            let b = fetch.get("B").await?;
+            Ok(b * 100 + i64::from(before) * 10 + i64::from(fetch.is_ready(&"B")))
+        };
+        let tasks = Rules::new().rule("B", formula(["A"], |[a]| a)).rule("top", task(ask));
+        let mut build = system(scheduler, rebuilder, tasks, &[("A", 3)]);
+        build.run(["top"]).expect("built");
+        // One that was started again finds ready what it waited for.
+        assert_eq!(build.get("top"), Some(if scheduler == "restarting" { 311 } else { 301 }));
+    });
+}
+
+#[test]
+fn keys_may_be_fetched_by_their_ids() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        let by_id = async |fetch: Fetch<'_, Key, i64>| {
+            let ids = ["A", "B", "A"].map(|key| fetch.id_of(&key));
+            let all = fetch.ids(ids).await?;
+            Ok(fetch.id(ids[1]).await? * 1000 + all[0] * 100 + all[1] * 10 + all[2])
+        };
+        let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1)).rule("top", task(by_id));
+        let mut build = system(scheduler, rebuilder, tasks, &[("A", 3)]);
+        let (top, b) = (build.intern("top"), build.intern("B"));
+        let report = build.run_ids(&[top]).expect("built");
+        assert_eq!((build.get("top"), report.ran), (Some(4343), vec![b, top]), "{scheduler} × {rebuilder}");
+    });
+}
+
+#[test]
+fn a_closure_may_run_on_a_thread_of_its_own() {
+    let sum = async |fetch: Fetch<'_, Key, i64>| {
+        let a = fetch.get("A").await?;
+        fetch.work(off_thread(move || (0..=a).sum::<i64>())).await
+    };
+    let fall = async |fetch: Fetch<'_, Key, i64>| {
+        let a = fetch.get("A").await?;
+        fetch.work(off_thread(move || assert_eq!(a, 0))).await.map(|()| 1)
+    };
+    let tasks = Rules::new().rule("sum", task(sum)).rule("fall", task(fall));
+    let mut build = system("suspending", "verifying-trace", tasks, &[("A", 100)]).jobs(2);
+    build.run(["sum"]).expect("built");
+    assert_eq!(build.get("sum"), Some(5050));
+    let error = build.run(["fall"]).expect_err("it panics").to_string();
+    assert_eq!(error, "fall: the thread that did its work panicked");
+}
+
+#[test]
+fn a_pool_of_another_name_is_no_bound_and_each_pool_bounds_its_own() {
+    let most = |pool: &'static str| {
+        let (now, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let mut tasks =
+            Rules::new().rule("top", task(async |fetch| Ok(fetch.all(["a", "b", "c"]).await?.iter().sum())));
+        for key in ["a", "b", "c"] {
+            let (now, most) = (now.clone(), most.clone());
+            tasks.set(
+                key,
+                task(async move |fetch: Fetch<'_, Key, i64>| {
+                    let work = async {
+                        now.set(now.get() + 1);
+                        most.set(most.get().max(now.get()));
+                        Yields(3).await;
+                        now.set(now.get() - 1);
+                    };
+                    fetch.work_in(pool, work).await;
+                    Ok(1)
+                }),
+            );
+        }
+        let build = system("suspending", "verifying-trace", tasks, &[]).jobs(9).pool("narrow", 1).pool("wide", 2);
+        build.pool("none", 0).run(["top"]).expect("built");
+        most.get()
+    };
+    assert_eq!(["narrow", "wide", "none", "unknown"].map(most), [1, 2, 1, 3]);
+}
+
+/// Work in a pool, inside work: it needs a free place there, for it cannot wait for one.
+#[test]
+fn a_place_in_a_pool_cannot_be_waited_for_inside_work() {
+    let inside = |pool: &'static str| {
+        task(async move |fetch: Fetch<'_, Key, i64>| Ok(fetch.work(fetch.work_in(pool, async { 7 })).await))
+    };
+    let holds = async |fetch: Fetch<'_, Key, i64>| {
+        fetch.work_in("link", Yields(5)).await;
+        Ok(1)
+    };
+    let tasks = Rules::new()
+        .rule("inside", inside("link"))
+        .rule("holds", task(holds))
+        .rule("both", task(async |fetch| Ok(fetch.all(["holds", "inside"]).await?.iter().sum())));
+    let mut build = system("suspending", "verifying-trace", tasks, &[]).jobs(4).pool("link", 1);
+    build.run(["inside"]).expect("there is a free place");
+    assert_eq!(build.get("inside"), Some(7));
+    build.remove("inside").expect("removed");
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let error = build.run(["both"]).expect_err("there is none").to_string();
+    std::panic::set_hook(hook);
+    assert!(error.contains("inside: its task panicked") && error.contains("the pool link, which is full"), "{error}");
+    // Whatever was held has come back.
+    build.run(["both"]).expect("built");
+    assert_eq!(build.get("both"), Some(8));
+}
+
+#[test]
+fn a_panic_says_what_it_said() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let tasks = Rules::new()
+        .rule("text", task(async |_: Fetch<'_, Key, i64>| panic!("a text")))
+        .rule("number", task(async |_: Fetch<'_, Key, i64>| panic!("number {}", 7 + 1)))
+        .rule("thing", task(async |_: Fetch<'_, Key, i64>| std::panic::panic_any(7)));
+    let mut build = system("suspending", "verifying-trace", tasks, &[]).keep_going(true);
+    let said = ["text", "number", "thing"].map(|key| build.run([key]).expect_err("it panics").to_string());
+    std::panic::set_hook(hook);
+    let expected = ["text: its task panicked: a text", "number: its task panicked: number 8"];
+    assert_eq!(said[..2], expected);
+    assert_eq!(said[2], "thing: its task panicked: (no message)");
+}
+
+/// Where a journal outlives the process, the version of the program is what tells that closures were changed.
+#[test]
+fn rules_of_another_version_run_again() {
+    everywhere(|scheduler, rebuilder| {
+        let tape = Tape::default();
+        let run = |version: Option<u64>, add: i64| {
+            let rules = Rules::new().rule("B", formula(["A"], move |[a]| a + add)).rule("C", formula(["A"], |[a]| a));
+            let rules = if let Some(version) = version { rules.version(version) } else { rules };
+            let mut build = system(scheduler, rebuilder, rules, &[("A", 1)]).journal(tape.clone());
+            let report = build.run(["B"]).expect("built");
+            (report.ran.len(), build.get("B"))
+        };
+        let always = usize::from(rebuilder == "perpetual");
+        assert_eq!(run(None, 1), (1, Some(2)), "{scheduler} × {rebuilder}");
+        assert_eq!(run(None, 1), (always, Some(2)), "{scheduler} × {rebuilder}");
+        assert_eq!(run(Some(1), 2), (1, Some(3)), "{scheduler} × {rebuilder}");
+        assert_eq!(run(Some(1), 2), (always, Some(3)), "{scheduler} × {rebuilder}");
+        assert_eq!(run(Some(2), 4), (1, Some(5)), "{scheduler} × {rebuilder}");
+    });
+}
+
+#[test]
+fn rules_tell_what_they_hold() {
+    let mut rules: Rules<Key, i64> = Rules::default().rule("B", formula(["A", "D"], |[a, d]| a + d));
+    assert!(rules.has(&"B") && !rules.has(&"A"));
+    assert_eq!(rules.definition(&"B"), None);
+    rules.set("B", formula(["A"], |[a]| a));
+    let once = rules.definition(&"B");
+    rules.set("B", formula(["A"], |[a]| a));
+    let twice = rules.definition(&"B");
+    assert!(once.is_some() && twice.is_some() && once != twice);
+    let mut declared = Vec::new();
+    assert!(rules.declared(&"B", &mut |key| declared.push(*key)) && !rules.declared(&"A", &mut |_| {}));
+    assert_eq!(declared, ["A"]);
+    assert!(rules.remove(&"B") && !rules.remove(&"B"));
+    let dynamic = rules.rule("B", task(async |_| Ok(1)));
+    assert!(!dynamic.declared(&"B", &mut |_| {}));
+    let (one, other) = (dynamic.version(1).definition(&"B"), Rules::new().rule("B", formula([] as [Key; 0], |[]| 1)));
+    assert_ne!(one, Tasks::<Key, i64>::definition(&other.version(2), &"B"));
+}
+
+/// A scheduler that says why there is no order.
+struct Refusing(RefCell<Option<Problem>>);
+
+impl Scheduler<Static> for Refusing {
+    type Reads = ();
+
+    fn when_blocked(&self) -> WhenBlocked {
+        WhenBlocked::Keep
+    }
+
+    fn plan(&mut self, plan: &mut Plan<'_>, (): ()) -> Result<(), PlanError> {
+        let mut into = Vec::new();
+        assert_ne!(plan.declared(plan.targets[0], &mut into), Declared::Input);
+        match self.0.take() {
+            Some(problem) => Err(PlanError { key: plan.targets[0], problem }),
+            None => Ok(()),
+        }
+    }
+
+    fn push(&mut self, _: KeyId, (): ()) {}
+
+    fn pop(&mut self) -> Option<KeyId> {
+        None
+    }
+}
+
+#[test]
+fn a_plan_that_cannot_be_made_says_why() {
+    let cause = Problem::Other(Cause::Task("it is Sunday".into()));
+    let tasks = Rules::new().rule("B", formula(["A"], |[a]| a));
+    let mut build = Build::new(tasks, Memory::from([("A", 1)]))
+        .scheduler(Refusing(RefCell::new(Some(cause))))
+        .rebuilder(VerifyingTrace);
+    assert_eq!(build.run(["B"]).expect_err("it has no plan").to_string(), "B: it is Sunday");
+}
+
+#[test]
+fn a_cycle_is_told_from_the_key_that_was_met_first() {
+    for scheduler in AnyScheduler::NAMES {
+        let on = |key: Key| formula([key], |[value]: [i64; 1]| value);
+        let tasks = Rules::new().rule("B", on("C")).rule("C", on("D")).rule("D", on("B")).rule("top", on("D"));
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]);
+        for key in ["C", "D", "B"] {
+            build.intern(key);
+        }
+        for _ in 0..2 {
+            let error = build.run(["top"]).expect_err("a cycle");
+            assert!(error.to_string().starts_with("a cycle: C → D → B → C"), "{scheduler}: {error}");
+        }
+    }
+}
+
+/// A rebuilder that waits for nothing, and a task that does: both are told, and neither is waited for.
+#[test]
+fn whoever_waits_for_nothing_is_named() {
+    struct Waiting;
+    impl Tasks<Key, i64> for Waiting {
+        type Power = Static;
+        fn has(&self, key: &Key) -> bool {
+            *key == "B"
+        }
+        fn run<'t>(&'t self, _: &Key, fetch: Fetch<'t, Key, i64>) -> Running<'t, i64> {
+            assert!(matches!(fetch.poll_ids(&[], |_| {}), Poll::Ready(Ok(()))), "nothing is up to date at once");
+            Running::Waiting
+        }
+        fn declared(&self, _: &Key, _: &mut dyn FnMut(&Key)) -> bool {
+            true
+        }
+        fn definition(&self, _: &Key) -> Option<Fingerprint> {
+            Some(Fingerprint(1))
+        }
+    }
+    let mut build = Build::new(Waiting, Memory::<Key, i64>::new())
+        .scheduler(Topological::new())
+        .rebuilder(AnyRebuilder::new(VerifyingTrace));
+    let error = build.run(["B"]).expect_err("it waits for ever");
+    assert!(matches!(error.failures[..], [ref failure] if matches!(failure.cause, Cause::Stuck)), "{error}");
+}

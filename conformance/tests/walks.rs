@@ -1,0 +1,276 @@
+//! How rebuilders go down what they remember of a key: what is looked at, how often, and which reason is told.
+
+mod common;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use alacarte::{Build, Decision, Fetch, Fingerprint, Reason, Rules, TaskError, Value, declared, formula, task};
+use alacarte_conformance::{Tape, Yields};
+use alacarte_rebuilders::{AnyRebuilder, VerifyingTrace};
+use alacarte_schedulers::{AnyScheduler, Suspending};
+use alacarte_stores::Memory;
+use common::{DYNAMIC, Key, RIGHT, everywhere, observed, system};
+
+/// A value whose fingerprint is its number. Those of a number and of its twin have equal halves.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Number(u64);
+
+impl Value for Number {
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint(self.0)
+    }
+}
+
+fn twin(number: u64) -> Number {
+    Number(number ^ (9 | 9 << 32))
+}
+
+/// Where only half of each fingerprint is kept, the sum of all tells apart what the halves do not.
+#[test]
+fn a_trace_whose_halves_agree_does_not_hold_if_its_sum_does_not() {
+    for scheduler in AnyScheduler::NAMES {
+        let tasks = Rules::new()
+            .rule("same", formula(["A"], |[a]: [Number; 1]| a))
+            .rule("none", formula(["A", "D"], |_: [Number; 2]| Number(0)));
+        let mut build = Build::new(tasks, Memory::from([("A", Number(1)), ("D", Number(7))]))
+            .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
+            .rebuilder(VerifyingTrace);
+        assert_eq!(twin(1).fingerprint().half(), Number(1).fingerprint().half());
+        let mut run = |a: Number, expected: &[&str]| {
+            build.set("A", a).expect("set");
+            let report = build.run(["same", "none"]).expect("built");
+            let mut names = build.names(&report.ran);
+            names.sort_unstable();
+            assert_eq!((names, build.get("same")), (expected.to_vec(), Some(a)), "{scheduler}: A = {a:?}");
+        };
+        run(Number(1), &["none", "same"]);
+        run(twin(1), &["none", "same"]);
+        run(Number(2), &["none", "same"]);
+        // Of the key whose value is always the same, an older trace holds: the first, the second, the third of those kept.
+        for a in [Number(2), twin(1), Number(1), twin(1), Number(2), Number(1)] {
+            build.set("A", a).expect("set");
+            let report = build.run(["none"]).expect("built");
+            assert_eq!(report.ran, [], "{scheduler}: A = {a:?}");
+        }
+        let mut run = |a: Number, expected: usize| {
+            build.set("A", a).expect("set");
+            assert_eq!(build.run(["none"]).expect("built").ran.len(), expected, "{scheduler}: A = {a:?}");
+        };
+        // Neither of them, though it is the twin of one; and then it is known too.
+        run(twin(2), 1);
+        run(twin(2), 0);
+        run(twin(3), 1);
+        run(Number(3), 1);
+    }
+}
+
+/// The reason is what made the newest trace fail, whatever an older one failed at.
+#[test]
+fn the_reason_is_that_of_the_newest_trace() {
+    for rebuilder in ["verifying-trace", "constructive-trace"] {
+        for scheduler in AnyScheduler::NAMES {
+            let tasks = Rules::new().rule("top", formula(["x", "y"], |_: [i64; 2]| 0));
+            let (mut build, seen) = observed(system(scheduler, rebuilder, tasks, &[("x", 1), ("y", 1)]));
+            let reason = |build: &mut common::System<_>, x: i64, y: i64| {
+                build.set("x", x).expect("set");
+                build.set("y", y).expect("set");
+                build.run(["top"]).expect("built");
+                let started = |told: &(Key, Decision)| match told.1 {
+                    // Of what a verifying trace recorded, half of the bits are known.
+                    Decision::Started(Reason::DependencyChanged { key, from, to }) => {
+                        Some(Reason::DependencyChanged { key, from: Fingerprint(from.half().into()), to })
+                    }
+                    Decision::Started(reason) => Some(reason),
+                    _ => None,
+                };
+                seen.take().iter().find_map(started)
+            };
+            assert_eq!(reason(&mut build, 1, 1), Some(Reason::NeverBuilt));
+            let (keys, print) = (["x", "y"].map(|key| build.intern(key)), |n: i64| n.fingerprint());
+            let changed = |key: usize, from: i64, to: i64| {
+                let from = Fingerprint(print(from).half().into());
+                Some(Reason::DependencyChanged { key: keys[key], from, to: Some(print(to)) })
+            };
+            assert_eq!(reason(&mut build, 2, 1), changed(0, 1, 2), "{scheduler} × {rebuilder}");
+            assert_eq!(reason(&mut build, 1, 1), None);
+            // Newest first, (1, 1) and (2, 1) are remembered.
+            assert_eq!(reason(&mut build, 3, 1), changed(0, 1, 3), "{scheduler} × {rebuilder}");
+            // The newest is (3, 1); (2, 1) agrees so far, and then does not.
+            assert_eq!(reason(&mut build, 2, 5), changed(0, 3, 2), "{scheduler} × {rebuilder}");
+            assert_eq!(reason(&mut build, 2, 6), changed(1, 5, 6), "{scheduler} × {rebuilder}");
+            build.set("top", 9).expect("set");
+            let expected = if rebuilder == "verifying-trace" { Some(Reason::OutputChanged) } else { None };
+            assert_eq!(reason(&mut build, 2, 6), expected, "{scheduler} × {rebuilder}");
+        }
+    }
+}
+
+#[test]
+fn each_rebuilder_tells_its_own_reason() {
+    let two = || Rules::new().rule("B", formula(["A"], |[a]| a)).rule("C", formula(["B"], |[b]| b));
+    for (rebuilder, expected) in [
+        ("dirty-bit", "Dirty"),
+        ("step-trace", "Newer { key: key2, modified: 5, than: 3 }"),
+        ("modification-time", "Newer { key: key2, modified: 5, than: 3 }"),
+        ("perpetual", "Always"),
+    ] {
+        let (mut build, seen) = observed(system("suspending", rebuilder, two(), &[("A", 1)]));
+        build.run(["C"]).expect("built");
+        build.set("A", 2).expect("set");
+        seen.take();
+        build.run(["C"]).expect("built");
+        let told = seen.take();
+        let last = told.iter().rev().find_map(|told| match told {
+            ("C", Decision::Started(reason)) => Some(format!("{reason:?}")),
+            _ => None,
+        });
+        assert_eq!(last.as_deref(), Some(expected), "{rebuilder}");
+    }
+}
+
+/// With several traces to choose from as with one: members of a group are brought up to date at once.
+#[test]
+fn a_group_is_brought_up_to_date_at_once_however_many_traces_there_are() {
+    for rebuilder in ["dirty-bit", "verifying-trace", "constructive-trace", "step-trace", "modification-time"] {
+        let (now, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let top = async |fetch: Fetch<'_, Key, i64>| {
+            fetch.get("A").await?;
+            Ok(fetch.all(["m0", "m1", "m2"]).await?.iter().sum())
+        };
+        let mut tasks = Rules::new().rule("top", task(top));
+        for member in ["m0", "m1", "m2"] {
+            let (now, most) = (now.clone(), most.clone());
+            let work = async move |fetch: Fetch<'_, Key, i64>| {
+                let value = fetch.get("D").await?;
+                let work = async {
+                    now.set(now.get() + 1);
+                    most.set(most.get().max(now.get()));
+                    Yields(3).await;
+                    now.set(now.get() - 1);
+                };
+                fetch.work(work).await;
+                Ok(value % 2)
+            };
+            tasks.set(member, task(work));
+        }
+        let mut build = system("suspending", rebuilder, tasks, &[("A", 1), ("D", 0)]).jobs(3);
+        for d in [1, 2, 3, 4, 6, 8] {
+            build.set("D", d).expect("set");
+            most.set(0);
+            build.run(["top"]).expect("built");
+            assert_eq!((build.get("top"), most.get()), (Some(3 * (d % 2)), 3), "{rebuilder}: D = {d}");
+        }
+    }
+}
+
+/// To verify a group costs a fetch to bring its members up to date at once and one to compare each of them; what is
+/// on its own costs one.
+#[test]
+fn what_is_verified_is_fetched_no_more_often_than_needed() {
+    let top = async |fetch: Fetch<'_, Key, i64>| {
+        let first = fetch.get("A").await?;
+        Ok(first + fetch.all(["b", "c", "d"]).await?.iter().sum::<i64>())
+    };
+    for (rebuilder, expected) in [("verifying-trace", 7), ("constructive-trace", 7), ("step-trace", 8)] {
+        let tasks = Rules::new().rule("top", task(top));
+        let inputs = [("A", 1), ("b", 1), ("c", 1), ("d", 1), ("other", 0)];
+        let mut build = system("suspending", rebuilder, tasks, &inputs);
+        build.run(["top"]).expect("built");
+        build.set("other", 1).expect("set");
+        build.run(["other"]).expect("built");
+        build.touch("A").expect("touched");
+        let report = build.run(["top"]).expect("built");
+        assert_eq!((report.ran.len(), report.fetches), (0, expected), "{rebuilder}");
+    }
+}
+
+/// A ladder of two keys a rung, each of which fetches both below it: 2⁴⁰ ways lead down to the first, which is volatile or
+/// fetches the input.
+fn ladder(volatile: bool, value: &Rc<Cell<i64>>) -> Rules<String, i64, alacarte::Dynamic> {
+    let name = |rung: i64, side: i64| format!("{rung}.{side}");
+    let value = value.clone();
+    let tick = async move |fetch: Fetch<'_, String, i64>| {
+        fetch.volatile();
+        Ok(value.get())
+    };
+    let mut rules = Rules::new().rule("volatile", task(tick));
+    rules.set(name(0, 0), formula([if volatile { "volatile" } else { "input" }], |[value]: [i64; 1]| value));
+    rules.set(name(0, 1), formula([name(0, 0)], |[value]: [i64; 1]| value));
+    for rung in 1..RUNGS {
+        for side in 0..2 {
+            let below = [name(rung - 1, 0), name(rung - 1, 1)];
+            rules.set(name(rung, side), formula(below, move |[left, right]: [i64; 2]| (left + right + side) % 97));
+        }
+    }
+    rules
+}
+
+const RUNGS: i64 = 40;
+
+/// However many ways lead to it, each key is looked at a few times.
+#[test]
+fn what_many_ways_lead_to_is_looked_at_once() {
+    for rebuilder in RIGHT {
+        for volatile in [false, true] {
+            let value = Rc::new(Cell::new(1));
+            let mut build = Build::new(ladder(volatile, &value), Memory::from([("input".to_owned(), 1)]))
+                .scheduler(Suspending::new())
+                .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"));
+            let (top, input) = (format!("{}.0", RUNGS - 1), "input".to_owned());
+            build.run([&top]).expect("built");
+            for n in [1, 1, 5, 1] {
+                value.set(n);
+                build.set(&input, n).expect("set");
+                build.touch(&input).expect("touched");
+                let fetches = build.run([&top]).expect("built").fetches;
+                assert!(fetches <= 12 * 2 * RUNGS as u64, "{rebuilder}: {fetches} fetches of {} keys", 2 * RUNGS);
+            }
+        }
+    }
+}
+
+/// A group of which one member has failed has failed, whatever the others are.
+#[test]
+fn a_group_with_a_member_that_failed_is_not_verified() {
+    everywhere(|scheduler, rebuilder| {
+        for (good, bad) in [("a", "b"), ("b", "a")] {
+            let fails = declared(["A"], async |fetch: Fetch<'_, Key, i64>| match fetch.get("A").await? {
+                2 => Err(TaskError::new("no")),
+                _ => Ok(0),
+            });
+            let tasks = Rules::new()
+                .rule(good, formula(["A"], |_: [i64; 1]| 0))
+                .rule(bad, fails)
+                .rule("top", formula(["a", "b"], |[a, b]| a + b));
+            let mut build = system(scheduler, rebuilder, tasks, &[("A", 1)]).keep_going(true);
+            build.run(["top"]).expect("built");
+            build.set("A", 2).expect("set");
+            let error = build.run(["top"]).expect_err("a member fails");
+            assert!(error.failures.iter().any(|failure| failure.key == "top"), "{scheduler} × {rebuilder}: {error}");
+            build.set("A", 3).expect("set");
+            build.run(["top"]).expect("built");
+            assert_eq!(build.get("top"), Some(0), "{scheduler} × {rebuilder}");
+        }
+    });
+}
+
+/// An older trace gave the very value that is there: no task runs and nothing is moved, but it is told, once.
+#[test]
+fn an_older_trace_that_holds_becomes_the_newest() {
+    for rebuilder in ["verifying-trace", "constructive-trace", "deep-constructive-trace"] {
+        for scheduler in DYNAMIC {
+            let tape = Tape::forgetful();
+            let tasks = Rules::new().rule("B", formula(["A"], |[a]: [i64; 1]| a % 2));
+            let mut build = system(scheduler, rebuilder, tasks, &[("A", 2)]).journal(tape.clone());
+            // Each edit is an event, and what becomes of B another.
+            for (a, ran) in [(2, 1), (4, 1), (2, 0), (4, 0), (4, 0)] {
+                let before = tape.appended();
+                let edited = usize::from(build.set("A", a).expect("set") || before == 0);
+                let report = build.run(["B"]).expect("built");
+                let told = (report.ran.len(), report.restored, tape.appended() - before);
+                assert_eq!(told, (ran, 0, 2 * edited), "{scheduler} × {rebuilder}: A = {a}");
+            }
+        }
+    }
+}
