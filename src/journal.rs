@@ -1,8 +1,10 @@
 //! The journal: where a build's events are kept between runs.
 //!
 //! Keeping the journal is all there is to persistence: replayed, it gives back every piece of metadata, for any
-//! scheduler and any rebuilder. A journal may lose records (a crash, a damaged disk): a lost record costs a
-//! rebuild, never a wrong value.
+//! scheduler and any rebuilder. A journal may lose its *last* records (a crash): what is left is the journal as it once
+//! was, and a lost record costs a rebuild, never a wrong value. One that may lose records in the middle (a damaged disk)
+//! must notice, and say in its replay of every key that they may have spoken of that it *changed*, to nobody knows what,
+//! as `alacarte_stores::Log` does: a silent gap is a lie, and can cost a wrong value.
 
 use crate::error::StoreError;
 use crate::event::Event;
@@ -17,7 +19,7 @@ pub trait Journal<K, V> {
     /// events the value is given too.
     ///
     /// # Errors
-    /// If the place cannot be read at all. Damage to single records is not an error: they are left out.
+    /// If the place cannot be read at all. Damage to single records is not an error: they are left out, and a gap is told of.
     fn replay(&mut self, keys: &mut Keys<K>, each: &mut Replay<'_, K, V>) -> Result<(), StoreError>;
 
     /// Keeps one event, and the value that it carries.

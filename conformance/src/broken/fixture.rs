@@ -242,16 +242,23 @@ impl Fixture {
             true => judge_scenario::<P, _, _>(scenario, combinations).map(drop),
             false => perform::<P, _, _>(scenario, combinations, setup).map(drop),
         };
-        let perform = |scenario: &Scenario| {
+        let perform = |scenario: &Scenario, way: u64| {
             let Manner { signed, dated, .. } = scenario.manner;
-            let manner = self.manner.map_or(scenario.manner, |manner| Manner { signed, dated, ..manner });
+            let manner = self.manner.map_or(scenario.manner, |manner| Manner {
+                signed,
+                dated,
+                work: manner.work.map(|seed| seed + way),
+                ..manner
+            });
             perform(&Scenario { manner, ..scenario.clone() })
         };
         if let Some(scenario) = self.by_hand {
-            return perform(&scenario());
+            // Where there is work outside, who works and what ends first is tried in some ways.
+            let ways = if self.manner.is_some_and(|manner| manner.work.is_some()) { 64 } else { 1 };
+            return (0..ways).try_for_each(|way| perform(&scenario(), way));
         }
         let trial = fitting::<P>(Trial { cases, style: self.style, ..Trial::default() });
-        explore(trial, perform)
+        explore(trial, |scenario| perform(scenario, 0))
     }
 }
 
