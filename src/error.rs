@@ -127,8 +127,10 @@ pub enum Cause {
     /// A topological scheduler met a task whose dependencies are not known before it runs.
     #[error("its dependencies are known only while it runs: choose the restarting or suspending scheduler")]
     Dynamic,
-    /// Its rebuilder said that it waits but asked for nothing.
-    #[error("its rebuilder answered `Pending` without fetching anything, so it would wait for ever")]
+    /// It would wait for ever: nothing that it waits for is underway, and its scheduler does not give it.
+    #[error(
+        "it would wait for ever: its rebuilder answered `Pending` without fetching anything, or its scheduler has lost it"
+    )]
     Stuck,
     /// The store, the journal or the cache failed.
     #[error("{0}")]

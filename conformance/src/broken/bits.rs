@@ -237,6 +237,6 @@ pub(super) fn list() -> Vec<Fixture> {
             .under("topological")
             .working()
             .by_hand(by_hand::a_dependent_that_works)
-            .caught_by(&["at-most-once", "correct"]),
+            .caught_by(&["at-most-once"]),
     ]
 }

@@ -255,7 +255,9 @@ impl Fixture {
         if let Some(scenario) = self.by_hand {
             // Where there is work outside, who works and what ends first is tried in some ways.
             let ways = if self.manner.is_some_and(|manner| manner.work.is_some()) { 64 } else { 1 };
-            return (0..ways).try_for_each(|way| perform(&scenario(), way));
+            let mut broken = (0..ways).filter_map(|way| perform(&scenario(), way).err()).peekable();
+            let Some(first) = broken.peek().cloned() else { return Ok(()) };
+            return Err(broken.find(|broken| self.laws.contains(&broken.law)).unwrap_or(first));
         }
         let trial = fitting::<P>(Trial { cases, style: self.style, ..Trial::default() });
         explore(trial, |scenario| perform(scenario, 0))
