@@ -170,7 +170,7 @@ pub enum Format {
     /// For a person.
     #[default]
     Table,
-    /// An array of objects, one per workload, combination and step.
+    /// An array of objects: one per workload, combination and step; per cell; per combination.
     Json,
     /// The same as comma-separated values, with a header.
     Csv,

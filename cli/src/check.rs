@@ -21,7 +21,7 @@ pub fn check(arguments: &Check) -> Result<ExitCode, Problem> {
         eprintln!("{} combinations × {} histories, of seeds {} up", subjects.len(), arguments.cases, arguments.seed);
     }
     let begun = Instant::now();
-    let bar = ProgressBar::new(arguments.cases * subjects.len() as u64);
+    let bar = ProgressBar::new(arguments.cases.saturating_mul(subjects.len() as u64));
     bar.set_style(ProgressStyle::with_template("{bar:30} {percent:>3}% {eta:>4}  {wide_msg}")?);
     let mut findings = again(&subjects);
     if findings.is_empty() {

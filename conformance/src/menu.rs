@@ -31,9 +31,14 @@ pub fn promises(rebuilder: &str) -> Promises {
         "constructive-trace" => {
             Promises { minimal: Thrift::Values, cutoff: Thrift::Values, restores: true, null: true, ..nothing }
         }
-        "deep-constructive-trace" => {
-            Promises { shallow: true, minimal: Thrift::Values, restores: true, null: true, ..nothing }
-        }
+        "deep-constructive-trace" => Promises {
+            shallow: true,
+            deterministic: true,
+            minimal: Thrift::Values,
+            restores: true,
+            null: true,
+            ..nothing
+        },
         "step-trace" => Promises { minimal: Thrift::Events, cutoff: Thrift::Events, null: true, ..nothing },
         "modification-time" => Promises { null: true, ..nothing },
         _ => nothing,

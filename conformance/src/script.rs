@@ -44,7 +44,7 @@ pub enum Step {
     /// A byte of the journal is damaged, so many parts of 256 behind its beginning; a new process starts from what is
     /// left.
     Rot(u8),
-    /// The copy from which a key's value could be restored is lost.
+    /// A computed value is lost, and so is the copy from which it could be restored.
     Evict(Name),
     /// What tasks can see of the world without fetching changes.
     Pass,
@@ -79,7 +79,7 @@ impl fmt::Display for Step {
             Step::Rot(place) => {
                 write!(f, "a byte at {place}/256 of the journal is damaged; a new process starts from what is left")
             }
-            Step::Evict(key) => write!(f, "the copy of the value of {key} is lost"),
+            Step::Evict(key) => write!(f, "the value of {key} is lost, and every copy of it"),
             Step::Pass => write!(f, "now() changes"),
             Step::SetBack(by) => write!(f, "the clock is set back by {by}"),
             Step::Restart => write!(f, "a new process starts from the journal"),

@@ -80,6 +80,7 @@ pub(super) fn list() -> Vec<Fixture> {
             .caught_by(&["correct", "honest"]),
         new("cache-clipped", "a cache that loses the last dependency of a trace", Fault::Clipped),
         deep("deep-cache-neighbour", "a cache of deep traces that returns its neighbour", Fault::Neighbour),
-        deep("deep-cache-clipped", "a cache of deep traces that loses their last dependency", Fault::Clipped),
+        deep("deep-cache-clipped", "a cache of deep traces that loses their last dependency", Fault::Clipped)
+            .caught_by(&["shallow-correct", "set-correct"]),
     ]
 }

@@ -114,8 +114,10 @@ pub(super) fn list() -> Vec<Fixture> {
             .styled(|style| style.volatile = true),
         Fixture::new("frankenbuild", "deep traces of tasks that are not deterministic", "verifying-trace")
             .is(|| DeepConstructiveTrace)
-            .promising(Promises::default())
-            .styled(|style| (style.whims, style.formulas, style.overwrites) = (true, false, false))
+            .promising(Promises { shallow: true, ..Promises::default() })
+            .styled(|style| {
+                (style.whims, style.faults, style.formulas, style.overwrites) = (true, true, false, false);
+            })
             .theory("rule 8")
             .caught_by(&["set-correct"]),
     ]

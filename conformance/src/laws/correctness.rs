@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Ending, Moment, show};
+use super::{Ending, Moment, Promises, show};
 use crate::expr::Name;
 use crate::memory::Kind;
 
@@ -83,12 +83,15 @@ pub fn correct(moment: &mut Moment<'_>) -> Result<(), String> {
 
 /// Every value is one that the key's task could give if it ran now, for the values that its dependencies hold now: the
 /// reading that is left where tasks answer by whim. Asked of all that the build vouches for, and of all that the
-/// targets must have looked at. (JFP paper, correctness for non-deterministic tasks.)
+/// targets must have looked at; where correctness is shallow, of keys only all of whose dependencies the build vouches for
+/// too. (JFP paper, correctness for non-deterministic tasks.)
 pub fn set_correct(moment: &mut Moment<'_>) -> Result<(), String> {
-    if moment.promises.shallow {
+    let Promises { shallow, deterministic, .. } = moment.promises;
+    if deterministic && moment.whims {
         return Ok(());
     }
-    let mut todo: Vec<Name> = moment.vouched().into_iter().collect();
+    let vouched = moment.vouched();
+    let mut todo: Vec<Name> = vouched.iter().copied().collect();
     if moment.ending.is_success() {
         todo.extend(moment.targets);
     }
@@ -99,14 +102,18 @@ pub fn set_correct(moment: &mut Moment<'_>) -> Result<(), String> {
         }
         let is = moment.values.get(&key).copied().flatten();
         let runs = moment.truth.possible(key, moment.values);
+        let mut fetched = runs.iter().flat_map(|(_, fetched)| fetched);
+        if shallow && fetched.any(|key| moment.truth.has_task(*key) && !vouched.contains(key)) {
+            continue;
+        }
         let mut agreeing = runs.iter().filter(|(value, _)| *value == is && is.is_some()).map(|(_, fetched)| fetched);
         let Some(first) = agreeing.next() else {
             let values: BTreeSet<String> = runs.iter().map(|(value, _)| show(*value)).collect();
             let values = values.into_iter().collect::<Vec<_>>().join(" or ");
-            return Err(format!("{key} is {}, but its task gives {values} for what it fetches now", show(is)));
+            return Err(format!("{key} is {}, but for what it fetches now its task would be {values}", show(is)));
         };
         let surely = agreeing.fold(first.clone(), |all, fetched| all.intersection(fetched).copied().collect());
-        if moment.ending.is_success() {
+        if moment.ending.is_success() && !shallow {
             todo.extend(surely);
         }
     }

@@ -35,6 +35,8 @@ pub enum Thrift {
 pub struct Promises {
     /// Only the targets need be right, not what lies between them and the inputs.
     pub shallow: bool,
+    /// It is right only if tasks are deterministic.
+    pub deterministic: bool,
     /// A task runs only if something below it has changed since it was last brought up to date.
     pub minimal: Thrift,
     /// A task runs only if something that it fetches has another value than when it was last brought up to date.

@@ -205,9 +205,12 @@ where
                 });
             }
             Step::Evict(key) => {
-                if let Some(value) = self.build().get(key) {
+                if let Some(value) = self.build().get(key)
+                    && !self.is_input(*key)
+                {
                     self.world.evict(*key, value);
                     self.onlooker.evicted.insert(*key);
+                    self.tamper(*key, None);
                 }
             }
             Step::Pass => self.world.pass(),
