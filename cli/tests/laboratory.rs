@@ -58,10 +58,7 @@ fn the_matrix_says_what_is_known_of_it() {
         }
         held("deep-constructive-trace", "shallow-correct");
         refuted("deep-constructive-trace", "early-cutoff");
-        // (Where everything declared is visited, it takes a copy that was lost and a value that was: hundreds of cases.)
-        if scheduler != "topological" {
-            refuted("deep-constructive-trace", "tolerates-non-determinism");
-        }
+        refuted("deep-constructive-trace", "tolerates-non-determinism");
         held("constructive-trace", "cloud-shareable");
         refuted("verifying-trace", "cloud-shareable");
         held("deep-constructive-trace", "survives-revert");
