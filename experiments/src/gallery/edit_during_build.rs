@@ -40,7 +40,8 @@ const SCRIPT: Script = Script {
     ..Script::PLAIN
 };
 
-/// Fingerprints are taken when the command has ended.
+/// Fingerprints are taken once: when a file is first met, which is after the command; of one that is known, as the build
+/// begins.
 fn careless(world: Rc<World>) -> Rules<Key, i64, Dynamic> {
     let command = async move |fetch: Fetch<'_, Key, i64>| {
         world.reach(Moment::BeforeReading);
@@ -70,9 +71,10 @@ fn careful(world: Rc<World>) -> Rules<Key, i64, Dynamic> {
 fn play() -> Result<Vec<Performance>, SceneError> {
     let wrong = Part {
         role: Role::Wrong,
-        system: "suspending × verifying-trace, fingerprints taken after the command",
+        system: "suspending × verifying-trace, fingerprints taken once, and compared with nothing",
         why: "The trace says: from A = 2 came 10. It holds, for A is 2. The rebuilder is blameless; it was told a lie, \
-              and will believe it until A is edited again.",
+              and will believe it until A is edited again. (In the third step A is known, so its fingerprint is that \
+              of the beginning: 4, from which came 50.)",
     };
     let right = Part {
         role: Role::Right,
