@@ -107,11 +107,7 @@ pub fn visits(notes: &[Note], keys: &Keys<Key>, value: impl Fn(Key) -> Option<i6
                 }
                 Note::Decided(key, decision) => {
                     settled |= !matches!(decision, Decision::Started(_));
-                    let told = told(decision, keys.name(*key), keys, &value);
-                    // A formula is started again as soon as an input that it met for the first time is read.
-                    if what.last() != Some(&told) {
-                        what.push(told);
-                    }
+                    what.push(told(decision, keys.name(*key), keys, &value));
                 }
             }
         }
