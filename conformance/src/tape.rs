@@ -73,15 +73,6 @@ impl<K, V> Tape<K, V> {
     pub fn appended(&self) -> usize {
         self.kept.borrow().appended
     }
-
-    /// Loses the events for which `lost` answers true, given their positions: a damaged disk.
-    pub fn damage(&self, mut lost: impl FnMut(usize) -> bool) {
-        let mut position = 0;
-        self.kept.borrow_mut().events.retain(|_| {
-            position += 1;
-            !lost(position - 1)
-        });
-    }
 }
 
 impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
