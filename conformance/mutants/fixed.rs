@@ -13,6 +13,8 @@ mod events;
 mod faults;
 #[path = "../tests/order.rs"]
 mod order;
+#[path = "../tests/propagation.rs"]
+mod propagation;
 #[path = "../tests/regressions.rs"]
 mod regressions;
 #[path = "../tests/sharing.rs"]
