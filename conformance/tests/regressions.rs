@@ -3,7 +3,7 @@
 mod common;
 
 use alacarte::{Build, Decision, Fetch, Rules, declared, formula, task};
-use alacarte_conformance::Yields;
+use alacarte_conformance::{Tape, Yields};
 use alacarte_rebuilders::{AnyRebuilder, DirtyBit};
 use alacarte_schedulers::Topological;
 use alacarte_stores::Memory;
@@ -569,5 +569,23 @@ fn a_task_that_fetches_nothing_is_no_input_that_holds_a_zero() {
         build.set("a", 0).expect("set");
         build.run(["b"]).expect("built");
         assert_eq!(build.get("b"), Some(0), "{scheduler} × {rebuilder}");
+    });
+}
+
+/// A key that was written before any build, and then lost its task, was an input for this process, but not for its journal: the
+/// next process noticed that "now".
+#[test]
+fn a_key_that_becomes_an_input_before_it_was_ever_built_is_one_in_the_journal_too() {
+    everywhere(|scheduler, rebuilder| {
+        let tape = Tape::default();
+        let process = |tasks| system(scheduler, rebuilder, tasks, &[("a", 0)]).journal(tape.clone());
+        let tasks = || Rules::new().rule("b", formula(["a"], |[a]| a));
+        let mut build = process(tasks().rule("a", formula([] as [Key; 0], |[]| 0)));
+        build.set("a", 0).expect("set");
+        build.tasks_mut().remove(&"a");
+        build.run(["b"]).expect("built");
+        drop(build);
+        let report = process(tasks()).run(["b"]).expect("built");
+        assert_eq!(report.ran.is_empty(), rebuilder != "perpetual", "{scheduler} × {rebuilder}");
     });
 }
