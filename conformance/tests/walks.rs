@@ -185,6 +185,32 @@ fn what_is_verified_is_fetched_no_more_often_than_needed() {
     }
 }
 
+/// What one trace was found to disagree with is not looked at again for those that disagree with it too.
+#[test]
+fn however_many_traces_there_are_a_dependency_is_looked_at_once() {
+    for rebuilder in ["verifying-trace", "constructive-trace"] {
+        let top = async |fetch: Fetch<'_, Key, i64>| {
+            fetch.get("A").await?;
+            fetch.get("D").await?;
+            Ok(0)
+        };
+        let tasks = Rules::new().rule("top", task(top));
+        let mut build = system("suspending", rebuilder, tasks, &[("A", 0), ("D", 0)]);
+        for a in 0..4 {
+            build.set("A", a).expect("set");
+            let report = build.run(["top"]).expect("built");
+            // The task itself fetches two.
+            let looked = report.fetches - 2;
+            assert_eq!((report.ran.len(), looked), (1, u64::from(a > 0)), "{rebuilder}: A = {a}");
+        }
+        build.set("D", 1).expect("set");
+        build.set("A", 1).expect("set");
+        let report = build.run(["top"]).expect("built");
+        // Of the four, one agrees about A.
+        assert_eq!((report.ran.len(), report.fetches - 2), (1, 3), "{rebuilder}");
+    }
+}
+
 /// A ladder of two keys a rung, each of which fetches both below it: 2⁴⁰ ways lead down to the first, which is volatile or
 /// fetches the input.
 fn ladder(volatile: bool, value: &Rc<Cell<i64>>) -> Rules<String, i64, alacarte::Dynamic> {
@@ -271,6 +297,12 @@ fn an_older_trace_that_holds_becomes_the_newest() {
                 let told = (report.ran.len(), report.restored, tape.appended() - before);
                 assert_eq!(told, (ran, 0, 2 * edited), "{scheduler} × {rebuilder}: A = {a}");
             }
+            // Looked at again, the newest stands: there is nothing more to tell.
+            build.touch("A").expect("touched");
+            let before = tape.appended();
+            let report = build.run(["B"]).expect("built");
+            let told = (report.ran.len(), report.kept, tape.appended() - before);
+            assert_eq!(told, (0, 1, 0), "{scheduler} × {rebuilder}");
         }
     }
 }
