@@ -146,3 +146,16 @@ fn of_keys_that_were_never_built_the_one_demanded_last_goes_first() {
         assert_eq!(build.names(&report.ran), ["below", "one", "two"], "{scheduler}");
     }
 }
+
+/// It cannot have been declared: that would have been a cycle.
+#[test]
+fn a_task_that_asks_for_itself_is_refused_even_if_it_does_not_wait() {
+    let vain = async |fetch: Fetch<'_, Key, i64>| {
+        let itself = futures::poll!(fetch.get("B"));
+        Ok(i64::from(itself.is_ready()))
+    };
+    let tasks = Rules::new().rule("B", declared(["A"], vain));
+    let mut build = system("topological", "verifying-trace", tasks, &[("A", 0)]);
+    let error = build.run(["B"]).expect_err("it asked for itself").to_string();
+    assert!(error.contains("B: it fetched B, which it did not declare"), "{error}");
+}
