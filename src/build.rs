@@ -278,6 +278,9 @@ where
         if !board.has(id, LOADED) {
             let (input, value, modified) = (!self.tasks.has(key), self.store.load(id, key)?, self.store.modified(key));
             board.raise(id, LOADED);
+            if !board.has(id, CLASSIFIED) {
+                board.classify(id, input);
+            }
             self.ledger.notice(board, id, News { value, modified, input, touched: false })?;
         }
         Ok(id)

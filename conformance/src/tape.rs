@@ -44,12 +44,20 @@ impl<K, V> Owned<K, V> {
 
 #[derive(Debug)]
 struct Made<V> {
-    restored: bool,
+    how: How,
     deep: bool,
     fingerprint: Fingerprint,
     value: V,
     modified: Time,
     volatile: bool,
+}
+
+/// How a record came to be told.
+#[derive(Debug, Clone, Copy)]
+enum How {
+    Built,
+    Restored,
+    Learned,
 }
 
 impl<K, V> Default for Tape<K, V> {
@@ -97,11 +105,15 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                             fingerprint: *fingerprint,
                         })
                         .collect();
-                    let Made { restored, deep, fingerprint, ref value, modified, volatile } = *record;
+                    let Made { how, deep, fingerprint, ref value, modified, volatile } = *record;
                     let dependencies = &dependencies;
                     let names = &*keys;
                     let record = Record { key, dependencies, deep, fingerprint, value, modified, volatile, names };
-                    let event = if restored { Event::Restored(record) } else { Event::Built(record) };
+                    let event = match how {
+                        How::Built => Event::Built(record),
+                        How::Restored => Event::Restored(record),
+                        How::Learned => Event::Learned(record),
+                    };
                     each(keys, &event, Some(value));
                 }
             }
@@ -123,7 +135,7 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                 modified: *modified,
                 input: *input,
             },
-            (Event::Built(record) | Event::Restored(record), Some(value)) => Owned::Made {
+            (Event::Built(record) | Event::Restored(record) | Event::Learned(record), Some(value)) => Owned::Made {
                 key: keys.name(record.key).clone(),
                 dependencies: record
                     .dependencies
@@ -134,7 +146,11 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                     })
                     .collect(),
                 record: Made {
-                    restored: matches!(event, Event::Restored(_)),
+                    how: match event {
+                        Event::Restored(_) => How::Restored,
+                        Event::Learned(_) => How::Learned,
+                        _ => How::Built,
+                    },
                     deep: record.deep,
                     fingerprint: record.fingerprint,
                     value: value.clone(),

@@ -104,11 +104,27 @@ where
         let detached = std::mem::take(&mut self.board.borrow_mut().detached);
         for key in detached {
             self.board.borrow_mut().owed.push(key);
+            self.stray(key);
             let failed = matches!(self.demand(key), Demand::Failed);
             let told = self.state.failures.iter().any(|(failed, _)| *failed == key);
             if failed && !told && self.board.borrow().has(key, INPUT) {
                 // Nobody waits for it who could say so.
                 self.mark_failed(key, Some(Cause::MissingTarget));
+            }
+        }
+    }
+
+    /// A key is detached that may lie where the order of a scheduler that follows suspects does not lead: whatever
+    /// has no place there counts as up to date though nobody looked, and is looked at now.
+    fn stray(&mut self, key: KeyId) {
+        let ordered = self.suspects.is_none() || self.doubts() || self.scheduler.precedes(key);
+        if ordered || std::mem::replace(&mut self.state.strayed, true) {
+            return;
+        }
+        let mut board = self.board.borrow_mut();
+        for id in (0..board.keys.len()).map(KeyId::new) {
+            if board.state(id) == board.revision && !self.scheduler.precedes(id) {
+                board.set_state(id, STALE);
             }
         }
     }

@@ -134,6 +134,10 @@ where
             self.onlooker.tampered.remove(&key);
             self.onlooker.see(key, values[&key]);
         }
+        let put = decisions.iter().filter(|(_, made)| matches!(made, Decision::Ran { .. } | Decision::Restored));
+        put.for_each(|(key, _)| {
+            self.scribbled.remove(key);
+        });
         for key in vouched {
             let reference = self.reference(key, &mut truth, &kinds);
             self.onlooker.references.insert(key, reference);
