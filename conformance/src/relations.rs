@@ -102,10 +102,9 @@ where
     let cold = perform::<P, S, R>(scenario, combinations, Setup { restarting: true, ..Setup::default() })?;
     let warm = perform::<P, S, R>(scenario, combinations, Setup::default())?;
     let tally = both(&warm, &cold);
-    // A process remembers which detached keys a build that failed has left undone; the journal does not. And how far a build
-    // comes that fails because keys wait for each other in a circle, depends on the inputs that were met before; one that
-    // stops at its first failure, on what need not be looked at again.
-    let excused = scenario.detaches() || scenario.is_circular();
+    // How far a build comes that fails because keys wait for each other in a circle, depends on the inputs that were met
+    // before; one that stops at its first failure, on what need not be looked at again.
+    let excused = scenario.is_circular();
     let parted = |(warm, cold): &(Played, Played)| {
         let (one, both) = (!warm.succeeded || !cold.succeeded, !warm.succeeded && !cold.succeeded);
         excused && one || !scenario.manner.keep_going && both

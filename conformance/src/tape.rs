@@ -30,14 +30,16 @@ struct Kept<K, V> {
 #[derive(Debug)]
 enum Owned<K, V> {
     Changed { key: K, definition: bool, fingerprint: Option<Fingerprint>, modified: Time, input: bool },
+    Owed { key: K, paid: bool },
     Made { key: K, dependencies: Vec<(K, bool, bool, Fingerprint)>, record: Made<V> },
 }
 
 impl<K, V> Owned<K, V> {
     fn told(&self) -> Told<'_, K> {
         match self {
-            Owned::Changed { key, .. } => Told { key, made: false },
-            Owned::Made { key, .. } => Told { key, made: true },
+            Owned::Changed { key, .. } => Told { key, made: false, owed: false },
+            Owned::Owed { key, .. } => Told { key, made: false, owed: true },
+            Owned::Made { key, .. } => Told { key, made: true, owed: false },
         }
     }
 }
@@ -95,6 +97,10 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                     let (fingerprint, modified, input) = (*fingerprint, *modified, *input);
                     each(keys, &Event::Changed { key, fingerprint, modified, input }, None);
                 }
+                Owned::Owed { paid, .. } => {
+                    let key = keys.intern(named);
+                    each(keys, &Event::Owed { key, paid: *paid }, None);
+                }
                 Owned::Made { dependencies, record, .. } => {
                     let key = keys.intern(named);
                     let dependencies: Vec<Dependency> = dependencies
@@ -135,6 +141,7 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                 modified: *modified,
                 input: *input,
             },
+            (Event::Owed { key, paid }, _) => Owned::Owed { key: keys.name(*key).clone(), paid: *paid },
             (Event::Built(record) | Event::Restored(record) | Event::Learned(record), Some(value)) => Owned::Made {
                 key: keys.name(record.key).clone(),
                 dependencies: record

@@ -2,7 +2,7 @@
 
 mod common;
 
-use alacarte::{Build, Decision, Fetch, Rules, declared, formula, task};
+use alacarte::{Build, Decision, Fetch, Rules, TaskError, declared, formula, task};
 use alacarte_conformance::{Tape, Yields};
 use alacarte_rebuilders::{AnyRebuilder, DirtyBit};
 use alacarte_schedulers::Topological;
@@ -587,5 +587,35 @@ fn a_key_that_becomes_an_input_before_it_was_ever_built_is_one_in_the_journal_to
         drop(build);
         let report = process(tasks()).run(["b"]).expect("built");
         assert_eq!(report.ran.is_empty(), rebuilder != "perpetual", "{scheduler} × {rebuilder}");
+    });
+}
+
+/// What a task had started without waiting, and a build left undone, was known to the process that ran it only.
+#[test]
+fn another_process_does_what_was_started_and_left_undone() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        let tape = Tape::default();
+        let process = |good: bool| {
+            let top = async |fetch: Fetch<'_, Key, i64>| {
+                fetch.detach("later");
+                Ok(1)
+            };
+            let later = async move |fetch: Fetch<'_, Key, i64>| match good {
+                true => fetch.get("a").await,
+                false => Err(TaskError::new("not now")),
+            };
+            let tasks = Rules::new()
+                .rule("top", task(top))
+                .rule("later", task(later))
+                .rule("other", formula([] as [Key; 0], |[]| 0));
+            system(scheduler, rebuilder, tasks, &[("a", 5)]).journal(tape.clone())
+        };
+        process(false).run(["top"]).expect_err("what it started has failed");
+        let mut build = process(true);
+        build.run(["other"]).expect("built");
+        assert_eq!(build.get("later"), Some(5), "{scheduler} × {rebuilder}");
+        let mut build = process(true);
+        let report = build.run(["other"]).expect("built");
+        assert!(!ran(&build, &report).contains(&"later"), "{scheduler} × {rebuilder}: it is owed no more");
     });
 }

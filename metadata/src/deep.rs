@@ -195,7 +195,7 @@ impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
             {
                 self.remember(record, record.dependencies);
             }
-            Event::Learned(_) => {}
+            Event::Learned(_) | Event::Owed { .. } => {}
         }
     }
 }

@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 
 use crate::board::{ACTIVE, CLASSIFIED, FAILED, INPUT, JOBS, LOADED, Look, STALE};
 use crate::error::{Cause, StoreError};
+use crate::event::Event;
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
@@ -105,12 +106,48 @@ where
         for key in detached {
             self.board.borrow_mut().owed.push(key);
             self.stray(key);
-            let failed = matches!(self.demand(key), Demand::Failed);
+            let demand = self.demand(key);
+            match demand {
+                Demand::Active(_) => self.owe(&[key]),
+                Demand::Ready => self.pay(key),
+                Demand::Failed => {}
+            }
+            let failed = matches!(demand, Demand::Failed);
             let told = self.state.failures.iter().any(|(failed, _)| *failed == key);
             if failed && !told && self.board.borrow().has(key, INPUT) {
                 // Nobody waits for it who could say so.
                 self.mark_failed(key, Some(Cause::MissingTarget));
             }
+        }
+    }
+
+    /// The journal hears of keys that were started without waiting, so that another process brings them up to date if this one
+    /// does not. Before the task that started them has its value: a task that has one is not asked again.
+    pub(super) fn owe(&mut self, keys: &[KeyId]) {
+        for &key in keys {
+            let mut board = self.board.borrow_mut();
+            let told = if board.debts.insert(key) {
+                self.ledger.tell(&board.keys, &Event::Owed { key, paid: false }, None)
+            } else {
+                Ok(())
+            };
+            drop(board);
+            if let Err(error) = told {
+                self.fail_build(error);
+            }
+        }
+    }
+
+    /// A key is up to date: if it was owed, the journal hears that it is no more.
+    pub(super) fn pay(&mut self, key: KeyId) {
+        let mut board = self.board.borrow_mut();
+        if board.debts.is_empty() || !board.debts.remove(&key) {
+            return;
+        }
+        let told = self.ledger.tell(&board.keys, &Event::Owed { key, paid: true }, None);
+        drop(board);
+        if let Err(error) = told {
+            self.fail_build(error);
         }
     }
 

@@ -49,8 +49,6 @@ where
             Some(fault) => build.cache(Lends { shelf: self.shelf.clone(), fault }),
             None => build,
         });
-        // Only the process knew of them.
-        self.onlooker.owed.clear();
     }
 
     pub(super) fn restart(&mut self) {
@@ -80,6 +78,9 @@ where
             return;
         }
         self.diary.damage(change);
+        // That something is owed may be just what the journal has lost; or that it no longer is.
+        self.onlooker.due.clear();
+        self.onlooker.owed.extend(&self.onlooker.started);
         // What must be built again because a record is lost, is not for the laws of economy to say.
         self.onlooker.references.clear();
         self.unsure = true;

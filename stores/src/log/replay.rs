@@ -105,6 +105,10 @@ impl<K: Key + DeserializeOwned, V: Value + DeserializeOwned> Reader<'_, K, V> {
                     self.set(subject.number(), |known| Known { input, holds, certain: Certain::Yes, ..known });
                 }
             }
+            Entry::Owed { number, paid } => {
+                let Some(key) = self.id(Subject::new(number, false, false)) else { return };
+                (self.each)(self.keys, &Event::Owed { key, paid }, None);
+            }
             Entry::Made { how, number, dependencies, fingerprint, modified, deep, volatile, value } => {
                 self.latest = self.latest.max(modified);
                 let subject = Subject::new(number, false, false);

@@ -20,6 +20,7 @@ fn said(log: &mut Small, keys: &mut Keys<String>) -> Vec<String> {
                 let from: Vec<_> = from.collect();
                 format!("{} is {value:?} from {}", keys.show(record.key), from.join(", "))
             }
+            Event::Owed { key, paid } => format!("{} is {}owed", keys.show(*key), if *paid { "not " } else { "" }),
         });
     });
     outcome.expect("read");
