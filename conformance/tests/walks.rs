@@ -10,7 +10,7 @@ use alacarte_conformance::{Tape, Yields};
 use alacarte_rebuilders::{AnyRebuilder, VerifyingTrace};
 use alacarte_schedulers::{AnyScheduler, Suspending};
 use alacarte_stores::Memory;
-use common::{DYNAMIC, Key, RIGHT, everywhere, system};
+use common::{DYNAMIC, Key, RIGHT, everywhere, everywhere_dynamic, system};
 
 /// A value whose fingerprint is its number. Those of a number and of its twin have equal halves.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -190,6 +190,28 @@ fn what_many_ways_lead_to_is_looked_at_once() {
             }
         }
     }
+}
+
+/// That one way down leads to a volatile key says nothing about another.
+#[test]
+fn an_input_that_changed_beside_a_volatile_key_is_noticed() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        let tick = async |fetch: Fetch<'_, Key, i64>| {
+            fetch.volatile();
+            Ok(1)
+        };
+        let tasks = Rules::new()
+            .rule("clock", task(tick))
+            .rule("left", formula(["clock"], |[time]: [i64; 1]| time))
+            .rule("right", formula(["D"], |[d]| d))
+            .rule("top", formula(["left", "right"], |[left, right]| left + right));
+        let mut build = system(scheduler, rebuilder, tasks, &[("D", 1)]);
+        for d in [1, 2, 1, 3] {
+            build.set("D", d).expect("set");
+            build.run(["top"]).expect("built");
+            assert_eq!(build.get("top"), Some(1 + d), "{scheduler} × {rebuilder}");
+        }
+    });
 }
 
 /// A group of which one member has failed has failed, whatever the others are.
