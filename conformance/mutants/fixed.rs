@@ -15,6 +15,8 @@ mod faults;
 mod order;
 #[path = "../tests/propagation.rs"]
 mod propagation;
+#[path = "../tests/reasons.rs"]
+mod reasons;
 #[path = "../tests/regressions.rs"]
 mod regressions;
 #[path = "../tests/sharing.rs"]

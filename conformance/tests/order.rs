@@ -1,15 +1,19 @@
 //! The orders in which tasks run, judged by somebody else's graph algorithms: on random graphs that may have
 //! cycles, a topological build either follows petgraph's partial order or refuses exactly what petgraph calls
-//! cyclic, with a path that is a cycle; and the other schedulers agree with it about which graphs have one.
+//! cyclic, with a path that is a cycle; and the other schedulers agree with it about which graphs have one. Beside them,
+//! what an order is made for.
 
 mod common;
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use alacarte::{Build, Cause, Fetch, Rules, Static, declared};
+use alacarte::{Build, Cause, Fetch, Rules, Running, Static, Tasks, declared, formula, task};
 use alacarte_rebuilders::Perpetual;
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Memory;
+use common::{DYNAMIC, Key, RIGHT, system};
 use petgraph::algo::is_cyclic_directed;
 use petgraph::graph::DiGraph;
 use petgraph::visit::Dfs;
@@ -92,4 +96,66 @@ proptest! {
             }
         }
     }
+}
+
+/// A chain of two, and how often it was asked what a link declares.
+struct Asked {
+    rules: Rules<Key, i64>,
+    times: Rc<Cell<usize>>,
+}
+
+impl Tasks<Key, i64> for Asked {
+    type Power = Static;
+
+    fn has(&self, key: &Key) -> bool {
+        self.rules.has(key)
+    }
+
+    fn run<'t>(&'t self, key: &Key, fetch: Fetch<'t, Key, i64>) -> Running<'t, i64> {
+        self.rules.run(key, fetch)
+    }
+
+    fn declared(&self, key: &Key, each: &mut dyn FnMut(&Key)) -> bool {
+        self.times.set(self.times.get() + 1);
+        self.rules.declared(key, each)
+    }
+}
+
+#[test]
+fn what_a_task_declares_is_asked_once_for_all_builds_of_the_same_targets() {
+    for rebuilder in RIGHT {
+        let times = Rc::new(Cell::new(0));
+        let rules = Rules::new().rule("B", formula(["A"], |[a]| a)).rule("C", formula(["B"], |[b]| b));
+        let mut build = system("topological", rebuilder, Asked { rules, times: times.clone() }, &[("A", 0)]);
+        for a in [0, 1, 2] {
+            build.set("A", a).expect("set");
+            build.run(["C"]).expect("built");
+            assert_eq!((build.get("C"), times.get()), (Some(a), 2), "{rebuilder}");
+        }
+    }
+}
+
+/// Depth first: so no more tasks are begun than the way down is long.
+#[test]
+fn of_keys_that_were_never_built_the_one_demanded_last_goes_first() {
+    for scheduler in DYNAMIC {
+        let get = |key: Key| task(async move |fetch: Fetch<'_, Key, i64>| fetch.get(key).await);
+        let tasks = Rules::new().rule("one", get("below")).rule("two", get("A")).rule("below", get("A"));
+        let mut build = system(scheduler, "verifying-trace", tasks, &[("A", 0)]);
+        let report = build.run(["one", "two"]).expect("built");
+        assert_eq!(build.names(&report.ran), ["below", "one", "two"], "{scheduler}");
+    }
+}
+
+/// It cannot have been declared: that would have been a cycle.
+#[test]
+fn a_task_that_asks_for_itself_is_refused_even_if_it_does_not_wait() {
+    let vain = async |fetch: Fetch<'_, Key, i64>| {
+        let itself = futures::poll!(fetch.get("B"));
+        Ok(i64::from(itself.is_ready()))
+    };
+    let tasks = Rules::new().rule("B", declared(["A"], vain));
+    let mut build = system("topological", "verifying-trace", tasks, &[("A", 0)]);
+    let error = build.run(["B"]).expect_err("it asked for itself").to_string();
+    assert!(error.contains("B: it fetched B, which it did not declare"), "{error}");
 }

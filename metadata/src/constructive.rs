@@ -104,3 +104,30 @@ impl<V> Values<V> {
         self.values.get(slot as usize)?.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alacarte::KeyId;
+
+    #[test]
+    fn a_value_that_no_trace_remembers_is_dropped() {
+        let mut traces = ConstructiveTraces::<u64>::default();
+        for value in 0..100_u64 {
+            let record = Record {
+                key: KeyId::new((value % 2) as usize),
+                dependencies: &[],
+                deep: false,
+                fingerprint: value.fingerprint(),
+                value: &value,
+                modified: 0,
+                volatile: false,
+                names: &(),
+            };
+            traces.apply(&Event::Built(record));
+        }
+        let held = traces.values.values.iter().flatten().count();
+        // One more while a trace takes the place of another.
+        assert_eq!((held, traces.values.values.len()), (16, 17));
+    }
+}

@@ -179,3 +179,92 @@ impl MetadataUpdater for DirtyBits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alacarte::{Dependency, Value};
+
+    fn built(bits: &mut DirtyBits, key: usize, on: &[(usize, u64)], value: u64) {
+        let dependency = |&(key, value): &(usize, u64)| Dependency {
+            key: KeyId::new(key),
+            grouped: false,
+            fingerprint: value.fingerprint(),
+        };
+        let dependencies: Vec<_> = on.iter().map(dependency).collect();
+        bits.apply(&Event::Built(Record {
+            key: KeyId::new(key),
+            dependencies: &dependencies,
+            deep: false,
+            fingerprint: value.fingerprint(),
+            value: &(),
+            modified: 0,
+            volatile: false,
+            names: &(),
+        }));
+    }
+
+    fn edited(bits: &mut DirtyBits, key: usize, value: u64) {
+        let (key, fingerprint) = (KeyId::new(key), Some(value.fingerprint()));
+        bits.apply(&Event::Changed { key, fingerprint, modified: 0, input: true });
+    }
+
+    /// 4 above 3 above 2 above the input 0; 5 above the input 1.
+    fn chains() -> DirtyBits {
+        let mut bits = DirtyBits::default();
+        built(&mut bits, 2, &[(0, 7)], 7);
+        built(&mut bits, 3, &[(2, 7)], 7);
+        built(&mut bits, 4, &[(3, 7)], 7);
+        built(&mut bits, 5, &[(1, 7)], 7);
+        bits
+    }
+
+    fn suspects(bits: &DirtyBits) -> Vec<usize> {
+        (2..6).filter(|&key| bits.is_suspect(KeyId::new(key))).collect()
+    }
+
+    #[test]
+    fn what_lies_above_a_change_is_suspect_and_nothing_else_is() {
+        let mut bits = chains();
+        assert_eq!(suspects(&bits), [0; 0]);
+        edited(&mut bits, 1, 8);
+        assert_eq!(suspects(&bits), [5]);
+        edited(&mut bits, 0, 8);
+        assert_eq!(suspects(&bits), [2, 3, 4, 5]);
+        // While a build goes on, whatever it does not make suspect needs no other walk.
+        let walks = bits.suspects.borrow().walk;
+        built(&mut bits, 2, &[(0, 8)], 8);
+        assert!(bits.is_dirty(KeyId::new(3)) && bits.is_suspect(KeyId::new(4)));
+        built(&mut bits, 3, &[(2, 8)], 7);
+        built(&mut bits, 6, &[(1, 8), (7, 0)], 1);
+        built(&mut bits, 8, &[(7, 0)], 1);
+        assert!(!bits.is_dirty(KeyId::new(4)) && !bits.is_suspect(KeyId::new(8)));
+        assert_eq!(bits.suspects.borrow().walk, walks);
+        // A key that comes to fetch a suspect is one.
+        built(&mut bits, 8, &[(5, 7)], 1);
+        assert!(bits.is_suspect(KeyId::new(8)));
+        assert_eq!(bits.suspects.borrow().walk, walks + 1);
+    }
+
+    #[test]
+    fn the_list_of_dirty_keys_is_made_anew_where_some_are_no_more() {
+        let list = |bits: &DirtyBits| {
+            let numbers: Vec<_> = bits.marked().iter().map(|key| key.index()).collect();
+            (numbers, bits.edition())
+        };
+        let mut bits = chains();
+        edited(&mut bits, 0, 8);
+        assert_eq!(list(&bits), (vec![2], 0));
+        built(&mut bits, 2, &[(0, 8)], 8);
+        assert_eq!(list(&bits), (vec![2, 3], 0), "while a build goes on, the list only grows");
+        edited(&mut bits, 1, 8);
+        assert_eq!(list(&bits), (vec![3, 5], 1));
+        edited(&mut bits, 1, 9);
+        edited(&mut bits, 0, 9);
+        assert_eq!(list(&bits), (vec![3, 5, 2], 1), "nothing was cleared");
+        built(&mut bits, 2, &[(0, 9)], 8);
+        built(&mut bits, 5, &[(1, 9)], 7);
+        edited(&mut bits, 0, 8);
+        assert_eq!(list(&bits), (vec![3, 2], 2));
+    }
+}

@@ -141,4 +141,22 @@ mod tests {
         }
         assert!(edges < 40 * 40 * 4, "lapsed edges are cleared away: {edges} are left");
     }
+
+    /// A flip costs what the key fetches, however many others fetch the same.
+    #[test]
+    fn lapsed_edges_lie_where_they_are_until_their_list_has_to_grow() {
+        let mut graph = DependencyGraph::default();
+        let edges = |graph: &DependencyGraph| graph.reverse.get(KeyId::new(0)).map_or(0, Vec::len);
+        (2..9).for_each(|key| built(&mut graph, key, &[0]));
+        let room = graph.reverse.get(KeyId::new(0)).map_or(0, Vec::capacity);
+        assert!(edges(&graph) < room);
+        for expected in edges(&graph) + 1..=room {
+            built(&mut graph, 2, &[1]);
+            built(&mut graph, 2, &[0]);
+            assert_eq!((edges(&graph), graph.dependents(KeyId::new(0)).count()), (expected, 7));
+        }
+        built(&mut graph, 2, &[1]);
+        built(&mut graph, 2, &[0]);
+        assert_eq!(edges(&graph), 7, "room for one more was made where the lapsed ones lay");
+    }
 }

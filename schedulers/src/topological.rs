@@ -115,8 +115,9 @@ impl Scheduler<Static> for Topological {
     }
 
     fn precedes(&self, key: KeyId) -> bool {
-        // A key may be demanded before its turn, by detached work. (Suspects are all visited in their turn.)
-        self.rank(key) != UNPLANNED && (self.rank(key) as usize) < self.next
+        // A key may be demanded before its turn, by detached work. (Suspects are all visited in their turn; one that has no
+        // place in the order comes after all that do.)
+        (self.rank(key) as usize) < self.next
     }
 
     fn may_fetch(&self, key: KeyId, dependency: KeyId) -> bool {

@@ -1,0 +1,92 @@
+//! Why a task ran: the reason that a rebuilder tells.
+
+mod common;
+
+use alacarte::{Decision, Fingerprint, Reason, Rules, Value, formula};
+use alacarte_schedulers::AnyScheduler;
+use common::{Key, observed, system};
+
+/// The reason is what made the newest trace fail, whatever an older one failed at.
+#[test]
+fn the_reason_is_that_of_the_newest_trace() {
+    for rebuilder in ["verifying-trace", "constructive-trace"] {
+        for scheduler in AnyScheduler::NAMES {
+            let tasks = Rules::new().rule("top", formula(["x", "y"], |_: [i64; 2]| 0));
+            let (mut build, seen) = observed(system(scheduler, rebuilder, tasks, &[("x", 1), ("y", 1)]));
+            let reason = |build: &mut common::System<_>, x: i64, y: i64| {
+                build.set("x", x).expect("set");
+                build.set("y", y).expect("set");
+                build.run(["top"]).expect("built");
+                let started = |told: &(Key, Decision)| match told.1 {
+                    // Of what a verifying trace recorded, half of the bits are known.
+                    Decision::Started(Reason::DependencyChanged { key, from, to }) => {
+                        Some(Reason::DependencyChanged { key, from: Fingerprint(from.half().into()), to })
+                    }
+                    Decision::Started(reason) => Some(reason),
+                    _ => None,
+                };
+                seen.take().iter().find_map(started)
+            };
+            assert_eq!(reason(&mut build, 1, 1), Some(Reason::NeverBuilt));
+            let (keys, print) = (["x", "y"].map(|key| build.intern(key)), |n: i64| n.fingerprint());
+            let changed = |key: usize, from: i64, to: i64| {
+                let from = Fingerprint(print(from).half().into());
+                Some(Reason::DependencyChanged { key: keys[key], from, to: Some(print(to)) })
+            };
+            assert_eq!(reason(&mut build, 2, 1), changed(0, 1, 2), "{scheduler} × {rebuilder}");
+            assert_eq!(reason(&mut build, 1, 1), None);
+            // Newest first, (1, 1) and (2, 1) are remembered.
+            assert_eq!(reason(&mut build, 3, 1), changed(0, 1, 3), "{scheduler} × {rebuilder}");
+            // The newest is (3, 1); (2, 1) agrees so far, and then does not.
+            assert_eq!(reason(&mut build, 2, 5), changed(0, 3, 2), "{scheduler} × {rebuilder}");
+            assert_eq!(reason(&mut build, 2, 6), changed(1, 5, 6), "{scheduler} × {rebuilder}");
+            build.set("top", 9).expect("set");
+            let expected = if rebuilder == "verifying-trace" { Some(Reason::OutputChanged) } else { None };
+            assert_eq!(reason(&mut build, 2, 6), expected, "{scheduler} × {rebuilder}");
+        }
+    }
+}
+
+#[test]
+fn each_rebuilder_tells_its_own_reason() {
+    let two = || Rules::new().rule("B", formula(["A"], |[a]| a)).rule("C", formula(["B"], |[b]| b));
+    for (rebuilder, expected) in [
+        ("dirty-bit", "Dirty"),
+        ("step-trace", "Newer { key: key2, modified: 5, than: 3 }"),
+        ("modification-time", "Newer { key: key2, modified: 5, than: 3 }"),
+        ("perpetual", "Always"),
+    ] {
+        let (mut build, seen) = observed(system("suspending", rebuilder, two(), &[("A", 1)]));
+        build.run(["C"]).expect("built");
+        build.set("A", 2).expect("set");
+        seen.take();
+        build.run(["C"]).expect("built");
+        let told = seen.take();
+        let last = told.iter().rev().find_map(|told| match told {
+            ("C", Decision::Started(reason)) => Some(format!("{reason:?}")),
+            _ => None,
+        });
+        assert_eq!(last.as_deref(), Some(expected), "{rebuilder}");
+    }
+}
+
+/// A trace that was followed in vain on the way down from another is not followed again.
+#[test]
+fn what_a_deep_trace_failed_at_is_told_by_the_key_that_was_asked_first() {
+    let tasks = Rules::new().rule("B", formula(["A"], |[a]: [i64; 1]| a)).rule("C", formula(["B"], |[b]| b));
+    let (mut build, seen) = observed(system("suspending", "deep-constructive-trace", tasks, &[("A", 1)]));
+    build.run(["C"]).expect("built");
+    for a in [2, 3] {
+        build.set("A", a).expect("set");
+        seen.take();
+        build.run(["C"]).expect("built");
+        let told = seen.take();
+        let started = told.iter().filter_map(|told| match told {
+            (key, Decision::Started(reason)) => Some((*key, *reason)),
+            _ => None,
+        });
+        let (from, to) = (Value::fingerprint(&(a - 1)), Some(Value::fingerprint(&a)));
+        let changed = Reason::DependencyChanged { key: build.intern("A"), from, to };
+        assert_eq!(started.collect::<Vec<_>>(), [("C", changed), ("B", Reason::Dirty)]);
+    }
+}
