@@ -85,6 +85,19 @@ fn a_topological_order_outlives_builds_that_find_nothing_to_do() {
     assert_eq!(looks(&build.run(["F"]).expect("built")), (2, 0, 0, 2));
 }
 
+/// Suspects are followed to whatever targets the last build had, even if there was nothing to do for them.
+#[test]
+fn targets_that_are_up_to_date_already_are_targets_all_the_same() {
+    for scheduler in ["topological", "bottom-up"] {
+        let mut build = system(scheduler, "dirty-bit", chains(), &INPUTS);
+        build.set("A", 10).expect("set");
+        build.run(["C", "F"]).expect("built");
+        assert_eq!(looks(&build.run(["C"]).expect("built")), (0, 0, 0, 0), "{scheduler}");
+        build.set("A", 11).expect("set");
+        assert_eq!(looks(&build.run(["C"]).expect("built")), (1, 0, 0, 1), "{scheduler}");
+    }
+}
+
 #[test]
 fn without_suspects_all_that_the_targets_reach_is_asked_about() {
     for (scheduler, rebuilder) in [("topological", "verifying-trace"), ("suspending", "step-trace")] {
