@@ -7,9 +7,9 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use alacarte::{
-    Build, Cause, Declared, Fetch, Fingerprint, KeyId, Plan, PlanError, Problem, Rules, Running, Scheduler,
+    Answer, Build, Cause, Declared, Fetch, Fingerprint, KeyId, Plan, PlanError, Problem, Question, Reason, Rebuilder,
 };
-use alacarte::{Static, TaskError, Tasks, WhenBlocked, declared, formula, off_thread, task};
+use alacarte::{Rules, Running, Scheduler, Static, TaskError, Tasks, WhenBlocked, declared, formula, off_thread, task};
 use alacarte_conformance::{Tape, Yields};
 use alacarte_rebuilders::{AnyRebuilder, VerifyingTrace};
 use alacarte_schedulers::{AnyScheduler, Topological};
@@ -347,4 +347,30 @@ fn whoever_waits_for_nothing_is_named() {
         .rebuilder(AnyRebuilder::new(VerifyingTrace));
     let error = build.run(["B"]).expect_err("it waits for ever");
     assert!(matches!(error.failures[..], [ref failure] if matches!(failure.cause, Cause::Stuck)), "{error}");
+}
+
+/// A rebuilder that keeps what is not there: nobody who fetches it is given less than was asked for.
+#[test]
+fn a_key_that_is_kept_without_a_value_fails_whoever_fetches_it() {
+    struct Keeps;
+    impl Rebuilder<Key, i64> for Keeps {
+        type Reads = ();
+        fn ask(&self, question: &mut Question<'_, Key, i64>, (): ()) -> Poll<Answer<i64>> {
+            Poll::Ready(if *question.name() == "B" { Answer::Keep } else { Answer::Run(Reason::Always) })
+        }
+    }
+    let tasks = || {
+        let low = Rules::new().rule("B", formula(["A"], |[a]| a)).rule("formula", formula(["A", "B"], |[a, b]| a + b));
+        low.rule("one", task(async |fetch: Fetch<'_, Key, i64>| fetch.get("B").await))
+            .rule("group", task(async |fetch| Ok(fetch.all(["A", "B"]).await?.iter().sum())))
+    };
+    for scheduler in ["restarting", "suspending"] {
+        for key in ["one", "group", "formula"] {
+            let mut build = Build::new(tasks(), Memory::from([("A", 1)]))
+                .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
+                .rebuilder(Keeps);
+            let error = build.run([key]).expect_err("B has no value").to_string();
+            assert_eq!(error, format!("{key}: it needs B, which failed"), "{scheduler}");
+        }
+    }
 }
