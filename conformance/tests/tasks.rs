@@ -374,3 +374,30 @@ fn a_key_that_is_kept_without_a_value_fails_whoever_fetches_it() {
         }
     }
 }
+
+/// A rebuilder may look at values: here one that runs a task only where more than a tenth of its input has changed.
+#[test]
+fn a_rebuilder_may_look_at_what_its_fetches_brought() {
+    struct Coarse;
+    impl Rebuilder<Key, i64> for Coarse {
+        type Reads = ();
+        fn ask(&self, question: &mut Question<'_, Key, i64>, (): ()) -> Poll<Answer<i64>> {
+            let (a, b) = (KeyId::new(0), question.key());
+            std::task::ready!(question.fetch(a));
+            let near = match (question.value(a), question.value(b)) {
+                (Some(now), Some(then)) => (now - then).abs() <= then / 10,
+                _ => false,
+            };
+            Poll::Ready(if near { Answer::Keep } else { Answer::Run(Reason::Always) })
+        }
+    }
+    let mut build = Build::new(Rules::new().rule("B", formula(["A"], |[a]| a)), Memory::from([("A", 100)]))
+        .scheduler(Topological::new())
+        .rebuilder(Coarse);
+    build.intern("A");
+    for (a, b) in [(100, 100), (105, 100), (110, 100), (111, 111), (105, 111)] {
+        build.set("A", a).expect("set");
+        build.run(["B"]).expect("built");
+        assert_eq!(build.get("B"), Some(b), "A = {a}");
+    }
+}
