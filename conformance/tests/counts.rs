@@ -3,10 +3,10 @@
 mod common;
 
 use alacarte::{Answer, Build, Decision, Fetch, KeyId, Question, Reads, Rebuilder, Report, Rules, Suspects};
-use alacarte::{declared, formula, task};
+use alacarte::{Scheduler, Static, declared, formula, task};
 use alacarte_metadata::DirtyBits;
 use alacarte_rebuilders::DirtyBit;
-use alacarte_schedulers::{AnyScheduler, BottomUp, Topological};
+use alacarte_schedulers::{AnyScheduler, BottomUp, Restarting, Suspending, Topological};
 use alacarte_stores::Memory;
 use common::{Key, RIGHT, observed, ran, system};
 use std::cell::Cell;
@@ -109,6 +109,23 @@ fn without_suspects_all_that_the_targets_reach_is_asked_about() {
         let report = build.run(["C", "F"]).expect("built");
         assert_eq!((report.ran.len(), report.kept), (1, 3), "{scheduler} × {rebuilder}");
     }
+}
+
+/// A rebuilder may know its suspects; a scheduler that does not follow them goes down from the targets, to whatever is there.
+#[test]
+fn a_scheduler_that_does_not_follow_suspects_asks_about_what_the_targets_reach() {
+    fn kept<S: Scheduler<Static>>(scheduler: S) -> u64 {
+        let mut build = Build::new(chains(), Memory::from(INPUTS)).scheduler(scheduler).rebuilder(DirtyBit);
+        build.set("A", 10).expect("set");
+        build.run(["C", "F"]).expect("built");
+        build.set("A", 11).expect("set");
+        let report = build.run(["C", "F"]).expect("built");
+        assert_eq!(report.ran.len(), 1);
+        report.kept
+    }
+    // C and F stand.
+    assert_eq!((kept(Restarting::new()), kept(Suspending::new())), (2, 2));
+    assert_eq!((kept(Topological::new()), kept(BottomUp::new())), (0, 0), "both follow the one that is affected");
 }
 
 #[test]

@@ -151,6 +151,22 @@ fn an_output_that_changed_outside_is_an_output_all_the_same() {
     }
 }
 
+/// The journal knows what was built, but a store of which it is no part does not hold it.
+#[test]
+fn what_the_store_has_lost_between_two_processes_is_built_again() {
+    for rebuilder in RIGHT {
+        let tape = Tape::default();
+        for _ in 0..2 {
+            let (build, _) = shelved("suspending", rebuilder, tasks());
+            let mut build = build.journal(tape.clone());
+            let report = build.run(["C"]).expect("built");
+            let again = report.ran.len() as u64 + report.restored;
+            assert!(again == 2 || again == 1 && rebuilder.starts_with("deep"), "{rebuilder}: {again}");
+            assert_eq!(build.get("C"), Some(2), "{rebuilder}");
+        }
+    }
+}
+
 /// Keys that nobody has asked for yet are not known, and need no refreshing.
 #[test]
 fn only_keys_that_were_met_are_refreshed() {

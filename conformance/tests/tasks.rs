@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use alacarte::{
-    Answer, Build, Cause, Declared, Fetch, Fingerprint, KeyId, Plan, PlanError, Problem, Question, Reason, Rebuilder,
+    Answer, Build, Cause, Declared, Dynamic, Fetch, Fingerprint, KeyId, Plan, PlanError, Problem, Question, Reason,
+    Rebuilder,
 };
 use alacarte::{Rules, Running, Scheduler, Static, TaskError, Tasks, WhenBlocked, declared, formula, off_thread, task};
 use alacarte_conformance::{Tape, Yields};
@@ -304,6 +305,67 @@ fn a_plan_that_cannot_be_made_says_why() {
         .scheduler(Refusing(RefCell::new(Some(cause))))
         .rebuilder(VerifyingTrace);
     assert_eq!(build.run(["B"]).expect_err("it has no plan").to_string(), "B: it is Sunday");
+}
+
+/// Tasks that say nothing of themselves: they have no definition, and no order that anybody could know.
+#[test]
+fn tasks_may_say_no_more_than_they_must() {
+    struct Plain;
+    impl Tasks<Key, i64> for Plain {
+        type Power = Dynamic;
+        fn has(&self, key: &Key) -> bool {
+            *key == "B"
+        }
+        fn run<'t>(&'t self, _: &Key, fetch: Fetch<'t, Key, i64>) -> Running<'t, i64> {
+            Running::Future(Box::pin(async move { Ok(fetch.get("A").await? + 1) }))
+        }
+    }
+    everywhere(|scheduler, rebuilder| {
+        let mut build = system(scheduler, rebuilder, Plain, &[("A", 1)]);
+        let outcome = build.run(["B"]);
+        if scheduler == "topological" {
+            let error = outcome.expect_err("it has no order");
+            assert!(matches!(error.failures[0].cause, Cause::Dynamic), "{error}");
+        } else {
+            outcome.expect("built");
+            assert_eq!(build.get("B"), Some(2), "{scheduler} × {rebuilder}");
+        }
+        assert_eq!(build.tasks().definition(&"B"), None);
+    });
+}
+
+/// A scheduler that knows no order and yet refuses to let a task wait: what is declared comes first all the same.
+#[test]
+fn a_scheduler_may_say_no_more_than_it_must() {
+    #[derive(Default)]
+    struct Plain(Vec<KeyId>);
+    impl Scheduler<Static> for Plain {
+        type Reads = ();
+        fn when_blocked(&self) -> WhenBlocked {
+            WhenBlocked::Refuse
+        }
+        fn plan(&mut self, plan: &mut Plan<'_>, (): ()) -> Result<(), PlanError> {
+            self.0 = plan.targets.to_vec();
+            Ok(())
+        }
+        fn push(&mut self, key: KeyId, (): ()) {
+            self.0.push(key);
+        }
+        fn pop(&mut self) -> Option<KeyId> {
+            self.0.pop()
+        }
+    }
+    for rebuilder in common::RIGHT {
+        let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1)).rule("C", formula(["B", "A"], |[b, a]| b * a));
+        let mut build = Build::new(tasks, Memory::from([("A", 1)]))
+            .scheduler(Plain::default())
+            .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"));
+        for (a, c) in [(1, 2), (3, 12), (3, 12)] {
+            build.set("A", a).expect("set");
+            build.run(["C"]).expect("built");
+            assert_eq!(build.get("C"), Some(c), "{rebuilder}");
+        }
+    }
 }
 
 #[test]
