@@ -8,6 +8,7 @@ use crate::error::{Reasoned, TaskError};
 use crate::fingerprint::Fingerprint;
 use crate::key::{Key, KeyId, Keys};
 use smallvec::SmallVec;
+use std::collections::HashSet;
 
 /// One key's state: a revision, or one of the special values below.
 pub(crate) type State = u32;
@@ -77,6 +78,8 @@ pub(crate) struct Board<K, V> {
     pub fetched_at_work: Option<KeyId>,
     /// Detached keys that were begun and are not up to date: the next build begins them again.
     pub owed: Vec<KeyId>,
+    /// Those of them that the journal knows of.
+    pub debts: HashSet<KeyId>,
     /// The pools of which it wants a place.
     pub wants: SmallVec<[usize; 2]>,
     /// A place in some pool came free.
@@ -111,6 +114,7 @@ impl<K: Key, V: Clone> Board<K, V> {
             working: 0,
             fetched_at_work: None,
             owed: Vec::new(),
+            debts: HashSet::new(),
             wants: SmallVec::new(),
             freed: false,
             pools: vec![Pool { name: "jobs".into(), depth: 1, free: 1 }],

@@ -6,7 +6,7 @@
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::future::poll_fn;
 
 use crate::board::{BUILT, Board, CLASSIFIED, DEFINED, HELD, INPUT, JOBS, LOADED, Look, Pool, REMEMBERED, STALE};
@@ -278,6 +278,9 @@ where
         if !board.has(id, LOADED) {
             let (input, value, modified) = (!self.tasks.has(key), self.store.load(id, key)?, self.store.modified(key));
             board.raise(id, LOADED);
+            if !board.has(id, CLASSIFIED) {
+                board.classify(id, input);
+            }
             self.ledger.notice(board, id, News { value, modified, input, touched: false })?;
         }
         Ok(id)
@@ -394,7 +397,9 @@ where
             *clock = (*clock).max(remembered.take(event, value));
         })?;
         board.cover();
-        let Remembered { mut keys, definitions } = remembered;
+        let Remembered { mut keys, definitions, owed } = remembered;
+        board.owed.extend(&owed);
+        board.debts = owed.into_iter().collect();
         for (&id, &definition) in &definitions {
             board.define(id, definition);
         }
@@ -522,6 +527,7 @@ where
         board.freed = false;
         board.fetches = 0;
         board.detached = std::mem::take(&mut board.owed);
+        board.detached.retain(|&key| self.tasks.has(board.keys.name(key)));
         let trusted = self.rebuilder.trusts_silence();
         let follows = trusted && self.proven && self.scheduler.follows_suspects(targets, self.generation);
         if !self.questionable && trusted && (follows || !self.narrowed) {
@@ -626,11 +632,13 @@ struct Remembered<V> {
     /// The fingerprint, the value where the journal keeps it, and whether the key was an input.
     keys: HashMap<KeyId, (Option<Fingerprint>, Option<V>, bool)>,
     definitions: HashMap<KeyId, Fingerprint>,
+    /// What tasks started without waiting, and nobody has brought up to date since.
+    owed: BTreeSet<KeyId>,
 }
 
 impl<V> Default for Remembered<V> {
     fn default() -> Self {
-        Remembered { keys: HashMap::new(), definitions: HashMap::new() }
+        Remembered { keys: HashMap::new(), definitions: HashMap::new(), owed: BTreeSet::new() }
     }
 }
 
@@ -651,6 +659,7 @@ impl<V: Clone> Remembered<V> {
             }
             Event::Built(record) | Event::Restored(record) => {
                 self.keys.insert(record.key, (Some(record.fingerprint), value.cloned(), false));
+                self.owed.remove(&record.key);
                 match record.dependencies.first() {
                     Some(first) if first.key.is_definition() => {
                         self.definitions.insert(record.key, first.fingerprint);
@@ -662,6 +671,14 @@ impl<V: Clone> Remembered<V> {
                 record.modified
             }
             Event::Learned(_) => 0,
+            Event::Owed { key, paid } => {
+                if *paid {
+                    self.owed.remove(key);
+                } else {
+                    self.owed.insert(*key);
+                }
+                0
+            }
         }
     }
 }

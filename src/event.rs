@@ -1,9 +1,9 @@
 //! What a build durably learns.
 //!
 //! A build appends events to its journal, and everything it remembers (dirty bits, traces, the calc chain) is a
-//! fold over them. There are four: something *changed* outside the build, a key was *built*, a key was
-//! *restored* from a trace, a trace was *learned* from a cache that others share. A build that finds nothing to
-//! do has no event.
+//! fold over them. There are five: something *changed* outside the build, a key was *built*, a key was
+//! *restored* from a trace, a trace was *learned* from a cache that others share, a key is *owed* because a task
+//! started it without waiting. A build that finds nothing to do has no event.
 
 use std::any::Any;
 
@@ -67,13 +67,21 @@ pub enum Event<'a> {
     Restored(Record<'a>),
     /// Another build, somewhere, built the key so. Nothing happened to this build's store.
     Learned(Record<'a>),
+    /// A task started this key without waiting for it: the next build brings it up to date if this one does not. Or
+    /// (`paid`) it was found to be up to date; that it was built or restored says so as well.
+    Owed {
+        /// The key that was started.
+        key: KeyId,
+        /// Whether that is done.
+        paid: bool,
+    },
 }
 
 impl Event<'_> {
     /// The key that this event is about.
     pub fn key(&self) -> KeyId {
         match self {
-            Event::Changed { key, .. } => *key,
+            Event::Changed { key, .. } | Event::Owed { key, .. } => *key,
             Event::Built(record) | Event::Restored(record) | Event::Learned(record) => record.key,
         }
     }

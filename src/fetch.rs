@@ -84,8 +84,9 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
         Poll::Pending
     }
 
-    /// Has `key` brought up to date without waiting for it. The build ends only when all such work has ended. It is no
-    /// dependency: the task does not see the value. (Seed 000's detached jobs.)
+    /// Has `key` brought up to date without waiting for it. The build ends only when all such work has ended; if it fails or
+    /// is given up before, the next build goes on with it. It is no dependency: the task does not see the value. (Seed 000's
+    /// detached jobs.)
     pub fn detach(self, key: impl Borrow<K>) {
         let id = self.id_of(key.borrow());
         self.board.borrow_mut().detached.push(id);

@@ -6,24 +6,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use alacarte_conformance::{Campaign, Finding, Subject, TaskKind, regressions};
+use clap::CommandFactory;
+use clap::error::ErrorKind;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::args::{self, Check, Format, Tasks};
+use crate::args::{self, Arguments, Check, Format, Tasks};
+use crate::paragraph::{Page, count, width};
 use crate::status::Problem;
 use crate::table::{print, style};
 
 pub fn check(arguments: &Check) -> Result<ExitCode, Problem> {
     let subjects = subjects(arguments)?;
-    let campaign = Campaign { cases: arguments.cases, seed: arguments.seed, threads: args::jobs(arguments.jobs) };
+    let (cases, seed) = (arguments.cases, arguments.seed.unwrap_or(0));
+    let campaign = Campaign { cases, seed, threads: args::jobs(arguments.jobs) };
     if arguments.format == Format::Table {
-        eprintln!("{} combinations × {} histories, of seeds {} up", subjects.len(), arguments.cases, arguments.seed);
+        let combinations = count(subjects.len() as u64, "combination", "combinations");
+        match cases {
+            1 => eprintln!("{combinations} × 1 history, of seed {seed}"),
+            _ => eprintln!("{combinations} × {cases} histories, of seeds {seed} up"),
+        }
     }
     let begun = Instant::now();
-    let bar = ProgressBar::new(arguments.cases.saturating_mul(subjects.len() as u64));
+    let bar = ProgressBar::new(cases.saturating_mul(subjects.len() as u64));
     bar.set_style(ProgressStyle::with_template("{bar:30} {percent:>3}% {eta:>4}  {wide_msg}")?);
-    let mut findings = again(&subjects);
+    // Whoever names a seed wants to see that one.
+    let mut findings = if arguments.seed.is_none() { again(&subjects) } else { Vec::new() };
     if findings.is_empty() {
         let played = AtomicU64::new(0);
         findings = campaign.run(&subjects, &|subject, cases| {
@@ -37,7 +46,8 @@ pub fn check(arguments: &Check) -> Result<ExitCode, Problem> {
         Format::Table => {
             table(&mut out, &findings)?;
             let total: u64 = findings.iter().map(|finding| finding.cases).sum();
-            writeln!(out, "\n{total} histories in {:.1} s.", begun.elapsed().as_secs_f64())?;
+            let histories = count(total, "history", "histories");
+            writeln!(out, "\n{histories} in {:.1} s.", begun.elapsed().as_secs_f64())?;
             stories(&mut out, &findings)?;
         }
         Format::Json => {
@@ -65,9 +75,9 @@ fn subjects(arguments: &Check) -> Result<Vec<Subject>, Problem> {
         .filter(|subject| arguments.tasks.is_none_or(|tasks| tasks == kind(subject.tasks)))
         .collect();
     if subjects.is_empty() {
-        return Err("the topological scheduler orders tasks beforehand, so it builds static tasks only: \
-                    leave `--tasks dynamic` out, or choose another scheduler"
-            .into());
+        let why = "the topological scheduler orders tasks beforehand, so it builds static tasks only: \
+                   leave `--tasks dynamic` out, or choose another scheduler";
+        return Err(Arguments::command().error(ErrorKind::ArgumentConflict, why).into());
     }
     Ok(subjects)
 }
@@ -123,8 +133,9 @@ fn stories(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
     for finding in findings {
         let Some(broken) = &finding.broken else { continue };
         let Subject { scheduler, rebuilder, tasks } = finding.subject;
-        writeln!(out, "\n{}\n\n{}", finding.subject, broken.story)?;
-        writeln!(out, "To see it again:")?;
+        writeln!(out, "\n{}\n", finding.subject)?;
+        Page::new(&mut *out, width()).story(0, &broken.story)?;
+        writeln!(out, "\nTo see it again:")?;
         writeln!(
             out,
             "  alacarte check --scheduler {scheduler} --rebuilder {rebuilder} --tasks {tasks} --cases 1 --seed {}",

@@ -9,7 +9,7 @@ use console::Style;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{self, Claims, Format};
-use crate::paragraph::{Page, width};
+use crate::paragraph::{Page, UNBROKEN, count, width};
 use crate::status::Problem;
 use crate::table::{print, style};
 
@@ -40,7 +40,9 @@ fn tell(out: &mut impl Write, arguments: &Claims, cells: &[Claim]) -> Result<(),
     matrix(out, cells)?;
     let mut page = Page::new(out, width());
     page.gap()?;
-    page.text(0, &format!("✓ held in {cases} random histories of seeds {seed} up    ✗ refuted by a counterexample"))?;
+    let histories = count(*cases, "random history of seed", "random histories of seeds");
+    let up = if *cases == 1 { "" } else { " up" };
+    page.text(0, &format!("✓ held in {histories} {seed}{up}    ✗ refuted by a counterexample"))?;
     page.text(0, "! the paper claims otherwise    (its claims: alacarte claims --format json)")?;
     page.gap()?;
     let widest = PROPERTIES.iter().map(|property| property.short.len()).max().unwrap_or(0);
@@ -51,7 +53,13 @@ fn tell(out: &mut impl Write, arguments: &Claims, cells: &[Claim]) -> Result<(),
     Ok(())
 }
 
+/// Below this, ten columns beside the names are too many.
+const TABLE: usize = 64;
+
 fn matrix(out: &mut impl Write, cells: &[Claim]) -> Result<(), Problem> {
+    if width() < TABLE {
+        return Ok(list(&mut Page::new(out, width()), cells)?);
+    }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     style(&mut table);
@@ -71,17 +79,37 @@ fn matrix(out: &mut impl Write, cells: &[Claim]) -> Result<(), Problem> {
             table.add_row([Cell::new(row.group).add_attribute(Attribute::Bold)]);
         }
         let mut line = vec![Cell::new(format!("  {}", row.system.unwrap_or(row.rebuilder)))];
-        line.extend(cells.iter().map(|cell| {
-            let mark = if cell.verdict == Verdict::Held { "✓" } else { "✗" };
-            let differs = if cell.differs() { "!" } else { " " };
-            Cell::new(format!("{mark}{differs}")).set_alignment(CellAlignment::Center)
-        }));
+        line.extend(cells.iter().map(|cell| Cell::new(mark(cell)).set_alignment(CellAlignment::Center)));
         table.add_row(line);
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 1));
     }
     print(out, &table)?;
+    Ok(())
+}
+
+fn mark(cell: &Claim) -> String {
+    let mark = if cell.verdict == Verdict::Held { "✓" } else { "✗" };
+    format!("{mark}{}", if cell.differs() { "!" } else { " " })
+}
+
+/// The matrix, a row below the other.
+fn list(page: &mut Page<'_>, cells: &[Claim]) -> std::io::Result<()> {
+    let mut title = None;
+    for (row, cells) in rows().iter().zip(cells.chunks(PROPERTIES.len())) {
+        if title != Some(row.group) {
+            title = Some(row.group);
+            page.gap()?;
+            page.heading(&Style::new().bold(), row.group)?;
+        }
+        page.text(2, row.system.unwrap_or(row.rebuilder))?;
+        let marks = PROPERTIES
+            .iter()
+            .zip(cells)
+            .map(|(property, cell)| format!("{}{UNBROKEN}{}", mark(cell).trim_end(), property.short));
+        page.text(4, &marks.collect::<Vec<_>>().join(" "))?;
+    }
     Ok(())
 }
 
@@ -100,13 +128,13 @@ fn differences(page: &mut Page<'_>, cells: &[Claim]) -> Result<(), Problem> {
         page.gap()?;
         match &claim.counterexample {
             None => {
-                page.text(0, &format!("{who} is {}: held in {} histories.", claim.property, claim.cases))?;
+                let cases = count(claim.cases, "history", "histories");
+                page.text(0, &format!("{who} is {}: held in {cases}.", claim.property))?;
             }
             Some(story) => {
-                page.text(0, &format!("{who} is not {}: refuted after {} histories.", claim.property, claim.cases))?;
-                for line in story.trim_end().lines() {
-                    page.verbatim(4, line)?;
-                }
+                let cases = count(claim.cases, "history", "histories");
+                page.text(0, &format!("{who} is not {}: refuted after {cases}.", claim.property))?;
+                page.story(4, story)?;
             }
         }
     }

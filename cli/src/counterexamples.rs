@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use alacarte_experiments::gallery::{Held, Performance, Played, Role, SCENES, Scene, Visit, scene};
+use alacarte_experiments::gallery::{Held, Performance, Played, Role, SCENES, Scene, Visit};
 use console::Style;
 
 use crate::args::Counterexamples;
@@ -11,8 +11,7 @@ use crate::paragraph::{Page, UNBROKEN, width};
 use crate::status::Problem;
 
 pub fn counterexamples(arguments: &Counterexamples) -> Result<ExitCode, Problem> {
-    // All names are looked up before anything is played.
-    let scenes = arguments.names.iter().map(|name| scene(name)).collect::<Result<Vec<_>, _>>()?;
+    let scenes = &arguments.names;
     let mut out = io::stdout().lock();
     let mut page = Page::new(&mut out, width());
     if scenes.is_empty() {

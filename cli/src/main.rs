@@ -30,9 +30,13 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) if status::is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
-        Err(error) => {
-            status::error(error.as_ref());
-            ExitCode::FAILURE
-        }
+        Err(error) => match error.downcast::<clap::Error>() {
+            // Arguments that do not go together are as wrong as those that do not exist.
+            Ok(usage) => usage.exit(),
+            Err(error) => {
+                status::error(error.as_ref());
+                ExitCode::FAILURE
+            }
+        },
     }
 }

@@ -22,6 +22,11 @@ pub fn width() -> usize {
     terminal.or_else(said).unwrap_or(WIDTH).clamp(NARROWEST, WIDTH + 20)
 }
 
+/// So many, in words that fit the number.
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 /// Where text is written to.
 pub struct Page<'w> {
     out: &'w mut dyn Write,
@@ -48,9 +53,14 @@ impl<'w> Page<'w> {
         self.words(&" ".repeat(indent), indent, 1, &words(&Style::new(), text))
     }
 
-    /// A line as it is, indented.
-    pub fn verbatim(&mut self, indent: usize, line: &str) -> io::Result<()> {
-        writeln!(self.out, "{}{line}", " ".repeat(if line.is_empty() { 0 } else { indent }))
+    /// A story, indented: its lines keep their own indentation, and are broken where they are too long.
+    pub fn story(&mut self, indent: usize, story: &str) -> io::Result<()> {
+        for line in story.trim_end().lines() {
+            let text = line.trim_start_matches(' ');
+            let own = line.len() - text.len() + if text.is_empty() { 0 } else { indent };
+            self.words(&" ".repeat(own), own + 4, 1, &words(&Style::new(), text))?;
+        }
+        Ok(())
     }
 
     /// A title, or a verdict: in a style, its later lines indented.
@@ -169,6 +179,12 @@ mod tests {
         assert_eq!(text, "   queue   C waits for B [queue: C D]\n");
         let text = page(30, |page| page.panel("queue", std::slice::from_ref(&line)));
         assert_eq!(text, "   queue\n     C waits for B\n       [queue: C D]\n");
+    }
+
+    #[test]
+    fn a_story_keeps_its_own_indentation() {
+        let text = page(30, |page| page.story(2, "Tasks:\n  k0 = sum(k1, k2, k3, k4, k5)\n\n  1. build k0\n"));
+        assert_eq!(text, "  Tasks:\n    k0 = sum(k1, k2, k3, k4,\n        k5)\n\n    1. build k0\n");
     }
 
     #[test]

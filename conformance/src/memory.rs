@@ -49,8 +49,12 @@ pub struct Onlooker {
     pub tampered: BTreeMap<Name, Option<i64>>,
     /// Keys of which copies were lost.
     pub evicted: BTreeSet<Name>,
-    /// Keys that tasks of this process started without waiting for them, in builds that did not end well.
+    /// Keys that tasks started without waiting for them, or may have, in builds that did not end well.
     pub owed: BTreeSet<Name>,
+    /// Those that tasks started which came to their end: the next build that ends well has brought them up to date.
+    pub due: BTreeSet<Name>,
+    /// All that tasks ever started so, or may have.
+    pub started: BTreeSet<Name>,
 }
 
 impl Onlooker {

@@ -18,7 +18,8 @@ pub struct Relation {
     pub says: &'static str,
 }
 
-/// Each build by a new process, which knows what the journal knows, does what one process would do that lives on.
+/// Each build by a new process, which knows what the journal knows, does what one process would do that lives on; as far as
+/// the first build that stops at a failure, for there the two may part.
 pub const WARM_IS_COLD: Relation =
     Relation { name: "warm-is-cold", says: "a new process does what one would do that lives on" };
 
@@ -101,12 +102,15 @@ where
     let cold = perform::<P, S, R>(scenario, combinations, Setup { restarting: true, ..Setup::default() })?;
     let warm = perform::<P, S, R>(scenario, combinations, Setup::default())?;
     let tally = both(&warm, &cold);
-    // A process remembers which detached keys a build that failed has left undone; the journal does not. And how far a build
-    // comes that fails because keys wait for each other in a circle, depends on the inputs that were met before.
-    let excused = scenario.detaches() || scenario.is_circular();
-    let debts = |played: &&(Played, Played)| excused && !(played.0.succeeded && played.1.succeeded);
+    // How far a build comes that fails because keys wait for each other in a circle, depends on the inputs that were met
+    // before; one that stops at its first failure, on what need not be looked at again.
+    let excused = scenario.is_circular();
+    let parted = |(warm, cold): &(Played, Played)| {
+        let (one, both) = (!warm.succeeded || !cold.succeeded, !warm.succeeded && !cold.succeeded);
+        excused && one || !scenario.manner.keep_going && both
+    };
     let pairs: Vec<(Played, Played)> = warm.into_iter().zip(cold).collect();
-    let (warm, cold): (Vec<_>, Vec<_>) = pairs.iter().take_while(|pair| !debts(pair)).cloned().unzip();
+    let (warm, cold): (Vec<_>, Vec<_>) = pairs.iter().take_while(|pair| !parted(pair)).cloned().unzip();
     compare(WARM_IS_COLD, scenario, &warm, &cold)?;
     Ok(tally)
 }

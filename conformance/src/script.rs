@@ -122,13 +122,6 @@ impl Scenario {
         }))
     }
 
-    /// Whether some task starts keys without waiting for them.
-    pub fn detaches(&self) -> bool {
-        let mut found = false;
-        self.tasks().for_each(|(_, task)| task.starts(&mut |_| found = true));
-        found
-    }
-
     /// Whether keys may come to wait for each other in a circle.
     pub fn is_circular(&self) -> bool {
         let mut found = false;

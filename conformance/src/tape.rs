@@ -30,26 +30,36 @@ struct Kept<K, V> {
 #[derive(Debug)]
 enum Owned<K, V> {
     Changed { key: K, definition: bool, fingerprint: Option<Fingerprint>, modified: Time, input: bool },
+    Owed { key: K, paid: bool },
     Made { key: K, dependencies: Vec<(K, bool, bool, Fingerprint)>, record: Made<V> },
 }
 
 impl<K, V> Owned<K, V> {
     fn told(&self) -> Told<'_, K> {
         match self {
-            Owned::Changed { key, .. } => Told { key, made: false },
-            Owned::Made { key, .. } => Told { key, made: true },
+            Owned::Changed { key, .. } => Told { key, made: false, owed: false },
+            Owned::Owed { key, .. } => Told { key, made: false, owed: true },
+            Owned::Made { key, .. } => Told { key, made: true, owed: false },
         }
     }
 }
 
 #[derive(Debug)]
 struct Made<V> {
-    restored: bool,
+    how: How,
     deep: bool,
     fingerprint: Fingerprint,
     value: V,
     modified: Time,
     volatile: bool,
+}
+
+/// How a record came to be told.
+#[derive(Debug, Clone, Copy)]
+enum How {
+    Built,
+    Restored,
+    Learned,
 }
 
 impl<K, V> Default for Tape<K, V> {
@@ -87,6 +97,10 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                     let (fingerprint, modified, input) = (*fingerprint, *modified, *input);
                     each(keys, &Event::Changed { key, fingerprint, modified, input }, None);
                 }
+                Owned::Owed { paid, .. } => {
+                    let key = keys.intern(named);
+                    each(keys, &Event::Owed { key, paid: *paid }, None);
+                }
                 Owned::Made { dependencies, record, .. } => {
                     let key = keys.intern(named);
                     let dependencies: Vec<Dependency> = dependencies
@@ -97,11 +111,15 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                             fingerprint: *fingerprint,
                         })
                         .collect();
-                    let Made { restored, deep, fingerprint, ref value, modified, volatile } = *record;
+                    let Made { how, deep, fingerprint, ref value, modified, volatile } = *record;
                     let dependencies = &dependencies;
                     let names = &*keys;
                     let record = Record { key, dependencies, deep, fingerprint, value, modified, volatile, names };
-                    let event = if restored { Event::Restored(record) } else { Event::Built(record) };
+                    let event = match how {
+                        How::Built => Event::Built(record),
+                        How::Restored => Event::Restored(record),
+                        How::Learned => Event::Learned(record),
+                    };
                     each(keys, &event, Some(value));
                 }
             }
@@ -123,7 +141,8 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                 modified: *modified,
                 input: *input,
             },
-            (Event::Built(record) | Event::Restored(record), Some(value)) => Owned::Made {
+            (Event::Owed { key, paid }, _) => Owned::Owed { key: keys.name(*key).clone(), paid: *paid },
+            (Event::Built(record) | Event::Restored(record) | Event::Learned(record), Some(value)) => Owned::Made {
                 key: keys.name(record.key).clone(),
                 dependencies: record
                     .dependencies
@@ -134,7 +153,11 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                     })
                     .collect(),
                 record: Made {
-                    restored: matches!(event, Event::Restored(_)),
+                    how: match event {
+                        Event::Restored(_) => How::Restored,
+                        Event::Learned(_) => How::Learned,
+                        _ => How::Built,
+                    },
                     deep: record.deep,
                     fingerprint: record.fingerprint,
                     value: value.clone(),

@@ -11,7 +11,7 @@ mod models;
 use std::cell::Cell;
 
 use alacarte::{Dependency, Fingerprint, KeyId, MetadataUpdater, Value};
-use history::{INPUTS, Kind, Seed, Step, World, seeds};
+use history::{INPUTS, Kind, Seed, Step, World, cases, seeds};
 use models::{Chain, Constructive, Deep, Dirty, Graph, Model, Steps, Suspects, Times, Verifying};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRng, TestRunner};
 
@@ -46,7 +46,7 @@ fn run<M: Model>(
 }
 
 fn kept<M: Model>() {
-    if let (_, Err(error)) = run::<M>(|updater, _, step| step.show(updater), (256, 4_096)) {
+    if let (_, Err(error)) = run::<M>(|updater, _, step| step.show(updater), (cases(), 4_096)) {
         panic!("{error}");
     }
 }

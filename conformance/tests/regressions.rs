@@ -2,12 +2,12 @@
 
 mod common;
 
-use alacarte::{Build, Decision, Fetch, Rules, declared, formula, task};
-use alacarte_conformance::Yields;
+use alacarte::{Build, Decision, Fetch, Rules, TaskError, declared, formula, task};
+use alacarte_conformance::{Tape, Yields};
 use alacarte_rebuilders::{AnyRebuilder, DirtyBit};
 use alacarte_schedulers::Topological;
 use alacarte_stores::Memory;
-use common::{Key, everywhere, observed, ran, system};
+use common::{Key, everywhere, everywhere_dynamic, observed, ran, system};
 
 /// `touch` asked for the value before the store was asked for it, and so deleted an input that no build had met.
 #[test]
@@ -483,4 +483,139 @@ fn traces_of_joined_fetches_may_differ_in_order() {
             assert_eq!((build.get("top"), report.ran.len()), (Some(0), 0), "{scheduler} × {rebuilder}");
         }
     }
+}
+
+/// A build that finds nothing changed does not look at detached work again; the topological scheduler took it for one that
+/// had, and followed suspects to where no order leads.
+#[test]
+fn detached_work_is_done_again_after_a_build_that_did_nothing() {
+    everywhere(|scheduler, rebuilder| {
+        let top = async |fetch: Fetch<'_, Key, i64>| {
+            fetch.detach("later");
+            fetch.get("a").await
+        };
+        let tasks = Rules::new()
+            .rule("b", formula(["a"], |[a]| a))
+            .rule("later", formula(["b"], |[b]| b))
+            .rule("top", declared(["a"], top));
+        let mut build = system(scheduler, rebuilder, tasks, &[("a", 0)]);
+        build.run(["top"]).expect("built");
+        build.run(["top"]).expect("built");
+        build.set("a", 1).expect("set");
+        build.run(["top"]).expect("built");
+        assert_eq!(build.get("later"), Some(1), "{scheduler} × {rebuilder}");
+    });
+}
+
+/// What another build has brought up to date, and no order leads to now, counted as such when it was detached.
+#[test]
+fn detached_work_that_other_targets_reached_before_is_done_again() {
+    everywhere(|scheduler, rebuilder| {
+        let top = async |fetch: Fetch<'_, Key, i64>| {
+            let a = fetch.get("a").await?;
+            if a > 0 {
+                fetch.detach("later");
+            }
+            Ok(a)
+        };
+        let tasks = Rules::new()
+            .rule("b", formula(["a"], |[a]| a))
+            .rule("c", formula(["b"], |[b]| b))
+            .rule("later", formula(["c"], |[c]| c))
+            .rule("top", declared(["a"], top));
+        let mut build = system(scheduler, rebuilder, tasks, &[("a", 0)]);
+        build.run(["later"]).expect("built");
+        build.run(["top"]).expect("built");
+        build.set("a", 1).expect("set");
+        build.run(["top"]).expect("built");
+        assert_eq!(build.get("later"), Some(1), "{scheduler} × {rebuilder}");
+    });
+}
+
+/// Detached work went before all that has a place in the order, and met a key there whose turn had not come.
+#[test]
+fn detached_work_sees_what_a_suspect_is_yet_to_change() {
+    everywhere(|scheduler, rebuilder| {
+        let top = async |fetch: Fetch<'_, Key, i64>| {
+            let a = fetch.get("a").await?;
+            if a > 0 {
+                fetch.detach("later");
+            }
+            Ok(a)
+        };
+        let tasks = Rules::new()
+            .rule("b", formula(["a"], |[a]| a))
+            .rule("c", formula(["b"], |[b]| b))
+            .rule("later", formula(["c"], |[c]| c))
+            .rule("top", declared(["a"], top));
+        let mut build = system(scheduler, rebuilder, tasks, &[("a", 0)]);
+        build.run(["top", "c"]).expect("built");
+        for value in [1, 2] {
+            build.set("a", value).expect("set");
+            build.run(["top", "c"]).expect("built");
+            assert_eq!(build.get("later"), Some(value), "{scheduler} × {rebuilder}");
+        }
+    });
+}
+
+/// The deep fingerprint of a task that fetches nothing was that of an input that holds a zero.
+#[test]
+fn a_task_that_fetches_nothing_is_no_input_that_holds_a_zero() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        let tasks = Rules::new().rule("a", task(async |_| Ok(1))).rule("b", formula(["a"], |[a]| a));
+        let mut build = system(scheduler, rebuilder, tasks, &[]);
+        build.run(["b"]).expect("built");
+        build.tasks_mut().remove(&"a");
+        build.set("a", 0).expect("set");
+        build.run(["b"]).expect("built");
+        assert_eq!(build.get("b"), Some(0), "{scheduler} × {rebuilder}");
+    });
+}
+
+/// A key that was written before any build, and then lost its task, was an input for this process, but not for its journal: the
+/// next process noticed that "now".
+#[test]
+fn a_key_that_becomes_an_input_before_it_was_ever_built_is_one_in_the_journal_too() {
+    everywhere(|scheduler, rebuilder| {
+        let tape = Tape::default();
+        let process = |tasks| system(scheduler, rebuilder, tasks, &[("a", 0)]).journal(tape.clone());
+        let tasks = || Rules::new().rule("b", formula(["a"], |[a]| a));
+        let mut build = process(tasks().rule("a", formula([] as [Key; 0], |[]| 0)));
+        build.set("a", 0).expect("set");
+        build.tasks_mut().remove(&"a");
+        build.run(["b"]).expect("built");
+        drop(build);
+        let report = process(tasks()).run(["b"]).expect("built");
+        assert_eq!(report.ran.is_empty(), rebuilder != "perpetual", "{scheduler} × {rebuilder}");
+    });
+}
+
+/// What a task had started without waiting, and a build left undone, was known to the process that ran it only.
+#[test]
+fn another_process_does_what_was_started_and_left_undone() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        let tape = Tape::default();
+        let process = |good: bool| {
+            let top = async |fetch: Fetch<'_, Key, i64>| {
+                fetch.detach("later");
+                Ok(1)
+            };
+            let later = async move |fetch: Fetch<'_, Key, i64>| match good {
+                true => fetch.get("a").await,
+                false => Err(TaskError::new("not now")),
+            };
+            let tasks = Rules::new()
+                .rule("top", task(top))
+                .rule("later", task(later))
+                .rule("other", formula([] as [Key; 0], |[]| 0));
+            system(scheduler, rebuilder, tasks, &[("a", 5)]).journal(tape.clone())
+        };
+        process(false).run(["top"]).expect_err("what it started has failed");
+        let mut build = process(true);
+        build.run(["other"]).expect("built");
+        assert_eq!(build.get("later"), Some(5), "{scheduler} × {rebuilder}");
+        let mut build = process(true);
+        let report = build.run(["other"]).expect("built");
+        assert!(!ran(&build, &report).contains(&"later"), "{scheduler} × {rebuilder}: it is owed no more");
+    });
 }

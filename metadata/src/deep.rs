@@ -96,6 +96,9 @@ pub enum Verdict {
     Wavers = 2,
 }
 
+/// Keeps deep fingerprints apart from those of values: a task that fetches nothing is no input that holds a zero.
+const NO_VALUE: Fingerprint = Fingerprint(0x6465_6570);
+
 fn deep_of(trace: Trace<'_, 3>) -> Fingerprint {
     let [_, low, high] = trace.extra();
     Fingerprint(u64::from(low) | u64::from(high) << 32)
@@ -121,7 +124,7 @@ impl<V: Value> DeepConstructiveTraces<V> {
         let value = record.value.downcast_ref::<V>()?;
         // Named, because the same fingerprints may be those of other keys: tasks may fetch in another order, and a
         // definition and an input may be alike.
-        let none = Fingerprint::of_integer(dependencies.len() as u64);
+        let none = Fingerprint::of_integer(dependencies.len() as u64).and(NO_VALUE);
         let deep = dependencies.iter().fold(none, |sum, dependency| {
             let subject = dependency.key.subject();
             let name = *self.names.at(subject).get_or_insert_with(|| record.names.name_of(subject));
@@ -192,7 +195,7 @@ impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
             {
                 self.remember(record, record.dependencies);
             }
-            Event::Learned(_) => {}
+            Event::Learned(_) | Event::Owed { .. } => {}
         }
     }
 }

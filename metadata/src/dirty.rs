@@ -175,7 +175,7 @@ impl MetadataUpdater for DirtyBits {
                 self.suspects.get_mut().valid = false;
             }
             Event::Built(record) | Event::Restored(record) => self.made(event, record),
-            Event::Learned(_) => {}
+            Event::Learned(_) | Event::Owed { .. } => {}
         }
     }
 }

@@ -61,7 +61,7 @@ impl MetadataUpdater for StepTraces {
                 }
             }
             // An output that somebody overwrote: its dependents saw the value that was built.
-            Event::Changed { .. } | Event::Learned(_) => {}
+            Event::Changed { .. } | Event::Learned(_) | Event::Owed { .. } => {}
             Event::Built(record) | Event::Restored(record) => {
                 let steps = self.steps.at(record.key);
                 if steps.value != Some(record.fingerprint) {

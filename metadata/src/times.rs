@@ -27,7 +27,7 @@ impl MetadataUpdater for ModificationTimes {
                 *self.times.at(*key) = if fingerprint.is_some() { *modified } else { 0 };
             }
             Event::Built(record) | Event::Restored(record) => *self.times.at(record.key) = record.modified,
-            Event::Changed { .. } | Event::Learned(_) => {}
+            Event::Changed { .. } | Event::Learned(_) | Event::Owed { .. } => {}
         }
     }
 }

@@ -25,8 +25,6 @@ pub struct Topological {
     /// Keys that no target reaches: demanded by detached work.
     unplanned: Vec<KeyId>,
     completed: bool,
-    /// This build met keys outside the order, which suspects do not lead to.
-    strayed: bool,
 }
 
 const UNPLANNED: u32 = u32::MAX;
@@ -75,7 +73,6 @@ impl Scheduler<Static> for Topological {
         self.unplanned.clear();
         // A build that is given up is never finished.
         self.completed = false;
-        self.strayed = false;
         self.next = self.order.len();
         if !self.is_ordered(plan.targets, plan.generation) {
             self.order(plan)?;
@@ -94,28 +91,23 @@ impl Scheduler<Static> for Topological {
 
     fn push(&mut self, key: KeyId, (): ()) {
         match self.rank(key) {
-            UNPLANNED => {
-                self.strayed = true;
-                self.unplanned.push(key);
-            }
+            UNPLANNED => self.unplanned.push(key),
             rank => self.queue.push(Reverse(rank)),
         }
     }
 
     fn pop(&mut self) -> Option<KeyId> {
-        if let Some(key) = self.unplanned.pop() {
-            return Some(key);
-        }
         if let Some(Reverse(rank)) = self.queue.pop() {
             return Some(self.order[rank as usize]);
         }
         let key = self.order.get(self.next).copied();
         self.next += 1;
-        key
+        // Last, when whatever has a place is as it will be.
+        key.or_else(|| self.unplanned.pop())
     }
 
     fn finish(&mut self, complete: bool) {
-        self.completed = complete && !std::mem::take(&mut self.strayed);
+        self.completed = complete;
     }
 
     fn follows_suspects(&self, targets: &[KeyId], generation: u64) -> bool {

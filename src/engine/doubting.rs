@@ -180,6 +180,7 @@ where
                     let revision = board.revision;
                     board.set_state(key, revision);
                     drop(board);
+                    self.pay(key);
                     self.dispel(key, false);
                 }
                 Next::Below(keys) => {

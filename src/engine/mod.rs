@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 
 use crate::board::{ACTIVE, CLASSIFIED, FAILED, INPUT, JOBS, LOADED, Look, STALE};
 use crate::error::{Cause, StoreError};
+use crate::event::Event;
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
@@ -104,11 +105,63 @@ where
         let detached = std::mem::take(&mut self.board.borrow_mut().detached);
         for key in detached {
             self.board.borrow_mut().owed.push(key);
-            let failed = matches!(self.demand(key), Demand::Failed);
+            self.stray(key);
+            let demand = self.demand(key);
+            match demand {
+                Demand::Active(_) => self.owe(&[key]),
+                Demand::Ready => self.pay(key),
+                Demand::Failed => {}
+            }
+            let failed = matches!(demand, Demand::Failed);
             let told = self.state.failures.iter().any(|(failed, _)| *failed == key);
             if failed && !told && self.board.borrow().has(key, INPUT) {
                 // Nobody waits for it who could say so.
                 self.mark_failed(key, Some(Cause::MissingTarget));
+            }
+        }
+    }
+
+    /// The journal hears of keys that were started without waiting, so that another process brings them up to date if this one
+    /// does not. Before the task that started them has its value: a task that has one is not asked again.
+    pub(super) fn owe(&mut self, keys: &[KeyId]) {
+        for &key in keys {
+            let mut board = self.board.borrow_mut();
+            let told = if board.debts.insert(key) {
+                self.ledger.tell(&board.keys, &Event::Owed { key, paid: false }, None)
+            } else {
+                Ok(())
+            };
+            drop(board);
+            if let Err(error) = told {
+                self.fail_build(error);
+            }
+        }
+    }
+
+    /// A key is up to date: if it was owed, the journal hears that it is no more.
+    pub(super) fn pay(&mut self, key: KeyId) {
+        let mut board = self.board.borrow_mut();
+        if board.debts.is_empty() || !board.debts.remove(&key) {
+            return;
+        }
+        let told = self.ledger.tell(&board.keys, &Event::Owed { key, paid: true }, None);
+        drop(board);
+        if let Err(error) = told {
+            self.fail_build(error);
+        }
+    }
+
+    /// A key is detached that may lie where the order of a scheduler that follows suspects does not lead: whatever
+    /// has no place there counts as up to date though nobody looked, and is looked at now.
+    fn stray(&mut self, key: KeyId) {
+        let ordered = self.suspects.is_none() || self.doubts() || self.scheduler.precedes(key);
+        if ordered || std::mem::replace(&mut self.state.strayed, true) {
+            return;
+        }
+        let mut board = self.board.borrow_mut();
+        for id in (0..board.keys.len()).map(KeyId::new) {
+            if board.state(id) == board.revision && !self.scheduler.precedes(id) {
+                board.set_state(id, STALE);
             }
         }
     }

@@ -39,6 +39,8 @@ where
             board.raise(key, LOADED | BUILT);
             changed
         };
+        let started = self.board.borrow().detached.clone();
+        self.owe(&started);
         let told = self.tell(key, How::Ran { volatile }, &scratch);
         scratch.clear();
         self.state.scratch = scratch;
@@ -71,6 +73,7 @@ where
         };
         self.ledger.tell(&board.keys, &event, Some(value))?;
         drop(board);
+        self.board.borrow_mut().debts.remove(&key);
         self.point_out_suspects();
         Ok(())
     }
@@ -154,6 +157,7 @@ where
             let revision = board.revision;
             board.set_state(key, revision);
         }
+        self.pay(key);
         self.dispel(key, false);
         self.wake(slot);
     }

@@ -111,6 +111,8 @@ pub(crate) struct Progress<'b, V> {
     pub failures: Vec<(KeyId, Failure)>,
     /// Keys whose dependents have been taken for suspects, because they had to wait or failed.
     pub doubted: HashSet<KeyId>,
+    /// What has no place in the order that is followed does not count as up to date any more.
+    pub strayed: bool,
     /// What lies above suspects that are followed in no order.
     pub doubts: Doubts,
     /// Keys marked as failed, to be unmarked before the next build.
@@ -131,6 +133,7 @@ impl<V> Default for Progress<'_, V> {
             report: Report::default(),
             failures: Vec::new(),
             doubted: HashSet::new(),
+            strayed: false,
             doubts: Doubts::default(),
             marked: Vec::new(),
         }

@@ -116,6 +116,7 @@ fn said(bytes: &[u8]) -> String {
             Event::Built(record) | Event::Restored(record) | Event::Learned(record) => {
                 format!("{:?} {} {} {value:?}", record.dependencies, record.deep, record.volatile)
             }
+            Event::Owed { paid, .. } => format!("owed, {paid}"),
         };
         said += &format!("{} {what}\n", keys.show(event.key()));
     });

@@ -65,3 +65,12 @@ pub(super) fn a_trace_that_made_way() -> Scenario {
     let steps = [build(2)].into_iter().chain(others).chain([build(2)]).collect();
     scenario(&[0], [get(0), get(1)], steps)
 }
+
+/// What a task has started fails, and the process ends. In the next it would not fail; but the task that started it
+/// stands, and starts nothing.
+pub(super) fn what_was_started_failed() -> Scenario {
+    let starts = Expr::Start(Name(1), Box::new(Expr::Const(1)));
+    let build = Step::Build(vec![Name(2)]);
+    let steps = vec![build.clone(), Step::Restart, Step::Edit(Name(0), 1), build];
+    scenario(&[7], [Expr::Check(Box::new(get(0))), starts], steps)
+}

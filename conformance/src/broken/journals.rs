@@ -5,6 +5,7 @@
 //! known to nobody. (The log in a file notices such gaps, and tells of them.) So it is to repeat an old record, to
 //! change their order, or to tell one under another key's name: a fold over the events believes what comes last.
 
+use super::by_hand;
 use super::fixture::Fixture;
 
 /// What is wrong with what a journal gives back.
@@ -18,14 +19,17 @@ pub enum Lie {
     Misnames,
     /// Every third record is lost, and nothing tells of it.
     Loses,
+    /// What is owed, because a task started it without waiting, is not told.
+    Forgives,
     /// The last record is lost. No lie at all: no law may notice.
     Torn,
 }
 
-/// What a lie looks at in a record: whose it is, and whether it tells of a build.
+/// What a lie looks at in a record: whose it is, and whether it tells of a build, or of a debt.
 pub(crate) struct Told<'t, K> {
     pub key: &'t K,
     pub made: bool,
+    pub owed: bool,
 }
 
 impl Lie {
@@ -46,6 +50,7 @@ impl Lie {
                 }
             }
             (Some(Lie::Loses), _) => order.retain(|(position, _)| position % 3 != 1),
+            (Some(Lie::Forgives), _) => order.retain(|&(position, _)| !told[position].owed),
             (Some(Lie::Torn), _) => drop(order.pop()),
             _ => {}
         }
@@ -62,6 +67,8 @@ pub(super) fn list() -> Vec<Fixture> {
     vec![
         new("journal-repeats", "an old record comes again after newer ones", Lie::Repeats),
         new("journal-loses", "a record in the middle is lost, and nothing tells of it", Lie::Loses),
+        new("journal-forgives", "what tasks have started without waiting is forgotten", Lie::Forgives)
+            .by_hand(by_hand::what_was_started_failed),
         new("journal-swaps", "the last two records change places", Lie::Swaps),
         new("journal-misnames", "a record is told under another key's name", Lie::Misnames),
     ]

@@ -68,7 +68,7 @@ pub fn shallow_correct(moment: &mut Moment<'_>) -> Result<(), String> {
 }
 
 /// After a build that succeeded, every key that the targets reach has the value that a computation from scratch gives,
-/// and so has every key that a task of this build started without waiting. Of a combination that promises no more
+/// and so has every key that a task of this build started without waiting, or one of a build before that did not end well. Of a combination that promises no more
 /// than shallow correctness this is not asked. (JFP paper, definition of correctness.)
 pub fn correct(moment: &mut Moment<'_>) -> Result<(), String> {
     if moment.whims || moment.promises.shallow || !moment.ending.is_success() {
@@ -78,6 +78,7 @@ pub fn correct(moment: &mut Moment<'_>) -> Result<(), String> {
     for key in moment.ran {
         compared.extend(&moment.truth.of(*key).started);
     }
+    compared.extend(&moment.onlooker.due);
     compare(moment, compared)
 }
 

@@ -100,6 +100,8 @@ struct Stage<'c, P, S, R> {
     inputs: BTreeMap<Name, i64>,
     /// What every key held after the last build.
     held: BTreeMap<Name, Option<i64>>,
+    /// Outputs that somebody wrote, and no build since: they lie in the store, whichever process looks.
+    scribbled: BTreeMap<Name, i64>,
     /// The journal was damaged since: a store in memory may have lost values with it.
     unsure: bool,
     /// The journal was damaged before its end.
@@ -170,6 +172,7 @@ where
         shelf: Shelf::default(),
         inputs: scenario.inputs.clone(),
         held: BTreeMap::new(),
+        scribbled: BTreeMap::new(),
         unsure: false,
         scarred: false,
         last_edit: None,

@@ -134,6 +134,10 @@ where
             self.onlooker.tampered.remove(&key);
             self.onlooker.see(key, values[&key]);
         }
+        let put = decisions.iter().filter(|(_, made)| matches!(made, Decision::Ran { .. } | Decision::Restored));
+        put.for_each(|(key, _)| {
+            self.scribbled.remove(key);
+        });
         for key in vouched {
             let reference = self.reference(key, &mut truth, &kinds);
             self.onlooker.references.insert(key, reference);
@@ -142,7 +146,14 @@ where
         self.unsure = false;
         let succeeded = ending.is_success();
         self.settled = succeeded.then(|| targets.to_vec());
-        self.onlooker.owed = if succeeded { Default::default() } else { detached };
+        self.onlooker.started.extend(&detached);
+        if succeeded {
+            self.onlooker.owed.clear();
+            self.onlooker.due.clear();
+        } else {
+            self.onlooker.owed = detached;
+            self.onlooker.due.extend(ran.iter().flat_map(|&key| truth.of(key).started.clone()));
+        }
         let values = targets.iter().map(|key| values[key]).filter(|_| succeeded).collect();
         Ok(Played { succeeded, values, ran: ran.into_iter().collect() })
     }

@@ -26,8 +26,8 @@ where
 
     /// Starts a process.
     pub(super) fn start(&mut self, program: Program<P>) {
-        let mut held = self.inputs.clone();
-        held.extend(self.onlooker.tampered.iter().filter_map(|(&key, &value)| Some((key, value?))));
+        let mut held = self.scribbled.clone();
+        held.extend(&self.inputs);
         self.world.furnish(held);
         let (_, rebuilder) = (self.combinations[self.current].make)();
         let (scheduler, _) = (self.combinations[self.scheduling].make)();
@@ -49,8 +49,6 @@ where
             Some(fault) => build.cache(Lends { shelf: self.shelf.clone(), fault }),
             None => build,
         });
-        // Only the process knew of them.
-        self.onlooker.owed.clear();
     }
 
     pub(super) fn restart(&mut self) {
@@ -67,6 +65,7 @@ where
             self.diary = Diary::default();
             self.onlooker.references.clear();
             self.held.clear();
+            self.scribbled.retain(|key, _| self.onlooker.tampered.contains_key(key));
         }
         self.diary.close();
         self.start(program);
@@ -79,6 +78,9 @@ where
             return;
         }
         self.diary.damage(change);
+        // That something is owed may be just what the journal has lost; or that it no longer is.
+        self.onlooker.due.clear();
+        self.onlooker.owed.extend(&self.onlooker.started);
         // What must be built again because a record is lost, is not for the laws of economy to say.
         self.onlooker.references.clear();
         self.unsure = true;
@@ -126,6 +128,7 @@ where
             None => self.inputs.remove(&key),
         };
         // It may have been an output before.
+        self.scribbled.remove(&key);
         self.onlooker.tampered.entry(key).and_modify(|held| *held = value);
         if before != value {
             self.onlooker.edit(key);
@@ -144,7 +147,16 @@ where
 
     fn tamper(&mut self, key: Name, value: Option<i64>) {
         self.write(key, value);
+        self.scribble(key, value);
+    }
+
+    /// An output holds what no task of ours gave it.
+    fn scribble(&mut self, key: Name, value: Option<i64>) {
         self.onlooker.tampered.insert(key, value);
+        match value {
+            Some(value) => self.scribbled.insert(key, value),
+            None => self.scribbled.remove(&key),
+        };
     }
 
     /// Anything but a build.
@@ -179,7 +191,7 @@ where
                 if self.is_input(*key) {
                     // What it holds is now an output that somebody wrote.
                     let held = self.inputs.remove(key);
-                    self.onlooker.tampered.insert(*key, held);
+                    self.scribble(*key, held);
                 }
                 self.build().tasks_mut().replace(*key, Some(task.clone()));
             }
@@ -190,6 +202,7 @@ where
                 let held = self.onlooker.tampered.get(key).copied().unwrap_or(built);
                 self.build().tasks_mut().replace(*key, None);
                 self.inputs.extend(held.map(|value| (*key, value)));
+                self.scribbled.remove(key);
                 self.onlooker.tampered.insert(*key, held);
                 self.onlooker.see(*key, held);
             }

@@ -38,17 +38,21 @@ impl Step {
     }
 
     pub fn show(&self, to: &mut impl MetadataUpdater) {
+        self.with_event(|event| to.apply(event));
+    }
+
+    pub fn with_event<T>(&self, told: impl FnOnce(&Event<'_>) -> T) -> T {
         let &Step { key, ref dependencies, modified, volatile, deep, .. } = self;
         let value = self.value.unwrap_or_default();
         let fingerprint = value.fingerprint();
         let record = Record { key, dependencies, deep, fingerprint, value: &value, modified, volatile, names: &() };
         let input = key.is_definition() || key.index() < INPUTS;
-        to.apply(&match self.kind {
+        told(&match self.kind {
             Kind::Changed => Event::Changed { key, fingerprint: self.fingerprint(), modified, input },
             Kind::Built => Event::Built(record),
             Kind::Restored => Event::Restored(record),
             Kind::Learned => Event::Learned(record),
-        });
+        })
     }
 
     pub fn is_made(&self) -> bool {
@@ -76,6 +80,12 @@ pub struct Seed {
     pub again: bool,
     pub volatile: bool,
     pub deep: bool,
+}
+
+/// So many histories, or what the environment variable `PROPTEST_CASES` says, if that is not too few to find anything.
+pub fn cases() -> u32 {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    cases.unwrap_or(2_000).max(256)
 }
 
 pub fn seeds() -> impl Strategy<Value = Vec<Seed>> {

@@ -278,7 +278,8 @@ pub struct Deep {
 }
 
 fn deep_of(dependencies: &[Dependency]) -> Fingerprint {
-    dependencies.iter().fold((dependencies.len() as u64).fingerprint(), |sum, dependency| {
+    let none = (dependencies.len() as u64).fingerprint().and(Fingerprint(u64::from_be_bytes(*b"\0\0\0\0deep")));
+    dependencies.iter().fold(none, |sum, dependency| {
         let name = ().name_of(dependency.key.subject());
         sum.and(name).and(dependency.key.is_definition().fingerprint()).and(dependency.fingerprint)
     })

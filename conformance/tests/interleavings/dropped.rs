@@ -90,7 +90,7 @@ fn pools_and_threads_may_be_dropped_too() {
     drop_everywhere("threads", &shapes::threads().jobs(2), ("a", 20), Outside::new);
 }
 
-/// Detached work that was underway is begun again by the same process, also after a build that failed.
+/// Detached work that was underway is begun again, by the same process or by another, also after a build that failed.
 #[test]
 fn detached_work_that_was_dropped_is_begun_again() {
     for jobs in 1..=3 {

@@ -37,7 +37,6 @@ impl Site {
     /// The process ends, and another one starts from the journal.
     pub fn restart(&mut self) {
         self.system = open(&self.plan, &self.outside, &self.watch, &self.tape, &self.settled, &self.names);
-        self.owed.clear();
     }
 
     /// Writes to an input; a new process will find it so.

@@ -112,6 +112,7 @@ pub fn measure(options: Options, progress: &(dyn Fn(usize, usize) + Sync)) -> Ve
         }
     }
     let trials = places.len() * PROPERTIES.len();
+    progress(0, trials);
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let outcomes: Vec<Mutex<(u64, Option<String>)>> = (0..trials).map(|_| Mutex::default()).collect();
     let work = || {

@@ -29,6 +29,8 @@ struct Seen {
     values: u32,
     /// A kept record between here and the next kept event names it.
     named: bool,
+    /// A newer record says whether it is owed.
+    judged: bool,
 }
 
 /// An undamaged log with the same meaning, if that is much shorter; and the numbers that are free in it.
@@ -64,12 +66,17 @@ fn shorten(bytes: &[u8], next: Next) -> Option<(Vec<u8>, Next)> {
                 let stays = about.named || about.values < KEPT;
                 about.values += u32::from(stays);
                 about.named &= !stays;
+                about.judged = true;
                 if stays {
                     for (subject, _) in dependencies {
                         seen.entry((subject.number(), subject.is_definition())).or_default().named = true;
                     }
                 }
                 stays
+            }
+            Entry::Owed { number, paid } => {
+                let judged = std::mem::replace(&mut seen.entry((*number, false)).or_default().judged, true);
+                !judged && !paid
             }
         };
         if stays {

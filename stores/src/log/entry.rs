@@ -31,6 +31,11 @@ pub(super) enum Entry<'a> {
         volatile: bool,
         value: &'a [u8],
     },
+    /// A task started this key without waiting; or that is done.
+    Owed {
+        number: u32,
+        paid: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -251,6 +251,10 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
             Event::Built(record) => self.made(keys, How::Built, record, value)?,
             Event::Restored(record) => self.made(keys, How::Restored, record, value)?,
             Event::Learned(record) => self.made(keys, How::Learned, record, value)?,
+            Event::Owed { key, paid } => {
+                let number = self.number(keys, *key, false)?;
+                self.put(&Entry::Owed { number, paid: *paid })?;
+            }
         }
         if self.pending.len() >= BUFFER { self.write_pending() } else { Ok(()) }
     }

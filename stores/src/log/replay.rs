@@ -19,7 +19,7 @@ pub(super) struct Replay {
 struct Known {
     id: KeyId,
     input: bool,
-    /// What the last record about it says that it holds.
+    /// What those were built from that fetch it now, by the last record about it.
     holds: Option<[u8; 8]>,
     certain: Certain,
 }
@@ -98,12 +98,20 @@ impl<K: Key + DeserializeOwned, V: Value + DeserializeOwned> Reader<'_, K, V> {
             Entry::Changed { subject, fingerprint, modified, input } => {
                 self.latest = self.latest.max(modified);
                 let Some(key) = self.id(subject) else { return };
-                let holds = fingerprint;
+                let told = fingerprint;
                 let fingerprint = fingerprint.map(|bytes| Fingerprint(u64::from_le_bytes(bytes)));
                 (self.each)(self.keys, &Event::Changed { key, fingerprint, modified, input }, None);
                 if !subject.is_definition() {
-                    self.set(subject.number(), |known| Known { input, holds, certain: Certain::Yes, ..known });
+                    self.set(subject.number(), |known| {
+                        // Nothing was built from what somebody wrote over an output.
+                        let holds = if input { told } else { known.holds };
+                        Known { input, holds, certain: Certain::Yes, ..known }
+                    });
                 }
+            }
+            Entry::Owed { number, paid } => {
+                let Some(key) = self.id(Subject::new(number, false, false)) else { return };
+                (self.each)(self.keys, &Event::Owed { key, paid }, None);
             }
             Entry::Made { how, number, dependencies, fingerprint, modified, deep, volatile, value } => {
                 self.latest = self.latest.max(modified);

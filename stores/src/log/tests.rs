@@ -20,6 +20,7 @@ fn said(log: &mut Small, keys: &mut Keys<String>) -> Vec<String> {
                 let from: Vec<_> = from.collect();
                 format!("{} is {value:?} from {}", keys.show(record.key), from.join(", "))
             }
+            Event::Owed { key, paid } => format!("{} is {}owed", keys.show(*key), if *paid { "not " } else { "" }),
         });
     });
     outcome.expect("read");
@@ -145,6 +146,33 @@ fn a_lost_record_casts_doubt_on_all_that_came_before() {
     ];
     assert_eq!(said(&mut log, &mut Keys::default()), expected);
     assert_eq!(log.damage(), Damage { gaps: 1, torn: 0, unreadable: 0 });
+}
+
+/// Somebody wrote over `y` the very value that it was later built to, and that record is lost. What is left knows of a `y` that
+/// was built from another `x`; that `z` came of it would be told of the wrong one.
+#[test]
+fn a_value_that_somebody_wrote_does_not_stand_in_for_a_lost_record() {
+    let mut log = Small::in_memory();
+    let mut keys = Keys::default();
+    change(&mut log, &mut keys, "x", 7);
+    made(&mut log, &mut keys, "y", "x", 7);
+    made(&mut log, &mut keys, "z", "y", 7);
+    let key = keys.intern(&"y".to_owned());
+    let overwritten = Event::Changed { key, fingerprint: Some(Fingerprint(8)), modified: 8, input: false };
+    log.append(&keys, &overwritten, None).expect("written");
+    change(&mut log, &mut keys, "x", 8);
+    log.flush().expect("written");
+    let start = log.bytes() as usize;
+    made(&mut log, &mut keys, "y", "x", 8);
+    log.flush().expect("written");
+    let end = log.bytes() as usize;
+    made(&mut log, &mut keys, "z", "y", 8);
+    log.flush().expect("written");
+    let mut bytes = log.shared().expect("in memory").to_vec();
+    bytes.drain(start..end);
+    let said = said(&mut Small::from_bytes(bytes), &mut Keys::default());
+    assert_eq!(said.last().map(String::as_str), Some("z changed to None at 8, input: false"), "{said:#?}");
+    assert!(!said.iter().any(|line| line.starts_with("z is Some(8)")), "{said:#?}");
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl MetadataUpdater for WideBits {
                     self.dirty.clear();
                 }
             }
-            Event::Learned(_) => {}
+            Event::Learned(_) | Event::Owed { .. } => {}
         }
     }
 }

@@ -108,7 +108,7 @@ impl<V: Value, L: LookUp> MetadataUpdater for FlatTraces<V, L> {
             Event::Restored(record) => {
                 self.now.insert(record.key, record.fingerprint);
             }
-            Event::Learned(_) => {}
+            Event::Learned(_) | Event::Owed { .. } => {}
         }
     }
 }
