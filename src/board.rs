@@ -249,7 +249,7 @@ impl<K: Key, V: Clone> Board<K, V> {
     #[inline]
     pub fn fetch(&mut self, id: KeyId, record: bool) -> Look<V> {
         if record {
-            self.record(id);
+            self.record(id, false);
         }
         match self.look(id) {
             Look::Ready(()) => match self.value(id) {
@@ -280,19 +280,10 @@ impl<K: Key, V: Clone> Board<K, V> {
         Look::Failed
     }
 
+    /// Notes a fetch, be it one of many of the same key: those are dropped when the task is done. Every group begins with
+    /// a key that is not `grouped`.
     #[inline]
-    pub fn record(&mut self, id: KeyId) {
-        self.fetches += 1;
-        let raw = id.to_raw();
-        // A task that asks twice in a row learns nothing new; other repetitions are dropped when it is done.
-        if self.recorder.last().is_none_or(|last| last & !GROUPED != raw) {
-            self.recorder.push(raw);
-        }
-    }
-
-    /// Records a key of a group; every group begins with one that is not `grouped`.
-    #[inline]
-    pub fn record_in_group(&mut self, id: KeyId, grouped: bool) {
+    pub fn record(&mut self, id: KeyId, grouped: bool) {
         self.fetches += 1;
         self.recorder.push(id.to_raw() | if grouped { GROUPED } else { 0 });
     }

@@ -576,16 +576,6 @@ where
                 Some(&[] as &[KeyId]).filter(|_| self.scheduler.follows_suspects(targets, self.generation))
             }
         };
-        // Where nothing changed, only targets that were never brought up to date are left. (One that orders all of them
-        // keeps its order.)
-        let left: Vec<KeyId>;
-        let mut targets = targets;
-        if scope == Scope::Nothing && suspects.is_none() && !refuses {
-            let board = self.board.borrow();
-            let stale = targets.iter().filter(|target| board.state(**target) != board.revision);
-            left = stale.copied().collect();
-            targets = &left;
-        }
         let mut plan = Plan { targets, generation: self.generation, suspects, declared: &mut declared };
         self.scheduler.plan(&mut plan, <S::Reads as Reads>::view(metadata))
     }

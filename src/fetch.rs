@@ -142,7 +142,7 @@ fn poll_group<K: Key, V: Clone>(board: &mut Board<K, V>, ids: &[KeyId], record: 
     let mut failed = None;
     for (position, &id) in ids.iter().enumerate() {
         if record {
-            board.record_in_group(id, position > 0);
+            board.record(id, position > 0);
         }
         match board.look(id) {
             Look::Ready(()) if board.value(id).is_some() => {}

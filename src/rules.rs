@@ -5,10 +5,10 @@
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 use std::task::Poll;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::future::LocalBoxFuture;
 
@@ -62,13 +62,8 @@ impl<K: Key, V: Value, F: AsyncFn(Fetch<'_, K, V>) -> Result<V>> Start<K, V> for
     }
 }
 
-/// A number that no other process has, for definitions that no other process knows.
+/// A random number, which no other process has, for definitions that no other process knows.
 static PROCESS: OnceLock<u64> = OnceLock::new();
-
-fn process() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.as_nanos() as u64 ^ u64::from(std::process::id()).rotate_left(40)
-}
 
 /// What can be the task of a key.
 pub trait IntoTask<K, V> {
@@ -188,7 +183,8 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
         let another = self.tasks.contains_key(&key) || self.removed.remove(&key);
         let replaced = another.then(|| {
             self.replaced += 1;
-            Fingerprint::of_integer(*PROCESS.get_or_init(process)).and(Fingerprint::of_integer(self.replaced))
+            Fingerprint::of_integer(*PROCESS.get_or_init(|| RandomState::new().build_hasher().finish()))
+                .and(Fingerprint::of_integer(self.replaced))
         });
         self.tasks.insert(key, Entry { task, replaced });
     }

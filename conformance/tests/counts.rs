@@ -3,10 +3,10 @@
 mod common;
 
 use alacarte::{Answer, Build, Decision, Fetch, KeyId, Question, Reads, Rebuilder, Report, Rules, Suspects};
-use alacarte::{declared, formula, task};
+use alacarte::{Scheduler, Static, declared, formula, task};
 use alacarte_metadata::DirtyBits;
 use alacarte_rebuilders::DirtyBit;
-use alacarte_schedulers::{AnyScheduler, Topological};
+use alacarte_schedulers::{AnyScheduler, BottomUp, Restarting, Suspending, Topological};
 use alacarte_stores::Memory;
 use common::{Key, RIGHT, observed, ran, system};
 use std::cell::Cell;
@@ -85,6 +85,19 @@ fn a_topological_order_outlives_builds_that_find_nothing_to_do() {
     assert_eq!(looks(&build.run(["F"]).expect("built")), (2, 0, 0, 2));
 }
 
+/// Suspects are followed to whatever targets the last build had, even if there was nothing to do for them.
+#[test]
+fn targets_that_are_up_to_date_already_are_targets_all_the_same() {
+    for scheduler in ["topological", "bottom-up"] {
+        let mut build = system(scheduler, "dirty-bit", chains(), &INPUTS);
+        build.set("A", 10).expect("set");
+        build.run(["C", "F"]).expect("built");
+        assert_eq!(looks(&build.run(["C"]).expect("built")), (0, 0, 0, 0), "{scheduler}");
+        build.set("A", 11).expect("set");
+        assert_eq!(looks(&build.run(["C"]).expect("built")), (1, 0, 0, 1), "{scheduler}");
+    }
+}
+
 #[test]
 fn without_suspects_all_that_the_targets_reach_is_asked_about() {
     for (scheduler, rebuilder) in [("topological", "verifying-trace"), ("suspending", "step-trace")] {
@@ -96,6 +109,23 @@ fn without_suspects_all_that_the_targets_reach_is_asked_about() {
         let report = build.run(["C", "F"]).expect("built");
         assert_eq!((report.ran.len(), report.kept), (1, 3), "{scheduler} × {rebuilder}");
     }
+}
+
+/// A rebuilder may know its suspects; a scheduler that does not follow them goes down from the targets, to whatever is there.
+#[test]
+fn a_scheduler_that_does_not_follow_suspects_asks_about_what_the_targets_reach() {
+    fn kept<S: Scheduler<Static>>(scheduler: S) -> u64 {
+        let mut build = Build::new(chains(), Memory::from(INPUTS)).scheduler(scheduler).rebuilder(DirtyBit);
+        build.set("A", 10).expect("set");
+        build.run(["C", "F"]).expect("built");
+        build.set("A", 11).expect("set");
+        let report = build.run(["C", "F"]).expect("built");
+        assert_eq!(report.ran.len(), 1);
+        report.kept
+    }
+    // C and F stand.
+    assert_eq!((kept(Restarting::new()), kept(Suspending::new())), (2, 2));
+    assert_eq!((kept(Topological::new()), kept(BottomUp::new())), (0, 0), "both follow the one that is affected");
 }
 
 #[test]
@@ -216,20 +246,23 @@ fn a_volatile_key_runs_in_every_build_in_topological_order_too() {
     }
 }
 
-/// A rebuilder that counts how often it is asked, and trusts nothing.
+/// Dirty bits that count how often they are asked, may trust nothing, and do not tell what was fetched in which order.
 #[derive(Clone)]
-struct Doubting(Rc<Cell<usize>>);
+struct Doubting {
+    asked: Rc<Cell<usize>>,
+    trusts: bool,
+}
 
 impl Rebuilder<Key, i64> for Doubting {
     type Reads = DirtyBits;
 
     fn ask(&self, question: &mut Question<'_, Key, i64>, bits: &DirtyBits) -> Poll<Answer<i64>> {
-        self.0.set(self.0.get() + 1);
+        self.asked.set(self.asked.get() + 1);
         DirtyBit.ask(question, bits)
     }
 
     fn trusts_silence(&self) -> bool {
-        false
+        self.trusts
     }
 
     fn suspects<'m>(&self, bits: <DirtyBits as Reads>::View<'m>) -> Option<Suspects<'m>> {
@@ -246,12 +279,50 @@ fn a_rebuilder_that_does_not_trust_silence_is_asked_about_every_key_in_every_bui
     let asked = Rc::new(Cell::new(0));
     let mut build = Build::new(chains(), INPUTS.into_iter().collect::<Memory<_, _>>())
         .scheduler(Topological::new())
-        .rebuilder(Doubting(asked.clone()));
+        .rebuilder(Doubting { asked: asked.clone(), trusts: false });
     for a in [1, 1, 5, 5] {
         build.set("A", a).expect("set");
         asked.set(0);
         build.run(["C", "F"]).expect("built");
         assert_eq!(asked.get(), 4);
+    }
+}
+
+/// Two suspects, of which one changes: bottom-up asks about what lies above both where nobody says which goes first.
+#[test]
+fn a_rebuilder_that_does_not_tell_the_order_of_fetches_is_asked_about_more_keys() {
+    let asked = Rc::new(Cell::new(0));
+    let mut build = Build::new(chains().rule("top", formula(["C", "F"], |[c, f]| c * 100 + f)), Memory::from(INPUTS))
+        .scheduler(BottomUp::new())
+        .rebuilder(Doubting { asked: asked.clone(), trusts: true });
+    for (a, d, expected, times) in
+        [(10, 2, 1004, 5), (11, 3, 1005, 8), (12, 3, 1005, 1), (5, 3, 605, 3), (4, 1, 503, 8)]
+    {
+        build.set("A", a).expect("set");
+        build.set("D", d).expect("set");
+        asked.set(0);
+        build.run(["top"]).expect("built");
+        assert_eq!((build.get("top"), asked.get()), (Some(expected), times), "A = {a}, D = {d}");
+    }
+}
+
+/// Bottom-up, a key stands unseen where all that it fetched comes out as it was, be it fetched at once or in turn.
+#[test]
+fn from_the_bottom_up_what_stands_is_not_looked_at() {
+    let in_turn = task(async |fetch: Fetch<'_, Key, i64>| {
+        let c = fetch.get("C").await?;
+        Ok(c + fetch.get("F").await?)
+    });
+    let tasks = chains().rule("at once", formula(["C", "F"], |[c, f]| c + f)).rule("in turn", in_turn);
+    let mut build = system("bottom-up", "dirty-bit", tasks, &INPUTS);
+    build.set("A", 10).expect("set");
+    for target in ["at once", "in turn"] {
+        build.run([target]).expect("built");
+        build.set("A", build.get("A").map_or(0, |a| a + 1)).expect("set");
+        build.set("E", 99).expect("set");
+        let report = build.run([target]).expect("built");
+        assert_eq!((looks(&report), ran(&build, &report)), ((2, 0, 0, 2), vec!["B", "E"]), "{target}");
+        assert_eq!(build.get(target), Some(14), "{target}");
     }
 }
 

@@ -11,6 +11,7 @@ use alacarte::{
     Build, Cause, Decision, Dynamic, Fetch, Forgetful, KeyId, Reason, Rules, SharedTrace, Store, StoreError,
 };
 use alacarte::{Time, TraceCache, formula, task};
+use alacarte_conformance::Tape;
 use alacarte_rebuilders::{AnyRebuilder, PerKey, Policy};
 use alacarte_schedulers::{AnyScheduler, Suspending};
 use alacarte_stores::Memory;
@@ -146,6 +147,22 @@ fn an_output_that_changed_outside_is_an_output_all_the_same() {
                 let report = build.run(["C"]).expect("built");
                 assert_eq!((report.ran.len(), build.get("C")), (0, Some(2)), "{scheduler} × {rebuilder}");
             }
+        }
+    }
+}
+
+/// The journal knows what was built, but a store of which it is no part does not hold it.
+#[test]
+fn what_the_store_has_lost_between_two_processes_is_built_again() {
+    for rebuilder in RIGHT {
+        let tape = Tape::default();
+        for _ in 0..2 {
+            let (build, _) = shelved("suspending", rebuilder, tasks());
+            let mut build = build.journal(tape.clone());
+            let report = build.run(["C"]).expect("built");
+            let again = report.ran.len() as u64 + report.restored;
+            assert!(again == 2 || again == 1 && rebuilder.starts_with("deep"), "{rebuilder}: {again}");
+            assert_eq!(build.get("C"), Some(2), "{rebuilder}");
         }
     }
 }
@@ -292,6 +309,34 @@ fn builds_that_share_a_cache_restore_what_others_have_built() {
         third.run(["top"]).expect("built");
         assert_eq!(third.get("top"), Some(0), "{scheduler} × {rebuilder}");
     });
+}
+
+/// What a trace of another build vouches for may be in its place already: then it is told once, and need not be built by a
+/// process that has no cache.
+#[test]
+fn a_value_that_is_found_in_its_place_is_remembered_once() {
+    for rebuilder in ["constructive-trace", "deep-constructive-trace"] {
+        let cache = Shared::default();
+        another("suspending", rebuilder, &cache, 2).run(["top"]).expect("built");
+        let tape = Tape::default();
+        let found = || {
+            Build::new(branching(), Memory::from([("A", 2), ("E", 5), ("B", 2), ("D", 10), ("top", 10)]))
+                .scheduler(Suspending::new())
+                .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+                .journal(tape.clone())
+        };
+        let mut first = found().cache(cache);
+        let report = first.run(["top"]).expect("built");
+        assert_eq!((report.ran.len(), report.restored), (0, 0), "{rebuilder}");
+        let told = tape.appended();
+        first.touch("E").expect("touched");
+        let report = first.run(["top"]).expect("built");
+        assert!(report.ran.is_empty() && report.kept > 0, "{rebuilder}");
+        assert_eq!(tape.appended(), told + 1, "{rebuilder}: what is known already is no news");
+        // (A deep trace names keys whose own traces only the cache has.)
+        let ran = found().run(["top"]).expect("built").ran;
+        assert_eq!(ran.is_empty(), rebuilder == "constructive-trace", "{rebuilder}");
+    }
 }
 
 /// A cache that is named when a build system has been at work already is taken up all the same.

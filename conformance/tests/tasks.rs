@@ -7,9 +7,10 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use alacarte::{
-    Build, Cause, Declared, Fetch, Fingerprint, KeyId, Plan, PlanError, Problem, Rules, Running, Scheduler,
+    Answer, Build, Cause, Declared, Dynamic, Fetch, Fingerprint, KeyId, Plan, PlanError, Problem, Question, Reason,
+    Rebuilder,
 };
-use alacarte::{Static, TaskError, Tasks, WhenBlocked, declared, formula, off_thread, task};
+use alacarte::{Rules, Running, Scheduler, Static, TaskError, Tasks, WhenBlocked, declared, formula, off_thread, task};
 use alacarte_conformance::{Tape, Yields};
 use alacarte_rebuilders::{AnyRebuilder, VerifyingTrace};
 use alacarte_schedulers::{AnyScheduler, Topological};
@@ -306,6 +307,67 @@ fn a_plan_that_cannot_be_made_says_why() {
     assert_eq!(build.run(["B"]).expect_err("it has no plan").to_string(), "B: it is Sunday");
 }
 
+/// Tasks that say nothing of themselves: they have no definition, and no order that anybody could know.
+#[test]
+fn tasks_may_say_no_more_than_they_must() {
+    struct Plain;
+    impl Tasks<Key, i64> for Plain {
+        type Power = Dynamic;
+        fn has(&self, key: &Key) -> bool {
+            *key == "B"
+        }
+        fn run<'t>(&'t self, _: &Key, fetch: Fetch<'t, Key, i64>) -> Running<'t, i64> {
+            Running::Future(Box::pin(async move { Ok(fetch.get("A").await? + 1) }))
+        }
+    }
+    everywhere(|scheduler, rebuilder| {
+        let mut build = system(scheduler, rebuilder, Plain, &[("A", 1)]);
+        let outcome = build.run(["B"]);
+        if scheduler == "topological" {
+            let error = outcome.expect_err("it has no order");
+            assert!(matches!(error.failures[0].cause, Cause::Dynamic), "{error}");
+        } else {
+            outcome.expect("built");
+            assert_eq!(build.get("B"), Some(2), "{scheduler} × {rebuilder}");
+        }
+        assert_eq!(build.tasks().definition(&"B"), None);
+    });
+}
+
+/// A scheduler that knows no order and yet refuses to let a task wait: what is declared comes first all the same.
+#[test]
+fn a_scheduler_may_say_no_more_than_it_must() {
+    #[derive(Default)]
+    struct Plain(Vec<KeyId>);
+    impl Scheduler<Static> for Plain {
+        type Reads = ();
+        fn when_blocked(&self) -> WhenBlocked {
+            WhenBlocked::Refuse
+        }
+        fn plan(&mut self, plan: &mut Plan<'_>, (): ()) -> Result<(), PlanError> {
+            self.0 = plan.targets.to_vec();
+            Ok(())
+        }
+        fn push(&mut self, key: KeyId, (): ()) {
+            self.0.push(key);
+        }
+        fn pop(&mut self) -> Option<KeyId> {
+            self.0.pop()
+        }
+    }
+    for rebuilder in common::RIGHT {
+        let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1)).rule("C", formula(["B", "A"], |[b, a]| b * a));
+        let mut build = Build::new(tasks, Memory::from([("A", 1)]))
+            .scheduler(Plain::default())
+            .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"));
+        for (a, c) in [(1, 2), (3, 12), (3, 12)] {
+            build.set("A", a).expect("set");
+            build.run(["C"]).expect("built");
+            assert_eq!(build.get("C"), Some(c), "{rebuilder}");
+        }
+    }
+}
+
 #[test]
 fn a_cycle_is_told_from_the_key_that_was_met_first() {
     for scheduler in AnyScheduler::NAMES {
@@ -347,4 +409,57 @@ fn whoever_waits_for_nothing_is_named() {
         .rebuilder(AnyRebuilder::new(VerifyingTrace));
     let error = build.run(["B"]).expect_err("it waits for ever");
     assert!(matches!(error.failures[..], [ref failure] if matches!(failure.cause, Cause::Stuck)), "{error}");
+}
+
+/// A rebuilder that keeps what is not there: nobody who fetches it is given less than was asked for.
+#[test]
+fn a_key_that_is_kept_without_a_value_fails_whoever_fetches_it() {
+    struct Keeps;
+    impl Rebuilder<Key, i64> for Keeps {
+        type Reads = ();
+        fn ask(&self, question: &mut Question<'_, Key, i64>, (): ()) -> Poll<Answer<i64>> {
+            Poll::Ready(if *question.name() == "B" { Answer::Keep } else { Answer::Run(Reason::Always) })
+        }
+    }
+    let tasks = || {
+        let low = Rules::new().rule("B", formula(["A"], |[a]| a)).rule("formula", formula(["A", "B"], |[a, b]| a + b));
+        low.rule("one", task(async |fetch: Fetch<'_, Key, i64>| fetch.get("B").await))
+            .rule("group", task(async |fetch| Ok(fetch.all(["A", "B"]).await?.iter().sum())))
+    };
+    for scheduler in ["restarting", "suspending"] {
+        for key in ["one", "group", "formula"] {
+            let mut build = Build::new(tasks(), Memory::from([("A", 1)]))
+                .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
+                .rebuilder(Keeps);
+            let error = build.run([key]).expect_err("B has no value").to_string();
+            assert_eq!(error, format!("{key}: it needs B, which failed"), "{scheduler}");
+        }
+    }
+}
+
+/// A rebuilder may look at values: here one that runs a task only where more than a tenth of its input has changed.
+#[test]
+fn a_rebuilder_may_look_at_what_its_fetches_brought() {
+    struct Coarse;
+    impl Rebuilder<Key, i64> for Coarse {
+        type Reads = ();
+        fn ask(&self, question: &mut Question<'_, Key, i64>, (): ()) -> Poll<Answer<i64>> {
+            let (a, b) = (KeyId::new(0), question.key());
+            std::task::ready!(question.fetch(a));
+            let near = match (question.value(a), question.value(b)) {
+                (Some(now), Some(then)) => (now - then).abs() <= then / 10,
+                _ => false,
+            };
+            Poll::Ready(if near { Answer::Keep } else { Answer::Run(Reason::Always) })
+        }
+    }
+    let mut build = Build::new(Rules::new().rule("B", formula(["A"], |[a]| a)), Memory::from([("A", 100)]))
+        .scheduler(Topological::new())
+        .rebuilder(Coarse);
+    build.intern("A");
+    for (a, b) in [(100, 100), (105, 100), (110, 100), (111, 111), (105, 111)] {
+        build.set("A", a).expect("set");
+        build.run(["B"]).expect("built");
+        assert_eq!(build.get("B"), Some(b), "A = {a}");
+    }
 }

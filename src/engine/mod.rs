@@ -367,7 +367,7 @@ where
         if self.scheduler.when_blocked() == WhenBlocked::Refuse && !settled {
             self.tasks.declared(name, &mut |key| ordered.push(key.clone()));
         }
-        let records = binding > 0 && self.scheduler.when_blocked() != WhenBlocked::Refuse;
+        let records = self.scheduler.when_blocked() != WhenBlocked::Refuse;
         for (position, name) in ordered.iter().enumerate() {
             let id = board.intern(name);
             if records {
