@@ -37,6 +37,8 @@ pub(crate) const BUILT: u8 = 32;
 
 /// The store has, or the build made, a value: the one in the column is the key's own.
 pub(crate) const HELD: u8 = 64;
+/// Its last run gave a value that may not be kept beyond the build.
+pub(crate) const VOLATILE: u8 = 128;
 
 /// What every look at a key needs, packed: twelve bytes rather than sixteen.
 #[derive(Clone, Copy)]

@@ -9,7 +9,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::future::poll_fn;
 
-use crate::board::{BUILT, Board, CLASSIFIED, DEFINED, HELD, INPUT, JOBS, LOADED, Look, Pool, REMEMBERED, STALE};
+use crate::board::{
+    BUILT, Board, CLASSIFIED, DEFINED, HELD, INPUT, JOBS, LOADED, Look, Pool, REMEMBERED, STALE, VOLATILE,
+};
 use crate::engine::{Engine, Observer, Progress, Told};
 use crate::error::{Cause, Failure, StoreError};
 use crate::event::{Dependency, Event, Record, Time};
@@ -397,7 +399,8 @@ where
             *clock = (*clock).max(remembered.take(event, value));
         })?;
         board.cover();
-        let Remembered { mut keys, definitions, owed } = remembered;
+        let Remembered { mut keys, definitions, owed, volatile } = remembered;
+        volatile.into_iter().for_each(|id| board.raise(id, VOLATILE));
         board.owed.extend(&owed);
         board.debts = owed.into_iter().collect();
         for (&id, &definition) in &definitions {
@@ -634,11 +637,18 @@ struct Remembered<V> {
     definitions: HashMap<KeyId, Fingerprint>,
     /// What tasks started without waiting, and nobody has brought up to date since.
     owed: BTreeSet<KeyId>,
+    /// Keys whose last run was volatile.
+    volatile: HashSet<KeyId>,
 }
 
 impl<V> Default for Remembered<V> {
     fn default() -> Self {
-        Remembered { keys: HashMap::new(), definitions: HashMap::new(), owed: BTreeSet::new() }
+        Remembered {
+            keys: HashMap::new(),
+            definitions: HashMap::new(),
+            owed: BTreeSet::new(),
+            volatile: HashSet::new(),
+        }
     }
 }
 
@@ -660,6 +670,11 @@ impl<V: Clone> Remembered<V> {
             Event::Built(record) | Event::Restored(record) => {
                 self.keys.insert(record.key, (Some(record.fingerprint), value.cloned(), false));
                 self.owed.remove(&record.key);
+                if record.volatile {
+                    self.volatile.insert(record.key);
+                } else {
+                    self.volatile.remove(&record.key);
+                }
                 match record.dependencies.first() {
                     Some(first) if first.key.is_definition() => {
                         self.definitions.insert(record.key, first.fingerprint);

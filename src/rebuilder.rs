@@ -136,6 +136,8 @@ pub enum Reason {
     },
     /// It is run in every build.
     Always,
+    /// It said of itself, when it last ran, that it looks at what no fetch shows.
+    Volatile,
     /// A trace held, but no copy of its value was left.
     Evicted,
 }
@@ -157,6 +159,7 @@ impl Reason {
                 format!("{} is newer: modified at {modified}, after {than}", keys.show(key))
             }
             Reason::Always => "it runs in every build".into(),
+            Reason::Volatile => "it looks at what no fetch shows, and says so".into(),
             Reason::Evicted => "a trace holds, but no copy of its value is left".into(),
         }
     }

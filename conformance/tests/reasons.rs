@@ -2,9 +2,10 @@
 
 mod common;
 
-use alacarte::{Decision, Fingerprint, Reason, Rules, Value, formula};
+use alacarte::{Decision, Fetch, Fingerprint, Reason, Rules, Value, formula, task};
+use alacarte_conformance::Tape;
 use alacarte_schedulers::AnyScheduler;
-use common::{Key, observed, system};
+use common::{Key, everywhere_dynamic, observed, system};
 
 /// The reason is what made the newest trace fail, whatever an older one failed at.
 #[test]
@@ -89,4 +90,37 @@ fn what_a_deep_trace_failed_at_is_told_by_the_key_that_was_asked_first() {
         let changed = Reason::DependencyChanged { key: build.intern("A"), from, to };
         assert_eq!(started.collect::<Vec<_>>(), [("C", changed), ("B", Reason::Dirty)]);
     }
+}
+
+/// Of a volatile key no trace is kept; it is not one that was never built.
+#[test]
+fn a_volatile_key_runs_because_it_is_one() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        let tape = Tape::default();
+        let process = |volatile: bool| {
+            let clock = async move |fetch: Fetch<'_, Key, i64>| {
+                if volatile {
+                    fetch.volatile();
+                }
+                Ok(0)
+            };
+            observed(system(scheduler, rebuilder, Rules::new().rule("clock", task(clock)), &[]).journal(tape.clone()))
+        };
+        let first = |seen: &common::Seen| match seen.take().first() {
+            Some(&(_, Decision::Started(reason))) => Some(reason),
+            _ => None,
+        };
+        let perpetual = (rebuilder == "perpetual").then_some(Reason::Always);
+        let (mut build, seen) = process(true);
+        for expected in [Reason::NeverBuilt, Reason::Volatile] {
+            build.run(["clock"]).expect("built");
+            assert_eq!(first(&seen), perpetual.or(Some(expected)), "{scheduler} × {rebuilder}");
+        }
+        // Another process knows it from the journal; and once it is volatile no more, it stands.
+        let (mut build, seen) = process(false);
+        build.run(["clock"]).expect("built");
+        assert_eq!(first(&seen), perpetual.or(Some(Reason::Volatile)), "{scheduler} × {rebuilder}");
+        build.run(["clock"]).expect("built");
+        assert_eq!(first(&seen), perpetual, "{scheduler} × {rebuilder}");
+    });
 }

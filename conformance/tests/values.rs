@@ -169,7 +169,8 @@ fn reasons_are_told_in_words_with_the_names_of_keys() {
     assert_eq!(told(Reason::DependencyChanged { key, from, to: Some(to) }), "b changed from 00000001 to 00000002");
     assert!(told(Reason::DependencyChanged { key, from, to: None }).starts_with("b has no value any more"));
     assert_eq!(told(Reason::Newer { key, modified: 5, than: 4 }), "b is newer: modified at 5, after 4");
-    let others = [Reason::NeverBuilt, Reason::OutputChanged, Reason::Dirty, Reason::Always, Reason::Evicted];
+    let others =
+        [Reason::NeverBuilt, Reason::OutputChanged, Reason::Dirty, Reason::Always, Reason::Volatile, Reason::Evicted];
     let told: Vec<String> = others.into_iter().map(told).collect();
     assert_eq!(told[0], "it was never built here");
     assert!(told.iter().all(|one| told.iter().filter(|other| one == *other).count() == 1), "{told:?}");

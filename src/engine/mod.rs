@@ -16,7 +16,7 @@ mod state;
 use smallvec::SmallVec;
 use std::task::{Context, Poll};
 
-use crate::board::{ACTIVE, CLASSIFIED, FAILED, INPUT, JOBS, LOADED, Look, STALE};
+use crate::board::{ACTIVE, CLASSIFIED, FAILED, INPUT, JOBS, LOADED, Look, STALE, VOLATILE};
 use crate::error::{Cause, StoreError};
 use crate::event::Event;
 use crate::fingerprint::Value;
@@ -343,7 +343,13 @@ where
                         Ok(false) => self.state.slots[slot as usize].phase = Phase::Task(Reason::Evicted),
                         Err(error) => return self.fail(slot, error.into()),
                     },
-                    Poll::Ready(Answer::Run(reason)) => self.state.slots[slot as usize].phase = Phase::Task(reason),
+                    Poll::Ready(Answer::Run(reason)) => {
+                        // Of a volatile key no trace is kept, so that rebuilders do not know better.
+                        let unknown = matches!(reason, Reason::NeverBuilt | Reason::Dirty);
+                        let volatile = unknown && self.board.borrow().has(key, VOLATILE);
+                        let reason = if volatile { Reason::Volatile } else { reason };
+                        self.state.slots[slot as usize].phase = Phase::Task(reason);
+                    }
                 },
                 Phase::Task(reason) => {
                     if self.run(slot, reason, cx) {

@@ -1,7 +1,7 @@
 //! A key has its value: it is stamped, and everyone who remembers is told.
 
 use super::state::{Engine, How, Slot, Told};
-use crate::board::{ACTIVE, BUILT, Board, DEFINED, FAILED, GROUPED, LOADED, Look, STALE};
+use crate::board::{ACTIVE, BUILT, Board, DEFINED, FAILED, GROUPED, LOADED, Look, STALE, VOLATILE};
 use crate::error::StoreError;
 use crate::event::{Dependency, Event, Record};
 use crate::fingerprint::Value;
@@ -36,7 +36,8 @@ where
             let changed = board.current(key) != Some(fingerprint);
             board.hold(key, Some(value));
             board.set_fingerprint(key, fingerprint);
-            board.raise(key, LOADED | BUILT);
+            board.lower(key, VOLATILE);
+            board.raise(key, LOADED | BUILT | if volatile { VOLATILE } else { 0 });
             changed
         };
         let started = self.board.borrow().detached.clone();
