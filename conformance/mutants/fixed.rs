@@ -1,4 +1,4 @@
-//! The fixed cases of `tests/`, as one program: it is linked once a mutant, and takes less than a second.
+//! The fixed cases of `tests/`, as one program: it is linked once (and once a mutant), and takes a few seconds.
 #![allow(clippy::duplicate_mod, reason = "each of them has its own copy of what they share")]
 
 #[path = "../tests/cases.rs"]
@@ -29,3 +29,16 @@ mod tasks;
 mod values;
 #[path = "../tests/walks.rs"]
 mod walks;
+
+/// Files that belong to no program are tests that nobody runs.
+#[test]
+fn every_file_of_tests_is_run() {
+    let (these, others) = (include_str!("fixed.rs"), include_str!("../Cargo.toml"));
+    let directory = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).expect("it is there");
+    for file in directory {
+        let name = file.expect("it can be read").file_name().into_string().expect("a name");
+        let Some(stem) = name.strip_suffix(".rs") else { continue };
+        let run = these.contains(&format!("tests/{name}")) || others.contains(&format!("name = \"{stem}\""));
+        assert!(run, "tests/{name} belongs to no program: add it to mutants/fixed.rs, or to Cargo.toml");
+    }
+}
