@@ -619,3 +619,27 @@ fn another_process_does_what_was_started_and_left_undone() {
         assert!(!ran(&build, &report).contains(&"later"), "{scheduler} × {rebuilder}: it is owed no more");
     });
 }
+
+/// A key that its task had both started and fetched, and that failed before anybody looked at what was started, was owed in
+/// this process only.
+#[test]
+fn what_was_started_and_failed_at_once_is_owed_too() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        let tape = Tape::default();
+        let process = |inputs: &[(Key, i64)]| {
+            let top = async |fetch: Fetch<'_, Key, i64>| {
+                fetch.detach("b");
+                fetch.get("b").await
+            };
+            let tasks = Rules::new()
+                .rule("b", formula(["a"], |[a]| a))
+                .rule("top", task(top))
+                .rule("other", formula([] as [Key; 0], |[]| 0));
+            system(scheduler, rebuilder, tasks, inputs).journal(tape.clone()).keep_going(true)
+        };
+        process(&[]).run(["top"]).expect_err("an input is missing");
+        let mut build = process(&[("a", 3)]);
+        build.run(["other"]).expect("built");
+        assert_eq!(build.get("b"), Some(3), "{scheduler} × {rebuilder}");
+    });
+}

@@ -108,9 +108,9 @@ where
             self.stray(key);
             let demand = self.demand(key);
             match demand {
-                Demand::Active(_) => self.owe(&[key]),
                 Demand::Ready => self.pay(key),
-                Demand::Failed => {}
+                Demand::Failed if self.board.borrow().has(key, INPUT) => {}
+                Demand::Active(_) | Demand::Failed => self.owe(&[key]),
             }
             let failed = matches!(demand, Demand::Failed);
             let told = self.state.failures.iter().any(|(failed, _)| *failed == key);
