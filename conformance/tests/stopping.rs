@@ -176,6 +176,21 @@ fn places_are_given_first_come_first_served() {
     }
 }
 
+/// A task that waits for a key has work outside too, in the only place there is, and the key needs that place.
+#[test]
+fn work_goes_on_while_its_task_waits_for_a_key() {
+    for scheduler in DYNAMIC {
+        let both = async |fetch: Fetch<'_, Key, i64>| {
+            let ((), value) = futures::join!(fetch.work(Yields(3)), fetch.get("below"));
+            value
+        };
+        let tasks = Rules::new().rule("below", task(job(2, Ok(7)))).rule("top", task(both));
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]).jobs(1);
+        build.run(["top"]).expect("built");
+        assert_eq!(build.get("top"), Some(7), "{scheduler}");
+    }
+}
+
 /// A future is polled when what it waits for outside may have happened, and otherwise left alone.
 #[test]
 fn a_task_that_waits_is_not_polled_in_vain() {
