@@ -81,6 +81,40 @@ fn work_that_takes_no_time_leaves_nobody_asleep() {
     }
 }
 
+/// A place comes free because a key is there, not because work has ended: whoever takes it may end in the same breath, and
+/// must not be waited for.
+#[test]
+fn a_place_that_is_given_up_for_a_key_leaves_nobody_asleep() {
+    for scheduler in ["suspending", "bottom-up"] {
+        let played = every_interleaving(1_000, |path| {
+            let outside = Outside::new();
+            let (at_work, elsewhere) = (outside.clone(), outside.clone());
+            let tasks = Rules::new()
+                .rule(
+                    "either",
+                    task(async move |fetch: Fetch<'_, Key, i64>| {
+                        let work = std::pin::pin!(fetch.work(at_work.work("either")));
+                        futures::future::select(fetch.get("wild"), work).await;
+                        Ok(1)
+                    }),
+                )
+                .rule(
+                    "wild",
+                    task(async move |_: Fetch<'_, Key, i64>| {
+                        elsewhere.work("wild").await;
+                        Ok(1)
+                    }),
+                )
+                .rule("short", task(async |fetch: Fetch<'_, Key, i64>| Ok(fetch.work_in("link", async { 2 }).await)))
+                .rule("top", task(async |fetch| Ok(fetch.all(["either", "short"]).await?.iter().sum())));
+            let mut build = system(scheduler, "verifying-trace", tasks, &[]).pool("link", 1);
+            drive(build.run_async(["top"]), &outside, path, None)?;
+            if build.get("top") == Some(3) { Ok(()) } else { Err("it is wrong".into()) }
+        });
+        played.unwrap_or_else(|why| panic!("{scheduler}: {why}"));
+    }
+}
+
 /// What was detached when the build stopped at a failure, and was not begun, is owed like what was.
 #[test]
 fn a_key_detached_just_before_a_failure_is_owed() {
