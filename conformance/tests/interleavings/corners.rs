@@ -4,7 +4,7 @@ use super::common::{DYNAMIC, Key, everywhere, system};
 use alacarte::{Fetch, Rules, TaskError, declared, formula, task};
 use alacarte_conformance::{Outside, drive, every_interleaving};
 
-/// Two branches, of which the first to fail ends the task, although the other still waits for a key. Its slot must
+/// Two branches, of which the first to fail ends the task, although the other still waits for two keys. Its slot must
 /// not be given to another key while somebody counts on it.
 #[test]
 fn a_task_may_end_while_it_waits_for_a_key() {
@@ -18,7 +18,7 @@ fn a_task_may_end_while_it_waits_for_a_key() {
                             fetch.work(outside.work("hasty")).await;
                             Err::<i64, _>(TaskError::new("no"))
                         };
-                        futures::try_join!(fails, fetch.get("slow")).map(|(a, b)| a + b)
+                        futures::try_join!(fails, fetch.all(["slow", "slower"])).map(|(a, b)| a + b.iter().sum::<i64>())
                     })
                 };
                 let chain = |outside: Outside, below: Key, key: Key| {
