@@ -176,6 +176,45 @@ fn places_are_given_first_come_first_served() {
     }
 }
 
+/// A task that waits for a key has work outside too, in the only place there is, and the key needs that place.
+#[test]
+fn work_goes_on_while_its_task_waits_for_a_key() {
+    for scheduler in DYNAMIC {
+        let both = async |fetch: Fetch<'_, Key, i64>| {
+            let ((), value) = futures::join!(fetch.work(Yields(3)), fetch.get("below"));
+            value
+        };
+        let tasks = Rules::new().rule("below", task(job(2, Ok(7)))).rule("top", task(both));
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]).jobs(1);
+        build.run(["top"]).expect("built");
+        assert_eq!(build.get("top"), Some(7), "{scheduler}");
+    }
+}
+
+/// A task that has ended without the place for which it stood in a queue is not called when its turn comes.
+#[test]
+fn who_has_ended_stands_in_no_queue() {
+    for scheduler in ["suspending", "bottom-up"] {
+        let either = async |fetch: Fetch<'_, Key, i64>| {
+            let work = std::pin::pin!(fetch.work(async {}));
+            futures::future::select(fetch.get("wild"), work).await;
+            Ok(1)
+        };
+        let wild = async |_: Fetch<'_, Key, i64>| {
+            Yields(3).await;
+            Ok(1)
+        };
+        let tasks = Rules::new()
+            .rule("holds", task(job(9, Ok(7))))
+            .rule("either", task(either))
+            .rule("wild", task(wild))
+            .rule("top", task(top(&["holds", "either"])));
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]).jobs(1);
+        let report = build.run(["top"]).expect("built");
+        assert_eq!(build.names(&report.ran), ["wild", "either", "holds", "top"], "{scheduler}");
+    }
+}
+
 /// A future is polled when what it waits for outside may have happened, and otherwise left alone.
 #[test]
 fn a_task_that_waits_is_not_polled_in_vain() {

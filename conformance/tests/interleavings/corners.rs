@@ -4,7 +4,7 @@ use super::common::{DYNAMIC, Key, everywhere, system};
 use alacarte::{Fetch, Rules, TaskError, declared, formula, task};
 use alacarte_conformance::{Outside, drive, every_interleaving};
 
-/// Two branches, of which the first to fail ends the task, although the other still waits for a key. Its slot must
+/// Two branches, of which the first to fail ends the task, although the other still waits for two keys. Its slot must
 /// not be given to another key while somebody counts on it.
 #[test]
 fn a_task_may_end_while_it_waits_for_a_key() {
@@ -18,7 +18,7 @@ fn a_task_may_end_while_it_waits_for_a_key() {
                             fetch.work(outside.work("hasty")).await;
                             Err::<i64, _>(TaskError::new("no"))
                         };
-                        futures::try_join!(fails, fetch.get("slow")).map(|(a, b)| a + b)
+                        futures::try_join!(fails, fetch.all(["slow", "slower"])).map(|(a, b)| a + b.iter().sum::<i64>())
                     })
                 };
                 let chain = |outside: Outside, below: Key, key: Key| {
@@ -73,6 +73,40 @@ fn work_that_takes_no_time_leaves_nobody_asleep() {
                 )
                 .rule("short", task(async |fetch: Fetch<'_, Key, i64>| Ok(fetch.work_in("link", async { 2 }).await)))
                 .rule("top", task(async |fetch| Ok(fetch.all(["long", "short"]).await?.iter().sum())));
+            let mut build = system(scheduler, "verifying-trace", tasks, &[]).pool("link", 1);
+            drive(build.run_async(["top"]), &outside, path, None)?;
+            if build.get("top") == Some(3) { Ok(()) } else { Err("it is wrong".into()) }
+        });
+        played.unwrap_or_else(|why| panic!("{scheduler}: {why}"));
+    }
+}
+
+/// A place comes free because a key is there, not because work has ended: whoever takes it may end in the same breath, and
+/// must not be waited for.
+#[test]
+fn a_place_that_is_given_up_for_a_key_leaves_nobody_asleep() {
+    for scheduler in ["suspending", "bottom-up"] {
+        let played = every_interleaving(1_000, |path| {
+            let outside = Outside::new();
+            let (at_work, elsewhere) = (outside.clone(), outside.clone());
+            let tasks = Rules::new()
+                .rule(
+                    "either",
+                    task(async move |fetch: Fetch<'_, Key, i64>| {
+                        let work = std::pin::pin!(fetch.work(at_work.work("either")));
+                        futures::future::select(fetch.get("wild"), work).await;
+                        Ok(1)
+                    }),
+                )
+                .rule(
+                    "wild",
+                    task(async move |_: Fetch<'_, Key, i64>| {
+                        elsewhere.work("wild").await;
+                        Ok(1)
+                    }),
+                )
+                .rule("short", task(async |fetch: Fetch<'_, Key, i64>| Ok(fetch.work_in("link", async { 2 }).await)))
+                .rule("top", task(async |fetch| Ok(fetch.all(["either", "short"]).await?.iter().sum())));
             let mut build = system(scheduler, "verifying-trace", tasks, &[]).pool("link", 1);
             drive(build.run_async(["top"]), &outside, path, None)?;
             if build.get("top") == Some(3) { Ok(()) } else { Err("it is wrong".into()) }
