@@ -13,8 +13,6 @@ mod events;
 mod faults;
 #[path = "../tests/order.rs"]
 mod order;
-#[path = "../tests/propagation.rs"]
-mod propagation;
 #[path = "../tests/reasons.rs"]
 mod reasons;
 #[path = "../tests/regressions.rs"]

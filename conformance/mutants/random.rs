@@ -4,6 +4,8 @@
 
 #[path = "../tests/contracts.rs"]
 mod contracts;
+#[path = "../tests/propagation.rs"]
+mod propagation;
 
 use alacarte::{Dynamic, Scheduler, Static};
 use alacarte_conformance::relations::judge_scenario;
