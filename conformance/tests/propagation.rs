@@ -5,7 +5,7 @@ mod common;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use alacarte::{Build, Decision, Dynamic, Fetch, Rules, Running, Static, Tasks, task};
+use alacarte::{Build, Decision, Dynamic, Fetch, Rules, Running, Static, Tasks, formula, task};
 use alacarte_conformance::{Broken, Combination, Declares, Name, Setup, Style, Trial, explore, judge, menu, perform};
 use alacarte_rebuilders::{AnyRebuilder, DirtyBit};
 use alacarte_schedulers::{AnyScheduler, BottomUp};
@@ -183,6 +183,58 @@ fn what_must_precede_a_key_is_brought_up_to_date_although_the_key_stands() {
     build.set("source", 3).expect("set");
     let report = build.run(["program"]).expect("built");
     assert_eq!(build.names(&report.ran), ["generated", "object", "program"]);
+}
+
+/// "late" must come after "generated", and fetches no more than three of the source.
+struct Late;
+
+impl Tasks<Key, i64> for Late {
+    type Power = Dynamic;
+
+    fn has(&self, key: &Key) -> bool {
+        ["generated", "capped", "late"].contains(key)
+    }
+
+    fn run<'t>(&'t self, key: &Key, fetch: Fetch<'t, Key, i64>) -> Running<'t, i64> {
+        let (of, most) = match *key {
+            "generated" => ("template", 99),
+            "capped" => ("source", 3),
+            _ => ("capped", 99),
+        };
+        Running::Future(Box::pin(async move { Ok(fetch.get(of).await?.min(most)) }))
+    }
+
+    fn order_only(&self, key: &Key, each: &mut dyn FnMut(&Key)) {
+        if *key == "late" {
+            each(&"generated");
+        }
+    }
+}
+
+/// What precedes it has changed, what it fetches has not: nobody asks about the key itself.
+#[test]
+fn a_key_stands_unseen_though_what_must_precede_it_is_made_anew() {
+    let mut build = system("bottom-up", "dirty-bit", Late, &[("template", 1), ("source", 4)]);
+    build.run(["late"]).expect("built");
+    build.set("template", 2).expect("set");
+    build.set("source", 5).expect("set");
+    let report = build.run(["late"]).expect("built");
+    assert_eq!((common::ran(&build, &report), report.kept), (vec!["capped", "generated"], 0));
+}
+
+/// A failure elsewhere is no reason to ask about a key below which all has a value.
+#[test]
+fn a_key_stands_unseen_though_another_target_fails() {
+    let tasks = Rules::new()
+        .rule("bad", formula(["x"], |[x]: [i64; 1]| x))
+        .rule("capped", formula(["y"], |[y]: [i64; 1]| y.min(3)))
+        .rule("good", formula(["capped"], |[capped]| capped));
+    let mut build = system("bottom-up", "dirty-bit", tasks, &[("x", 1), ("y", 4)]).keep_going(true);
+    build.run(["bad", "good"]).expect("built");
+    build.remove("x").expect("removed");
+    build.set("y", 5).expect("set");
+    let error = build.run(["bad", "good"]).expect_err("x is gone");
+    assert_eq!((common::ran(&build, &error.report), error.report.kept), (vec!["capped"], 0));
 }
 
 /// A key counted as settled because what it had fetched was settled: as a failure.
