@@ -82,6 +82,8 @@ pub(crate) struct Board<K, V> {
     pub owed: Vec<KeyId>,
     /// Those of them that the journal knows of.
     pub debts: HashSet<KeyId>,
+    /// So many of `detached` have been told to the journal.
+    pub told: usize,
     /// The pools of which it wants a place.
     pub wants: SmallVec<[usize; 2]>,
     /// A place in some pool came free.
@@ -117,6 +119,7 @@ impl<K: Key, V: Clone> Board<K, V> {
             fetched_at_work: None,
             owed: Vec::new(),
             debts: HashSet::new(),
+            told: 0,
             wants: SmallVec::new(),
             freed: false,
             pools: vec![Pool { name: "jobs".into(), depth: 1, free: 1 }],
@@ -288,6 +291,13 @@ impl<K: Key, V: Clone> Board<K, V> {
     pub fn record(&mut self, id: KeyId, grouped: bool) {
         self.fetches += 1;
         self.recorder.push(id.to_raw() | if grouped { GROUPED } else { 0 });
+    }
+
+    /// Keys that were detached since this was last asked.
+    pub fn newly_detached(&mut self) -> Vec<KeyId> {
+        let new = self.detached[self.told..].to_vec();
+        self.told = self.detached.len();
+        new
     }
 
     pub fn free_places(&self) -> isize {

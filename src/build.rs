@@ -529,8 +529,10 @@ where
         board.pools.iter_mut().for_each(|pool| pool.free = pool.depth);
         board.freed = false;
         board.fetches = 0;
-        board.detached = std::mem::take(&mut board.owed);
-        board.detached.retain(|&key| self.tasks.has(board.keys.name(key)));
+        // What has no task now may have one again.
+        let owed = std::mem::take(&mut board.owed).into_iter();
+        (board.detached, board.owed) = owed.partition(|&key| self.tasks.has(board.keys.name(key)));
+        board.told = board.detached.len();
         let trusted = self.rebuilder.trusts_silence();
         let follows = trusted && self.proven && self.scheduler.follows_suspects(targets, self.generation);
         if !self.questionable && trusted && (follows || !self.narrowed) {

@@ -643,3 +643,116 @@ fn what_was_started_and_failed_at_once_is_owed_too() {
         assert_eq!(build.get("b"), Some(3), "{scheduler} × {rebuilder}");
     });
 }
+
+/// The journal hears once that a key is owed, and once that it is found to stand; of inputs, which nobody brings up to date, it
+/// hears nothing.
+#[test]
+fn the_journal_hears_of_what_is_owed_and_that_it_is_not_any_more() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        if rebuilder == "perpetual" {
+            return;
+        }
+        let tape = Tape::default();
+        let process = |inputs: &[(Key, i64)]| {
+            let top = async |fetch: Fetch<'_, Key, i64>| {
+                let a = fetch.get("a").await?;
+                fetch.detach("later");
+                fetch.detach("b");
+                Ok(a)
+            };
+            let tasks = Rules::new().rule("later", formula(["b"], |[b]| b)).rule("top", task(top));
+            system(scheduler, rebuilder, tasks, inputs).journal(tape.clone()).keep_going(true)
+        };
+        let mut build = process(&[("a", 1), ("b", 2)]);
+        build.run(["top"]).expect("built");
+        // It is started again, and stands.
+        build.set("a", 3).expect("set");
+        build.run(["top"]).expect("built");
+        drop(build);
+        let events = tape.appended();
+        let mut build = process(&[("a", 3), ("b", 2)]);
+        let report = build.run(["top"]).expect("built");
+        assert!(report.ran.is_empty() && tape.appended() == events, "{scheduler} × {rebuilder}: nothing is owed");
+    });
+}
+
+/// A build of suspects that stopped at a failure took what was detached, and not begun, for what it had been before.
+#[test]
+fn what_is_detached_just_before_a_failure_is_not_taken_for_up_to_date() {
+    everywhere(|scheduler, rebuilder| {
+        let top = async |fetch: Fetch<'_, Key, i64>| {
+            fetch.detach("later");
+            fetch.get("a").await
+        };
+        let bad = async |fetch: Fetch<'_, Key, i64>| match fetch.get("good").await? {
+            0 => Err(TaskError::new("not now")),
+            good => Ok(good),
+        };
+        let tasks = Rules::new()
+            .rule("b", formula(["a"], |[a]| a))
+            .rule("later", formula(["b"], |[b]| b))
+            .rule("top", declared(["a"], top))
+            .rule("bad", declared(["good"], bad));
+        let mut build = system(scheduler, rebuilder, tasks, &[("a", 0), ("good", 1)]);
+        build.run(["top", "bad"]).expect("built");
+        build.run(["top", "bad"]).expect("built");
+        build.set("good", 0).expect("set");
+        build.set("a", 1).expect("set");
+        build.run(["top", "bad"]).expect_err("not now");
+        build.set("good", 1).expect("set");
+        build.run(["top", "bad"]).expect("built");
+        assert_eq!(build.get("later"), Some(1), "{scheduler} × {rebuilder}");
+    });
+}
+
+/// A key became volatile while suspects were followed, and an input was met for the first time: the list of suspects was
+/// gone through and told once more, and the key ran twice.
+#[test]
+fn a_key_that_becomes_volatile_while_suspects_are_followed_runs_once() {
+    everywhere(|scheduler, rebuilder| {
+        let sometimes = async |fetch: Fetch<'_, Key, i64>| {
+            let a = fetch.get("a").await?;
+            if a > 0 {
+                fetch.volatile();
+            }
+            Ok(a)
+        };
+        let meets = async |fetch: Fetch<'_, Key, i64>| {
+            let a = fetch.get("sometimes").await?;
+            Ok(a + if a > 0 { fetch.get("new").await? } else { 0 })
+        };
+        let tasks = Rules::new()
+            .rule("sometimes", declared(["a"], sometimes))
+            .rule("meets", declared(["sometimes", "new"], meets))
+            .rule("top", formula(["sometimes", "meets"], |[one, other]| one + other));
+        let mut build = system(scheduler, rebuilder, tasks, &[("a", 0), ("new", 1)]);
+        build.run(["top"]).expect("built");
+        build.run(["top"]).expect("built");
+        build.set("a", 1).expect("set");
+        let report = build.run(["top"]).expect("built");
+        assert_eq!(ran(&build, &report), ["meets", "sometimes", "top"], "{scheduler} × {rebuilder}");
+    });
+}
+
+/// What is owed, and has no task for the time of one build, is owed when it has one again.
+#[test]
+fn what_is_owed_may_lose_its_task_for_a_while() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        let top = async |fetch: Fetch<'_, Key, i64>| {
+            fetch.detach("later");
+            Ok(1)
+        };
+        let later = async |_: Fetch<'_, Key, i64>| Err(TaskError::new("not now"));
+        let tasks = Rules::new()
+            .rule("top", task(top))
+            .rule("later", task(later))
+            .rule("other", formula([] as [Key; 0], |[]| 0));
+        let mut build = system(scheduler, rebuilder, tasks, &[]);
+        build.run(["top"]).expect_err("not now");
+        build.tasks_mut().remove(&"later");
+        build.run(["other"]).expect("built");
+        build.tasks_mut().set("later", formula([] as [Key; 0], |[]| 5));
+        build.run(["other"]).expect("built");
+        assert_eq!(build.get("later"), Some(5), "{scheduler} × {rebuilder}");
+    });
+}

@@ -102,19 +102,21 @@ where
     }
 
     pub(super) fn demand_detached(&mut self) {
-        let detached = std::mem::take(&mut self.board.borrow_mut().detached);
+        let detached = {
+            let mut board = self.board.borrow_mut();
+            board.told = 0;
+            std::mem::take(&mut board.detached)
+        };
         for key in detached {
             self.board.borrow_mut().owed.push(key);
             self.stray(key);
             let demand = self.demand(key);
             match demand {
                 Demand::Ready => self.pay(key),
-                Demand::Failed if self.board.borrow().has(key, INPUT) => {}
                 Demand::Active(_) | Demand::Failed => self.owe(&[key]),
             }
-            let failed = matches!(demand, Demand::Failed);
-            let told = self.state.failures.iter().any(|(failed, _)| *failed == key);
-            if failed && !told && self.board.borrow().has(key, INPUT) {
+            let failed = matches!(demand, Demand::Failed) && self.board.borrow().has(key, INPUT);
+            if failed && !self.state.failures.iter().any(|(failed, _)| *failed == key) {
                 // Nobody waits for it who could say so.
                 self.mark_failed(key, Some(Cause::MissingTarget));
             }
@@ -126,14 +128,17 @@ where
     pub(super) fn owe(&mut self, keys: &[KeyId]) {
         for &key in keys {
             let mut board = self.board.borrow_mut();
-            let told = if board.debts.insert(key) {
-                self.ledger.tell(&board.keys, &Event::Owed { key, paid: false }, None)
-            } else {
-                Ok(())
-            };
-            drop(board);
-            if let Err(error) = told {
-                self.fail_build(error);
+            if board.debts.contains(&key) || !self.tasks.has(board.keys.name(key)) {
+                continue;
+            }
+            match self.ledger.tell(&board.keys, &Event::Owed { key, paid: false }, None) {
+                Ok(()) => {
+                    board.debts.insert(key);
+                }
+                Err(error) => {
+                    drop(board);
+                    self.fail_build(error);
+                }
             }
         }
     }

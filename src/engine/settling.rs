@@ -40,7 +40,7 @@ where
             board.raise(key, LOADED | BUILT | if volatile { VOLATILE } else { 0 });
             changed
         };
-        let started = self.board.borrow().detached.clone();
+        let started = self.board.borrow_mut().newly_detached();
         self.owe(&started);
         let told = self.tell(key, How::Ran { volatile }, &scratch);
         scratch.clear();
@@ -87,7 +87,11 @@ where
         let seen = if told.edition == suspects.edition { told.count } else { 0 };
         let mut board = self.board.borrow_mut();
         // A list that is shorter than what was seen of it was made anew, whatever its edition says.
-        for &key in suspects.keys.get(seen..).unwrap_or(suspects.keys) {
+        let new = suspects.keys.get(seen..).unwrap_or(suspects.keys);
+        // A volatile key is a suspect for the next build; in this one, it has run.
+        let has_run = |board: &Board<K, V>, key| board.state(key) == board.revision && board.has(key, VOLATILE);
+        let new: Vec<KeyId> = new.iter().copied().filter(|&key| !has_run(&board, key)).collect();
+        for &key in &new {
             let state = board.state(key);
             if state & ACTIVE == 0 && state != FAILED {
                 board.set_state(key, STALE);
@@ -97,7 +101,6 @@ where
         drop(board);
         self.suspects = Some(Told { count: suspects.keys.len(), edition: suspects.edition });
         if self.scheduler.when_blocked() != WhenBlocked::Refuse {
-            let new = suspects.keys[seen..].to_vec();
             self.suspect(&new);
         }
     }
@@ -138,6 +141,7 @@ where
             board.hold(key, Some(value));
             board.raise(key, LOADED);
         }
+        self.board.borrow_mut().lower(key, VOLATILE);
         self.board.borrow_mut().raise(key, BUILT);
         self.tell(key, How::FromTrace { deep }, &dependencies)?;
         if moved {

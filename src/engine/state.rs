@@ -155,7 +155,9 @@ impl<K: Key, V: Value, T, St, S, R, J> Drop for Engine<'_, K, V, T, St, S, R, J>
         let mut owed = std::mem::take(&mut board.owed);
         // Some that were detached may not have been begun, if the build stopped at a failure.
         owed.append(&mut board.detached);
-        owed.retain(|&key| board.state(key) != board.revision && !board.has(key, INPUT));
+        // (One that the journal says is owed was not looked at in this build, whatever stamp it bears.)
+        let undone = |key| board.state(key) != board.revision || board.debts.contains(&key);
+        owed.retain(|&key| undone(key) && (!board.has(key, INPUT) || board.debts.contains(&key)));
         owed.sort_unstable();
         owed.dedup();
         board.owed = owed;
