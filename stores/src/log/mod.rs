@@ -1,4 +1,4 @@
-//! A journal in a file: records are only ever added, and each can be lost without harm.
+//! A journal in a file: records are only ever added, and each can be lost without making a value wrong.
 //!
 //! A record is a [frame](crate::frame) that holds its number in the sequence of all records, so that a lost one
 //! is noticed even if nothing of it is left. Two kinds of loss are treated apart:
@@ -20,6 +20,9 @@
 //! an unknown file is one that is read again and found to be what the trace says: only the lost key is built.
 //! To one that believes in silence (a dirty bit), every unknown key is dirty. A store in memory loses the
 //! values of the unknown keys, which are computed again.
+//!
+//! What was *owed* (started without waiting, and not done) is forgotten with its record, until the task that started it
+//! runs again.
 //!
 //! A value that cannot be written or read (its type was changed, say) makes just its key unknown.
 //!

@@ -102,10 +102,10 @@ impl<K: Key + DeserializeOwned, V: Value + DeserializeOwned> Reader<'_, K, V> {
                 let fingerprint = fingerprint.map(|bytes| Fingerprint(u64::from_le_bytes(bytes)));
                 (self.each)(self.keys, &Event::Changed { key, fingerprint, modified, input }, None);
                 if !subject.is_definition() {
-                    self.set(subject.number(), |known| {
-                        // Nothing was built from what somebody wrote over an output.
-                        let holds = if input { told } else { known.holds };
-                        Known { input, holds, certain: Certain::Yes, ..known }
+                    self.set(subject.number(), |known| match input {
+                        true => Known { input, holds: told, certain: Certain::Yes, ..known },
+                        // What somebody wrote over an output says nothing of how the output came about.
+                        false => Known { input, ..known },
                     });
                 }
             }

@@ -166,6 +166,8 @@ fn a_value_that_somebody_wrote_does_not_stand_in_for_a_lost_record() {
     made(&mut log, &mut keys, "y", "x", 8);
     log.flush().expect("written");
     let end = log.bytes() as usize;
+    // Nor if somebody does so once more, and a build keeps it.
+    log.append(&keys, &overwritten, None).expect("written");
     made(&mut log, &mut keys, "z", "y", 8);
     log.flush().expect("written");
     let mut bytes = log.shared().expect("in memory").to_vec();
