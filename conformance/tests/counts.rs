@@ -334,3 +334,17 @@ fn a_decision_says_what_failed() {
     let told = seen.borrow();
     assert!(matches!(&told[..], [("B", Decision::Started(_)), ("B", Decision::Failed(_))]), "{told:?}");
 }
+
+/// Bottom-up, all that a change does not reach is known to stand: what is started without waiting is not looked at either.
+#[test]
+fn from_the_bottom_up_detached_work_that_stands_is_not_looked_at() {
+    let top = async |fetch: Fetch<'_, Key, i64>| {
+        fetch.detach("C");
+        fetch.get("F").await
+    };
+    let mut build = system("bottom-up", "dirty-bit", chains().rule("top", task(top)), &INPUTS);
+    build.run(["top"]).expect("built");
+    build.set("D", 7).expect("set");
+    let report = build.run(["top"]).expect("built");
+    assert_eq!((ran(&build, &report), report.kept), (vec!["E", "F", "top"], 0));
+}

@@ -660,7 +660,10 @@ fn the_journal_hears_of_what_is_owed_and_that_it_is_not_any_more() {
                 fetch.detach("b");
                 Ok(a)
             };
-            let tasks = Rules::new().rule("later", formula(["b"], |[b]| b)).rule("top", task(top));
+            let tasks = Rules::new()
+                .rule("later", formula(["b"], |[b]| b))
+                .rule("top", task(top))
+                .rule("other", formula([] as [Key; 0], |[]| 0));
             system(scheduler, rebuilder, tasks, inputs).journal(tape.clone()).keep_going(true)
         };
         let mut build = process(&[("a", 1), ("b", 2)]);
@@ -673,6 +676,9 @@ fn the_journal_hears_of_what_is_owed_and_that_it_is_not_any_more() {
         let mut build = process(&[("a", 3), ("b", 2)]);
         let report = build.run(["top"]).expect("built");
         assert!(report.ran.is_empty() && tape.appended() == events, "{scheduler} × {rebuilder}: nothing is owed");
+        build.set("b", 9).expect("set");
+        let report = build.run(["other"]).expect("built");
+        assert_eq!(ran(&build, &report), ["other"], "{scheduler} × {rebuilder}: it was found to stand");
     });
 }
 
@@ -754,5 +760,27 @@ fn what_is_owed_may_lose_its_task_for_a_while() {
         build.tasks_mut().set("later", formula([] as [Key; 0], |[]| 5));
         build.run(["other"]).expect("built");
         assert_eq!(build.get("later"), Some(5), "{scheduler} × {rebuilder}");
+    });
+}
+
+/// As long as something is owed, the journal hears no more of it, and nothing of keys that never were.
+#[test]
+fn a_build_that_fails_again_in_the_same_way_tells_nothing() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        if rebuilder == "perpetual" {
+            return;
+        }
+        let tape = Tape::default();
+        let top = async |fetch: Fetch<'_, Key, i64>| {
+            fetch.detach("later");
+            fetch.get("a").await
+        };
+        let later = async |_: Fetch<'_, Key, i64>| Err(TaskError::new("not now"));
+        let tasks = Rules::new().rule("top", task(top)).rule("later", task(later));
+        let mut build = system(scheduler, rebuilder, tasks, &[("a", 1)]).journal(tape.clone()).keep_going(true);
+        build.run(["top"]).expect_err("not now");
+        let events = tape.appended();
+        build.run(["top"]).expect_err("not now");
+        assert_eq!(tape.appended(), events, "{scheduler} × {rebuilder}");
     });
 }
