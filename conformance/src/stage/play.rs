@@ -153,8 +153,8 @@ where
         } else {
             self.onlooker.owed = detached;
             self.onlooker.due.extend(ran.iter().flat_map(|&key| truth.of(key).started.clone()));
-            // What is as it should be was owed no more, whatever becomes of it.
-            self.onlooker.due.retain(|&key| values[&key] != truth.value(key));
+            // What has the value that it should have was owed no more, whatever becomes of it.
+            self.onlooker.due.retain(|&key| values[&key].is_none() || values[&key] != truth.value(key));
         }
         let values = targets.iter().map(|key| values[key]).filter(|_| succeeded).collect();
         Ok(Played { succeeded, values, ran: ran.into_iter().collect() })
