@@ -348,3 +348,38 @@ fn from_the_bottom_up_detached_work_that_stands_is_not_looked_at() {
     let report = build.run(["top"]).expect("built");
     assert_eq!((ran(&build, &report), report.kept), (vec!["E", "F", "top"], 0));
 }
+
+/// What is detached makes nothing stale that the build has just looked at.
+#[test]
+fn detached_work_is_no_reason_to_look_again() {
+    for scheduler in ["restarting", "suspending", "bottom-up"] {
+        let top = async |fetch: Fetch<'_, Key, i64>| {
+            let b = fetch.get("B").await?;
+            fetch.detach("C");
+            Ok(b)
+        };
+        let mut build = system(scheduler, "dirty-bit", chains().rule("top", task(top)), &INPUTS);
+        let report = build.run(["top"]).expect("built");
+        assert_eq!((ran(&build, &report), report.kept), (vec!["B", "C", "top"], 0), "{scheduler}");
+    }
+}
+
+/// Where no order leads to what is detached, what has no place in the order is looked at anew, and nothing else.
+#[test]
+fn detached_work_off_the_order_leaves_the_order_alone() {
+    let top = async |fetch: Fetch<'_, Key, i64>| {
+        let a = fetch.get("A").await?;
+        if a > 9 {
+            fetch.detach("C");
+        }
+        Ok(a)
+    };
+    let tasks = chains().rule("top", declared(["A"], top)).rule("sum", formula(["F", "A"], |[f, a]| f + a));
+    let mut build = system("topological", "dirty-bit", tasks, &INPUTS);
+    build.run(["top", "sum"]).expect("built");
+    for (a, expected, kept) in [(10, vec!["B", "C", "sum", "top"], 0), (11, vec!["B", "sum", "top"], 1)] {
+        build.set("A", a).expect("set");
+        let report = build.run(["top", "sum"]).expect("built");
+        assert_eq!((ran(&build, &report), report.kept), (expected, kept), "A = {a}");
+    }
+}
