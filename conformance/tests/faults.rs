@@ -3,7 +3,7 @@
 
 mod common;
 
-use alacarte::{Build, Cause, Fetch, Rules, TaskError, formula, task};
+use alacarte::{Build, Cause, Fetch, Rules, TaskError, declared, formula, task};
 use alacarte_conformance::Yields;
 use alacarte_rebuilders::{DirtyBit, PerKey, Policy, VerifyingTrace};
 use alacarte_schedulers::{Restarting, Suspending};
@@ -469,4 +469,23 @@ fn a_detached_input_without_a_value_fails_the_build_by_name() {
         build.set("nobody", 3).expect("set");
         build.run(["top"]).expect("built");
     });
+}
+
+/// In a topological order a task is visited after all that it declares, taken or not; what it does not take may fail.
+#[test]
+fn a_declared_dependency_that_fails_fails_nobody_who_does_not_take_it() {
+    for rebuilder in common::RIGHT {
+        let bad = async |_: Fetch<'_, Key, i64>| Err(TaskError::new("no"));
+        let top = async |fetch: Fetch<'_, Key, i64>| match fetch.get("which").await? {
+            0 => fetch.get("good").await,
+            _ => fetch.get("bad").await,
+        };
+        let tasks = Rules::new()
+            .rule("bad", declared([] as [Key; 0], bad))
+            .rule("good", formula([] as [Key; 0], |[]| 1))
+            .rule("top", declared(["which", "good", "bad"], top));
+        let mut build = system("topological", rebuilder, tasks, &[("which", 0)]).keep_going(true);
+        build.run(["top"]).expect_err("what is declared is built");
+        assert_eq!(build.get("top"), Some(1), "{rebuilder}");
+    }
 }
