@@ -6,7 +6,7 @@
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
 
 use crate::board::{
@@ -14,13 +14,14 @@ use crate::board::{
 };
 use crate::engine::{Engine, Observer, Progress, Told};
 use crate::error::{Cause, Failure, StoreError};
-use crate::event::{Dependency, Event, Record, Time};
+use crate::event::{Dependency, Event, Record};
 use crate::fingerprint::{Fingerprint, Value};
 use crate::journal::{Forgetful, Journal, TraceCache};
 use crate::key::{Key, KeyId, Keys};
 use crate::ledger::{Ledger, News};
 use crate::metadata::{Metadata, Reads};
 use crate::rebuilder::Rebuilder;
+use crate::remembered::Remembered;
 use crate::report::{BuildError, Decision, Report};
 use crate::scheduler::{Declared, Plan, PlanError, Problem, Scheduler, WhenBlocked};
 use crate::store::Store;
@@ -630,72 +631,4 @@ enum Scope {
     Suspects(Told),
     /// Those that were never brought up to date.
     Nothing,
-}
-
-/// The state of the store, as the journal remembers it.
-struct Remembered<V> {
-    /// The fingerprint, the value where the journal keeps it, and whether the key was an input.
-    keys: HashMap<KeyId, (Option<Fingerprint>, Option<V>, bool)>,
-    definitions: HashMap<KeyId, Fingerprint>,
-    /// What tasks started without waiting, and nobody has brought up to date since.
-    owed: BTreeSet<KeyId>,
-    /// Keys whose last run was volatile.
-    volatile: HashSet<KeyId>,
-}
-
-impl<V> Default for Remembered<V> {
-    fn default() -> Self {
-        Remembered {
-            keys: HashMap::new(),
-            definitions: HashMap::new(),
-            owed: BTreeSet::new(),
-            volatile: HashSet::new(),
-        }
-    }
-}
-
-impl<V: Clone> Remembered<V> {
-    /// Takes an event into account; when it happened.
-    fn take(&mut self, event: &Event<'_>, value: Option<&V>) -> Time {
-        match event {
-            Event::Changed { key, fingerprint, modified, input } => {
-                if !key.is_definition() {
-                    let known = self.keys.remove(key).filter(|(known, ..)| known == fingerprint);
-                    self.keys.insert(*key, (*fingerprint, known.and_then(|(_, value, _)| value), *input));
-                } else if let Some(fingerprint) = fingerprint {
-                    self.definitions.insert(key.subject(), *fingerprint);
-                } else {
-                    self.definitions.remove(&key.subject());
-                }
-                *modified
-            }
-            Event::Built(record) | Event::Restored(record) => {
-                self.keys.insert(record.key, (Some(record.fingerprint), value.cloned(), false));
-                self.owed.remove(&record.key);
-                if record.volatile {
-                    self.volatile.insert(record.key);
-                } else {
-                    self.volatile.remove(&record.key);
-                }
-                match record.dependencies.first() {
-                    Some(first) if first.key.is_definition() => {
-                        self.definitions.insert(record.key, first.fingerprint);
-                    }
-                    _ => {
-                        self.definitions.remove(&record.key);
-                    }
-                }
-                record.modified
-            }
-            Event::Learned(_) => 0,
-            Event::Owed { key, paid } => {
-                if *paid {
-                    self.owed.remove(key);
-                } else {
-                    self.owed.insert(*key);
-                }
-                0
-            }
-        }
-    }
 }

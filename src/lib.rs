@@ -30,6 +30,7 @@ mod key;
 mod ledger;
 mod metadata;
 mod rebuilder;
+mod remembered;
 mod report;
 mod rules;
 mod scheduler;

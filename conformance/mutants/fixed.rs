@@ -7,6 +7,8 @@ mod cases;
 mod counts;
 #[path = "../tests/defects.rs"]
 mod defects;
+#[path = "../tests/detached.rs"]
+mod detached;
 #[path = "../tests/events.rs"]
 mod events;
 #[path = "../tests/faults.rs"]

@@ -146,7 +146,7 @@ where
     /// A key is up to date: if it was owed, the journal hears that it is no more.
     pub(super) fn pay(&mut self, key: KeyId) {
         let mut board = self.board.borrow_mut();
-        if board.debts.is_empty() || !board.debts.remove(&key) {
+        if !board.debts.remove(&key) {
             return;
         }
         let told = self.ledger.tell(&board.keys, &Event::Owed { key, paid: true }, None);

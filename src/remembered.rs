@@ -1,0 +1,76 @@
+//! What the journal remembers of the store: a fold over all events, made when a build system is opened and given up when
+//! it has been compared with what the store holds.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::event::{Event, Time};
+use crate::fingerprint::Fingerprint;
+use crate::key::KeyId;
+
+/// The state of the store, as the journal remembers it.
+pub(crate) struct Remembered<V> {
+    /// The fingerprint, the value where the journal keeps it, and whether the key was an input.
+    pub keys: HashMap<KeyId, (Option<Fingerprint>, Option<V>, bool)>,
+    pub definitions: HashMap<KeyId, Fingerprint>,
+    /// What tasks started without waiting, and nobody has brought up to date since.
+    pub owed: BTreeSet<KeyId>,
+    /// Keys whose last run was volatile.
+    pub volatile: HashSet<KeyId>,
+}
+
+impl<V> Default for Remembered<V> {
+    fn default() -> Self {
+        Remembered {
+            keys: HashMap::new(),
+            definitions: HashMap::new(),
+            owed: BTreeSet::new(),
+            volatile: HashSet::new(),
+        }
+    }
+}
+
+impl<V: Clone> Remembered<V> {
+    /// Takes an event into account; when it happened.
+    pub fn take(&mut self, event: &Event<'_>, value: Option<&V>) -> Time {
+        match event {
+            Event::Changed { key, fingerprint, modified, input } => {
+                if !key.is_definition() {
+                    let known = self.keys.remove(key).filter(|(known, ..)| known == fingerprint);
+                    self.keys.insert(*key, (*fingerprint, known.and_then(|(_, value, _)| value), *input));
+                } else if let Some(fingerprint) = fingerprint {
+                    self.definitions.insert(key.subject(), *fingerprint);
+                } else {
+                    self.definitions.remove(&key.subject());
+                }
+                *modified
+            }
+            Event::Built(record) | Event::Restored(record) => {
+                self.keys.insert(record.key, (Some(record.fingerprint), value.cloned(), false));
+                self.owed.remove(&record.key);
+                if record.volatile {
+                    self.volatile.insert(record.key);
+                } else {
+                    self.volatile.remove(&record.key);
+                }
+                match record.dependencies.first() {
+                    Some(first) if first.key.is_definition() => {
+                        self.definitions.insert(record.key, first.fingerprint);
+                    }
+                    _ => {
+                        self.definitions.remove(&record.key);
+                    }
+                }
+                record.modified
+            }
+            Event::Learned(_) => 0,
+            Event::Owed { key, paid } => {
+                if *paid {
+                    self.owed.remove(key);
+                } else {
+                    self.owed.insert(*key);
+                }
+                0
+            }
+        }
+    }
+}
