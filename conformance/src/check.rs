@@ -43,13 +43,18 @@ impl Default for Trial {
 
 /// A random scenario of this style: always the same one for a seed.
 fn sprout(style: Style, seed: u64) -> impl ValueTree<Value = Scenario> {
+    grow(&scenarios(style), seed)
+}
+
+/// What grows of a seed: always the same.
+pub(crate) fn grow<S: Strategy>(strategy: &S, seed: u64) -> S::Tree {
     let mut bytes = [7; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config { failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    match scenarios(style).new_tree(&mut runner) {
+    match strategy.new_tree(&mut runner) {
         Ok(tree) => tree,
-        Err(reason) => unreachable!("any string of genes is a scenario: {reason}"),
+        Err(reason) => unreachable!("nothing that it makes is refused: {reason}"),
     }
 }
 
@@ -72,22 +77,9 @@ pub fn explore(trial: Trial, mut fails: impl FnMut(&Scenario) -> Result<(), Brok
     };
     for case in 0..trial.cases {
         let seed = trial.seed.wrapping_add(case);
-        let mut tree = sprout(trial.style, seed);
-        let mut smallest = tree.current();
-        let Err(mut broken) = fails(&smallest) else { continue };
-        let mut left = SHRINKING;
-        let mut smaller = tree.simplify();
-        while smaller && left > 0 {
-            left -= 1;
-            let scenario = tree.current();
-            smaller = match fails(&scenario) {
-                Err(other) if other.law == broken.law => {
-                    (smallest, broken) = (scenario, other);
-                    tree.simplify()
-                }
-                _ => tree.complicate(),
-            };
-        }
+        let tree = sprout(trial.style, seed);
+        let Err(broken) = fails(&tree.current()) else { continue };
+        let (mut smallest, mut broken) = smallest(tree, broken, &mut fails);
         // What is left is cut where nothing hangs on it.
         while let Some(found) = shrink::smaller(&smallest).into_iter().find_map(|scenario| match fails(&scenario) {
             Err(other) if other.law == broken.law => Some((scenario, other)),
@@ -98,6 +90,29 @@ pub fn explore(trial: Trial, mut fails: impl FnMut(&Scenario) -> Result<(), Brok
         return Err(Broken { cases: case + 1, seed, ..broken });
     }
     Ok(())
+}
+
+/// The smallest value that a tree finds to break the same law as the one that it has now.
+pub(crate) fn smallest<T: ValueTree>(
+    mut tree: T,
+    mut broken: Broken,
+    mut fails: impl FnMut(&T::Value) -> Result<(), Broken>,
+) -> (T::Value, Broken) {
+    let mut smallest = tree.current();
+    let mut left = SHRINKING;
+    let mut smaller = tree.simplify();
+    while smaller && left > 0 {
+        left -= 1;
+        let value = tree.current();
+        smaller = match fails(&value) {
+            Err(other) if other.law == broken.law => {
+                (smallest, broken) = (value, other);
+                tree.simplify()
+            }
+            _ => tree.complicate(),
+        };
+    }
+    (smallest, broken)
 }
 
 /// Performs many scenarios, the combinations taking turns if there are several, and judges them by all laws: those of a
@@ -163,7 +178,13 @@ where
 {
     let make = move || (scheduler.clone(), rebuilder.clone());
     let combination = Combination { name: "the combination on trial".into(), make: Box::new(make), promises };
-    if let Err(broken) = judge::<P, _, _>(Trial::default(), &[combination]) {
+    tell(judge::<P, _, _>(Trial::default(), &[combination]));
+}
+
+/// # Panics
+/// If a law is broken, with the story.
+pub(crate) fn tell(judged: Result<(), Broken>) {
+    if let Err(broken) = judged {
         panic!("{}\nFound by seed {} after {} cases.", broken.story, broken.seed, broken.cases);
     }
 }

@@ -10,6 +10,7 @@
 //! | [`scenarios`], [`Style`] | random graphs and histories |
 //! | [`Truth`] | what is right |
 //! | [`LAWS`], [`Law`], [`Promises`] | what every build must obey, and what is promised beyond |
+//! | [`contracts`] | what an updater owes, and what of it a journal gives back |
 //! | [`perform`], [`check`] | a scenario, many scenarios |
 //! | [`Outside`], [`drive`], [`every_interleaving`] | outside work under control: one interleaving, all of them |
 //! | [`broken`] | components that are broken on purpose: the laws must catch each |
@@ -56,6 +57,7 @@
 pub mod broken;
 mod campaign;
 mod check;
+pub mod contracts;
 mod diary;
 mod expr;
 mod generate;

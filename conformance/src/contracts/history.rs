@@ -1,94 +1,28 @@
 //! Random histories: what a store and its tasks hold is followed along, so that every record is one that a build could
 //! have made.
 
-use alacarte::{Dependency, Event, Fingerprint, KeyId, MetadataUpdater, Record, Time, Value};
+use alacarte::{Dependency, KeyId, Time, Value};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 
-use super::models::{Dirty, Model};
-
-pub const KEYS: usize = 8;
-pub const INPUTS: usize = 3;
-/// What every input holds before anything is told of it.
-pub const AT_FIRST: u64 = 1;
-
-/// An event that owns what it speaks of.
-#[derive(Clone, Debug)]
-pub struct Step {
-    pub kind: Kind,
-    pub key: KeyId,
-    pub dependencies: Vec<Dependency>,
-    /// `None` if the key is gone.
-    pub value: Option<u64>,
-    pub modified: Time,
-    pub volatile: bool,
-    pub deep: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    Changed,
-    Built,
-    Restored,
-    Learned,
-}
-
-impl Step {
-    pub fn fingerprint(&self) -> Option<Fingerprint> {
-        self.value.map(|value| value.fingerprint())
-    }
-
-    pub fn show(&self, to: &mut impl MetadataUpdater) {
-        self.with_event(|event| to.apply(event));
-    }
-
-    pub fn with_event<T>(&self, told: impl FnOnce(&Event<'_>) -> T) -> T {
-        let &Step { key, ref dependencies, modified, volatile, deep, .. } = self;
-        let value = self.value.unwrap_or_default();
-        let fingerprint = value.fingerprint();
-        let record = Record { key, dependencies, deep, fingerprint, value: &value, modified, volatile, names: &() };
-        let input = key.is_definition() || key.index() < INPUTS;
-        told(&match self.kind {
-            Kind::Changed => Event::Changed { key, fingerprint: self.fingerprint(), modified, input },
-            Kind::Built => Event::Built(record),
-            Kind::Restored => Event::Restored(record),
-            Kind::Learned => Event::Learned(record),
-        })
-    }
-
-    pub fn is_made(&self) -> bool {
-        matches!(self.kind, Kind::Built | Kind::Restored)
-    }
-
-    pub fn is_plain(&self) -> bool {
-        !self.volatile && !self.deep
-    }
-
-    pub fn keys(&self) -> Vec<(KeyId, bool)> {
-        let keys = self.dependencies.iter().filter(|dependency| !dependency.key.is_definition());
-        keys.map(|dependency| (dependency.key, dependency.grouped)).collect()
-    }
-}
+use super::happening::{AT_FIRST, Contract, Happening, INPUTS, KEYS, Kind};
+use super::ours::Dirty;
+use crate::check::grow;
 
 /// What one event is made of, before it is known what the keys hold.
 #[derive(Clone, Debug)]
-pub struct Seed {
+struct Seed {
     choice: u32,
-    pub key: usize,
+    key: usize,
     list: Vec<(usize, bool)>,
-    pub value: u64,
-    pub modified: Time,
-    pub again: bool,
-    pub volatile: bool,
-    pub deep: bool,
+    value: u64,
+    modified: Time,
+    again: bool,
+    volatile: bool,
+    deep: bool,
 }
 
-/// So many histories, or what the environment variable `PROPTEST_CASES` says, if that is not too few to find anything.
-pub fn cases() -> u32 {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    cases.unwrap_or(2_000).max(256)
-}
-
-pub fn seeds() -> impl Strategy<Value = Vec<Seed>> {
+fn seeds() -> impl Strategy<Value = Vec<Seed>> {
     let list = proptest::collection::vec((0..KEYS, any::<bool>()), 0..5);
     let flags = (any::<bool>(), proptest::bool::weighted(0.1), proptest::bool::weighted(0.2));
     let seed = (0..100_u32, 0..KEYS, list, 0..5_u64, 1..99_u64, flags).prop_map(
@@ -106,17 +40,33 @@ pub fn seeds() -> impl Strategy<Value = Vec<Seed>> {
     proptest::collection::vec(seed, 1..120)
 }
 
+/// The history that grows of a seed.
+pub(super) fn sprout(orderly: bool, seed: u64) -> impl ValueTree<Value = Vec<Happening>> {
+    let histories = seeds().prop_map(move |seeds| {
+        let mut world = World::new();
+        seeds.iter().for_each(|seed| if orderly { world.orderly(seed) } else { world.anything(seed) });
+        world.history
+    });
+    grow(&histories, seed)
+}
+
+/// A history, one event a line.
+pub(super) fn story(history: &[Happening]) -> String {
+    let lines = history.iter().enumerate().map(|(n, what)| format!("{:>3}. {what}\n", n + 1));
+    format!("In the beginning {INPUTS} inputs hold {AT_FIRST}.\n{}", lines.collect::<String>())
+}
+
 /// What the keys hold while a history is made up.
-pub struct World {
+struct World {
     values: [Option<u64>; KEYS],
     definitions: [Option<u64>; KEYS],
     shapes: [Vec<(usize, bool)>; KEYS],
     dirty: Dirty,
-    pub history: Vec<Step>,
+    history: Vec<Happening>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    fn new() -> Self {
         World {
             values: std::array::from_fn(|n| (n < INPUTS).then_some(AT_FIRST)),
             definitions: std::array::from_fn(|n| (n % 2 == 1).then_some(50)),
@@ -126,7 +76,7 @@ impl World {
         }
     }
 
-    fn tell(&mut self, step: Step) {
+    fn tell(&mut self, step: Happening) {
         self.dirty.see(&step);
         self.history.push(step);
     }
@@ -135,11 +85,11 @@ impl World {
         let values = if key.is_definition() { &mut self.definitions } else { &mut self.values };
         values[key.index()] = value;
         let kind = Kind::Changed;
-        self.tell(Step { kind, key, dependencies: Vec::new(), value, modified, volatile: false, deep: false });
+        self.tell(Happening { kind, key, dependencies: Vec::new(), value, modified, volatile: false, deep: false });
     }
 
-    /// Whatever the seed says, in the order of the seeds.
-    pub fn anything(&mut self, seed: &Seed) {
+    /// What the seed says, whether or not a build would do that now.
+    fn anything(&mut self, seed: &Seed) {
         let output = KeyId::new(INPUTS + seed.key % (KEYS - INPUTS));
         let some = (seed.value > 0).then_some(seed.value);
         match seed.choice {
@@ -186,7 +136,7 @@ impl World {
         if kind != Kind::Learned {
             self.values[key.index()] = Some(value);
         }
-        self.tell(Step { kind, key, dependencies, value: Some(value), modified, volatile, deep });
+        self.tell(Happening { kind, key, dependencies, value: Some(value), modified, volatile, deep });
     }
 
     /// As a build does it: a key is built if it has to be, after what it fetches.
@@ -213,7 +163,7 @@ impl World {
         }
     }
 
-    pub fn orderly(&mut self, seed: &Seed) {
+    fn orderly(&mut self, seed: &Seed) {
         if seed.choice < 28 { self.anything(seed) } else { self.bring(INPUTS + seed.key % (KEYS - INPUTS), seed) }
     }
 }

@@ -1,0 +1,142 @@
+//! What a contract is told, and what it has to say.
+
+use std::fmt;
+
+use alacarte::{Dependency, Event, Fingerprint, KeyId, MetadataUpdater, Record, Time, Value};
+
+/// What an updater says after some events: a model, as plain as can be, and a comparison with the updater.
+pub trait Contract: Default {
+    /// Whose contract it is.
+    type Of: MetadataUpdater + Default;
+
+    /// Whether the events must come in an order in which one build after the other tells them: keys are built after what
+    /// they fetch, and only if they have to be. (Most contracts say something after any events.)
+    const ORDERLY: bool = false;
+
+    /// Sees what happens next.
+    fn see(&mut self, what: &Happening);
+
+    /// Compares what the updater says with what the model says.
+    ///
+    /// # Panics
+    /// If they differ; the message says what is wrong.
+    fn check(&self, updater: &Self::Of);
+}
+
+/// How many keys there are.
+pub const KEYS: usize = 8;
+
+/// So many of them, the first ones, are inputs; the others have tasks.
+pub const INPUTS: usize = 3;
+
+/// What every input holds before anything is told of it.
+pub const AT_FIRST: u64 = 1;
+
+/// An event that owns what it speaks of.
+#[derive(Clone, Debug)]
+pub struct Happening {
+    /// Which event.
+    pub kind: Kind,
+    /// What it is about: a key, or a definition.
+    pub key: KeyId,
+    /// What a record says was fetched; nothing for a change.
+    pub dependencies: Vec<Dependency>,
+    /// What the key holds now. `None` if it is gone.
+    pub value: Option<u64>,
+    /// When.
+    pub modified: Time,
+    /// Whether a record may not be trusted in the next build.
+    pub volatile: bool,
+    /// Whether a record names inputs only, and not all that lies between.
+    pub deep: bool,
+}
+
+/// Which of the events a happening is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// [`Event::Changed`]
+    Changed,
+    /// [`Event::Built`]
+    Built,
+    /// [`Event::Restored`]
+    Restored,
+    /// [`Event::Learned`]
+    Learned,
+}
+
+impl Happening {
+    /// The fingerprint of what the key holds now.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.value.map(|value| value.fingerprint())
+    }
+
+    /// Shows it to an updater.
+    pub fn show(&self, to: &mut impl MetadataUpdater) {
+        self.with_event(|event| to.apply(event));
+    }
+
+    /// Calls this with the event.
+    pub fn with_event<T>(&self, told: impl FnOnce(&Event<'_>) -> T) -> T {
+        let &Happening { key, ref dependencies, modified, volatile, deep, .. } = self;
+        let value = self.value.unwrap_or_default();
+        let fingerprint = value.fingerprint();
+        let record = Record { key, dependencies, deep, fingerprint, value: &value, modified, volatile, names: &() };
+        let input = self.is_about_an_input();
+        told(&match self.kind {
+            Kind::Changed => Event::Changed { key, fingerprint: self.fingerprint(), modified, input },
+            Kind::Built => Event::Built(record),
+            Kind::Restored => Event::Restored(record),
+            Kind::Learned => Event::Learned(record),
+        })
+    }
+
+    /// Whether it is about an input; a definition is one.
+    pub fn is_about_an_input(&self) -> bool {
+        self.key.is_definition() || self.key.index() < INPUTS
+    }
+
+    /// Whether its task ran.
+    pub fn is_built(&self) -> bool {
+        self.kind == Kind::Built
+    }
+
+    /// Whether the key was brought up to date: built or restored.
+    pub fn is_made(&self) -> bool {
+        matches!(self.kind, Kind::Built | Kind::Restored)
+    }
+
+    /// Whether it is neither volatile nor deep.
+    pub fn is_plain(&self) -> bool {
+        !self.volatile && !self.deep
+    }
+
+    /// The keys that were fetched, without the definition, and which of them in one group with the key before.
+    pub fn keys(&self) -> Vec<(KeyId, bool)> {
+        let keys = self.dependencies.iter().filter(|dependency| !dependency.key.is_definition());
+        keys.map(|dependency| (dependency.key, dependency.grouped)).collect()
+    }
+}
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = self.key;
+        match self.value {
+            Some(value) => write!(f, "{key:?} = {value} ({})", value.fingerprint())?,
+            None => write!(f, "{key:?} is gone")?,
+        }
+        match self.kind {
+            Kind::Changed => write!(f, ", changed at {}", self.modified)?,
+            kind => write!(f, ", {} at {}", format!("{kind:?}").to_lowercase(), self.modified)?,
+        }
+        for (n, Dependency { key, grouped, fingerprint }) in self.dependencies.iter().enumerate() {
+            let before = match (n, grouped) {
+                (0, _) => ", of ",
+                (_, true) => " and ",
+                (_, false) => ", then ",
+            };
+            write!(f, "{before}{key:?} ({fingerprint})")?;
+        }
+        f.write_str(if self.deep { ", which are inputs only" } else { "" })?;
+        f.write_str(if self.volatile { "; volatile" } else { "" })
+    }
+}

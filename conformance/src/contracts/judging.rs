@@ -1,0 +1,61 @@
+//! Random histories, told to a model and to an updater.
+
+use proptest::strategy::ValueTree;
+
+use super::happening::{Contract, Happening};
+use super::history;
+use crate::check::{Trial, smallest, tell};
+use crate::silence;
+use crate::stage::Broken;
+
+/// Shows an updater what happens next, given what happened before: or, in a test, lies to it.
+pub type Messenger<U> = fn(&mut U, &[Happening], &Happening);
+
+/// Judges an updater by its contract: two thousand random histories, and after each event of each, whether it says what
+/// the model says.
+///
+/// # Panics
+/// If it does not; the message tells the smallest history found.
+pub fn check_contract<C: Contract>() {
+    tell(judge_contract::<C>(Trial::default(), |updater, _, what| what.show(updater)));
+}
+
+/// The same, with a messenger between the events and the updater. (The style of the trial has nothing to say here.)
+///
+/// # Errors
+/// The smallest history found after which they differ.
+pub fn judge_contract<C: Contract>(trial: Trial, messenger: Messenger<C::Of>) -> Result<(), Broken> {
+    seek::<C>(trial, "contract", |past| {
+        let (mut model, mut updater) = (C::default(), C::Of::default());
+        for (n, what) in past.iter().enumerate() {
+            let seen = silence::quietly(|| {
+                model.see(what);
+                messenger(&mut updater, &past[..n], what);
+                model.check(&updater);
+            });
+            seen.map_err(|why| (n + 1, why))?;
+        }
+        Ok(())
+    })
+}
+
+/// Looks for a history for which `differ` knows after how many of its events something is wrong, and what.
+pub(super) fn seek<C: Contract>(
+    trial: Trial,
+    law: &'static str,
+    differ: impl Fn(&[Happening]) -> Result<(), (usize, String)>,
+) -> Result<(), Broken> {
+    for case in 0..trial.cases {
+        let seed = trial.seed.wrapping_add(case);
+        let tree = history::sprout(C::ORDERLY, seed);
+        let fails = |past: &Vec<Happening>| {
+            let Err((until, why)) = differ(past) else { return Ok(()) };
+            let story = format!("{}\nThe law `{law}` is broken: {why}\n", history::story(&past[..until]));
+            Err(Broken { law, story, cases: case + 1, seed })
+        };
+        if let Err(broken) = fails(&tree.current()) {
+            return Err(smallest(tree, broken, fails).1);
+        }
+    }
+    Ok(())
+}

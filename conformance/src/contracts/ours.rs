@@ -1,0 +1,317 @@
+//! The contracts of this workspace's updaters, as plain as can be.
+
+use alacarte::{Dependency, Fingerprint, KeyId, Names, Time, Value};
+use alacarte_metadata::{
+    CalcChain, ConstructiveTraces, DeepConstructiveTraces, DependencyGraph, DirtyBits, ModificationTimes, StepTraces,
+    Trace, VerifyingTraces,
+};
+
+use super::happening::{AT_FIRST, Contract, Happening, INPUTS, KEYS, Kind};
+
+fn all() -> impl Iterator<Item = KeyId> {
+    (0..KEYS).map(KeyId::new)
+}
+
+/// What each key fetched last.
+#[derive(Default)]
+pub struct Graph([Option<Vec<(KeyId, bool)>>; KEYS]);
+
+impl Contract for Graph {
+    type Of = DependencyGraph;
+    fn see(&mut self, what: &Happening) {
+        if what.is_made() {
+            self.0[what.key.index()] = Some(what.keys());
+        }
+    }
+    fn check(&self, graph: &DependencyGraph) {
+        for key in all() {
+            let fetched = &self.0[key.index()];
+            assert_eq!(&graph.dependencies(key).map(|keys| keys.collect::<Vec<_>>()), fetched, "what {key:?} fetched");
+            assert_eq!(graph.knows(key), fetched.is_some(), "whether it is known what {key:?} fetched");
+            let mut dependents: Vec<_> = graph.dependents(key).collect();
+            dependents.sort_unstable();
+            let fetches = |other: &KeyId| self.0[other.index()].iter().flatten().any(|(fetched, _)| *fetched == key);
+            assert_eq!(dependents, all().filter(fetches).collect::<Vec<_>>(), "who fetched {key:?}");
+        }
+    }
+}
+
+/// Which keys a change has made out of date: those that fetched what changed, and those of which it was told.
+pub struct Dirty {
+    pub(super) keys: [Option<Vec<(KeyId, bool)>>; KEYS],
+    values: [Option<Fingerprint>; KEYS],
+    pub(super) dirty: [bool; KEYS],
+}
+
+impl Default for Dirty {
+    fn default() -> Self {
+        let values = std::array::from_fn(|n| (n < INPUTS).then_some(AT_FIRST.fingerprint()));
+        Dirty { keys: Default::default(), values, dirty: Default::default() }
+    }
+}
+
+impl Dirty {
+    fn becomes(&mut self, key: KeyId, value: Option<Fingerprint>) {
+        if std::mem::replace(&mut self.values[key.index()], value) != value {
+            for (keys, dirty) in self.keys.iter().zip(&mut self.dirty) {
+                *dirty |= keys.iter().flatten().any(|(fetched, _)| *fetched == key);
+            }
+        }
+    }
+
+    fn is_suspect(&self, key: KeyId) -> bool {
+        let below = self.keys[key.index()].iter().flatten();
+        self.dirty[key.index()] || below.into_iter().any(|(below, _)| self.is_suspect(*below))
+    }
+}
+
+impl Contract for Dirty {
+    type Of = DirtyBits;
+    fn see(&mut self, what: &Happening) {
+        let n = what.key.index();
+        if what.is_made() {
+            self.keys[n] = Some(what.keys());
+            self.dirty[n] = !what.is_plain();
+            self.becomes(what.key, what.fingerprint());
+        } else if what.kind == Kind::Changed && n < INPUTS {
+            self.becomes(what.key, what.fingerprint());
+        } else if what.kind == Kind::Changed {
+            self.dirty[n] = true;
+        }
+    }
+    fn check(&self, bits: &DirtyBits) {
+        for key in all().filter(|key| self.keys[key.index()].is_some()) {
+            assert_eq!(bits.is_dirty(key), self.dirty[key.index()], "whether {key:?} is dirty");
+            assert!(!bits.is_dirty(key) || bits.marked().contains(&key), "{key:?} is dirty, and not marked");
+        }
+    }
+}
+
+/// [`Dirty`] in an order in which builds happen, with what lies above the dirty keys.
+#[derive(Default)]
+pub struct Suspects(Dirty);
+
+impl Contract for Suspects {
+    type Of = DirtyBits;
+    const ORDERLY: bool = true;
+    fn see(&mut self, what: &Happening) {
+        self.0.see(what);
+    }
+    fn check(&self, bits: &DirtyBits) {
+        for key in all().filter(|key| self.0.is_suspect(*key)) {
+            assert!(bits.is_suspect(key), "{key:?} has a dirty key below it, and is no suspect");
+        }
+        self.0.check(bits)
+    }
+}
+
+/// When each key was modified last.
+#[derive(Default)]
+pub struct Times([Option<Time>; KEYS]);
+
+impl Contract for Times {
+    type Of = ModificationTimes;
+    fn see(&mut self, what: &Happening) {
+        if what.kind != Kind::Learned && !what.key.is_definition() {
+            self.0[what.key.index()] = what.value.map(|_| what.modified);
+        }
+    }
+    fn check(&self, times: &ModificationTimes) {
+        assert_eq!(all().map(|key| times.of(key)).collect::<Vec<_>>(), self.0, "when each key was modified");
+    }
+}
+
+/// The keys that were ever finished, the last one last.
+#[derive(Default)]
+pub struct Chain(Vec<KeyId>);
+
+impl Contract for Chain {
+    type Of = CalcChain;
+    fn see(&mut self, what: &Happening) {
+        if what.is_made() {
+            self.0.retain(|key| *key != what.key);
+            self.0.push(what.key);
+        }
+    }
+    fn check(&self, chain: &CalcChain) {
+        let mut keys: Vec<_> = all().filter(|key| chain.position(*key).is_some()).collect();
+        keys.sort_by_key(|key| chain.position(*key));
+        assert_eq!(&keys, &self.0, "the order");
+        let positions: Vec<_> = keys.iter().map(|key| chain.position(*key)).collect();
+        assert!(positions.is_sorted_by(|a, b| a < b), "{positions:?} are to rise");
+    }
+}
+
+/// The steps of what happened to each key, and to each definition; what is known of its value.
+#[derive(Default)]
+pub struct Steps {
+    step: u64,
+    changed: [u64; KEYS],
+    defined: [u64; KEYS],
+    values: [Option<Fingerprint>; KEYS],
+    made: [Option<(u64, Happening)>; KEYS],
+}
+
+impl Contract for Steps {
+    type Of = StepTraces;
+    fn see(&mut self, what: &Happening) {
+        self.step += 1;
+        let n = what.key.index();
+        if what.kind == Kind::Changed && what.key.is_definition() {
+            self.defined[n] = self.step;
+        } else if what.is_made() || (what.kind == Kind::Changed && n < INPUTS) {
+            if std::mem::replace(&mut self.values[n], what.fingerprint()) != what.fingerprint() {
+                self.changed[n] = self.step;
+            }
+            self.made[n] = what.is_made().then(|| (self.step, what.clone()));
+        }
+    }
+    fn check(&self, steps: &StepTraces) {
+        assert_eq!(all().map(|key| steps.changed(key)).collect::<Vec<_>>(), self.changed, "when each key changed");
+        assert_eq!(
+            all().map(|key| steps.changed(key.definition())).collect::<Vec<_>>(),
+            self.defined,
+            "when each definition changed"
+        );
+        for (key, made) in all().zip(&self.made) {
+            let made = made.as_ref().filter(|(_, what)| what.is_plain());
+            let expected = made.map(|(number, what)| (*number, what.fingerprint()));
+            assert_eq!(steps.built(key), expected, "when {key:?} was built, and what it was");
+        }
+    }
+}
+
+type Entry = (u64, Vec<Dependency>);
+
+/// Traces, the newest first.
+#[derive(Default)]
+struct Kept([Vec<Entry>; KEYS]);
+
+impl Kept {
+    fn keep(&mut self, what: &Happening, dependencies: Vec<Dependency>, bound: usize) {
+        let entry = (what.value.unwrap_or_default(), dependencies);
+        let traces = &mut self.0[what.key.index()];
+        if what.kind != Kind::Learned || !traces.contains(&entry) {
+            traces.retain(|other| *other != entry);
+            traces.insert(0, entry);
+            traces.truncate(bound);
+        }
+    }
+}
+
+/// Whether a trace is this one, as far as its fingerprints are known.
+fn same<const EXTRA: usize, const WIDTH: usize>(trace: Trace<'_, EXTRA, WIDTH>, entry: &Entry) -> bool {
+    let agrees = |known: Fingerprint, now: Fingerprint| Trace::<EXTRA, WIDTH>::agrees(known, Some(now));
+    let (fingerprint, dependencies) = (entry.0.fingerprint(), &entry.1);
+    let sum = dependencies.iter().fold(Fingerprint::default(), |sum, dependency| sum.and(dependency.fingerprint));
+    agrees(trace.fingerprint(), fingerprint)
+        && trace.confirms(sum, fingerprint)
+        && trace.len() == dependencies.len()
+        && trace.dependencies().zip(dependencies).all(|(mine, other)| {
+            (mine.key, mine.grouped) == (other.key, other.grouped) && agrees(mine.fingerprint, other.fingerprint)
+        })
+}
+
+macro_rules! check_traces {
+    ($table:expr, $kept:expr) => {
+        for key in all() {
+            let expected = &$kept.0[key.index()];
+            let traces: Vec<_> = $table.of(key).collect();
+            let all_same = traces.iter().zip(expected).all(|(trace, entry)| same(*trace, entry));
+            assert!(traces.len() == expected.len() && all_same, "{key:?}: {expected:?} are to be kept");
+            assert_eq!($table.newest(key).is_some(), !expected.is_empty(), "whether {key:?} has a trace");
+            assert!($table.newest(key).is_none_or(|trace| same(trace, &expected[0])), "{key:?}: the newest trace");
+        }
+    };
+}
+
+/// What each key's last different runs fetched and gave.
+#[derive(Default)]
+pub struct Verifying(Kept);
+
+impl Contract for Verifying {
+    type Of = VerifyingTraces;
+    fn see(&mut self, what: &Happening) {
+        if what.is_made() && what.is_plain() {
+            self.0.keep(what, what.dependencies.clone(), VerifyingTraces::KEPT);
+        }
+    }
+    fn check(&self, traces: &VerifyingTraces) {
+        check_traces!(traces.table(), self.0);
+    }
+}
+
+/// The same with values, and with what others told.
+#[derive(Default)]
+pub struct Constructive(Kept);
+
+impl Contract for Constructive {
+    type Of = ConstructiveTraces<u64>;
+    fn see(&mut self, what: &Happening) {
+        if what.kind != Kind::Changed && what.is_plain() {
+            self.0.keep(what, what.dependencies.clone(), ConstructiveTraces::<u64>::KEPT);
+        }
+    }
+    fn check(&self, traces: &ConstructiveTraces<u64>) {
+        check_traces!(traces.table(), self.0);
+        for key in all() {
+            let values: Vec<_> = traces.table().of(key).map(|trace| traces.value(trace).copied()).collect();
+            assert_eq!(
+                values,
+                self.0.0[key.index()].iter().map(|entry| Some(entry.0)).collect::<Vec<_>>(),
+                "{key:?}: values"
+            );
+        }
+    }
+}
+
+/// The values that given terminal inputs led to, and the name of what each key's current value was made of.
+#[derive(Default)]
+pub struct Deep {
+    kept: Kept,
+    /// What stands for a key with a task in traces above it.
+    current: [Option<Fingerprint>; KEYS],
+}
+
+fn deep_of(dependencies: &[Dependency]) -> Fingerprint {
+    let none = (dependencies.len() as u64).fingerprint().and(Fingerprint(u64::from_be_bytes(*b"\0\0\0\0deep")));
+    dependencies.iter().fold(none, |sum, dependency| {
+        let name = ().name_of(dependency.key.subject());
+        sum.and(name).and(dependency.key.is_definition().fingerprint()).and(dependency.fingerprint)
+    })
+}
+
+impl Contract for Deep {
+    type Of = DeepConstructiveTraces<u64>;
+    fn see(&mut self, what: &Happening) {
+        let mut dependencies = what.dependencies.clone();
+        if !what.deep {
+            for dependency in dependencies.iter_mut().filter(|dependency| !dependency.key.is_definition()) {
+                dependency.fingerprint = self.current[dependency.key.index()].unwrap_or(dependency.fingerprint);
+            }
+        }
+        if what.is_made() {
+            self.current[what.key.index()] = (!what.volatile).then(|| deep_of(&dependencies));
+        } else if what.kind == Kind::Changed && what.key.is_definition() && what.value.is_none() {
+            self.current[what.key.index()] = None;
+        }
+        if !what.volatile && (what.is_made() || (what.kind == Kind::Learned && what.deep)) {
+            self.kept.keep(what, dependencies, DeepConstructiveTraces::<u64>::KEPT);
+        }
+    }
+    fn check(&self, traces: &DeepConstructiveTraces<u64>) {
+        check_traces!(traces.table(), self.kept);
+        for (key, kept) in all().zip(&self.kept.0) {
+            let values: Vec<_> = traces.table().of(key).map(|trace| traces.value(trace).copied()).collect();
+            assert_eq!(values, kept.iter().map(|entry| Some(entry.0)).collect::<Vec<_>>(), "{key:?}: values");
+            for (_, dependencies) in kept {
+                let newest = kept.iter().find(|other| deep_of(&other.1) == deep_of(dependencies));
+                let found = traces.find(key, deep_of(dependencies));
+                assert!(
+                    found.zip(newest).is_some_and(|(trace, entry)| same(trace, entry)),
+                    "{key:?}: what is found by inputs"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Journal replay = live state: an updater that was shown what a journal gives back is the one that lived through it.
+//!
+//! A history is lived by two processes, one after the other, which share a journal; at the end a third reads the whole. All
+//! that they say is what the model says that saw every event. (A log that was shortened has forgotten old traces on purpose, and
+//! is not judged here.)
+
+use alacarte::{Event, Journal, Keys, MetadataUpdater, Record};
+use alacarte_stores::{Log, SharedBytes};
+
+use super::happening::{Contract, Happening, KEYS};
+use super::judging::seek;
+use crate::check::{Trial, tell};
+use crate::silence;
+use crate::stage::Broken;
+
+/// A process: what it remembers, and where it writes.
+struct Process<U, J> {
+    keys: Keys<u64>,
+    updater: U,
+    journal: J,
+}
+
+impl<U: MetadataUpdater + Default, J: Journal<u64, u64>> Process<U, J> {
+    /// Begins with what the journal gives back.
+    fn new(mut journal: J) -> Self {
+        let (mut keys, mut updater) = (Keys::default(), U::default());
+        for key in 0..KEYS as u64 {
+            keys.intern(&key);
+        }
+        let replayed = journal.replay(&mut keys, &mut |_, event, _| {
+            // Names are left out of it: the model knows keys by number.
+            updater.apply(&match event {
+                Event::Built(record) => Event::Built(unnamed(*record)),
+                Event::Restored(record) => Event::Restored(unnamed(*record)),
+                Event::Learned(record) => Event::Learned(unnamed(*record)),
+                changed => *changed,
+            });
+        });
+        replayed.expect("what was written can be read");
+        Process { keys, updater, journal }
+    }
+
+    fn live(&mut self, what: &Happening) {
+        what.show(&mut self.updater);
+        let Process { keys, journal, .. } = self;
+        what.with_event(|event| journal.append(keys, event, what.value.as_ref())).expect("the journal can be written");
+    }
+
+    fn end(mut self) {
+        self.journal.flush().expect("the journal can be written");
+    }
+}
+
+fn unnamed(record: Record<'_>) -> Record<'_> {
+    Record { names: &(), ..record }
+}
+
+/// Judges an updater by what it makes of what the real log gives back: two thousand random histories.
+///
+/// # Panics
+/// If it is not what it was; the message tells the smallest history found.
+pub fn check_replay<C: Contract>() {
+    tell(judge_replay::<C, _, _>(Trial::default(), || {
+        let bytes = SharedBytes::default();
+        move || Log::from_bytes(bytes.clone())
+    }));
+}
+
+/// Judges an updater and a journal: for each history `journal` makes a new one, which each process then opens.
+///
+/// # Errors
+/// The smallest history found after which a process says something else than the model.
+pub fn judge_replay<C: Contract, J: Journal<u64, u64>, O: Fn() -> J>(
+    trial: Trial,
+    journal: impl Fn() -> O,
+) -> Result<(), Broken> {
+    seek::<C>(trial, "journal replay = live state", |history| {
+        let (mut model, open) = (C::default(), journal());
+        let mut seen = 0;
+        let lived = silence::quietly(|| {
+            let (before, after) = history.split_at(history.len() / 2);
+            for part in [before, after] {
+                let mut process = Process::<C::Of, J>::new(open());
+                model.check(&process.updater);
+                for what in part {
+                    seen += 1;
+                    model.see(what);
+                    process.live(what);
+                    model.check(&process.updater);
+                }
+                process.end();
+            }
+            model.check(&Process::<C::Of, J>::new(open()).updater);
+        });
+        lived.map_err(|why| (seen, why))
+    })
+}
