@@ -5,7 +5,7 @@ mod common;
 
 use alacarte::{Fetch, Rules, TaskError, declared, formula, task};
 use alacarte_conformance::Tape;
-use common::{Key, everywhere, everywhere_dynamic, ran, system};
+use common::{Key, System, everywhere, everywhere_dynamic, ran, system};
 
 /// A build that finds nothing changed does not look at detached work again; the topological scheduler took it for one that
 /// had, and followed suspects to where no order leads.
@@ -29,23 +29,28 @@ fn detached_work_is_done_again_after_a_build_that_did_nothing() {
     });
 }
 
+/// `top` detaches `later`, three formulas above the input, if that is more than zero: no order of `top` leads to it.
+fn above_zero(scheduler: &str, rebuilder: &str) -> System<Rules<Key, i64>> {
+    let top = async |fetch: Fetch<'_, Key, i64>| {
+        let a = fetch.get("a").await?;
+        if a > 0 {
+            fetch.detach("later");
+        }
+        Ok(a)
+    };
+    let tasks = Rules::new()
+        .rule("b", formula(["a"], |[a]| a))
+        .rule("c", formula(["b"], |[b]| b))
+        .rule("later", formula(["c"], |[c]| c))
+        .rule("top", declared(["a"], top));
+    system(scheduler, rebuilder, tasks, &[("a", 0)])
+}
+
 /// What another build has brought up to date, and no order leads to now, counted as such when it was detached.
 #[test]
 fn detached_work_that_other_targets_reached_before_is_done_again() {
     everywhere(|scheduler, rebuilder| {
-        let top = async |fetch: Fetch<'_, Key, i64>| {
-            let a = fetch.get("a").await?;
-            if a > 0 {
-                fetch.detach("later");
-            }
-            Ok(a)
-        };
-        let tasks = Rules::new()
-            .rule("b", formula(["a"], |[a]| a))
-            .rule("c", formula(["b"], |[b]| b))
-            .rule("later", formula(["c"], |[c]| c))
-            .rule("top", declared(["a"], top));
-        let mut build = system(scheduler, rebuilder, tasks, &[("a", 0)]);
+        let mut build = above_zero(scheduler, rebuilder);
         build.run(["later"]).expect("built");
         build.run(["top"]).expect("built");
         build.set("a", 1).expect("set");
@@ -58,19 +63,7 @@ fn detached_work_that_other_targets_reached_before_is_done_again() {
 #[test]
 fn detached_work_sees_what_a_suspect_is_yet_to_change() {
     everywhere(|scheduler, rebuilder| {
-        let top = async |fetch: Fetch<'_, Key, i64>| {
-            let a = fetch.get("a").await?;
-            if a > 0 {
-                fetch.detach("later");
-            }
-            Ok(a)
-        };
-        let tasks = Rules::new()
-            .rule("b", formula(["a"], |[a]| a))
-            .rule("c", formula(["b"], |[b]| b))
-            .rule("later", formula(["c"], |[c]| c))
-            .rule("top", declared(["a"], top));
-        let mut build = system(scheduler, rebuilder, tasks, &[("a", 0)]);
+        let mut build = above_zero(scheduler, rebuilder);
         build.run(["top", "c"]).expect("built");
         for value in [1, 2] {
             build.set("a", value).expect("set");

@@ -31,11 +31,11 @@ impl<P, S, R> Stage<'_, P, S, R> {
     }
 
     pub(super) fn broken(&self, law: &'static str, says: &str, what: &str) -> Broken {
-        let inputs = self.inputs.iter().map(|(key, &value)| format!("{key}: {}", show(Some(value))));
+        let inputs: Vec<_> = self.inputs.iter().map(|(key, &value)| format!("{key}: {}", show(Some(value)))).collect();
+        let inputs = if inputs.is_empty() { "none".into() } else { inputs.join(", ") };
         let story = format!(
-            "{}\nInputs now: {}\n\nThe law `{law}` is broken: {says}.\n{what}\n",
+            "{}\nInputs now: {inputs}\n\nThe law `{law}` is broken: {says}.\n{what}\n",
             self.story.as_ref().map(|story| story.borrow().join("\n")).unwrap_or_default(),
-            inputs.collect::<Vec<_>>().join(", "),
         );
         Broken { law, story, cases: 1, seed: 0 }
     }

@@ -47,37 +47,45 @@ fn a_task_may_end_while_it_waits_for_a_key() {
     }
 }
 
+/// A task that is at work and waits for `wild`, which does not ask for a place, and one whose work takes no time.
+fn wakes_in_every_order<F>(scheduler: &str, first: Key, make: impl Fn(Outside) -> F)
+where
+    F: AsyncFn(Fetch<'_, Key, i64>) -> Result<i64, TaskError> + 'static,
+{
+    let played = every_interleaving(1_000, |path| {
+        let outside = Outside::new();
+        let elsewhere = outside.clone();
+        let wild = async move |_: Fetch<'_, Key, i64>| {
+            elsewhere.work("wild").await;
+            Ok(1)
+        };
+        let short = async |fetch: Fetch<'_, Key, i64>| Ok(fetch.work_in("link", async { 2 }).await);
+        let tasks = Rules::new()
+            .rule(first, task(make(outside.clone())))
+            .rule("wild", task(wild))
+            .rule("short", task(short))
+            .rule(
+                "top",
+                task(async move |fetch: Fetch<'_, Key, i64>| Ok(fetch.all([first, "short"]).await?.iter().sum())),
+            );
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]).pool("link", 1);
+        drive(build.run_async(["top"]), &outside, path, None)?;
+        if build.get("top") == Some(3) { Ok(()) } else { Err("it is wrong".into()) }
+    });
+    played.unwrap_or_else(|why| panic!("{scheduler}: {why}"));
+}
+
 /// Work that takes no time ends its task as soon as it has a place. Until then the task stood in two lists, for it
 /// held a place in one pool and wanted one in another: it must be off both, or the build waits for nobody.
 #[test]
 fn work_that_takes_no_time_leaves_nobody_asleep() {
     for scheduler in DYNAMIC {
-        let played = every_interleaving(1_000, |path| {
-            let outside = Outside::new();
-            let (at_work, elsewhere) = (outside.clone(), outside.clone());
-            let tasks = Rules::new()
-                .rule(
-                    "long",
-                    task(async move |fetch: Fetch<'_, Key, i64>| {
-                        let (_, wild) = futures::join!(fetch.work(at_work.work("long")), fetch.get("wild"));
-                        wild
-                    }),
-                )
-                .rule(
-                    "wild",
-                    task(async move |_: Fetch<'_, Key, i64>| {
-                        // It does not ask for a place.
-                        elsewhere.work("wild").await;
-                        Ok(1)
-                    }),
-                )
-                .rule("short", task(async |fetch: Fetch<'_, Key, i64>| Ok(fetch.work_in("link", async { 2 }).await)))
-                .rule("top", task(async |fetch| Ok(fetch.all(["long", "short"]).await?.iter().sum())));
-            let mut build = system(scheduler, "verifying-trace", tasks, &[]).pool("link", 1);
-            drive(build.run_async(["top"]), &outside, path, None)?;
-            if build.get("top") == Some(3) { Ok(()) } else { Err("it is wrong".into()) }
+        wakes_in_every_order(scheduler, "long", |outside| {
+            async move |fetch: Fetch<'_, Key, i64>| {
+                let (_, wild) = futures::join!(fetch.work(outside.work("long")), fetch.get("wild"));
+                wild
+            }
         });
-        played.unwrap_or_else(|why| panic!("{scheduler}: {why}"));
     }
 }
 
@@ -86,32 +94,13 @@ fn work_that_takes_no_time_leaves_nobody_asleep() {
 #[test]
 fn a_place_that_is_given_up_for_a_key_leaves_nobody_asleep() {
     for scheduler in ["suspending", "bottom-up"] {
-        let played = every_interleaving(1_000, |path| {
-            let outside = Outside::new();
-            let (at_work, elsewhere) = (outside.clone(), outside.clone());
-            let tasks = Rules::new()
-                .rule(
-                    "either",
-                    task(async move |fetch: Fetch<'_, Key, i64>| {
-                        let work = std::pin::pin!(fetch.work(at_work.work("either")));
-                        futures::future::select(fetch.get("wild"), work).await;
-                        Ok(1)
-                    }),
-                )
-                .rule(
-                    "wild",
-                    task(async move |_: Fetch<'_, Key, i64>| {
-                        elsewhere.work("wild").await;
-                        Ok(1)
-                    }),
-                )
-                .rule("short", task(async |fetch: Fetch<'_, Key, i64>| Ok(fetch.work_in("link", async { 2 }).await)))
-                .rule("top", task(async |fetch| Ok(fetch.all(["either", "short"]).await?.iter().sum())));
-            let mut build = system(scheduler, "verifying-trace", tasks, &[]).pool("link", 1);
-            drive(build.run_async(["top"]), &outside, path, None)?;
-            if build.get("top") == Some(3) { Ok(()) } else { Err("it is wrong".into()) }
+        wakes_in_every_order(scheduler, "either", |outside| {
+            async move |fetch: Fetch<'_, Key, i64>| {
+                let work = std::pin::pin!(fetch.work(outside.work("either")));
+                futures::future::select(fetch.get("wild"), work).await;
+                Ok(1)
+            }
         });
-        played.unwrap_or_else(|why| panic!("{scheduler}: {why}"));
     }
 }
 
