@@ -160,6 +160,21 @@ fn the_metadata_show_the_flaw() {
     assert_eq!(newest.map(|line| names(&line)), Some("k5 k0 k2 k3".to_owned()), "k2 was not read in that run");
 }
 
+/// A key that nothing is decided about, because nothing has changed, does not wait for anything: its build is over.
+#[test]
+fn nobody_waits_when_a_build_has_ended() {
+    for Scene { name, .. } in SCENES {
+        for step in played(name).iter().flat_map(|performance| &performance.steps) {
+            let last = step.visits.last().map_or(String::new(), |visit| visit.what.join(", "));
+            assert!(!last.contains("waits"), "{name}, {}: {last}", step.does);
+        }
+    }
+    for (name, step) in [("edit-during-build", 2), ("undeclared-input", 3)] {
+        let step = &played(name)[0].steps[step - 1];
+        assert_eq!(step.visits[0].what, ["is up to date: nothing is known to have changed"], "{name}");
+    }
+}
+
 #[test]
 fn an_unknown_name_is_an_error_that_lists_all() {
     let error = scene("stale").expect_err("there is none of that name").to_string();

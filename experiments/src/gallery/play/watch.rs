@@ -93,8 +93,10 @@ pub struct Visit {
 pub fn visits(notes: &[Note], keys: &Keys<Key>, value: impl Fn(Key) -> Option<i64>) -> Vec<Visit> {
     let mut visits: Vec<Visit> = Vec::new();
     let mut queue = BTreeSet::new();
+    let mut seen = 0;
     // Each visit goes from the taking of its key to the taking of the next.
     for visit in notes.chunk_by(|_, next| !matches!(next, Note::Taken(_))) {
+        seen += visit.len();
         let (mut what, mut needs, mut settled) = (Vec::new(), Vec::new(), false);
         for note in visit {
             match note {
@@ -111,19 +113,25 @@ pub fn visits(notes: &[Note], keys: &Keys<Key>, value: impl Fn(Key) -> Option<i6
                 }
             }
         }
-        if !settled {
+        let Some(Note::Taken(taken)) = visit.first() else { continue };
+        if !settled && !decided(&notes[seen..], *taken) {
+            what.push("is up to date: nothing is known to have changed".into());
+        } else if !settled {
             // Of a group, the last is put on the queue first.
             needs.reverse();
             // What it waits for may be on the queue already.
             let needs = if needs.is_empty() { String::new() } else { format!(" for {}", needs.join(" and ")) };
             what.push(format!("waits{needs}"));
         }
-        if let Some(Note::Taken(key)) = visit.first() {
-            let queue = queue.iter().map(|&key| *keys.name(key)).collect();
-            visits.push(Visit { key: keys.name(*key), what, queue });
-        }
+        let queue = queue.iter().map(|&key| *keys.name(key)).collect();
+        visits.push(Visit { key: keys.name(*taken), what, queue });
     }
     visits
+}
+
+/// Whether something is decided about this key.
+fn decided(notes: &[Note], key: KeyId) -> bool {
+    notes.iter().any(|note| matches!(note, Note::Decided(of, _) if *of == key))
 }
 
 fn told(decision: &Decision, key: Key, keys: &Keys<Key>, value: impl Fn(Key) -> Option<i64>) -> String {
