@@ -176,12 +176,12 @@ pub struct Cursor {
     pub begun: bool,
     /// What was found wrong with the newest trace.
     pub reason: Option<Reason>,
-    /// The sum of the fingerprints that were verified.
+    /// The sum of the fingerprints that were verified, in their order ([`Fingerprint::and`]).
     pub sum: Fingerprint,
 }
 
 impl Cursor {
-    /// Adds a verified fingerprint to the sum.
+    /// Adds a verified fingerprint to the sum; that of a key without a value is the default one.
     pub fn add(&mut self, verified: Option<Fingerprint>) {
         self.sum = self.sum.and(verified.unwrap_or_default());
     }
@@ -211,7 +211,8 @@ impl<K: Key, V: Value> Question<'_, K, V> {
         self.board.current(self.key)
     }
 
-    /// The fingerprint of the task's definition, if it has one.
+    /// The fingerprint of the definition of the task that is asked about, if it has one: a task has none unless its collection
+    /// gives it a version, or it was replaced in this process. For another key's definition there is [`Question::input`].
     pub fn definition(&self) -> Option<Fingerprint> {
         self.board.fingerprint(self.key.definition())
     }

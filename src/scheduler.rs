@@ -32,7 +32,10 @@ pub trait Scheduler<P: Power> {
     /// What becomes of a task that must wait.
     fn when_blocked(&self) -> WhenBlocked;
 
-    /// A build begins: what is to be visited in any case, and in which order?
+    /// A build begins: what is to be visited in any case, and in which order? Every target is, an input too: what a
+    /// scheduler never pops has no value in this build.
+    ///
+    /// What the last build left on the queue, if it stopped early, the engine has taken from it.
     ///
     /// # Errors
     /// If there is no such order: a cycle, or a task whose dependencies it cannot know.
@@ -41,7 +44,7 @@ pub trait Scheduler<P: Power> {
     /// A key can go on: it was just demanded, or what it waited for has come.
     fn push(&mut self, key: KeyId, reads: <Self::Reads as Reads>::View<'_>);
 
-    /// The key that goes on next.
+    /// The key that goes on next. It is taken from the queue: a build ends when there is none.
     fn pop(&mut self) -> Option<KeyId>;
 
     /// The build has ended; `complete` if every key that it reached is up to date.
@@ -55,6 +58,7 @@ pub trait Scheduler<P: Power> {
     }
 
     /// Whether everything that this key declares was visited before it, so that it is up to date unless it is still underway.
+    /// Asked only of a scheduler that refuses to block, or that follows suspects.
     fn precedes(&self, _key: KeyId) -> bool {
         false
     }

@@ -23,6 +23,9 @@ pub const REBUILDERS: [&str; 7] = [
 ];
 
 /// What a rebuilder of our own promises.
+///
+/// # Panics
+/// If there is none of that name.
 pub fn promises(rebuilder: &str) -> Promises {
     let nothing = Promises::default();
     match rebuilder {
@@ -41,7 +44,8 @@ pub fn promises(rebuilder: &str) -> Promises {
         },
         "step-trace" => Promises { minimal: Thrift::Events, cutoff: Thrift::Events, null: true, ..nothing },
         "modification-time" => Promises { null: true, ..nothing },
-        _ => nothing,
+        "perpetual" => nothing,
+        unknown => panic!("there is no rebuilder `{unknown}`: choose one of {}", REBUILDERS.join(", ")),
     }
 }
 

@@ -62,6 +62,11 @@ pub enum Kind {
     Restored,
     /// [`Event::Learned`]
     Learned,
+    /// [`Event::Owed`], which speaks of a key and nothing else.
+    Owed {
+        /// Whether it is owed no more.
+        paid: bool,
+    },
 }
 
 impl Happening {
@@ -87,6 +92,7 @@ impl Happening {
             Kind::Built => Event::Built(record),
             Kind::Restored => Event::Restored(record),
             Kind::Learned => Event::Learned(record),
+            Kind::Owed { paid } => Event::Owed { key, paid },
         })
     }
 
@@ -120,8 +126,12 @@ impl Happening {
 impl fmt::Display for Happening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key;
+        if let Kind::Owed { paid } = self.kind {
+            return write!(f, "{key:?} is owed{}", if paid { " no more" } else { "" });
+        }
+        // Fingerprints as an assertion shows them.
         match self.value {
-            Some(value) => write!(f, "{key:?} = {value} ({})", value.fingerprint())?,
+            Some(value) => write!(f, "{key:?} = {value} ({:?})", value.fingerprint())?,
             None => write!(f, "{key:?} is gone")?,
         }
         match self.kind {
@@ -134,7 +144,7 @@ impl fmt::Display for Happening {
                 (_, true) => " and ",
                 (_, false) => ", then ",
             };
-            write!(f, "{before}{key:?} ({fingerprint})")?;
+            write!(f, "{before}{key:?} ({fingerprint:?})")?;
         }
         f.write_str(if self.deep { ", which are inputs only" } else { "" })?;
         f.write_str(if self.volatile { "; volatile" } else { "" })

@@ -53,7 +53,7 @@ pub(super) fn sprout(orderly: bool, seed: u64) -> impl ValueTree<Value = Vec<Hap
 /// A history, one event a line.
 pub(super) fn story(history: &[Happening]) -> String {
     let lines = history.iter().enumerate().map(|(n, what)| format!("{:>3}. {what}\n", n + 1));
-    format!("In the beginning {INPUTS} inputs hold {AT_FIRST}.\n{}", lines.collect::<String>())
+    format!("In the beginning the inputs, key0 to key{}, hold {AT_FIRST}.\n{}", INPUTS - 1, lines.collect::<String>())
 }
 
 /// What the keys hold while a history is made up.
@@ -88,12 +88,18 @@ impl World {
         self.tell(Happening { kind, key, dependencies: Vec::new(), value, modified, volatile: false, deep: false });
     }
 
+    fn owed(&mut self, key: KeyId, paid: bool) {
+        let (dependencies, kind) = (Vec::new(), Kind::Owed { paid });
+        self.tell(Happening { kind, key, dependencies, value: None, modified: 0, volatile: false, deep: false });
+    }
+
     /// What the seed says, whether or not a build would do that now.
     fn anything(&mut self, seed: &Seed) {
         let output = KeyId::new(INPUTS + seed.key % (KEYS - INPUTS));
         let some = (seed.value > 0).then_some(seed.value);
         match seed.choice {
-            0..15 => self.changed(KeyId::new(seed.key % INPUTS), some, seed.modified),
+            0..2 => self.owed(output, seed.again),
+            2..15 => self.changed(KeyId::new(seed.key % INPUTS), some, seed.modified),
             15..22 if self.values[output.index()].is_none() => {}
             15..22 => {
                 self.changed(output, None, seed.modified);

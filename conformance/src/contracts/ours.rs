@@ -112,7 +112,7 @@ pub struct Times([Option<Time>; KEYS]);
 impl Contract for Times {
     type Of = ModificationTimes;
     fn see(&mut self, what: &Happening) {
-        if what.kind != Kind::Learned && !what.key.is_definition() {
+        if (what.is_made() || what.kind == Kind::Changed) && !what.key.is_definition() {
             self.0[what.key.index()] = what.value.map(|_| what.modified);
         }
     }
@@ -248,7 +248,7 @@ pub struct Constructive(Kept);
 impl Contract for Constructive {
     type Of = ConstructiveTraces<u64>;
     fn see(&mut self, what: &Happening) {
-        if what.kind != Kind::Changed && what.is_plain() {
+        if (what.is_made() || what.kind == Kind::Learned) && what.is_plain() {
             self.0.keep(what, what.dependencies.clone(), ConstructiveTraces::<u64>::KEPT);
         }
     }
