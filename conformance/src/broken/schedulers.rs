@@ -195,6 +195,22 @@ impl Twist for Stutters {
     }
 }
 
+/// Looks at its first key, and leaves it on the queue.
+#[derive(Default)]
+pub struct NeverTakes {
+    first: Option<KeyId>,
+}
+
+impl Twist for NeverTakes {
+    fn planned(&mut self, _: &mut AnyScheduler, _: &CalcChain) {
+        self.first = None;
+    }
+    fn pop(&mut self, inner: &mut AnyScheduler) -> Option<KeyId> {
+        self.first = self.first.or_else(|| Scheduler::<Dynamic>::pop(inner));
+        self.first
+    }
+}
+
 /// What of this is on the list.
 pub(super) fn list() -> Vec<Fixture> {
     let new = |name, wrong, scheduler| Fixture::new(name, wrong, "verifying-trace").under(scheduler);
@@ -207,6 +223,9 @@ pub(super) fn list() -> Vec<Fixture> {
             .twisted::<WholeChain>()
             .theory("defect: restarting with a chain")
             .caught_by(&["reached-only"]),
+        new("never-takes", "looks at its first key, and leaves it on the queue", "suspending")
+            .twisted::<NeverTakes>()
+            .caught_by(&["no-panic"]),
         new("refuses", "refuses a task that has to wait, without an order", "suspending")
             .twisted::<Refuses>()
             .caught_by(&["honest"]),

@@ -1,5 +1,6 @@
 //! The stage: performs a scenario on a real build system, and judges every build.
 
+mod patience;
 mod play;
 mod steps;
 mod story;
@@ -20,6 +21,7 @@ use crate::program::{Declares, Program};
 use crate::script::{Scenario, Step};
 
 use crate::world::World;
+use patience::Patience;
 
 /// A scheduler and a rebuilder, made anew for every build system.
 pub struct Combination<'c, S, R> {
@@ -77,7 +79,7 @@ impl fmt::Debug for Broken {
     }
 }
 
-type Built<P, S, R> = Build<Name, i64, Program<P>, World, S, R, Diary>;
+type Built<P, S, R> = Build<Name, i64, Program<P>, World, Patience<S>, R, Diary>;
 
 /// A build system under observation.
 struct Stage<'c, P, S, R> {

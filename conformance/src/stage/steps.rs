@@ -2,6 +2,7 @@
 
 use alacarte::{Build, Decision, Rebuilder, Scheduler, Tasks, WhenBlocked};
 
+use super::patience::Patience;
 use super::{Built, Stage};
 use crate::broken::Lends;
 use crate::diary::Diary;
@@ -35,7 +36,7 @@ where
         let (decisions, waits) = (self.decisions.clone(), self.waits.clone());
         let manner = self.scenario.manner;
         let build = Build::new(program, self.world.clone())
-            .scheduler(scheduler)
+            .scheduler(Patience::with(scheduler))
             .rebuilder(rebuilder)
             .journal(self.diary.clone())
             .jobs(manner.jobs)
@@ -241,7 +242,7 @@ where
                 self.scheduling = to;
             }
             let build = build.rebuilder(rebuilder);
-            self.build = Some(if keep_scheduler { build } else { build.scheduler(scheduler) });
+            self.build = Some(if keep_scheduler { build } else { build.scheduler(Patience::with(scheduler)) });
         }
         self.current = to;
         let starts_once = self.combinations[self.scheduling].promises.starts_once;

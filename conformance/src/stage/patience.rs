@@ -1,0 +1,66 @@
+//! A queue that gives out keys without end, as one does that looks at its first key and leaves it there, would keep a build busy for
+//! ever. A panic is a story.
+
+use alacarte::{KeyId, Plan, PlanError, Power, Reads, Scheduler, WhenBlocked};
+
+/// So many keys no build of a scenario takes from its queue: there are a dozen, and each waits for the others at most.
+const ENOUGH: u32 = 10_000;
+
+/// A scheduler, and how many keys it may still give out in this build.
+pub(super) struct Patience<S> {
+    scheduler: S,
+    left: u32,
+}
+
+impl<S> Patience<S> {
+    pub fn with(scheduler: S) -> Self {
+        Patience { scheduler, left: ENOUGH }
+    }
+}
+
+impl<P: Power, S: Scheduler<P>> Scheduler<P> for Patience<S> {
+    type Reads = S::Reads;
+
+    fn when_blocked(&self) -> WhenBlocked {
+        self.scheduler.when_blocked()
+    }
+
+    fn plan(&mut self, plan: &mut Plan<'_>, reads: <S::Reads as Reads>::View<'_>) -> Result<(), PlanError> {
+        self.left = ENOUGH;
+        self.scheduler.plan(plan, reads)
+    }
+
+    fn push(&mut self, key: KeyId, reads: <S::Reads as Reads>::View<'_>) {
+        self.scheduler.push(key, reads);
+    }
+
+    fn pop(&mut self) -> Option<KeyId> {
+        // After the panic, the build is taken apart, and asks once more.
+        self.left = self.left.checked_sub(1)?;
+        assert!(
+            self.left > 0,
+            "{ENOUGH} keys came from the queue, and still it has one: does `pop` take what it answers?"
+        );
+        self.scheduler.pop()
+    }
+
+    fn finish(&mut self, complete: bool) {
+        self.scheduler.finish(complete);
+    }
+
+    fn follows_suspects(&self, targets: &[KeyId], generation: u64) -> bool {
+        self.scheduler.follows_suspects(targets, generation)
+    }
+
+    fn precedes(&self, key: KeyId) -> bool {
+        self.scheduler.precedes(key)
+    }
+
+    fn may_fetch(&self, key: KeyId, dependency: KeyId) -> bool {
+        self.scheduler.may_fetch(key, dependency)
+    }
+
+    fn suspect(&mut self, key: KeyId) {
+        self.scheduler.suspect(key);
+    }
+}
