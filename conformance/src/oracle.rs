@@ -144,6 +144,18 @@ impl Truth {
         })
     }
 
+    /// Whether one of the keys that the targets may reach may reach itself.
+    pub fn declares_a_circle(&self, targets: &[Name]) -> bool {
+        let mentioned = |key| {
+            let mut mentioned = Vec::new();
+            if let Some(task) = self.graph.task(key) {
+                task.mentions(&mut |key| mentioned.push(key));
+            }
+            mentioned
+        };
+        self.declared_reach(targets).into_iter().any(|key| closure(&mentioned(key), mentioned).contains(&key))
+    }
+
     /// Every key that tasks may fetch or start, from these on: more than any build of them visits.
     pub fn widest_reach(&self, targets: &[Name]) -> BTreeSet<Name> {
         closure(targets, |key| {

@@ -5,6 +5,7 @@
 //! and by those that compare two performances.
 
 use alacarte::{Dynamic, Static};
+use alacarte_conformance::relations::judge_scenario;
 use alacarte_conformance::{
     Broken, Combination, REBUILDERS, SCHEDULERS, Setup, Style, Trial, explore, judge, menu, perform, regressions, style,
 };
@@ -129,6 +130,17 @@ fn any_combination_takes_over_although_nothing_was_kept() {
         perform::<Dynamic, _, _>(scenario, &combinations, setup).map(drop)
     });
     tell(&found.err().into_iter().collect::<Vec<_>>());
+}
+
+/// Static tasks that mention each other in a circle: an order that is made beforehand refuses them, taken or not.
+#[test]
+fn what_is_declared_in_a_circle_is_refused() {
+    for rebuilder in REBUILDERS {
+        let (trial, combination) =
+            (Trial { style: style(rebuilder), ..Trial::default() }, [menu("topological", rebuilder)]);
+        let found = explore(trial, |scenario| judge_scenario::<Static, _, _>(scenario, &combination).map(drop));
+        tell(&found.err().into_iter().collect::<Vec<_>>());
+    }
 }
 
 /// Cases that once broke a law are kept, and played for ever.

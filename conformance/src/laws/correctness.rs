@@ -21,8 +21,14 @@ pub fn honest(moment: &mut Moment<'_>) -> Result<(), String> {
         let reach = moment.truth.declared_reach(moment.targets);
         bound.extend(reach.into_iter().filter(|&key| moment.truth.has_task(key)));
     }
+    // Before the first task runs, an order is made of what is declared, taken or not; there is none of a circle.
+    let circle = moment.declares && moment.truth.declares_a_circle(moment.targets);
     let lacking = bound.iter().copied().find(|&key| moment.truth.value(key).is_none());
     match (moment.ending, lacking) {
+        (Ending::Succeeded, None) if circle => {
+            Err("the build succeeded, but what is declared goes round in a circle".into())
+        }
+        (Ending::Failed(_), None) if circle => Ok(()),
         (Ending::Succeeded, Some(key)) => Err(format!("the build succeeded, but {key} can have no value")),
         (Ending::Succeeded, None) => {
             let ran: Vec<Name> = moment.ran.to_vec();
