@@ -6,13 +6,14 @@ use alacarte_rebuilders::AnyRebuilder;
 use super::caches::Fault;
 use super::journals::Lie;
 use super::twist::{Straight, Twist, Twisted};
+use super::worlds::Flaw;
 use crate::check::{Trial, explore, fitting};
 use crate::expr::Name;
 use crate::generate::Style;
 use crate::laws::Promises;
 use crate::menu::promises;
 use crate::program::Declares;
-use crate::relations::judge_scenario;
+use crate::relations::judge_by;
 use crate::script::{Manner, Scenario};
 use crate::stage::{Broken, Combination, Setup, perform};
 
@@ -179,6 +180,17 @@ impl Fixture {
         self
     }
 
+    pub(super) fn flawed(mut self, flaw: Flaw) -> Self {
+        self.setup.flaw = Some(flaw);
+        self
+    }
+
+    /// Only the laws by which it may be caught are asked, for others would notice it sooner: the relations too.
+    pub(super) fn alone(mut self) -> Self {
+        self.setup.only = Some(self.laws);
+        self.compared()
+    }
+
     /// The scheduler and the rebuilder of which one is broken.
     pub fn pair(&self) -> Pair {
         let straight = |scheduler: &str| Twisted::new(scheduler, Straight);
@@ -208,7 +220,7 @@ impl Fixture {
             cases,
             self.stands_for(),
             &|| self.sound_pair(),
-            Setup { lie: None, cache: self.setup.cache.map(|_| Fault::None), ..self.setup },
+            Setup { lie: None, flaw: None, cache: self.setup.cache.map(|_| Fault::None), ..self.setup },
         )
     }
 
@@ -239,7 +251,7 @@ impl Fixture {
         setup: Setup,
     ) -> Result<(), Broken> {
         let perform = |scenario: &Scenario| match self.compared {
-            true => judge_scenario::<P, _, _>(scenario, combinations).map(drop),
+            true => judge_by::<P, _, _>(scenario, combinations, setup).map(drop),
             false => perform::<P, _, _>(scenario, combinations, setup).map(drop),
         };
         let perform = |scenario: &Scenario, way: u64| {
