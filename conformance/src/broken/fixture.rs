@@ -32,6 +32,8 @@ pub struct Fixture {
     pub laws: &'static [&'static str],
     /// If no law can see it: what does. (A test of its own catches it.)
     pub unseen: Option<&'static str>,
+    /// Whether it is not of a kind that this stage has a place for: only a test of its own can try it.
+    pub apart: bool,
     /// The scheduler that is at work, or that it stands in for.
     pub scheduler: &'static str,
     /// The rebuilder that is at work, or that it stands in for.
@@ -66,6 +68,7 @@ impl Fixture {
             // What promises less is caught by the law that asks less.
             laws: if promises(rebuilder).shallow { &["shallow-correct"] } else { &["correct"] },
             unseen: None,
+            apart: false,
             scheduler: "suspending",
             rebuilder,
             promises: promises(rebuilder),
@@ -123,6 +126,10 @@ impl Fixture {
 
     pub(super) fn unseen(self, unseen: &'static str) -> Self {
         Fixture { laws: &[], unseen: Some(unseen), ..self }
+    }
+
+    pub(super) fn apart(self, unseen: &'static str) -> Self {
+        Fixture { apart: true, ..self }.unseen(unseen)
     }
 
     pub(super) fn promising(self, promises: Promises) -> Self {
@@ -267,7 +274,8 @@ impl Fixture {
         if let Some(scenario) = self.by_hand {
             // Where there is work outside, who works and what ends first is tried in some ways.
             let ways = if self.manner.is_some_and(|manner| manner.work.is_some()) { 64 } else { 1 };
-            let mut broken = (0..ways).filter_map(|way| perform(&scenario(), way).err()).peekable();
+            let tried = |way: u64| perform(&scenario(), way).err().map(|broken| Broken { cases: way + 1, ..broken });
+            let mut broken = (0..ways).filter_map(tried).peekable();
             let Some(first) = broken.peek().cloned() else { return Ok(()) };
             return Err(broken.find(|broken| self.laws.contains(&broken.law)).unwrap_or(first));
         }
