@@ -50,7 +50,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for ScanTrace {
         let key = question.key();
         // The defect.
         let newest = traces.0.iter().inspect(|_| self.looked.set(self.looked.get() + 1)).filter(|one| one.key == key);
-        let Some(newest) = newest.last() else { return Poll::Ready(Answer::Run(Reason::NeverBuilt)) };
+        let Some(newest) = newest.reduce(|_, newer| newer) else { return Poll::Ready(Answer::Run(Reason::NeverBuilt)) };
         let defined = newest.dependencies.first().is_some_and(|first| first.key.is_definition());
         if question.current() != Some(newest.fingerprint) || defined != question.definition().is_some() {
             return Poll::Ready(Answer::Run(Reason::OutputChanged));
