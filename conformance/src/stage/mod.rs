@@ -108,8 +108,9 @@ struct Stage<'c, P, S, R> {
     held: BTreeMap<Name, Option<i64>>,
     /// Outputs that somebody wrote, and no build since: they lie in the store, whichever process looks.
     scribbled: BTreeMap<Name, i64>,
-    /// The journal was damaged since: a store in memory may have lost values with it.
-    unsure: bool,
+    /// Keys that no build has vouched for since the journal was damaged: a store in memory may have lost their values with it,
+    /// or that they were lost.
+    unsure: BTreeSet<Name>,
     /// The journal was damaged before its end.
     scarred: bool,
     last_edit: Option<(Name, Option<i64>)>,
@@ -180,7 +181,7 @@ where
         lay: BTreeMap::new(),
         held: BTreeMap::new(),
         scribbled: BTreeMap::new(),
-        unsure: false,
+        unsure: BTreeSet::new(),
         scarred: false,
         last_edit: None,
         onlooker: Onlooker::default(),

@@ -137,6 +137,7 @@ where
         let detached = moment.detached();
         for &key in &vouched {
             self.onlooker.tampered.remove(&key);
+            self.unsure.remove(&key);
             self.onlooker.see(key, values[&key]);
         }
         let put = decisions.iter().filter(|(_, made)| matches!(made, Decision::Ran { .. } | Decision::Restored));
@@ -148,7 +149,6 @@ where
             self.onlooker.references.insert(key, reference);
         }
         self.held = values.clone();
-        self.unsure = false;
         let succeeded = ending.is_success();
         self.settled = succeeded.then(|| targets.to_vec());
         self.onlooker.started.extend(&detached);
