@@ -1,9 +1,10 @@
 //! Laws that compare two performances of one scenario, or of two that ought to come to the same.
 
-use alacarte::{Build, Rebuilder, Scheduler};
+use alacarte::{Build, Rebuilder, Scheduler, WhenBlocked};
 
 use crate::broken::{Fault, Lends, Shelf};
 use crate::expr::Name;
+use crate::laws::{Promises, Thrift};
 use crate::program::{Declares, Program};
 use crate::script::{Manner, Scenario, Step};
 use crate::stage::{Broken, Combination, Played, Setup, perform};
@@ -27,7 +28,8 @@ pub const WARM_IS_COLD: Relation =
 pub const PARALLEL_IS_SEQUENTIAL: Relation =
     Relation { name: "parallel-is-sequential", says: "many jobs at once do what one after the other would do" };
 
-/// What several combinations did in turns is what the first alone would have come to.
+/// What several combinations did in turns is what the first alone would have come to: the values of the targets; and where
+/// they differ in nothing but how they wait, all that was run.
 pub const HANDOVER: Relation =
     Relation { name: "handover", says: "combinations that take turns come to what one alone comes to" };
 
@@ -38,6 +40,9 @@ pub const SURVIVES_REVERT: Relation =
 /// What one machine has built another one, with the same inputs and a cache that both use, need not build.
 pub const SHARED: Relation =
     Relation { name: "shared", says: "what one machine has built another takes from the cache that they share" };
+
+/// Every law of two performances.
+pub const RELATIONS: [Relation; 5] = [WARM_IS_COLD, PARALLEL_IS_SEQUENTIAL, HANDOVER, SURVIVES_REVERT, SHARED];
 
 /// How much was done to judge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,13 +81,36 @@ where
     S: Scheduler<P>,
     R: Rebuilder<Name, i64>,
 {
-    let mut tally = Tally::of(&perform::<P, S, R>(scenario, combinations, Setup::default())?);
-    tally += warm_is_cold::<P, S, R>(scenario, combinations)?;
-    tally += parallel_is_sequential::<P, S, R>(scenario, combinations)?;
-    if combinations.len() > 1 {
-        tally += handover::<P, S, R>(scenario, combinations)?;
-    } else if combinations[0].promises.restores {
+    judge_by::<P, S, R>(scenario, combinations, Setup::default())
+}
+
+/// The same in another setup: of the laws, only those are asked that it names, if it names some.
+pub(crate) fn judge_by<P, S, R>(
+    scenario: &Scenario,
+    combinations: &[Combination<'_, S, R>],
+    setup: Setup,
+) -> Result<Tally, Broken>
+where
+    P: Declares,
+    S: Scheduler<P>,
+    R: Rebuilder<Name, i64>,
+{
+    let asked = |relation: Relation| setup.only.is_none_or(|only| only.contains(&relation.name));
+    let (several, restores) = (combinations.len() > 1, combinations[0].promises.restores);
+    let mut tally = Tally::of(&perform::<P, S, R>(scenario, combinations, setup)?);
+    if asked(WARM_IS_COLD) {
+        tally += warm_is_cold::<P, S, R>(scenario, combinations, setup)?;
+    }
+    if asked(PARALLEL_IS_SEQUENTIAL) {
+        tally += parallel_is_sequential::<P, S, R>(scenario, combinations, setup)?;
+    }
+    if asked(HANDOVER) && several {
+        tally += handover::<P, S, R>(scenario, combinations, setup)?;
+    }
+    if asked(SURVIVES_REVERT) && !several && restores {
         tally += survives_revert::<P, S, R>(scenario, &combinations[0])?;
+    }
+    if asked(SHARED) && !several && restores {
         tally += shared::<P, S, R>(scenario, &combinations[0])?;
     }
     Ok(tally)
@@ -92,15 +120,19 @@ where
 ///
 /// # Errors
 /// If it, or a law of single builds, is broken.
-pub fn warm_is_cold<P, S, R>(scenario: &Scenario, combinations: &[Combination<'_, S, R>]) -> Result<Tally, Broken>
+pub fn warm_is_cold<P, S, R>(
+    scenario: &Scenario,
+    combinations: &[Combination<'_, S, R>],
+    setup: Setup,
+) -> Result<Tally, Broken>
 where
     P: Declares,
     S: Scheduler<P>,
     R: Rebuilder<Name, i64>,
 {
     let scenario = &calm(scenario, scenario.manner);
-    let cold = perform::<P, S, R>(scenario, combinations, Setup { restarting: true, ..Setup::default() })?;
-    let warm = perform::<P, S, R>(scenario, combinations, Setup::default())?;
+    let cold = perform::<P, S, R>(scenario, combinations, Setup { restarting: true, ..setup })?;
+    let warm = perform::<P, S, R>(scenario, combinations, setup)?;
     let tally = both(&warm, &cold);
     // How far a build comes that fails because keys wait for each other in a circle, depends on the inputs that were met
     // before; one that stops at its first failure, on what need not be looked at again.
@@ -122,6 +154,7 @@ where
 pub fn parallel_is_sequential<P, S, R>(
     scenario: &Scenario,
     combinations: &[Combination<'_, S, R>],
+    setup: Setup,
 ) -> Result<Tally, Broken>
 where
     P: Declares,
@@ -132,8 +165,8 @@ where
     let manner = Manner { work: scenario.manner.work.or(Some(11)), jobs: 1, keep_going: true, ..scenario.manner };
     let one = calm(scenario, manner);
     let many = Scenario { manner: Manner { jobs: 4, ..manner }, ..one.clone() };
-    let sequential = perform::<P, S, R>(&one, combinations, Setup::default())?;
-    let parallel = perform::<P, S, R>(&many, combinations, Setup::default())?;
+    let sequential = perform::<P, S, R>(&one, combinations, setup)?;
+    let parallel = perform::<P, S, R>(&many, combinations, setup)?;
     compare(PARALLEL_IS_SEQUENTIAL, &many, &sequential, &parallel)?;
     Ok(both(&sequential, &parallel))
 }
@@ -142,7 +175,11 @@ where
 ///
 /// # Errors
 /// If it, or a law of single builds, is broken.
-pub fn handover<P, S, R>(scenario: &Scenario, combinations: &[Combination<'_, S, R>]) -> Result<Tally, Broken>
+pub fn handover<P, S, R>(
+    scenario: &Scenario,
+    combinations: &[Combination<'_, S, R>],
+    setup: Setup,
+) -> Result<Tally, Broken>
 where
     P: Declares,
     S: Scheduler<P>,
@@ -152,19 +189,36 @@ where
     let turns = calm(scenario, manner);
     let alone = turns.steps.iter().filter(|step| !matches!(step, Step::Switch(..))).cloned().collect();
     let alone = Scenario { steps: alone, ..turns.clone() };
-    let mut many = perform::<P, S, R>(&turns, combinations, Setup::default())?;
-    let mut one = perform::<P, S, R>(&alone, &combinations[..1], Setup::default())?;
+    let mut many = perform::<P, S, R>(&turns, combinations, setup)?;
+    let mut one = perform::<P, S, R>(&alone, &combinations[..1], setup)?;
     let tally = both(&one, &many);
-    for (one, many) in one.iter_mut().zip(&mut many) {
-        // Who has to run what is each one's own affair; and where a topological scheduler fails on what is only declared,
-        // the others need not. That each fails when it should, the law `honest` has judged.
-        if !(one.succeeded && many.succeeded) {
-            *many = one.clone();
+    if !are_alike::<P, S, R>(combinations) {
+        for (one, many) in one.iter_mut().zip(&mut many) {
+            // Who has to run what is each one's own affair; and where a topological scheduler fails on what is only
+            // declared, the others need not. That each fails when it should, the law `honest` has judged.
+            if !(one.succeeded && many.succeeded) {
+                *many = one.clone();
+            }
+            one.ran.clone_from(&many.ran);
         }
-        one.ran.clone_from(&many.ran);
     }
     compare(HANDOVER, &turns, &one, &many)?;
     Ok(tally)
+}
+
+/// Whether it makes no difference to what is run which of these is at work: all promise the same, to run only what has
+/// other values below it (as one rebuilder does under several schedulers); and all or none visit what is declared and not
+/// fetched, as a scheduler does that knows the order beforehand.
+fn are_alike<P, S, R>(combinations: &[Combination<'_, S, R>]) -> bool
+where
+    S: Scheduler<P>,
+    P: Declares,
+{
+    let declares = |one: &Combination<'_, S, R>| (one.make)().0.when_blocked() == WhenBlocked::Refuse;
+    let manners = |one: &Combination<'_, S, R>| (Promises { starts_once: false, ..one.promises }, declares(one));
+    let Promises { minimal, cutoff, .. } = combinations[0].promises;
+    let first = manners(&combinations[0]);
+    minimal == Thrift::Values && cutoff == Thrift::Values && combinations.iter().all(|one| manners(one) == first)
 }
 
 /// See [`SURVIVES_REVERT`]. Of the scenario only the tasks and the first edit are taken.

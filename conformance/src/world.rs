@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use alacarte::{KeyId, Keys, Store, StoreError, Time};
 
+use crate::broken::Flaw;
 use crate::expr::Name;
 use crate::outside::Outside;
 
@@ -34,6 +35,9 @@ struct Inner {
     whims: u64,
     outside: Outside,
     midway: Option<Midway>,
+    /// Copies are laid over inputs: over the one that was read last.
+    spills: bool,
+    read: Option<Name>,
 }
 
 /// An edit that happens while a build runs.
@@ -56,6 +60,22 @@ impl World {
     /// A world whose inputs have times of its own clock if it is `dated`.
     pub fn new(dated: bool) -> Self {
         World(Rc::new(RefCell::new(Inner { clock: 1_000, dated, ..Inner::default() })))
+    }
+
+    /// A world with something wrong with it, for the laws to notice.
+    pub(crate) fn flawed(dated: bool, flaw: Option<Flaw>) -> Self {
+        let world = World::new(dated);
+        match flaw {
+            Some(Flaw::Spills) => world.0.borrow_mut().spills = true,
+            Some(Flaw::Oversleeps) => world.outside().oversleep(),
+            None => {}
+        }
+        world
+    }
+
+    /// What lies in the store: inputs, and computed values that somebody wrote over.
+    pub(crate) fn held(&self) -> BTreeMap<Name, i64> {
+        self.0.borrow().held.clone()
     }
 
     /// What the next process finds when it starts.
@@ -171,7 +191,9 @@ impl Store<Name, i64> for World {
     fn load(&mut self, _: KeyId, key: &Name) -> Result<Option<i64>, StoreError> {
         let mut world = self.0.borrow_mut();
         world.news.remove(key);
-        Ok(world.held.get(key).copied())
+        let value = world.held.get(key).copied();
+        world.read = value.map(|_| *key).or(world.read);
+        Ok(value)
     }
 
     fn refresh(
@@ -198,7 +220,11 @@ impl Store<Name, i64> for World {
     }
 
     fn archive(&mut self, key: &Name, value: &i64) -> Result<(), StoreError> {
-        self.0.borrow_mut().evicted.remove(&(*key, *value));
+        let world = &mut *self.0.borrow_mut();
+        world.evicted.remove(&(*key, *value));
+        if let Some(read) = world.read.filter(|_| world.spills) {
+            world.held.insert(read, *value);
+        }
         Ok(())
     }
 

@@ -120,6 +120,17 @@ fn any_combination_takes_over_from_any_other() {
     tell(&found.collect::<Vec<_>>());
 }
 
+/// The same rebuilder under other schedulers: then what is run is what one of them alone would run.
+#[test]
+fn a_scheduler_takes_over_from_another() {
+    let alike = SCHEDULERS[1..].iter().map(|scheduler| menu(scheduler, "verifying-trace")).collect::<Vec<_>>();
+    let style = Style { combinations: alike.len(), steps: 32, ..Style::everything() };
+    let trial = Trial { style, ..Trial::default() };
+    let found =
+        judge::<Static, _, _>(trial, &alike).err().into_iter().chain(judge::<Dynamic, _, _>(trial, &alike).err());
+    tell(&found.collect::<Vec<_>>());
+}
+
 /// The same where the journal forgets: each begins with nothing but what the store holds.
 #[test]
 fn any_combination_takes_over_although_nothing_was_kept() {

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use alacarte::{Build, Decision, Dynamic, Reason, Rebuilder, Rules, formula, task};
-use alacarte_conformance::broken::published::{ByParent, ByValue, ChainWalk, DirectTraces, FlatTrace, Stopped};
+use alacarte_conformance::broken::published::{
+    ByParent, ByValue, ChainWalk, DirectTraces, FlatTrace, ScanTrace, Stopped,
+};
 use alacarte_schedulers::{Restarting, Suspending};
 use alacarte_stores::Memory;
 
@@ -49,6 +51,27 @@ fn what_a_flat_trace_looks_at() {
     }
     assert_eq!(looked(FlatTrace(ByParent)), ["B", "C", "D"]);
     assert_eq!(looked(FlatTrace(ByValue)), ["D"]);
+}
+
+/// In a chain of n keys, each but the target is asked about twice, and each time all traces are gone through: n of each build
+/// that ran everything. Ours looks at those of the key (`tests/scale.rs` counts).
+#[test]
+fn every_trace_is_looked_at_for_each_key_and_each_rebuild_makes_it_worse() {
+    for (length, rebuilds) in [(10, 0), (100, 0), (10, 5)] {
+        let rebuilder = ScanTrace::default();
+        let looked = rebuilder.looked.clone();
+        let inputs = Memory::from([(0, 7)]);
+        let mut build = Build::new(chain(length), inputs).scheduler(Suspending::new()).rebuilder(rebuilder);
+        build.run([length]).expect("built");
+        for value in 0..rebuilds {
+            build.set(0, value).expect("set");
+            build.run([length]).expect("built");
+        }
+        looked.set(0);
+        build.touch(0).expect("touched");
+        assert_eq!(build.run([length]).expect("built").ran, []);
+        assert_eq!(looked.get(), u64::from(2 * length - 1) * u64::from(length) * (rebuilds as u64 + 1));
+    }
 }
 
 fn chain(length: u32) -> Rules<u32, i64, Dynamic> {

@@ -2,9 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
-use alacarte::{Answer, Question, Reason, Rebuilder};
+use alacarte::{Answer, Dependency, KeyId, Lesson, Question, Reason, Rebuilder};
 use alacarte_metadata::{ConstructiveTraces, DependencyGraph, VerifyingTraces};
 use alacarte_rebuilders::{ConstructiveTrace, VerifyingTrace};
 
@@ -89,6 +89,40 @@ impl Rebuilder<Name, i64> for Lazy {
     }
 }
 
+/// Takes it for granted that what was once built has a value.
+pub struct Confident;
+
+impl Rebuilder<Name, i64> for Confident {
+    type Reads = VerifyingTraces;
+    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &VerifyingTraces) -> Poll<Answer<i64>> {
+        let built = traces.table().newest(question.key()).is_some();
+        assert!(!built || question.current().is_some(), "what was built has a value");
+        VerifyingTrace.ask(question, traces)
+    }
+}
+
+/// Finds the newest trace of a key, and no older one.
+pub struct ShortMemory;
+
+impl Rebuilder<Name, i64> for ShortMemory {
+    type Reads = ConstructiveTraces<i64>;
+    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &ConstructiveTraces<i64>) -> Poll<Answer<i64>> {
+        let newest = traces.table().newest(question.key());
+        let is_newest =
+            |found: &[Dependency]| newest.is_some_and(|newest| newest.dependencies().eq(found.iter().copied()));
+        Poll::Ready(match ready!(ConstructiveTrace.ask(question, traces)) {
+            Answer::Restore(found) if !is_newest(&found.dependencies) => Answer::Run(Reason::NeverBuilt),
+            answer => answer,
+        })
+    }
+    fn restores(&self) -> bool {
+        true
+    }
+    fn lesson(&self, key: KeyId, traces: &ConstructiveTraces<i64>) -> Option<Lesson> {
+        Rebuilder::<Name, i64>::lesson(&ConstructiveTrace, key, traces)
+    }
+}
+
 /// Constructive traces that teach nobody.
 pub struct Selfish;
 
@@ -111,6 +145,21 @@ impl Rebuilder<Name, i64> for Newcomer {
     fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &VerifyingTraces) -> Poll<Answer<i64>> {
         if self.0.borrow_mut().insert(*question.name()) {
             return Poll::Ready(Answer::Run(Reason::NeverBuilt));
+        }
+        VerifyingTrace.ask(question, traces)
+    }
+}
+
+/// Keeps whatever it is asked about for the first time in its life, if that has a value.
+#[derive(Default)]
+pub struct Heir(RefCell<HashSet<Name>>);
+
+impl Rebuilder<Name, i64> for Heir {
+    type Reads = VerifyingTraces;
+    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &VerifyingTraces) -> Poll<Answer<i64>> {
+        let first = self.0.borrow_mut().insert(*question.name());
+        if first && question.current().is_some() {
+            return Poll::Ready(Answer::Keep);
         }
         VerifyingTrace.ask(question, traces)
     }
@@ -146,6 +195,9 @@ pub(super) fn list() -> Vec<Fixture> {
         Fixture::new("circular", "to decide about a key it asks for that key", "verifying-trace")
             .is(|| Circular)
             .caught_by(&["honest"]),
+        Fixture::new("confident", "takes it for granted that what was once built has a value", "verifying-trace")
+            .is(|| Confident)
+            .caught_by(&["no-panic"]),
         Fixture::new("lazy", "keeps every other key that it is asked about", "perpetual").is(Lazy::default),
     ]
 }

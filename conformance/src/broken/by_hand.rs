@@ -66,6 +66,16 @@ pub(super) fn a_trace_that_made_way() -> Scenario {
     scenario(&[0], [get(0), get(1)], steps)
 }
 
+/// A chain of three of which all values are lost, and whose input is edited and edited back. No two keys ever hold the same.
+pub(super) fn a_chain_that_was_lost() -> Scenario {
+    let above = |key| Expr::Add(Box::new(get(key)), Box::new(Expr::Const(1)));
+    let build = || Step::Build(vec![Name(3)]);
+    let mut steps = vec![build()];
+    steps.extend((1..4).map(|key| Step::Lose(Name(key))));
+    steps.extend([build(), Step::Edit(Name(0), 10), build(), Step::Revert, build(), build()]);
+    scenario(&[0], (0..3).map(above), steps)
+}
+
 /// What a task has started fails, and the process ends. In the next it would not fail; but the task that started it
 /// stands, and starts nothing.
 pub(super) fn what_was_started_failed() -> Scenario {

@@ -77,6 +77,11 @@ pub(super) fn list() -> Vec<Fixture> {
         .promising(Promises { restores: true, ..Promises::default() })
         .compared()
         .caught_by(&["survives-revert", "shared"]),
+        Fixture::new("short-memory", "constructive traces that find the newest only", "constructive-trace")
+            .is(|| bare::ShortMemory)
+            .values_and_restores()
+            .compared()
+            .caught_by(&["survives-revert"]),
         Fixture::new("keeps-to-itself", "constructive traces that teach nobody", "constructive-trace")
             .is(|| bare::Selfish)
             .values_and_restores()
@@ -87,11 +92,21 @@ pub(super) fn list() -> Vec<Fixture> {
             .promising(Promises::default())
             .compared()
             .caught_by(&["warm-is-cold"]),
-        busy("counts-questions", "runs every fifth key that it is asked about")
+        // (A new process counts from the beginning; `warm-is-cold` would notice that as well.)
+        busy("counts-questions", "runs every fifth key that it is asked about, in whatever order")
             .is(bare::Counts::default)
-            .promising(Promises::default())
-            .compared()
-            .caught_by(&["parallel-is-sequential", "warm-is-cold"]),
+            .caught_by(&["parallel-is-sequential"])
+            .alone(),
+        busy("takes-nothing-over", "runs what the one before it has built")
+            .is(bare::Newcomer::default)
+            .beside("verifying-trace")
+            .caught_by(&["handover"])
+            .alone(),
+        busy("takes-anything-over", "keeps what the one before it has left, up to date or not")
+            .is(bare::Heir::default)
+            .beside("dirty-bit")
+            .caught_by(&["handover"])
+            .alone(),
     ]
 }
 

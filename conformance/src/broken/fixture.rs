@@ -6,13 +6,14 @@ use alacarte_rebuilders::AnyRebuilder;
 use super::caches::Fault;
 use super::journals::Lie;
 use super::twist::{Straight, Twist, Twisted};
+use super::worlds::Flaw;
 use crate::check::{Trial, explore, fitting};
 use crate::expr::Name;
 use crate::generate::Style;
 use crate::laws::Promises;
 use crate::menu::promises;
 use crate::program::Declares;
-use crate::relations::judge_scenario;
+use crate::relations::judge_by;
 use crate::script::{Manner, Scenario};
 use crate::stage::{Broken, Combination, Setup, perform};
 
@@ -31,6 +32,8 @@ pub struct Fixture {
     pub laws: &'static [&'static str],
     /// If no law can see it: what does. (A test of its own catches it.)
     pub unseen: Option<&'static str>,
+    /// Whether it is not of a kind that this stage has a place for: only a test of its own can try it.
+    pub apart: bool,
     /// The scheduler that is at work, or that it stands in for.
     pub scheduler: &'static str,
     /// The rebuilder that is at work, or that it stands in for.
@@ -65,6 +68,7 @@ impl Fixture {
             // What promises less is caught by the law that asks less.
             laws: if promises(rebuilder).shallow { &["shallow-correct"] } else { &["correct"] },
             unseen: None,
+            apart: false,
             scheduler: "suspending",
             rebuilder,
             promises: promises(rebuilder),
@@ -124,6 +128,10 @@ impl Fixture {
         Fixture { laws: &[], unseen: Some(unseen), ..self }
     }
 
+    pub(super) fn apart(self, unseen: &'static str) -> Self {
+        Fixture { apart: true, ..self }.unseen(unseen)
+    }
+
     pub(super) fn promising(self, promises: Promises) -> Self {
         Fixture { promises, ..self }
     }
@@ -179,6 +187,17 @@ impl Fixture {
         self
     }
 
+    pub(super) fn flawed(mut self, flaw: Flaw) -> Self {
+        self.setup.flaw = Some(flaw);
+        self
+    }
+
+    /// Only the laws by which it may be caught are asked, for others would notice it sooner: the relations too.
+    pub(super) fn alone(mut self) -> Self {
+        self.setup.only = Some(self.laws);
+        self.compared()
+    }
+
     /// The scheduler and the rebuilder of which one is broken.
     pub fn pair(&self) -> Pair {
         let straight = |scheduler: &str| Twisted::new(scheduler, Straight);
@@ -208,7 +227,7 @@ impl Fixture {
             cases,
             self.stands_for(),
             &|| self.sound_pair(),
-            Setup { lie: None, cache: self.setup.cache.map(|_| Fault::None), ..self.setup },
+            Setup { lie: None, flaw: None, cache: self.setup.cache.map(|_| Fault::None), ..self.setup },
         )
     }
 
@@ -239,7 +258,7 @@ impl Fixture {
         setup: Setup,
     ) -> Result<(), Broken> {
         let perform = |scenario: &Scenario| match self.compared {
-            true => judge_scenario::<P, _, _>(scenario, combinations).map(drop),
+            true => judge_by::<P, _, _>(scenario, combinations, setup).map(drop),
             false => perform::<P, _, _>(scenario, combinations, setup).map(drop),
         };
         let perform = |scenario: &Scenario, way: u64| {
@@ -255,7 +274,8 @@ impl Fixture {
         if let Some(scenario) = self.by_hand {
             // Where there is work outside, who works and what ends first is tried in some ways.
             let ways = if self.manner.is_some_and(|manner| manner.work.is_some()) { 64 } else { 1 };
-            let mut broken = (0..ways).filter_map(|way| perform(&scenario(), way).err()).peekable();
+            let tried = |way: u64| perform(&scenario(), way).err().map(|broken| Broken { cases: way + 1, ..broken });
+            let mut broken = (0..ways).filter_map(tried).peekable();
             let Some(first) = broken.peek().cloned() else { return Ok(()) };
             return Err(broken.find(|broken| self.laws.contains(&broken.law)).unwrap_or(first));
         }

@@ -1,12 +1,14 @@
 //! The list of what is broken.
 
 use super::fixture::Fixture;
-use super::{answers, bare, bits, caches, claims, deep, journals, published, schedulers, steps, traces, verifying};
+use super::{
+    answers, bare, bits, caches, claims, deep, journals, published, schedulers, steps, traces, verifying, worlds,
+};
 
 /// Everything in this room.
 pub fn all() -> Vec<Fixture> {
     let rebuilders = [bare::list(), bits::list(), verifying::list(), traces::list(), answers::list(), deep::list()];
     let others =
         [caches::list(), steps::list(), claims::list(), schedulers::list(), journals::list(), published::list()];
-    rebuilders.into_iter().chain(others).flatten().collect()
+    rebuilders.into_iter().chain(others).flatten().chain(worlds::list()).collect()
 }

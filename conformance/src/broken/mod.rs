@@ -16,6 +16,7 @@
 //! | [`twist`], [`schedulers`] | schedulers that do one thing otherwise; orders that are none |
 //! | [`journals`] | journals that give back something else than they were given |
 //! | [`caches`] | shared caches that do |
+//! | [`worlds`] | a store that writes to inputs, work that nobody hears end |
 //! | [`lies`] | how an updater is lied to |
 //! | [`published`] | what goes wrong in the published model |
 
@@ -36,6 +37,7 @@ pub mod steps;
 pub mod traces;
 pub mod twist;
 pub mod verifying;
+pub mod worlds;
 
 pub(crate) use caches::Lends;
 pub use caches::{Fault, Shelf};
@@ -44,3 +46,4 @@ pub use fixture::{Fixture, Pair};
 pub use journals::Lie;
 pub(crate) use journals::Told;
 pub use list::all;
+pub use worlds::Flaw;

@@ -170,7 +170,7 @@ pub(super) fn list() -> Vec<Fixture> {
         new("cutoff-by-previous", "compares with the trace before the newest", Slip::ByPrevious).values_only(),
         new("cutoff-by-previous-output", "the result of the trace before stands too", Slip::ByPreviousOutput),
         new("looks-one-step-down", "compares dependencies as they are before they are up to date", Slip::Before)
-            .theory("defect: Bazel, restarting queue × constructive traces")
+            .theory("defect: Bazel")
             .under("restarting"),
     ]
 }

@@ -127,13 +127,17 @@ pub fn set_correct(moment: &mut Moment<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// No build writes to an input.
+/// No build writes to an input: neither what the build says of it nor what the store holds has changed.
 pub fn inputs_untouched(moment: &mut Moment<'_>) -> Result<(), String> {
     for (&key, kind) in moment.kinds {
         let (is, was) = (moment.values.get(&key).copied().flatten(), moment.inputs.get(&key).copied());
         // An input that no build has met yet is still only in the store.
         if matches!(kind, Kind::Input(_)) && is.is_some() && is != was {
             return Err(format!("the input {key} was {}, and is now {}", show(was), show(is)));
+        }
+        let (lies, lay) = (moment.lies.get(&key).copied(), moment.lay.get(&key).copied());
+        if matches!(kind, Kind::Input(_)) && lies != lay {
+            return Err(format!("the store held {} for the input {key}, and holds {} now", show(lay), show(lies)));
         }
     }
     Ok(())

@@ -81,6 +81,10 @@ pub struct Moment<'m> {
     pub values: &'m BTreeMap<Name, Option<i64>>,
     /// What every input held when the build read it.
     pub inputs: &'m BTreeMap<Name, i64>,
+    /// What lay in the store for every key when the build began, and what others wrote there meanwhile.
+    pub lay: &'m BTreeMap<Name, i64>,
+    /// What lies there now.
+    pub lies: &'m BTreeMap<Name, i64>,
     /// What is right.
     pub truth: &'m mut Truth,
     /// Whether some task answers by whim, so that what is right is a set.

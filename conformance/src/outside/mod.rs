@@ -33,6 +33,8 @@ pub struct Outside {
 struct World {
     several: bool,
     false_alarms: bool,
+    /// Who polled a piece first is woken when it has ended, not who did so last.
+    oversleeps: bool,
     /// What is underway, by the number under which it began.
     pieces: BTreeMap<u64, Piece>,
     begun: u64,
@@ -71,6 +73,11 @@ impl Outside {
     pub fn false_alarms(self) -> Self {
         self.world.borrow_mut().false_alarms = true;
         self
+    }
+
+    /// From now on work breaks the rule of futures: it remembers the waker of its first poll only.
+    pub(crate) fn oversleep(&self) {
+        self.world.borrow_mut().oversleeps = true;
     }
 
     /// A piece of work. It is underway from its first poll until the world has it end and it was polled again, or
@@ -117,8 +124,11 @@ impl Outside {
     /// Whether a piece has ended; if not, whom to wake then.
     fn has_ended(&self, number: u64, waker: &Waker) -> bool {
         let mut world = self.world.borrow_mut();
+        let oversleeps = world.oversleeps;
         let Some(piece) = world.pieces.get_mut(&number) else { return true };
-        if let End::Wake(known) = &mut piece.end {
+        if let End::Wake(known) = &mut piece.end
+            && !oversleeps
+        {
             known.clone_from(waker);
         }
         piece.ended

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use alacarte::{Build, Decision, Rebuilder, Scheduler};
 
-use crate::broken::{Fault, Lie, Shelf};
+use crate::broken::{Fault, Flaw, Lie, Shelf};
 use crate::diary::Diary;
 use crate::expr::Name;
 use crate::laws::Promises;
@@ -40,13 +40,15 @@ pub struct Setup {
     pub forgetful: bool,
     /// Every build is done by a new process.
     pub restarting: bool,
-    /// Only the laws of these names are judged.
+    /// Only the laws of these names are judged, and of the relations only those.
     pub only: Option<&'static [&'static str]>,
     /// What is wrong with what the journal gives back, if anything is.
     pub lie: Option<Lie>,
     /// Whether builds share traces through a cache, with which fault if any. Then a new process is a new machine,
     /// without a journal.
     pub cache: Option<Fault>,
+    /// What is wrong with the world in which it is played, if anything is.
+    pub flaw: Option<Flaw>,
 }
 
 /// What one build of a performance did.
@@ -100,12 +102,15 @@ struct Stage<'c, P, S, R> {
     diary: Diary,
     shelf: Shelf,
     inputs: BTreeMap<Name, i64>,
+    /// What lay in the store when the last build began, and what somebody wrote to it since.
+    lay: BTreeMap<Name, i64>,
     /// What every key held after the last build.
     held: BTreeMap<Name, Option<i64>>,
     /// Outputs that somebody wrote, and no build since: they lie in the store, whichever process looks.
     scribbled: BTreeMap<Name, i64>,
-    /// The journal was damaged since: a store in memory may have lost values with it.
-    unsure: bool,
+    /// Keys that no build has vouched for since the journal was damaged: a store in memory may have lost their values with it,
+    /// or that they were lost.
+    unsure: BTreeSet<Name>,
     /// The journal was damaged before its end.
     scarred: bool,
     last_edit: Option<(Name, Option<i64>)>,
@@ -154,7 +159,7 @@ where
     S: Scheduler<P>,
     R: Rebuilder<Name, i64>,
 {
-    let world = World::new(scenario.manner.dated);
+    let world = World::flawed(scenario.manner.dated, setup.flaw);
     let program = Program::<P>::new(scenario.graph.clone(), scenario.manner, world.clone());
     let mut stage = Stage {
         build: None,
@@ -173,9 +178,10 @@ where
         },
         shelf: Shelf::default(),
         inputs: scenario.inputs.clone(),
+        lay: BTreeMap::new(),
         held: BTreeMap::new(),
         scribbled: BTreeMap::new(),
-        unsure: false,
+        unsure: BTreeSet::new(),
         scarred: false,
         last_edit: None,
         onlooker: Onlooker::default(),

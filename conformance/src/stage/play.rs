@@ -35,6 +35,7 @@ where
         if self.world.unplan() {
             return self.judge(targets, result, told);
         }
+        self.lay.insert(key, value);
         let read_before = self.build().get(key) != Some(value);
         if !read_before {
             self.note_edit(key, Some(value));
@@ -58,6 +59,7 @@ where
         if self.setup.restarting {
             self.restart();
         }
+        self.lay = self.world.held();
         self.decisions.borrow_mut().clear();
         self.waits.borrow_mut().clear();
     }
@@ -108,6 +110,7 @@ where
         if let Some(story) = &self.story {
             story.borrow_mut().push(self.tell(ending));
         }
+        let lies = self.world.held();
         let mut truth = Truth::new(&graph, &self.inputs, self.world.now());
         let mut moment = Moment {
             targets,
@@ -116,6 +119,8 @@ where
             decisions: &decisions,
             values: &values,
             inputs: &self.inputs,
+            lay: &self.lay,
+            lies: &lies,
             truth: &mut truth,
             whims: graph.has_whims(),
             kinds: &kinds,
@@ -132,6 +137,7 @@ where
         let detached = moment.detached();
         for &key in &vouched {
             self.onlooker.tampered.remove(&key);
+            self.unsure.remove(&key);
             self.onlooker.see(key, values[&key]);
         }
         let put = decisions.iter().filter(|(_, made)| matches!(made, Decision::Ran { .. } | Decision::Restored));
@@ -143,7 +149,6 @@ where
             self.onlooker.references.insert(key, reference);
         }
         self.held = values.clone();
-        self.unsure = false;
         let succeeded = ending.is_success();
         self.settled = succeeded.then(|| targets.to_vec());
         self.onlooker.started.extend(&detached);

@@ -84,11 +84,11 @@ where
         self.onlooker.owed.extend(&self.onlooker.started);
         // What must be built again because a record is lost, is not for the laws of economy to say.
         self.onlooker.references.clear();
-        self.unsure = true;
         self.restart();
         // A store in memory takes the journal's word for what it does not hold; that an input is gone may be just what the
         // journal has lost.
         let keys: Vec<Name> = self.build().tasks().graph().keys().collect();
+        self.unsure = keys.iter().copied().collect();
         for key in keys {
             if self.is_input(key) && !self.inputs.contains_key(&key) {
                 self.write(key, None);
@@ -197,7 +197,7 @@ where
                 self.build().tasks_mut().replace(*key, Some(task.clone()));
             }
             // (After damage nobody knows what it holds until it was built again.)
-            Step::Unformula(key) if !self.is_input(*key) && !self.unsure => {
+            Step::Unformula(key) if !self.is_input(*key) && !self.unsure.contains(key) => {
                 self.onlooker.edit(*key);
                 let built = self.held.get(key).copied().flatten();
                 let held = self.onlooker.tampered.get(key).copied().unwrap_or(built);

@@ -167,7 +167,9 @@ impl Property {
             Law::ToleratesNonDeterminism => laws(&["set-correct"]),
             Law::CloudShareable => shared::<P, _, _>(scenario, subject).map(drop),
             Law::SurvivesRevert => relation("survives-revert", survives_revert::<P, _, _>(scenario, subject)),
-            Law::SurvivesRestart => relation("warm-is-cold", warm_is_cold::<P, _, _>(scenario, subjects)),
+            Law::SurvivesRestart => {
+                relation("warm-is-cold", warm_is_cold::<P, _, _>(scenario, subjects, Setup::default()))
+            }
         }
     }
 }
