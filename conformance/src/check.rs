@@ -32,13 +32,31 @@ pub struct Trial {
 }
 
 impl Default for Trial {
-    /// Two thousand scenarios, or what the environment variable `PROPTEST_CASES` says, in which everything happens. They
-    /// are the same in every run, unless the environment variable `CONFORMANCE_SEED` names other ones.
+    /// [`Trial::usually`], with two thousand scenarios.
     fn default() -> Self {
-        let variable = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-        let cases = variable("PROPTEST_CASES").unwrap_or(2_000);
-        Trial { cases, seed: variable("CONFORMANCE_SEED").unwrap_or(0), style: Style::everything() }
+        Trial::usually(2_000)
     }
+}
+
+impl Trial {
+    /// So many scenarios, or what the environment variable `PROPTEST_CASES` says, in which everything happens. They are the
+    /// same in every run, unless the environment variable `CONFORMANCE_SEED` names other ones.
+    ///
+    /// # Panics
+    /// If a variable says what cannot be: a trial that is not the one asked for would pass for it.
+    pub fn usually(cases: u64) -> Self {
+        let cases = variable("PROPTEST_CASES", 1).unwrap_or(cases);
+        Trial { cases, seed: variable("CONFORMANCE_SEED", 0).unwrap_or(0), style: Style::everything() }
+    }
+}
+
+/// The number that an environment variable holds, if there is one of that name.
+fn variable(name: &str, least: u64) -> Option<u64> {
+    let said = std::env::var_os(name)?;
+    let number = said.to_str().and_then(|said| said.parse().ok()).filter(|&number| number >= least);
+    let number =
+        number.unwrap_or_else(|| panic!("{name} is {said:?}: it must be a whole number from {least} to 2^64 - 1"));
+    Some(number)
 }
 
 /// A random scenario of this style: always the same one for a seed.

@@ -1,0 +1,49 @@
+//! What a trial plays, and what it says when it ends.
+
+use std::process::{Command, Output};
+
+use alacarte_conformance::Trial;
+
+/// Runs a test of this program in a process whose environment says so.
+fn in_environment(test: &str, variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.env_remove("PROPTEST_CASES").env_remove("CONFORMANCE_SEED").envs(variables.iter().copied());
+    command.args(["--exact", test, "--nocapture"]).output().expect("it runs")
+}
+
+#[test]
+fn the_usual_trial() {
+    let Trial { cases, seed, .. } = Trial::default();
+    println!("{cases} cases from seed {seed}");
+}
+
+#[test]
+fn the_environment_says_how_many_cases_there_are_and_where_they_begin() {
+    let trial = |variables: &[(&str, &str)]| {
+        let output = in_environment("the_usual_trial", variables);
+        assert!(output.status.success(), "{variables:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    assert!(trial(&[]).contains("2000 cases from seed 0"));
+    assert!(trial(&[("PROPTEST_CASES", "1")]).contains("1 cases from seed 0"));
+    let last = u64::MAX.to_string();
+    assert!(trial(&[("CONFORMANCE_SEED", &last)]).contains(&format!("2000 cases from seed {last}")));
+}
+
+/// A trial that is not the one asked for must not pass for it.
+#[test]
+fn what_the_environment_cannot_mean_is_answered_by_what_is_possible() {
+    for (variable, value, answer) in [
+        ("PROPTEST_CASES", "0", "a whole number from 1 to 2^64 - 1"),
+        ("PROPTEST_CASES", "abc", "a whole number from 1 to 2^64 - 1"),
+        ("PROPTEST_CASES", "-5", "a whole number from 1 to 2^64 - 1"),
+        ("PROPTEST_CASES", "", "a whole number from 1 to 2^64 - 1"),
+        ("CONFORMANCE_SEED", "xyz", "a whole number from 0 to 2^64 - 1"),
+        ("CONFORMANCE_SEED", "18446744073709551616", "a whole number from 0 to 2^64 - 1"),
+    ] {
+        let output = in_environment("the_usual_trial", &[(variable, value)]);
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert!(!output.status.success(), "{variable}={value}");
+        assert!(said.contains(&format!("{variable} is {value:?}: it must be {answer}")), "{said}");
+    }
+}
