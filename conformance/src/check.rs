@@ -200,9 +200,13 @@ where
 }
 
 /// # Panics
-/// If a law is broken, with the story.
+/// If a law is broken, with the story and the line that tells it again.
 pub(crate) fn tell(judged: Result<(), Broken>) {
-    if let Err(broken) = judged {
-        panic!("{}\nFound by seed {} after {} cases.", broken.story, broken.seed, broken.cases);
+    if let Err(Broken { story, seed, cases, .. }) = judged {
+        // A test runs on a thread of its name, unless there is but one thread.
+        let thread = std::thread::current();
+        let test = thread.name().filter(|&name| name != "main").map_or(String::new(), |name| format!(" {name}"));
+        let again = format!("CONFORMANCE_SEED={seed} PROPTEST_CASES=1 cargo test{test}");
+        panic!("{story}\nFound by seed {seed} after {cases} cases. Again: {again}");
     }
 }

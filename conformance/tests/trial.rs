@@ -1,8 +1,11 @@
 //! What a trial plays, and what it says when it ends.
 
 use std::process::{Command, Output};
+use std::task::Poll;
 
-use alacarte_conformance::Trial;
+use alacarte::{Answer, Key, Question, Reason, Rebuilder, Value};
+use alacarte_conformance::{Trial, check};
+use alacarte_schedulers::Suspending;
 
 /// Runs a test of this program in a process whose environment says so.
 fn in_environment(test: &str, variables: &[(&str, &str)]) -> Output {
@@ -46,4 +49,40 @@ fn what_the_environment_cannot_mean_is_answered_by_what_is_possible() {
         assert!(!output.status.success(), "{variable}={value}");
         assert!(said.contains(&format!("{variable} is {value:?}: it must be {answer}")), "{said}");
     }
+}
+
+/// Keeps whatever there is.
+#[derive(Clone)]
+struct Careless;
+
+impl<K: Key, V: Value> Rebuilder<K, V> for Careless {
+    type Reads = ();
+
+    fn ask(&self, question: &mut Question<'_, K, V>, (): ()) -> Poll<Answer<V>> {
+        Poll::Ready(if question.current().is_some() { Answer::Keep } else { Answer::Run(Reason::NeverBuilt) })
+    }
+}
+
+#[test]
+#[should_panic(expected = "is broken")]
+fn a_careless_rebuilder() {
+    check(Suspending::new(), Careless);
+}
+
+/// What a story of a broken law ends in is the line that tells it again.
+#[test]
+fn a_story_is_told_again_by_the_line_that_it_ends_in() {
+    let told = |variables: &[(&str, &str)]| {
+        let output = in_environment("a_careless_rebuilder", variables);
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let first = told(&[("CONFORMANCE_SEED", "5")]);
+    let (story, end) = first.split_once("Found by seed ").expect("a seed");
+    let (_, again) = end.split_once("Again: ").expect("how to see it again");
+    let mut words = again.split_whitespace();
+    let mut variable = || words.next().and_then(|word| word.split_once('=')).expect("a variable");
+    let second = told(&[variable(), variable()]);
+    assert!(again.contains(" cargo test"), "{again}");
+    let (_, story) = story.split_once("Tasks").expect("tasks");
+    assert!(second.contains(story) && second.contains("after 1 cases"), "{first}\n{second}");
 }
