@@ -244,14 +244,16 @@ impl Decoder {
         }
         let values = (0..self.inputs).map(Name).zip(values);
         let values: BTreeMap<Name, i64> = values.filter_map(|(key, value)| Some((key, (*value)?))).collect();
+        let steps: Vec<Step> = steps.iter().flat_map(|step| self.steps(step)).collect();
+        // Without work outside a build does not stop before its end.
+        let stops = steps.iter().any(|step| matches!(step, Step::Drop(..) | Step::Crash(..)));
         let manner = Manner {
             signed: kind & 1 == 1,
             dated: (self.style.races || self.style.clocks) && kind & 2 == 2,
-            work: (kind & 4 == 4).then_some(u64::from(*work)),
+            work: (kind & 4 == 4 || stops).then_some(u64::from(*work)),
             jobs: 1 + usize::from(kind >> 3) % 3,
             keep_going: kind & 32 == 32,
         };
-        let steps = steps.iter().map(|step| self.step(step)).collect();
         Scenario { graph: Graph { tasks }, inputs: values, steps, manner }
     }
 
@@ -262,6 +264,16 @@ impl Decoder {
         Genes(genes.iter()).task(Ingredients { style: self.style, pool: &pool, branch })
     }
 
+    /// A step; before a build that is disturbed an edit, or it would have nothing to do as often as not.
+    fn steps(&self, genes: &(u8, u8, u8, Vec<u8>)) -> Vec<Step> {
+        let (step, &(_, which, value, _)) = (self.step(genes), genes);
+        let edit = Step::Edit(Name(u32::from(which) % self.inputs), i64::from(value / 8 % 8));
+        match step {
+            Step::Drop(..) | Step::Crash(..) | Step::Race(..) => vec![edit, step],
+            step => vec![step],
+        }
+    }
+
     fn step(&self, &(kind, which, value, ref genes): &(u8, u8, u8, Vec<u8>)) -> Step {
         let Decoder { style, inputs, last, .. } = *self;
         let input = Name(u32::from(which) % inputs);
@@ -270,14 +282,16 @@ impl Decoder {
         let edited = i64::from(value % 8);
         let combination = usize::from(which) % style.combinations.max(1);
         let target = |gene: u8| Name(last - u32::from(gene) % (last + 1));
-        let few = u32::from(value % 6);
-        let polls = 1 + few;
+        let everything = || (0..=last).map(Name).collect();
+        // Few: a build that has little to do is over soon.
+        let after = u32::from(value % 6 / 2);
+        let polls = 1 + after;
         // What is simple comes first: a story is made smaller by making its numbers smaller.
         match kind {
             0..52 => Step::Edit(input, edited),
             52..80 => Step::Build(vec![target(0)]),
             80..135 => Step::Build(vec![target(which % 4)]),
-            135..145 => Step::Build((0..=last).map(Name).collect()),
+            135..145 => Step::Build(everything()),
             145..157 => Step::Build(genes.iter().map(|&gene| target(gene)).chain([target(which)]).collect()),
             157..171 => Step::Revert,
             171..174 => Step::Same(input),
@@ -290,11 +304,11 @@ impl Decoder {
             209..217 if style.overwrites => Step::Overwrite(task, edited),
             217..221 if style.volatile => Step::Pass,
             221..227 if style.restarts => Step::Restart,
-            227..231 if style.faults => Step::Drop(vec![target(which % 4)], polls),
-            231..235 if style.faults => Step::Crash(vec![target(which % 4)], polls, usize::from(value / 6)),
+            227..231 if style.faults => Step::Drop(everything(), polls),
+            231..235 if style.faults => Step::Crash(everything(), polls, usize::from(value / 6)),
             235..238 if style.faults => Step::Rot(value),
             238..241 if style.faults => Step::Evict(task),
-            241..246 if style.races => Step::Race(vec![target(0)], few, input, edited),
+            241..246 if style.races => Step::Race(everything(), after, input, edited),
             246..248 if style.clocks => Step::SetBack(u64::from(value)),
             248.. if style.combinations > 1 => Step::Switch(combination, value % 3 == 0),
             _ => Step::Build(vec![target(0)]),

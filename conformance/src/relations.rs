@@ -215,7 +215,8 @@ where
         let result = build.run([target]);
         let ran = result.as_ref().map_or_else(|error| &error.report.ran, |report| &report.ran);
         let ran = build.names(ran).into_iter().collect();
-        Played { ran, succeeded: result.is_ok(), values: result.map(|_| build.get(target)).into_iter().collect() }
+        let succeeded = result.is_ok();
+        Played { ran, succeeded, values: result.map(|_| build.get(target)).into_iter().collect(), midway: false }
     };
     let (first, second) = (machine(), machine());
     let restless = scenario.is_restless(target);

@@ -3,8 +3,8 @@
 use std::process::{Command, Output};
 use std::task::Poll;
 
-use alacarte::{Answer, Key, Question, Reason, Rebuilder, Value};
-use alacarte_conformance::{Trial, check};
+use alacarte::{Answer, Dynamic, Key, Question, Reason, Rebuilder, Value};
+use alacarte_conformance::{Setup, Step, Style, Trial, check, menu, perform, scenario};
 use alacarte_schedulers::Suspending;
 
 /// Runs a test of this program in a process whose environment says so.
@@ -85,4 +85,31 @@ fn a_story_is_told_again_by_the_line_that_it_ends_in() {
     assert!(again.contains(" cargo test"), "{again}");
     let (_, story) = story.split_once("Tasks").expect("tasks");
     assert!(second.contains(story) && second.contains("after 1 cases"), "{first}\n{second}");
+}
+
+/// What is to happen in the middle of a build happens there, more often than after its end or never.
+#[test]
+fn the_middle_of_a_build_is_in_the_middle() {
+    let combination = [menu("suspending", "verifying-trace")];
+    // Those that are meant to be given up, and that were; those that are raced, and in which it came to that.
+    let (mut given_up, mut raced) = ([0, 0], [0, 0]);
+    for seed in 0..500 {
+        let scenario = scenario(Style::everything(), seed);
+        let played = perform::<Dynamic, _, _>(&scenario, &combination, Setup::default()).expect("it is right");
+        let mut played = played.into_iter();
+        for step in &scenario.steps {
+            let count = match step {
+                Step::Drop(..) | Step::Crash(..) => &mut given_up,
+                Step::Race(..) => &mut raced,
+                Step::Build(_) => &mut [0, 0],
+                _ => continue,
+            };
+            let midway = played.next().expect("a build").midway;
+            *count = [count[0] + 1, count[1] + usize::from(midway)];
+        }
+    }
+    println!("given up, of so many, in the middle: {given_up:?}; raced: {raced:?}");
+    for [all, midway] in [given_up, raced] {
+        assert!(2 * midway >= all, "{midway} of {all}");
+    }
 }

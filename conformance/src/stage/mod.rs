@@ -56,6 +56,8 @@ pub struct Played {
     pub succeeded: bool,
     /// The values of the targets, if it did.
     pub values: Vec<Option<i64>>,
+    /// Whether something happened in the middle of it: it was given up, or an input was edited.
+    pub midway: bool,
 }
 
 /// A law was broken: the whole story.

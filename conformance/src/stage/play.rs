@@ -44,7 +44,7 @@ where
             self.note_edit(key, Some(value));
         }
         self.settled = None;
-        Ok(played)
+        Ok(Played { midway: true, ..played })
     }
 
     /// Builds, or builds until it has been polled so many times.
@@ -144,7 +144,7 @@ where
         }
         self.held = values.clone();
         self.unsure = false;
-        let succeeded = ending.is_success();
+        let (succeeded, midway) = (ending.is_success(), matches!(ending, Ending::Dropped));
         self.settled = succeeded.then(|| targets.to_vec());
         self.onlooker.started.extend(&detached);
         if succeeded {
@@ -157,7 +157,7 @@ where
             self.onlooker.due.retain(|&key| values[&key].is_none() || values[&key] != truth.value(key));
         }
         let values = targets.iter().map(|key| values[key]).filter(|_| succeeded).collect();
-        Ok(Played { succeeded, values, ran: ran.into_iter().collect() })
+        Ok(Played { succeeded, values, midway, ran: ran.into_iter().collect() })
     }
 
     fn reference(&self, key: Name, truth: &mut Truth, kinds: &BTreeMap<Name, Kind>) -> Reference {
