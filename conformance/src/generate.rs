@@ -70,7 +70,7 @@ impl Style {
         }
     }
 
-    /// Everything that can happen to one combination, but for tasks that answer by whim.
+    /// Everything that can happen to one combination, but for tasks that answer by whim (see [`Style::by_whim`]).
     pub fn everything() -> Self {
         Style {
             formulas: true,
@@ -87,6 +87,12 @@ impl Style {
             clocks: true,
             ..Style::plain()
         }
+    }
+
+    /// The same, but tasks answer by whim. (What is missing, or fetched in a circle, nobody could say beforehand.)
+    #[must_use]
+    pub fn by_whim(self) -> Self {
+        Style { whims: true, missing: false, circles: false, ..self }
     }
 }
 

@@ -74,8 +74,7 @@ mod whims {
 
     fn every_law_holds_by_whim(scheduler: &str) {
         for rebuilder in REBUILDERS {
-            let whims = |style| Style { whims: true, missing: false, circles: false, ..style };
-            every_law_holds(whims, scheduler, rebuilder);
+            every_law_holds(Style::by_whim, scheduler, rebuilder);
         }
     }
 

@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 use std::task::Poll;
 
 use alacarte::{Answer, Dynamic, Key, Question, Reason, Rebuilder, Value};
-use alacarte_conformance::{Setup, Step, Style, Trial, check, menu, perform, scenario};
+use alacarte_conformance::{Setup, Step, Style, Subject, Trial, check, menu, perform, scenario};
 use alacarte_schedulers::Suspending;
 
 /// Runs a test of this program in a process whose environment says so.
@@ -111,5 +111,18 @@ fn the_middle_of_a_build_is_in_the_middle() {
     println!("given up, of so many, in the middle: {given_up:?}; raced: {raced:?}");
     for [all, midway] in [given_up, raced] {
         assert!(2 * midway >= all, "{midway} of {all}");
+    }
+}
+
+/// Whims and turns are as many scripts more.
+#[test]
+fn every_fourth_seed_is_played_by_whim_and_by_turns_as_well() {
+    for subject in Subject::all() {
+        let scripts = |seed| {
+            let (tally, broken) = subject.on_trial(seed, 1);
+            assert!(broken.is_none(), "{subject}: {broken:?}");
+            tally.scripts
+        };
+        assert!(scripts(8) > 2 * scripts(9), "{subject}");
     }
 }
