@@ -16,7 +16,7 @@ use crate::relations::{Tally, judge_scenario};
 use crate::script::Scenario;
 use crate::shrink;
 use crate::silence;
-use crate::stage::{Broken, Combination};
+use crate::stage::{Broken, Combination, script};
 
 /// How often a story is tried to be made smaller.
 const SHRINKING: u32 = 20_000;
@@ -87,10 +87,19 @@ pub fn scenario(style: Style, seed: u64) -> Scenario {
 ///
 /// # Errors
 /// If there is one.
-pub fn explore(trial: Trial, mut fails: impl FnMut(&Scenario) -> Result<(), Broken>) -> Result<(), Broken> {
+pub fn explore(trial: Trial, fails: impl FnMut(&Scenario) -> Result<(), Broken>) -> Result<(), Broken> {
+    seek(trial, Scenario::script, fails)
+}
+
+/// The same; `script` tells the steps of a story that ends in a panic.
+fn seek(
+    trial: Trial,
+    script: impl Fn(&Scenario) -> String,
+    mut fails: impl FnMut(&Scenario) -> Result<(), Broken>,
+) -> Result<(), Broken> {
     let mut fails = |scenario: &Scenario| {
         silence::quietly(|| fails(scenario)).unwrap_or_else(|panic| {
-            let story = format!("{scenario}\n{}\n\nThe law `no-panic` is broken: {panic}\n", scenario.script());
+            let story = format!("{scenario}\n{}\n\nThe law `no-panic` is broken: {panic}\n", script(scenario));
             Err(Broken { law: "no-panic", story, cases: 1, seed: 0 })
         })
     };
@@ -145,7 +154,8 @@ where
     S: Scheduler<P>,
     R: Rebuilder<Name, i64>,
 {
-    explore(fitting::<P>(trial), |scenario| judge_scenario::<P, S, R>(scenario, combinations).map(|_| ()))
+    let script = |scenario: &Scenario| script(scenario, combinations);
+    seek(fitting::<P>(trial), script, |scenario| judge_scenario::<P, S, R>(scenario, combinations).map(|_| ()))
 }
 
 /// Tries the first of these combinations: it plays every seed alone, and every fourth also where tasks answer by whim, and
@@ -164,7 +174,8 @@ where
         let seed = trial.seed.wrapping_add(case);
         // Which seeds play how depends on nothing but themselves, so that each can be played again alone.
         for (style, combinations) in &ways[..if seed.is_multiple_of(4) { ways.len() } else { 1 }] {
-            let outcome = explore(Trial { cases: 1, seed, style: *style }, |scenario| {
+            let script = |scenario: &Scenario| script(scenario, combinations);
+            let outcome = seek(Trial { cases: 1, seed, style: *style }, script, |scenario| {
                 tally += judge_scenario::<P, S, R>(scenario, combinations)?;
                 Ok(())
             });

@@ -6,7 +6,7 @@ use crate::broken::{Fault, Lends, Shelf};
 use crate::expr::Name;
 use crate::program::{Declares, Program};
 use crate::script::{Manner, Scenario, Step};
-use crate::stage::{Broken, Combination, Played, Setup, perform};
+use crate::stage::{Broken, Combination, Played, Setup, perform, script};
 use crate::world::World;
 
 /// The name of a law of two performances, and what it says.
@@ -111,7 +111,7 @@ where
     };
     let pairs: Vec<(Played, Played)> = warm.into_iter().zip(cold).collect();
     let (warm, cold): (Vec<_>, Vec<_>) = pairs.iter().take_while(|pair| !parted(pair)).cloned().unzip();
-    compare(WARM_IS_COLD, scenario, &warm, &cold)?;
+    compare(WARM_IS_COLD, scenario, combinations, &warm, &cold)?;
     Ok(tally)
 }
 
@@ -134,7 +134,7 @@ where
     let many = Scenario { manner: Manner { jobs: 4, ..manner }, ..one.clone() };
     let sequential = perform::<P, S, R>(&one, combinations, Setup::default())?;
     let parallel = perform::<P, S, R>(&many, combinations, Setup::default())?;
-    compare(PARALLEL_IS_SEQUENTIAL, &many, &sequential, &parallel)?;
+    compare(PARALLEL_IS_SEQUENTIAL, &many, combinations, &sequential, &parallel)?;
     Ok(both(&sequential, &parallel))
 }
 
@@ -163,7 +163,7 @@ where
         }
         one.ran.clone_from(&many.ran);
     }
-    compare(HANDOVER, &turns, &one, &many)?;
+    compare(HANDOVER, &turns, combinations, &one, &many)?;
     Ok(tally)
 }
 
@@ -186,7 +186,7 @@ where
     let succeeded = played.iter().all(|played| played.succeeded);
     if succeeded && !scenario.is_restless(target) && !played[2].ran.is_empty() {
         let what = format!("The last build {}", tell(&played[2]));
-        return Err(broken(SURVIVES_REVERT, &scenario, &what));
+        return Err(broken(SURVIVES_REVERT, &scenario, &scenario.script(), &what));
     }
     Ok(Tally::of(&played))
 }
@@ -222,7 +222,7 @@ where
     let restless = scenario.is_restless(target);
     if !restless && first.succeeded && (!second.ran.is_empty() || first.values != second.values) {
         let what = format!("The first machine {}; the second {}", tell(&first), tell(&second));
-        return Err(broken(SHARED, &scenario, &what));
+        return Err(broken(SHARED, &scenario, &scenario.script(), &what));
     }
     Ok(both(&[first], &[second]))
 }
@@ -245,7 +245,13 @@ fn calm(scenario: &Scenario, manner: Manner) -> Scenario {
     Scenario { manner, steps: steps.collect(), ..scenario.clone() }
 }
 
-fn compare(law: Relation, scenario: &Scenario, one: &[Played], other: &[Played]) -> Result<(), Broken> {
+fn compare<S, R>(
+    law: Relation,
+    scenario: &Scenario,
+    combinations: &[Combination<'_, S, R>],
+    one: &[Played],
+    other: &[Played],
+) -> Result<(), Broken> {
     let same = |one: &Played, other: &Played| {
         if scenario.graph.has_whims() { one.succeeded == other.succeeded } else { one == other }
     };
@@ -253,14 +259,14 @@ fn compare(law: Relation, scenario: &Scenario, one: &[Played], other: &[Played])
         None => Ok(()),
         Some(at) => {
             let what = format!("Build {} {}; in the other performance it {}", at + 1, tell(&one[at]), tell(&other[at]));
-            Err(broken(law, scenario, &what))
+            Err(broken(law, scenario, &script(scenario, combinations), &what))
         }
     }
 }
 
-fn broken(law: Relation, scenario: &Scenario, what: &str) -> Broken {
+fn broken(law: Relation, scenario: &Scenario, script: &str, what: &str) -> Broken {
     let Relation { name, says } = law;
-    let story = format!("{scenario}\n{}\n\nThe law `{name}` is broken: {says}.\n{what}\n", scenario.script());
+    let story = format!("{scenario}\n{script}\n\nThe law `{name}` is broken: {says}.\n{what}\n");
     Broken { law: name, story, cases: 1, seed: 0 }
 }
 

@@ -4,7 +4,10 @@ use std::process::{Command, Output};
 use std::task::Poll;
 
 use alacarte::{Answer, Dynamic, Key, Question, Reason, Rebuilder, Value};
-use alacarte_conformance::{Setup, Step, Style, Subject, Trial, check, menu, perform, scenario};
+use alacarte_conformance::{
+    Combination, Expr, Graph, Manner, Name, Scenario, Setup, Step, Style, Subject, Trial, check, menu, perform,
+    promises, scenario,
+};
 use alacarte_schedulers::Suspending;
 
 /// Runs a test of this program in a process whose environment says so.
@@ -125,4 +128,21 @@ fn every_fourth_seed_is_played_by_whim_and_by_turns_as_well() {
         };
         assert!(scripts(8) > 2 * scripts(9), "{subject}");
     }
+}
+
+/// Who takes over has a name.
+#[test]
+fn a_story_names_who_takes_over() {
+    let build = || Step::Build(vec![Name(1)]);
+    let scenario = Scenario {
+        graph: Graph { tasks: vec![None, Some(Expr::Get(Name(0)))] },
+        inputs: [(Name(0), 1)].into(),
+        steps: vec![build(), Step::Switch(1, false), build(), build()],
+        manner: Manner::default(),
+    };
+    // It promises what it does not keep.
+    let busy = Combination { promises: promises("dirty-bit"), ..menu("restarting", "perpetual") };
+    let combinations = [menu("suspending", "dirty-bit"), busy];
+    let broken = perform::<Dynamic, _, _>(&scenario, &combinations, Setup::default()).expect_err("it runs always");
+    assert!(broken.story.contains("2. restarting × perpetual takes over"), "{}", broken.story);
 }

@@ -119,6 +119,11 @@ struct Stage<'c, P, S, R> {
     story: Option<RefCell<Vec<String>>>,
 }
 
+/// The steps of a scenario, with the names of the combinations that take over.
+pub(crate) fn script<S, R>(scenario: &Scenario, combinations: &[Combination<'_, S, R>]) -> String {
+    scenario.told(|to| combinations[to].name.clone())
+}
+
 /// Performs a scenario, the first combination beginning.
 ///
 /// # Errors
@@ -137,7 +142,11 @@ where
     attempt::<P, S, R>(scenario, combinations, setup, false).or_else(|silent| {
         attempt::<P, S, R>(scenario, combinations, setup, true)?;
         Err(Broken {
-            story: format!("{scenario}\n{}\n{}\nIt fails only now and then.", scenario.script(), silent.story),
+            story: format!(
+                "{scenario}\n{}\n{}\nIt fails only now and then.",
+                script(scenario, combinations),
+                silent.story
+            ),
             ..silent
         })
     })
@@ -193,7 +202,7 @@ where
     let mut played = Vec::new();
     for (number, step) in scenario.steps.iter().enumerate() {
         if let Some(story) = &stage.story {
-            story.borrow_mut().push(format!("{:>3}. {step}", number + 1));
+            story.borrow_mut().push(format!("{:>3}. {}", number + 1, step.told(|to| combinations[to].name.clone())));
         }
         match step {
             Step::Build(targets) => played.push(stage.play(targets, None)?),
