@@ -4,6 +4,7 @@ use std::process::{Command, Output};
 use std::task::Poll;
 
 use alacarte::{Answer, Dynamic, Key, Question, Reason, Rebuilder, Value};
+use alacarte_conformance::relations::survives_revert;
 use alacarte_conformance::{
     Combination, Expr, Graph, Manner, Name, Scenario, Setup, Step, Style, Subject, Trial, check, menu, perform,
     promises, scenario,
@@ -145,4 +146,17 @@ fn a_story_names_who_takes_over() {
     let combinations = [menu("suspending", "dirty-bit"), busy];
     let broken = perform::<Dynamic, _, _>(&scenario, &combinations, Setup::default()).expect_err("it runs always");
     assert!(broken.story.contains("2. restarting × perpetual takes over"), "{}", broken.story);
+}
+
+/// A law that is asked of nothing holds of everything.
+#[test]
+fn nearly_every_scenario_has_something_to_revert() {
+    for (style, least) in [(Style::plain(), 475), (Style::everything(), 400)] {
+        let combination = menu("suspending", "constructive-trace");
+        let judged =
+            |&seed: &u64| survives_revert::<Dynamic, _, _>(&scenario(style, seed), &combination).expect("right");
+        let judged = (0..500).filter(|seed| judged(seed).scripts == 1).count();
+        println!("reverted: {judged} of 500");
+        assert!(judged >= least, "{judged} of 500");
+    }
 }
