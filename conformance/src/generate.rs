@@ -242,7 +242,7 @@ impl Decoder {
     }
 
     fn scenario(&self) -> Scenario {
-        let Raw { inputs, manner: (kind, work), values, tasks: genes, steps, .. } = &self.raw;
+        let Raw { inputs, manner: (kind, work), values, tasks: genes, .. } = &self.raw;
         let mut tasks = vec![None; *inputs];
         tasks.extend((self.inputs..).zip(genes).map(|(key, genes)| Some(self.task(Name(key), genes))));
         if self.shape == Shape::FanIn {
@@ -250,7 +250,7 @@ impl Decoder {
         }
         let values = (0..self.inputs).map(Name).zip(values);
         let values: BTreeMap<Name, i64> = values.filter_map(|(key, value)| Some((key, (*value)?))).collect();
-        let steps: Vec<Step> = steps.iter().flat_map(|step| self.steps(step)).collect();
+        let steps = self.history();
         // Without work outside a build does not stop before its end.
         let stops = steps.iter().any(|step| matches!(step, Step::Drop(..) | Step::Crash(..)));
         let manner = Manner {
@@ -270,6 +270,22 @@ impl Decoder {
         Genes(genes.iter()).task(Ingredients { style: self.style, pool: &pool, branch })
     }
 
+    /// The steps. Where combinations take turns, another one takes over before every fourth step or so, and once at least.
+    fn history(&self) -> Vec<Step> {
+        let (combinations, genes) = (self.style.combinations, &self.raw.steps);
+        let (mut history, mut at_work, mut turns) = (Vec::new(), 0, 0);
+        for (number, genes @ &(kind, which, value, _)) in genes.iter().enumerate() {
+            let late = turns == 0 && number == self.raw.steps.len() / 2;
+            if combinations > 1 && (kind % 4 == 3 || late) {
+                turns += 1;
+                at_work = (at_work + 1 + usize::from(which) % (combinations - 1)) % combinations;
+                history.push(Step::Switch(at_work, value % 3 == 0));
+            }
+            history.extend(self.steps(genes));
+        }
+        history
+    }
+
     /// A step; before a build that is disturbed an edit, or it would have nothing to do as often as not.
     fn steps(&self, genes: &(u8, u8, u8, Vec<u8>)) -> Vec<Step> {
         let (step, &(_, which, value, _)) = (self.step(genes), genes);
@@ -286,7 +302,6 @@ impl Decoder {
         let any = Name(u32::from(which) % (last + 1));
         let task = Name(inputs + u32::from(which) % (last + 1 - inputs));
         let edited = i64::from(value % 8);
-        let combination = usize::from(which) % style.combinations.max(1);
         let target = |gene: u8| Name(last - u32::from(gene) % (last + 1));
         let everything = || (0..=last).map(Name).collect();
         // Few: a build that has little to do is over soon.
@@ -316,7 +331,6 @@ impl Decoder {
             238..241 if style.faults => Step::Evict(task),
             241..246 if style.races => Step::Race(everything(), after, input, edited),
             246..248 if style.clocks => Step::SetBack(u64::from(value)),
-            248.. if style.combinations > 1 => Step::Switch(combination, value % 3 == 0),
             _ => Step::Build(vec![target(0)]),
         }
     }
