@@ -9,14 +9,13 @@ mod propagation;
 
 use alacarte::{Dynamic, Scheduler, Static};
 use alacarte_conformance::relations::judge_scenario;
-use alacarte_conformance::{Broken, Combination, Declares, Name, REBUILDERS, Style, menu, scenario, style};
+use alacarte_conformance::{Broken, Combination, Declares, Name, REBUILDERS, Style, Trial, menu, scenario, style};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 
 /// So many histories, or what the environment variable `PROPTEST_CASES` says.
 fn seeds() -> impl Iterator<Item = u64> {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    1_000_000..1_000_000 + cases.unwrap_or(24)
+    1_000_000..1_000_000 + Trial::usually(24).cases
 }
 
 fn play<P: Declares>(style: Style, seed: u64, combinations: &[Combination<'_, AnyScheduler, AnyRebuilder<Name, i64>>])

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use alacarte::{Dynamic, Static};
 
-use crate::check::{Trial, explore, fitting};
+use crate::check::{Trial, on_trial};
 use crate::menu::{REBUILDERS, SCHEDULERS, menu, style};
 use crate::program::Declares;
-use crate::relations::{Tally, judge_scenario};
+use crate::relations::Tally;
 use crate::stage::Broken;
 
 /// So many cases are handed out at once.
@@ -82,13 +82,14 @@ impl Subject {
     where
         alacarte_schedulers::AnyScheduler: alacarte::Scheduler<P>,
     {
-        let combination = [menu(self.scheduler, self.rebuilder)];
-        let mut tally = Tally::default();
-        let outcome = explore(fitting::<P>(trial), |scenario| {
-            tally += judge_scenario::<P, _, _>(scenario, &combination)?;
-            Ok(())
-        });
-        (tally, outcome.err())
+        let top_down = if P::DECLARES { "topological" } else { "suspending" };
+        let others = [
+            menu(top_down, "verifying-trace"),
+            menu("bottom-up", "dirty-bit"),
+            menu("restarting", "deep-constructive-trace"),
+        ];
+        let combinations: Vec<_> = std::iter::once(menu(self.scheduler, self.rebuilder)).chain(others).collect();
+        on_trial::<P, _, _>(trial, &combinations)
     }
 }
 

@@ -4,6 +4,7 @@
 //! threads, and a scenario that failed is played again by a trial of one case that begins at its seed.
 
 use alacarte::{Dynamic, Rebuilder, Scheduler, Static};
+use alacarte_rebuilders::{AnyRebuilder, DeepConstructiveTrace, DirtyBit};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -11,11 +12,11 @@ use crate::expr::Name;
 use crate::generate::{Style, scenarios};
 use crate::laws::Promises;
 use crate::program::Declares;
-use crate::relations::judge_scenario;
+use crate::relations::{Tally, judge_scenario};
 use crate::script::Scenario;
 use crate::shrink;
 use crate::silence;
-use crate::stage::{Broken, Combination};
+use crate::stage::{Broken, Combination, script};
 
 /// How often a story is tried to be made smaller.
 const SHRINKING: u32 = 20_000;
@@ -32,13 +33,31 @@ pub struct Trial {
 }
 
 impl Default for Trial {
-    /// Two thousand scenarios, or what the environment variable `PROPTEST_CASES` says, in which everything happens. They
-    /// are the same in every run, unless the environment variable `CONFORMANCE_SEED` names other ones.
+    /// [`Trial::usually`], with two thousand scenarios.
     fn default() -> Self {
-        let variable = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-        let cases = variable("PROPTEST_CASES").unwrap_or(2_000);
-        Trial { cases, seed: variable("CONFORMANCE_SEED").unwrap_or(0), style: Style::everything() }
+        Trial::usually(2_000)
     }
+}
+
+impl Trial {
+    /// So many scenarios, or what the environment variable `PROPTEST_CASES` says, in which everything happens. They are the
+    /// same in every run, unless the environment variable `CONFORMANCE_SEED` names other ones.
+    ///
+    /// # Panics
+    /// If a variable says what cannot be: a trial that is not the one asked for would pass for it.
+    pub fn usually(cases: u64) -> Self {
+        let cases = variable("PROPTEST_CASES", 1).unwrap_or(cases);
+        Trial { cases, seed: variable("CONFORMANCE_SEED", 0).unwrap_or(0), style: Style::everything() }
+    }
+}
+
+/// The number that an environment variable holds, if there is one of that name.
+fn variable(name: &str, least: u64) -> Option<u64> {
+    let said = std::env::var_os(name)?;
+    let number = said.to_str().and_then(|said| said.parse().ok()).filter(|&number| number >= least);
+    let number =
+        number.unwrap_or_else(|| panic!("{name} is {said:?}: it must be a whole number from {least} to 2^64 - 1"));
+    Some(number)
 }
 
 /// A random scenario of this style: always the same one for a seed.
@@ -68,10 +87,19 @@ pub fn scenario(style: Style, seed: u64) -> Scenario {
 ///
 /// # Errors
 /// If there is one.
-pub fn explore(trial: Trial, mut fails: impl FnMut(&Scenario) -> Result<(), Broken>) -> Result<(), Broken> {
+pub fn explore(trial: Trial, fails: impl FnMut(&Scenario) -> Result<(), Broken>) -> Result<(), Broken> {
+    seek(trial, Scenario::script, fails)
+}
+
+/// The same; `script` tells the steps of a story that ends in a panic.
+fn seek(
+    trial: Trial,
+    script: impl Fn(&Scenario) -> String,
+    mut fails: impl FnMut(&Scenario) -> Result<(), Broken>,
+) -> Result<(), Broken> {
     let mut fails = |scenario: &Scenario| {
         silence::quietly(|| fails(scenario)).unwrap_or_else(|panic| {
-            let story = format!("{scenario}\n{}\n\nThe law `no-panic` is broken: {panic}\n", scenario.script());
+            let story = format!("{scenario}\n{}\n\nThe law `no-panic` is broken: {panic}\n", script(scenario));
             Err(Broken { law: "no-panic", story, cases: 1, seed: 0 })
         })
     };
@@ -126,7 +154,37 @@ where
     S: Scheduler<P>,
     R: Rebuilder<Name, i64>,
 {
-    explore(fitting::<P>(trial), |scenario| judge_scenario::<P, S, R>(scenario, combinations).map(|_| ()))
+    let script = |scenario: &Scenario| script(scenario, combinations);
+    seek(fitting::<P>(trial), script, |scenario| judge_scenario::<P, S, R>(scenario, combinations).map(|_| ()))
+}
+
+/// Tries the first of these combinations: it plays every seed alone, and every fourth also where tasks answer by whim, and
+/// by turns with the others. Answers how much was done, and the smallest story found of a law that is broken.
+pub(crate) fn on_trial<P, S, R>(trial: Trial, combinations: &[Combination<'_, S, R>]) -> (Tally, Option<Broken>)
+where
+    P: Declares,
+    S: Scheduler<P>,
+    R: Rebuilder<Name, i64>,
+{
+    let trial = fitting::<P>(trial);
+    let turns = Style { combinations: combinations.len(), ..trial.style };
+    let ways = [(trial.style, &combinations[..1]), (trial.style.by_whim(), &combinations[..1]), (turns, combinations)];
+    let mut tally = Tally::default();
+    for case in 0..trial.cases {
+        let seed = trial.seed.wrapping_add(case);
+        // Which seeds play how depends on nothing but themselves, so that each can be played again alone.
+        for (style, combinations) in &ways[..if seed.is_multiple_of(4) { ways.len() } else { 1 }] {
+            let script = |scenario: &Scenario| script(scenario, combinations);
+            let outcome = seek(Trial { cases: 1, seed, style: *style }, script, |scenario| {
+                tally += judge_scenario::<P, S, R>(scenario, combinations)?;
+                Ok(())
+            });
+            if let Err(broken) = outcome {
+                return (tally, Some(Broken { cases: case + 1, ..broken }));
+            }
+        }
+    }
+    (tally, None)
 }
 
 /// Static tasks that mention each other in a circle are an error of the tasks; only dynamic ones get round it.
@@ -135,14 +193,15 @@ pub(crate) fn fitting<P: Declares>(trial: Trial) -> Trial {
 }
 
 /// Judges a scheduler and a rebuilder of your own, over tasks that find their dependencies while they run: two thousand
-/// random histories, with all that can happen to a build system, by every law that all must obey.
+/// random histories, with all that can happen to a build system, by every law that all must obey; and five hundred more
+/// each in which tasks answer by whim, and in which other rebuilders take over and give back.
 ///
 /// # Panics
 /// If they break a law; the message tells the smallest story found.
 pub fn check<S, R>(scheduler: S, rebuilder: R)
 where
     S: Scheduler<Dynamic> + Clone,
-    R: Rebuilder<Name, i64> + Clone,
+    R: Rebuilder<Name, i64> + Clone + 'static,
 {
     check_promises(scheduler, rebuilder, Promises::default());
 }
@@ -154,9 +213,9 @@ where
 pub fn check_promises<S, R>(scheduler: S, rebuilder: R, promises: Promises)
 where
     S: Scheduler<Dynamic> + Clone,
-    R: Rebuilder<Name, i64> + Clone,
+    R: Rebuilder<Name, i64> + Clone + 'static,
 {
-    on_trial::<Dynamic, S, R>(scheduler, rebuilder, promises);
+    of_your_own::<Dynamic, S, R>(scheduler, rebuilder, promises);
 }
 
 /// [`check_promises`] for a scheduler that knows all dependencies beforehand.
@@ -166,25 +225,40 @@ where
 pub fn check_static<S, R>(scheduler: S, rebuilder: R, promises: Promises)
 where
     S: Scheduler<Static> + Clone,
-    R: Rebuilder<Name, i64> + Clone,
+    R: Rebuilder<Name, i64> + Clone + 'static,
 {
-    on_trial::<Static, S, R>(scheduler, rebuilder, promises);
+    of_your_own::<Static, S, R>(scheduler, rebuilder, promises);
 }
 
-fn on_trial<P: Declares, S, R>(scheduler: S, rebuilder: R, promises: Promises)
+fn of_your_own<P: Declares, S, R>(scheduler: S, rebuilder: R, promises: Promises)
 where
     S: Scheduler<P> + Clone,
-    R: Rebuilder<Name, i64> + Clone,
+    R: Rebuilder<Name, i64> + Clone + 'static,
 {
-    let make = move || (scheduler.clone(), rebuilder.clone());
-    let combination = Combination { name: "the combination on trial".into(), make: Box::new(make), promises };
-    tell(judge::<P, _, _>(Trial::default(), &[combination]));
+    // Of the others nothing is asked here but that they are right.
+    let others = Promises { starts_once: promises.starts_once, ..Promises::default() };
+    let shallow = Promises { shallow: true, deterministic: true, ..others };
+    let yours = || (scheduler.clone(), AnyRebuilder::new(rebuilder.clone()));
+    let dirty = || (scheduler.clone(), AnyRebuilder::new(DirtyBit));
+    let deep = || (scheduler.clone(), AnyRebuilder::new(DeepConstructiveTrace));
+    let combinations = [
+        Combination { name: "the combination on trial".into(), make: Box::new(yours), promises },
+        Combination { name: "its scheduler × dirty-bit".into(), make: Box::new(dirty), promises: others },
+        Combination {
+            name: "its scheduler × deep-constructive-trace".into(), make: Box::new(deep), promises: shallow
+        },
+    ];
+    tell(on_trial::<P, _, _>(Trial::default(), &combinations).1.map_or(Ok(()), Err));
 }
 
 /// # Panics
-/// If a law is broken, with the story.
+/// If a law is broken, with the story and the line that tells it again.
 pub(crate) fn tell(judged: Result<(), Broken>) {
-    if let Err(broken) = judged {
-        panic!("{}\nFound by seed {} after {} cases.", broken.story, broken.seed, broken.cases);
+    if let Err(Broken { story, seed, cases, .. }) = judged {
+        // A test runs on a thread of its name, unless there is but one thread.
+        let thread = std::thread::current();
+        let test = thread.name().filter(|&name| name != "main").map_or(String::new(), |name| format!(" {name}"));
+        let again = format!("CONFORMANCE_SEED={seed} PROPTEST_CASES=1 cargo test{test}");
+        panic!("{story}\nFound by seed {seed} after {cases} cases. Again: {again}");
     }
 }

@@ -70,7 +70,7 @@ impl Style {
         }
     }
 
-    /// Everything that can happen to one combination, but for tasks that answer by whim.
+    /// Everything that can happen to one combination, but for tasks that answer by whim (see [`Style::by_whim`]).
     pub fn everything() -> Self {
         Style {
             formulas: true,
@@ -87,6 +87,12 @@ impl Style {
             clocks: true,
             ..Style::plain()
         }
+    }
+
+    /// The same, but tasks answer by whim. (What is missing, or fetched in a circle, nobody could say beforehand.)
+    #[must_use]
+    pub fn by_whim(self) -> Self {
+        Style { whims: true, missing: false, circles: false, ..self }
     }
 }
 
@@ -236,7 +242,7 @@ impl Decoder {
     }
 
     fn scenario(&self) -> Scenario {
-        let Raw { inputs, manner: (kind, work), values, tasks: genes, steps, .. } = &self.raw;
+        let Raw { inputs, manner: (kind, work), values, tasks: genes, .. } = &self.raw;
         let mut tasks = vec![None; *inputs];
         tasks.extend((self.inputs..).zip(genes).map(|(key, genes)| Some(self.task(Name(key), genes))));
         if self.shape == Shape::FanIn {
@@ -244,14 +250,16 @@ impl Decoder {
         }
         let values = (0..self.inputs).map(Name).zip(values);
         let values: BTreeMap<Name, i64> = values.filter_map(|(key, value)| Some((key, (*value)?))).collect();
+        let steps = self.history();
+        // Without work outside a build does not stop before its end.
+        let stops = steps.iter().any(|step| matches!(step, Step::Drop(..) | Step::Crash(..)));
         let manner = Manner {
             signed: kind & 1 == 1,
             dated: (self.style.races || self.style.clocks) && kind & 2 == 2,
-            work: (kind & 4 == 4).then_some(u64::from(*work)),
+            work: (kind & 4 == 4 || stops).then_some(u64::from(*work)),
             jobs: 1 + usize::from(kind >> 3) % 3,
             keep_going: kind & 32 == 32,
         };
-        let steps = steps.iter().map(|step| self.step(step)).collect();
         Scenario { graph: Graph { tasks }, inputs: values, steps, manner }
     }
 
@@ -262,22 +270,49 @@ impl Decoder {
         Genes(genes.iter()).task(Ingredients { style: self.style, pool: &pool, branch })
     }
 
+    /// The steps. Where combinations take turns, another one takes over before every fourth step or so, and once at least.
+    fn history(&self) -> Vec<Step> {
+        let (combinations, genes) = (self.style.combinations, &self.raw.steps);
+        let (mut history, mut at_work, mut turns) = (Vec::new(), 0, 0);
+        for (number, genes @ &(kind, which, value, _)) in genes.iter().enumerate() {
+            let late = turns == 0 && number == self.raw.steps.len() / 2;
+            if combinations > 1 && (kind % 4 == 3 || late) {
+                turns += 1;
+                at_work = (at_work + 1 + usize::from(which) % (combinations - 1)) % combinations;
+                history.push(Step::Switch(at_work, value % 3 == 0));
+            }
+            history.extend(self.steps(genes));
+        }
+        history
+    }
+
+    /// A step; before a build that is disturbed an edit, or it would have nothing to do as often as not.
+    fn steps(&self, genes: &(u8, u8, u8, Vec<u8>)) -> Vec<Step> {
+        let (step, &(_, which, value, _)) = (self.step(genes), genes);
+        let edit = Step::Edit(Name(u32::from(which) % self.inputs), i64::from(value / 8 % 8));
+        match step {
+            Step::Drop(..) | Step::Crash(..) | Step::Race(..) => vec![edit, step],
+            step => vec![step],
+        }
+    }
+
     fn step(&self, &(kind, which, value, ref genes): &(u8, u8, u8, Vec<u8>)) -> Step {
         let Decoder { style, inputs, last, .. } = *self;
         let input = Name(u32::from(which) % inputs);
         let any = Name(u32::from(which) % (last + 1));
         let task = Name(inputs + u32::from(which) % (last + 1 - inputs));
         let edited = i64::from(value % 8);
-        let combination = usize::from(which) % style.combinations.max(1);
         let target = |gene: u8| Name(last - u32::from(gene) % (last + 1));
-        let few = u32::from(value % 6);
-        let polls = 1 + few;
+        let everything = || (0..=last).map(Name).collect();
+        // Few: a build that has little to do is over soon.
+        let after = u32::from(value % 6 / 2);
+        let polls = 1 + after;
         // What is simple comes first: a story is made smaller by making its numbers smaller.
         match kind {
             0..52 => Step::Edit(input, edited),
             52..80 => Step::Build(vec![target(0)]),
             80..135 => Step::Build(vec![target(which % 4)]),
-            135..145 => Step::Build((0..=last).map(Name).collect()),
+            135..145 => Step::Build(everything()),
             145..157 => Step::Build(genes.iter().map(|&gene| target(gene)).chain([target(which)]).collect()),
             157..171 => Step::Revert,
             171..174 => Step::Same(input),
@@ -290,13 +325,12 @@ impl Decoder {
             209..217 if style.overwrites => Step::Overwrite(task, edited),
             217..221 if style.volatile => Step::Pass,
             221..227 if style.restarts => Step::Restart,
-            227..231 if style.faults => Step::Drop(vec![target(which % 4)], polls),
-            231..235 if style.faults => Step::Crash(vec![target(which % 4)], polls, usize::from(value / 6)),
+            227..231 if style.faults => Step::Drop(everything(), polls),
+            231..235 if style.faults => Step::Crash(everything(), polls, usize::from(value / 6)),
             235..238 if style.faults => Step::Rot(value),
             238..241 if style.faults => Step::Evict(task),
-            241..246 if style.races => Step::Race(vec![target(0)], few, input, edited),
+            241..246 if style.races => Step::Race(everything(), after, input, edited),
             246..248 if style.clocks => Step::SetBack(u64::from(value)),
-            248.. if style.combinations > 1 => Step::Switch(combination, value % 3 == 0),
             _ => Step::Build(vec![target(0)]),
         }
     }

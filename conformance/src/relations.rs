@@ -1,13 +1,16 @@
 //! Laws that compare two performances of one scenario, or of two that ought to come to the same.
 
+use std::rc::Rc;
+
 use alacarte::{Build, Rebuilder, Scheduler, WhenBlocked};
 
 use crate::broken::{Fault, Lends, Shelf};
 use crate::expr::Name;
 use crate::laws::{Promises, Thrift};
+use crate::oracle::Truth;
 use crate::program::{Declares, Program};
 use crate::script::{Manner, Scenario, Step};
-use crate::stage::{Broken, Combination, Played, Setup, perform};
+use crate::stage::{Broken, Combination, Played, Setup, perform, script};
 use crate::world::World;
 
 /// The name of a law of two performances, and what it says.
@@ -143,7 +146,7 @@ where
     };
     let pairs: Vec<(Played, Played)> = warm.into_iter().zip(cold).collect();
     let (warm, cold): (Vec<_>, Vec<_>) = pairs.iter().take_while(|pair| !parted(pair)).cloned().unzip();
-    compare(WARM_IS_COLD, scenario, &warm, &cold)?;
+    compare(WARM_IS_COLD, scenario, combinations, &warm, &cold)?;
     Ok(tally)
 }
 
@@ -167,7 +170,7 @@ where
     let many = Scenario { manner: Manner { jobs: 4, ..manner }, ..one.clone() };
     let sequential = perform::<P, S, R>(&one, combinations, setup)?;
     let parallel = perform::<P, S, R>(&many, combinations, setup)?;
-    compare(PARALLEL_IS_SEQUENTIAL, &many, &sequential, &parallel)?;
+    compare(PARALLEL_IS_SEQUENTIAL, &many, combinations, &sequential, &parallel)?;
     Ok(both(&sequential, &parallel))
 }
 
@@ -202,7 +205,7 @@ where
             one.ran.clone_from(&many.ran);
         }
     }
-    compare(HANDOVER, &turns, &one, &many)?;
+    compare(HANDOVER, &turns, combinations, &one, &many)?;
     Ok(tally)
 }
 
@@ -221,7 +224,8 @@ where
     minimal == Thrift::Values && cutoff == Thrift::Values && combinations.iter().all(|one| manners(one) == first)
 }
 
-/// See [`SURVIVES_REVERT`]. Of the scenario only the tasks and the first edit are taken.
+/// See [`SURVIVES_REVERT`]. Of the scenario only the tasks and the inputs are taken: a target is built, an input that it
+/// reaches is edited, and edited back. Where there is no such target the law says nothing, and nothing is counted.
 ///
 /// # Errors
 /// If it, or a law of single builds, is broken.
@@ -231,18 +235,42 @@ where
     S: Scheduler<P>,
     R: Rebuilder<Name, i64>,
 {
-    let edit = scenario.steps.iter().find(|step| matches!(step, Step::Edit(..))).cloned();
-    let Some((target, edit)) = scenario.graph.keys().last().zip(edit) else { return Ok(Tally::default()) };
+    let Some((target, edit)) = revertible(scenario) else { return Ok(Tally::default()) };
     let build = Step::Build(vec![target]);
     let steps = vec![build.clone(), edit, build.clone(), Step::Revert, build];
     let scenario = Scenario { steps, ..scenario.clone() };
     let played = perform::<P, S, R>(&scenario, std::slice::from_ref(combination), Setup::default())?;
-    let succeeded = played.iter().all(|played| played.succeeded);
-    if succeeded && !scenario.is_restless(target) && !played[2].ran.is_empty() {
+    if !played[2].ran.is_empty() {
         let what = format!("The last build {}", tell(&played[2]));
-        return Err(broken(SURVIVES_REVERT, &scenario, &what));
+        return Err(broken(SURVIVES_REVERT, &scenario, &scenario.script(), &what));
     }
     Ok(Tally::of(&played))
+}
+
+/// The last target that reaches an input and gives the same whenever it is built, and an edit of that input to another
+/// value; all that a build may visit succeeds, before the edit and after it.
+fn revertible(scenario: &Scenario) -> Option<(Name, Step)> {
+    let graph = Rc::new(scenario.graph.clone());
+    let mut truth = Truth::new(&graph, &scenario.inputs, 0);
+    let succeeds = |truth: &mut Truth, target| {
+        let mut visited = truth.widest_reach(&[target]).into_iter();
+        visited.all(|key| truth.value(key).is_some())
+    };
+    for target in graph.keys().rev().filter(|&target| !scenario.is_restless(target)) {
+        if !succeeds(&mut truth, target) {
+            continue;
+        }
+        let inputs: Vec<Name> = truth.reach(&[target]).into_iter().filter(|&key| !truth.has_task(key)).collect();
+        let edits = inputs.iter().flat_map(|&input| (0..8).map(move |value| (input, value)));
+        let fits = |&(input, value): &(Name, i64)| {
+            let mut edited = scenario.inputs.clone();
+            edited.insert(input, value) != Some(value) && succeeds(&mut Truth::new(&graph, &edited, 0), target)
+        };
+        if let Some((input, value)) = edits.filter(|&(input, _)| input != target).find(fits) {
+            return Some((target, Step::Edit(input, value)));
+        }
+    }
+    None
 }
 
 /// See [`SHARED`]. Of the scenario only the tasks and the inputs are taken.
@@ -269,13 +297,14 @@ where
         let result = build.run([target]);
         let ran = result.as_ref().map_or_else(|error| &error.report.ran, |report| &report.ran);
         let ran = build.names(ran).into_iter().collect();
-        Played { ran, succeeded: result.is_ok(), values: result.map(|_| build.get(target)).into_iter().collect() }
+        let succeeded = result.is_ok();
+        Played { ran, succeeded, values: result.map(|_| build.get(target)).into_iter().collect(), midway: false }
     };
     let (first, second) = (machine(), machine());
     let restless = scenario.is_restless(target);
     if !restless && first.succeeded && (!second.ran.is_empty() || first.values != second.values) {
         let what = format!("The first machine {}; the second {}", tell(&first), tell(&second));
-        return Err(broken(SHARED, &scenario, &what));
+        return Err(broken(SHARED, &scenario, &scenario.script(), &what));
     }
     Ok(both(&[first], &[second]))
 }
@@ -298,7 +327,13 @@ fn calm(scenario: &Scenario, manner: Manner) -> Scenario {
     Scenario { manner, steps: steps.collect(), ..scenario.clone() }
 }
 
-fn compare(law: Relation, scenario: &Scenario, one: &[Played], other: &[Played]) -> Result<(), Broken> {
+fn compare<S, R>(
+    law: Relation,
+    scenario: &Scenario,
+    combinations: &[Combination<'_, S, R>],
+    one: &[Played],
+    other: &[Played],
+) -> Result<(), Broken> {
     let same = |one: &Played, other: &Played| {
         if scenario.graph.has_whims() { one.succeeded == other.succeeded } else { one == other }
     };
@@ -306,14 +341,14 @@ fn compare(law: Relation, scenario: &Scenario, one: &[Played], other: &[Played])
         None => Ok(()),
         Some(at) => {
             let what = format!("Build {} {}; in the other performance it {}", at + 1, tell(&one[at]), tell(&other[at]));
-            Err(broken(law, scenario, &what))
+            Err(broken(law, scenario, &script(scenario, combinations), &what))
         }
     }
 }
 
-fn broken(law: Relation, scenario: &Scenario, what: &str) -> Broken {
+fn broken(law: Relation, scenario: &Scenario, script: &str, what: &str) -> Broken {
     let Relation { name, says } = law;
-    let story = format!("{scenario}\n{}\n\nThe law `{name}` is broken: {says}.\n{what}\n", scenario.script());
+    let story = format!("{scenario}\n{script}\n\nThe law `{name}` is broken: {says}.\n{what}\n");
     Broken { law: name, story, cases: 1, seed: 0 }
 }
 

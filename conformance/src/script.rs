@@ -54,6 +54,17 @@ pub enum Step {
     Switch(usize, bool),
 }
 
+impl Step {
+    /// The step, where combinations have names.
+    pub(crate) fn told(&self, name: impl Fn(usize) -> String) -> String {
+        match self {
+            Step::Switch(to, false) => format!("{} takes over", name(*to)),
+            Step::Switch(to, true) => format!("the rebuilder of {} takes over", name(*to)),
+            step => step.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -83,8 +94,7 @@ impl fmt::Display for Step {
             Step::Pass => write!(f, "now() changes"),
             Step::SetBack(by) => write!(f, "the clock is set back by {by}"),
             Step::Restart => write!(f, "a new process starts from the journal"),
-            Step::Switch(to, false) => write!(f, "combination {to} takes over"),
-            Step::Switch(to, true) => write!(f, "the rebuilder of combination {to} takes over"),
+            Step::Switch(..) => f.write_str(&self.told(|number| format!("combination {number}"))),
         }
     }
 }
@@ -109,7 +119,12 @@ pub struct Scenario {
 impl Scenario {
     /// The steps, a line each.
     pub fn script(&self) -> String {
-        let steps = (1..).zip(&self.steps).map(|(number, step)| format!("{number:>3}. {step}"));
+        self.told(|number| format!("combination {number}"))
+    }
+
+    /// The steps, a line each; `name` names a combination.
+    pub(crate) fn told(&self, name: impl Fn(usize) -> String) -> String {
+        let steps = (1..).zip(&self.steps).map(|(number, step)| format!("{number:>3}. {}", step.told(&name)));
         steps.collect::<Vec<_>>().join("\n")
     }
 

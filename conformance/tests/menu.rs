@@ -4,10 +4,13 @@
 //! schedulers, dynamic ones for those that need no order beforehand), each judged by every law of single builds
 //! and by those that compare two performances.
 
-use alacarte::{Dynamic, Static};
+use std::collections::{BTreeMap, BTreeSet};
+
+use alacarte::{Dynamic, Fingerprint, Static};
 use alacarte_conformance::relations::judge_scenario;
 use alacarte_conformance::{
-    Broken, Combination, REBUILDERS, SCHEDULERS, Setup, Style, Trial, explore, judge, menu, perform, regressions, style,
+    Broken, Combination, REBUILDERS, SCHEDULERS, Setup, Step, Style, Trial, explore, judge, menu, perform, regressions,
+    scenario, style,
 };
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
@@ -75,8 +78,7 @@ mod whims {
 
     fn every_law_holds_by_whim(scheduler: &str) {
         for rebuilder in REBUILDERS {
-            let whims = |style| Style { whims: true, missing: false, circles: false, ..style };
-            every_law_holds(whims, scheduler, rebuilder);
+            every_law_holds(Style::by_whim, scheduler, rebuilder);
         }
     }
 
@@ -101,23 +103,90 @@ mod whims {
     }
 }
 
+/// A scheduler and a rebuilder of the menu.
+type Place = (&'static str, &'static str);
+
 /// All combinations that promise to be right whatever happens.
-fn combinations(schedulers: &[&str]) -> Vec<Any> {
-    let pairs = schedulers.iter().flat_map(|&scheduler| REBUILDERS.map(|rebuilder| (scheduler, rebuilder)));
-    pairs.filter(|&(_, rebuilder)| rebuilder != "modification-time").map(|(one, other)| menu(one, other)).collect()
+fn places(schedulers: &[&'static str]) -> Vec<Place> {
+    let right = REBUILDERS.into_iter().filter(|&rebuilder| rebuilder != "modification-time");
+    right.flat_map(|rebuilder| schedulers.iter().map(move |&scheduler| (scheduler, rebuilder))).collect()
+}
+
+/// Histories in which three combinations take turns, each history with three of its own. One of the three is topological
+/// where tasks are static: elsewhere it cannot be.
+struct Turns {
+    is_static: bool,
+    cases: u64,
+}
+
+/// So many times as many as are usual: enough for each combination to take part in 2,000 takeovers.
+const TURNS: [Turns; 2] = [Turns { is_static: true, cases: 9 }, Turns { is_static: false, cases: 3 }];
+
+impl Turns {
+    fn style(&self) -> Style {
+        Style { combinations: 3, steps: 32, circles: !self.is_static, ..Style::everything() }
+    }
+
+    fn places(&self, seed: u64) -> Vec<Place> {
+        let mixed = |place: u64| Fingerprint::of_integer(64 * seed + place);
+        let some = |schedulers: &[&'static str], most: usize| {
+            let mut places: Vec<(Fingerprint, Place)> = (0..).map(mixed).zip(places(schedulers)).collect();
+            places.sort_unstable();
+            places.truncate(most);
+            places
+        };
+        let ordered = usize::from(self.is_static);
+        let mut places = some(&SCHEDULERS[..1], ordered);
+        places.extend(some(&SCHEDULERS[1..], 3 - ordered));
+        // Whoever begins is asked what it would have come to alone.
+        places.sort_unstable();
+        places.into_iter().map(|(_, place)| place).collect()
+    }
+
+    fn play(&self, seed: u64) -> Result<(), Broken> {
+        let combinations: Vec<Any> = self.places(seed).into_iter().map(|(one, other)| menu(one, other)).collect();
+        let trial = Trial { cases: 1, seed, style: self.style() };
+        if self.is_static {
+            judge::<Static, _, _>(trial, &combinations)
+        } else {
+            judge::<Dynamic, _, _>(trial, &combinations)
+        }
+    }
+
+    /// Those that build right before or right after another one does.
+    fn who(&self, seed: u64) -> BTreeSet<Place> {
+        let places = self.places(seed);
+        let (mut at_work, mut before, mut who) = (places[0], None, BTreeSet::new());
+        for step in scenario(self.style(), seed).steps {
+            match step {
+                Step::Switch(to, keeps) => at_work = (if keeps { at_work.0 } else { places[to].0 }, places[to].1),
+                Step::Build(_) | Step::Race(..) | Step::Drop(..) | Step::Crash(..) => {
+                    who.extend(before.filter(|&before| before != at_work).into_iter().flat_map(|one| [one, at_work]));
+                    before = Some(at_work);
+                }
+                _ => {}
+            }
+        }
+        who
+    }
 }
 
 #[test]
 fn any_combination_takes_over_from_any_other() {
-    let static_ones = combinations(&SCHEDULERS);
-    let dynamic_ones = combinations(&SCHEDULERS[1..]);
-    let trial = |combinations: usize| {
-        let trial = Trial::default();
-        Trial { style: Style { combinations, steps: 32, ..trial.style }, cases: 4 * trial.cases, ..trial }
-    };
-    let found = judge::<Static, _, _>(trial(static_ones.len()), &static_ones).err();
-    let found = found.into_iter().chain(judge::<Dynamic, _, _>(trial(dynamic_ones.len()), &dynamic_ones).err());
-    tell(&found.collect::<Vec<_>>());
+    let Trial { cases, seed, .. } = Trial::default();
+    let found = TURNS.iter().map(|turns| (0..turns.cases * cases).try_for_each(|case| turns.play(seed + case)));
+    tell(&found.filter_map(Result::err).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_combination_takes_over_or_is_taken_over_from_2000_times() {
+    let mut count = BTreeMap::new();
+    for turns in &TURNS {
+        let who = (0..turns.cases * 2_000).flat_map(|seed| turns.who(seed));
+        who.for_each(|place| *count.entry(place).or_insert(0) += 1);
+    }
+    println!("{count:?}");
+    assert!(places(&SCHEDULERS).iter().all(|place| count.get(place) >= Some(&2_000)), "{count:?}");
 }
 
 /// The same rebuilder under other schedulers: then what is run is what one of them alone would run.
@@ -134,7 +203,7 @@ fn a_scheduler_takes_over_from_another() {
 /// The same where the journal forgets: each begins with nothing but what the store holds.
 #[test]
 fn any_combination_takes_over_although_nothing_was_kept() {
-    let combinations = combinations(&SCHEDULERS[1..]);
+    let combinations: Vec<Any> = places(&SCHEDULERS[1..]).into_iter().map(|(one, other)| menu(one, other)).collect();
     let style = Style { combinations: combinations.len(), steps: 32, ..Style::everything() };
     let setup = Setup { forgetful: true, ..Setup::default() };
     let found = explore(Trial { style, ..Trial::default() }, |scenario| {

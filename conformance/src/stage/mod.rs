@@ -60,6 +60,8 @@ pub struct Played {
     pub succeeded: bool,
     /// The values of the targets, if it did.
     pub values: Vec<Option<i64>>,
+    /// Whether something happened in the middle of it: it was given up, or an input was edited.
+    pub midway: bool,
 }
 
 /// A law was broken: the whole story.
@@ -124,6 +126,11 @@ struct Stage<'c, P, S, R> {
     story: Option<RefCell<Vec<String>>>,
 }
 
+/// The steps of a scenario, with the names of the combinations that take over.
+pub(crate) fn script<S, R>(scenario: &Scenario, combinations: &[Combination<'_, S, R>]) -> String {
+    scenario.told(|to| combinations[to].name.clone())
+}
+
 /// Performs a scenario, the first combination beginning.
 ///
 /// # Errors
@@ -142,7 +149,11 @@ where
     attempt::<P, S, R>(scenario, combinations, setup, false).or_else(|silent| {
         attempt::<P, S, R>(scenario, combinations, setup, true)?;
         Err(Broken {
-            story: format!("{scenario}\n{}\n{}\nIt fails only now and then.", scenario.script(), silent.story),
+            story: format!(
+                "{scenario}\n{}\n{}\nIt fails only now and then.",
+                script(scenario, combinations),
+                silent.story
+            ),
             ..silent
         })
     })
@@ -199,7 +210,7 @@ where
     let mut played = Vec::new();
     for (number, step) in scenario.steps.iter().enumerate() {
         if let Some(story) = &stage.story {
-            story.borrow_mut().push(format!("{:>3}. {step}", number + 1));
+            story.borrow_mut().push(format!("{:>3}. {}", number + 1, step.told(|to| combinations[to].name.clone())));
         }
         match step {
             Step::Build(targets) => played.push(stage.play(targets, None)?),

@@ -45,7 +45,7 @@ where
             self.note_edit(key, Some(value));
         }
         self.settled = None;
-        Ok(played)
+        Ok(Played { midway: true, ..played })
     }
 
     /// Builds, or builds until it has been polled so many times.
@@ -149,7 +149,7 @@ where
             self.onlooker.references.insert(key, reference);
         }
         self.held = values.clone();
-        let succeeded = ending.is_success();
+        let (succeeded, midway) = (ending.is_success(), matches!(ending, Ending::Dropped));
         self.settled = succeeded.then(|| targets.to_vec());
         self.onlooker.started.extend(&detached);
         if succeeded {
@@ -162,7 +162,7 @@ where
             self.onlooker.due.retain(|&key| values[&key].is_none() || values[&key] != truth.value(key));
         }
         let values = targets.iter().map(|key| values[key]).filter(|_| succeeded).collect();
-        Ok(Played { succeeded, values, ran: ran.into_iter().collect() })
+        Ok(Played { succeeded, values, midway, ran: ran.into_iter().collect() })
     }
 
     fn reference(&self, key: Name, truth: &mut Truth, kinds: &BTreeMap<Name, Kind>) -> Reference {
