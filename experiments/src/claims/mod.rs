@@ -39,7 +39,7 @@ pub struct Cell {
     pub property: &'static str,
     /// What the trial came to.
     pub verdict: Verdict,
-    /// How many cases were played, up to the one that refutes.
+    /// How many cases were judged, up to the one that refutes.
     pub cases: u64,
     /// The smallest counterexample found, as a story.
     pub counterexample: Option<String>,
@@ -93,7 +93,7 @@ pub fn rows() -> Vec<Row> {
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Cases a cell.
+    /// Cases to be judged a cell.
     pub cases: u64,
     /// The seed of the first case.
     pub seed: u64,
@@ -122,7 +122,7 @@ pub fn measure(options: Options, progress: &(dyn Fn(usize, usize) + Sync)) -> Ve
             let (scheduler, rebuilder) = places[trial / PROPERTIES.len()];
             let property = PROPERTIES[trial % PROPERTIES.len()];
             let measured = match property.try_on(scheduler, rebuilder, options.seed, options.cases) {
-                Ok(()) => (options.cases, None),
+                Ok(judged) => (judged, None),
                 Err(broken) => (broken.cases, Some(broken.story)),
             };
             *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = measured;
