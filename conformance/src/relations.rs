@@ -146,7 +146,8 @@ where
     };
     let pairs: Vec<(Played, Played)> = warm.into_iter().zip(cold).collect();
     let (warm, cold): (Vec<_>, Vec<_>) = pairs.iter().take_while(|pair| !parted(pair)).cloned().unzip();
-    compare(WARM_IS_COLD, scenario, combinations, &warm, &cold)?;
+    let (lives_on, anew) = (("by a process that lives on", &warm[..]), ("by a new process", &cold[..]));
+    compare(WARM_IS_COLD, scenario, combinations, lives_on, anew)?;
     Ok(tally)
 }
 
@@ -170,7 +171,8 @@ where
     let many = Scenario { manner: Manner { jobs: 4, ..manner }, ..one.clone() };
     let sequential = perform::<P, S, R>(&one, combinations, setup)?;
     let parallel = perform::<P, S, R>(&many, combinations, setup)?;
-    compare(PARALLEL_IS_SEQUENTIAL, &many, combinations, &sequential, &parallel)?;
+    let (single, four) = (("one job at a time", &sequential[..]), ("four jobs at a time", &parallel[..]));
+    compare(PARALLEL_IS_SEQUENTIAL, &many, combinations, single, four)?;
     Ok(both(&sequential, &parallel))
 }
 
@@ -205,7 +207,7 @@ where
             one.ran.clone_from(&many.ran);
         }
     }
-    compare(HANDOVER, &turns, combinations, &one, &many)?;
+    compare(HANDOVER, &turns, combinations, ("by the first alone", &one), ("by turns", &many))?;
     Ok(tally)
 }
 
@@ -327,23 +329,22 @@ fn calm(scenario: &Scenario, manner: Manner) -> Scenario {
     Scenario { manner, steps: steps.collect(), ..scenario.clone() }
 }
 
+/// Compares what two performances did, each of them with how it was performed.
 fn compare<S, R>(
     law: Relation,
     scenario: &Scenario,
     combinations: &[Combination<'_, S, R>],
-    one: &[Played],
-    other: &[Played],
+    (how, one): (&str, &[Played]),
+    (otherwise, other): (&str, &[Played]),
 ) -> Result<(), Broken> {
     let same = |one: &Played, other: &Played| {
         if scenario.graph.has_whims() { one.succeeded == other.succeeded } else { one == other }
     };
-    match one.iter().zip(other).position(|(one, other)| !same(one, other)) {
-        None => Ok(()),
-        Some(at) => {
-            let what = format!("Build {} {}; in the other performance it {}", at + 1, tell(&one[at]), tell(&other[at]));
-            Err(broken(law, scenario, &script(scenario, combinations), &what))
-        }
-    }
+    let Some(at) = one.iter().zip(other).position(|(one, other)| !same(one, other)) else { return Ok(()) };
+    let alike = one[..at].iter().enumerate().map(|(n, played)| format!("Build {} {}.\n", n + 1, tell(played)));
+    let (first, second) = (tell(&one[at]), tell(&other[at]));
+    let what = format!("{}Build {}, {how}, {first};\n{otherwise}, it {second}", alike.collect::<String>(), at + 1);
+    Err(broken(law, scenario, &script(scenario, combinations), &what))
 }
 
 fn broken(law: Relation, scenario: &Scenario, script: &str, what: &str) -> Broken {
