@@ -191,13 +191,23 @@ where
     R: Rebuilder<Name, i64>,
 {
     let manner = Manner { keep_going: true, ..scenario.manner };
-    let turns = calm(scenario, manner);
+    let alike = are_alike::<P, S, R>(combinations);
+    let mut turns = calm(scenario, manner);
+    if !alike {
+        // A key that becomes an input holds what it held, and that may be old where it need not be brought up to date: what lies
+        // below the targets of deep traces, or is declared and not fetched. So it is given a value.
+        let given = |step: Step| match step {
+            Step::Unformula(key) => vec![step, Step::Edit(key, 0)],
+            step => vec![step],
+        };
+        turns.steps = turns.steps.into_iter().flat_map(given).collect();
+    }
     let alone = turns.steps.iter().filter(|step| !matches!(step, Step::Switch(..))).cloned().collect();
     let alone = Scenario { steps: alone, ..turns.clone() };
     let mut many = perform::<P, S, R>(&turns, combinations, setup)?;
     let mut one = perform::<P, S, R>(&alone, &combinations[..1], setup)?;
     let tally = both(&one, &many);
-    if !are_alike::<P, S, R>(combinations) {
+    if !alike {
         for (one, many) in one.iter_mut().zip(&mut many) {
             // Who has to run what is each one's own affair; and where a topological scheduler fails on what is only
             // declared, the others need not. That each fails when it should, the law `honest` has judged.
