@@ -545,3 +545,25 @@ fn a_key_that_becomes_volatile_while_suspects_are_followed_runs_once() {
         assert_eq!(ran(&build, &report), ["meets", "sometimes", "top"], "{scheduler} × {rebuilder}");
     });
 }
+
+/// A key whose task was taken away, and that was edited before a build noticed, was no input to the next process: deep traces
+/// went on looking below it.
+#[test]
+fn what_was_edited_when_its_task_was_gone_is_an_input_to_the_next_process() {
+    everywhere(|scheduler, rebuilder| {
+        let tape = Tape::default();
+        let top = || Rules::new().rule("top", formula(["middle"], |[middle]| middle));
+        let tasks = top().rule("middle", formula(["bottom"], |[bottom]| bottom));
+        let mut build = system(scheduler, rebuilder, tasks, &[("bottom", 1)]).journal(tape.clone());
+        build.run(["top"]).expect("built");
+        build.tasks_mut().remove(&"middle");
+        build.set("middle", 0).expect("set");
+        drop(build);
+        let mut build = system(scheduler, rebuilder, top(), &[("bottom", 1), ("middle", 0)]).journal(tape);
+        build.run(["top"]).expect("built");
+        build.set("bottom", 0).expect("set");
+        let report = build.run(["top"]).expect("built");
+        let always: &[Key] = if rebuilder == "perpetual" { &["top"] } else { &[] };
+        assert_eq!(ran(&build, &report), always, "{scheduler} × {rebuilder}");
+    });
+}

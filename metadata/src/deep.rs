@@ -180,10 +180,10 @@ impl<V: Value> DeepConstructiveTraces<V> {
 impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
     fn apply(&mut self, event: &Event<'_>) {
         match event {
-            Event::Changed { key, fingerprint, .. } => {
+            Event::Changed { key, fingerprint, input, .. } => {
                 self.next_epoch();
-                // A definition that is gone: the key has no task any more, it is an input.
-                if key.is_definition() && fingerprint.is_none() {
+                // It has no task any more: its definition is gone, or it is edited as an input before anybody looked.
+                if *input && (!key.is_definition() || fingerprint.is_none()) {
                     *self.current.at(*key) = None;
                 }
             }

@@ -292,7 +292,10 @@ impl Contract for Deep {
         }
         if what.is_made() {
             self.current[what.key.index()] = (!what.volatile).then(|| deep_of(&dependencies));
-        } else if what.kind == Kind::Changed && what.key.is_definition() && what.value.is_none() {
+        } else if what.kind == Kind::Changed
+            && what.is_about_an_input()
+            && (!what.key.is_definition() || what.value.is_none())
+        {
             self.current[what.key.index()] = None;
         }
         if !what.volatile && (what.is_made() || (what.kind == Kind::Learned && what.deep)) {
