@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alacarte::{Dynamic, Fingerprint, Static};
-use alacarte_conformance::relations::judge_scenario;
+use alacarte_conformance::relations::{Tally, judge_scenario, shared, survives_revert};
 use alacarte_conformance::{
     Broken, Combination, REBUILDERS, SCHEDULERS, Setup, Step, Style, Trial, explore, judge, menu, perform, regressions,
     scenario, style,
@@ -24,9 +24,14 @@ fn tell(stories: &[Broken]) {
     }
 }
 
+/// So many times as many histories, where values are restored.
+const AMPLE: (u64, u64) = (5, 4);
+
 fn every_law_holds(change: impl Fn(Style) -> Style, scheduler: &str, rebuilder: &str) {
-    let trial = Trial { style: change(style(rebuilder)), ..Trial::default() };
     let combination = [menu(scheduler, rebuilder)];
+    let trial = Trial { style: change(style(rebuilder)), ..Trial::default() };
+    let cases = if combination[0].promises.restores { trial.cases * AMPLE.0 / AMPLE.1 } else { trial.cases };
+    let trial = Trial { cases, ..trial };
     let mut stories: Vec<Broken> = judge::<Static, _, _>(trial, &combination).err().into_iter().collect();
     if scheduler != "topological" {
         stories.extend(judge::<Dynamic, _, _>(trial, &combination).err());
@@ -101,6 +106,21 @@ mod whims {
     fn bottom_up() {
         every_law_holds_by_whim("bottom-up");
     }
+}
+
+/// Not every history has something to take back or to share; of [`AMPLE`] times 2,000, so many have.
+#[test]
+fn what_is_restored_is_judged_2000_times() {
+    let combination = menu("suspending", "constructive-trace");
+    let style = style("constructive-trace");
+    let (mut reverted, mut taken) = (0, 0);
+    for seed in 0..2_000 * AMPLE.0 / AMPLE.1 {
+        let scenario = scenario(style, seed);
+        let judged = |tally: Result<Tally, Broken>| u64::from(tally.expect("every law holds").scripts > 0);
+        reverted += judged(survives_revert::<Dynamic, _, _>(&scenario, &combination));
+        taken += judged(shared::<Dynamic, _, _>(&scenario, &combination));
+    }
+    assert!(reverted >= 2_000 && taken >= 2_000, "{reverted} and {taken}");
 }
 
 /// A scheduler and a rebuilder of the menu.
