@@ -211,8 +211,11 @@ impl<K: Key, V: Value> Question<'_, K, V> {
         self.board.current(self.key)
     }
 
-    /// The fingerprint of the definition of the task that is asked about, if it has one: a task has none unless its collection
-    /// gives it a version, or it was replaced in this process. For another key's definition there is [`Question::input`].
+    /// The fingerprint of the definition of the task that is asked about, if it has one ([`Tasks::definition`]): closures have
+    /// none until they are replaced, unless their collection has a version. For another key's definition there is
+    /// [`Question::input`].
+    ///
+    /// [`Tasks::definition`]: crate::Tasks::definition
     pub fn definition(&self) -> Option<Fingerprint> {
         self.board.fingerprint(self.key.definition())
     }

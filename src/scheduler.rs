@@ -32,8 +32,8 @@ pub trait Scheduler<P: Power> {
     /// What becomes of a task that must wait.
     fn when_blocked(&self) -> WhenBlocked;
 
-    /// A build begins: what is to be visited in any case, and in which order? Every target is, an input too: what a
-    /// scheduler never pops has no value in this build.
+    /// A build begins: what is to be visited in any case, and in which order? Unless there are suspects to be followed, every
+    /// target is, an input too: what is never popped has no value in this build.
     ///
     /// What the last build left on the queue, if it stopped early, the engine has taken from it.
     ///
