@@ -9,8 +9,7 @@ use alacarte_metadata::{DependencyGraph, DirtyBits};
 use alacarte_rebuilders::DirtyBit;
 
 use super::by_hand;
-use super::claims::of;
-use super::fixture::Fixture;
+use super::fixture::{Fixture, thrifty};
 use super::lies::{Lie, Misled, Past, lies, retell, without};
 use crate::expr::Name;
 use crate::laws::{Promises, Thrift};
@@ -206,7 +205,7 @@ pub(super) fn list() -> Vec<Fixture> {
         new("bits-unclearing", "a bit that was set once is never cleared")
             .is(|| Misled::<_, Unclearing>::new(DirtyBit))
             .caught_by(&["minimal"])
-            .promising(of(Thrift::Events, Thrift::None, false)),
+            .promising(thrifty(Thrift::Events, Thrift::None, false)),
         new("bits-first-edges", "edges that flipped are forgotten")
             .is(|| Misled::<_, FirstEdges>::new(DirtyBit))
             .caught_by(&["correct", "reached-only"])

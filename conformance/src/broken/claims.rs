@@ -2,7 +2,7 @@
 
 use alacarte_rebuilders::{DeepConstructiveTrace, DirtyBit, ModificationTime, Perpetual, StepTrace, VerifyingTrace};
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, thrifty};
 use super::journals::Lie;
 use super::lies::Misled;
 use super::schedulers::Stutters;
@@ -10,48 +10,43 @@ use super::steps::{Off, Stepper};
 use super::{bare, bits, by_hand};
 use crate::laws::{Promises, Thrift};
 
-/// These promises and no others.
-pub(super) fn of(minimal: Thrift, cutoff: Thrift, null: bool) -> Promises {
-    Promises { minimal, cutoff, null, ..Promises::default() }
-}
-
 /// What of this is on the list.
 pub(super) fn list() -> Vec<Fixture> {
     let (none, events, values) = (Thrift::None, Thrift::Events, Thrift::Values);
     let busy = |name, wrong| Fixture::new(name, wrong, "verifying-trace").is(|| Perpetual);
     vec![
         busy("claims-minimal", "runs everything, and claims to be minimal")
-            .promising(of(values, none, false))
+            .promising(thrifty(values, none, false))
             .caught_by(&["minimal"]),
         busy("claims-cutoff", "runs everything, and claims early cutoff")
-            .promising(of(none, values, false))
+            .promising(thrifty(none, values, false))
             .caught_by(&["early-cutoff"]),
         busy("claims-null", "runs everything, and claims that a null build does nothing")
-            .promising(of(none, none, true))
+            .promising(thrifty(none, none, true))
             .caught_by(&["null-build"]),
         Fixture::new("bits-claim-values", "dirty bits that claim to see an edit and its revert", "verifying-trace")
             .is(|| DirtyBit)
-            .promising(of(values, none, false))
+            .promising(thrifty(values, none, false))
             .caught_by(&["minimal"]),
         Fixture::new("steps-claim-values", "step traces that claim to be verifying traces", "verifying-trace")
             .is(|| StepTrace)
-            .promising(of(values, none, false))
+            .promising(thrifty(values, none, false))
             .caught_by(&["minimal"]),
         Fixture::new("deep-claims-cutoff", "deep traces that claim early cutoff", "constructive-trace")
             .is(|| DeepConstructiveTrace)
-            .promising(Promises { shallow: true, ..of(values, values, true) })
+            .promising(Promises { shallow: true, ..thrifty(values, values, true) })
             .caught_by(&["early-cutoff"]),
         Fixture::new("deep-claims-all", "deep traces that claim to leave nothing out of date", "constructive-trace")
             .is(|| DeepConstructiveTrace)
-            .promising(of(values, none, true))
+            .promising(thrifty(values, none, true))
             .caught_by(&["correct"]),
         Fixture::new("verifying-claims-restores", "verifying traces that claim to restore", "constructive-trace")
             .is(|| VerifyingTrace)
-            .promising(Promises { restores: true, ..of(values, none, true) })
+            .promising(Promises { restores: true, ..thrifty(values, none, true) })
             .caught_by(&["minimal"]),
         Fixture::new("make-claims-cutoff", "make, which claims early cutoff", "dirty-bit")
             .is(|| ModificationTime)
-            .promising(of(none, events, true))
+            .promising(thrifty(none, events, true))
             .styled(|style| (style.formulas, style.overwrites) = (false, false))
             .caught_by(&["early-cutoff"]),
         Fixture::new("make-and-commands", "make, where commands are replaced", "perpetual")
@@ -120,7 +115,7 @@ pub fn harmless() -> Vec<Fixture> {
             .is(|| Stepper(Off::OrEqual)),
         Fixture::new("trusts-silence", "runs everything, but not where nothing happened", "perpetual")
             .is(|| bare::Busy)
-            .promising(of(Thrift::None, Thrift::None, true)),
+            .promising(thrifty(Thrift::None, Thrift::None, true)),
         Fixture::new("unrestored", "does not hear of restored keys: their bits stay set", "dirty-bit")
             .is(|| Misled::<_, bits::Unrestored>::new(DirtyBit))
             .beside("constructive-trace"),

@@ -10,7 +10,7 @@ use super::worlds::Flaw;
 use crate::check::{Trial, explore, fitting};
 use crate::expr::Name;
 use crate::generate::Style;
-use crate::laws::Promises;
+use crate::laws::{Promises, Thrift};
 use crate::menu::promises;
 use crate::program::Declares;
 use crate::relations::judge_by;
@@ -286,4 +286,9 @@ impl Fixture {
 
 fn named(rebuilder: &str) -> AnyRebuilder<Name, i64> {
     AnyRebuilder::named(rebuilder).expect("a rebuilder of that name")
+}
+
+/// Promises to avoid work, and no others.
+pub(super) fn thrifty(minimal: Thrift, cutoff: Thrift, null: bool) -> Promises {
+    Promises { minimal, cutoff, null, ..Promises::default() }
 }

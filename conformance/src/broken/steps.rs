@@ -6,8 +6,7 @@ use alacarte::{Answer, Event, KeyId, MetadataUpdater, Question, Reason, Rebuilde
 use alacarte_metadata::{DependencyGraph, ModificationTimes, StepTraces};
 use alacarte_rebuilders::StepTrace;
 
-use super::claims::of;
-use super::fixture::Fixture;
+use super::fixture::{Fixture, thrifty};
 use super::lies::{Lie, Misled, Past, lies, retell};
 use crate::expr::Name;
 use crate::laws::Thrift;
@@ -142,7 +141,7 @@ pub(super) fn list() -> Vec<Fixture> {
     vec![
         new("steps-built-late", "the step of a build is one too late", Off::BuiltLate),
         new("steps-built-early", "the step of a build is one too early, and `>=` for `>`", Off::BuiltEarly)
-            .promising(of(Thrift::None, Thrift::Events, false))
+            .promising(thrifty(Thrift::None, Thrift::Events, false))
             .caught_by(&["early-cutoff"]),
         new("steps-any-output", "an overwritten value stands", Off::AnyOutput),
         new("steps-no-value", "a dependency that is gone has not changed", Off::NoValue)
@@ -157,7 +156,7 @@ pub(super) fn list() -> Vec<Fixture> {
             .values_only(),
         told("steps-restless", "every build counts as a change")
             .is(|| Misled::<_, Restless>::new(StepTrace))
-            .promising(of(Thrift::None, Thrift::Events, false))
+            .promising(thrifty(Thrift::None, Thrift::Events, false))
             .caught_by(&["early-cutoff"]),
         told("steps-slow", "a change is noticed a build too late")
             .is(|| Misled::<_, Slow>::new(StepTrace))
