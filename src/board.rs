@@ -7,8 +7,8 @@
 use crate::error::{Reasoned, TaskError};
 use crate::fingerprint::Fingerprint;
 use crate::key::{Key, KeyId, Keys};
-use smallvec::SmallVec;
-use std::collections::HashSet;
+use crate::waits::{Ticket, Waits};
+use std::collections::{HashSet, VecDeque};
 
 /// One key's state: a revision, or one of the special values below.
 pub(crate) type State = u32;
@@ -54,6 +54,22 @@ pub(crate) struct Pool {
     pub name: String,
     pub depth: usize,
     pub free: usize,
+    /// The futures that wait for a permit, first come, first served.
+    pub queue: VecDeque<Ticket>,
+}
+
+impl Pool {
+    pub fn new(name: String, depth: usize) -> Self {
+        Pool { name, depth, free: depth, queue: VecDeque::new() }
+    }
+}
+
+/// A fetched key that is not up to date, and the ticket of the future that waits for it. (A task that is no future has
+/// none, nor has a question.)
+#[derive(Clone, Copy)]
+pub(crate) struct Missing {
+    pub key: KeyId,
+    pub ticket: Option<Ticket>,
 }
 
 pub(crate) struct Board<K, V> {
@@ -67,7 +83,9 @@ pub(crate) struct Board<K, V> {
     /// What the task that is being polled has fetched: raw ids, some of them [`GROUPED`].
     pub recorder: Vec<u32>,
     /// What it fetched in this poll that is not up to date.
-    pub missing: Vec<KeyId>,
+    pub missing: Vec<Missing>,
+    /// What the pending futures of all tasks wait for.
+    pub waits: Waits,
     /// It fetched a key that failed.
     pub met_failure: Option<KeyId>,
     /// It said that its value may not be kept.
@@ -84,8 +102,6 @@ pub(crate) struct Board<K, V> {
     pub debts: HashSet<KeyId>,
     /// So many of `detached` have been told to the journal.
     pub told: usize,
-    /// The pools of which it wants a place.
-    pub wants: SmallVec<[usize; 2]>,
     /// A place in some pool came free.
     pub freed: bool,
     pub pools: Vec<Pool>,
@@ -112,6 +128,7 @@ impl<K: Key, V: Clone> Board<K, V> {
             revision: 1,
             recorder: Vec::new(),
             missing: Vec::new(),
+            waits: Waits::default(),
             met_failure: None,
             volatile: false,
             detached: Vec::new(),
@@ -120,9 +137,8 @@ impl<K: Key, V: Clone> Board<K, V> {
             owed: Vec::new(),
             debts: HashSet::new(),
             told: 0,
-            wants: SmallVec::new(),
             freed: false,
-            pools: vec![Pool { name: "jobs".into(), depth: 1, free: 1 }],
+            pools: vec![Pool::new("jobs".into(), 1)],
             fetches: 0,
         }
     }
@@ -250,7 +266,7 @@ impl<K: Key, V: Clone> Board<K, V> {
         Look::Missing
     }
 
-    /// A task's fetch of one key.
+    /// A task's fetch of one key. One that is missing is to be noted by [`Board::miss`].
     #[inline]
     pub fn fetch(&mut self, id: KeyId, record: bool) -> Look<V> {
         if record {
@@ -265,16 +281,13 @@ impl<K: Key, V: Clone> Board<K, V> {
                 None => self.fail(id),
             },
             Look::Failed => self.fail(id),
-            Look::Missing => {
-                self.miss(id);
-                Look::Missing
-            }
+            Look::Missing => Look::Missing,
         }
     }
 
     /// Notes that a fetched key is not up to date.
-    pub fn miss(&mut self, id: KeyId) {
-        self.missing.push(id);
+    pub fn miss(&mut self, id: KeyId, ticket: Option<Ticket>) {
+        self.missing.push(Missing { key: id, ticket });
         if self.working > 0 {
             self.fetched_at_work.get_or_insert(id);
         }

@@ -143,7 +143,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     #[must_use]
     pub fn pool(mut self, name: impl Into<String>, depth: usize) -> Self {
         let depth = depth.max(1);
-        self.board.get_mut().pools.push(Pool { name: name.into(), depth, free: depth });
+        self.board.get_mut().pools.push(Pool::new(name.into(), depth));
         self
     }
 
@@ -294,7 +294,7 @@ where
     /// # Errors
     /// If a key that a target needs could not be brought up to date; what was finished is kept all the same.
     pub fn run<Q: Borrow<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError> {
-        futures::executor::block_on(self.run_async(targets))
+        pollster::block_on(self.run_async(targets))
     }
 
     /// The same for targets whose ids are known.
@@ -302,7 +302,7 @@ where
     /// # Errors
     /// As [`Build::run`].
     pub fn run_ids(&mut self, targets: &[KeyId]) -> Result<Report, BuildError> {
-        futures::executor::block_on(self.drive(targets))
+        pollster::block_on(self.drive(targets))
     }
 
     /// The same as a future, for tasks whose outside work needs a runtime (tokio's, say) around it. It may be
@@ -348,7 +348,8 @@ where
         // Until this build has come to its end, everything is questionable again.
         self.questionable = true;
         match planned {
-            Ok(()) => {
+            Ok(refused) => {
+                refused.into_iter().for_each(|error| engine.refuse(error));
                 engine.begin_doubting();
                 poll_fn(|cx| engine.poll(cx)).await;
             }
@@ -527,7 +528,10 @@ where
     fn begin(&mut self, targets: &[KeyId]) -> Scope {
         let board = self.board.get_mut();
         board.pools[JOBS].depth = self.jobs;
-        board.pools.iter_mut().for_each(|pool| pool.free = pool.depth);
+        for pool in &mut board.pools {
+            pool.free = pool.depth;
+            pool.queue.clear();
+        }
         board.freed = false;
         board.fetches = 0;
         // What has no task now may have one again.
@@ -556,7 +560,8 @@ where
         Scope::Everything
     }
 
-    fn plan(&mut self, targets: &[KeyId], scope: Scope) -> Result<(), PlanError> {
+    /// Has the scheduler plan; what it cannot order.
+    fn plan(&mut self, targets: &[KeyId], scope: Scope) -> Result<Vec<PlanError>, PlanError> {
         let board = &self.board;
         let tasks = &self.tasks;
         let refuses = self.scheduler.when_blocked() == WhenBlocked::Refuse;
@@ -582,8 +587,11 @@ where
                 Some(&[] as &[KeyId]).filter(|_| self.scheduler.follows_suspects(targets, self.generation))
             }
         };
-        let mut plan = Plan { targets, generation: self.generation, suspects, declared: &mut declared };
-        self.scheduler.plan(&mut plan, <S::Reads as Reads>::view(metadata))
+        let (generation, keep_going) = (self.generation, self.keep_going);
+        let mut plan = Plan { targets, generation, suspects, keep_going, refused: Vec::new(), declared: &mut declared };
+        let planned = self.scheduler.plan(&mut plan, <S::Reads as Reads>::view(metadata));
+        let refused = plan.refused;
+        planned.map(|()| refused)
     }
 }
 
@@ -593,14 +601,19 @@ where
     V: Value,
 {
     fn fail_plan(&mut self, error: PlanError) {
+        let cause = self.cause_of(error.problem);
+        let failure = Failure { key: self.board.borrow().keys.show(error.key), cause };
+        self.state.failures.push((error.key, failure));
+    }
+
+    fn cause_of(&self, problem: Problem) -> Cause {
         let board = self.board.borrow();
-        let cause = match error.problem {
+        match problem {
             Problem::Cycle(path) => Cause::Cycle { path: path.iter().map(|&key| board.keys.show(key)).collect() },
             Problem::Dynamic => Cause::Dynamic,
+            Problem::Needs(key) => Cause::Dependency { dependency: board.keys.show(key) },
             Problem::Other(cause) => cause,
-        };
-        let failure = Failure { key: board.keys.show(error.key), cause };
-        self.state.failures.push((error.key, failure));
+        }
     }
 
     /// Names targets that are inputs without a value, and counts what was fetched.
@@ -619,6 +632,23 @@ where
                 self.state.failures.push((target, failure));
             }
         }
+    }
+}
+
+impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
+where
+    K: Key,
+    V: Value,
+    T: Tasks<K, V>,
+    St: Store<K, V>,
+    S: Scheduler<T::Power>,
+    R: Rebuilder<K, V>,
+    J: Journal<K, V>,
+{
+    /// A key that has no place in the order fails, and the build goes on without it.
+    fn refuse(&mut self, error: PlanError) {
+        let cause = self.cause_of(error.problem);
+        self.mark_failed(error.key, Some(cause));
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong, and what to do about it.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -166,4 +167,10 @@ impl fmt::Display for Failure {
             cause => write!(f, "{}: {cause}", self.key),
         }
     }
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "(no message)".into())
 }

@@ -7,14 +7,16 @@
 use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use smallvec::SmallVec;
 
 use crate::board::{Board, JOBS, Look, fetch_failed};
-use crate::error::{Result, TaskError};
+use crate::error::{Result, TaskError, panic_message};
 use crate::key::{Key, KeyId};
+use crate::waits::Ticket;
 
 /// A task's way to the values of other keys, valid while the task runs.
 pub struct Fetch<'b, K, V> {
@@ -45,7 +47,7 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     /// # Errors
     /// As [`Fetch::get`].
     pub fn id(self, id: KeyId) -> Get<'b, K, V> {
-        Get { fetch: self, id, recorded: false }
+        Get { fetch: self, id, recorded: false, ticket: None }
     }
 
     /// The values of several keys, fetched at once and recorded as one group: where more than one is not up to
@@ -55,7 +57,7 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     /// As [`Fetch::get`].
     pub fn all<Q: Borrow<K>>(self, keys: impl IntoIterator<Item = Q>) -> All<'b, K, V> {
         let ids = keys.into_iter().map(|key| self.id_of(key.borrow())).collect();
-        All { fetch: self, ids, recorded: false }
+        All { fetch: self, ids, recorded: false, ticket: None }
     }
 
     /// The same for keys whose ids are known.
@@ -63,7 +65,7 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     /// # Errors
     /// As [`Fetch::get`].
     pub fn ids(self, ids: impl IntoIterator<Item = KeyId>) -> All<'b, K, V> {
-        All { fetch: self, ids: ids.into_iter().collect(), recorded: false }
+        All { fetch: self, ids: ids.into_iter().collect(), recorded: false, ticket: None }
     }
 
     /// For tasks that are no futures: calls `each` with every value of the group, in order, if all are up to date.
@@ -72,7 +74,7 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     /// is asked again later.
     pub fn poll_ids(self, ids: &[KeyId], mut each: impl FnMut(&V)) -> Poll<Result<()>> {
         let mut board = self.board.borrow_mut();
-        if let Poll::Ready(outcome) = poll_group(&mut board, ids, true) {
+        if let Ok(outcome) = poll_group(&mut board, ids, true, None) {
             outcome?;
             for id in ids {
                 if let Some(value) = board.value(*id) {
@@ -103,7 +105,7 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     /// The work itself must not fetch: what it fetches might wait for the very slot that it holds. A task that does so anyway
     /// fails if the key is not up to date. Fetch before the work, or after it.
     pub async fn work<T>(self, work: impl Future<Output = T>) -> T {
-        let _slot = Place { fetch: self, pool: JOBS }.await;
+        let _slot = Permit { fetch: self, pool: JOBS, ticket: None }.await;
         let mut work = pin!(work);
         poll_fn(|cx| {
             self.board.borrow_mut().working += 1;
@@ -118,7 +120,7 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     pub async fn work_in<T>(self, pool: &str, work: impl Future<Output = T>) -> T {
         let found = self.board.borrow().pools.iter().position(|known| known.name == pool);
         let _place = match found {
-            Some(pool) => Some(Place { fetch: self, pool }.await),
+            Some(pool) => Some(Permit { fetch: self, pool, ticket: None }.await),
             None => None,
         };
         self.work(work).await
@@ -136,31 +138,36 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     }
 }
 
-/// All of a group, or what is missing of it.
-fn poll_group<K: Key, V: Clone>(board: &mut Board<K, V>, ids: &[KeyId], record: bool) -> Poll<Result<()>> {
-    let mut all = true;
+/// All of a group, or what is missing of it: then the ticket for that, if a future waits.
+fn poll_group<K: Key, V: Clone>(
+    board: &mut Board<K, V>,
+    ids: &[KeyId],
+    record: bool,
+    waker: Option<&Waker>,
+) -> std::result::Result<Result<()>, Option<Ticket>> {
     let mut failed = None;
+    let before = board.missing.len();
     for (position, &id) in ids.iter().enumerate() {
         if record {
             board.record(id, position > 0);
         }
         match board.look(id) {
             Look::Ready(()) if board.value(id).is_some() => {}
-            Look::Missing => {
-                board.miss(id);
-                all = false;
-            }
+            Look::Missing => board.miss(id, None),
             Look::Ready(_) | Look::Failed => failed = failed.or(Some(id)),
         }
     }
-    if !all {
-        return Poll::Pending;
+    let missing = board.missing.len() - before;
+    if missing > 0 {
+        let ticket = waker.map(|waker| board.waits.for_keys(missing as u32, waker));
+        board.missing[before..].iter_mut().for_each(|missing| missing.ticket = ticket);
+        return Err(ticket);
     }
     if let Some(id) = failed {
         board.fail::<()>(id);
-        return Poll::Ready(Err(fetch_failed()));
+        return Ok(Err(fetch_failed()));
     }
-    Poll::Ready(Ok(()))
+    Ok(Ok(()))
 }
 
 /// The future of [`Fetch::get`].
@@ -169,18 +176,34 @@ pub struct Get<'b, K, V> {
     fetch: Fetch<'b, K, V>,
     id: KeyId,
     recorded: bool,
+    ticket: Option<Ticket>,
 }
 
 impl<K: Key, V: Clone> Future for Get<'_, K, V> {
     type Output = Result<V>;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<V>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<V>> {
         let record = !std::mem::replace(&mut self.recorded, true);
-        match self.fetch.board.borrow_mut().fetch(self.id, record) {
-            Look::Ready(value) => Poll::Ready(Ok(value)),
-            Look::Missing => Poll::Pending,
-            Look::Failed => Poll::Ready(Err(fetch_failed())),
+        let mut board = self.fetch.board.borrow_mut();
+        let looked = board.fetch(self.id, record);
+        if let Look::Missing = looked {
+            if !self.ticket.is_some_and(|ticket| board.waits.again(ticket, cx.waker())) {
+                let ticket = board.waits.for_keys(1, cx.waker());
+                board.miss(self.id, Some(ticket));
+                drop(board);
+                self.fetch.give_back(self.ticket.replace(ticket));
+            }
+            return Poll::Pending;
         }
+        drop(board);
+        self.fetch.give_back(self.ticket.take());
+        Poll::Ready(if let Look::Ready(value) = looked { Ok(value) } else { Err(fetch_failed()) })
+    }
+}
+
+impl<K, V> Drop for Get<'_, K, V> {
+    fn drop(&mut self) {
+        self.fetch.give_back(self.ticket.take());
     }
 }
 
@@ -190,53 +213,79 @@ pub struct All<'b, K, V> {
     fetch: Fetch<'b, K, V>,
     ids: SmallVec<[KeyId; 8]>,
     recorded: bool,
+    ticket: Option<Ticket>,
 }
 
 impl<K: Key, V: Clone> Future for All<'_, K, V> {
     type Output = Result<Vec<V>>;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<Vec<V>>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Vec<V>>> {
         let record = !std::mem::replace(&mut self.recorded, true);
         let mut board = self.fetch.board.borrow_mut();
-        match poll_group(&mut board, &self.ids, record) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) => {
-                Poll::Ready(Ok(self.ids.iter().filter_map(|&id| board.value(id).cloned()).collect()))
-            }
+        if self.ticket.is_some_and(|ticket| board.waits.again(ticket, cx.waker())) {
+            return Poll::Pending;
         }
+        let group = match poll_group(&mut board, &self.ids, record, Some(cx.waker())) {
+            Err(ticket) => Err(ticket),
+            Ok(Err(error)) => Ok(Err(error)),
+            Ok(Ok(())) => Ok(Ok(self.ids.iter().filter_map(|&id| board.value(id).cloned()).collect())),
+        };
+        drop(board);
+        let before = std::mem::replace(&mut self.ticket, *group.as_ref().err().unwrap_or(&None));
+        self.fetch.give_back(before);
+        group.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
-/// A place in a pool: a future until it is held, given back when dropped.
-struct Place<'b, K, V> {
-    fetch: Fetch<'b, K, V>,
-    pool: usize,
+impl<K, V> Drop for All<'_, K, V> {
+    fn drop(&mut self) {
+        self.fetch.give_back(self.ticket.take());
+    }
 }
 
-impl<'b, K, V> Future for Place<'b, K, V> {
+/// A permit of a pool: a future until it is held, given back when dropped.
+struct Permit<'b, K, V> {
+    fetch: Fetch<'b, K, V>,
+    pool: usize,
+    ticket: Option<Ticket>,
+}
+
+impl<'b, K, V> Future for Permit<'b, K, V> {
     type Output = Option<Held<'b, K, V>>;
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut board = self.fetch.board.borrow_mut();
         let pool = self.pool;
-        if board.working > 0 && pool == JOBS {
-            // Work inside work goes on in the place that the outer one holds.
-            return Poll::Ready(None);
-        }
-        assert!(
-            board.working == 0 || board.pools[pool].free > 0,
-            "inside `Fetch::work` it asked for a place in the pool {}, which is full: what holds that place may need \
-             the slot that this work holds; ask with `Fetch::work_in` from outside",
-            board.pools[pool].name
-        );
-        if board.pools[pool].free == 0 {
-            board.wants.push(pool);
+        let inside = board.working > 0;
+        if !inside && board.pools[pool].free == 0 {
+            if !self.ticket.is_some_and(|ticket| board.waits.again(ticket, cx.waker())) {
+                let ticket = board.waits.for_permit(cx.waker());
+                board.pools[pool].queue.push_back(ticket);
+                drop(board);
+                self.fetch.give_back(self.ticket.replace(ticket));
+            }
             return Poll::Pending;
         }
-        board.pools[pool].free -= 1;
+        // Work inside work goes on in the place that the outer one holds.
+        let held = !inside || pool != JOBS;
+        if held {
+            assert!(
+                board.pools[pool].free > 0,
+                "inside `Fetch::work` it asked for a place in the pool {}, which is full: what holds that place may \
+                 need the slot that this work holds; ask with `Fetch::work_in` from outside",
+                board.pools[pool].name
+            );
+            board.pools[pool].free -= 1;
+        }
         drop(board);
-        Poll::Ready(Some(Held { fetch: self.fetch, pool }))
+        self.fetch.give_back(self.ticket.take());
+        Poll::Ready(held.then_some(Held { fetch: self.fetch, pool }))
+    }
+}
+
+impl<K, V> Drop for Permit<'_, K, V> {
+    fn drop(&mut self) {
+        self.fetch.give_back(self.ticket.take());
     }
 }
 
@@ -253,16 +302,29 @@ impl<K, V> Drop for Held<'_, K, V> {
     }
 }
 
+impl<K, V> Fetch<'_, K, V> {
+    fn give_back(self, ticket: Option<Ticket>) {
+        if let Some(ticket) = ticket {
+            self.board.borrow_mut().waits.give_back(ticket);
+        }
+    }
+}
+
 /// Runs `work` on a thread of its own, for heavy computations inside [`Fetch::work`].
 ///
 /// # Errors
-/// If the thread panicked or could not be started.
+/// If the thread panicked, with what it said, or could not be started.
 pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let (send, receive) = futures::channel::oneshot::channel();
     let spawned = std::thread::Builder::new().name("alacarte-work".into()).spawn(move || {
         // Nobody listens any more if the build was dropped; then nobody misses the answer.
-        let _ = send.send(work());
+        let _ = send.send(catch_unwind(AssertUnwindSafe(work)));
     });
     spawned?;
-    receive.await.map_err(|_| TaskError::new("the thread that did its work panicked"))
+    let panicked = |said: &str| TaskError::new(format_args!("the thread that did its work panicked: {said}"));
+    match receive.await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(panic)) => Err(panicked(&panic_message(&*panic))),
+        Err(_) => Err(panicked("(no message)")),
+    }
 }

@@ -37,6 +37,7 @@ mod scheduler;
 mod store;
 mod task;
 mod typed;
+mod waits;
 
 pub use build::Build;
 pub use error::{Cause, Failure, Result, StoreError, TaskError};

@@ -7,7 +7,7 @@
 
 use std::task::Poll;
 
-use crate::board::{BUILT, Board, INPUT, LOADED, Look};
+use crate::board::{BUILT, Board, INPUT, LOADED, Look, Missing};
 use crate::event::{Dependency, Time};
 use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{Key, KeyId, Keys};
@@ -250,7 +250,7 @@ impl<K: Key, V: Value> Question<'_, K, V> {
             Look::Ready(()) => Poll::Ready(self.board.current(dependency)),
             Look::Failed => Poll::Ready(None),
             Look::Missing => {
-                self.board.missing.push(dependency);
+                self.board.missing.push(Missing { key: dependency, ticket: None });
                 Poll::Pending
             }
         }

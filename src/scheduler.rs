@@ -89,6 +89,8 @@ pub enum Problem {
     Cycle(Vec<KeyId>),
     /// The key's dependencies are known only while its task runs.
     Dynamic,
+    /// The key may fetch this one, for which there is no order.
+    Needs(KeyId),
     /// Anything else.
     Other(Cause),
 }
@@ -114,10 +116,19 @@ pub struct Plan<'p> {
     /// The only keys that can be out of date of themselves, if the scheduler follows suspects and the rebuilder
     /// knows them (see [`Rebuilder::suspects`](crate::Rebuilder::suspects)).
     pub suspects: Option<&'p [KeyId]>,
+    /// Whether the build goes on with the other targets where one cannot be ordered: see [`Plan::refuse`].
+    pub keep_going: bool,
+    pub(crate) refused: Vec<PlanError>,
     pub(crate) declared: &'p mut dyn FnMut(KeyId, &mut Vec<KeyId>) -> Declared,
 }
 
 impl Plan<'_> {
+    /// A key cannot be ordered, and the build goes on without it: for a scheduler that was told to
+    /// [keep going](Plan::keep_going).
+    pub fn refuse(&mut self, error: PlanError) {
+        self.refused.push(error);
+    }
+
     /// Adds what the task of `key` may fetch, and what must precede it, to `into`.
     pub fn declared(&mut self, key: KeyId, into: &mut Vec<KeyId>) -> Declared {
         (self.declared)(key, into)

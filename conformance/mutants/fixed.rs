@@ -3,6 +3,8 @@
 
 #[path = "../tests/cases.rs"]
 mod cases;
+#[path = "../tests/combinators.rs"]
+mod combinators;
 #[path = "../tests/counts.rs"]
 mod counts;
 #[path = "../tests/defects.rs"]

@@ -37,7 +37,7 @@ pub enum Expr {
     Add(Box<Expr>, Box<Expr>),
     /// The left, then the right, mixed so that hardly any change is lost.
     Mix(Box<Expr>, Box<Expr>),
-    /// Both at once (two futures joined), added.
+    /// Both at once, in the way that [`World::combines`] says, added.
     Join(Box<Expr>, Box<Expr>),
     /// No more than 3: many changes are lost.
     Cap(Box<Expr>),
@@ -109,7 +109,7 @@ impl Expr {
                 Expr::Add(a, b) => a.run(fetch, world).await?.wrapping_add(b.run(fetch, world).await?),
                 Expr::Mix(a, b) => mix(a.run(fetch, world).await?, b.run(fetch, world).await?),
                 Expr::Join(a, b) => {
-                    let (a, b) = futures::join!(a.run(fetch, world), b.run(fetch, world));
+                    let (a, b) = world.combines().both(a.run(fetch, world), b.run(fetch, world)).await;
                     a?.wrapping_add(b?)
                 }
                 Expr::Cap(a) => a.run(fetch, world).await?.min(3),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::combines::Combines;
 use crate::expr::{Expr, Name};
 use crate::program::Graph;
 use crate::script::{Manner, Scenario, Step};
@@ -259,6 +260,7 @@ impl Decoder {
             work: (kind & 4 == 4 || stops).then_some(u64::from(*work)),
             jobs: 1 + usize::from(kind >> 3) % 3,
             keep_going: kind & 32 == 32,
+            combines: Combines::ALL[usize::from(kind >> 6)],
         };
         Scenario { graph: Graph { tasks }, inputs: values, steps, manner }
     }

@@ -57,6 +57,7 @@
 pub mod broken;
 mod campaign;
 mod check;
+mod combines;
 pub mod contracts;
 mod diary;
 mod expr;
@@ -80,6 +81,7 @@ mod world;
 
 pub use campaign::{Campaign, Finding, Subject, TaskKind};
 pub use check::{Trial, check, check_promises, check_static, explore, judge, scenario};
+pub use combines::Combines;
 pub use expr::{Expr, Name};
 pub use generate::{Shape, Style, scenarios};
 pub use laws::{

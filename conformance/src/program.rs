@@ -77,6 +77,7 @@ impl<P> Clone for Program<P> {
 impl<P> Program<P> {
     /// The tasks of this graph, in this world.
     pub fn new(graph: Graph, manner: Manner, world: World) -> Self {
+        world.combine(manner.combines);
         let versions = vec![0; graph.tasks.len()];
         let definitions = graph.tasks.iter().map(|task| task.as_ref().filter(|_| manner.signed).map(sign)).collect();
         Program { graph: Rc::new(graph), definitions, versions, manner, world, power: PhantomData }
@@ -138,11 +139,21 @@ impl<P: Declares> Tasks<Name, i64> for Program<P> {
             (_, Some(seed)) => {
                 let random = Fingerprint::of_integer(seed).and(u64::from(key.0).fingerprint()).0;
                 let outside = self.world.outside();
+                let combines = self.manner.combines;
                 Running::Future(Box::pin(async move {
                     if random & 1 == 0 {
                         fetch.work(outside.work("before")).await;
                     }
-                    let value = task.run(fetch, &self.world).await?;
+                    let value = if random & 4 == 0 {
+                        task.run(fetch, &self.world).await?
+                    } else {
+                        // Something outside goes on while it fetches, and holds no place.
+                        let beside = async {
+                            outside.work("beside").await;
+                            Ok(0)
+                        };
+                        combines.both(task.run(fetch, &self.world), beside).await.0?
+                    };
                     if random & 2 == 0 {
                         fetch.work(outside.work("after")).await;
                     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
+use crate::combines::Combines;
 use crate::expr::{Expr, Name};
 use crate::oracle::Truth;
 use crate::program::Graph;
@@ -165,22 +166,25 @@ pub struct Manner {
     pub jobs: usize,
     /// Whether a build goes on after a failure.
     pub keep_going: bool,
+    /// How tasks wait for two things at once.
+    pub combines: Combines,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Manner { signed: false, dated: false, work: None, jobs: 1, keep_going: false }
+        Manner { signed: false, dated: false, work: None, jobs: 1, keep_going: false, combines: Combines::Join }
     }
 }
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Manner { signed, dated, work, jobs, keep_going } = self.manner;
+        let Manner { signed, dated, work, jobs, keep_going, combines } = self.manner;
         let mut manner = Vec::new();
         manner.extend((!signed).then(|| "without definitions until replaced".to_owned()));
         manner.extend(dated.then(|| "inputs are files".to_owned()));
         manner.extend(work.map(|seed| format!("outside work of seed {seed}, {jobs} at once")));
         manner.extend(keep_going.then(|| "going on after failures".to_owned()));
+        manner.extend((combines != Combines::Join).then(|| format!("two at once by {combines}")));
         let manner = manner.join("; ");
         writeln!(f, "Tasks{}:", if manner.is_empty() { String::new() } else { format!(" ({manner})") })?;
         for key in self.graph.keys() {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::combines::Combines;
 use crate::expr::{Expr, Name};
 use crate::script::{Manner, Scenario, Step};
 
@@ -50,6 +51,7 @@ fn plainer_manner(manner: Manner) -> impl Iterator<Item = Manner> {
     let ways = [
         Manner { work: None, jobs: 1, ..manner },
         Manner { jobs: 1, ..manner },
+        Manner { combines: Combines::Join, ..manner },
         Manner { dated: false, ..manner },
         Manner { keep_going: false, ..manner },
         Manner { signed: true, ..manner },

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use alacarte::{KeyId, Keys, Store, StoreError, Time};
 
 use crate::broken::Flaw;
+use crate::combines::Combines;
 use crate::expr::Name;
 use crate::outside::Outside;
 
@@ -34,6 +35,7 @@ struct Inner {
     now: i64,
     whims: u64,
     outside: Outside,
+    combines: Combines,
     midway: Option<Midway>,
     /// Copies are laid over inputs: over the one that was read last.
     spills: bool,
@@ -67,7 +69,7 @@ impl World {
         let world = World::new(dated);
         match flaw {
             Some(Flaw::Spills) => world.0.borrow_mut().spills = true,
-            Some(Flaw::Oversleeps) => world.outside().oversleep(),
+            Some(Flaw::Silent) => world.outside().be_silent(),
             None => {}
         }
         world
@@ -116,6 +118,16 @@ impl World {
     /// The hidden value.
     pub fn now(&self) -> i64 {
         self.0.borrow().now
+    }
+
+    /// How tasks wait for two things at once.
+    pub fn combines(&self) -> Combines {
+        self.0.borrow().combines
+    }
+
+    /// From now on tasks wait for two things at once in this way.
+    pub fn combine(&self, by: Combines) {
+        self.0.borrow_mut().combines = by;
     }
 
     /// Where tasks have work done.

@@ -492,3 +492,31 @@ fn a_declared_dependency_that_fails_fails_nobody_who_does_not_take_it() {
         assert_eq!(build.get("top"), Some(1), "{rebuilder}");
     }
 }
+
+/// Targets in a circle, above one, beside one; twice, for the second build makes no other order.
+#[test]
+fn a_circle_fails_what_needs_it_and_nothing_else_if_the_build_keeps_going() {
+    everywhere(|scheduler, rebuilder| {
+        let rules = Rules::new()
+            .rule("a", formula(["b"], |[b]: [i64; 1]| b))
+            .rule("b", formula(["c", "x"], |[c, x]| c + x))
+            .rule("c", formula(["a"], |[a]: [i64; 1]| a))
+            .rule("above", formula(["x", "b"], |[x, b]| x + b))
+            .rule("higher", formula(["above"], |[above]: [i64; 1]| above))
+            .rule("beside", formula(["x"], |[x]: [i64; 1]| x + 1));
+        let mut build = system(scheduler, rebuilder, rules, &[("x", 1)]).keep_going(true);
+        for x in [1, 2] {
+            build.set("x", x).expect("set");
+            let error = build.run(["higher", "beside", "c", "above"]).expect_err("a circle");
+            let failures = error.failures.iter().map(|failure| (failure.key.as_str(), failure.to_string()));
+            let mut failures: Vec<_> = failures.collect();
+            failures.sort();
+            let keys: Vec<_> = failures.iter().map(|(key, _)| *key).collect();
+            assert_eq!(keys, ["a", "above", "b", "c", "higher"], "{scheduler} × {rebuilder}: {error}");
+            let circles = failures.iter().filter(|(_, text)| text.starts_with("a cycle: "));
+            assert_eq!(circles.count(), 1, "{scheduler} × {rebuilder}: {error}");
+            assert!(error.to_string().contains("higher: it needs above, which failed"), "{scheduler}: {error}");
+            assert_eq!(build.get("beside"), Some(x + 1), "{scheduler} × {rebuilder}");
+        }
+    });
+}

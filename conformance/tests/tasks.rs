@@ -147,14 +147,15 @@ fn a_closure_may_run_on_a_thread_of_its_own() {
     };
     let fall = async |fetch: Fetch<'_, Key, i64>| {
         let a = fetch.get("A").await?;
-        fetch.work(off_thread(move || assert_eq!(a, 0))).await.map(|()| 1)
+        fetch.work(off_thread(move || assert_eq!(a, 0, "it counts {a}"))).await.map(|()| 1)
     };
     let tasks = Rules::new().rule("sum", task(sum)).rule("fall", task(fall));
     let mut build = system("suspending", "verifying-trace", tasks, &[("A", 100)]).jobs(2);
     build.run(["sum"]).expect("built");
     assert_eq!(build.get("sum"), Some(5050));
     let error = build.run(["fall"]).expect_err("it panics").to_string();
-    assert_eq!(error, "fall: the thread that did its work panicked");
+    let said = "it counts 100\n  left: 100\n right: 0";
+    assert_eq!(error, format!("fall: the thread that did its work panicked: assertion `left == right` failed: {said}"));
 }
 
 #[test]

@@ -48,15 +48,23 @@ impl Topological {
         self.order.clear();
         self.ranks.clear();
         let mut sort = Sort::default();
+        let mut refused = false;
         for &target in plan.targets {
-            sort.visit(target, plan, &mut self.order)?;
+            if let Err(error) = sort.visit(target, plan, &mut self.order) {
+                if !plan.keep_going {
+                    return Err(error);
+                }
+                refused = true;
+                sort.give_up(plan, error);
+            }
         }
         self.ranks.resize(sort.marks.len(), UNPLANNED);
         for (rank, key) in self.order.iter().enumerate() {
             self.ranks[key.index()] = rank as u32;
         }
         self.targets = plan.targets.to_vec();
-        self.generation = Some(plan.generation);
+        // What was refused is refused again by the next build.
+        self.generation = (!refused).then_some(plan.generation);
         Ok(())
     }
 }
@@ -150,6 +158,8 @@ enum Mark {
     Done,
     /// It has no task, and no place in the order.
     Input,
+    /// There is no order for it, or for a key that it may fetch.
+    Refused,
 }
 
 impl Sort {
@@ -161,8 +171,11 @@ impl Sort {
     }
 
     fn visit(&mut self, target: KeyId, plan: &mut Plan<'_>, order: &mut Vec<KeyId>) -> Result<(), PlanError> {
-        if *self.mark(target) == Mark::New {
-            self.enter(target, plan)?;
+        match *self.mark(target) {
+            Mark::New => self.enter(target, plan)?,
+            // A target below another has been told of.
+            Mark::Refused => return Ok(()),
+            Mark::Open | Mark::Done | Mark::Input => {}
         }
         if *self.mark(target) == Mark::Input {
             // An input as a target is visited too, so that its lack of a value is noticed.
@@ -182,9 +195,29 @@ impl Sort {
                 Mark::Done | Mark::Input => {}
                 Mark::New => self.enter(next, plan)?,
                 Mark::Open => return Err(self.cycle(next)),
+                Mark::Refused => return Err(PlanError { key, problem: Problem::Needs(next) }),
             }
         }
         Ok(())
+    }
+
+    /// There is no order for the keys on the path: each is refused, the first for this reason.
+    fn give_up(&mut self, plan: &mut Plan<'_>, error: PlanError) {
+        let mut below = error.key;
+        *self.mark(below) = Mark::Refused;
+        let circle = if let Problem::Cycle(path) = &error.problem { path.clone() } else { Vec::new() };
+        plan.refuse(error);
+        for around in circle.windows(2).skip(1) {
+            *self.mark(around[0]) = Mark::Refused;
+            plan.refuse(PlanError { key: around[0], problem: Problem::Needs(around[1]) });
+        }
+        while let Some((key, ..)) = self.path.pop() {
+            if std::mem::replace(self.mark(key), Mark::Refused) != Mark::Refused {
+                plan.refuse(PlanError { key, problem: Problem::Needs(below) });
+            }
+            below = key;
+        }
+        self.pending.clear();
     }
 
     /// Puts a key on the path, unless it is an input, which needs no place in the order.

@@ -38,15 +38,17 @@ where
             self.mark_failed(key, Some(cause));
             if self.state.stopped {
                 self.fail_unvisited(key, above);
-                for &waiter in &self.state.slots[slot as usize].waiters {
-                    failing.push((waiter, self.consequence(key)));
+                for &ticket in &self.state.slots[slot as usize].waiters {
+                    if let Some(waiter) = self.board.borrow().waits.waiting(ticket) {
+                        failing.push((waiter, self.consequence(key)));
+                    }
                 }
             }
             self.wake(slot);
         }
     }
 
-    pub(super) fn mark_failed(&mut self, key: KeyId, cause: Option<Cause>) {
+    pub(crate) fn mark_failed(&mut self, key: KeyId, cause: Option<Cause>) {
         self.board.borrow_mut().set_state(key, FAILED);
         self.state.marked.push(key);
         self.dispel(key, true);
@@ -78,7 +80,9 @@ where
         for (index, slot) in self.state.slots.iter().enumerate() {
             if self.board.borrow().state(slot.key) == ACTIVE | index as u32 {
                 live.push(index as u32);
-                awaits.extend(slot.waiters.iter().map(|&waiter| (waiter, index as u32)));
+                let waits = &self.board.borrow().waits;
+                let waiters = slot.waiters.iter().filter_map(|&ticket| waits.waiting(ticket));
+                awaits.extend(waiters.map(|waiter| (waiter, index as u32)));
             }
         }
         let mut at = match live.iter().find(|slot| awaits.contains_key(*slot)) {

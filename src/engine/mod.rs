@@ -12,11 +12,12 @@ mod failing;
 mod running;
 mod settling;
 mod state;
+mod waking;
 
 use smallvec::SmallVec;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
-use crate::board::{ACTIVE, CLASSIFIED, FAILED, INPUT, JOBS, LOADED, Look, STALE, VOLATILE};
+use crate::board::{ACTIVE, CLASSIFIED, FAILED, INPUT, JOBS, LOADED, Look, Missing, STALE, VOLATILE};
 use crate::error::{Cause, StoreError};
 use crate::event::Event;
 use crate::fingerprint::Value;
@@ -32,6 +33,7 @@ use crate::task::Tasks;
 
 use state::{Demand, Phase, Slot};
 pub(crate) use state::{Engine, Observer, Progress, Told};
+use waking::SlotWaker;
 
 impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
 where
@@ -45,20 +47,18 @@ where
 {
     /// Goes on until nothing is left to do, or all that is left waits for the outside.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        for slot in std::mem::take(&mut self.state.outside) {
-            // It may have failed meanwhile, because a key that it fetched did.
-            if std::mem::take(&mut self.state.slots[slot as usize].outside) {
-                self.advance(slot, cx);
-            }
+        self.state.woken.enter(cx);
+        for slot in self.state.woken.take() {
+            self.resume_woken(slot);
         }
         loop {
-            self.admit(cx);
+            self.admit();
             self.demand_detached();
             self.pursue();
             while !self.state.stopped
                 && let Some(key) = self.scheduler.pop()
             {
-                self.visit(key, cx);
+                self.visit(key);
             }
             let places = self.board.borrow();
             let freed = places.freed && !self.state.stopped;
@@ -68,7 +68,12 @@ where
             if freed || detached || self.has_doubts() {
                 continue;
             }
-            if !self.state.outside.is_empty() && (working || !self.state.stopped) {
+            if self.resume_partly() {
+                continue;
+            }
+            // (A task that woke itself goes on when whatever runs this build has had its turn.)
+            let outside = self.state.outside > 0 || self.state.woken.any();
+            if outside && (working || !self.state.stopped) {
                 if let Err(error) = self.ledger.journal.flush() {
                     self.fail_build(error);
                 }
@@ -85,18 +90,49 @@ where
         }
     }
 
-    /// Gives free places to the slots that wait for them, first come, first served.
-    pub(super) fn admit(&mut self, cx: &mut Context<'_>) {
+    /// Polls a task that something outside has woken, if it has not been polled since.
+    fn resume_woken(&mut self, slot: u32) {
+        let waits = &self.state.slots[slot as usize];
+        let woken = self.state.wakers[slot as usize].as_ref().is_some_and(SlotWaker::is_woken);
+        let live = self.board.borrow().state(waits.key) == ACTIVE | slot && waits.future.is_some();
+        if woken && live {
+            self.advance(slot);
+        }
+    }
+
+    /// Nothing else can go on: polls the tasks that have some of what they wait for, in case that is enough for
+    /// them. (Before, they would be polled once for each of many keys; and a race of two fetches would be one.)
+    fn resume_partly(&mut self) -> bool {
+        let mut any = false;
+        for slot in std::mem::take(&mut self.state.partly) {
+            let waits = &mut self.state.slots[slot as usize];
+            let partly = std::mem::take(&mut waits.partly);
+            let live = self.board.borrow().state(waits.key) == ACTIVE | slot && waits.future.is_some();
+            if partly && live && !self.state.stopped {
+                any = true;
+                self.advance(slot);
+            }
+        }
+        any
+    }
+
+    /// Gives free permits to the futures that wait for them, first come, first served.
+    pub(super) fn admit(&mut self) {
         if !std::mem::take(&mut self.board.borrow_mut().freed) || self.state.stopped {
             return;
         }
-        for pool in 0..self.state.queues.len() {
-            while !self.state.stopped
-                && self.board.borrow().pools[pool].free > 0
-                && let Some(slot) = self.state.queues[pool].pop_front()
-            {
-                self.state.slots[slot as usize].queued.retain(|queued| *queued != pool);
-                self.advance(slot, cx);
+        let pools = self.board.borrow().pools.len();
+        for pool in 0..pools {
+            while !self.state.stopped {
+                let mut board = self.board.borrow_mut();
+                if board.pools[pool].free == 0 {
+                    break;
+                }
+                let Some(ticket) = board.pools[pool].queue.pop_front() else { break };
+                let Some(arrival) = board.waits.arrived(ticket) else { continue };
+                drop(board);
+                arrival.waker.into_iter().for_each(Waker::wake);
+                self.advance(arrival.slot);
             }
         }
     }
@@ -171,7 +207,7 @@ where
         }
     }
 
-    pub(super) fn visit(&mut self, key: KeyId, cx: &mut Context<'_>) {
+    pub(super) fn visit(&mut self, key: KeyId) {
         let state = self.board.borrow().state(key);
         let slot = if state & ACTIVE != 0 {
             state & !ACTIVE
@@ -182,8 +218,9 @@ where
             }
         };
         // A key may be pushed again while it waits for others.
-        if self.state.slots[slot as usize].waiting == 0 {
-            self.advance(slot, cx);
+        let blocked = self.board.borrow().waits.is_blocked(slot);
+        if !blocked {
+            self.advance(slot);
         }
     }
 
@@ -221,14 +258,14 @@ where
             key,
             phase: Phase::Needs,
             cursor: Cursor::default(),
-            waiting: 0,
             waiters: SmallVec::new(),
+            ticket: None,
             future: None,
             dependencies: Vec::new(),
             met_failure: None,
             volatile: false,
             outside: false,
-            queued: SmallVec::new(),
+            partly: false,
             suspended: false,
             started: false,
             places: 0,
@@ -245,6 +282,7 @@ where
             }
         };
         self.state.live += 1;
+        board.waits.begin(slot);
         board.set_state(key, ACTIVE | slot);
         Demand::Active(slot)
     }
@@ -275,9 +313,9 @@ where
     }
 
     /// Takes a slot as far as it can go now.
-    pub(super) fn advance(&mut self, slot: u32, cx: &mut Context<'_>) {
+    pub(super) fn advance(&mut self, slot: u32) {
         let key = self.state.slots[slot as usize].key;
-        self.go_on(slot, cx);
+        self.go_on(slot);
         if self.suspects.is_some() && !self.doubts() {
             let state = self.board.borrow().state(key);
             if state == ACTIVE | slot || state == FAILED {
@@ -308,7 +346,7 @@ where
         }
     }
 
-    fn go_on(&mut self, slot: u32, cx: &mut Context<'_>) {
+    fn go_on(&mut self, slot: u32) {
         loop {
             let key = self.state.slots[slot as usize].key;
             match self.state.slots[slot as usize].phase {
@@ -318,7 +356,7 @@ where
                     if let Some(dependency) = failed {
                         return self.fail(slot, self.consequence(dependency));
                     }
-                    if !needs.is_empty() && self.wait_for(slot, &needs) {
+                    if !needs.is_empty() && self.wait_for(slot, needs.iter().copied()) {
                         return;
                     }
                     if needs.is_empty() {
@@ -332,7 +370,7 @@ where
                         if missing.is_empty() {
                             return self.fail(slot, Cause::Stuck);
                         }
-                        let waits = self.wait_for(slot, &missing);
+                        let waits = self.wait_for(slot, missing.iter().map(|missing| missing.key));
                         self.give_back(missing);
                         if waits {
                             return;
@@ -357,7 +395,7 @@ where
                     }
                 },
                 Phase::Task(reason) => {
-                    if self.run(slot, reason, cx) {
+                    if self.run(slot, reason) {
                         return;
                     }
                 }
@@ -414,22 +452,28 @@ where
         answer
     }
 
-    /// Puts a slot on the lists of the keys it waits for, having them brought up to date; `false` if none is
-    /// left to wait for.
-    pub(super) fn wait_for(&mut self, slot: u32, missing: &[KeyId]) -> bool {
-        let mut waiting = 0;
+    /// Has keys brought up to date for which the slot waits as a whole; `false` if none is left to wait for.
+    pub(super) fn wait_for(
+        &mut self,
+        slot: u32,
+        keys: impl DoubleEndedIterator<Item = KeyId> + ExactSizeIterator,
+    ) -> bool {
+        let ticket = self.board.borrow_mut().waits.for_task(slot, keys.len() as u32);
+        if let Some(before) = self.state.slots[slot as usize].ticket.replace(ticket) {
+            self.board.borrow_mut().waits.give_back(before);
+        }
         // Backwards, so that a stack yields them in the order in which they were asked for.
-        for &key in missing.iter().rev() {
+        for key in keys.rev() {
             if let Demand::Active(other) = self.demand(key) {
-                self.state.slots[other as usize].waiters.push(slot);
-                waiting += 1;
+                self.state.slots[other as usize].waiters.push(ticket);
+            } else {
+                self.board.borrow_mut().waits.arrived(ticket);
             }
         }
-        self.state.slots[slot as usize].waiting += waiting;
-        waiting > 0
+        self.board.borrow().waits.is_blocked(slot)
     }
 
-    pub(super) fn give_back(&mut self, mut buffer: Vec<KeyId>) {
+    pub(super) fn give_back(&mut self, mut buffer: Vec<Missing>) {
         buffer.clear();
         self.board.borrow_mut().missing = buffer;
     }

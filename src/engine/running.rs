@@ -1,8 +1,9 @@
 //! A task runs, and may have to wait: what then becomes of its future is the scheduler's choice.
 
-use super::state::{Engine, Slot};
-use crate::board::{INPUT, Look};
-use crate::error::{Cause, Reasoned, Result, TaskError};
+use super::state::{Demand, Engine, Slot};
+use super::waking::SlotWaker;
+use crate::board::{INPUT, Look, Missing};
+use crate::error::{Cause, Reasoned, Result, TaskError, panic_message};
 use crate::fetch::Fetch;
 use crate::fingerprint::Value;
 use crate::journal::Journal;
@@ -12,11 +13,10 @@ use crate::report::Decision;
 use crate::scheduler::{Scheduler, WhenBlocked};
 use crate::store::Store;
 use crate::task::{Running, Tasks};
+use crate::waits::Ticket;
 use futures::future::LocalBoxFuture;
-use std::any::Any;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
 where
@@ -29,7 +29,7 @@ where
     J: Journal<K, V>,
 {
     /// Starts or resumes a task; `true` if the slot is done with for now.
-    pub(super) fn run(&mut self, slot: u32, reason: Reason, cx: &mut Context<'_>) -> bool {
+    pub(super) fn run(&mut self, slot: u32, reason: Reason) -> bool {
         let index = slot as usize;
         let key = self.state.slots[index].key;
         self.leave_outside(slot);
@@ -42,9 +42,9 @@ where
             board.missing.clear();
             board.met_failure = self.state.slots[index].met_failure;
             board.volatile = self.state.slots[index].volatile;
-            board.wants.clear();
             board.working = 0;
             board.fetched_at_work = None;
+            board.waits.enter(slot, None);
             std::mem::swap(&mut board.recorder, &mut self.state.slots[index].dependencies);
             let name = future.is_none().then(|| board.keys.name(key).clone());
             if name.is_some() {
@@ -56,7 +56,12 @@ where
         if !std::mem::replace(&mut self.state.slots[index].started, true) {
             self.observe(key, &Decision::Started(reason));
         }
+        self.state.slots[index].partly = false;
         let fetch = Fetch { board: self.board };
+        if self.state.wakers.len() <= index {
+            self.state.wakers.resize_with(self.state.slots.len(), || None);
+        }
+        let mut waker = self.state.wakers[index].take();
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if let Some(name) = &name {
                 match self.tasks.run(name, fetch) {
@@ -65,19 +70,20 @@ where
                     Running::Future(started) => future = Some(started),
                 }
             }
-            match &mut future {
-                Some(future) => future.as_mut().poll(cx),
-                None => Poll::Pending,
-            }
+            let Some(future) = &mut future else { return Poll::Pending };
+            let waker = waker.get_or_insert_with(|| SlotWaker::new(slot, &self.state.woken));
+            waker.seen();
+            self.board.borrow_mut().waits.enter(slot, Some(&waker.waker));
+            future.as_mut().poll(&mut Context::from_waker(&waker.waker))
         }));
-        let wants = {
+        self.state.wakers[index] = waker;
+        {
             let mut board = self.board.borrow_mut();
             std::mem::swap(&mut board.recorder, &mut self.state.slots[index].dependencies);
             self.state.slots[index].met_failure = board.met_failure;
             self.state.slots[index].volatile = board.volatile;
             self.state.slots[index].places += free_before - board.free_places();
-            std::mem::take(&mut board.wants)
-        };
+        }
         match polled {
             Err(panic) => {
                 self.discard(future);
@@ -89,53 +95,53 @@ where
                 self.end(slot, outcome);
                 true
             }
-            Ok(Poll::Pending) => self.suspend(slot, future, &wants),
+            Ok(Poll::Pending) => self.suspend(slot, future),
         }
     }
 
-    /// A task is pending: on keys, on a place in a pool, or on the outside. `true` if the slot is done with for now.
-    pub(super) fn suspend(
-        &mut self,
-        slot: u32,
-        future: Option<LocalBoxFuture<'b, Result<V>>>,
-        wants: &[usize],
-    ) -> bool {
+    /// A task is pending: on keys, on a permit of a pool, or on the outside. `true` if the slot is done with for now.
+    fn suspend(&mut self, slot: u32, future: Option<LocalBoxFuture<'b, Result<V>>>) -> bool {
         let index = slot as usize;
         let mut missing = std::mem::take(&mut self.board.borrow_mut().missing);
-        if missing.is_empty() {
-            if future.is_none() {
-                self.fail(slot, Cause::Stuck);
-                return true;
-            }
-            self.state.slots[index].future = future;
-            self.queue(slot, wants);
-            // One that waits for a second place has work outside in the first.
-            if wants.is_empty() || self.state.slots[index].places > 0 {
-                self.wait_outside(slot);
-            }
+        // Given up in the same poll: the other side of a `select` was ready.
+        missing
+            .retain(|missing| missing.ticket.is_none_or(|ticket| self.board.borrow().waits.waiting(ticket).is_some()));
+        if missing.is_empty() && future.is_none() {
+            self.give_back(missing);
+            self.fail(slot, Cause::Stuck);
             return true;
         }
+        let asked = missing.len();
         // Inputs that were met for the first time need no waiting: the same future goes on at once.
-        let mut index_of_pending = None;
-        missing.retain(|&key| {
-            let resolved = self.resolve_input(key);
-            if !resolved {
-                index_of_pending.get_or_insert(key);
+        let mut first = None;
+        missing.retain(|missing| {
+            let resolved = self.resolve_input(missing.key);
+            if resolved {
+                self.arrived(missing.ticket);
+            } else {
+                first.get_or_insert(missing.key);
             }
             !resolved
         });
-        let Some(first) = index_of_pending else {
+        let blocked = self.board.borrow().waits.is_blocked(slot);
+        let Some(first) = first else {
             self.give_back(missing);
             self.state.slots[index].future = future;
-            return false;
+            if asked > 0 && !blocked {
+                return false;
+            }
+            self.stand_by(slot);
+            return true;
         };
         let at_work = self.board.borrow_mut().fetched_at_work.take();
-        if let Some(dependency) = at_work.filter(|key| missing.contains(key)) {
+        if let Some(dependency) = at_work.filter(|&key| missing.iter().any(|missing| missing.key == key)) {
             let dependency = self.board.borrow().keys.show(dependency);
             self.discard(future);
             self.fail(slot, Cause::FetchedAtWork { dependency });
             return true;
         }
+        // What has begun outside is not thrown away: a timer that runs beside the fetch, a command.
+        let underway = self.state.wakers[index].as_ref().is_some_and(SlotWaker::is_kept) && future.is_some();
         match self.scheduler.when_blocked() {
             WhenBlocked::Refuse => {
                 let dependency = self.board.borrow().keys.show(first);
@@ -143,9 +149,8 @@ where
                 self.fail(slot, Cause::Undeclared { dependency });
                 return true;
             }
-            WhenBlocked::Drop => {
+            WhenBlocked::Drop if !underway => {
                 self.discard(future);
-                self.queue(slot, &[]);
                 self.state.slots[index].places = 0;
                 self.state.slots[index].started = false;
                 self.state.report.restarts += 1;
@@ -153,61 +158,81 @@ where
                 self.state.slots[index].met_failure = None;
                 let key = self.state.slots[index].key;
                 self.observe(key, &Decision::Restarted(first));
+                let waits = self.wait_for(slot, missing.iter().map(|missing| missing.key));
+                self.give_back(missing);
+                waits
             }
-            WhenBlocked::Keep => {
-                if future.is_some() {
-                    self.state.slots[index].suspended = true;
-                    self.state.suspended += 1;
-                    self.state.report.suspended = self.state.report.suspended.max(self.state.suspended);
-                }
+            WhenBlocked::Keep | WhenBlocked::Drop => {
                 self.state.slots[index].future = future;
-                // A future that holds a place has work outside too, and must be polled when that has ended: the
-                // place may be the one that the missing keys wait for. One that wants a place takes it as soon as
-                // there is one, whether or not the keys are there.
-                if self.state.slots[index].places > 0 {
-                    self.wait_outside(slot);
+                let some = self.wait_for_each(slot, &missing) || asked > missing.len();
+                self.give_back(missing);
+                let waits = self.board.borrow().waits.is_blocked(slot);
+                if waits {
+                    self.stand_by(slot);
+                    if some {
+                        self.came_partly(slot);
+                    }
                 }
-                self.queue(slot, wants);
+                waits
             }
         }
-        let waits = self.wait_for(slot, &missing);
-        self.give_back(missing);
-        waits
     }
 
-    /// Has a slot polled when anything happens outside.
-    fn wait_outside(&mut self, slot: u32) {
-        if !std::mem::replace(&mut self.state.slots[slot as usize].outside, true) {
-            self.state.outside.push(slot);
+    /// Has the keys brought up to date for which futures of the task wait; whether some are there at once.
+    fn wait_for_each(&mut self, slot: u32, missing: &[Missing]) -> bool {
+        let tickets = missing.iter().filter_map(|missing| missing.ticket);
+        if tickets.count() < missing.len() {
+            // What is asked for by polling has no ticket; the task as a whole waits for all.
+            self.wait_for(slot, missing.iter().map(|missing| missing.key));
+        }
+        let mut some = false;
+        // Backwards, so that a stack yields them in the order in which they were asked for.
+        for missing in missing.iter().rev() {
+            let Some(ticket) = missing.ticket else { continue };
+            if let Demand::Active(other) = self.demand(missing.key) {
+                self.state.slots[other as usize].waiters.push(ticket);
+            } else {
+                self.arrived(Some(ticket));
+                some = true;
+            }
+        }
+        some
+    }
+
+    /// Some of what the task waits for has come.
+    pub(super) fn came_partly(&mut self, slot: u32) {
+        if !std::mem::replace(&mut self.state.slots[slot as usize].partly, true) {
+            self.state.partly.push(slot);
+        }
+    }
+
+    /// A key has come for which a future of the task that was just polled waits.
+    fn arrived(&mut self, ticket: Option<Ticket>) {
+        let arrival = ticket.and_then(|ticket| self.board.borrow_mut().waits.arrived(ticket));
+        arrival.and_then(|arrival| arrival.waker).into_iter().for_each(Waker::wake);
+    }
+
+    /// A pending future is kept: until keys come, until there is a permit, or until the outside wakes it.
+    fn stand_by(&mut self, slot: u32) {
+        let board = self.board.borrow();
+        let (blocked, wants) = (board.waits.is_blocked(slot), board.waits.wants_permit(slot));
+        drop(board);
+        let waits = &mut self.state.slots[slot as usize];
+        if blocked {
+            waits.suspended = true;
+            self.state.suspended += 1;
+            self.state.report.suspended = self.state.report.suspended.max(self.state.suspended);
+        }
+        // A future that holds a permit has work outside too: its permit may be the one that the missing keys wait for.
+        if (!blocked && !wants || waits.places > 0) && !std::mem::replace(&mut waits.outside, true) {
+            self.state.outside += 1;
         }
     }
 
     pub(super) fn leave_outside(&mut self, slot: u32) {
         if std::mem::take(&mut self.state.slots[slot as usize].outside) {
-            self.state.outside.retain(|&other| other != slot);
+            self.state.outside -= 1;
         }
-    }
-
-    /// Has a slot stand in the queues of these pools, and no others. Where it stands already, it keeps its place.
-    pub(super) fn queue(&mut self, slot: u32, wants: &[usize]) {
-        let mut queued = std::mem::take(&mut self.state.slots[slot as usize].queued);
-        queued.retain(|pool| {
-            let wanted = wants.contains(pool);
-            if !wanted {
-                self.state.queues[*pool].retain(|&other| other != slot);
-            }
-            wanted
-        });
-        for &pool in wants {
-            if self.state.queues.len() <= pool {
-                self.state.queues.resize_with(pool + 1, VecDeque::new);
-            }
-            if !queued.contains(&pool) {
-                queued.push(pool);
-                self.state.queues[pool].push_back(slot);
-            }
-        }
-        self.state.slots[slot as usize].queued = queued;
     }
 
     /// Whether a key that was just fetched is an input, whose value (or lack of one) is known from now on.
@@ -263,9 +288,4 @@ where
             (None, Err(error)) => self.fail(slot, Cause::Task(error.to_string().into())),
         }
     }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "(no message)".into())
 }

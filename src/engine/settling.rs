@@ -13,7 +13,9 @@ use crate::report::Decision;
 use crate::scheduler::{Scheduler, WhenBlocked};
 use crate::store::Store;
 use crate::task::Tasks;
+use crate::waits::Arrival;
 use std::collections::HashSet;
+use std::task::Waker;
 
 impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
 where
@@ -167,27 +169,25 @@ where
         self.wake(slot);
     }
 
+    /// The slot's key has a value, or has failed: those who wait for it learn of it, and the slot is free.
     pub(super) fn wake(&mut self, slot: u32) {
         let waiters = std::mem::take(&mut self.state.slots[slot as usize].waiters);
         self.state.live -= 1;
         self.leave_outside(slot);
-        if !self.state.slots[slot as usize].queued.is_empty() {
-            self.queue(slot, &[]);
+        if let Some(ticket) = self.state.slots[slot as usize].ticket.take() {
+            self.board.borrow_mut().waits.give_back(ticket);
         }
-        if self.state.slots[slot as usize].waiting == 0 {
-            self.state.free.push(slot);
-        }
-        for waiter in waiters {
-            let waits = &mut self.state.slots[waiter as usize];
-            waits.waiting -= 1;
-            if waits.waiting > 0 {
-                continue;
-            }
-            if self.board.borrow().state(waits.key) == ACTIVE | waiter {
-                self.scheduler.push(waits.key, <S::Reads as Reads>::view(&self.ledger.metadata));
+        self.board.borrow_mut().waits.begin(slot);
+        self.state.free.push(slot);
+        for ticket in waiters {
+            let arrival = self.board.borrow_mut().waits.arrived(ticket);
+            let Some(Arrival { slot, waker, blocked }) = arrival else { continue };
+            waker.into_iter().for_each(Waker::wake);
+            if blocked {
+                self.came_partly(slot);
             } else {
-                // It ended without what it had asked for. Now nobody counts on its slot any more.
-                self.state.free.push(waiter);
+                let key = self.state.slots[slot as usize].key;
+                self.scheduler.push(key, <S::Reads as Reads>::view(&self.ledger.metadata));
             }
         }
     }

@@ -1,12 +1,14 @@
 //! What the loop keeps: slots, queues, and the parts of the build that it works with.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use futures::future::LocalBoxFuture;
 use smallvec::SmallVec;
 
 use super::doubting::Doubts;
+use super::waking::{SlotWaker, Woken};
 use crate::board::{ACTIVE, Board, INPUT, STALE};
 use crate::error::{Failure, Result};
 use crate::event::Dependency;
@@ -16,6 +18,7 @@ use crate::key::{Key, KeyId, Keys};
 use crate::ledger::Ledger;
 use crate::rebuilder::{Cursor, Reason};
 use crate::report::{Decision, Report};
+use crate::waits::Ticket;
 
 /// Where a slot stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,19 +35,19 @@ pub(crate) struct Slot<'b, V> {
     pub key: KeyId,
     pub phase: Phase,
     pub cursor: Cursor,
-    /// How many keys it waits for.
-    pub waiting: u32,
-    /// The slots that wait for it.
-    pub waiters: SmallVec<[u32; 2]>,
+    /// Those who wait for it.
+    pub waiters: SmallVec<[Ticket; 2]>,
+    /// What the slot as a whole waits for: its question, or a task that is no future.
+    pub ticket: Option<Ticket>,
     pub future: Option<LocalBoxFuture<'b, Result<V>>>,
     /// What the task fetched so far: raw ids, see `Board::recorder`.
     pub dependencies: Vec<u32>,
     pub met_failure: Option<KeyId>,
     pub volatile: bool,
-    /// It is listed among those that wait for the outside.
+    /// It counts among those that the outside will wake.
     pub outside: bool,
-    /// The pools in whose queues it stands.
-    pub queued: SmallVec<[usize; 1]>,
+    /// Some of what it waits for has come, not all of it.
+    pub partly: bool,
     /// Its future was kept while it waits for keys.
     pub suspended: bool,
     /// Its task was started, and not dropped since.
@@ -100,10 +103,13 @@ pub(crate) struct Progress<'b, V> {
     pub slots: Vec<Slot<'b, V>>,
     pub free: Vec<u32>,
     pub live: usize,
-    /// Slots whose futures wait for the outside.
-    pub outside: Vec<u32>,
-    /// Slots that wait for a place, a queue a pool.
-    pub queues: Vec<VecDeque<u32>>,
+    /// How many slots the outside will wake.
+    pub outside: usize,
+    /// A waker a slot, once it has had a future, and the slots that were woken.
+    pub wakers: Vec<Option<SlotWaker>>,
+    pub woken: Arc<Woken>,
+    /// Slots for which some came of what they wait for, not all.
+    pub partly: Vec<u32>,
     pub scratch: Vec<Dependency>,
     pub suspended: u64,
     pub stopped: bool,
@@ -125,8 +131,10 @@ impl<V> Default for Progress<'_, V> {
             slots: Vec::new(),
             free: Vec::new(),
             live: 0,
-            outside: Vec::new(),
-            queues: Vec::new(),
+            outside: 0,
+            wakers: Vec::new(),
+            woken: Arc::default(),
+            partly: Vec::new(),
             scratch: Vec::new(),
             suspended: 0,
             stopped: false,

@@ -11,8 +11,8 @@ pub enum Flaw {
     /// The store lays the copy of a value that was built over an input. (The one that was read last: what is built
     /// of it is right.)
     Spills,
-    /// Work outside wakes who polled it first when it has ended, not who did so last.
-    Oversleeps,
+    /// Work outside ends and wakes nobody.
+    Silent,
 }
 
 /// What of this is on the list.
@@ -21,8 +21,8 @@ pub(super) fn list() -> Vec<Fixture> {
         Fixture::new("store-spills", "a store that lays copies of outputs over an input", "constructive-trace")
             .flawed(Flaw::Spills)
             .caught_by(&["inputs-untouched"]),
-        Fixture::new("work-oversleeps", "work that wakes who polled it first, not who did last", "verifying-trace")
-            .flawed(Flaw::Oversleeps)
+        Fixture::new("work-wakes-nobody", "work that ends and wakes nobody", "verifying-trace")
+            .flawed(Flaw::Silent)
             .working()
             .caught_by(&["awake"]),
     ]

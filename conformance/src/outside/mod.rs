@@ -33,8 +33,8 @@ pub struct Outside {
 struct World {
     several: bool,
     false_alarms: bool,
-    /// Who polled a piece first is woken when it has ended, not who did so last.
-    oversleeps: bool,
+    /// A piece that has ended wakes nobody.
+    silent: bool,
     /// What is underway, by the number under which it began.
     pieces: BTreeMap<u64, Piece>,
     begun: u64,
@@ -75,9 +75,9 @@ impl Outside {
         self
     }
 
-    /// From now on work breaks the rule of futures: it remembers the waker of its first poll only.
-    pub(crate) fn oversleep(&self) {
-        self.world.borrow_mut().oversleeps = true;
+    /// From now on work breaks the rule of futures: it wakes nobody when it has ended.
+    pub(crate) fn be_silent(&self) {
+        self.world.borrow_mut().silent = true;
     }
 
     /// A piece of work. It is underway from its first poll until the world has it end and it was polled again, or
@@ -124,11 +124,8 @@ impl Outside {
     /// Whether a piece has ended; if not, whom to wake then.
     fn has_ended(&self, number: u64, waker: &Waker) -> bool {
         let mut world = self.world.borrow_mut();
-        let oversleeps = world.oversleeps;
         let Some(piece) = world.pieces.get_mut(&number) else { return true };
-        if let End::Wake(known) = &mut piece.end
-            && !oversleeps
-        {
+        if let End::Wake(known) = &mut piece.end {
             known.clone_from(waker);
         }
         piece.ended
@@ -169,10 +166,12 @@ impl Outside {
         let mut labels = Vec::new();
         for number in chosen {
             let mut world = self.world.borrow_mut();
+            let silent = world.silent;
             let Some(piece) = world.pieces.get_mut(number) else { continue };
             piece.ended = true;
             labels.push(piece.label.clone());
             match &piece.end {
+                End::Wake(_) if silent => {}
                 End::Wake(waker) => {
                     let waker = waker.clone();
                     drop(world);
