@@ -265,6 +265,7 @@ where
             met_failure: None,
             volatile: false,
             outside: false,
+            waited: false,
             partly: false,
             suspended: false,
             started: false,

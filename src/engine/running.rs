@@ -140,8 +140,9 @@ where
             self.fail(slot, Cause::FetchedAtWork { dependency });
             return true;
         }
-        // What has begun outside is not thrown away: a timer that runs beside the fetch, a command.
-        let underway = self.state.wakers[index].as_ref().is_some_and(SlotWaker::is_kept) && future.is_some();
+        // What was begun outside is neither thrown away nor done twice: a command that has ended, a timer that runs on.
+        let kept = self.state.wakers[index].as_ref().is_some_and(SlotWaker::is_kept);
+        let underway = future.is_some() && (kept || self.state.slots[index].waited);
         match self.scheduler.when_blocked() {
             WhenBlocked::Refuse => {
                 let dependency = self.board.borrow().keys.show(first);
@@ -153,6 +154,7 @@ where
                 self.discard(future);
                 self.state.slots[index].places = 0;
                 self.state.slots[index].started = false;
+                self.state.slots[index].waited = false;
                 self.state.report.restarts += 1;
                 self.state.slots[index].dependencies.clear();
                 self.state.slots[index].met_failure = None;
@@ -226,6 +228,7 @@ where
         // A future that holds a permit has work outside too: its permit may be the one that the missing keys wait for.
         if (!blocked && !wants || waits.places > 0) && !std::mem::replace(&mut waits.outside, true) {
             self.state.outside += 1;
+            waits.waited = true;
         }
     }
 

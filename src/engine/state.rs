@@ -46,6 +46,8 @@ pub(crate) struct Slot<'b, V> {
     pub volatile: bool,
     /// It counts among those that the outside will wake.
     pub outside: bool,
+    /// Since it was started it has waited for the outside.
+    pub waited: bool,
     /// Some of what it waits for has come, not all of it.
     pub partly: bool,
     /// Its future was kept while it waits for keys.
