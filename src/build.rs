@@ -25,7 +25,7 @@ use crate::remembered::Remembered;
 use crate::report::{BuildError, Decision, Report};
 use crate::scheduler::{Declared, Plan, PlanError, Problem, Scheduler, WhenBlocked};
 use crate::store::Store;
-use crate::task::Tasks;
+use crate::task::{Tasks, identity};
 
 /// A build system over tasks `T` and a store `St`: scheduler `S`, rebuilder `R`, journal `J`.
 ///
@@ -41,6 +41,8 @@ pub struct Build<K, V, T, St, S = (), R = (), J = Forgetful> {
     ledger: Ledger<J>,
     cache: Option<Box<dyn TraceCache<K, V>>>,
     observer: Option<Observer<K>>,
+    /// The collection of tasks that it began with.
+    collection: Option<u64>,
     /// How many times the tasks were replaced.
     generation: u64,
     /// The generation whose definitions have been compared with what is remembered.
@@ -63,6 +65,7 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
     pub fn new(tasks: T, store: St) -> Self {
         Build {
             board: RefCell::new(Board::new()),
+            collection: tasks.collection(),
             tasks,
             store,
             scheduler: (),
@@ -111,6 +114,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             ledger: Ledger { metadata: Metadata::default(), journal, clock: self.ledger.clock },
             cache: self.cache,
             observer: self.observer,
+            collection: self.collection,
             generation: self.generation,
             compared: None,
             opened: false,
@@ -194,8 +198,9 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
         &self.tasks
     }
 
-    /// The tasks, to be changed. Definitions are compared at the beginning of the next build, so that only tasks whose
-    /// [`Tasks::definition`] changed, or that are new, run again.
+    /// The tasks, to be changed, or exchanged for others. Definitions are compared at the beginning of the next build, so
+    /// that only tasks whose [`Tasks::definition`] changed, or that are new, run again; and those without a definition that
+    /// belong to another [`Tasks::collection`] than before.
     pub fn tasks_mut(&mut self) -> &mut T {
         self.generation += 1;
         self.questionable = true;
@@ -341,6 +346,7 @@ where
             volatile: &mut volatile,
             keep_going: self.keep_going,
             targets,
+            collection: self.collection,
             preceding: &mut self.preceding,
             suspects: if let Scope::Suspects(known) = scope { Some(known) } else { None },
             state: Progress::default(),
@@ -493,7 +499,7 @@ where
         for index in 0..board.keys.len() {
             let id = KeyId::new(index);
             let key = board.keys.name(id);
-            let (has, definition) = (self.tasks.has(key), self.tasks.definition(key));
+            let (has, definition) = (self.tasks.has(key), identity(&self.tasks, key, self.collection));
             let flipped = board.has(id, CLASSIFIED) && board.has(id, INPUT) == has;
             board.classify(id, !has);
             let known = board.fingerprint(id.definition());

@@ -2,12 +2,15 @@
 //!
 //! [`formula`] makes a static task from a plain function, [`declared`] a static one that may fetch less than it
 //! declares (*selective*: an `if` that reads one branch), [`task`] a dynamic one.
+//!
+//! Closures cannot be compared. So one that takes another's place counts as another, and so do all closures of a
+//! collection that takes another's place: both are told by numbers that are given once in a process. The closures with
+//! which a process begins have no number: they count as those of the process before, unless their version says otherwise.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::marker::PhantomData;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use futures::future::LocalBoxFuture;
@@ -16,24 +19,39 @@ use crate::error::Result;
 use crate::fetch::Fetch;
 use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{Key, KeyId};
-use crate::task::{Dynamic, Power, Running, Static, Tasks};
+use crate::task::{Dynamic, Power, Running, Static, Tasks, of_this_process};
 
 /// A collection of closures, one a key. Its power grows to [`Dynamic`] with the first dynamic task.
+///
+/// If a build is given another collection in place of its own, all tasks of the new one run again, whatever they are
+/// made of; those of the first one are known again if it is put back. Two collections of the same [`Rules::version`]
+/// count as the same tasks.
 pub struct Rules<K, V, P = Static> {
     tasks: HashMap<K, Entry<K, V>>,
     /// Keys whose task was taken away: one that they are given later counts as another.
     removed: HashSet<K>,
     /// See [`Rules::version`].
     version: Option<u64>,
-    /// How many tasks were replaced in this process.
-    replaced: u64,
+    /// See [`Tasks::collection`].
+    number: u64,
+    /// Somebody has asked what the tasks are, and may remember it.
+    asked: Cell<bool>,
     power: PhantomData<P>,
 }
 
 struct Entry<K, V> {
     task: Task<K, V>,
-    /// It took the place of another: the number of that event, in this process and no other.
-    replaced: Option<Fingerprint>,
+    /// It took the place of another, or came after somebody had asked: a number of its own.
+    number: Option<u64>,
+    /// What is declared, once it was asked for.
+    declares: OnceCell<Fingerprint>,
+}
+
+/// Numbers of collections, and of tasks that took the place of others: each is given once.
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
+
+fn next_number() -> u64 {
+    NUMBERS.fetch_add(1, Ordering::Relaxed)
 }
 
 /// A task made by [`formula`], [`declared`] or [`task`], its power forgotten.
@@ -61,9 +79,6 @@ impl<K: Key, V: Value, F: AsyncFn(Fetch<'_, K, V>) -> Result<V>> Start<K, V> for
         Box::pin(self(fetch))
     }
 }
-
-/// A random number, which no other process has, for definitions that no other process knows.
-static PROCESS: OnceLock<u64> = OnceLock::new();
 
 /// What can be the task of a key.
 pub trait IntoTask<K, V> {
@@ -137,13 +152,22 @@ impl<K: Key, V: Value> Default for Rules<K, V> {
 impl<K: Key, V: Value> Rules<K, V> {
     /// No tasks yet: all keys are inputs.
     pub fn new() -> Self {
-        Rules { tasks: HashMap::new(), removed: HashSet::new(), version: None, replaced: 0, power: PhantomData }
+        Rules {
+            tasks: HashMap::new(),
+            removed: HashSet::new(),
+            version: None,
+            number: next_number(),
+            asked: Cell::new(false),
+            power: PhantomData,
+        }
     }
 }
 
 impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
     /// Says that these closures are this version of themselves. Closures cannot be compared: where a journal outlives
-    /// the process, it is the version that tells that the program was changed, and all its tasks run again.
+    /// the process, it is the version that tells that the program was changed, and all its tasks run again; and where a
+    /// collection is put in place of one of the same version, it tells that nothing was. A task that declares other keys,
+    /// or is put in the place of another by [`Rules::set`], counts as another all the same.
     #[must_use]
     pub fn version(mut self, version: u64) -> Self {
         self.version = Some(version);
@@ -158,7 +182,8 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
             tasks: self.tasks,
             removed: self.removed,
             version: self.version,
-            replaced: self.replaced,
+            number: self.number,
+            asked: self.asked,
             power: PhantomData,
         }
     }
@@ -179,14 +204,22 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
     }
 
     fn insert(&mut self, key: K, task: Task<K, V>) {
-        // Closures cannot be compared, so a task that takes the place of another counts as a different one.
-        let another = self.tasks.contains_key(&key) || self.removed.remove(&key);
-        let replaced = another.then(|| {
-            self.replaced += 1;
-            Fingerprint::of_integer(*PROCESS.get_or_init(|| RandomState::new().build_hasher().finish()))
-                .and(Fingerprint::of_integer(self.replaced))
-        });
-        self.tasks.insert(key, Entry { task, replaced });
+        // A key that had no task when somebody asked may have had one in an earlier process, whose traces are still there.
+        let late = self.asked.get() && self.version.is_none();
+        let another = late || self.tasks.contains_key(&key) || self.removed.remove(&key);
+        let number = another.then(next_number);
+        self.tasks.insert(key, Entry { task, number, declares: OnceCell::new() });
+    }
+}
+
+impl<K: Key, V> Entry<K, V> {
+    /// The fingerprint of what the task declares.
+    fn declares(&self) -> Fingerprint {
+        *self.declares.get_or_init(|| {
+            let Some(keys) = self.task.declared.as_deref() else { return Fingerprint::default() };
+            let length = Fingerprint::of_integer(keys.len() as u64);
+            keys.iter().fold(length, |sum, key| sum.and(Fingerprint::of_bytes(key.to_string().as_bytes())))
+        })
     }
 }
 
@@ -226,10 +259,16 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
     }
 
     fn definition(&self, key: &K) -> Option<Fingerprint> {
-        let replaced = self.tasks.get(key)?.replaced;
-        match (self.version, replaced) {
-            (None, None) => None,
-            (version, replaced) => Some(version.unwrap_or(0).fingerprint().and(replaced.unwrap_or_default())),
+        self.asked.set(true);
+        let entry = self.tasks.get(key)?;
+        let number = entry.number.map(of_this_process);
+        match self.version {
+            Some(version) => Some(version.fingerprint().and(entry.declares()).and(number.unwrap_or_default())),
+            None => number,
         }
+    }
+
+    fn collection(&self) -> Option<u64> {
+        Some(self.number)
     }
 }

@@ -6,6 +6,9 @@
 //! topological scheduler accepts only [`Static`] tasks, and a build that would give it dynamic ones does not
 //! compile.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::OnceLock;
+
 use futures::future::LocalBoxFuture;
 
 use crate::error::Result;
@@ -74,7 +77,32 @@ pub trait Tasks<K, V> {
     fn order_only(&self, _key: &K, _each: &mut dyn FnMut(&K)) {}
 
     /// The fingerprint of the task itself: its formula, its command line. A task whose definition changes is run again.
+    ///
+    /// What a task declares belongs to it: one that declares other keys than before must have another definition. A
+    /// task without a definition is known by its collection only ([`Tasks::collection`]).
     fn definition(&self, _key: &K) -> Option<Fingerprint> {
         None
     }
+
+    /// A number that no other collection of this process has, where tasks have no definitions, as closures have none: those
+    /// of another collection count as other tasks. `None` if definitions say all.
+    fn collection(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// What is known of the task of a key: its definition; or, if it has none, that it belongs to another collection than the
+/// one that the build began with.
+pub(crate) fn identity<K, V, T: Tasks<K, V>>(tasks: &T, key: &K, first: Option<u64>) -> Option<Fingerprint> {
+    tasks.definition(key).or_else(|| {
+        let other = tasks.collection().filter(|&number| Some(number) != first && tasks.has(key));
+        other.map(of_this_process)
+    })
+}
+
+/// The fingerprint of something that no other process knows.
+pub(crate) fn of_this_process(number: u64) -> Fingerprint {
+    static PROCESS: OnceLock<u64> = OnceLock::new();
+    let process = *PROCESS.get_or_init(|| RandomState::new().build_hasher().finish());
+    Fingerprint::of_integer(process).and(Fingerprint::of_integer(number))
 }

@@ -29,7 +29,7 @@ use crate::rebuilder::{Answer, Cursor, Question, Reason, Rebuilder};
 use crate::report::Decision;
 use crate::scheduler::{Scheduler, WhenBlocked};
 use crate::store::Store;
-use crate::task::Tasks;
+use crate::task::{Tasks, identity};
 
 use state::{Demand, Phase, Slot};
 pub(crate) use state::{Engine, Observer, Progress, Told};
@@ -438,7 +438,7 @@ where
     /// build began.)
     pub(super) fn take_definition(&mut self, key: KeyId) {
         let board = &mut *self.board.borrow_mut();
-        if let Some(definition) = self.tasks.definition(board.keys.name(key)) {
+        if let Some(definition) = identity(self.tasks, board.keys.name(key), self.collection) {
             board.define(key, definition);
         }
     }

@@ -93,6 +93,8 @@ pub(crate) struct Engine<'b, K: Key, V: Value, T, St, S, R, J> {
     pub volatile: &'b mut bool,
     pub keep_going: bool,
     pub targets: &'b [KeyId],
+    /// The collection of tasks that the build began with.
+    pub collection: Option<u64>,
     /// The keys that each order-only input precedes.
     pub preceding: &'b mut HashMap<KeyId, HashSet<KeyId>>,
     /// How many suspects the scheduler was told of, if it follows them.
