@@ -47,7 +47,10 @@ pub struct Build<K, V, T, St, S = (), R = (), J = Forgetful> {
     generation: u64,
     /// The generation whose definitions have been compared with what is remembered.
     compared: Option<u64>,
+    /// The journal was replayed into the metadata that are installed.
     opened: bool,
+    /// What other builds have left in the cache was taken up.
+    learned: bool,
     /// Something changed since the last build, or the last build left something open.
     questionable: bool,
     /// This very combination has completed a build, so that whatever is not suspect is up to date.
@@ -76,6 +79,7 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             generation: 0,
             compared: None,
             opened: false,
+            learned: false,
             questionable: true,
             proven: false,
             narrowed: false,
@@ -97,7 +101,9 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
         self.with(|scheduler, _, journal| (scheduler, rebuilder, journal))
     }
 
-    /// Chooses where events are kept. What the journal holds already is taken up by the next build.
+    /// Chooses where events are kept. What the journal holds already is taken up by the next build. If this build knows
+    /// better, because something happened before the journal was chosen, the journal is told; what was built before is
+    /// not known to it, and is built again.
     pub fn journal<J2>(self, journal: J2) -> Build<K, V, T, St, S, R, J2> {
         self.with(|scheduler, rebuilder, _| (scheduler, rebuilder, journal))
     }
@@ -118,6 +124,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             generation: self.generation,
             compared: None,
             opened: false,
+            learned: false,
             questionable: true,
             proven: false,
             narrowed: self.narrowed,
@@ -131,7 +138,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     #[must_use]
     pub fn cache(mut self, cache: impl TraceCache<K, V> + 'static) -> Self {
         self.cache = Some(Box::new(cache));
-        self.opened = false;
+        self.learned = false;
         self
     }
 
@@ -143,11 +150,16 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     }
 
     /// Adds a named pool: a further bound on the outside work that names it (see
-    /// [`Fetch::work_in`](crate::Fetch::work_in)).
+    /// [`Fetch::work_in`](crate::Fetch::work_in)). Of a pool that is there already it changes the depth.
     #[must_use]
     pub fn pool(mut self, name: impl Into<String>, depth: usize) -> Self {
-        let depth = depth.max(1);
-        self.board.get_mut().pools.push(Pool::new(name.into(), depth));
+        let (name, depth) = (name.into(), depth.max(1));
+        let pools = &mut self.board.get_mut().pools;
+        // (The first pool is that of all outside work, which `jobs` is for, whatever others are called.)
+        match pools.iter_mut().skip(JOBS + 1).find(|pool| pool.name == name) {
+            Some(pool) => pool.depth = depth,
+            None => pools.push(Pool::new(name, depth)),
+        }
         self
     }
 
@@ -387,12 +399,23 @@ where
         Err(BuildError { failures, report })
     }
 
-    /// Installs what scheduler and rebuilder read, replays the journal into it, and compares what the journal
-    /// remembers with what the store holds.
+    /// Has the metadata know all that journal and cache remember.
     fn open(&mut self) -> Result<(), StoreError> {
-        if self.opened {
-            return Ok(());
+        if !self.opened {
+            self.replay()?;
+            self.opened = true;
+            self.learned = false;
         }
+        if !self.learned {
+            self.learn()?;
+            self.learned = true;
+        }
+        Ok(())
+    }
+
+    /// Installs what scheduler and rebuilder read, replays the journal into it, and compares what the journal
+    /// remembers with what this build holds, or the store.
+    fn replay(&mut self) -> Result<(), StoreError> {
         let ledger = &mut self.ledger;
         ledger.metadata = Metadata::default();
         <S::Reads as Reads>::install(&mut ledger.metadata);
@@ -408,36 +431,50 @@ where
         })?;
         board.cover();
         let Remembered { mut keys, definitions, owed, volatile } = remembered;
+        // Whatever another journal has said of a task, this one need not know of.
+        (0..board.keys.len()).for_each(|index| board.lower(KeyId::new(index), BUILT | DEFINED | VOLATILE));
         volatile.into_iter().for_each(|id| board.raise(id, VOLATILE));
         board.owed.extend(&owed);
         board.debts = owed.into_iter().collect();
         for (&id, &definition) in &definitions {
             board.define(id, definition);
         }
+        // What this process holds already is what it once wrote, or newer: then the journal is told. (Of what the journal does
+        // not know, only inputs matter.)
+        let newer = |id: &KeyId| match keys.get(id) {
+            Some((fingerprint, ..)) => board.current(*id) != *fingerprint,
+            None => board.current(*id).is_some() && !self.tasks.has(board.keys.name(*id)),
+        };
+        let met = (0..board.keys.len()).map(KeyId::new).filter(|&id| board.has(id, LOADED));
+        let newer: Vec<KeyId> = met.filter(newer).collect();
+        for id in newer {
+            let key = board.keys.name(id);
+            let (input, fingerprint) = (!self.tasks.has(key), board.current(id));
+            let modified = self.store.modified(key).unwrap_or_else(|| ledger.tick());
+            board.set_state(id, STALE);
+            ledger.tell(&board.keys, &Event::Changed { key: id, fingerprint, modified, input }, None)?;
+        }
         let mut ids: Vec<KeyId> = keys.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
             let Some((fingerprint, value, input)) = keys.remove(&id) else { continue };
-            // What this process holds already is what it once wrote, or newer.
+            board.raise(id, if input { 0 } else { BUILT });
             if board.has(id, LOADED) {
                 continue;
             }
-            if !board.has(id, CLASSIFIED) {
-                board.classify(id, input);
-            }
-            board
-                .raise(id, LOADED | if fingerprint.is_some() { REMEMBERED } else { 0 } | if input { 0 } else { BUILT });
-            board.set_fingerprint(id, fingerprint.unwrap_or_default());
             let key = board.keys.name(id);
             let loaded = self.store.load(id, key)?;
             let value = if self.store.relies_on_journal() { loaded.or(value) } else { loaded };
             let modified = self.store.modified(key);
-            let input = !self.tasks.has(key);
-            ledger.notice(board, id, News { value, modified, input, touched: false })?;
+            let has = self.tasks.has(key);
+            if !board.has(id, CLASSIFIED) {
+                board.classify(id, input);
+            }
+            board.raise(id, LOADED | if fingerprint.is_some() { REMEMBERED } else { 0 });
+            board.set_fingerprint(id, fingerprint.unwrap_or_default());
+            ledger.notice(board, id, News { value, modified, input: !has, touched: false })?;
             board.lower(id, REMEMBERED);
         }
-        self.learn()?;
-        self.opened = true;
         Ok(())
     }
 

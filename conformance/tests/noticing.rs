@@ -2,7 +2,14 @@
 
 mod common;
 
-use alacarte::{Dynamic, Fetch, Rules, Tasks, declared, formula, task};
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+use alacarte::{Dynamic, Fetch, Rules, SharedTrace, StoreError, Tasks, TraceCache, declared, formula, task};
+use alacarte_rebuilders::AnyRebuilder;
+use alacarte_schedulers::AnyScheduler;
 use common::{Key, RIGHT, Tape, everywhere, ran, system};
 
 /// B adds this to A, C is twice B.
@@ -241,5 +248,193 @@ fn collections_have_numbers_and_late_tasks_have_definitions() {
     assert_eq!(other.definition(&"D"), None, "nobody had asked");
     other.set("E", formula(["A"], |[a]| a));
     assert!(other.definition(&"E").is_some());
-    assert_eq!(RIGHT.len(), 6);
+}
+
+/// A journal that was chosen after something had happened was not told of it, and the next process believed in silence.
+#[test]
+fn a_journal_is_told_of_what_happened_before_it_was_chosen() {
+    everywhere(|scheduler, rebuilder| {
+        for early in [true, false] {
+            let tape = Tape::default();
+            let mut build = system(scheduler, rebuilder, adding(1), &[("A", 0)]);
+            build.set("A", 1).expect("set");
+            if early {
+                build.run(["C"]).expect("built");
+                build.set("A", 3).expect("set");
+            }
+            let mut build = build.journal(tape.clone());
+            build.run(["C"]).expect("built");
+            assert_eq!(build.get("C"), Some(if early { 8 } else { 4 }), "{scheduler} × {rebuilder}");
+            drop(build);
+            let mut build = system(scheduler, rebuilder, adding(1), &[("A", 2)]).journal(tape);
+            build.run(["C"]).expect("built");
+            assert_eq!(build.get("C"), Some(6), "{scheduler} × {rebuilder}, early: {early}");
+        }
+    });
+}
+
+/// A journal of earlier processes is chosen when this one knows better already: of inputs, of what was built, of a task.
+#[test]
+fn a_journal_that_was_not_told_for_a_while_is_corrected() {
+    everywhere(|scheduler, rebuilder| {
+        let (old, other) = (Tape::default(), Tape::default());
+        system(scheduler, rebuilder, adding(1), &[("A", 1)]).journal(old.clone()).run(["C"]).expect("built");
+        let mut build = system(scheduler, rebuilder, adding(1), &[("A", 0)]);
+        build.set("A", 5).expect("set");
+        let mut build = build.journal(old.clone());
+        build.run(["C"]).expect("built");
+        assert_eq!(build.get("C"), Some(12), "{scheduler} × {rebuilder}");
+        // Away and back: what is remembered of A is what it holds, but not what B and C were built from.
+        let mut build = build.journal(other.clone());
+        build.set("A", 7).expect("set");
+        build.run(["C"]).expect("built");
+        build.set("A", 5).expect("set");
+        let mut build = build.journal(old.clone());
+        build.run(["C"]).expect("built");
+        assert_eq!(build.get("C"), Some(12), "{scheduler} × {rebuilder}");
+        // The same with a task: B is what it was, but by another task from another A.
+        let mut build = build.journal(other);
+        build.tasks_mut().set("B", formula(["A"], |[a]| a));
+        build.set("A", 6).expect("set");
+        build.run(["C"]).expect("built");
+        build.set("A", 5).expect("set");
+        let mut build = build.journal(old);
+        build.run(["C"]).expect("built");
+        assert_eq!(build.get("C"), Some(10), "{scheduler} × {rebuilder}");
+    });
+}
+
+/// A cache that was chosen late had all metadata forgotten, and what they said was out of date with them.
+#[test]
+fn a_cache_may_be_chosen_at_any_time() {
+    struct Nothing;
+    impl TraceCache<Key, i64> for Nothing {
+        fn traces(&mut self, _: &mut dyn FnMut(SharedTrace<Key, i64>)) -> Result<(), StoreError> {
+            Ok(())
+        }
+        fn add(&mut self, _: &SharedTrace<Key, i64>) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+    everywhere(|scheduler, rebuilder| {
+        for tape in [Tape::forgetful(), Tape::default()] {
+            let mut build = system(scheduler, rebuilder, adding(1), &[("A", 1)]).journal(tape);
+            for value in [1, 2, 3] {
+                build.set("A", value).expect("set");
+                build = build.cache(Nothing);
+                build.run(["C"]).expect("built");
+                build.run(["C"]).expect("built");
+                assert_eq!(build.get("C"), Some(2 + 2 * value), "{scheduler} × {rebuilder}");
+                build.set("A", value + 10).expect("set");
+                build = build.cache(Nothing);
+                build.run(["C"]).expect("built");
+                assert_eq!(build.get("C"), Some(22 + 2 * value), "{scheduler} × {rebuilder}");
+            }
+            build = build.cache(Nothing);
+            let report = build.run(["C"]).expect("built");
+            assert_eq!(report.ran.is_empty(), rebuilder != "perpetual", "{scheduler} × {rebuilder}");
+        }
+    });
+}
+
+/// All that can be said to a build, in any order, between edits and builds: every build is right, and so is the next process.
+#[test]
+fn a_build_may_be_told_of_its_parts_in_any_order() {
+    let mut random = 0x9e37_79b9_u64;
+    let mut next = move |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    for round in 0..1_000 {
+        let name = |of: &[&'static str], n: u64| of[n as usize % of.len()];
+        let (scheduler, rebuilder) = (name(&AnyScheduler::NAMES, next(4)), name(&RIGHT, next(6)));
+        let tapes = [Tape::default(), Tape::default(), Tape::forgetful()];
+        let (mut a, mut added, mut told) = (1, 1, Vec::new());
+        let mut build = system(scheduler, rebuilder, adding(added), &[("A", a)]);
+        for _ in 0..24 {
+            let step = next(14);
+            told.push(step);
+            match step {
+                0 | 1 => {
+                    a = next(3) as i64;
+                    build.set("A", a).expect("set");
+                }
+                2 => drop(build.touch("A").expect("touched")),
+                3 => drop(build.set("B", next(4) as i64).expect("set")),
+                4 => drop(build.remove("C").expect("removed")),
+                5 | 6 => {
+                    let n = next(3) as usize;
+                    told.push(n as u64);
+                    build = build.journal(tapes[n].clone());
+                }
+                7 => match next(3) {
+                    0 => {
+                        build = build.scheduler(AnyScheduler::named(name(&AnyScheduler::NAMES, next(4))).expect("one"))
+                    }
+                    1 => build = build.rebuilder(AnyRebuilder::named(name(&RIGHT, next(6))).expect("one")),
+                    _ => build = build.jobs(1 + next(2) as usize).keep_going(next(2) == 0).pool("narrow", 1),
+                },
+                8 => {
+                    added = next(3) as i64;
+                    let new = added;
+                    match next(2) {
+                        0 => *build.tasks_mut() = adding(added),
+                        _ => build.tasks_mut().set("B", formula(["A"], move |[a]| a + new)),
+                    }
+                }
+                9 => {
+                    // The tasks of a process are at first those of the one before; not so its inputs.
+                    let n = next(2) as usize;
+                    (a, added) = (next(3) as i64, 1);
+                    build = system(scheduler, rebuilder, adding(added), &[("A", a)]).journal(tapes[n].clone());
+                }
+                _ => {
+                    let target = if next(3) == 0 { "B" } else { "C" };
+                    build.run([target]).expect("built");
+                    let expected = if target == "B" { a + added } else { 2 * (a + added) };
+                    assert_eq!(build.get(target), Some(expected), "round {round}: {scheduler} × {rebuilder}: {told:?}");
+                }
+            }
+        }
+    }
+}
+
+/// A pool that is named twice has the depth that was said last.
+#[test]
+fn a_pool_that_is_named_again_is_the_same_pool() {
+    let now = Rc::new(Cell::new((0_i32, 0)));
+    let seen = now.clone();
+    let work = move |key: Key| {
+        let now = seen.clone();
+        task(async move |fetch: Fetch<'_, Key, i64>| {
+            let mut polls = 0;
+            let outside = poll_fn(|cx| {
+                let (inside, most) = now.get();
+                if polls == 0 {
+                    now.set((inside + 1, most.max(inside + 1)));
+                }
+                polls += 1;
+                cx.waker().wake_by_ref();
+                if polls < 3 {
+                    return Poll::Pending;
+                }
+                now.set((now.get().0 - 1, now.get().1));
+                Poll::Ready(())
+            });
+            fetch.work_in("narrow", outside).await;
+            Ok(key.len() as i64)
+        })
+    };
+    let tasks = Rules::new()
+        .rule("one", work("one"))
+        .rule("two", work("two"))
+        .rule("both", task(async |fetch: Fetch<'_, Key, i64>| Ok(fetch.all(["one", "two"]).await?.iter().sum())));
+    let build = system("suspending", "perpetual", tasks, &[]).pool("narrow", 1).jobs(2);
+    let mut build = build.pool("narrow", 2);
+    build.run(["both"]).expect("built");
+    assert_eq!(now.get(), (0, 2));
+    let mut build = build.pool("narrow", 1);
+    now.set((0, 0));
+    build.run(["both"]).expect("built");
+    assert_eq!(now.get(), (0, 1));
 }
