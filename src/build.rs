@@ -15,7 +15,7 @@ use crate::board::{
 use crate::engine::{Engine, Observer, Progress, Told};
 use crate::error::{Cause, Failure, StoreError};
 use crate::event::{Dependency, Event, Record};
-use crate::fingerprint::{Fingerprint, Value};
+use crate::fingerprint::{Fingerprint, Value, foreign};
 use crate::journal::{Forgetful, Journal, TraceCache};
 use crate::key::{Key, KeyId, Keys};
 use crate::ledger::{Ledger, News};
@@ -284,6 +284,8 @@ where
     fn change(&mut self, key: &K, value: Option<V>, touched: bool) -> Result<bool, StoreError> {
         let id = self.meet(key)?;
         let input = !self.tasks.has(key);
+        // Whether an output that looks the same in a part is the one that was built, nobody can tell.
+        let touched = touched || value.as_ref().is_some_and(|value| !input && !value.is_whole());
         let board = self.board.get_mut();
         let changed = self.ledger.notice(board, id, News { value, modified: None, input, touched })?;
         self.questionable |= changed;
@@ -449,8 +451,11 @@ where
         let newer: Vec<KeyId> = met.filter(newer).collect();
         for id in newer {
             let key = board.keys.name(id);
-            let (input, fingerprint) = (!self.tasks.has(key), board.current(id));
+            let input = !self.tasks.has(key);
             let modified = self.store.modified(key).unwrap_or_else(|| ledger.tick());
+            let part = board.value(id).filter(|value| !input && !value.is_whole()).map(Value::fingerprint);
+            part.into_iter().for_each(|part| board.set_fingerprint(id, foreign(part)));
+            let fingerprint = board.current(id);
             board.set_state(id, STALE);
             ledger.tell(&board.keys, &Event::Changed { key: id, fingerprint, modified, input }, None)?;
         }
@@ -459,12 +464,23 @@ where
         for id in ids {
             let Some((fingerprint, value, input)) = keys.remove(&id) else { continue };
             board.raise(id, if input { 0 } else { BUILT });
+            let kept = value.filter(|_| self.store.relies_on_journal());
+            // Of values that are equal in a part, the one that was built last is the key's.
+            let built = |held: &V, kept: &V| !held.is_whole() && held.fingerprint() == kept.fingerprint();
             if board.has(id, LOADED) {
+                if let (Some(held), Some(kept)) = (board.value(id), kept)
+                    && built(held, &kept)
+                {
+                    board.hold(id, Some(kept));
+                }
                 continue;
             }
             let key = board.keys.name(id);
             let loaded = self.store.load(id, key)?;
-            let value = if self.store.relies_on_journal() { loaded.or(value) } else { loaded };
+            let value = match (loaded, kept) {
+                (Some(loaded), Some(kept)) if built(&loaded, &kept) => Some(kept),
+                (loaded, kept) => loaded.or(kept),
+            };
             let modified = self.store.modified(key);
             let has = self.tasks.has(key);
             if !board.has(id, CLASSIFIED) {

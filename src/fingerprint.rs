@@ -58,11 +58,27 @@ impl Fingerprint {
 }
 
 /// What a key can hold. Cloned at every fetch: wrap what is large in an [`Rc`] or [`Arc`].
+///
+/// A value may leave out of its fingerprint what its dependents cannot see (an *interface* fingerprint). Early cutoff
+/// follows: a dependent stands as long as the interface does. It may then have been computed beside an older rest, of which,
+/// by the word of whoever wrote the fingerprint, it shows nothing. The key itself always holds the *whole* value that its
+/// task gives for what its dependencies show now: a trace vouches for the value of its own run, and for another one only if
+/// the fingerprint [is whole](Value::is_whole).
 pub trait Value: Clone + 'static {
     /// Equal values have equal fingerprints; values that dependents must tell apart have different ones.
-    ///
-    /// A value may leave out what its dependents cannot see (an *interface* fingerprint): early cutoff follows.
     fn fingerprint(&self) -> Fingerprint;
+
+    /// Whether the fingerprint is that of the whole value: whether values of the same fingerprint are equal. Where it is not
+    /// known to be, a value is never kept in place of one that is merely equal in that part, and its task runs instead.
+    fn is_whole(&self) -> bool {
+        false
+    }
+}
+
+/// The fingerprint of an output that others have written, where it looks at a part only: it is not the one that was built,
+/// even if it is equal in that part.
+pub(crate) fn foreign(part: Fingerprint) -> Fingerprint {
+    part.and(Fingerprint(0x666f_7265_6967_6e21))
 }
 
 macro_rules! integers {
@@ -71,6 +87,11 @@ macro_rules! integers {
             #[inline]
             fn fingerprint(&self) -> Fingerprint {
                 Fingerprint::of_integer(*self as u64)
+            }
+
+            #[inline]
+            fn is_whole(&self) -> bool {
+                true
             }
         }
     )*};
@@ -82,11 +103,19 @@ impl Value for () {
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint::default()
     }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 impl Value for f64 {
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of_integer(self.to_bits())
+    }
+
+    fn is_whole(&self) -> bool {
+        true
     }
 }
 
@@ -94,11 +123,19 @@ impl Value for f32 {
     fn fingerprint(&self) -> Fingerprint {
         f64::from(*self).fingerprint()
     }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 impl Value for String {
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of_bytes(self.as_bytes())
+    }
+
+    fn is_whole(&self) -> bool {
+        true
     }
 }
 
@@ -106,11 +143,19 @@ impl Value for &'static str {
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of_bytes(self.as_bytes())
     }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 impl Value for Rc<str> {
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of_bytes(self.as_bytes())
+    }
+
+    fn is_whole(&self) -> bool {
+        true
     }
 }
 
@@ -118,17 +163,29 @@ impl Value for Arc<str> {
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of_bytes(self.as_bytes())
     }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 impl<V: Value> Value for Rc<V> {
     fn fingerprint(&self) -> Fingerprint {
         (**self).fingerprint()
     }
+
+    fn is_whole(&self) -> bool {
+        (**self).is_whole()
+    }
 }
 
 impl<V: Value> Value for Arc<V> {
     fn fingerprint(&self) -> Fingerprint {
         (**self).fingerprint()
+    }
+
+    fn is_whole(&self) -> bool {
+        (**self).is_whole()
     }
 }
 
@@ -137,6 +194,10 @@ impl<V: Value> Value for Option<V> {
         let tag = Fingerprint::of_integer(u64::from(self.is_some()));
         self.as_ref().map_or(tag, |value| tag.and(value.fingerprint()))
     }
+
+    fn is_whole(&self) -> bool {
+        self.as_ref().is_none_or(Value::is_whole)
+    }
 }
 
 impl<V: Value> Value for Vec<V> {
@@ -144,11 +205,19 @@ impl<V: Value> Value for Vec<V> {
         let length = Fingerprint::of_integer(self.len() as u64);
         self.iter().fold(length, |sum, value| sum.and(value.fingerprint()))
     }
+
+    fn is_whole(&self) -> bool {
+        self.iter().all(Value::is_whole)
+    }
 }
 
 impl<A: Value, B: Value> Value for (A, B) {
     fn fingerprint(&self) -> Fingerprint {
         self.0.fingerprint().and(self.1.fingerprint())
+    }
+
+    fn is_whole(&self) -> bool {
+        self.0.is_whole() && self.1.is_whole()
     }
 }
 

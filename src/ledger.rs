@@ -4,7 +4,7 @@
 use crate::board::{Board, STALE};
 use crate::error::StoreError;
 use crate::event::{Event, Time};
-use crate::fingerprint::Value;
+use crate::fingerprint::{Value, foreign};
 use crate::journal::Journal;
 use crate::key::{Key, KeyId, Keys};
 use crate::metadata::Metadata;
@@ -41,8 +41,11 @@ impl<J> Ledger<J> {
     where
         J: Journal<K, V>,
     {
-        let fingerprint = news.value.as_ref().map(Value::fingerprint);
+        let mut fingerprint = news.value.as_ref().map(Value::fingerprint);
         let known = board.known(id);
+        if !news.input && (news.touched || known != fingerprint) && !news.value.as_ref().is_some_and(Value::is_whole) {
+            fingerprint = fingerprint.map(foreign);
+        }
         board.hold(id, news.value);
         board.set_fingerprint(id, fingerprint.unwrap_or_default());
         if known == fingerprint && !news.touched {

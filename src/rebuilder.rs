@@ -211,6 +211,12 @@ impl<K: Key, V: Value> Question<'_, K, V> {
         self.board.current(self.key)
     }
 
+    /// Whether that fingerprint is of the whole value ([`Value::is_whole`]): any trace that gave a value of the same
+    /// fingerprint vouches for it. If not, only the trace of the run that gave it does.
+    pub fn is_whole(&self) -> bool {
+        self.board.value(self.key).is_some_and(Value::is_whole)
+    }
+
     /// The fingerprint of the definition of the task that is asked about, if it has one ([`Tasks::definition`]): closures have
     /// none until they are replaced, unless their collection has a version. For another key's definition there is
     /// [`Question::input`].

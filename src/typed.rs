@@ -138,12 +138,13 @@ impl<R: Rule> AnyRule for R {
 pub struct Output {
     value: Rc<dyn Any>,
     fingerprint: Fingerprint,
+    whole: bool,
 }
 
 impl Output {
     /// Wraps an output.
     pub fn new<V: Value>(value: V) -> Self {
-        Output { fingerprint: value.fingerprint(), value: Rc::new(value) }
+        Output { fingerprint: value.fingerprint(), whole: value.is_whole(), value: Rc::new(value) }
     }
 
     /// The output, if it is of this type.
@@ -161,6 +162,10 @@ impl Debug for Output {
 impl Value for Output {
     fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    fn is_whole(&self) -> bool {
+        self.whole
     }
 }
 

@@ -19,6 +19,8 @@ mod faults;
 mod noticing;
 #[path = "../tests/order.rs"]
 mod order;
+#[path = "../tests/partial.rs"]
+mod partial;
 #[path = "../tests/reasons.rs"]
 mod reasons;
 #[path = "../tests/regressions.rs"]

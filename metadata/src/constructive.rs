@@ -1,7 +1,8 @@
 //! Constructive traces: verifying traces that also keep the value, so that it can be put back, here or elsewhere.
 
-use alacarte::{Event, MetadataUpdater, Record, Value};
+use alacarte::{Event, KeyId, MetadataUpdater, Record, Value};
 
+use crate::column::Column;
 use crate::table::{Pushed, Trace, TraceTable};
 
 /// Several traces a key, the newest first, each with its value.
@@ -13,6 +14,8 @@ use crate::table::{Pushed, Trace, TraceTable};
 pub struct ConstructiveTraces<V> {
     table: TraceTable<1>,
     values: Values<V>,
+    /// The last run of the key left no trace, or a newer one was learned.
+    untraced: Column<bool>,
 }
 
 impl<V> ConstructiveTraces<V> {
@@ -28,29 +31,45 @@ impl<V> ConstructiveTraces<V> {
     pub fn value(&self, trace: Trace<'_, 1>) -> Option<&V> {
         self.values.get(trace.extra()[0])
     }
+
+    /// Whether the newest trace of the key is that of its last `Built` or `Restored` event.
+    pub fn is_last(&self, key: KeyId) -> bool {
+        !self.untraced.get(key).is_some_and(|&untraced| untraced)
+    }
 }
 
 impl<V> Default for ConstructiveTraces<V> {
     fn default() -> Self {
-        ConstructiveTraces { table: TraceTable::new(Self::KEPT), values: Values::default() }
+        let table = TraceTable::new(Self::KEPT);
+        ConstructiveTraces { table, values: Values::default(), untraced: Column::default() }
     }
 }
 
 impl<V: Value> ConstructiveTraces<V> {
-    fn remember(&mut self, record: &Record<'_>) {
+    /// Adds a trace, unless its kind leaves none; whether it did.
+    fn remember(&mut self, record: &Record<'_>) -> bool {
         if record.volatile || record.deep {
-            return;
+            return false;
         }
-        let Some(value) = record.value.downcast_ref::<V>() else { return };
+        let Some(value) = record.value.downcast_ref::<V>() else { return false };
+        // Before the table knows of it: a clone may panic.
+        let value = value.clone();
         let slot = self.values.free();
         match self.table.push(record.key, record.fingerprint, [slot], record.dependencies) {
-            Pushed::New => self.values.put(slot, value.clone()),
+            Pushed::New => self.values.put(slot, value),
             Pushed::Replaced([gone]) => {
-                self.values.put(slot, value.clone());
+                self.values.put(slot, value);
                 self.values.clear(gone);
             }
-            Pushed::Known => {}
+            Pushed::Known => {
+                // Equal in what the fingerprint looks at: the value is that of the last run.
+                let slot = self.table.newest(record.key).map(|newest| newest.extra()[0]);
+                if let Some(slot) = slot {
+                    self.values.replace(slot, value);
+                }
+            }
         }
+        true
     }
 }
 
@@ -59,8 +78,13 @@ impl<V: Value> MetadataUpdater for ConstructiveTraces<V> {
         if let Event::Built(record) | Event::Restored(record) | Event::Learned(record) = event {
             // What others have learned is no news of this build: it does not become the newest if it was known.
             let learned = matches!(event, Event::Learned(_));
-            if !(learned && self.table.knows(record.key, record.fingerprint, record.dependencies)) {
-                self.remember(record);
+            if learned && self.table.knows(record.key, record.fingerprint, record.dependencies) {
+                return;
+            }
+            let traced = self.remember(record);
+            let untraced = if learned { traced || !self.is_last(record.key) } else { !traced };
+            if untraced == self.is_last(record.key) {
+                *self.untraced.at(record.key) = untraced;
             }
         }
     }
@@ -93,6 +117,11 @@ impl<V> Values<V> {
         } else {
             self.values.push(Some(value));
         }
+    }
+
+    /// Keeps another value under a number that is in use.
+    pub fn replace(&mut self, slot: u32, value: V) {
+        self.values[slot as usize] = Some(value);
     }
 
     pub fn clear(&mut self, slot: u32) {

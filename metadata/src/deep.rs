@@ -57,6 +57,11 @@ impl<V> DeepConstructiveTraces<V> {
         self.table.of(key).find(|trace| deep_of(*trace) == deep)
     }
 
+    /// Whether this trace of the key is that of its last `Built` or `Restored` event.
+    pub fn is_last(&self, key: KeyId, trace: Trace<'_, 3>) -> bool {
+        self.current.get(key).copied().flatten() == Some(deep_of(trace))
+    }
+
     /// Whether the key counts as an input because its value is never kept.
     pub fn is_volatile(&self, key: KeyId) -> bool {
         self.volatile.get(key).copied().unwrap_or(false)
@@ -121,7 +126,8 @@ impl<V> Default for DeepConstructiveTraces<V> {
 impl<V: Value> DeepConstructiveTraces<V> {
     /// Adds a trace whose dependencies carry deep fingerprints already; its own deep fingerprint.
     fn remember(&mut self, record: &Record<'_>, dependencies: &[Dependency]) -> Option<Fingerprint> {
-        let value = record.value.downcast_ref::<V>()?;
+        // Before the table knows of it: a clone may panic.
+        let value = record.value.downcast_ref::<V>()?.clone();
         // Named, because the same fingerprints may be those of other keys: tasks may fetch in another order, and a
         // definition and an input may be alike.
         let none = Fingerprint::of_integer(dependencies.len() as u64).and(NO_VALUE);
@@ -134,8 +140,13 @@ impl<V: Value> DeepConstructiveTraces<V> {
         let slot = self.values.free();
         let extra = [slot, deep.0 as u32, (deep.0 >> 32) as u32];
         let pushed = self.table.push(record.key, record.fingerprint, extra, dependencies);
-        if pushed != Pushed::Known {
-            self.values.put(slot, value.clone());
+        if pushed == Pushed::Known {
+            // Equal in what the fingerprint looks at: the value is that of the last run.
+            if let Some([slot, ..]) = self.table.newest(record.key).map(|newest| newest.extra()) {
+                self.values.replace(slot, value);
+            }
+        } else {
+            self.values.put(slot, value);
             if self.verdicts.len() <= slot as usize {
                 self.verdicts.resize(slot as usize + 1, Cell::new(0));
             }

@@ -1,7 +1,8 @@
 //! Verifying traces: of each key, the fingerprints of what its task fetched, and of what it gave.
 
-use alacarte::{Event, MetadataUpdater};
+use alacarte::{Event, KeyId, MetadataUpdater};
 
+use crate::column::Column;
 use crate::table::TraceTable;
 
 /// Several traces a key, the newest first: after an edit and its revert the older one holds again.
@@ -12,6 +13,8 @@ use crate::table::TraceTable;
 #[derive(Debug, Clone)]
 pub struct VerifyingTraces {
     table: TraceTable<0, 1>,
+    /// The last run of the key left no trace.
+    untraced: Column<bool>,
 }
 
 impl VerifyingTraces {
@@ -23,21 +26,29 @@ impl VerifyingTraces {
     pub fn table(&self) -> &TraceTable<0, 1> {
         &self.table
     }
+
+    /// Whether the newest trace of the key is that of its last `Built` or `Restored` event.
+    pub fn is_last(&self, key: KeyId) -> bool {
+        !self.untraced.get(key).is_some_and(|&untraced| untraced)
+    }
 }
 
 impl Default for VerifyingTraces {
     fn default() -> Self {
-        VerifyingTraces { table: TraceTable::new(Self::KEPT) }
+        VerifyingTraces { table: TraceTable::new(Self::KEPT), untraced: Column::default() }
     }
 }
 
 impl MetadataUpdater for VerifyingTraces {
     fn apply(&mut self, event: &Event<'_>) {
-        if let Event::Built(record) | Event::Restored(record) = event
-            && !record.volatile
-            && !record.deep
-        {
-            self.table.push(record.key, record.fingerprint, [], record.dependencies);
+        if let Event::Built(record) | Event::Restored(record) = event {
+            let untraced = record.volatile || record.deep;
+            if !untraced {
+                self.table.push(record.key, record.fingerprint, [], record.dependencies);
+            }
+            if untraced == self.is_last(record.key) {
+                *self.untraced.at(record.key) = untraced;
+            }
         }
     }
 }

@@ -31,7 +31,9 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DeepConstructiveTrace {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Found::Fails(reason)) => why = why.or(Some(reason)),
                 Poll::Ready(Found::Holds) => {
-                    let stands = question.current() == Some(trace.fingerprint());
+                    // The value of an older run, or of somebody else's, may be equal in a part only.
+                    let own = question.is_built() && traces.is_last(question.key(), trace);
+                    let stands = question.current() == Some(trace.fingerprint()) && (own || question.is_whole());
                     if stands && number == 0 && question.is_built() {
                         return Poll::Ready(Answer::Keep);
                     }

@@ -10,7 +10,8 @@ use alacarte_metadata::{Trace, VerifyingTraces};
 
 use crate::walk::{Walked, walk};
 
-/// Keeps a key if one of its traces holds, and gave the very value that the store holds.
+/// Keeps a key if one of its traces holds, and gave the very value that the store holds: the newest does if that was its
+/// last run, an older one if fingerprints say that the whole of it is equal.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct VerifyingTrace;
 
@@ -18,8 +19,9 @@ impl<K: Key, V: Value> Rebuilder<K, V> for VerifyingTrace {
     type Reads = VerifyingTraces;
 
     fn ask(&self, question: &mut Question<'_, K, V>, traces: &VerifyingTraces) -> Poll<Answer<V>> {
-        let gave_this = |question: &Question<'_, K, V>, trace: &Trace<'_, 0, 1>| {
+        let gave_this = |question: &Question<'_, K, V>, trace: &Trace<'_, 0, 1>, newest: bool| {
             Trace::<0, 1>::agrees(trace.fingerprint(), question.current())
+                && (newest && traces.is_last(question.key()) || question.is_whole())
         };
         Poll::Ready(match ready!(walk(question, traces.table(), Reason::OutputChanged, gave_this)) {
             Walked::Holds { newest: true, .. } => Answer::Keep,

@@ -30,14 +30,14 @@ pub enum Walked<'t, const EXTRA: usize, const WIDTH: usize> {
     Fails(Reason),
 }
 
-/// Walks the traces of the key that is asked about. A trace that is not `admissible` is left out, for `otherwise`. Where
-/// fingerprints take one word, only traces are admissible that gave the value which the store holds: it is part of
+/// Walks the traces of the key that is asked about. A trace that is not `admissible` (which is told whether it is the
+/// newest) is left out, for `otherwise`. Where fingerprints take one word, only traces are admissible that gave the value which the store holds: it is part of
 /// what confirms them.
 pub fn walk<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
     question: &mut Question<'_, K, V>,
     table: &'t TraceTable<EXTRA, WIDTH>,
     otherwise: Reason,
-    admissible: impl Fn(&Question<'_, K, V>, &Trace<'t, EXTRA, WIDTH>) -> bool,
+    admissible: impl Fn(&Question<'_, K, V>, &Trace<'t, EXTRA, WIDTH>, bool) -> bool,
 ) -> Poll<Walked<'t, EXTRA, WIDTH>> {
     let mut all = table.of(question.key());
     let Some(newest) = all.next() else { return Poll::Ready(Walked::Fails(Reason::NeverBuilt)) };
@@ -47,13 +47,13 @@ pub fn walk<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
         question.cursor().reason = Some(otherwise);
     }
     let defined = question.definition().is_some();
-    let fits = |question: &Question<'_, K, V>, trace: &Trace<'t, EXTRA, WIDTH>| {
+    let fits = |question: &Question<'_, K, V>, trace: &Trace<'t, EXTRA, WIDTH>, newest: bool| {
         let has_definition = !trace.is_empty() && trace.key(0).is_definition();
-        has_definition == defined && admissible(question, trace)
+        has_definition == defined && admissible(question, trace, newest)
     };
     let Some(second) = older else {
         // Most keys have one trace, which needs no list.
-        if !begun && !fits(question, &newest) {
+        if !begun && !fits(question, &newest, true) {
             return Poll::Ready(Walked::Fails(otherwise));
         }
         return go_down_one(question, newest);
@@ -62,7 +62,7 @@ pub fn walk<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
     let mut cursor = *question.cursor();
     if !begun {
         for (number, trace) in traces.iter().enumerate() {
-            if fits(question, trace) {
+            if fits(question, trace, number == 0) {
                 cursor.candidates |= 1 << number;
             }
         }

@@ -78,6 +78,10 @@ impl Value for FileValue {
             FileValue::Missing => number(3),
         }
     }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 /// A fingerprint among serialised values.

@@ -82,7 +82,7 @@ impl<K: AnyKey, V: Value> Rebuilder<K, V> for LastTrace {
     type Reads = LastTraces;
 
     fn ask(&self, question: &mut Question<'_, K, V>, last: &LastTraces) -> Poll<Answer<V>> {
-        Poll::Ready(match ready!(walk(question, &last.table, Reason::OutputChanged, |_, _| true)) {
+        Poll::Ready(match ready!(walk(question, &last.table, Reason::OutputChanged, |_, _, _| true)) {
             Walked::Holds { .. } => Answer::Keep,
             Walked::Fails(reason) => Answer::Run(reason),
         })

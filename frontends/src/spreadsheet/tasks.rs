@@ -90,6 +90,10 @@ impl Value for Scalar {
             Scalar::Error(error) => kind(4).and(Fingerprint::of_bytes(error.as_str().as_bytes())),
         }
     }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 /// A formula's way to other cells.
