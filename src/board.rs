@@ -5,7 +5,7 @@
 //! build questionable again, with one assignment, without visiting any.
 
 use crate::error::{Reasoned, TaskError};
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{Key, KeyId, Keys};
 use crate::waits::{Ticket, Waits};
 use std::collections::{HashSet, VecDeque};
@@ -28,9 +28,6 @@ pub(crate) const INPUT: u8 = 2;
 pub(crate) const LOADED: u8 = 4;
 /// The task's definition is in `Board::definitions`.
 pub(crate) const DEFINED: u8 = 8;
-
-/// The journal told the fingerprint; the value itself was not loaded yet.
-pub(crate) const REMEMBERED: u8 = 16;
 
 /// The key's last event is that it was built or restored here.
 pub(crate) const BUILT: u8 = 32;
@@ -78,6 +75,8 @@ pub(crate) struct Board<K, V> {
     flags: Vec<u8>,
     /// The values, of keys that are [`HELD`]; anything in the places of the others.
     values: Vec<V>,
+    /// A value on its way to its place, should that be interrupted by a panic.
+    underway: Option<(KeyId, V)>,
     pub definitions: Vec<Fingerprint>,
     pub revision: State,
     /// What the task that is being polled has fetched: raw ids, some of them [`GROUPED`].
@@ -124,6 +123,7 @@ impl<K: Key, V: Clone> Board<K, V> {
             nodes: Vec::new(),
             flags: Vec::new(),
             values: Vec::new(),
+            underway: None,
             definitions: Vec::new(),
             revision: 1,
             recorder: Vec::new(),
@@ -208,20 +208,35 @@ impl<K: Key, V: Clone> Board<K, V> {
         if self.has(id, HELD) { self.values.get(id.index()) } else { None }
     }
 
+    /// Takes what the store or a user says that a key holds; the fingerprint of what it held. (At once, before anything else
+    /// that may panic: a store may have given the value away.)
+    pub fn receive(&mut self, id: KeyId, value: Option<V>) -> Option<Fingerprint> {
+        let known = self.current(id);
+        self.raise(id, LOADED);
+        self.hold(id, value);
+        known
+    }
+
     /// Gives a key a value, or takes it away.
     pub fn hold(&mut self, id: KeyId, value: Option<V>) {
         let index = id.index();
         match value {
             None => self.lower(id, HELD),
             Some(value) => {
-                self.raise(id, HELD);
                 if index < self.values.len() {
                     self.values[index] = value;
                 } else {
+                    self.underway = Some((id, value));
                     // Keys in between hold nothing yet, but their places must hold something.
-                    self.values.resize(index, value.clone());
-                    self.values.push(value);
+                    while self.values.len() < index
+                        && let Some((_, value)) = &self.underway
+                    {
+                        self.values.push(value.clone());
+                    }
+                    self.values.extend(self.underway.take().map(|(_, value)| value));
                 }
+                // Last: until then what lies in its place need not be its own.
+                self.raise(id, HELD);
             }
         }
     }
@@ -241,11 +256,6 @@ impl<K: Key, V: Clone> Board<K, V> {
     #[inline]
     pub fn current(&self, id: KeyId) -> Option<Fingerprint> {
         if self.has(id, HELD) { Some(self.stored(id)) } else { None }
-    }
-
-    /// The same, also if only the journal knows it.
-    pub fn known(&self, id: KeyId) -> Option<Fingerprint> {
-        if self.has(id, REMEMBERED) { Some(self.stored(id)) } else { self.current(id) }
     }
 
     /// Whether a key is up to date.
@@ -335,6 +345,28 @@ impl<K: Key, V: Clone> Board<K, V> {
         }
         self.definitions[index] = definition;
         self.raise(id, DEFINED);
+    }
+}
+
+impl<K: Key, V: Value> Board<K, V> {
+    /// After a panic in the middle of anything: nothing is up to date or underway, and every fingerprint is that of the value
+    /// that is held.
+    pub fn recover(&mut self) {
+        self.cover();
+        if let Some((id, value)) = self.underway.take() {
+            self.hold(id, Some(value));
+        }
+        self.nodes.iter_mut().for_each(|node| node.state = STALE);
+        self.recorder.clear();
+        self.missing.clear();
+        (self.met_failure, self.fetched_at_work, self.volatile, self.working) = (None, None, false, 0);
+        self.wants.clear();
+        self.owed.append(&mut self.detached);
+        self.told = 0;
+        for id in (0..self.keys.len()).map(KeyId::new) {
+            let fingerprint = self.value(id).map(Value::fingerprint);
+            self.set_fingerprint(id, fingerprint.unwrap_or_default());
+        }
     }
 }
 

@@ -5,13 +5,12 @@
 //! ```
 
 use std::borrow::Borrow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
+use std::rc::Rc;
 
-use crate::board::{
-    BUILT, Board, CLASSIFIED, DEFINED, HELD, INPUT, JOBS, LOADED, Look, Pool, REMEMBERED, STALE, VOLATILE,
-};
+use crate::board::{BUILT, Board, CLASSIFIED, DEFINED, HELD, INPUT, JOBS, LOADED, Look, Pool, STALE, VOLATILE};
 use crate::engine::{Engine, Observer, Progress, Told};
 use crate::error::{Cause, Failure, StoreError};
 use crate::event::{Dependency, Event, Record};
@@ -51,6 +50,10 @@ pub struct Build<K, V, T, St, S = (), R = (), J = Forgetful> {
     opened: bool,
     /// What other builds have left in the cache was taken up.
     learned: bool,
+    /// The store may hold something else than it did, or be another one.
+    restocked: bool,
+    /// Something panicked in the middle of a change or of a build, other than a task.
+    shaken: Rc<Cell<bool>>,
     /// Something changed since the last build, or the last build left something open.
     questionable: bool,
     /// This very combination has completed a build, so that whatever is not suspect is up to date.
@@ -80,6 +83,8 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             compared: None,
             opened: false,
             learned: false,
+            restocked: false,
+            shaken: Rc::default(),
             questionable: true,
             proven: false,
             narrowed: false,
@@ -125,6 +130,8 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             compared: None,
             opened: false,
             learned: false,
+            restocked: self.restocked,
+            shaken: self.shaken,
             questionable: true,
             proven: false,
             narrowed: self.narrowed,
@@ -224,9 +231,12 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
         &self.store
     }
 
-    /// The store, to be changed.
+    /// The store, to be changed, or exchanged for another. Whatever it then holds stands from the next build, edit or
+    /// removal on, also in place of what was set through this build; and an input that it lacks is gone, unless it has given
+    /// its values away ([`Store::gives_away`]).
     pub fn store_mut(&mut self) -> &mut St {
         self.questionable = true;
+        self.restocked = true;
         &mut self.store
     }
 
@@ -276,18 +286,21 @@ where
     /// # Errors
     /// If the store or the journal cannot be read or written.
     pub fn touch(&mut self, key: impl Borrow<K>) -> Result<bool, StoreError> {
+        let _watch = Watch(self.shaken.clone());
         self.meet(key.borrow())?;
         let value = self.get(key.borrow());
         self.change(key.borrow(), value, true)
     }
 
     fn change(&mut self, key: &K, value: Option<V>, touched: bool) -> Result<bool, StoreError> {
+        let _watch = Watch(self.shaken.clone());
         let id = self.meet(key)?;
         let input = !self.tasks.has(key);
         // Whether an output that looks the same in a part is the one that was built, nobody can tell.
         let touched = touched || value.as_ref().is_some_and(|value| !input && !value.is_whole());
         let board = self.board.get_mut();
-        let changed = self.ledger.notice(board, id, News { value, modified: None, input, touched })?;
+        let known = board.receive(id, value);
+        let changed = self.ledger.notice(board, id, News { known, modified: None, input, touched })?;
         self.questionable |= changed;
         Ok(changed)
     }
@@ -298,12 +311,13 @@ where
         let id = self.intern(key);
         let board = self.board.get_mut();
         if !board.has(id, LOADED) {
-            let (input, value, modified) = (!self.tasks.has(key), self.store.load(id, key)?, self.store.modified(key));
-            board.raise(id, LOADED);
+            let (input, value) = (!self.tasks.has(key), self.store.load(id, key)?);
+            let known = board.receive(id, value);
+            let modified = self.store.modified(key);
             if !board.has(id, CLASSIFIED) {
                 board.classify(id, input);
             }
-            self.ledger.notice(board, id, News { value, modified, input, touched: false })?;
+            self.ledger.notice(board, id, News { known, modified, input, touched: false })?;
         }
         Ok(id)
     }
@@ -338,6 +352,7 @@ where
     }
 
     async fn drive(&mut self, targets: &[KeyId]) -> Result<Report, BuildError> {
+        let _watch = Watch(self.shaken.clone());
         let store_failed = |error: StoreError| BuildError {
             failures: vec![Failure { key: String::new(), cause: error.into() }],
             report: Report::default(),
@@ -401,8 +416,16 @@ where
         Err(BuildError { failures, report })
     }
 
-    /// Has the metadata know all that journal and cache remember.
+    /// Has the metadata know all that journal and cache remember, and the board what the store holds.
     fn open(&mut self) -> Result<(), StoreError> {
+        if self.shaken.get() {
+            // Of what was half done nothing is trusted but the values, each as it is, and the journal.
+            self.board.get_mut().recover();
+            while self.scheduler.pop().is_some() {}
+            (self.opened, self.proven, self.questionable, self.compared) = (false, false, true, None);
+            self.shaken.set(false);
+        }
+        let gives_away = self.store.gives_away();
         if !self.opened {
             self.replay()?;
             self.opened = true;
@@ -412,6 +435,31 @@ where
             self.learn()?;
             self.learned = true;
         }
+        if self.restocked {
+            self.take_stock(gives_away)?;
+            self.restocked = false;
+        }
+        Ok(())
+    }
+
+    /// Asks a store that was changed or exchanged for every key that is known.
+    fn take_stock(&mut self, gives_away: bool) -> Result<(), StoreError> {
+        let board = self.board.get_mut();
+        self.store.open(&mut board.keys);
+        board.cover();
+        let keeps_outputs = !self.store.relies_on_journal();
+        for id in (0..board.keys.len()).map(KeyId::new).filter(|&id| board.has(id, LOADED)).collect::<Vec<_>>() {
+            let key = board.keys.name(id);
+            let (value, input) = (self.store.load(id, key)?, !self.tasks.has(key));
+            if value.is_none() && (gives_away || !input && !keeps_outputs) {
+                continue;
+            }
+            let touched = value.as_ref().is_some_and(|value| !input && !value.is_whole());
+            let known = board.receive(id, value);
+            let modified = self.store.modified(board.keys.name(id));
+            self.ledger.notice(board, id, News { known, modified, input, touched })?;
+        }
+        self.questionable = true;
         Ok(())
     }
 
@@ -437,6 +485,8 @@ where
         (0..board.keys.len()).for_each(|index| board.lower(KeyId::new(index), BUILT | DEFINED | VOLATILE));
         volatile.into_iter().for_each(|id| board.raise(id, VOLATILE));
         board.owed.extend(&owed);
+        board.owed.sort_unstable();
+        board.owed.dedup();
         board.debts = owed.into_iter().collect();
         for (&id, &definition) in &definitions {
             board.define(id, definition);
@@ -481,15 +531,13 @@ where
                 (Some(loaded), Some(kept)) if built(&loaded, &kept) => Some(kept),
                 (loaded, kept) => loaded.or(kept),
             };
-            let modified = self.store.modified(key);
-            let has = self.tasks.has(key);
+            board.receive(id, value);
+            let key = board.keys.name(id);
+            let (modified, has) = (self.store.modified(key), self.tasks.has(key));
             if !board.has(id, CLASSIFIED) {
                 board.classify(id, input);
             }
-            board.raise(id, LOADED | if fingerprint.is_some() { REMEMBERED } else { 0 });
-            board.set_fingerprint(id, fingerprint.unwrap_or_default());
-            ledger.notice(board, id, News { value, modified, input: !has, touched: false })?;
-            board.lower(id, REMEMBERED);
+            ledger.notice(board, id, News { known: fingerprint, modified, input: !has, touched: false })?;
         }
         Ok(())
     }
@@ -536,8 +584,8 @@ where
         }
         for (id, value, modified) in changes {
             let input = !self.tasks.has(board.keys.name(id));
-            board.raise(id, LOADED);
-            self.ledger.notice(board, id, News { value, modified: Some(modified), input, touched: true })?;
+            let known = board.receive(id, value);
+            self.ledger.notice(board, id, News { known, modified: Some(modified), input, touched: true })?;
             self.questionable = true;
         }
         Ok(())
@@ -708,6 +756,17 @@ where
     fn refuse(&mut self, error: PlanError) {
         let cause = self.cause_of(error.problem);
         self.mark_failed(error.key, Some(cause));
+    }
+}
+
+/// Notes that whoever holds it was left by a panic.
+struct Watch(Rc<Cell<bool>>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.set(true);
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::board::{Board, STALE};
 use crate::error::StoreError;
 use crate::event::{Event, Time};
-use crate::fingerprint::{Value, foreign};
+use crate::fingerprint::{Fingerprint, Value, foreign};
 use crate::journal::Journal;
 use crate::key::{Key, KeyId, Keys};
 use crate::metadata::Metadata;
@@ -31,24 +31,23 @@ impl<J> Ledger<J> {
         self.journal.append(keys, event, value)
     }
 
-    /// Takes into account that a key holds another value than was known, or (`touched`) that an equal one was written.
+    /// Takes into account that a key may hold another value than was known, or (`touched`) that an equal one was written.
     pub fn notice<K: Key, V: Value>(
         &mut self,
         board: &mut Board<K, V>,
         id: KeyId,
-        news: News<V>,
+        news: News,
     ) -> Result<bool, StoreError>
     where
         J: Journal<K, V>,
     {
-        let mut fingerprint = news.value.as_ref().map(Value::fingerprint);
-        let known = board.known(id);
-        if !news.input && (news.touched || known != fingerprint) && !news.value.as_ref().is_some_and(Value::is_whole) {
+        let value = board.value(id);
+        let mut fingerprint = value.map(Value::fingerprint);
+        if !news.input && (news.touched || news.known != fingerprint) && !value.is_some_and(Value::is_whole) {
             fingerprint = fingerprint.map(foreign);
         }
-        board.hold(id, news.value);
         board.set_fingerprint(id, fingerprint.unwrap_or_default());
-        if known == fingerprint && !news.touched {
+        if news.known == fingerprint && !news.touched {
             return Ok(false);
         }
         board.set_state(id, STALE);
@@ -59,9 +58,10 @@ impl<J> Ledger<J> {
     }
 }
 
-/// What was seen of a key outside the build.
-pub(crate) struct News<V> {
-    pub value: Option<V>,
+/// What was seen of a key outside the build, when it had received its value.
+pub(crate) struct News {
+    /// The fingerprint of what it was known to hold.
+    pub known: Option<Fingerprint>,
     pub modified: Option<Time>,
     pub input: bool,
     pub touched: bool,

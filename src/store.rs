@@ -39,6 +39,13 @@ pub trait Store<K, V> {
         Ok(())
     }
 
+    /// Whether the store gives its values away when they are loaded, and has begun to: then the build holds what the store
+    /// lacks. Asked when the store was changed or exchanged ([`Build::store_mut`](crate::Build::store_mut)): what it holds
+    /// stands from then on, and, unless it says this, an input that it lacks is gone.
+    fn gives_away(&self) -> bool {
+        false
+    }
+
     /// When the key's value was last modified, by the store's own clock; `None` if the store has no clock.
     fn modified(&mut self, _key: &K) -> Option<Time> {
         None

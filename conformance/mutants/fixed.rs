@@ -19,6 +19,8 @@ mod faults;
 mod noticing;
 #[path = "../tests/order.rs"]
 mod order;
+#[path = "../tests/panics.rs"]
+mod panics;
 #[path = "../tests/partial.rs"]
 mod partial;
 #[path = "../tests/reasons.rs"]

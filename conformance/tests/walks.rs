@@ -20,6 +20,10 @@ impl Value for Number {
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint(self.0)
     }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 fn twin(number: u64) -> Number {

@@ -300,15 +300,13 @@ where
         }
         let name = board.keys.name(key);
         let value = self.store.load(key, name)?;
-        board.raise(key, LOADED);
-        let name = board.keys.name(key);
+        let known = board.receive(key, value);
         if board.has(key, INPUT) {
-            let modified = self.store.modified(name);
-            let news = News { value, modified, input: true, touched: false };
-            self.ledger.notice(board, key, news)?;
-        } else if let Some(value) = value {
-            board.set_fingerprint(key, value.fingerprint());
-            board.hold(key, Some(value));
+            let modified = self.store.modified(board.keys.name(key));
+            self.ledger.notice(board, key, News { known, modified, input: true, touched: false })?;
+        } else if let Some(value) = board.value(key) {
+            let fingerprint = value.fingerprint();
+            board.set_fingerprint(key, fingerprint);
         }
         Ok(())
     }

@@ -2,18 +2,27 @@
 //! that keeps values gives it back to the next process.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use alacarte::{Key, KeyId, Keys, Store, StoreError, Value};
 
 /// Values in memory, by key.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Memory<K, V> {
     values: HashMap<K, V>,
+    /// A build has begun to take them.
+    opened: bool,
 }
 
 impl<K, V> Default for Memory<K, V> {
     fn default() -> Self {
-        Memory { values: HashMap::new() }
+        Memory { values: HashMap::new(), opened: false }
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Memory<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("values", &self.values).finish()
     }
 }
 
@@ -26,7 +35,7 @@ impl<K: Key, V: Value> Memory<K, V> {
 
 impl<K: Key, V: Value> FromIterator<(K, V)> for Memory<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(values: I) -> Self {
-        Memory { values: values.into_iter().collect() }
+        Memory { values: values.into_iter().collect(), opened: false }
     }
 }
 
@@ -38,9 +47,14 @@ impl<K: Key, V: Value, const N: usize> From<[(K, V); N]> for Memory<K, V> {
 
 impl<K: Key, V: Value> Store<K, V> for Memory<K, V> {
     fn open(&mut self, keys: &mut Keys<K>) {
+        self.opened = true;
         for key in self.values.keys() {
             keys.intern(key);
         }
+    }
+
+    fn gives_away(&self) -> bool {
+        self.opened
     }
 
     fn relies_on_journal(&self) -> bool {
