@@ -373,3 +373,56 @@ impl<K: Key, V: Value> Board<K, V> {
 pub(crate) fn fetch_failed() -> TaskError {
     TaskError(Reasoned::Fetch)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of revisions end where those of other states begin: then no key is up to date.
+    #[test]
+    fn revisions_are_told_apart_however_many_there_were() {
+        let mut board: Board<&str, u64> = Board::new();
+        let (early, late) = (board.intern(&"early"), board.intern(&"late"));
+        board.set_state(early, board.revision);
+        board.revision = FAILED - 2;
+        board.next_revision();
+        board.set_state(late, board.revision);
+        assert!(matches!(board.look(late), Look::Ready(())) && matches!(board.look(early), Look::Missing));
+        for _ in 0..3 {
+            board.next_revision();
+            for key in [early, late] {
+                assert!(matches!(board.look(key), Look::Missing), "{key:?} in revision {}", board.revision);
+            }
+        }
+        assert_eq!(board.revision, 3, "the numbers were used again");
+    }
+
+    /// A clone that panicked left a key with whatever came to lie in its place.
+    #[test]
+    fn a_value_that_cannot_be_cloned_is_nobody_elses() {
+        #[derive(PartialEq, Debug)]
+        struct Once(u64, std::rc::Rc<std::cell::Cell<bool>>);
+        impl Clone for Once {
+            fn clone(&self) -> Self {
+                if self.1.replace(false) {
+                    std::panic::resume_unwind(Box::new("a clone"));
+                }
+                Once(self.0, self.1.clone())
+            }
+        }
+        impl Value for Once {
+            fn fingerprint(&self) -> Fingerprint {
+                self.0.fingerprint()
+            }
+        }
+        let panics = std::rc::Rc::new(std::cell::Cell::new(true));
+        let mut board: Board<&str, Once> = Board::new();
+        let keys = ["a", "b", "c"].map(|key| board.intern(&key));
+        let held = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            board.hold(keys[1], Some(Once(1, panics.clone())));
+        }));
+        assert!(held.is_err() && board.value(keys[1]).is_none());
+        board.hold(keys[2], Some(Once(2, panics)));
+        assert_eq!((board.value(keys[1]), board.value(keys[2]).map(|value| value.0)), (None, Some(2)));
+    }
+}

@@ -16,6 +16,11 @@ impl<T: Clone + Default> Column<T> {
         &mut self.cells[index]
     }
 
+    /// All cells that were written, and those before them.
+    pub fn all(&mut self) -> impl Iterator<Item = &mut T> {
+        self.cells.iter_mut()
+    }
+
     pub fn get(&self, key: KeyId) -> Option<&T> {
         self.cells.get(key.index())
     }

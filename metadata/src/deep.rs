@@ -38,6 +38,9 @@ pub struct DeepConstructiveTraces<V> {
     epoch: u32,
 }
 
+/// The last number of an epoch; then they are used again, and no verdict is remembered.
+const LAST_EPOCH: u32 = u32::MAX >> 2;
+
 impl<V> DeepConstructiveTraces<V> {
     /// How many traces a key keeps.
     pub const KEPT: usize = 8;
@@ -184,6 +187,10 @@ impl<V: Value> DeepConstructiveTraces<V> {
     }
 
     fn next_epoch(&mut self) {
+        if self.epoch == LAST_EPOCH {
+            self.verdicts.iter().for_each(|verdict| verdict.set(0));
+            self.epoch = 0;
+        }
         self.epoch += 1;
     }
 }
@@ -208,5 +215,37 @@ impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
             }
             Event::Learned(_) | Event::Owed { .. } => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After 2³⁰ edits a verdict was forgotten as soon as it was found, and traces were followed along every path.
+    #[test]
+    fn verdicts_are_remembered_however_many_edits_there_were() {
+        let mut traces = DeepConstructiveTraces::<u64> { epoch: LAST_EPOCH - 2, ..Default::default() };
+        let (key, input) = (KeyId::new(1), KeyId::new(0));
+        let one = [Dependency { key: input, grouped: false, fingerprint: 1_u64.fingerprint() }];
+        traces.apply(&Event::Built(Record {
+            key,
+            dependencies: &one,
+            deep: false,
+            fingerprint: 1_u64.fingerprint(),
+            value: &1_u64,
+            modified: 0,
+            volatile: false,
+            names: &(),
+        }));
+        let edit = Event::Changed { key: input, fingerprint: None, modified: 0, input: true };
+        for edits in 0..8 {
+            let trace = traces.table().newest(key).expect("a trace");
+            assert_eq!(traces.verdict(trace), None, "after {edits} edits nothing is known yet");
+            traces.judge(trace, Verdict::Holds);
+            assert_eq!(traces.verdict(trace), Some(Verdict::Holds), "after {edits} edits it is remembered");
+            traces.apply(&edit);
+        }
+        assert!(traces.epoch < LAST_EPOCH - 2, "the numbers were used again");
     }
 }

@@ -61,6 +61,10 @@ impl DirtyBits {
         let mut suspects = self.suspects.borrow_mut();
         if !suspects.valid {
             suspects.valid = true;
+            if suspects.walk == u32::MAX {
+                // The numbers are used again: nothing was met yet.
+                (suspects.walk, suspects.met) = (0, Column::default());
+            }
             suspects.walk += 1;
             self.walk(&mut suspects);
         }
@@ -244,6 +248,24 @@ mod tests {
         built(&mut bits, 8, &[(5, 7)], 1);
         assert!(bits.is_suspect(KeyId::new(8)));
         assert_eq!(bits.suspects.borrow().walk, walks + 1);
+    }
+
+    /// Walks are numbered, and the numbers end: what an early walk has met is not what one of the same number meets later.
+    #[test]
+    fn suspects_are_right_however_many_walks_there_were() {
+        let mut bits = chains();
+        edited(&mut bits, 1, 8);
+        assert_eq!(suspects(&bits), [5], "met by the first walk");
+        built(&mut bits, 5, &[(1, 8)], 7);
+        bits.suspects.get_mut().walk = u32::MAX - 1;
+        for value in 10..16 {
+            edited(&mut bits, 0, value);
+            assert_eq!(suspects(&bits), [2, 3, 4], "value {value}");
+            built(&mut bits, 2, &[(0, value)], 7);
+            // A key that comes to fetch a suspect has the next question walk again.
+            edited(&mut bits, 0, 100 + value);
+        }
+        assert!(bits.suspects.borrow().walk < 20, "the numbers were used again");
     }
 
     #[test]

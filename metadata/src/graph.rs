@@ -60,6 +60,12 @@ impl DependencyGraph {
             return;
         }
         list.known = true;
+        if list.version == u32::MAX {
+            // The numbers are used again: no edge of an earlier version may be left.
+            list.version = 0;
+            self.reverse.all().for_each(|edges| edges.retain(|&(dependent, _)| dependent != key.to_raw()));
+        }
+        let list = self.forward.at(key);
         list.version += 1;
         list.keys = fetched.collect();
         let version = list.version;
@@ -140,6 +146,21 @@ mod tests {
             edges += graph.reverse.get(KeyId::new(key)).map_or(0, Vec::len);
         }
         assert!(edges < 40 * 40 * 4, "lapsed edges are cleared away: {edges} are left");
+    }
+
+    /// Lists are numbered, and the numbers end.
+    #[test]
+    fn edges_lapse_however_often_a_list_was_changed() {
+        let mut graph = DependencyGraph::default();
+        built(&mut graph, 5, &[1]);
+        built(&mut graph, 6, &[1]);
+        graph.forward.at(KeyId::new(5)).version = u32::MAX - 2;
+        for round in 0..6 {
+            let (on, off) = if round % 2 == 0 { (2, 3) } else { (3, 2) };
+            built(&mut graph, 5, &[on]);
+            let dependents = |key| graph.dependents(KeyId::new(key)).map(KeyId::index).collect::<Vec<_>>();
+            assert_eq!((dependents(on), dependents(off), dependents(1)), (vec![5], vec![], vec![6]), "round {round}");
+        }
     }
 
     /// A flip costs what the key fetches, however many others fetch the same.

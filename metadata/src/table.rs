@@ -286,6 +286,7 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
             self.pages.push(Vec::with_capacity(needed.max(if self.pages.is_empty() { 0 } else { PAGE })));
         }
         let number = self.pages.len() - 1;
+        assert!(number < NOWHERE as usize / PAGE, "traces take more than 16 gigabytes");
         let page = &mut self.pages[number];
         let word = page.len();
         page.resize(word + needed, 0);
