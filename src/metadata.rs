@@ -42,15 +42,19 @@ impl Metadata {
         }
     }
 
-    /// The updater of this type.
+    /// The updater of this type, if it is installed: if the scheduler or the rebuilder reads it.
+    pub fn get<U: MetadataUpdater>(&self) -> Option<&U> {
+        let id = TypeId::of::<U>();
+        let found = self.updaters.iter().find(|(installed, _)| *installed == id);
+        found.and_then(|(_, updater)| (&**updater as &dyn Any).downcast_ref())
+    }
+
+    /// The updater of this type, for a strategy that names it.
     ///
     /// # Panics
     /// If nobody named it as read: a strategy reads only what its `Reads` names.
-    pub fn get<U: MetadataUpdater>(&self) -> &U {
-        let id = TypeId::of::<U>();
-        let found = self.updaters.iter().find(|(installed, _)| *installed == id);
-        let updater = found.and_then(|(_, updater)| (&**updater as &dyn Any).downcast_ref());
-        updater.unwrap_or_else(|| panic!("{} is read but no `Reads` names it", type_name::<U>()))
+    pub fn read<U: MetadataUpdater>(&self) -> &U {
+        self.get().unwrap_or_else(|| panic!("{} is read but no `Reads` names it", type_name::<U>()))
     }
 
     /// Shows an event to every updater.
@@ -93,7 +97,7 @@ impl<U: MetadataUpdater> Reads for U {
         metadata.install::<U>();
     }
     fn view(metadata: &Metadata) -> &U {
-        metadata.get()
+        metadata.read()
     }
 }
 

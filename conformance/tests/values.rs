@@ -210,8 +210,9 @@ fn metadata_are_installed_once_however_many_read_them() {
         fn apply(&mut self, _: &Event<'_>) {}
     }
     let read = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        metadata.get::<Unnamed>();
+        metadata.read::<Unnamed>();
     }));
+    assert!(metadata.get::<Unnamed>().is_none() && metadata.get::<CalcChain>().is_some());
     let said = read.expect_err("nobody named it");
     assert!(said.downcast_ref::<String>().is_some_and(|text| text.contains("is read but no `Reads` names it")));
 }

@@ -41,7 +41,7 @@ impl Truth {
         let keys = build.keys().clone();
         let values = keys.iter().filter_map(|(_, key)| Some((*key, build.get(key)?)));
         let values: BTreeMap<Key, i64> = values.collect();
-        let graph: &DependencyGraph = build.metadata().get();
+        let graph: &DependencyGraph = build.metadata().read();
         let fetched = keys.iter().filter_map(|(id, key)| {
             let fetched = graph.dependencies(id)?.map(|(id, _)| *keys.name(id));
             Some((*key, fetched.filter_map(|key| Some((key, *values.get(key)?))).collect()))
