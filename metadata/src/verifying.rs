@@ -12,7 +12,7 @@ use crate::table::TraceTable;
 /// newest different ones are there.
 #[derive(Debug, Clone)]
 pub struct VerifyingTraces {
-    table: TraceTable<0, 1>,
+    table: TraceTable,
     /// The last run of the key left no trace.
     untraced: Column<bool>,
 }
@@ -22,8 +22,9 @@ impl VerifyingTraces {
     /// few are enough.
     pub const KEPT: usize = 4;
 
-    /// The traces, with half of the bits of their dependencies' fingerprints, and the sum of the whole.
-    pub fn table(&self) -> &TraceTable<0, 1> {
+    /// The traces. (Their fingerprints are kept in full: a half that agrees by chance would have a key looked at that the
+    /// task does not ask for, which may fail, or wait for the key itself; and again in every later build.)
+    pub fn table(&self) -> &TraceTable {
         &self.table
     }
 

@@ -5,7 +5,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Dependency, Key, Question, Reason, Rebuilder, Restored, Value};
+use alacarte::{Answer, Key, Question, Reason, Rebuilder, Restored, Value};
 use alacarte_metadata::{Trace, VerifyingTraces};
 
 use crate::walk::{Walked, walk};
@@ -19,20 +19,14 @@ impl<K: Key, V: Value> Rebuilder<K, V> for VerifyingTrace {
     type Reads = VerifyingTraces;
 
     fn ask(&self, question: &mut Question<'_, K, V>, traces: &VerifyingTraces) -> Poll<Answer<V>> {
-        let gave_this = |question: &Question<'_, K, V>, trace: &Trace<'_, 0, 1>, newest: bool| {
-            Trace::<0, 1>::agrees(trace.fingerprint(), question.current())
+        let gave_this = |question: &Question<'_, K, V>, trace: &Trace<'_>, newest: bool| {
+            question.current() == Some(trace.fingerprint())
                 && (newest && traces.is_last(question.key()) || question.is_whole())
         };
         Poll::Ready(match ready!(walk(question, traces.table(), Reason::OutputChanged, gave_this)) {
             Walked::Holds { newest: true, .. } => Answer::Keep,
             Walked::Holds { trace, newest: false } => {
-                // All of them were brought up to date on the way down, and agree with the trace.
-                let now = |dependency: Dependency| match question.fetch(dependency.key) {
-                    Poll::Ready(Some(fingerprint)) => Dependency { fingerprint, ..dependency },
-                    _ => dependency,
-                };
-                let dependencies = trace.dependencies().map(now).collect();
-                Answer::Restore(Restored { dependencies, deep: false, value: None })
+                Answer::Restore(Restored { dependencies: trace.dependencies().collect(), deep: false, value: None })
             }
             Walked::Fails(reason) => Answer::Run(reason),
         })
