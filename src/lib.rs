@@ -34,6 +34,7 @@ mod remembered;
 mod report;
 mod rules;
 mod scheduler;
+mod steps;
 mod store;
 mod task;
 mod typed;
@@ -51,6 +52,7 @@ pub use rebuilder::{Answer, Cursor, Lesson, Question, Reason, Rebuilder, Restore
 pub use report::{BuildError, Decision, Report};
 pub use rules::{IntoTask, Rules, Task, declared, formula, task};
 pub use scheduler::{Declared, Plan, PlanError, Problem, Scheduler, WhenBlocked};
+pub use steps::{count_steps, steps_taken};
 pub use store::Store;
 pub use task::{Dynamic, Power, Running, Static, Tasks};
 pub use typed::{FetchRule, Output, Rule, RuleKey, TypedRules};

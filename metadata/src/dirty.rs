@@ -5,13 +5,14 @@
 //! cutoff, and it makes a build cost what the change affects. A scheduler that goes from dependencies to
 //! dependents needs no more than the list of dirty keys. One that goes from targets to dependencies must know
 //! below which keys a dirty one lies: those are *suspect*, found by one walk up the reverse edges when first
-//! asked for.
+//! asked for. What becomes dirty while a build runs, or comes to fetch a suspect, takes the walk further from there; it
+//! begins anew only for another build.
 //!
 //! A bit is cleared only for a key that was brought up to date (THEORY, rule 5).
 
 use std::cell::RefCell;
 
-use alacarte::{Event, Fingerprint, KeyId, MetadataUpdater, Record};
+use alacarte::{Event, Fingerprint, KeyId, MetadataUpdater, Record, count_steps};
 
 use crate::column::Column;
 use crate::graph::DependencyGraph;
@@ -27,8 +28,6 @@ pub struct DirtyBits {
     /// All dirty keys, and some that were.
     marked: Vec<KeyId>,
     dirty: usize,
-    /// Bits may have been cleared since the list was last gone through.
-    cleared: bool,
     /// How often the list was gone through.
     edition: u64,
     suspects: RefCell<Suspects>,
@@ -37,18 +36,40 @@ pub struct DirtyBits {
 #[derive(Debug, Clone, Copy, Default)]
 struct Bits {
     dirty: bool,
+    /// It is in the list of marked keys.
+    listed: bool,
+    /// The number of the walk since which it was made.
+    made: u32,
     /// The value that its dependents have seen, or will see.
     seen: Option<Fingerprint>,
 }
 
-/// The keys that are dirty or have a dirty key below them.
+/// The keys that are dirty or have a dirty key below them, or had one when the walk began.
 #[derive(Debug, Clone, Default)]
 struct Suspects {
     valid: bool,
     walk: u32,
     /// The number of the walk that met the key.
     met: Column<u32>,
+    /// From where the walk has to go on.
+    todo: Vec<KeyId>,
 }
+
+impl Suspects {
+    fn has_met(&self, key: KeyId) -> bool {
+        self.met.get(key).is_some_and(|&walk| walk == self.walk)
+    }
+
+    /// The walk goes on from here.
+    fn extend(&mut self, key: KeyId) {
+        if self.valid && !self.has_met(key) {
+            self.todo.push(key);
+        }
+    }
+}
+
+/// A list of marked keys that is no longer than this is short.
+const SHORT: usize = 1 << 10;
 
 impl DirtyBits {
     /// Whether the key is known to be out of date, or was never built.
@@ -58,7 +79,7 @@ impl DirtyBits {
 
     /// Whether the key is dirty or has a dirty key below it; if not, it is up to date.
     pub fn is_suspect(&self, key: KeyId) -> bool {
-        let mut suspects = self.suspects.borrow_mut();
+        let suspects = &mut *self.suspects.borrow_mut();
         if !suspects.valid {
             suspects.valid = true;
             if suspects.walk == u32::MAX {
@@ -66,19 +87,17 @@ impl DirtyBits {
                 (suspects.walk, suspects.met) = (0, Column::default());
             }
             suspects.walk += 1;
-            self.walk(&mut suspects);
+            suspects.todo.clear();
+            suspects.todo.extend(self.marked.iter().copied().filter(|&key| self.is_dirty(key)));
+            count_steps(self.marked.len());
         }
-        !self.graph.knows(key) || suspects.met.get(key).is_some_and(|&walk| walk == suspects.walk)
-    }
-
-    fn walk(&self, suspects: &mut Suspects) {
-        let walk = suspects.walk;
-        let mut todo: Vec<KeyId> = self.marked.iter().copied().filter(|&key| self.is_dirty(key)).collect();
-        while let Some(key) = todo.pop() {
-            if std::mem::replace(suspects.met.at(key), walk) != walk {
-                todo.extend(self.graph.dependents(key));
+        while let Some(key) = suspects.todo.pop() {
+            count_steps(1);
+            if std::mem::replace(suspects.met.at(key), suspects.walk) != suspects.walk {
+                suspects.todo.extend(self.graph.dependents(key));
             }
         }
+        !self.graph.knows(key) || suspects.has_met(key)
     }
 
     /// All dirty keys that were ever built, and some that are dirty no more.
@@ -97,9 +116,31 @@ impl DirtyBits {
     }
 
     fn mark(&mut self, key: KeyId) {
-        if !std::mem::replace(&mut self.bits.at(key).dirty, true) {
+        count_steps(1);
+        let bits = self.bits.at(key);
+        if std::mem::replace(&mut bits.dirty, true) {
+            return;
+        }
+        bits.listed = true;
+        self.dirty += 1;
+        // Every mark pays for a part of the next look through the list, which is at most twice as long as it need be.
+        if self.marked.len() >= SHORT.max(2 * self.dirty) {
+            self.forget_cleared();
+        }
+        self.marked.push(key);
+        self.suspects.get_mut().extend(key);
+    }
+
+    /// Marks a key that was just made, and may not be kept.
+    fn mark_made(&mut self, key: KeyId) {
+        let bits = self.bits.at(key);
+        if bits.listed && !bits.dirty {
+            // Whoever goes by the list knows of it.
+            bits.dirty = true;
             self.dirty += 1;
-            self.marked.push(key);
+            self.suspects.get_mut().extend(key);
+        } else {
+            self.mark(key);
         }
     }
 
@@ -119,45 +160,48 @@ impl DirtyBits {
                 self.bits.at(dependency.key).seen.get_or_insert(dependency.fingerprint);
             }
         }
+        let suspects = self.suspects.get_mut();
         let bits = self.bits.at(record.key);
         let changed = bits.seen != Some(record.fingerprint);
         bits.seen = Some(record.fingerprint);
         if std::mem::replace(&mut bits.dirty, false) {
             self.dirty -= 1;
         }
+        // No build makes a key twice: another has begun, for which much of what was met is no suspect any more.
+        suspects.valid &= std::mem::replace(&mut bits.made, suspects.walk) != suspects.walk;
         if record.volatile || record.deep {
-            self.mark(record.key);
-            self.suspects.get_mut().valid = false;
+            self.mark_made(record.key);
         }
         if changed {
             self.mark_dependents(record.key);
         }
-        self.cleared = true;
         // A key that now fetches a suspect is one too, and so is whatever fetches it.
         let suspects = self.suspects.get_mut();
-        let met = |key: KeyId| suspects.met.get(key).is_some_and(|&walk| walk == suspects.walk);
         let mut fetched = record.dependencies.iter().filter(|dependency| !dependency.key.is_definition());
-        if suspects.valid && !met(record.key) && fetched.any(|dependency| met(dependency.key)) {
-            suspects.valid = false;
+        if suspects.valid && !suspects.has_met(record.key) && fetched.any(|fetched| suspects.has_met(fetched.key)) {
+            suspects.todo.push(record.key);
         }
     }
 
     /// Takes the keys that are dirty no more off the list.
     fn forget_cleared(&mut self) {
-        if std::mem::take(&mut self.cleared) && self.marked.len() > self.dirty {
-            let bits = &self.bits;
-            self.marked.retain(|&key| bits.get(key).is_some_and(|bits| bits.dirty));
-            self.edition += 1;
-            self.marked.sort_unstable();
-            self.marked.dedup();
+        count_steps(self.marked.len());
+        for &key in &self.marked {
+            self.bits.at(key).listed = false;
         }
+        let bits = &mut self.bits;
+        self.marked.retain(|&key| {
+            let bits = bits.at(key);
+            bits.dirty && !std::mem::replace(&mut bits.listed, true)
+        });
+        self.edition += 1;
     }
 }
 
 impl MetadataUpdater for DirtyBits {
     fn apply(&mut self, event: &Event<'_>) {
         // Most changes come between two builds: the list is gone through once, at the first of them.
-        if matches!(event, Event::Changed { .. }) {
+        if matches!(event, Event::Changed { .. }) && self.marked.len() > self.dirty {
             self.forget_cleared();
         }
         match event {
@@ -244,9 +288,15 @@ mod tests {
         built(&mut bits, 8, &[(7, 0)], 1);
         assert!(!bits.is_dirty(KeyId::new(4)) && !bits.is_suspect(KeyId::new(8)));
         assert_eq!(bits.suspects.borrow().walk, walks);
-        // A key that comes to fetch a suspect is one.
+        // A key that comes to fetch a suspect is one, and so is what fetched that.
+        built(&mut bits, 9, &[(10, 7)], 1);
+        built(&mut bits, 10, &[(5, 7)], 7);
+        assert!(bits.is_suspect(KeyId::new(9)) && bits.is_suspect(KeyId::new(10)));
+        assert_eq!(bits.suspects.borrow().walk, walks);
+        // A key that is built again is built by another build. What it fetched may be no suspect any more.
+        built(&mut bits, 5, &[(1, 8)], 7);
         built(&mut bits, 8, &[(5, 7)], 1);
-        assert!(bits.is_suspect(KeyId::new(8)));
+        assert!(!bits.is_suspect(KeyId::new(8)) && !bits.is_suspect(KeyId::new(9)));
         assert_eq!(bits.suspects.borrow().walk, walks + 1);
     }
 
@@ -266,6 +316,34 @@ mod tests {
             edited(&mut bits, 0, 100 + value);
         }
         assert!(bits.suspects.borrow().walk < 20, "the numbers were used again");
+    }
+
+    fn built_volatile(bits: &mut DirtyBits, key: usize) {
+        let key = KeyId::new(key);
+        bits.apply(&Event::Built(Record {
+            key,
+            dependencies: &[],
+            deep: false,
+            fingerprint: 1_u64.fingerprint(),
+            value: &(),
+            modified: 0,
+            volatile: true,
+            names: &(),
+        }));
+    }
+
+    #[test]
+    fn the_list_does_not_grow_with_the_number_of_builds() {
+        let mut bits = DirtyBits::default();
+        for build in 0..5_000 {
+            built_volatile(&mut bits, 0);
+            // One key is built to another value each time, and so marks another, which is built then.
+            built(&mut bits, 1, &[], build);
+            built(&mut bits, 2, &[(1, build)], 7);
+        }
+        assert!(bits.is_dirty(KeyId::new(0)) && !bits.is_dirty(KeyId::new(2)));
+        assert!(bits.marked().contains(&KeyId::new(0)) && bits.marked().len() <= SHORT, "{}", bits.marked().len());
+        assert!(bits.edition() > 0);
     }
 
     #[test]

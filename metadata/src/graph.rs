@@ -2,9 +2,10 @@
 //!
 //! Reverse edges carry the *version* of the list that they belong to. When a key's dependencies change, its
 //! version moves on and its old reverse edges lapse where they lie; they are cleared away when their list next
-//! has to grow. So an edge that flips costs what the key fetches, however many others depend on the same key.
+//! has to grow, after which at least half of it is free. So an edge that flips costs what the key fetches, however many
+//! others depend on the same key.
 
-use alacarte::{Event, KeyId, MetadataUpdater};
+use alacarte::{Event, KeyId, MetadataUpdater, count_steps};
 
 use crate::column::Column;
 
@@ -74,7 +75,12 @@ impl DependencyGraph {
             let forward = &self.forward;
             let edges = self.reverse.at(dependency);
             if edges.len() == edges.capacity() {
+                count_steps(edges.len());
                 edges.retain(|&(dependent, version)| is_valid(forward, dependent, version));
+                // Not for a few that have lapsed again and again.
+                if edges.len() > edges.capacity() / 2 {
+                    edges.reserve(edges.len());
+                }
             }
             edges.push((key.to_raw(), version));
         }

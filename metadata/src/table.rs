@@ -12,7 +12,7 @@
 //! the sum decides at the end. So a trace holds for other values as rarely as if all were kept, and takes half
 //! of the words.
 
-use alacarte::{Dependency, Fingerprint, KeyId};
+use alacarte::{Dependency, Fingerprint, KeyId, count_steps};
 
 const PAGE: usize = 1 << 16;
 const GROUPED: u32 = 1 << 31;
@@ -297,6 +297,7 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
 
     /// Copies every trace into fresh pages, without the holes.
     fn pack(&mut self) {
+        count_steps(self.words);
         let mut packed = TraceTable::<EXTRA, WIDTH>::new(self.bound);
         for index in 0..self.heads.len() {
             let key = KeyId::new(index);
