@@ -241,6 +241,12 @@ impl<K: Key, V: Value> Question<'_, K, V> {
         *self.volatile = true;
     }
 
+    /// The number of the board's revision: what is up to date in it stays so while the number is the same. When anything
+    /// has changed, the next build's is another.
+    pub fn revision(&self) -> u32 {
+        self.board.revision
+    }
+
     /// How far the question had come when it last had to wait.
     pub fn cursor(&mut self) -> &mut Cursor {
         self.cursor

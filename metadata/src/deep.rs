@@ -8,7 +8,8 @@
 //! Deep fingerprints are taken from the run that made the value; never looked up by (key, value) (THEORY, rule
 //! 4): two runs may give a key the same value from different inputs.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 use alacarte::{Dependency, Event, Fingerprint, KeyId, MetadataUpdater, Record, Value};
 
@@ -32,14 +33,17 @@ pub struct DeepConstructiveTraces<V> {
     volatile: Column<bool>,
     /// What each key is called, once it was asked for.
     names: Column<Option<Fingerprint>>,
-    /// Whether a trace holds, by the number of its value: the epoch in which that was found out, times four,
+    /// Whether a trace holds, by the number of its value: the moment in which that was found out, times four,
     /// plus the verdict.
-    verdicts: Vec<Cell<u32>>,
-    epoch: u32,
+    verdicts: Vec<Cell<u64>>,
+    /// How many revisions questions were asked in, and the last of them.
+    moment: Cell<u64>,
+    revision: Cell<u32>,
+    /// The questions that wait: where each of them stands, and for which key it waits.
+    waiting: RefCell<HashMap<KeyId, (Vec<Stand>, KeyId)>>,
+    /// The questions that look into traces, by the traces' numbers.
+    held: RefCell<HashMap<u32, KeyId>>,
 }
-
-/// The last number of an epoch; then they are used again, and no verdict is remembered.
-const LAST_EPOCH: u32 = u32::MAX >> 2;
 
 impl<V> DeepConstructiveTraces<V> {
     /// How many traces a key keeps.
@@ -70,26 +74,72 @@ impl<V> DeepConstructiveTraces<V> {
         self.volatile.get(key).copied().unwrap_or(false)
     }
 
-    /// A number that no other trace here has.
-    pub fn number(&self, trace: Trace<'_, 3>) -> u32 {
-        trace.extra()[0]
+    /// Questions are asked in this revision ([`Question::revision`](alacarte::Question::revision)): of what was found out in
+    /// another, nothing is known to be so still.
+    pub fn enter(&self, revision: u32) {
+        if self.revision.replace(revision) != revision {
+            self.moment.set(self.moment.get() + 1);
+            self.waiting.borrow_mut().clear();
+            self.held.borrow_mut().clear();
+        }
     }
 
-    /// Whether all terminal inputs of the trace are as they were, if that was found out since anything last changed.
+    /// Whether all terminal inputs of the trace are as they were, if that was found out in this revision. (An input that a
+    /// build meets for the first time changes no verdict: without its value there was none.)
     pub fn verdict(&self, trace: Trace<'_, 3>) -> Option<Verdict> {
         let verdict = self.verdicts.get(trace.extra()[0] as usize)?.get();
-        (verdict >> 2 == self.epoch).then_some(match verdict & 3 {
+        (verdict >> 2 == self.moment.get()).then_some(match verdict & 3 {
             0 => Verdict::Fails,
             1 => Verdict::Holds,
             _ => Verdict::Wavers,
         })
     }
 
-    /// Remembers that.
-    pub fn judge(&self, trace: Trace<'_, 3>, found: Verdict) {
-        if let Some(verdict) = self.verdicts.get(trace.extra()[0] as usize) {
-            verdict.set(self.epoch << 2 | found as u32);
+    /// Remembers that of the trace of this number.
+    pub fn judge(&self, number: u32, found: Verdict) {
+        if let Some(verdict) = self.verdicts.get(number as usize) {
+            verdict.set(self.moment.get() << 2 | found as u64);
         }
+    }
+
+    /// A question about this key has to wait for another, and stands here: the last is the trace that it looks into. The first
+    /// so many stood there before.
+    pub fn put_aside(&self, key: KeyId, stands: Vec<Stand>, before: usize, awaited: KeyId) {
+        self.held.borrow_mut().extend(stands[before..].iter().map(|stand| (stand.number, key)));
+        self.waiting.borrow_mut().insert(key, (stands, awaited));
+    }
+
+    /// Where the question about this key stood when it had to wait, if it did.
+    pub fn take_up(&self, key: KeyId) -> Option<Vec<Stand>> {
+        self.waiting.borrow_mut().remove(&key).map(|(stands, _)| stands)
+    }
+
+    /// The key for which another question waits that looks into this trace.
+    pub fn awaited(&self, trace: Trace<'_, 3>) -> Option<KeyId> {
+        let question = *self.held.borrow().get(&trace.extra()[0])?;
+        self.waiting.borrow().get(&question).map(|&(_, awaited)| awaited)
+    }
+}
+
+/// A trace that a question looks into, and how far it has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Stand {
+    /// The key of the trace.
+    pub key: KeyId,
+    /// The trace's deep fingerprint: no other list of dependencies has it.
+    pub deep: Fingerprint,
+    /// Its number.
+    pub number: u32,
+    /// How many of its dependencies are as they were,
+    pub position: usize,
+    /// and whether they are sure to stay so.
+    pub verdict: Verdict,
+}
+
+impl Stand {
+    /// At the beginning of this trace.
+    pub fn new(key: KeyId, trace: Trace<'_, 3>) -> Self {
+        Stand { key, deep: deep_of(trace), number: trace.extra()[0], position: 0, verdict: Verdict::Holds }
     }
 }
 
@@ -121,7 +171,10 @@ impl<V> Default for DeepConstructiveTraces<V> {
             volatile: Column::default(),
             names: Column::default(),
             verdicts: Vec::new(),
-            epoch: 1,
+            moment: Cell::new(1),
+            revision: Cell::new(0),
+            waiting: RefCell::default(),
+            held: RefCell::default(),
         }
     }
 }
@@ -164,9 +217,8 @@ impl<V: Value> DeepConstructiveTraces<V> {
     fn made(&mut self, record: &Record<'_>) {
         *self.volatile.at(record.key) = record.volatile;
         if record.volatile {
-            // Its value counts as an input's, which has just changed.
+            // Its value counts as an input's.
             *self.current.at(record.key) = None;
-            self.next_epoch();
             return;
         }
         let deep = if record.deep {
@@ -184,14 +236,11 @@ impl<V: Value> DeepConstructiveTraces<V> {
             self.remember(record, &dependencies)
         };
         *self.current.at(record.key) = deep;
-    }
-
-    fn next_epoch(&mut self) {
-        if self.epoch == LAST_EPOCH {
-            self.verdicts.iter().for_each(|verdict| verdict.set(0));
-            self.epoch = 0;
+        // It may be one that was looked into before, in vain, and holds now.
+        let newest = self.table.newest(record.key).filter(|_| !record.deep);
+        if let Some(verdict) = newest.and_then(|newest| self.verdicts.get(newest.extra()[0] as usize)) {
+            verdict.set(0);
         }
-        self.epoch += 1;
     }
 }
 
@@ -199,7 +248,6 @@ impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
     fn apply(&mut self, event: &Event<'_>) {
         match event {
             Event::Changed { key, fingerprint, input, .. } => {
-                self.next_epoch();
                 // It has no task any more: its definition is gone, or it is edited as an input before anybody looked.
                 if *input && (!key.is_definition() || fingerprint.is_none()) {
                     *self.current.at(*key) = None;
@@ -222,10 +270,10 @@ impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
 mod tests {
     use super::*;
 
-    /// After 2³⁰ edits a verdict was forgotten as soon as it was found, and traces were followed along every path.
+    /// A verdict is that of a revision: of another, nothing is known yet, whichever number it has.
     #[test]
-    fn verdicts_are_remembered_however_many_edits_there_were() {
-        let mut traces = DeepConstructiveTraces::<u64> { epoch: LAST_EPOCH - 2, ..Default::default() };
+    fn verdicts_are_remembered_in_every_revision_and_no_longer() {
+        let mut traces = DeepConstructiveTraces::<u64>::default();
         let (key, input) = (KeyId::new(1), KeyId::new(0));
         let one = [Dependency { key: input, grouped: false, fingerprint: 1_u64.fingerprint() }];
         traces.apply(&Event::Built(Record {
@@ -238,14 +286,13 @@ mod tests {
             volatile: false,
             names: &(),
         }));
-        let edit = Event::Changed { key: input, fingerprint: None, modified: 0, input: true };
-        for edits in 0..8 {
+        for revision in [1, 2, 3, u32::MAX, 1, 2, 3] {
+            traces.enter(revision);
             let trace = traces.table().newest(key).expect("a trace");
-            assert_eq!(traces.verdict(trace), None, "after {edits} edits nothing is known yet");
-            traces.judge(trace, Verdict::Holds);
-            assert_eq!(traces.verdict(trace), Some(Verdict::Holds), "after {edits} edits it is remembered");
-            traces.apply(&edit);
+            assert_eq!(traces.verdict(trace), None, "in revision {revision} nothing is known yet");
+            traces.judge(Stand::new(key, trace).number, Verdict::Holds);
+            traces.enter(revision);
+            assert_eq!(traces.verdict(trace), Some(Verdict::Holds), "in revision {revision} it is remembered");
         }
-        assert!(traces.epoch < LAST_EPOCH - 2, "the numbers were used again");
     }
 }

@@ -25,7 +25,7 @@ mod verifying;
 
 pub use chain::CalcChain;
 pub use constructive::ConstructiveTraces;
-pub use deep::{DeepConstructiveTraces, Verdict};
+pub use deep::{DeepConstructiveTraces, Stand, Verdict};
 pub use dirty::DirtyBits;
 pub use graph::DependencyGraph;
 pub use step::StepTraces;

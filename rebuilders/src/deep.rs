@@ -5,11 +5,10 @@
 //! or not. Tasks must be deterministic. A volatile key counts as an input: it has to be brought up to date to
 //! know its value.
 
-use std::collections::HashSet;
 use std::task::Poll;
 
-use alacarte::{Answer, Key, KeyId, Lesson, Question, Reason, Rebuilder, Restored, Value};
-use alacarte_metadata::{DeepConstructiveTraces, Trace, Verdict};
+use alacarte::{Answer, Key, KeyId, Lesson, Question, Reason, Rebuilder, Restored, Value, count_steps};
+use alacarte_metadata::{DeepConstructiveTraces, Stand, Trace, Verdict};
 
 /// Restores a key if the terminal inputs of one of its traces are as they were.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,6 +25,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DeepConstructiveTrace {
 
     fn ask(&self, question: &mut Question<'_, K, V>, traces: &DeepConstructiveTraces<V>) -> Poll<Answer<V>> {
         let mut why = None;
+        traces.enter(question.revision());
         for (number, trace) in traces.table().of(question.key()).enumerate() {
             match follow(question, traces, trace) {
                 Poll::Pending => return Poll::Pending,
@@ -57,7 +57,8 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DeepConstructiveTrace {
 }
 
 /// Follows a trace, through those of its dependencies with the deep fingerprints that it names, down to its
-/// terminal inputs. Each trace is followed at most once while nothing changes: the table remembers the verdict.
+/// terminal inputs. Each trace is followed at most once in a build: the table remembers the verdict, and where a question
+/// stands that has to wait.
 fn follow<'t, K: Key, V: Value>(
     question: &mut Question<'_, K, V>,
     traces: &'t DeepConstructiveTraces<V>,
@@ -70,58 +71,95 @@ fn follow<'t, K: Key, V: Value>(
     if defined != (!root.is_empty() && root.dependency(0).key.is_definition()) {
         return Poll::Ready(Found::Fails(Reason::Dirty));
     }
-    if let Some(Verdict::Holds) = traces.verdict(root) {
+    if let Some(Verdict::Holds | Verdict::Wavers) = traces.verdict(root) {
         return Poll::Ready(Found::Holds);
     }
-    // Traces that lead to a volatile key are followed anew by each question, if only once.
-    let mut wavering = HashSet::new();
-    let mut path = vec![(root, 0, Verdict::Holds)];
-    while let Some(&mut (trace, ref mut position, ref mut verdict)) = path.last_mut() {
-        if *position == trace.len() {
-            let verdict = *verdict;
-            traces.judge(trace, verdict);
-            path.pop();
-            if verdict == Verdict::Wavers {
-                wavering.insert(traces.number(trace));
-                path.last_mut().into_iter().for_each(|(.., above)| *above = Verdict::Wavers);
-            }
+    let (key, beginning) = (question.key(), Stand::new(question.key(), root));
+    let waited = traces.take_up(key).filter(|stands| stands[0].deep == beginning.deep);
+    let mut before = waited.as_ref().map_or(0, Vec::len);
+    let mut stands = waited.unwrap_or(vec![beginning]);
+    while let Some(mut stand) = stands.pop() {
+        let Some(trace) = traces.find(stand.key, stand.deep) else {
+            // Newer ones took its place while the question waited.
+            (stands, before) = (vec![beginning], 0);
             continue;
+        };
+        before = before.min(stands.len());
+        match look_into(question, traces, trace, &mut stand) {
+            Seen::End => traces.judge(stand.number, stand.verdict),
+            Seen::Below(below) => stands.extend([stand, below]),
+            Seen::Pending(awaited) => {
+                stands.push(stand);
+                traces.put_aside(key, stands, before, awaited);
+                return Poll::Pending;
+            }
+            Seen::Differs(reason) => {
+                for failed in stands.into_iter().chain([stand]) {
+                    traces.judge(failed.number, Verdict::Fails);
+                }
+                return Poll::Ready(Found::Fails(reason));
+            }
         }
-        let expected = trace.dependency(*position);
-        *position += 1;
+    }
+    Poll::Ready(Found::Holds)
+}
+
+/// What comes next in a trace that is looked into.
+enum Seen {
+    /// Nothing: it holds.
+    End,
+    /// A trace that has to be looked into first.
+    Below(Stand),
+    /// A key that is not up to date.
+    Pending(KeyId),
+    /// A dependency that is not as it was.
+    Differs(Reason),
+}
+
+/// Looks at the dependencies of a trace from where it stands on, as far as they are as they were.
+fn look_into<K: Key, V: Value>(
+    question: &mut Question<'_, K, V>,
+    traces: &DeepConstructiveTraces<V>,
+    trace: Trace<'_, 3>,
+    stand: &mut Stand,
+) -> Seen {
+    while stand.position < trace.len() {
+        count_steps(1);
+        let expected = trace.dependency(stand.position);
         let now = if traces.is_volatile(expected.key) && !expected.key.is_definition() {
-            *verdict = Verdict::Wavers;
+            stand.verdict = Verdict::Wavers;
             question.fetch(expected.key)
         } else if question.is_input(expected.key) {
             question.input(expected.key)
         } else {
-            match traces.find(expected.key, expected.fingerprint) {
-                Some(below) if traces.verdict(below) == Some(Verdict::Holds) => continue,
-                Some(below) if wavering.contains(&traces.number(below)) => {
-                    *verdict = Verdict::Wavers;
-                    continue;
+            let below = traces.find(expected.key, expected.fingerprint);
+            match below.map(|below| (below, traces.verdict(below))) {
+                Some((_, Some(verdict @ (Verdict::Holds | Verdict::Wavers)))) => {
+                    if verdict == Verdict::Wavers {
+                        stand.verdict = Verdict::Wavers;
+                    }
+                    Poll::Ready(Some(expected.fingerprint))
                 }
-                Some(below)
-                    if traces.verdict(below) != Some(Verdict::Fails)
-                        && question.definition_matches(
-                            expected.key,
-                            !below.is_empty() && below.dependency(0).key.is_definition(),
-                        ) =>
-                {
-                    path.push((below, 0, Verdict::Holds));
-                    continue;
+                Some((below, None)) => {
+                    let defined = !below.is_empty() && below.dependency(0).key.is_definition();
+                    if question.definition_matches(expected.key, defined) {
+                        // It is looked into once, by the question that came first.
+                        return match traces.awaited(below) {
+                            Some(awaited) if question.fetch(awaited).is_pending() => Seen::Pending(awaited),
+                            _ => Seen::Below(Stand::new(expected.key, below)),
+                        };
+                    }
+                    Poll::Ready(None)
                 }
-                _ => Poll::Ready(None),
+                Some((_, Some(Verdict::Fails))) | None => Poll::Ready(None),
             }
         };
-        let Poll::Ready(now) = now else { return Poll::Pending };
+        let Poll::Ready(now) = now else { return Seen::Pending(expected.key) };
         if now != Some(expected.fingerprint) {
-            for (failed, ..) in path {
-                traces.judge(failed, Verdict::Fails);
-            }
             let reason = Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now };
-            return Poll::Ready(Found::Fails(reason));
+            return Seen::Differs(reason);
         }
+        stand.position += 1;
     }
-    Poll::Ready(Found::Holds)
+    Seen::End
 }
