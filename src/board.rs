@@ -360,7 +360,6 @@ impl<K: Key, V: Value> Board<K, V> {
         self.recorder.clear();
         self.missing.clear();
         (self.met_failure, self.fetched_at_work, self.volatile, self.working) = (None, None, false, 0);
-        self.wants.clear();
         self.owed.append(&mut self.detached);
         self.told = 0;
         for id in (0..self.keys.len()).map(KeyId::new) {

@@ -23,6 +23,7 @@ use crate::rebuilder::Rebuilder;
 use crate::remembered::Remembered;
 use crate::report::{BuildError, Decision, Report};
 use crate::scheduler::{Declared, Plan, PlanError, Problem, Scheduler, WhenBlocked};
+use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::{Tasks, identity};
 
@@ -597,6 +598,7 @@ where
             return Ok(());
         }
         let board = self.board.get_mut();
+        count_steps(board.keys.len());
         for index in 0..board.keys.len() {
             let id = KeyId::new(index);
             let key = board.keys.name(id);
@@ -655,6 +657,7 @@ where
         if let Some(suspects) = suspects
             && follows
         {
+            count_steps(suspects.keys.len());
             for key in suspects.keys {
                 board.set_state(*key, STALE);
             }

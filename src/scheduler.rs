@@ -13,7 +13,8 @@ use crate::task::Power;
 pub enum WhenBlocked {
     /// It cannot happen, for the order was known before; if it does, it is an error: an undeclared dependency.
     Refuse,
-    /// The future is dropped, the dependency brought up to date, the task started again from the top.
+    /// If some task must run before the dependency is up to date, the future is dropped, and the task started again from
+    /// the top when it is. What merely stands, or is restored, is no discovery: the same future goes on.
     Drop,
     /// The future is kept, the dependency brought up to date, the task resumed where it stood.
     Keep,

@@ -7,7 +7,7 @@
 //!
 //! A key that must wait is off the queue until the last of the keys that it waits for is up to date, and a
 //! group reports all that it lacks at once: a task restarts once for each *discovery*, not for each missing
-//! key.
+//! key. A key whose task need not run is no discovery: the engine looks at what a task fetched before it drops the task.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -22,6 +22,7 @@ use crate::key::{Key, KeyId};
 use crate::metadata::Reads;
 use crate::rebuilder::Rebuilder;
 use crate::scheduler::{Scheduler, WhenBlocked};
+use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
 
@@ -31,8 +32,6 @@ pub(crate) struct Doubts {
     of: FxHashMap<KeyId, Doubt>,
     /// Keys that are certainly needed, to be looked into; the last is first.
     todo: Vec<KeyId>,
-    /// Some have failed.
-    failed: bool,
 }
 
 #[derive(Default)]
@@ -41,6 +40,8 @@ struct Doubt {
     settled: bool,
     /// It is settled, but has no value.
     failed: bool,
+    /// So is something that it fetched, or must be preceded by.
+    failed_below: bool,
     /// What it fetched, or must be preceded by, that is doubtful too.
     below: SmallVec<[KeyId; 2]>,
     /// Some of that only precedes it.
@@ -100,9 +101,11 @@ where
         }
         let mut board = self.board.borrow_mut();
         while let Some(key) = todo.pop() {
+            count_steps(1);
             if board.state(key) == board.revision {
                 board.set_state(key, STALE);
             }
+            let failed = of.get(&key).is_some_and(|doubt| doubt.failed);
             let mut raise = |dependent: KeyId, precedes: bool| {
                 let doubt = of.entry(dependent).or_insert_with(|| {
                     todo.push(dependent);
@@ -110,6 +113,7 @@ where
                 });
                 doubt.below.push(key);
                 doubt.preceded |= precedes;
+                doubt.failed_below |= failed;
             };
             let reads = <R::Reads as Reads>::view(&self.ledger.metadata);
             self.rebuilder.dependents(key, reads, &mut |dependent| raise(dependent, false));
@@ -121,12 +125,21 @@ where
 
     /// A key has its value, or `failed`: those that waited to see it go on.
     pub(super) fn dispel(&mut self, key: KeyId, failed: bool) {
-        let Doubts { of, todo, failed: any } = &mut self.state.doubts;
+        let Doubts { of, todo } = &mut self.state.doubts;
         let Some(doubt) = of.get_mut(&key) else { return };
         doubt.settled = true;
         doubt.failed = failed;
-        *any |= failed;
-        for waiter in std::mem::take(&mut doubt.waiters) {
+        let waiters = std::mem::take(&mut doubt.waiters);
+        if failed {
+            let mut tell = |above: KeyId| {
+                count_steps(1);
+                of.entry(above).and_modify(|doubt| doubt.failed_below = true);
+            };
+            let reads = <R::Reads as Reads>::view(&self.ledger.metadata);
+            self.rebuilder.dependents(key, reads, &mut tell);
+            self.preceding.get(&key).into_iter().flatten().copied().for_each(tell);
+        }
+        for waiter in waiters {
             let Some(doubt) = of.get_mut(&waiter) else { continue };
             doubt.waiting -= 1;
             if doubt.waiting == 0 {
@@ -184,7 +197,7 @@ where
                     self.dispel(key, false);
                 }
                 Next::Below(keys) => {
-                    let Doubts { of, todo, .. } = &mut self.state.doubts;
+                    let Doubts { of, todo } = &mut self.state.doubts;
                     for &first in keys.iter().rev() {
                         of.entry(first).or_default().waiters.push(key);
                         todo.push(first);
@@ -196,14 +209,15 @@ where
     }
 
     fn next(&mut self, key: KeyId) -> Next {
-        let Doubts { of, failed, .. } = &mut self.state.doubts;
+        let Doubts { of, .. } = &mut self.state.doubts;
         let doubtful = |of: &FxHashMap<KeyId, Doubt>, key: KeyId| of.get(&key).is_some_and(|doubt| !doubt.settled);
-        let Doubt { suspect, ref below, preceded, mut position, .. } = of[&key];
+        let Doubt { suspect, failed_below, ref below, mut preceded, mut position, .. } = of[&key];
+        count_steps(1);
         if suspect || self.board.borrow().state(key) != STALE {
             return Next::Itself;
         }
         // Whether it can do without a key that failed, only its task can tell.
-        if *failed && below.iter().any(|key| of.get(key).is_some_and(|doubt| doubt.failed)) {
+        if failed_below {
             return Next::Itself;
         }
         if let &[only] = &below[..] {
@@ -212,8 +226,13 @@ where
         let mut first = SmallVec::new();
         if preceded {
             let board = self.board.borrow();
-            let mut consider = |name: &K| first.extend(board.keys.find(name).filter(|&key| doubtful(of, key)));
+            let mut consider = |name: &K| {
+                count_steps(1);
+                first.extend(board.keys.find(name).filter(|&key| doubtful(of, key)));
+            };
             self.tasks.order_only(board.keys.name(key), &mut consider);
+            // When all of that is settled, it is looked through no more.
+            preceded = !first.is_empty();
         }
         let reads = || <R::Reads as Reads>::view(&self.ledger.metadata);
         while first.is_empty()
@@ -233,7 +252,7 @@ where
             // A rebuilder that does not know in which order: it is asked.
             true => Next::Itself,
         };
-        of.entry(key).and_modify(|doubt| doubt.position = position);
+        of.entry(key).and_modify(|doubt| (doubt.position, doubt.preceded) = (position, preceded));
         next
     }
 

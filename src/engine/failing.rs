@@ -1,6 +1,6 @@
 //! A key has no value: whoever needs it fails too, by name; keys that wait for each other in a circle are found.
 
-use super::state::Engine;
+use super::state::{Engine, Stalled};
 use crate::board::{ACTIVE, FAILED, INPUT};
 use crate::error::{Cause, Failure, StoreError};
 use crate::fingerprint::Value;
@@ -9,9 +9,9 @@ use crate::key::{Key, KeyId};
 use crate::rebuilder::Rebuilder;
 use crate::report::Decision;
 use crate::scheduler::Scheduler;
+use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
-use std::collections::{HashMap, HashSet};
 
 impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
 where
@@ -56,6 +56,7 @@ where
         self.observe(key, &Decision::Failed(cause.clone()));
         self.state.stopped |= !self.keep_going;
         let failure = Failure { key: self.board.borrow().keys.show(key), cause };
+        self.state.named.insert(key);
         self.state.failures.push((key, failure));
     }
 
@@ -75,40 +76,102 @@ where
 
     /// Finds keys that wait for each other in a circle, and fails one of them.
     pub(super) fn break_cycle(&mut self) {
-        let mut awaits = HashMap::new();
-        let mut live = Vec::new();
+        let stalled = self.state.stalled.take();
+        let mut stalled = stalled.unwrap_or_else(|| self.stall());
+        let mut found = self.follow_waiting(&mut stalled);
+        if matches!(found, Waiting::Nobody) {
+            // Those that are left have come since, and wait for no key.
+            stalled = self.stall();
+            found = self.follow_waiting(&mut stalled);
+        }
+        self.state.stalled = Some(stalled);
+        match found {
+            Waiting::Nobody => {}
+            Waiting::ForNothing(slot) => self.fail(slot, Cause::Stuck),
+            Waiting::InCircle(mut circle) => {
+                let board = self.board.borrow();
+                let slot = board.state(circle[0]) & !ACTIVE;
+                circle.push(circle[0]);
+                let path = circle.iter().map(|&key| board.keys.show(key)).collect();
+                drop(board);
+                self.fail(slot, Cause::Cycle { path });
+            }
+        }
+    }
+
+    /// Who waits for whom, now that nothing can go on.
+    fn stall(&self) -> Stalled {
+        let (mut stalled, mut idle) = (Stalled::default(), Vec::new());
+        count_steps(self.state.slots.len());
         for (index, slot) in self.state.slots.iter().enumerate() {
             if self.board.borrow().state(slot.key) == ACTIVE | index as u32 {
-                live.push(index as u32);
                 let waits = &self.board.borrow().waits;
-                let waiters = slot.waiters.iter().filter_map(|&ticket| waits.waiting(ticket));
-                awaits.extend(waiters.map(|waiter| (waiter, index as u32)));
+                if waits.is_blocked(index as u32) { &mut stalled.begin } else { &mut idle }.push(slot.key);
+                for &ticket in &slot.waiters {
+                    if let Some(waiter) = waits.waiting(ticket) {
+                        let waiter = self.state.slots[waiter as usize].key;
+                        stalled.awaits.entry(waiter).or_default().push((slot.key, ticket));
+                    }
+                }
             }
         }
-        let mut at = match live.iter().find(|slot| awaits.contains_key(*slot)) {
-            Some(&slot) => slot,
-            None => return live.first().map_or((), |&slot| self.fail(slot, Cause::Stuck)),
-        };
-        let mut seen = HashSet::new();
-        while seen.insert(at) {
-            match awaits.get(&at) {
-                Some(&next) => at = next,
-                None => return self.fail(at, Cause::Stuck),
-            }
-        }
-        let mut circle = vec![at];
-        while let Some(&next) = awaits.get(&circle[circle.len() - 1])
-            && next != at
-        {
-            circle.push(next);
-        }
-        // Told from the key that was met first, whichever way the circle was entered.
-        let first = (0..circle.len()).min_by_key(|&at| self.state.slots[circle[at] as usize].key).unwrap_or(0);
-        circle.rotate_left(first);
-        circle.push(circle[0]);
-        let board = self.board.borrow();
-        let path = circle.iter().map(|&slot| board.keys.show(self.state.slots[slot as usize].key)).collect();
-        drop(board);
-        self.fail(circle[0], Cause::Cycle { path });
+        // From the last to the first; those that wait for no key are looked at when no others are left.
+        stalled.begin.extend(idle);
+        stalled.begin.reverse();
+        stalled
     }
+
+    /// Follows keys that wait for others until one waits for none, or they come round. Where a circle was broken, the next
+    /// search goes on: many circles cost no more than the ways that lead to them.
+    fn follow_waiting(&self, stalled: &mut Stalled) -> Waiting {
+        let board = self.board.borrow();
+        let is_active = |key: KeyId| board.state(key) & ACTIVE != 0;
+        loop {
+            count_steps(1);
+            let Some(&last) = stalled.path.last() else {
+                let Some(&key) = stalled.begin.last() else { return Waiting::Nobody };
+                if is_active(key) {
+                    stalled.go_to(key);
+                } else {
+                    stalled.begin.pop();
+                }
+                continue;
+            };
+            if !is_active(last) {
+                stalled.go_back();
+                continue;
+            }
+            let is_awaited = |key: KeyId, ticket| is_active(key) && board.waits.waiting(ticket).is_some();
+            let Some(next) = stalled.awaited(last, is_awaited) else {
+                return Waiting::ForNothing(board.state(last) & !ACTIVE);
+            };
+            if stalled.go_to(next) {
+                continue;
+            }
+            let length = 1 + stalled.path.iter().rev().take_while(|&&key| key != next).count();
+            let mut circle = stalled.path[stalled.path.len() - length..].to_vec();
+            count_steps(length);
+            // Told from the key that was met first, whichever way the circle was entered.
+            let first = (0..length).min_by_key(|&at| circle[at]).unwrap_or(0);
+            let whole = circle.iter().all(|&key| is_active(key));
+            // With that key, all that waits for it comes to move.
+            for _ in if whole { first..length } else { 0..stalled.path.len() } {
+                stalled.go_back();
+            }
+            if whole {
+                circle.rotate_left(first);
+                return Waiting::InCircle(circle);
+            }
+        }
+    }
+}
+
+/// Where following the keys that wait for others leads.
+enum Waiting {
+    /// No key is left.
+    Nobody,
+    /// To a slot that waits for no key.
+    ForNothing(u32),
+    /// Round: each waits for the next, and the last for the first.
+    InCircle(Vec<KeyId>),
 }

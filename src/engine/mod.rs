@@ -28,8 +28,10 @@ use crate::metadata::Reads;
 use crate::rebuilder::{Answer, Cursor, Question, Reason, Rebuilder};
 use crate::report::Decision;
 use crate::scheduler::{Scheduler, WhenBlocked};
+use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::{Tasks, identity};
+use crate::waits::Ticket;
 
 use state::{Demand, Phase, Slot};
 pub(crate) use state::{Engine, Observer, Progress, Told};
@@ -152,7 +154,7 @@ where
                 Demand::Active(_) | Demand::Failed => self.owe(&[key]),
             }
             let failed = matches!(demand, Demand::Failed) && self.board.borrow().has(key, INPUT);
-            if failed && !self.state.failures.iter().any(|(failed, _)| *failed == key) {
+            if failed && !self.state.named.contains(&key) {
                 // Nobody waits for it who could say so.
                 self.mark_failed(key, Some(Cause::MissingTarget));
             }
@@ -200,6 +202,7 @@ where
             return;
         }
         let mut board = self.board.borrow_mut();
+        count_steps(board.keys.len());
         for id in (0..board.keys.len()).map(KeyId::new) {
             if board.state(id) == board.revision && !self.scheduler.precedes(id) {
                 board.set_state(id, STALE);
@@ -232,9 +235,38 @@ where
         }
         let demand = self.demand_quietly(key);
         if let Demand::Active(_) = demand {
-            self.scheduler.push(key, <S::Reads as Reads>::view(&self.ledger.metadata));
+            self.push(key);
         }
         demand
+    }
+
+    /// A key can go on: in its turn, or at once while a task is underway that may need no more than a glance at it.
+    pub(super) fn push(&mut self, key: KeyId) {
+        match &mut self.state.glance {
+            Some(keys) => keys.push(key),
+            None => self.scheduler.push(key, <S::Reads as Reads>::view(&self.ledger.metadata)),
+        }
+    }
+
+    /// Brings keys up to date as far as no task has to run for it; whether that is all of them. A task that fetched them has
+    /// then discovered nothing, and goes on as if they had been there.
+    pub(super) fn glance_at(&mut self, keys: &[Missing]) -> bool {
+        self.state.glance = Some(Vec::new());
+        self.state.discovered = false;
+        for missing in keys.iter().rev() {
+            self.demand(missing.key);
+        }
+        while !self.state.discovered
+            && !self.state.stopped
+            && let Some(key) = self.state.glance.as_mut().and_then(Vec::pop)
+        {
+            self.visit(key);
+        }
+        for key in self.state.glance.take().into_iter().flatten() {
+            self.push(key);
+        }
+        let mut board = self.board.borrow_mut();
+        !self.state.stopped && keys.iter().all(|missing| !matches!(board.look(missing.key), Look::Missing))
     }
 
     pub(super) fn demand_quietly(&mut self, key: KeyId) -> Demand {
@@ -332,6 +364,7 @@ where
             if !self.state.doubted.insert(key) {
                 continue;
             }
+            count_steps(1);
             let above = todo.len();
             let reads = <R::Reads as Reads>::view(&self.ledger.metadata);
             self.rebuilder.dependents(key, reads, &mut |dependent| todo.push(dependent));
@@ -393,6 +426,11 @@ where
                         self.state.slots[slot as usize].phase = Phase::Task(reason);
                     }
                 },
+                Phase::Task(_) if self.state.glance.is_some() => {
+                    // Another task is underway, and is not kept while this one runs.
+                    self.state.discovered = true;
+                    return self.push(key);
+                }
                 Phase::Task(reason) => {
                     if self.run(slot, reason) {
                         return;
@@ -415,6 +453,7 @@ where
         if self.scheduler.when_blocked() == WhenBlocked::Refuse && !settled {
             self.tasks.declared(name, &mut |key| ordered.push(key.clone()));
         }
+        count_steps(ordered.len());
         let records = self.scheduler.when_blocked() != WhenBlocked::Refuse;
         for (position, name) in ordered.iter().enumerate() {
             let id = board.intern(name);
@@ -464,12 +503,20 @@ where
         // Backwards, so that a stack yields them in the order in which they were asked for.
         for key in keys.rev() {
             if let Demand::Active(other) = self.demand(key) {
-                self.state.slots[other as usize].waiters.push(ticket);
+                self.wait(other, slot, key, ticket);
             } else {
                 self.board.borrow_mut().waits.arrived(ticket);
             }
         }
         self.board.borrow().waits.is_blocked(slot)
+    }
+
+    /// The task of a slot waits, with this ticket, for the key of another.
+    pub(super) fn wait(&mut self, other: u32, slot: u32, key: KeyId, ticket: Ticket) {
+        self.state.slots[other as usize].waiters.push(ticket);
+        if let Some(stalled) = &mut self.state.stalled {
+            stalled.note(self.state.slots[slot as usize].key, key, ticket);
+        }
     }
 
     pub(super) fn give_back(&mut self, mut buffer: Vec<Missing>) {

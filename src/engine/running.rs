@@ -2,7 +2,7 @@
 
 use super::state::{Demand, Engine, Slot};
 use super::waking::SlotWaker;
-use crate::board::{INPUT, Look, Missing};
+use crate::board::{FAILED, INPUT, Look, Missing};
 use crate::error::{Cause, Reasoned, Result, TaskError, panic_message};
 use crate::fetch::Fetch;
 use crate::fingerprint::Value;
@@ -150,8 +150,21 @@ where
                 self.fail(slot, Cause::Undeclared { dependency });
                 return true;
             }
+            WhenBlocked::Drop if !underway && self.glance_at(&missing) => {
+                missing.iter().for_each(|missing| self.arrived(missing.ticket));
+                self.give_back(missing);
+                self.state.slots[index].future = future;
+                return false;
+            }
             WhenBlocked::Drop if !underway => {
                 self.discard(future);
+                let failed = missing.iter().map(|missing| missing.key);
+                let failed = failed.into_iter().find(|&key| self.board.borrow().state(key) == FAILED);
+                if let Some(failed) = failed.filter(|_| self.state.stopped) {
+                    self.give_back(missing);
+                    self.fail(slot, self.consequence(failed));
+                    return true;
+                }
                 self.state.slots[index].places = 0;
                 self.state.slots[index].started = false;
                 self.state.slots[index].waited = false;
@@ -192,7 +205,7 @@ where
         for missing in missing.iter().rev() {
             let Some(ticket) = missing.ticket else { continue };
             if let Demand::Active(other) = self.demand(missing.key) {
-                self.state.slots[other as usize].waiters.push(ticket);
+                self.wait(other, slot, missing.key, ticket);
             } else {
                 self.arrived(Some(ticket));
                 some = true;

@@ -11,6 +11,7 @@ use crate::metadata::Reads;
 use crate::rebuilder::{Rebuilder, Restored};
 use crate::report::Decision;
 use crate::scheduler::{Scheduler, WhenBlocked};
+use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
 use crate::waits::Arrival;
@@ -88,6 +89,7 @@ where
         // Of a list that was made anew, nobody knows which are new; to be told twice of a suspect does no harm.
         let seen = if told.edition == suspects.edition { told.count } else { 0 };
         let mut board = self.board.borrow_mut();
+        count_steps(suspects.keys.len().saturating_sub(seen));
         // A list that is shorter than what was seen of it was made anew, whatever its edition says.
         let new = suspects.keys.get(seen..).unwrap_or(suspects.keys);
         // A volatile key is a suspect for the next build; in this one, it has run.
@@ -186,8 +188,7 @@ where
             if blocked {
                 self.came_partly(slot);
             } else {
-                let key = self.state.slots[slot as usize].key;
-                self.scheduler.push(key, <S::Reads as Reads>::view(&self.ledger.metadata));
+                self.push(self.state.slots[slot as usize].key);
             }
         }
     }

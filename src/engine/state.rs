@@ -119,14 +119,67 @@ pub(crate) struct Progress<'b, V> {
     pub stopped: bool,
     pub report: Report,
     pub failures: Vec<(KeyId, Failure)>,
+    /// The keys of those failures.
+    pub named: HashSet<KeyId>,
     /// Keys whose dependents have been taken for suspects, because they had to wait or failed.
     pub doubted: HashSet<KeyId>,
+    /// Who waits for whom, if nothing could go on at some time.
+    pub stalled: Option<Stalled>,
     /// What has no place in the order that is followed does not count as up to date any more.
     pub strayed: bool,
     /// What lies above suspects that are followed in no order.
     pub doubts: Doubts,
+    /// Keys that can go on, while a task that fetched them is underway.
+    pub glance: Option<Vec<KeyId>>,
+    /// One of them has a task that must run.
+    pub discovered: bool,
     /// Keys marked as failed, to be unmarked before the next build.
     pub marked: Vec<KeyId>,
+}
+
+/// Which keys wait for which, since nothing could go on for the first time.
+#[derive(Default)]
+pub(crate) struct Stalled {
+    /// Keys that were seen to wait, the last to be looked at first.
+    pub begin: Vec<KeyId>,
+    /// What each waits for, and some that are there by now.
+    pub awaits: HashMap<KeyId, SmallVec<[(KeyId, Ticket); 2]>>,
+    /// A way from one of them: each waits for the next.
+    pub path: Vec<KeyId>,
+    on_path: HashSet<KeyId>,
+}
+
+impl Stalled {
+    /// A key waits for another, with this ticket.
+    pub fn note(&mut self, key: KeyId, awaited: KeyId, ticket: Ticket) {
+        self.begin.push(key);
+        self.awaits.entry(key).or_default().push((awaited, ticket));
+    }
+
+    /// One of the keys that this one waits for.
+    pub fn awaited(&mut self, key: KeyId, is_awaited: impl Fn(KeyId, Ticket) -> bool) -> Option<KeyId> {
+        let awaited = self.awaits.get_mut(&key)?;
+        while awaited.last().is_some_and(|&(key, ticket)| !is_awaited(key, ticket)) {
+            awaited.pop();
+        }
+        awaited.last().map(|&(key, _)| key)
+    }
+
+    /// The way leads on to this key; unless it was there before.
+    pub fn go_to(&mut self, key: KeyId) -> bool {
+        let new = self.on_path.insert(key);
+        if new {
+            self.path.push(key);
+        }
+        new
+    }
+
+    /// The way ends a key earlier.
+    pub fn go_back(&mut self) {
+        if let Some(key) = self.path.pop() {
+            self.on_path.remove(&key);
+        }
+    }
 }
 
 impl<V> Default for Progress<'_, V> {
@@ -144,9 +197,13 @@ impl<V> Default for Progress<'_, V> {
             stopped: false,
             report: Report::default(),
             failures: Vec::new(),
+            named: HashSet::new(),
             doubted: HashSet::new(),
+            stalled: None,
             strayed: false,
             doubts: Doubts::default(),
+            glance: None,
+            discovered: false,
             marked: Vec::new(),
         }
     }
