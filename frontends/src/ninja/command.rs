@@ -23,8 +23,9 @@ pub(super) struct Ended {
     pub(super) output: Vec<u8>,
 }
 
-/// Runs a command line to its end. With `console` it has the terminal to itself.
-pub(super) async fn run(line: &str, directory: &Path, console: bool) -> io::Result<Ended> {
+/// Runs a command line to its end. With `console` it has the terminal to itself. `private` is where it keeps temporary files
+/// and caches, if not where this process does.
+pub(super) async fn run(line: &str, directory: &Path, console: bool, private: Option<&Path>) -> io::Result<Ended> {
     if tokio::runtime::Handle::try_current().is_err() {
         return Err(io::Error::other(
             "commands need a tokio runtime: drive the build with `Build::run_async` inside one",
@@ -32,6 +33,7 @@ pub(super) async fn run(line: &str, directory: &Path, console: bool) -> io::Resu
     }
     let mut command = Command::new("/bin/sh");
     command.arg("-c").arg(line).current_dir(directory).kill_on_drop(true);
+    command.envs(["TMPDIR", "XDG_CACHE_HOME"].into_iter().filter_map(|name| Some((name, private?))));
     if console {
         let child = command.spawn()?;
         let mut running = Running { child, group: false, ended: false };
@@ -133,7 +135,7 @@ mod tests {
     }
 
     fn run_in(directory: &Path, line: &str) -> Ended {
-        block_on(run(line, directory, false)).expect("it starts")
+        block_on(run(line, directory, false, None)).expect("it starts")
     }
 
     #[test]
@@ -153,7 +155,7 @@ mod tests {
 
     #[test]
     fn without_a_runtime_there_is_an_error() {
-        let error = futures_now(run("true", Path::new("/"), false)).expect_err("no runtime");
+        let error = futures_now(run("true", Path::new("/"), false, None)).expect_err("no runtime");
         assert!(error.to_string().contains("run_async"), "{error}");
     }
 
@@ -171,7 +173,7 @@ mod tests {
         let line = "trap 'echo tidy > tidy; exit' TERM; (sleep 1; echo late > late) & echo on > started; wait";
         let begun = Instant::now();
         block_on(async {
-            let running = run(line, directory.path(), false);
+            let running = run(line, directory.path(), false, None);
             let started = async {
                 while !directory.path().join("started").exists() {
                     tokio::time::sleep(Duration::from_millis(5)).await;

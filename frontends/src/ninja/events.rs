@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use alacarte_stores::FileKey;
 
@@ -46,4 +47,6 @@ pub(super) struct Events {
     pub(super) finished: Cell<u64>,
     /// Directories that are there.
     pub(super) directories: RefCell<HashSet<String>>,
+    /// See [`Session::unattended`](super::Session::unattended).
+    pub(super) unattended: Option<PathBuf>,
 }

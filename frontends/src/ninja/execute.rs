@@ -129,7 +129,9 @@ impl NinjaTasks {
         self.tell(step, Stage::Started);
         let started = Started::now(self.files.borrow().writes());
         let untidy = Untidy::new(self, step);
-        let ended = command::run(&edge.command, &root, edge.pool.as_deref() == Some(CONSOLE)).await;
+        let unattended = self.events.unattended.as_deref();
+        let console = unattended.is_none() && edge.pool.as_deref() == Some(CONSOLE);
+        let ended = command::run(&edge.command, &root, console, unattended).await;
         untidy.done();
         let ended = ended.map_err(|error| StoreError::new("run the command of", &step.outputs[0], error))?;
         let success = ended.status.success();

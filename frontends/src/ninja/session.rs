@@ -22,6 +22,9 @@ pub struct Session {
     pub file: PathBuf,
     /// The directory of the journal and of the cache.
     pub state: PathBuf,
+    /// If nobody attends to the commands: where they keep temporary files and caches (`TMPDIR`, `XDG_CACHE_HOME`). Then
+    /// none has the terminal to itself, not even in the pool `console`.
+    pub unattended: Option<PathBuf>,
 }
 
 /// A build over a manifest.
@@ -42,7 +45,7 @@ impl Session {
     /// A session whose state lies in `.alacarte` beside the manifest's outputs.
     pub fn new(directory: impl Into<PathBuf>, file: impl Into<PathBuf>) -> Self {
         let directory = directory.into();
-        Session { state: directory.join(".alacarte"), directory, file: file.into() }
+        Session { state: directory.join(".alacarte"), directory, file: file.into(), unattended: None }
     }
 
     /// Puts a build together. It wants to run inside a tokio runtime ([`Build::run_async`]), for its commands
@@ -62,7 +65,8 @@ impl Session {
     {
         let manifest = load(&self.directory, &self.file)?;
         let files = Files::shared(&self.directory)?;
-        let tasks = NinjaTasks::new(manifest, &files).observe(observer);
+        let mut tasks = NinjaTasks::new(manifest, &files).observe(observer);
+        tasks.events.unattended.clone_from(&self.unattended);
         let cache = self.cache();
         let store = FileStore::new(&files)
             .shapes(tasks.shapes())
