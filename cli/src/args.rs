@@ -42,7 +42,8 @@ impl Default for Command {
 
 #[derive(Debug, Default, Args)]
 pub struct Compare {
-    /// A directory that holds a build.ninja, or a .csv file. It is never written to.
+    /// A directory that holds a build.ninja, or a .csv file. It is never written to: a snapshot of it is taken at the
+    /// beginning, and what would write anywhere but to a copy of that is refused before anything runs.
     pub workload: Option<PathBuf>,
     /// A scheduler to compare; may be given several times [default: the paper's three]
     #[arg(long = "scheduler", value_name = "S")]

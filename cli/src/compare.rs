@@ -3,16 +3,28 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use alacarte_experiments::compare::{Options, Outcome, Workload};
+use alacarte_experiments::compare::{CompareError, Confinement, Options, Outcome, Stop, Workload};
 use alacarte_experiments::systems::{Combination, RebuilderName, SchedulerName};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{self, Compare, Format};
+use crate::interrupt;
 use crate::status::Problem;
 use crate::table;
 
 pub fn compare(arguments: &Compare) -> Result<ExitCode, Problem> {
-    let options = Options { jobs: args::jobs(arguments.jobs), seed: arguments.seed };
+    let options = Options { jobs: args::jobs(arguments.jobs), seed: arguments.seed, stop: Stop::default() };
+    let caught = interrupt::raise(&options.stop)?;
+    match everything(arguments, &options) {
+        Err(error) if matches!(error.downcast_ref(), Some(CompareError::Stopped)) => {
+            eprintln!("\nalacarte: {error}");
+            Ok(caught.exit_code())
+        }
+        other => other,
+    }
+}
+
+fn everything(arguments: &Compare, options: &Options) -> Result<ExitCode, Problem> {
     let mut workloads = match &arguments.workload {
         Some(path) => vec![Workload::at(path, options)?],
         None => Workload::embedded()?,
@@ -43,6 +55,9 @@ pub fn compare(arguments: &Compare) -> Result<ExitCode, Problem> {
             bar.set_message(format!("{}: {player}: {}", progress.workload, progress.step));
             bar.inc(1);
         })?;
+        if let Some(confinement) = workload.confinement().filter(|found| **found != Confinement::Whole) {
+            bar.suspend(|| eprintln!("alacarte: {}: {confinement}", workload.name()));
+        }
         if arguments.format == Format::Table {
             let steps: Vec<String> = workload.steps().iter().map(|step| step.name.clone()).collect();
             bar.suspend(|| {
@@ -68,7 +83,7 @@ pub fn compare(arguments: &Compare) -> Result<ExitCode, Problem> {
 /// A yardstick may be wrong where the system that it models is wrong; a combination of the menu may not.
 fn verdict(outcomes: &[Outcome]) -> ExitCode {
     let yardsticks = [RebuilderName::Perpetual.as_str(), RebuilderName::ModificationTime.as_str()];
-    let wrong = outcomes.iter().any(|outcome| !outcome.correct && !yardsticks.contains(&outcome.rebuilder));
+    let wrong = outcomes.iter().any(|outcome| outcome.is_wrong() && !yardsticks.contains(&outcome.rebuilder));
     if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
@@ -89,24 +104,35 @@ fn csv(out: &mut impl Write, outcomes: &[Outcome]) -> Result<(), Problem> {
         "journal_bytes",
         "correct",
         "problem",
+        "not_made",
     ])?;
     for outcome in outcomes {
-        writer.write_record([
-            outcome.workload.as_str(),
+        let mut fields = [
+            &outcome.workload,
             outcome.scheduler,
             outcome.rebuilder,
             outcome.system.unwrap_or_default(),
             &outcome.step,
-            &outcome.ran.to_string(),
-            &outcome.restored.to_string(),
-            &outcome.kept.to_string(),
-            &outcome.restarts.to_string(),
-            &outcome.fetches.to_string(),
-            &format!("{:.3}", outcome.wall_ms),
-            &outcome.journal_bytes.to_string(),
-            &outcome.correct.to_string(),
-            outcome.problem.as_deref().unwrap_or_default(),
-        ])?;
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        match &outcome.built {
+            Some(built) => fields.extend([
+                built.ran.to_string(),
+                built.restored.to_string(),
+                built.kept.to_string(),
+                built.restarts.to_string(),
+                built.fetches.to_string(),
+                format!("{:.3}", built.wall_ms),
+                built.journal_bytes.to_string(),
+                built.correct.to_string(),
+                built.problem.clone().unwrap_or_default(),
+            ]),
+            // What was not measured is no zero.
+            None => fields.extend(std::iter::repeat_n(String::new(), 9)),
+        }
+        fields.push(outcome.not_made.clone().unwrap_or_default());
+        writer.write_record(fields)?;
     }
     writer.flush()?;
     Ok(())

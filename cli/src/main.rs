@@ -6,6 +6,7 @@ mod check;
 mod claims;
 mod compare;
 mod counterexamples;
+mod interrupt;
 mod paragraph;
 mod status;
 mod systems;

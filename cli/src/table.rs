@@ -65,6 +65,9 @@ pub fn comparison(
     style(&mut table);
     writeln!(out, "{workload}: {unit}s run at each step\n")?;
     print(out, &table)?;
+    for (step, reason) in not_made(outcomes) {
+        writeln!(out, "  {NOT_MADE}: «{step}»: {reason}")?;
+    }
     if room == Room::Numbers {
         let legend: Vec<String> =
             steps.iter().enumerate().map(|(number, step)| format!("{} {step}", number + 1)).collect();
@@ -107,10 +110,11 @@ fn cells(room: Room, steps: &[String], combinations: &[Combination], outcomes: &
         let mut cells = vec![Cell::new(format!("  {}", combination.rebuilder))];
         cells.extend(rows.iter().map(|outcome| right(cell(outcome))));
         if room == Room::All {
-            let restarts: u64 = rows.iter().map(|outcome| outcome.restarts).sum();
-            let fetches: u64 = rows.iter().map(|outcome| outcome.fetches).sum();
-            let milliseconds: f64 = rows.iter().map(|outcome| outcome.wall_ms).sum();
-            let journal = rows.iter().map(|outcome| outcome.journal_bytes).max().unwrap_or(0);
+            let built = || rows.iter().filter_map(|outcome| outcome.built.as_ref());
+            let restarts: u64 = built().map(|built| built.restarts).sum();
+            let fetches: u64 = built().map(|built| built.fetches).sum();
+            let milliseconds: f64 = built().map(|built| built.wall_ms).sum();
+            let journal = built().map(|built| built.journal_bytes).max().unwrap_or(0);
             cells.push(right(Cell::new(restarts)));
             cells.push(right(Cell::new(fetches)));
             cells.push(right(Cell::new(bytes(journal))));
@@ -124,18 +128,35 @@ fn cells(room: Room, steps: &[String], combinations: &[Combination], outcomes: &
     table
 }
 
+/// The steps that could not be made, and why; each once.
+fn not_made(outcomes: &[Outcome]) -> Vec<(&str, &str)> {
+    let mut steps: Vec<(&str, &str)> = Vec::new();
+    for outcome in outcomes {
+        if let Some(reason) = &outcome.not_made
+            && !steps.iter().any(|(step, _)| *step == outcome.step)
+        {
+            steps.push((&outcome.step, reason));
+        }
+    }
+    steps
+}
+
 fn cell(outcome: &Outcome) -> Cell {
-    let restored = if outcome.restored > 0 { format!("+{}", outcome.restored) } else { String::new() };
-    let text = format!("{}{restored}", outcome.ran);
-    if !outcome.correct {
+    let Some(built) = &outcome.built else { return Cell::new(NOT_MADE).fg(Color::Yellow) };
+    let restored = if built.restored > 0 { format!("+{}", built.restored) } else { String::new() };
+    let text = format!("{}{restored}", built.ran);
+    if !built.correct {
         return Cell::new(format!("{text} ✗")).fg(Color::Red).add_attribute(Attribute::Bold);
     }
-    match (outcome.ran, outcome.restored) {
+    match (built.ran, built.restored) {
         (0, 0) => Cell::new("–").add_attribute(Attribute::Dim),
         (0, _) => Cell::new(text).fg(Color::Green),
         _ => Cell::new(text),
     }
 }
+
+/// What stands in the column of a step that could not be made. The reason stands below the table.
+const NOT_MADE: &str = "not made";
 
 fn right(cell: Cell) -> Cell {
     cell.set_alignment(CellAlignment::Right)
@@ -160,11 +181,12 @@ pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Comb
     writeln!(out, "  –     nothing ran")?;
     writeln!(out, "  3+4   3 ran, 4 keys were restored (second outputs, and names for others, count too)")?;
     writeln!(out, "  ✗     differs from a build from scratch")?;
-    let mut wrong: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.correct).collect();
+    let mut wrong: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.is_wrong()).collect();
     wrong.dedup_by_key(|outcome| (&outcome.workload, outcome.scheduler, outcome.rebuilder));
     for outcome in wrong {
         let Outcome { workload, scheduler, rebuilder, step, .. } = outcome;
-        let problem = outcome.problem.as_deref().unwrap_or("its result differs");
+        let problem = outcome.built.as_ref().and_then(|built| built.problem.as_deref());
+        let problem = problem.unwrap_or("its result differs");
         let first = problem.lines().next().unwrap_or_default();
         writeln!(out, "\n  ✗ {scheduler} × {rebuilder} on {workload}, «{step}»: {first}")?;
         if rebuilder == &"modification-time" {

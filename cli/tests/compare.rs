@@ -79,6 +79,63 @@ fn a_project_of_ones_own_is_compared_and_never_written_to() {
     assert_eq!(ran[8], 2, "changed flags reach both objects, which come out equal");
 }
 
+/// As CMake writes it: the compiler's line stands in two rules, and flags stand under the build statements.
+const CMAKE: &str = concat!(
+    "rule C_COMPILER__a\n  command = cc $DEFINES $FLAGS -MD -MF $DEP_FILE -o $out -c $in\n  depfile = $DEP_FILE\n  deps = gcc\n",
+    "rule C_COMPILER__b\n  command = cc $DEFINES $FLAGS -MD -MF $DEP_FILE -o $out -c $in\n  depfile = $DEP_FILE\n  deps = gcc\n",
+    "rule LINK\n  command = cc $in -o $out\n",
+    "build a.o: C_COMPILER__a a.c\n  DEFINES = -DF=4\n  DEP_FILE = a.o.d\n  FLAGS = -O1\n",
+    "build b.o: C_COMPILER__b b.c\n  DEFINES = -DF=4\n  DEP_FILE = b.o.d\n  FLAGS = -O1\n",
+    "build p: LINK a.o b.o\n",
+);
+
+#[test]
+fn flags_of_cmake_are_changed_too() {
+    let place = directory(&[
+        ("build.ninja", CMAKE),
+        ("a.c", "#include \"h.h\"\nint main(void) { return f() - F; }\n"),
+        ("b.c", "#include \"h.h\"\nint f(void) { return F; }\n"),
+        ("h.h", "int f(void);\n"),
+    ]);
+    let arguments = ["compare", ".", "--format", "json", "--scheduler", "suspending", "--rebuilder", "verifying-trace"];
+    let (code, rows) = json(&arguments, place.path());
+    assert_eq!(code, 0);
+    assert!(rows.iter().all(|row| row.get("not_made").is_none()), "{rows:?}");
+    assert_eq!((rows[8]["step"].as_str(), rows[8]["ran"].as_u64()), (Some("flags changed"), Some(1)));
+}
+
+#[test]
+fn a_step_that_cannot_be_made_is_shown_as_not_made_with_the_reason() {
+    let place = directory(&[("build.ninja", "rule cp\n  command = cp $in $out\nbuild b: cp a\n"), ("a", "x\n")]);
+    let arguments =
+        |format| ["compare", ".", "--format", format, "--scheduler", "suspending", "--rebuilder", "dirty-bit"];
+    let (code, rows) = json(&arguments("json"), place.path());
+    assert_eq!(code, 0);
+    let not_made = |row: &&Value| row.get("not_made").is_some();
+    let steps: Vec<_> = rows.iter().filter(not_made).filter_map(|row| row["step"].as_str()).collect();
+    assert_eq!(steps, ["comment edited", "source changed", "header changed", "header reverted", "flags changed"]);
+    for row in rows.iter().filter(not_made) {
+        assert!(row["not_made"].as_str().is_some_and(|reason| reason.contains("C or C++")), "{row}");
+        assert!(row.get("ran").is_none() && row.get("correct").is_none(), "nothing was measured: {row}");
+    }
+    assert_eq!(rows[2]["ran"], 0, "touched, equal");
+
+    let (_, table, _) = run(place.path(), &arguments("table"));
+    let row = table.lines().find(|line| line.contains("dirty-bit")).expect("a row");
+    assert_eq!(row.matches("not made").count(), 5, "{table}");
+    assert!(table.contains("not made: «flags changed»: no command that is run compiles"), "{table}");
+
+    let (_, csv, _) = run(place.path(), &arguments("csv"));
+    let flags = csv.lines().find(|line| line.contains("flags changed")).expect("a row");
+    assert!(flags.contains(",flags changed,,,,,,,,,,no command"), "{flags}");
+
+    let place = directory(&[("s.csv", "=1+2\n")]);
+    let (_, rows) = json(&["compare", "s.csv", "--format", "json"], place.path());
+    assert!(
+        rows.iter().filter(not_made).count() > 0 && rows.iter().filter(not_made).all(|row| row.get("ran").is_none())
+    );
+}
+
 #[test]
 fn only_rows_go_to_standard_output() {
     let place = directory(&[("s.csv", SHEET)]);

@@ -1,4 +1,5 @@
 //! Runs the program as a user would.
+#![allow(dead_code)] // Not every test file uses all of it.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -1,116 +1,159 @@
 //! A script for a project that has none.
 //!
-//! Which files are edited is chosen by a seed. An edit is an addition at the end of a C or C++ file that is
-//! right in any such file: a comment, a function that nobody calls, a declaration.
+//! Which files are edited is chosen by a seed, among those that a build of the default targets reads. An edit is an
+//! addition at the end of a C or C++ file that is right in any such file: a comment, a function that nobody calls, a
+//! declaration. A step for which the project has no file says so.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use alacarte::Fingerprint;
-use alacarte_frontends::ninja::Manifest;
+use alacarte_frontends::ninja::{Edge, Manifest};
 
+use super::copy::normal;
+use super::flags::flags;
 use super::script::Step;
 
-/// The ten steps, as far as the project has something to edit.
+/// How the names of sources end.
+pub(super) const C: [&str; 6] = ["c", "cc", "cpp", "cxx", "c++", "C"];
+
+const COMMENT: &str = "\n/* alacarte was here */\n";
+const FUNCTION: &str = "\nint alacarte_probe(void);\nint alacarte_probe(void) { return 1; }\n";
+const DECLARATION: &str = "\nextern int alacarte_declared;\n";
+
+/// The ten steps. `root` is the directory of the whole project, `build` that of the manifest.
 pub(super) fn edits(root: &Path, build: &Path, manifest: &Manifest, seed: u64) -> Vec<Step> {
-    let produced: HashSet<&str> = manifest.edges.iter().flat_map(|edge| &edge.outputs).map(String::as_str).collect();
-    let mut sources: Vec<String> = Vec::new();
-    let inputs = manifest.edges.iter().filter(|edge| !edge.generator).flat_map(|edge| &edge.inputs);
-    for input in inputs.filter(|input| !produced.contains(input.as_str())) {
-        let Ok(path) = build.join(input).canonicalize() else { continue };
-        if let Ok(inside) = path.strip_prefix(root)
-            && path.is_file()
-        {
-            sources.push(inside.to_string_lossy().into_owned());
-        }
+    let produced: HashSet<PathBuf> =
+        manifest.edges.iter().flat_map(|edge| &edge.outputs).map(|output| normal(&build.join(output))).collect();
+    let mut run = run(build, manifest);
+    // What makes the manifest is no part of the project.
+    run.retain(|edge| !edge.generator);
+    let mut sources = BTreeSet::new();
+    for edge in &run {
+        let inputs = edge.inputs.iter().map(|input| normal(&build.join(input)));
+        sources.extend(inputs.filter(|input| !produced.contains(input)).filter_map(|input| inside(root, &input)));
     }
-    sources.sort();
-    sources.dedup();
-    let c: Vec<String> = sources.iter().filter(|name| has_ending(name, &["c", "cc", "cpp", "cxx"])).cloned().collect();
-    let made: HashSet<PathBuf> = produced.iter().filter_map(|output| build.join(output).canonicalize().ok()).collect();
-    let headers = headers(root, &c, &made);
+    let sources: Vec<String> = sources.into_iter().collect();
+    let c: Vec<String> = sources.iter().filter(|name| has_ending(name, &C)).cloned().collect();
+    let headers = headers(root, build, &run, &produced);
+    let outputs = outputs(&run);
     let pick = |from: &[String], salt: u64| {
         let random = Fingerprint::of_integer(seed.wrapping_mul(31).wrapping_add(salt)).0;
         (!from.is_empty()).then(|| from[(random % from.len() as u64) as usize].clone())
     };
-    let append = |name: &str, file: Option<String>, text: &str| {
-        let mut step = Step::named(name);
-        step.append = file.is_some().then(|| text.to_owned());
-        step.file = file;
-        step
+    let step = |name: &str, file: Option<String>, lacks: &str, make: &dyn Fn(String, Step) -> Step| match file {
+        Some(file) => make(file, Step::named(name)),
+        None => Step::impossible(name, lacks),
     };
-    let mut touched = Step::named("touched, equal");
-    touched.touch = pick(&sources, 1);
-    const FUNCTION: &str = "\nint alacarte_probe(void);\nint alacarte_probe(void) { return 1; }\n";
-    const DECLARATION: &str = "\nextern int alacarte_declared;\n";
-    let header = pick(&headers, 4);
-    let mut reverted = Step::named("header reverted");
-    if header.is_some() {
-        reverted.replace = Some(DECLARATION.into());
-        reverted.with = Some(String::new());
-        reverted.file.clone_from(&header);
-    }
-    let made: Vec<String> = manifest
-        .edges
-        .iter()
-        .filter(|edge| !edge.is_phony() && !edge.generator && edge.depfile.is_some())
-        .flat_map(|edge| edge.outputs.first().cloned())
-        .collect();
-    let mut deleted = Step::named("output deleted");
-    deleted.delete = pick(&made, 5);
-    let flags = flags(root, build, manifest);
-    let mut fresh = Step::named("fresh checkout");
-    fresh.fresh = true;
+    let append =
+        |text: &'static str| move |file, step| Step { file: Some(file), append: Some(text.to_owned()), ..step };
+    let no_source = "no command that is run reads a source of the project";
+    let no_c = "no command that is run reads a source of C or C++ in the project";
+    let no_header = "no source of C or C++ that is read includes a header of the project";
     vec![
         Step::named("clean"),
         Step::named("nothing changed"),
-        touched,
-        append("comment edited", pick(&c, 2), "\n/* alacarte was here */\n"),
-        append("source changed", pick(&c, 3), FUNCTION),
-        append("header changed", header, DECLARATION),
-        reverted,
-        deleted,
-        flags,
-        fresh,
+        step("touched, equal", pick(&sources, 1), no_source, &|file, step| Step { touch: Some(file), ..step }),
+        step("comment edited", pick(&c, 2), no_c, &append(COMMENT)),
+        step("source changed", pick(&c, 3), no_c, &append(FUNCTION)),
+        step("header changed", pick(&headers, 4), no_header, &append(DECLARATION)),
+        step("header reverted", pick(&headers, 4), no_header, &|file, step| Step {
+            file: Some(file),
+            replace: Some(DECLARATION.to_owned()),
+            with: Some(String::new()),
+            ..step
+        }),
+        step("output deleted", pick(&outputs, 5), "no command is run", &|file, step| Step {
+            delete: Some(file),
+            ..step
+        }),
+        flags(root, build, manifest, &run),
+        Step { fresh: true, ..Step::named("fresh checkout") },
     ]
 }
 
-/// A macro more on the command line of the compiler, if a rule of the manifest looks as if it ran one.
-fn flags(root: &Path, build: &Path, manifest: &Manifest) -> Step {
-    let mut step = Step::named("flags changed");
-    for file in &manifest.files {
-        let Ok(path) = build.join(file).canonicalize() else { continue };
-        let Ok(text) = std::fs::read_to_string(&path) else { continue };
-        let Ok(inside) = path.strip_prefix(root) else { continue };
-        let compiles = |line: &&str| line.trim_start().starts_with("command =") && line.contains(" -c ");
-        if let Some(line) = text.lines().filter(compiles).find(|line| text.matches(*line).count() == 1) {
-            step.file = Some(inside.to_string_lossy().into_owned());
-            step.with = Some(line.replacen(" -c ", " -DALACARTE_WAS_HERE -c ", 1));
-            step.replace = Some(line.to_owned());
-            break;
+/// The commands that a build of the default targets may run, in the order of the manifest.
+pub(super) fn run<'m>(build: &Path, manifest: &'m Manifest) -> Vec<&'m Edge> {
+    let place = |path: &str| normal(&build.join(path));
+    let makers: HashMap<PathBuf, usize> = (manifest.edges.iter().enumerate())
+        .flat_map(|(number, edge)| edge.outputs.iter().map(move |output| (output, number)))
+        .map(|(output, number)| (place(output), number))
+        .collect();
+    let mut reached = BTreeSet::new();
+    let mut todo: Vec<PathBuf> = manifest.targets_by_default().into_iter().map(place).collect();
+    while let Some(path) = todo.pop() {
+        let Some(&number) = makers.get(&path) else { continue };
+        if reached.insert(number) {
+            let edge = &manifest.edges[number];
+            todo.extend(edge.all_inputs().chain(edge.validations.iter().map(String::as_str)).map(place));
         }
     }
-    step
+    let edges = reached.into_iter().map(|number| &manifest.edges[number]);
+    edges.filter(|edge| !edge.is_phony()).collect()
 }
 
-fn has_ending(name: &str, endings: &[&str]) -> bool {
+/// What a file of the project is called, seen from the directory of the whole.
+fn inside(root: &Path, path: &Path) -> Option<String> {
+    let path = path.canonicalize().ok().filter(|path| path.is_file())?;
+    Some(path.strip_prefix(root).ok()?.to_str()?.to_owned())
+}
+
+pub(super) fn has_ending(name: &str, endings: &[&str]) -> bool {
     Path::new(name).extension().and_then(|ending| ending.to_str()).is_some_and(|ending| endings.contains(&ending))
 }
 
-/// The headers that lie beside the sources, but for those that the build makes.
-fn headers(root: &Path, sources: &[String], made: &HashSet<PathBuf>) -> Vec<String> {
-    let directories: HashSet<&Path> = sources.iter().filter_map(|source| Path::new(source).parent()).collect();
-    let mut found = Vec::new();
-    for directory in directories {
-        let Ok(entries) = std::fs::read_dir(root.join(directory)) else { continue };
-        for entry in entries.flatten() {
-            let name = directory.join(entry.file_name()).to_string_lossy().into_owned();
-            let generated = entry.path().canonicalize().is_ok_and(|path| made.contains(&path));
-            if !generated && has_ending(&name, &["h", "hh", "hpp", "hxx"]) {
-                found.push(name);
+/// The first outputs of commands: of compilers (which report what they read), or else of any.
+fn outputs(run: &[&Edge]) -> Vec<String> {
+    let of = |edges: &mut dyn Iterator<Item = &&Edge>| edges.filter_map(|edge| edge.outputs.first().cloned()).collect();
+    let compiled: Vec<String> = of(&mut run.iter().filter(|edge| edge.depfile.is_some() || edge.deps.is_some()));
+    if compiled.is_empty() { of(&mut run.iter()) } else { compiled }
+}
+
+/// The headers of the project that its sources include by name, but for those that the build makes.
+fn headers(root: &Path, build: &Path, run: &[&Edge], produced: &HashSet<PathBuf>) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for edge in run {
+        let searched = include_directories(build, &edge.command);
+        for source in edge.inputs.iter().filter(|input| has_ending(input, &C)) {
+            let source = normal(&build.join(source));
+            let Ok(text) = std::fs::read(&source) else { continue };
+            for name in included(&String::from_utf8_lossy(&text)) {
+                let beside = source.parent().map(Path::to_path_buf);
+                let mut places = beside.into_iter().chain(searched.iter().cloned()).map(|at| normal(&at.join(&name)));
+                let header = places.find(|place| place.is_file() || produced.contains(place));
+                found.extend(
+                    header.filter(|header| !produced.contains(header)).and_then(|header| inside(root, &header)),
+                );
             }
         }
     }
-    found.sort();
+    found.into_iter().collect()
+}
+
+/// The names in `#include "name"` and `#include <name>`.
+fn included(text: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let rest = line.trim_start().strip_prefix('#')?.trim_start().strip_prefix("include")?.trim_start();
+        let end = match rest.chars().next()? {
+            '"' => '"',
+            '<' => '>',
+            _ => return None,
+        };
+        Some(rest[1..].split_once(end)?.0.to_owned())
+    };
+    text.lines().filter_map(name).collect()
+}
+
+/// Where a compiler's command line has it look for headers.
+fn include_directories(build: &Path, command: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut words = command.split_whitespace().map(|word| word.replace(['"', '\''], ""));
+    while let Some(word) = words.next() {
+        let Some(rest) = ["-isystem", "-iquote", "-I"].iter().find_map(|option| word.strip_prefix(option)) else {
+            continue;
+        };
+        let directory = if rest.is_empty() { words.next() } else { Some(rest.to_owned()) };
+        found.extend(directory.map(|directory| normal(&build.join(directory))));
+    }
     found
 }

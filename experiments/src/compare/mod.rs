@@ -1,21 +1,28 @@
 //! The comparison: every combination plays the same script of edits and builds on the same project, and after
 //! every step its result is checked against a build from scratch.
 
+mod confine;
 mod copy;
 mod edits;
+mod flags;
+mod leaks;
 mod outcome;
 mod project;
+mod scratch;
 mod script;
 mod sheet;
+mod stop;
 
 use std::path::Path;
 
 use thiserror::Error;
 
-pub use outcome::Outcome;
+pub use confine::Confinement;
+pub use outcome::{Built, Outcome};
 pub use project::Project;
 pub use script::{ScriptError, Step};
 pub use sheet::SheetWorkload;
+pub use stop::Stop;
 
 use crate::systems::{Combination, SchedulerName};
 
@@ -28,12 +35,14 @@ pub enum Workload {
 }
 
 /// How to play.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// How many commands may run at once.
     pub jobs: usize,
     /// Chooses what to edit in a project that has no script of its own.
     pub seed: u64,
+    /// Ends the comparison early.
+    pub stop: Stop,
 }
 
 /// A comparison that could not be made.
@@ -55,6 +64,9 @@ pub enum CompareError {
         /// Why not.
         source: std::io::Error,
     },
+    /// It was asked to end ([`Stop`]). Its commands have ended, and its copies are removed.
+    #[error("interrupted; nothing is left behind")]
+    Stopped,
     /// The build from scratch, which every combination is compared with, does not work.
     #[error(
         "{workload}: the build from scratch fails at step «{step}», so there is nothing to compare with:\n{problem}"
@@ -84,16 +96,17 @@ impl Workload {
     /// The two workloads that come with the program.
     ///
     /// # Errors
-    /// If they cannot be read, which would be a defect.
+    /// If they cannot be read, which would be a defect, or there is no place for a copy.
     pub fn embedded() -> Result<Vec<Workload>, CompareError> {
         Ok(vec![Workload::Sheet(SheetWorkload::embedded()?), Workload::Project(Project::embedded()?)])
     }
 
-    /// The workload at a path: a directory with a `build.ninja`, or a `.csv` file.
+    /// The workload at a path: a directory with a `build.ninja`, or a `.csv` file. What counts is what it is now: edits that
+    /// are made there later change nothing.
     ///
     /// # Errors
-    /// If it is neither, or cannot be read.
-    pub fn at(path: &Path, options: Options) -> Result<Workload, CompareError> {
+    /// If it is neither, cannot be read, or would write anywhere but to a copy.
+    pub fn at(path: &Path, options: &Options) -> Result<Workload, CompareError> {
         if path.is_dir() {
             return Ok(Workload::Project(Project::at(path, options)?));
         }
@@ -130,6 +143,15 @@ impl Workload {
         }
     }
 
+    /// How far its commands were kept from writing elsewhere than to the copy. Not known before it was played; a sheet
+    /// runs none.
+    pub fn confinement(&self) -> Option<&Confinement> {
+        match self {
+            Workload::Project(project) => project.confinement(),
+            Workload::Sheet(_) => None,
+        }
+    }
+
     /// Why a combination cannot play here at all: a topological scheduler over tasks that it cannot order.
     pub fn refuses(&self, combination: Combination) -> Option<String> {
         match self {
@@ -145,12 +167,12 @@ impl Workload {
     pub fn play(
         &mut self,
         combinations: &[Combination],
-        options: Options,
-        progress: &mut dyn FnMut(&Progress<'_>),
+        options: &Options,
+        progress: &mut (dyn FnMut(&Progress<'_>) + Send),
     ) -> Result<Vec<Outcome>, CompareError> {
         match self {
             Workload::Project(project) => project.play(combinations, options, progress),
-            Workload::Sheet(sheet) => sheet.play(combinations, progress),
+            Workload::Sheet(sheet) => sheet.play(combinations, options, progress),
         }
     }
 }

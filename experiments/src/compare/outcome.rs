@@ -15,6 +15,17 @@ pub struct Outcome {
     pub system: Option<&'static str>,
     /// The step of the script.
     pub step: String,
+    /// Why the step could not be made here, if it could not: then nothing was built and nothing measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_made: Option<String>,
+    /// What the build of the step did; its fields stand beside those above.
+    #[serde(flatten)]
+    pub built: Option<Built>,
+}
+
+/// What one build did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Built {
     /// How many tasks did their work: commands that ran, formulas that were computed.
     pub ran: u64,
     /// How many keys were put in place from a trace.
@@ -34,4 +45,11 @@ pub struct Outcome {
     /// Why the build failed, or where its result differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+impl Outcome {
+    /// Whether a result was wrong. A step that was not made has none.
+    pub fn is_wrong(&self) -> bool {
+        self.built.as_ref().is_some_and(|built| !built.correct)
+    }
 }

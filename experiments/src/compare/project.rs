@@ -1,12 +1,14 @@
 //! The comparison on a project with a ninja manifest.
 //!
 //! Every combination plays at the same path, one after the other, because compilers write paths into what they
-//! make. The project's own directory is never written to. Every step is played as a new process would: the
+//! make. The project's own directory is never written to: a snapshot of it is taken at the beginning, each copy is made of
+//! that, and the thread that plays is confined to the copy. Every step is played as a new process would: the
 //! manifest is read, the journal replayed, and the default targets built. The reference is a build that runs
 //! every command in an empty copy, once for each step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,15 +18,22 @@ use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Digest;
 use include_dir::{Dir, include_dir};
-use tempfile::TempDir;
 
-use super::copy::{self, STATE};
+use super::confine::{Confinement, confine};
+use super::copy::{self, Snapshot};
+use super::leaks::{destination, leaks};
+use super::scratch::{self, Scratch, failed};
 use super::script::{self, ScriptError, Step};
-use super::{CompareError, Options, Outcome, Progress};
+use super::{Built, CompareError, Options, Outcome, Progress};
 use crate::systems::{Combination, RebuilderName, SchedulerName};
 
 static PROJECT: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/workloads/c-project");
 const SCRIPT: &str = include_str!("../../workloads/c-project.edits.json");
+
+const MANIFEST: &str = "build.ninja";
+
+/// What is added to a failure, since a command may fail for this alone.
+const CONFINED: &str = "\n(Commands may write only below the copy of the project and to their TMPDIR.)";
 
 /// Longer than the steps in which a file system counts time, so that what is written later is younger.
 const MOMENT: Duration = Duration::from_millis(12);
@@ -33,26 +42,18 @@ const MOMENT: Duration = Duration::from_millis(12);
 #[derive(Debug)]
 pub struct Project {
     name: String,
-    source: Source,
+    /// Where in the copy the manifest lies.
+    build: PathBuf,
     steps: Vec<Step>,
-}
-
-/// Where a project's files come from.
-#[derive(Debug)]
-enum Source {
-    Embedded,
-    Copy {
-        /// The directory to copy.
-        root: PathBuf,
-        /// Where in it the manifest lies.
-        build: PathBuf,
-    },
+    scratch: Scratch,
+    confinement: Option<Confinement>,
 }
 
 /// The files that a build made, by name; `None` for those that are not there.
 type Outputs = BTreeMap<String, Option<Digest>>;
 
 /// What a build from scratch gave at one step.
+#[derive(Default)]
 struct Expected {
     outputs: Outputs,
     /// Those among them that a person asks for.
@@ -62,20 +63,77 @@ struct Expected {
 impl Project {
     /// The project that comes with the program.
     pub(super) fn embedded() -> Result<Self, CompareError> {
-        Ok(Project { name: "c-project".into(), source: Source::Embedded, steps: script::parse(SCRIPT)? })
+        let scratch = Scratch::new()?;
+        let snapshot = scratch.snapshot();
+        PROJECT.extract(&snapshot).map_err(|source| failed("write to", &snapshot, source))?;
+        let steps = script::parse(SCRIPT)?;
+        Ok(Project { name: "c-project".into(), build: PathBuf::new(), steps, scratch, confinement: None })
     }
 
     /// Somebody's project: what is edited is chosen by the seed.
-    pub(super) fn at(directory: &Path, options: Options) -> Result<Self, CompareError> {
-        let directory = fs::canonicalize(directory).map_err(|source| scratch("read", directory, source))?;
+    pub(super) fn at(directory: &Path, options: &Options) -> Result<Self, CompareError> {
+        let given = std::path::absolute(directory).map_err(|source| failed("read", directory, source))?;
+        let directory = fs::canonicalize(directory).map_err(|source| failed("read", directory, source))?;
+        let unfit = |problem: String| CompareError::Workload(format!("{}: {problem}", directory.display()));
         let manifest =
-            load(&directory, Path::new("build.ninja")).map_err(|error| CompareError::Workload(error.to_string()))?;
-        let root = copy::root_of(&directory, &manifest)
-            .map_err(|problem| CompareError::Workload(format!("{}: {problem}", directory.display())))?;
+            load(&directory, Path::new(MANIFEST)).map_err(|error| CompareError::Workload(error.to_string()))?;
+        let root = copy::root_of(&directory, &manifest).map_err(unfit)?;
         let build = directory.strip_prefix(&root).unwrap_or(Path::new("")).to_path_buf();
         let name = directory.file_name().unwrap_or(directory.as_os_str()).to_string_lossy().into_owned();
-        let steps = super::edits::edits(&root, &directory, &manifest, options.seed);
-        Ok(Project { name, source: Source::Copy { root, build }, steps })
+        let scratch = Scratch::new()?;
+        let mut project = Project { name, build, steps: Vec::new(), scratch, confinement: None };
+        project.snapshot(&root, &given, &manifest, options)?;
+
+        // One copy is made to look at, since what a path leads to is known only where it lies.
+        let stage = Stage::new(&project, options);
+        stage.set(&[])?;
+        let manifest = stage.manifest().map_err(unfit)?;
+        if let Some(problem) = leaks(&manifest, &stage.work, &stage.session.directory, &root) {
+            return Err(unfit(problem));
+        }
+        project.remove_outputs(&stage, &manifest)?;
+        stage.set(&[])?;
+        let steps = super::edits::edits(&stage.work, &stage.session.directory, &manifest, options.seed);
+        project.steps = steps;
+        Ok(project)
+    }
+
+    /// Takes the one snapshot of the project. Its manifests name the place where the copies will lie.
+    fn snapshot(&self, root: &Path, given: &Path, manifest: &Manifest, options: &Options) -> Result<(), CompareError> {
+        let (to, work) = (self.scratch.snapshot(), self.scratch.work());
+        let interrupted = |source: io::Error| match source.kind() {
+            io::ErrorKind::Interrupted if options.stop.is_raised() => CompareError::Stopped,
+            _ => failed("copy the project from", root, source),
+        };
+        let snapshot = Snapshot { to: &to, work: &work, scratch: self.scratch.path(), stop: &options.stop };
+        snapshot.take(root).map_err(interrupted)?;
+        // The manifests that lie in the snapshot, wherever.
+        let named = manifest.files.iter().filter_map(|file| destination(&root.join(&self.build).join(file)).ok());
+        let manifests: Vec<PathBuf> = named
+            .filter_map(|file| Some(to.join(file.strip_prefix(root).ok()?)))
+            .filter(|file| file.exists())
+            .collect();
+        let aliases = copy::aliases(root, &self.build, given, manifest);
+        let roots: Vec<&Path> = [root].into_iter().chain(aliases.iter().map(PathBuf::as_path)).collect();
+        copy::rename_in_manifests(&to.join(&self.build), manifests, &roots, &work).map_err(interrupted)
+    }
+
+    /// Takes what the project's owner has built out of the snapshot; what only a generator makes (the manifest itself) stays.
+    fn remove_outputs(&self, stage: &Stage<'_>, manifest: &Manifest) -> Result<(), CompareError> {
+        for edge in manifest.edges.iter().filter(|edge| !edge.is_phony() && !edge.generator) {
+            for output in &edge.outputs {
+                // An output that is a link is one in the snapshot too, whatever it leads to.
+                let path = stage.session.directory.join(output);
+                let Some(parent) = path.parent().and_then(|parent| destination(parent).ok()) else { continue };
+                let Some(name) = path.file_name() else { continue };
+                let Ok(inside) = parent.strip_prefix(&stage.work) else { continue };
+                let path = self.scratch.snapshot().join(inside).join(name);
+                if path.is_file() || path.is_symlink() {
+                    fs::remove_file(&path).map_err(|source| failed("remove", &path, source))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Its name.
@@ -88,21 +146,61 @@ impl Project {
         &self.steps
     }
 
+    /// How far the thread that played was confined.
+    pub fn confinement(&self) -> Option<&Confinement> {
+        self.confinement.as_ref()
+    }
+
     pub(super) fn play(
         &mut self,
         combinations: &[Combination],
-        options: Options,
+        options: &Options,
+        progress: &mut (dyn FnMut(&Progress<'_>) + Send),
+    ) -> Result<Vec<Outcome>, CompareError> {
+        let project = &*self;
+        // A thread of its own: it is confined for ever, and only others can remove the scratch directory.
+        let (confinement, played) = std::thread::scope(|scope| {
+            let player = scope.spawn(move || {
+                let confinement = confine(&project.scratch.stage());
+                (confinement, project.perform(combinations, options, progress))
+            });
+            player.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        self.confinement = Some(confinement);
+        played
+    }
+
+    fn perform(
+        &self,
+        combinations: &[Combination],
+        options: &Options,
         progress: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Vec<Outcome>, CompareError> {
-        let stage = Stage::new(self)?;
+        let stage = Stage::new(self, options);
         let expected = self.reference(&stage, options, progress)?;
         let mut outcomes = Vec::new();
         for &combination in combinations {
             stage.set(&[])?;
             stage.forget_everything()?;
             for (number, (step, expected)) in self.steps.iter().zip(&expected).enumerate() {
-                stage.edit(step, &self.steps[..number])?;
-                outcomes.push(self.outcome(&stage, combination, step, expected, options));
+                let built = match step.not_made {
+                    None => {
+                        stage.edit(step, &self.steps[..number])?;
+                        let built = self.built(&stage, combination, expected, options);
+                        stage.unless_stopped()?;
+                        Some(built)
+                    }
+                    Some(_) => None,
+                };
+                outcomes.push(Outcome {
+                    workload: self.name.clone(),
+                    scheduler: combination.scheduler.as_str(),
+                    rebuilder: combination.rebuilder.as_str(),
+                    system: combination.system(),
+                    step: step.name.clone(),
+                    not_made: step.not_made.clone(),
+                    built,
+                });
                 progress(&Progress { workload: &self.name, combination: Some(combination), step: &step.name });
             }
         }
@@ -113,24 +211,31 @@ impl Project {
     fn reference(
         &self,
         stage: &Stage<'_>,
-        options: Options,
+        options: &Options,
         progress: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Vec<Expected>, CompareError> {
         let everything = Combination { scheduler: SchedulerName::Topological, rebuilder: RebuilderName::Perpetual };
         let failed = |step: &Step, problem: String| CompareError::Reference {
             workload: self.name.clone(),
             step: step.name.clone(),
-            problem,
+            problem: problem + CONFINED,
         };
         let mut unsteady: BTreeSet<String> = BTreeSet::new();
         let mut all = Vec::new();
         for (number, step) in self.steps.iter().enumerate() {
             let mut expected = None;
             // Twice the first time: an output that differs between two builds from scratch cannot be compared.
-            for _ in 0..if number == 0 { 2 } else { 1 } {
+            let times = match step.not_made {
+                None if number == 0 => 2,
+                None => 1,
+                Some(_) => 0,
+            };
+            for _ in 0..times {
                 stage.set(&self.steps[..=number])?;
                 stage.forget_everything()?;
-                build(stage, everything, options).map_err(|problem| failed(step, problem))?;
+                let ended = build(stage, everything, options);
+                stage.unless_stopped()?;
+                ended.map_err(|problem| failed(step, problem))?;
                 let again = stage.expected().map_err(|problem| failed(step, problem))?;
                 if let Some(Expected { outputs, .. }) = &expected {
                     let differs =
@@ -139,7 +244,8 @@ impl Project {
                 }
                 expected = Some(again);
             }
-            all.extend(expected);
+            // Nothing is expected of a step that is not made.
+            all.push(expected.unwrap_or_default());
             progress(&Progress { workload: &self.name, combination: None, step: &step.name });
         }
         for expected in &mut all {
@@ -148,50 +254,38 @@ impl Project {
         Ok(all)
     }
 
-    fn outcome(
-        &self,
-        stage: &Stage<'_>,
-        combination: Combination,
-        step: &Step,
-        expected: &Expected,
-        options: Options,
-    ) -> Outcome {
+    fn built(&self, stage: &Stage<'_>, combination: Combination, expected: &Expected, options: &Options) -> Built {
         let begin = Instant::now();
-        let built = build(stage, combination, options);
+        let ended = build(stage, combination, options);
         let wall_ms = begin.elapsed().as_micros() as f64 / 1000.0;
-        let (built, problem) = match built {
-            Ok(built) => (built, stage.difference(expected, combination.rebuilder.is_shallow())),
-            Err(problem) => (Built::default(), Some(problem)),
+        let (ended, problem) = match ended {
+            Ok(ended) => (ended, stage.difference(expected, combination.rebuilder.is_shallow())),
+            Err(problem) => (Ended::default(), Some(problem)),
         };
-        Outcome {
-            workload: self.name.clone(),
-            scheduler: combination.scheduler.as_str(),
-            rebuilder: combination.rebuilder.as_str(),
-            system: combination.system(),
-            step: step.name.clone(),
-            ran: built.commands,
-            restored: built.report.restored,
-            kept: built.report.kept,
-            restarts: built.report.restarts,
-            fetches: built.report.fetches,
+        Built {
+            ran: ended.commands,
+            restored: ended.report.restored,
+            kept: ended.report.kept,
+            restarts: ended.report.restarts,
+            fetches: ended.report.fetches,
             wall_ms,
-            journal_bytes: built.journal_bytes,
+            journal_bytes: ended.journal_bytes,
             correct: problem.is_none(),
             problem,
         }
     }
 }
 
-/// What a build did.
+/// How a build ended.
 #[derive(Default)]
-struct Built {
+struct Ended {
     report: Report,
     commands: u64,
     journal_bytes: u64,
 }
 
 /// Builds the default targets, as a new process would.
-fn build(stage: &Stage<'_>, combination: Combination, options: Options) -> Result<Built, String> {
+fn build(stage: &Stage<'_>, combination: Combination, options: &Options) -> Result<Ended, String> {
     let names = (combination.scheduler.as_str(), combination.rebuilder.as_str());
     let (Some(scheduler), Some(rebuilder)) = (AnyScheduler::named(names.0), AnyRebuilder::named(names.1)) else {
         return Err(format!("{combination} is not on the menu"));
@@ -202,53 +296,48 @@ fn build(stage: &Stage<'_>, combination: Combination, options: Options) -> Resul
         let build = stage.session.open(scheduler, rebuilder, |_| {}).map_err(|error| error.to_string())?;
         let mut build = build.jobs(options.jobs);
         let targets = build.tasks().with_validations(build.tasks().default_targets());
-        let report = build.run_async(&targets).await.map_err(|error| error.to_string())?;
+        let report = tokio::select! {
+            report = build.run_async(&targets) => report.map_err(|error| error.to_string())?,
+            // A build that is dropped ends its commands.
+            () = options.stop.raised() => return Err(CompareError::Stopped.to_string()),
+        };
         let commands = build.tasks().commands_run();
-        Ok(Built { report, commands, journal_bytes: journal_bytes(&build) })
+        Ok(Ended { report, commands, journal_bytes: journal_bytes(&build) })
     })
 }
 
 /// The place at which all combinations play, one after the other.
 struct Stage<'p> {
     project: &'p Project,
+    options: &'p Options,
     /// The copy of the project.
     work: PathBuf,
     session: Session,
-    _scratch: TempDir,
-}
-
-fn scratch(action: &'static str, place: &Path, source: std::io::Error) -> CompareError {
-    CompareError::Scratch { action, place: place.display().to_string(), source }
 }
 
 impl<'p> Stage<'p> {
-    fn new(project: &'p Project) -> Result<Self, CompareError> {
-        let directory =
-            tempfile::tempdir().map_err(|source| scratch("make", Path::new("a scratch directory"), source))?;
-        let path = fs::canonicalize(directory.path()).map_err(|source| scratch("read", directory.path(), source))?;
-        let work = path.join("work");
-        let build = match &project.source {
-            Source::Embedded => work.clone(),
-            Source::Copy { build, .. } => work.join(build),
+    fn new(project: &'p Project, options: &'p Options) -> Self {
+        let work = project.scratch.work();
+        let session = Session {
+            directory: work.join(&project.build),
+            file: MANIFEST.into(),
+            state: project.scratch.state(),
+            unattended: Some(project.scratch.temporary()),
         };
-        let session = Session { directory: build, file: "build.ninja".into(), state: path.join("state") };
-        Ok(Stage { project, work, session, _scratch: directory })
+        Stage { project, options, work, session }
+    }
+
+    fn unless_stopped(&self) -> Result<(), CompareError> {
+        if self.options.stop.is_raised() { Err(CompareError::Stopped) } else { Ok(()) }
     }
 
     /// Lays the project out afresh, with the edits of these steps.
     fn set(&self, steps: &[Step]) -> Result<(), CompareError> {
         remove(&self.work)?;
-        let failed = |source| scratch("copy the project to", &self.work, source);
-        fs::create_dir_all(&self.work).map_err(failed)?;
-        match &self.project.source {
-            Source::Embedded => PROJECT.extract(&self.work).map_err(failed)?,
-            Source::Copy { root, .. } => {
-                copy::copy_tree(root, &self.work).map_err(failed)?;
-                copy::rename_in_manifests(&self.session.directory, root, &self.work).map_err(failed)?;
-                self.remove_outputs()?;
-            }
-        }
-        for step in steps {
+        let copied = copy::copy_tree(&self.project.scratch.snapshot(), &self.work, &self.options.stop);
+        self.unless_stopped()?;
+        copied.map_err(|source| failed("copy the project to", &self.work, source))?;
+        for step in steps.iter().filter(|step| step.not_made.is_none()) {
             self.apply(step)?;
         }
         Ok(())
@@ -274,13 +363,19 @@ impl<'p> Stage<'p> {
             let (step, file) = (step.name.clone(), file.to_owned());
             move |source| ScriptError::Edit { step, file, source }
         };
+        // A command may have put a link there.
+        let inside = |base: &Path, file: &str| match destination(&base.join(file)) {
+            Ok(path) if path.starts_with(&self.work) => Ok(path),
+            Ok(_) => Err(ScriptError::Outside { step: step.name.clone(), file: file.to_owned() }),
+            Err(source) => Err(failed(file)(source)),
+        };
         if let Some(file) = &step.touch {
-            let path = self.work.join(file);
+            let path = inside(&self.work, file)?;
             let text = fs::read(&path).map_err(failed(file))?;
             fs::write(&path, text).map_err(failed(file))?;
         }
         if let (Some(file), Some(replace), Some(with)) = (&step.file, &step.replace, &step.with) {
-            let path = self.work.join(file);
+            let path = inside(&self.work, file)?;
             let text = fs::read_to_string(&path).map_err(failed(file))?;
             let count = text.matches(replace.as_str()).count();
             if count != 1 {
@@ -289,14 +384,17 @@ impl<'p> Stage<'p> {
             fs::write(&path, text.replacen(replace.as_str(), with, 1)).map_err(failed(file))?;
         }
         if let (Some(file), Some(append)) = (&step.file, &step.append) {
-            let path = self.work.join(file);
+            let path = inside(&self.work, file)?;
             let mut text = fs::read(&path).map_err(failed(file))?;
             text.extend_from_slice(append.as_bytes());
             fs::write(&path, text).map_err(failed(file))?;
         }
         if let Some(file) = &step.delete {
-            match fs::remove_file(self.session.directory.join(file)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(file)(error)),
+            let path = self.session.directory.join(file);
+            // The output itself may be a link, which is then deleted.
+            inside(path.parent().unwrap_or(&self.work), ".")?;
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(file)(error)),
                 _ => {}
             }
         }
@@ -305,20 +403,6 @@ impl<'p> Stage<'p> {
 
     fn manifest(&self) -> Result<Manifest, String> {
         load(&self.session.directory, &self.session.file).map_err(|error| error.to_string())
-    }
-
-    /// Takes away what the project's owner has built; what only a generator makes (the manifest itself) stays.
-    fn remove_outputs(&self) -> Result<(), CompareError> {
-        let manifest = self.manifest().map_err(CompareError::Workload)?;
-        for edge in manifest.edges.iter().filter(|edge| !edge.is_phony() && !edge.generator) {
-            for output in &edge.outputs {
-                let path = self.session.directory.join(output);
-                if path.starts_with(&self.work) && path.is_file() {
-                    fs::remove_file(&path).map_err(|source| scratch("remove", &path, source))?;
-                }
-            }
-        }
-        remove(&self.session.directory.join(STATE))
     }
 
     /// What is there after a build from scratch.
@@ -370,8 +454,9 @@ impl<'p> Stage<'p> {
 }
 
 fn remove(directory: &Path) -> Result<(), CompareError> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(scratch("remove", directory, error)),
-        _ => Ok(()),
-    }
+    scratch::remove(directory).map_err(|source| failed("remove", directory, source))
 }
+
+#[cfg(test)]
+#[path = "project_tests.rs"]
+mod tests;

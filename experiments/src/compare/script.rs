@@ -37,6 +37,9 @@ pub struct Step {
     /// Begin anew with nothing but the sources and the cache.
     #[serde(default)]
     pub fresh: bool,
+    /// Why the step cannot be made in this workload, if it cannot.
+    #[serde(skip)]
+    pub not_made: Option<String>,
 }
 
 impl Step {
@@ -53,7 +56,13 @@ impl Step {
             to: None,
             delete: None,
             fresh: false,
+            not_made: None,
         }
+    }
+
+    /// A step that this workload has nothing for.
+    pub fn impossible(name: &str, reason: impl Into<String>) -> Self {
+        Step { not_made: Some(reason.into()), ..Step::named(name) }
     }
 }
 
@@ -82,6 +91,14 @@ pub enum ScriptError {
         file: String,
         /// Why.
         source: std::io::Error,
+    },
+    /// A file lies outside the copy, or a link leads there.
+    #[error("step «{step}»: {file} leads out of the copy of the project, which alone is edited")]
+    Outside {
+        /// The step.
+        step: String,
+        /// The file.
+        file: String,
     },
     /// The step says something that this kind of project does not know.
     #[error("step «{step}»: {problem}")]

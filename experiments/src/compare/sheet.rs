@@ -15,7 +15,7 @@ use alacarte_schedulers::{AnyScheduler, Suspending, Topological};
 use alacarte_stores::{Log, TraceLog};
 
 use super::script::{self, ScriptError, Step};
-use super::{CompareError, Options, Outcome, Progress};
+use super::{Built, CompareError, Options, Outcome, Progress};
 use crate::systems::Combination;
 
 const SHEET: &str = include_str!("../../workloads/spreadsheet/budget.csv");
@@ -37,7 +37,7 @@ impl SheetWorkload {
     }
 
     /// Somebody's sheet. Its edits are chosen by the seed.
-    pub(super) fn at(path: &Path, options: Options) -> Result<Self, CompareError> {
+    pub(super) fn at(path: &Path, options: &Options) -> Result<Self, CompareError> {
         let sheet = Sheet::read(path).map_err(unreadable)?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         if !sheet.cells().any(|(_, cell)| matches!(cell, Cell::Formula(_))) {
@@ -75,13 +75,17 @@ impl SheetWorkload {
     pub(super) fn play(
         &mut self,
         combinations: &[Combination],
+        options: &Options,
         progress: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Vec<Outcome>, CompareError> {
-        let expected = self.reference(progress)?;
+        let expected = self.reference(options, progress)?;
         let mut outcomes = Vec::new();
         for &combination in combinations {
             let mut player = Player::new(self, combination)?;
             for (step, expected) in self.steps.iter().zip(&expected) {
+                if options.stop.is_raised() {
+                    return Err(CompareError::Stopped);
+                }
                 outcomes.push(player.step(step, expected)?);
                 progress(&Progress { workload: &self.name, combination: Some(combination), step: &step.name });
             }
@@ -90,10 +94,21 @@ impl SheetWorkload {
     }
 
     /// What every formula must be after each step: computed in a build that has nothing to remember.
-    fn reference(&self, progress: &mut dyn FnMut(&Progress<'_>)) -> Result<Vec<Values>, CompareError> {
+    fn reference(
+        &self,
+        options: &Options,
+        progress: &mut dyn FnMut(&Progress<'_>),
+    ) -> Result<Vec<Values>, CompareError> {
         let mut sheet = self.sheet.clone();
         let mut expected = Vec::new();
         for step in &self.steps {
+            if options.stop.is_raised() {
+                return Err(CompareError::Stopped);
+            }
+            if step.not_made.is_some() {
+                expected.push(Values::new());
+                continue;
+            }
             edit(&mut sheet, step)?;
             let tasks = SheetTasks::new(sheet.clone());
             let formulas: Vec<CellRef> = tasks.formulas().collect();
@@ -149,6 +164,19 @@ impl<'w> Player<'w> {
     }
 
     fn step(&mut self, step: &Step, expected: &Values) -> Result<Outcome, CompareError> {
+        let built = if step.not_made.is_none() { Some(self.play(step, expected)?) } else { None };
+        Ok(Outcome {
+            workload: self.workload.name.clone(),
+            scheduler: self.combination.scheduler.as_str(),
+            rebuilder: self.combination.rebuilder.as_str(),
+            system: self.combination.system(),
+            step: step.name.clone(),
+            not_made: step.not_made.clone(),
+            built,
+        })
+    }
+
+    fn play(&mut self, step: &Step, expected: &Values) -> Result<Built, CompareError> {
         edit(&mut self.sheet, step)?;
         let journal = self.scratch.path().join("journal");
         if step.fresh && journal.exists() {
@@ -172,12 +200,7 @@ impl<'w> Player<'w> {
         if problem.is_none() {
             problem = self.difference(&values, expected, &self.wanted());
         }
-        Ok(Outcome {
-            workload: self.workload.name.clone(),
-            scheduler: self.combination.scheduler.as_str(),
-            rebuilder: self.combination.rebuilder.as_str(),
-            system: self.combination.system(),
-            step: step.name.clone(),
+        Ok(Built {
             ran: report.ran.len() as u64,
             restored: report.restored,
             kept: report.kept,
@@ -306,30 +329,35 @@ fn edits(sheet: &Sheet, seed: u64) -> Vec<Step> {
     };
     let field = |at: CellRef| sheet.get(at).map(|cell| cell.to_field()).unwrap_or_default();
     let number = |at: CellRef, change: f64| match sheet.get(at) {
-        Some(Cell::Value(Scalar::Number(number))) => Scalar::number(number + change).to_string(),
+        Some(Cell::Value(Scalar::Number(number))) => {
+            // A number may be so large that a small change is none.
+            let change = if number + change == *number { change * number.abs() } else { change };
+            Scalar::number(number + change).to_string()
+        }
         _ => field(at),
     };
-    let mut steps = vec![Step::named("clean"), Step::named("nothing changed")];
-    let mut set = |name: &str, at: Option<CellRef>, to: &dyn Fn(CellRef) -> String| {
-        let mut step = Step::named(name);
-        step.cell = at.map(|at| at.to_string());
-        step.to = at.map(to);
-        steps.push(step);
+    let typed = |name: &str, at: Option<CellRef>, to: &dyn Fn(CellRef) -> String| {
+        let Some(at) = at else { return Step::impossible(name, "the sheet has no typed number that could change") };
+        Step { cell: Some(at.to_string()), to: Some(to(at)), ..Step::named(name) }
     };
-    set("touched, equal", pick(&numbers, 1), &field);
-    set("comment edited", pick(&numbers, 2), &|at| number(at, 1e-9));
-    set("source changed", pick(&numbers, 3), &|at| number(at, 1.0));
-    set("header changed", pick(&numbers, 4), &|at| number(at, 2.0));
-    set("header reverted", pick(&numbers, 4), &field);
-    let mut step = Step::named("output deleted");
-    step.delete = pick(&formulas, 5).map(|at| at.to_string());
-    steps.push(step);
-    let mut step = Step::named("flags changed");
-    step.cell = pick(&formulas, 6).map(|at| at.to_string());
-    step.to = pick(&formulas, 6).map(|at| format!("{}+1", field(at)));
-    steps.push(step);
-    let mut step = Step::named("fresh checkout");
-    step.fresh = true;
-    steps.push(step);
-    steps
+    let formula = |name: &str, salt: u64, step: &dyn Fn(CellRef, Step) -> Step| match pick(&formulas, salt) {
+        Some(at) => step(at, Step::named(name)),
+        None => Step::impossible(name, "the sheet has no formula"),
+    };
+    vec![
+        Step::named("clean"),
+        Step::named("nothing changed"),
+        typed("touched, equal", pick(&numbers, 1), &field),
+        typed("comment edited", pick(&numbers, 2), &|at| number(at, 1e-9)),
+        typed("source changed", pick(&numbers, 3), &|at| number(at, 1.0)),
+        typed("header changed", pick(&numbers, 4), &|at| number(at, 2.0)),
+        typed("header reverted", pick(&numbers, 4), &field),
+        formula("output deleted", 5, &|at, step| Step { delete: Some(at.to_string()), ..step }),
+        formula("flags changed", 6, &|at, step| Step {
+            cell: Some(at.to_string()),
+            to: Some(format!("{}+1", field(at))),
+            ..step
+        }),
+        Step { fresh: true, ..Step::named("fresh checkout") },
+    ]
 }
