@@ -137,6 +137,26 @@ fn a_step_that_cannot_be_made_is_shown_as_not_made_with_the_reason() {
 }
 
 #[test]
+fn an_edit_that_the_project_does_not_survive_is_a_step_that_is_not_made() {
+    // A project that forbids what we add to its source, and to its header.
+    let command = "if grep -q 'probe\\|declared' $in h.h; then exit 7; fi; cp $in $out # cc -c";
+    let manifest = format!("rule cc\n  command = {command}\nbuild b: cc a.c | h.h\n");
+    let place = directory(&[("build.ninja", &manifest), ("a.c", "#include \"h.h\"\n"), ("h.h", "\n")]);
+    let arguments = ["compare", ".", "--format", "json", "--scheduler", "suspending", "--rebuilder", "verifying-trace"];
+    let (code, rows) = json(&arguments, place.path());
+    assert_eq!(code, 0, "{rows:?}");
+    let reason = |row: &Value| row["not_made"].as_str().unwrap_or_default().to_owned();
+    for row in &rows {
+        match row["step"].as_str().unwrap_or_default() {
+            "source changed" | "header changed" => assert!(reason(row).contains("exit status 7"), "{row}"),
+            "header reverted" => assert!(reason(row).contains("h.h"), "{row}"),
+            _ => assert!(row["correct"] == true && row.get("not_made").is_none(), "{row}"),
+        }
+    }
+    assert_eq!(rows[3]["ran"], 1, "the comment is there nevertheless");
+}
+
+#[test]
 fn only_rows_go_to_standard_output() {
     let place = directory(&[("s.csv", SHEET)]);
     let (code, out, _) = run(place.path(), &["compare", "s.csv", "--format", "csv", "--rebuilder", "dirty-bit"]);

@@ -19,8 +19,8 @@ const NAME: &str = "flags changed";
 /// What is added.
 const MACRO: &str = " -DALACARTE_WAS_HERE";
 
-/// The last word before what is compiled, as every compiler's command has it.
-const COMPILE: &str = " -c ";
+/// The word that every compiler's command has which makes an object.
+const COMPILE: &str = " -c";
 
 /// So many rules, and build statements, are tried.
 const TRIED: usize = 16;
@@ -155,7 +155,11 @@ fn within<'t>(
 fn in_rule<'t>(text: &'t Text, rule: &str) -> Option<Candidate<'t>> {
     let is_rule = |line: &str| line.strip_prefix("rule ").is_some_and(|name| name.trim() == rule);
     let first = text.text.split('\n').position(is_rule)?;
-    let edit = |value: &str| value.contains(COMPILE).then(|| value.replacen(COMPILE, &format!("{MACRO}{COMPILE}"), 1));
+    let edit = |value: &str| {
+        let ends = |at: &usize| value[at + COMPILE.len()..].chars().next().is_none_or(char::is_whitespace);
+        let at = value.match_indices(COMPILE).map(|(at, _)| at).find(ends)?;
+        Some(format!("{}{MACRO}{}", &value[..at], &value[at..]))
+    };
     within(text, first, |name| name == "command", edit).pop()
 }
 

@@ -81,6 +81,21 @@ pub enum CompareError {
     },
 }
 
+impl CompareError {
+    /// Why a step is left out that cannot be made, or after which nothing can be built; nothing if the comparison itself cannot
+    /// go on.
+    fn why_not_made(&self) -> Option<String> {
+        match self {
+            CompareError::Reference { problem, .. } => {
+                let first = problem.lines().next().unwrap_or_default();
+                Some(format!("the project does not build after this edit: {first}"))
+            }
+            CompareError::Script(problem) => Some(problem.to_string()),
+            _ => None,
+        }
+    }
+}
+
 /// What is going on, for a progress bar.
 #[derive(Debug, Clone)]
 pub struct Progress<'p> {

@@ -45,6 +45,8 @@ pub struct Project {
     /// Where in the copy the manifest lies.
     build: PathBuf,
     steps: Vec<Step>,
+    /// Whether the script was made for this very project.
+    scripted: bool,
     scratch: Scratch,
     confinement: Option<Confinement>,
 }
@@ -67,7 +69,14 @@ impl Project {
         let snapshot = scratch.snapshot();
         PROJECT.extract(&snapshot).map_err(|source| failed("write to", &snapshot, source))?;
         let steps = script::parse(SCRIPT)?;
-        Ok(Project { name: "c-project".into(), build: PathBuf::new(), steps, scratch, confinement: None })
+        Ok(Project {
+            name: "c-project".into(),
+            build: PathBuf::new(),
+            steps,
+            scripted: true,
+            scratch,
+            confinement: None,
+        })
     }
 
     /// Somebody's project: what is edited is chosen by the seed.
@@ -81,7 +90,7 @@ impl Project {
         let build = directory.strip_prefix(&root).unwrap_or(Path::new("")).to_path_buf();
         let name = directory.file_name().unwrap_or(directory.as_os_str()).to_string_lossy().into_owned();
         let scratch = Scratch::new()?;
-        let mut project = Project { name, build, steps: Vec::new(), scratch, confinement: None };
+        let mut project = Project { name, build, steps: Vec::new(), scripted: false, scratch, confinement: None };
         project.snapshot(&root, &given, &manifest, options)?;
 
         // One copy is made to look at, since what a path leads to is known only where it lies.
@@ -177,15 +186,16 @@ impl Project {
         progress: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Vec<Outcome>, CompareError> {
         let stage = Stage::new(self, options);
-        let expected = self.reference(&stage, options, progress)?;
+        let mut steps = self.steps.clone();
+        let expected = self.reference(&stage, &mut steps, options, progress)?;
         let mut outcomes = Vec::new();
         for &combination in combinations {
             stage.set(&[])?;
             stage.forget_everything()?;
-            for (number, (step, expected)) in self.steps.iter().zip(&expected).enumerate() {
+            for (number, (step, expected)) in steps.iter().zip(&expected).enumerate() {
                 let built = match step.not_made {
                     None => {
-                        stage.edit(step, &self.steps[..number])?;
+                        stage.edit(step, &steps[..number])?;
                         let built = self.built(&stage, combination, expected, options);
                         stage.unless_stopped()?;
                         Some(built)
@@ -207,36 +217,33 @@ impl Project {
         Ok(outcomes)
     }
 
-    /// Builds everything, from nothing, at every step.
+    /// Builds everything, from nothing, at every step. An edit of ours that the project does not survive is no step of its
+    /// script.
     fn reference(
         &self,
         stage: &Stage<'_>,
+        steps: &mut [Step],
         options: &Options,
         progress: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Vec<Expected>, CompareError> {
-        let everything = Combination { scheduler: SchedulerName::Topological, rebuilder: RebuilderName::Perpetual };
-        let failed = |step: &Step, problem: String| CompareError::Reference {
-            workload: self.name.clone(),
-            step: step.name.clone(),
-            problem: problem + CONFINED,
-        };
         let mut unsteady: BTreeSet<String> = BTreeSet::new();
         let mut all = Vec::new();
-        for (number, step) in self.steps.iter().enumerate() {
+        for number in 0..steps.len() {
             let mut expected = None;
             // Twice the first time: an output that differs between two builds from scratch cannot be compared.
-            let times = match step.not_made {
+            let times = match steps[number].not_made {
                 None if number == 0 => 2,
                 None => 1,
                 Some(_) => 0,
             };
             for _ in 0..times {
-                stage.set(&self.steps[..=number])?;
-                stage.forget_everything()?;
-                let ended = build(stage, everything, options);
-                stage.unless_stopped()?;
-                ended.map_err(|problem| failed(step, problem))?;
-                let again = stage.expected().map_err(|problem| failed(step, problem))?;
+                let again = self.from_scratch(stage, &steps[..=number], options);
+                let ours = !self.scripted && steps[number].edits();
+                if let Some(reason) = again.as_ref().err().filter(|_| ours).and_then(CompareError::why_not_made) {
+                    steps[number].not_made = Some(reason);
+                    break;
+                }
+                let again = again?;
                 if let Some(Expected { outputs, .. }) = &expected {
                     let differs =
                         |(name, digest): &(&String, &Option<Digest>)| again.outputs.get(*name) != Some(digest);
@@ -246,12 +253,26 @@ impl Project {
             }
             // Nothing is expected of a step that is not made.
             all.push(expected.unwrap_or_default());
-            progress(&Progress { workload: &self.name, combination: None, step: &step.name });
+            progress(&Progress { workload: &self.name, combination: None, step: &steps[number].name });
         }
         for expected in &mut all {
             expected.outputs.retain(|name, _| !unsteady.contains(name));
         }
         Ok(all)
+    }
+
+    /// What a build from scratch gives after these steps.
+    fn from_scratch(&self, stage: &Stage<'_>, steps: &[Step], options: &Options) -> Result<Expected, CompareError> {
+        let everything = Combination { scheduler: SchedulerName::Topological, rebuilder: RebuilderName::Perpetual };
+        stage.set(steps)?;
+        stage.forget_everything()?;
+        let ended = build(stage, everything, options);
+        stage.unless_stopped()?;
+        ended.and_then(|_| stage.expected()).map_err(|problem| CompareError::Reference {
+            workload: self.name.clone(),
+            step: steps.last().map_or_else(String::new, |step| step.name.clone()),
+            problem: problem + CONFINED,
+        })
     }
 
     fn built(&self, stage: &Stage<'_>, combination: Combination, expected: &Expected, options: &Options) -> Built {

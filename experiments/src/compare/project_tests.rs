@@ -205,6 +205,7 @@ fn flags_change_where_they_stand() {
             Some("  ARGS = -O -c"),
         ),
         // What is given to a name is given to a file as well, and to a shell no flag is given.
+        ("rule cc\n  command = cc -cx $in -o $out -c\nbuild a.o: cc a.c\n", Some("rule cc\n")),
         ("mode = -c\nrule cc\n  command = cc $FLAGS $mode $in\nbuild a.o | $FLAGS: cc a.c\n  FLAGS = x\n", None),
         ("rule cc\n  command = sh -c 'cat $in > $out'\nbuild a.o: cc a.c\n", None),
         ("rule cc\n  command = cc -c $in\nbuild a.o: cc a.c\nbuild b: phony\ndefault b\n", None),

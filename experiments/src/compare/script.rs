@@ -60,6 +60,11 @@ impl Step {
         }
     }
 
+    /// Whether it changes what is in a file.
+    pub(super) fn edits(&self) -> bool {
+        self.append.is_some() || self.replace.is_some()
+    }
+
     /// A step that this workload has nothing for.
     pub fn impossible(name: &str, reason: impl Into<String>) -> Self {
         Step { not_made: Some(reason.into()), ..Step::named(name) }
