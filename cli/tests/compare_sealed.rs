@@ -428,8 +428,21 @@ fn a_signal_ends_commands_with_their_children_and_leaves_nothing() {
     }
     // As the terminal sends it: to commands that have it to themselves as well, if there were any.
     ended_by(Signal::INT, true, &format!("{with_child}\n  pool = console"));
+    // To one whose child has left its group.
+    ended_by(Signal::TERM, false, "setsid sleep SECONDS & sleep SECONDS");
     // To one that does not listen, and keeps us from removing what it made.
     ended_by(Signal::TERM, false, "trap '' TERM INT HUP; mkdir d && chmod 500 d; sleep SECONDS; sleep SECONDS");
+}
+
+#[test]
+fn a_command_in_the_background_does_not_outlive_the_comparison() {
+    let world = World::new();
+    let seconds = format!("3999.{}", std::process::id());
+    let command = format!("(setsid sleep {seconds} > /dev/null 2>&1 &) && cp $in $out");
+    world.write("p/build.ninja", &format!("rule r\n  command = {command}\nbuild a.o: r a.c\n"));
+    let (code, rows, err) = world.play("a server", "p");
+    assert_eq!((code, rows.len()), (0, 10), "{err}");
+    assert_eq!(sleeping(&seconds), 0);
 }
 
 #[test]

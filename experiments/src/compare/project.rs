@@ -237,7 +237,7 @@ impl Project {
                 Some(_) => 0,
             };
             for _ in 0..times {
-                let again = self.from_scratch(stage, &steps[..=number], options);
+                let again = self.build_from_scratch(stage, &steps[..=number], options);
                 let ours = !self.scripted && steps[number].edits();
                 if let Some(reason) = again.as_ref().err().filter(|_| ours).and_then(CompareError::why_not_made) {
                     steps[number].not_made = Some(reason);
@@ -262,7 +262,12 @@ impl Project {
     }
 
     /// What a build from scratch gives after these steps.
-    fn from_scratch(&self, stage: &Stage<'_>, steps: &[Step], options: &Options) -> Result<Expected, CompareError> {
+    fn build_from_scratch(
+        &self,
+        stage: &Stage<'_>,
+        steps: &[Step],
+        options: &Options,
+    ) -> Result<Expected, CompareError> {
         let everything = Combination { scheduler: SchedulerName::Topological, rebuilder: RebuilderName::Perpetual };
         stage.set(steps)?;
         stage.forget_everything()?;

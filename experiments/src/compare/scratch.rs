@@ -10,15 +10,19 @@
 //!     tmp/     their TMPDIR
 //! ```
 //!
+//! Nor does a command outlive it. One that left its process group (a server in the background) is known by its `TMPDIR`.
+//!
 //! A process that was killed outright leaves its directory behind. The next comparison finds that nobody holds its lock,
 //! and removes it.
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::CompareError;
@@ -85,8 +89,33 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        end_commands(&self.temporary());
         // What cannot be removed cannot be helped here.
         let _ = remove(&self.path);
+    }
+}
+
+/// Ends all processes that have this `TMPDIR`: nothing else has.
+fn end_commands(temporary: &Path) {
+    let mark = [b"TMPDIR=", temporary.as_os_str().as_bytes()].concat();
+    let (tries, pause) = PATIENCE;
+    for _ in 0..tries {
+        // (Without `/proc` there are none to be found.)
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ids = processes.filter_map(|process| process.file_name().to_str()?.parse().ok().and_then(Pid::from_raw));
+        let has_mark = |id: &Pid| {
+            let environment = fs::read(format!("/proc/{}/environ", id.as_raw_nonzero()));
+            environment.is_ok_and(|all| all.split(|byte| *byte == 0).any(|one| one == mark))
+        };
+        let found: Vec<Pid> = ids.filter(has_mark).collect();
+        if found.is_empty() {
+            return;
+        }
+        for id in found {
+            // One that has just ended need not be.
+            let _ = kill_process(id, Signal::KILL);
+        }
+        std::thread::sleep(pause);
     }
 }
 
