@@ -79,6 +79,9 @@ pub struct Build {
     /// Which commands must run at all. (deep-constructive-trace looks after targets only: files in between may be missing, or old.)
     #[arg(long, value_name = "R", default_value = "verifying-trace")]
     pub rebuilder: Rebuilder,
+    /// How to judge, for this build or (in .alacarte.toml: content = true) for every build of the directory.
+    #[arg(short = 'o', value_name = "OPTION")]
+    pub options: Vec<BuildOption>,
     /// After a failure, go on with whatever does not depend on what failed.
     #[arg(long, short)]
     pub keep_going: bool,
@@ -169,6 +172,14 @@ fn scene(name: &str) -> Result<Scene, String> {
 
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
+/// How `alacarte build` judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BuildOption {
+    /// A command that makes what it made before changes nothing for what depends on it. Right only where the manifest
+    /// declares all that its commands write; otherwise what ran is changed, unless the manifest says `restat`.
+    Content,
 }
 
 /// A scheduler's name as an argument.

@@ -14,7 +14,8 @@ use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::{FileKey, FileValue};
 use thiserror::Error;
 
-use crate::args::{self, Build};
+use crate::args::{self, Build, BuildOption};
+use crate::settings::Settings;
 use crate::status::Problem;
 use crate::table::duration;
 
@@ -60,7 +61,9 @@ async fn everything(arguments: &Build) -> Result<ExitCode, Problem> {
     if !arguments.directory.is_dir() {
         return Err(Misuse::NoDirectory(arguments.directory.display().to_string()).into());
     }
-    let session = Session::new(&arguments.directory, &arguments.file);
+    let mut session = Session::new(&arguments.directory, &arguments.file);
+    session.by_content =
+        arguments.options.contains(&BuildOption::Content) || Settings::of(&arguments.directory)?.content;
     let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
     let text = || std::fs::read(session.directory.join(&session.file)).unwrap_or_default();
     let mut regenerations = REGENERATIONS;

@@ -8,6 +8,7 @@ mod compare;
 mod counterexamples;
 mod interrupt;
 mod paragraph;
+mod settings;
 mod status;
 mod systems;
 mod table;

@@ -41,6 +41,12 @@ impl Digest {
         Digest(*hasher.finalize().as_bytes())
     }
 
+    /// Whether it is that of an empty file.
+    pub(crate) fn is_of_nothing(&self) -> bool {
+        let nothing = Digest::of_bytes(b"");
+        *self == nothing || *self == nothing.tagged("executable")
+    }
+
     /// Its first 64 bits.
     pub fn short(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;

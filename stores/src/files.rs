@@ -9,9 +9,13 @@
 //! A directory counts as the sorted list of the names in it: whoever depends on a directory sees files come and
 //! go, not their content. (Ninja looks at a directory's time, which says the same less reliably.) Links are
 //! followed; a device or a pipe is never read.
+//!
+//! Of a file that a command made it is also known which *run* made it, as long as the content stays; and of the outputs
+//! of a command that began and was not seen to end well, that nothing is known. Both are written down at once, the
+//! second before the command starts, so that a process that is killed leaves nothing half made that looks whole.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -19,13 +23,13 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use alacarte::{StoreError, Time};
+use alacarte::{Fingerprint, StoreError, Time};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::frame::{self, Frames, Piece};
+use crate::table::Table;
 use crate::value::FileKey;
 
 /// A table of files that a store and the tasks that write files both use.
@@ -37,10 +41,12 @@ pub struct Files {
     root: PathBuf,
     directory: OwnedFd,
     entries: HashMap<FileKey, Entry>,
+    doubts: HashMap<FileKey, Doubt>,
     /// Counts what the build wrote.
     writes: u64,
-    /// Something was learned since the table was last saved.
-    changed: bool,
+    /// The files of which something was learned that the table does not say yet.
+    news: HashSet<FileKey>,
+    table: Option<Table>,
 }
 
 /// What is known of one file.
@@ -55,6 +61,41 @@ struct Entry {
     /// The count of writes when the build last wrote it.
     #[serde(skip)]
     written: u64,
+    /// The run of a command that made this content, if the command said so.
+    run: Option<u64>,
+}
+
+/// Why an output is not known to be as a command that ended well has left it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Doubt {
+    /// A command that makes it began, and was not seen to end well.
+    Begun,
+    /// It was lost, or replaced by other content, after a run made it.
+    Disturbed,
+}
+
+/// What is written down of a file.
+pub(crate) type Record = (FileKey, Known);
+
+/// What is known of a file: its entry, and a doubt about it.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Known {
+    entry: Option<Entry>,
+    doubt: Option<Doubt>,
+}
+
+/// The outputs of a command as they were when it began.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    certain: bool,
+    before: Vec<Option<Entry>>,
+}
+
+impl Begun {
+    /// Whether each output was as the last run had left it, or there was none and there is none to remember.
+    pub fn is_certain(&self) -> bool {
+        self.certain
+    }
 }
 
 /// By what a file is recognised as the one that was read.
@@ -82,6 +123,20 @@ pub struct Seen {
     pub digest: Digest,
     /// When it was last modified.
     pub modified: Time,
+    /// The run of a command that made it, if its content alone does not tell.
+    pub run: Option<Fingerprint>,
+    /// It has no content that could tell how it was made: an empty file, or a directory.
+    pub vacant: bool,
+}
+
+impl Entry {
+    fn seen(&self) -> Seen {
+        let vacant = match self.stat.kind {
+            Kind::Plain | Kind::Executable => self.stat.size == 0,
+            Kind::Directory | Kind::Other(_) => true,
+        };
+        Seen { digest: self.digest, modified: self.stat.modified, run: self.run.map(Fingerprint), vacant }
+    }
 }
 
 impl Files {
@@ -93,7 +148,15 @@ impl Files {
         let root = root.into();
         let directory = rustix::fs::open(&root, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
             .map_err(|error| StoreError::new("open the directory", root.display(), error.into()))?;
-        Ok(Files { root, directory, entries: HashMap::new(), writes: 0, changed: false })
+        Ok(Files {
+            root,
+            directory,
+            entries: HashMap::new(),
+            doubts: HashMap::new(),
+            writes: 0,
+            news: HashSet::new(),
+            table: None,
+        })
     }
 
     /// The same, to be shared.
@@ -121,21 +184,79 @@ impl Files {
     pub fn look(&mut self, key: &FileKey) -> Result<Option<Seen>, StoreError> {
         let failed = |error: io::Error| StoreError::new("read", key, error);
         let Some(stat) = self.stat(key).map_err(|error| failed(error.into()))? else {
-            self.changed |= self.entries.remove(key).is_some();
+            self.lose(key);
             return Ok(None);
         };
         if let Some(entry) = self.entries.get(key)
             && entry.stat == stat
             && !entry.racy
         {
-            return Ok(Some(Seen { digest: entry.digest, modified: stat.modified }));
+            return Ok(Some(entry.seen()));
         }
-        let Some((stat, digest, racy)) = self.read(key, stat).map_err(failed)? else { return Ok(None) };
-        let old = self.entries.get(key);
-        let (told, written) = old.map_or((None, 0), |old| (old.told, old.written));
-        self.entries.insert(key.clone(), Entry { stat, digest, racy, told, written });
-        self.changed = true;
-        Ok(Some(Seen { digest, modified: stat.modified }))
+        let Some((stat, digest, racy)) = self.read(key, stat).map_err(failed)? else {
+            self.lose(key);
+            return Ok(None);
+        };
+        let mut entry = Entry { stat, digest, racy, told: None, written: 0, run: None };
+        if let Some(old) = self.entries.get(key) {
+            (entry.told, entry.written) = (old.told, old.written);
+            if old.digest == digest {
+                entry.run = old.run;
+            } else if old.run.is_some() {
+                self.doubts.entry(key.clone()).or_insert(Doubt::Disturbed);
+            }
+        }
+        self.entries.insert(key.clone(), entry);
+        self.news.insert(key.clone());
+        Ok(Some(entry.seen()))
+    }
+
+    /// There is no such file any more.
+    fn lose(&mut self, key: &FileKey) {
+        let Some(lost) = self.entries.remove(key) else { return };
+        if lost.run.is_some() {
+            self.doubts.entry(key.clone()).or_insert(Doubt::Disturbed);
+        }
+        self.news.insert(key.clone());
+    }
+
+    /// What the file holds, unless that is what a command left which was not seen to end well.
+    ///
+    /// # Errors
+    /// As [`Files::look`].
+    pub(crate) fn look_at_finished(&mut self, key: &FileKey) -> Result<Option<Seen>, StoreError> {
+        let seen = self.look(key)?;
+        Ok(seen.filter(|_| !self.is_unfinished(key)))
+    }
+
+    /// Whether a command that makes this file began and was not seen to end well.
+    pub(crate) fn is_unfinished(&self, key: &FileKey) -> bool {
+        self.doubts.get(key) == Some(&Doubt::Begun)
+    }
+
+    /// A command begins that makes these files. Until [`Files::written`] says otherwise, nothing is known of them, in
+    /// this process or after it.
+    pub fn begin(&mut self, outputs: &[FileKey]) -> Begun {
+        let mut begun = Begun { certain: true, before: Vec::with_capacity(outputs.len()) };
+        for key in outputs {
+            let known = self.entries.get(key).copied();
+            let before = known.filter(|entry| self.stat(key).ok().flatten() == Some(entry.stat));
+            let disturbed = before.is_none() && known.is_some_and(|entry| entry.run.is_some());
+            begun.certain &= !disturbed && !self.doubts.contains_key(key);
+            begun.before.push(before);
+            self.doubts.insert(key.clone(), Doubt::Begun);
+            self.news.insert(key.clone());
+        }
+        // Where nothing can be written, a command comes to no good end either.
+        let _ = self.save();
+        begun
+    }
+
+    /// Which run made this output before the command began, if the command has left it as it was.
+    pub fn left_alone(&self, begun: &Begun, output: usize, key: &FileKey) -> Option<Option<Fingerprint>> {
+        let (before, now) = (begun.before.get(output)?.as_ref()?, self.entries.get(key)?);
+        let same = |entry: &Entry| (entry.digest, entry.stat.modified, entry.stat.size, entry.stat.inode);
+        (begun.certain && same(before) == same(now)).then_some(before.run.map(Fingerprint))
     }
 
     /// When the file was last modified, as far as is known; the file system is asked only if nothing is known.
@@ -158,24 +279,38 @@ impl Files {
 
     /// The build knows of the file as it was last seen.
     pub(crate) fn tell(&mut self, key: &FileKey) {
-        if let Some(entry) = self.entries.get_mut(key) {
-            self.changed |= entry.told != Some(entry.stat.modified);
+        if let Some(entry) = self.entries.get_mut(key)
+            && entry.told != Some(entry.stat.modified)
+        {
             entry.told = Some(entry.stat.modified);
+            self.news.insert(key.clone());
         }
     }
 
-    /// What the file holds that a task of this build has just written.
+    /// What the file holds that a task of this build has just written. The run is given where the content alone does
+    /// not say all that dependents need to know.
     ///
     /// # Errors
     /// As [`Files::look`].
-    pub fn written(&mut self, key: &FileKey) -> Result<Option<Seen>, StoreError> {
-        let seen = self.look(key)?;
+    pub fn written(&mut self, key: &FileKey, run: Option<Fingerprint>) -> Result<Option<Seen>, StoreError> {
+        self.look(key)?;
         self.tell(key);
         self.writes += 1;
+        self.settle(key, run);
+        let writes = self.writes;
+        Ok(self.entries.get_mut(key).map(|entry| {
+            entry.written = writes;
+            entry.seen()
+        }))
+    }
+
+    /// The file is as this run left it.
+    pub(crate) fn settle(&mut self, key: &FileKey, run: Option<Fingerprint>) {
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.written = self.writes;
+            entry.run = run.map(|run| run.0);
         }
-        Ok(seen)
+        self.doubts.remove(key);
+        self.news.insert(key.clone());
     }
 
     /// How many files the build has written. To be asked before a command is started, for [`Files::written_since`].
@@ -234,33 +369,41 @@ impl Files {
         Ok(Some((stat, Digest::of_bytes(&list).tagged("directory"), stat.is_young(now()))))
     }
 
-    /// Writes what is known to a file, for [`Files::recall`]. Nothing is written if nothing was learned since.
+    /// Adds what was learned since to the table, if there is one.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub fn save(&mut self, to: &Path) -> Result<(), StoreError> {
-        if !self.changed {
-            return Ok(());
+    /// If the table cannot be written. What it does not say is said again the next time.
+    pub fn save(&mut self) -> Result<(), StoreError> {
+        let Some(mut table) = self.table.take() else { return Ok(()) };
+        let news = self.news.iter().map(|key| (key.clone(), self.known(key)));
+        let all = self.entries.keys().chain(self.doubts.keys().filter(|key| !self.entries.contains_key(*key)));
+        let all = all.map(|key| (key.clone(), self.known(key)));
+        let saved = table.add(news, (all, self.entries.len() + self.doubts.len()));
+        if saved.is_ok() {
+            self.news.clear();
         }
-        let mut bytes = Vec::new();
-        for record in &self.entries {
-            if let Ok(record) = postcard::to_stdvec(&record) {
-                frame::push(&mut bytes, |out| out.extend_from_slice(&record));
-            }
-        }
-        replace(to, &bytes).map_err(|error| StoreError::new("write", to.display(), error))?;
-        self.changed = false;
-        Ok(())
+        let saved = saved.map_err(|error| StoreError::new("write", table.path().display(), error));
+        self.table = Some(table);
+        saved
     }
 
-    /// Takes up what an earlier process saved. Whatever is damaged or missing is read from the files again.
-    pub fn recall(&mut self, from: &Path) {
-        let Ok(bytes) = std::fs::read(from) else { return };
-        let payloads = Frames::new(&bytes, 0).filter_map(|piece| match piece {
-            Piece::Payload(payload) => Some(payload),
-            Piece::Damage => None,
-        });
-        self.entries.extend(payloads.filter_map(|payload| postcard::from_bytes::<(FileKey, Entry)>(payload).ok()));
+    fn known(&self, key: &FileKey) -> Known {
+        Known { entry: self.entries.get(key).copied(), doubt: self.doubts.get(key).copied() }
+    }
+
+    /// Takes up what earlier processes wrote into this table, and writes down in it what is learned from now on.
+    /// Whatever is damaged or missing is read from the files again.
+    pub fn recall(&mut self, table: &Path) {
+        self.table = Some(Table::open(table, &mut |(key, Known { entry, doubt })| {
+            match entry {
+                Some(entry) => self.entries.insert(key.clone(), entry),
+                None => self.entries.remove(&key),
+            };
+            match doubt {
+                Some(doubt) => self.doubts.insert(key, doubt),
+                None => self.doubts.remove(&key),
+            };
+        }));
     }
 }
 
@@ -374,12 +517,13 @@ mod tests {
         }
         files.tell(&"a".into());
         let table = directory.path().join("state/files");
-        files.save(&table).expect("saved");
+        files.recall(&table);
+        files.save().expect("saved");
         let mut again = Files::open(directory.path()).expect("opened");
         again.recall(&table);
         assert_eq!((again.entries.len(), again.told(&"a".into()).is_some()), (2, true));
         let mut bytes = std::fs::read(&table).expect("read");
-        bytes[20] ^= 1;
+        bytes[40] ^= 1;
         std::fs::write(&table, bytes).expect("written");
         let mut again = Files::open(directory.path()).expect("opened");
         again.recall(&table);

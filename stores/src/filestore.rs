@@ -11,11 +11,13 @@ use alacarte::{KeyId, Store, StoreError, Time, Value};
 use crate::cas::Cas;
 use crate::digest::Digest;
 use crate::files::{Files, SharedFiles};
-use crate::value::{FileKey, FileValue};
+use crate::value::{FileKey, FileValue, Made};
 
 /// What a key stands for that is not just the file of its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shape {
+    /// A file that a command makes. Of it counts which run made it, and whether that ended well.
+    Output,
     /// Several files, made by one command; the key is the first of them.
     Outputs(Arc<[FileKey]>),
     /// A name for others. It has no file: its value is what its task made of theirs, and it is as young as the
@@ -31,7 +33,6 @@ pub struct FileStore {
     files: SharedFiles,
     shapes: HashMap<FileKey, Shape>,
     cas: Option<Cas>,
-    table: Option<PathBuf>,
     /// The first build has begun.
     begun: bool,
 }
@@ -39,7 +40,7 @@ pub struct FileStore {
 impl FileStore {
     /// The store over a table of files, which the tasks that write files share.
     pub fn new(files: &SharedFiles) -> Self {
-        FileStore { files: Rc::clone(files), shapes: HashMap::new(), cas: None, table: None, begun: false }
+        FileStore { files: Rc::clone(files), shapes: HashMap::new(), cas: None, begun: false }
     }
 
     /// The store over a directory.
@@ -69,13 +70,11 @@ impl FileStore {
         self
     }
 
-    /// Remembers in this file what the files held when they were last read. Written by [`FileStore::save`], and
-    /// when the store is dropped.
+    /// Remembers in this file what the files held when they were last read. Written whenever a command begins or ends,
+    /// and when the store is dropped.
     #[must_use]
-    pub fn table(mut self, table: impl Into<PathBuf>) -> Self {
-        let table = table.into();
-        self.files.borrow_mut().recall(&table);
-        self.table = Some(table);
+    pub fn table(self, table: impl Into<PathBuf>) -> Self {
+        self.files.borrow_mut().recall(&table.into());
         self
     }
 
@@ -84,18 +83,10 @@ impl FileStore {
         &self.files
     }
 
-    /// Writes down what the files held when they were last read.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn save(&self) -> Result<(), StoreError> {
-        self.table.as_ref().map_or(Ok(()), |table| self.files.borrow_mut().save(table))
-    }
-
     /// The files that a key stands for.
     fn paths<'a>(&'a self, key: &'a FileKey) -> &'a [FileKey] {
         match self.shapes.get(key) {
-            None | Some(Shape::Alias) => std::slice::from_ref(key),
+            None | Some(Shape::Output | Shape::Alias) => std::slice::from_ref(key),
             Some(Shape::Outputs(paths)) => paths,
             Some(Shape::Group(_)) => &[],
         }
@@ -104,15 +95,18 @@ impl FileStore {
     /// What a key holds on disk.
     fn value(&self, key: &FileKey) -> Result<Option<FileValue>, StoreError> {
         let mut files = self.files.borrow_mut();
+        let mut made = |path| {
+            let seen = files.look_at_finished(path)?;
+            Ok(Made { digest: seen.map(|seen| seen.digest), run: seen.and_then(|seen| seen.run) })
+        };
         match self.shapes.get(key) {
             None | Some(Shape::Alias) => Ok(files.look(key)?.map(|seen| FileValue::File(seen.digest))),
-            Some(Shape::Outputs(paths)) => {
-                let look = |path| files.look(path).map(|seen| seen.map(|seen| seen.digest));
-                let digests: Vec<Option<Digest>> = paths.iter().map(look).collect::<Result<_, _>>()?;
-                // What lacks a part is not there: whoever looks at times alone must see it, too.
-                Ok(digests.iter().all(Option::is_some).then(|| FileValue::Outputs(digests.into())))
-            }
             Some(Shape::Group(_)) => Ok(None),
+            Some(Shape::Output) => Ok(FileValue::of_outputs(&[made(key)?])),
+            // What lacks a part is not there: whoever looks at times alone must see it, too.
+            Some(Shape::Outputs(paths)) => {
+                Ok(FileValue::of_outputs(&paths.iter().map(made).collect::<Result<Vec<_>, StoreError>>()?))
+            }
         }
     }
 
@@ -134,26 +128,41 @@ impl FileStore {
         self.paths(key).iter().filter_map(|path| files.modified(path)).min()
     }
 
-    /// The digests behind a value, by file; `None` if a file is missing.
-    fn contents<'a>(&'a self, key: &'a FileKey, value: &FileValue) -> Option<Vec<(&'a FileKey, Digest)>> {
-        match value {
-            FileValue::File(digest) => Some(vec![(key, *digest)]),
-            FileValue::Outputs(digests) => {
-                let paths = self.paths(key);
-                let whole = paths.len() == digests.len();
-                let pairs = paths.iter().zip(digests.iter()).map(|(path, digest)| Some((path, (*digest)?)));
-                pairs.collect::<Option<Vec<_>>>().filter(|_| whole)
-            }
-            FileValue::Group(_) => Some(Vec::new()),
-            FileValue::Missing => None,
+    /// What a value says of each file; `None` if a file is missing.
+    fn contents<'a>(&'a self, key: &'a FileKey, value: &FileValue) -> Option<Vec<(&'a FileKey, Digest, Made)>> {
+        if let FileValue::Missing = value {
+            return None;
         }
+        let (paths, outputs) = (self.paths(key), value.outputs());
+        let whole = paths.len() == outputs.len() || outputs.is_empty();
+        let pairs = paths.iter().zip(outputs).map(|(path, made)| Some((path, made.digest?, made)));
+        pairs.collect::<Option<Vec<_>>>().filter(|_| whole)
+    }
+
+    /// Whether the content of these files is all that their command left, as far as we know. If it is not, putting
+    /// the content back would not put back what else the command wrote: it has to run.
+    fn is_told_by_content(&self, contents: &[(&FileKey, Digest, Made)]) -> Result<bool, StoreError> {
+        if contents.iter().all(|(.., made)| made.run.is_none()) {
+            return Ok(true);
+        }
+        let mut files = self.files.borrow_mut();
+        let (mut same_content, mut same_run) = (true, true);
+        for (path, digest, made) in contents {
+            let seen = files.look_at_finished(path)?;
+            same_content &= seen.is_some_and(|seen| seen.digest == *digest);
+            same_run &= seen.is_some_and(|seen| seen.digest == *digest && seen.run == made.run);
+        }
+        let unfinished = contents.iter().any(|(path, ..)| files.is_unfinished(path));
+        // A stamp: somebody touched it to say that something else was done.
+        let vacant = contents.iter().any(|(_, digest, made)| made.run.is_some() && digest.is_of_nothing());
+        Ok(same_run || !(unfinished || vacant || same_content))
     }
 }
 
 impl Drop for FileStore {
     fn drop(&mut self) {
         // What is lost if it fails is time: the files are read again.
-        let _ = self.save();
+        let _ = self.files.borrow_mut().save();
     }
 }
 
@@ -223,7 +232,7 @@ impl Store<FileKey, FileValue> for FileStore {
 
     fn archive(&mut self, key: &FileKey, value: &FileValue) -> Result<(), StoreError> {
         let (Some(cas), Some(contents)) = (&self.cas, self.contents(key, value)) else { return Ok(()) };
-        for (path, digest) in contents {
+        for (path, digest, _) in contents {
             let file = self.files.borrow().path(path);
             cas.keep(&file, &digest).map_err(|error| StoreError::new("keep a copy of", path, error))?;
         }
@@ -236,8 +245,11 @@ impl Store<FileKey, FileValue> for FileStore {
             return Ok(false);
         }
         let Some(contents) = self.contents(key, value) else { return Ok(false) };
+        if !self.is_told_by_content(&contents)? {
+            return Ok(false);
+        }
         let mut copies = Vec::new();
-        for (path, digest) in contents {
+        for &(path, digest, made) in &contents {
             if self.files.borrow_mut().look(path)?.is_some_and(|seen| seen.digest == digest) {
                 continue;
             }
@@ -248,12 +260,14 @@ impl Store<FileKey, FileValue> for FileStore {
             std::fs::create_dir_all(directory).map_err(failed)?;
             // Copies that were made before one is found missing disappear with the list.
             let Some(copy) = cas.fetch(&digest, directory).map_err(failed)? else { return Ok(false) };
-            copies.push((path, target, copy));
+            copies.push((path, target, copy, made.run));
         }
-        for (path, target, copy) in copies {
+        for (path, target, copy, run) in copies {
             copy.persist(target).map_err(|error| StoreError::new("restore", path, error.error))?;
-            self.files.borrow_mut().written(path)?;
+            self.files.borrow_mut().written(path, run)?;
         }
+        let mut files = self.files.borrow_mut();
+        contents.iter().for_each(|(path, _, made)| files.settle(path, made.run));
         Ok(true)
     }
 }

@@ -15,14 +15,15 @@ mod filestore;
 mod frame;
 mod log;
 mod memory;
+mod table;
 mod traces;
 mod value;
 
 pub use cas::Cas;
 pub use digest::Digest;
-pub use files::{Files, Seen, SharedFiles};
+pub use files::{Begun, Files, Seen, SharedFiles};
 pub use filestore::{FileStore, Shape};
 pub use log::{Damage, Log, SharedBytes};
 pub use memory::Memory;
 pub use traces::TraceLog;
-pub use value::{FileKey, FileValue};
+pub use value::{FileKey, FileValue, Made};

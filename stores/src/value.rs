@@ -62,6 +62,49 @@ pub enum FileValue {
     Group(#[serde(with = "short")] Fingerprint),
     /// A command did not make this output.
     Missing,
+    /// The files that one command made, where content alone does not tell one run from another: the command may have
+    /// written more than it declares, so each output is told apart by its *run* as well.
+    Ran(Arc<[Made]>),
+}
+
+/// One output of a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Made {
+    /// The digest of its content; `None` if it is not there.
+    pub digest: Option<Digest>,
+    /// Which run of its command made it; `None` if its content says all that dependents need to know.
+    #[serde(with = "run")]
+    pub run: Option<Fingerprint>,
+}
+
+impl FileValue {
+    /// The value of a key whose command made these outputs; a single one that is told by its content alone is just a
+    /// file. `None` if an output is not there: what lacks a part is not there.
+    pub fn of_outputs(outputs: &[Made]) -> Option<FileValue> {
+        let whole = outputs.iter().all(|made| made.digest.is_some());
+        whole.then(|| FileValue::made(outputs))
+    }
+
+    /// The same for a command that has just ended, whether it made all its outputs or not.
+    pub fn made(outputs: &[Made]) -> FileValue {
+        match outputs {
+            [Made { digest: None, .. }] => FileValue::Missing,
+            [Made { digest: Some(digest), run: None }] => FileValue::File(*digest),
+            _ if outputs.iter().any(|made| made.run.is_some()) => FileValue::Ran(outputs.into()),
+            _ => FileValue::Outputs(outputs.iter().map(|made| made.digest).collect()),
+        }
+    }
+
+    /// The outputs of which it tells; none for a group and for what is missing.
+    pub fn outputs(&self) -> Vec<Made> {
+        let by_content = |digest: &Option<Digest>| Made { digest: *digest, run: None };
+        match self {
+            FileValue::File(digest) => vec![by_content(&Some(*digest))],
+            FileValue::Outputs(digests) => digests.iter().map(by_content).collect(),
+            FileValue::Ran(outputs) => outputs.to_vec(),
+            FileValue::Group(_) | FileValue::Missing => Vec::new(),
+        }
+    }
 }
 
 impl Value for FileValue {
@@ -76,6 +119,11 @@ impl Value for FileValue {
             }
             FileValue::Group(fingerprint) => number(2).and(*fingerprint),
             FileValue::Missing => number(3),
+            FileValue::Ran(outputs) => {
+                let kind = number(4).and(number(outputs.len() as u64));
+                let run = |made: &Made| made.run.map_or(number(0), |run| number(1).and(run));
+                outputs.iter().fold(kind, |sum, made| sum.and(short(&made.digest)).and(run(made)))
+            }
         }
     }
 
@@ -98,9 +146,27 @@ mod short {
     }
 }
 
+/// The same, where there may be none.
+mod run {
+    use alacarte::Fingerprint;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(run: &Option<Fingerprint>, to: S) -> Result<S::Ok, S::Error> {
+        run.map(|run| run.0).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Fingerprint>, D::Error> {
+        Ok(Option::<u64>::deserialize(from)?.map(Fingerprint))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn ran(digest: Option<Digest>, run: Option<u64>) -> FileValue {
+        FileValue::Ran([Made { digest, run: run.map(Fingerprint) }].into())
+    }
 
     #[test]
     fn values_come_back_and_are_told_apart() {
@@ -112,6 +178,9 @@ mod tests {
             FileValue::Outputs([Some(digest)].into()),
             FileValue::Group(Fingerprint(digest.short())),
             FileValue::Missing,
+            ran(Some(digest), Some(1)),
+            ran(Some(digest), Some(2)),
+            ran(None, Some(1)),
         ];
         for (i, a) in values.iter().enumerate() {
             let bytes = postcard::to_stdvec(a).expect("it serialises");

@@ -349,6 +349,7 @@ impl<'p> Stage<'p> {
             file: MANIFEST.into(),
             state: project.scratch.state(),
             unattended: Some(project.scratch.temporary()),
+            by_content: true,
         };
         Stage { project, options, work, session }
     }

@@ -1,13 +1,14 @@
 //! What happens around a command: before it, directories and the response file; after it, the dependencies it
 //! reports, and the question whether it can have read what we believe it read.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use alacarte::{Fetch, Result, StoreError, TaskError};
-use alacarte_stores::{Digest, FileKey, FileValue};
+use alacarte::{Fetch, Fingerprint, Result, StoreError, TaskError, Value};
+use alacarte_stores::{Begun, FileKey, FileValue, Made};
 
 use super::command::{self, Ended};
 use super::depfile::parse_depfile;
@@ -61,13 +62,22 @@ impl NinjaTasks {
         let mut read: Vec<(FileKey, FileValue)> = step.inputs.iter().cloned().zip(values).collect();
         let mut known: HashSet<FileKey> = step.inputs.iter().cloned().collect();
         let mut attempts = 0;
-        loop {
+        // Once something is doubtful, the run is like no other.
+        let certain = Cell::new(true);
+        let doubt = || {
+            fetch.volatile();
+            certain.set(false);
+        };
+        let mut before: Option<Begun> = None;
+        let named = loop {
             let run = self.execute(step);
             let (ended, started) = match step.edge.pool.as_deref() {
                 Some(pool) => fetch.work_in(pool, run).await?,
                 None => fetch.work(run).await?,
             };
-            let mut reported = self.reported(step, &ended)?;
+            let before = before.get_or_insert(started.begun);
+            certain.set(certain.get() && before.is_certain());
+            let (mut reported, named) = self.reported(step, &ended)?;
             reported.retain(|key| !step.outputs.contains(key));
             for key in &mut reported {
                 // What made this file has run, though nobody has asked for this very output of it: it is there.
@@ -84,7 +94,7 @@ impl NinjaTasks {
             reported.retain(|key| known.insert(key.clone()));
             for key in &reported {
                 match self.files.borrow_mut().look(key)? {
-                    Some(seen) if self.step(key).is_none() && seen.modified > started.time => fetch.volatile(),
+                    Some(seen) if self.step(key).is_none() && seen.modified > started.time => doubt(),
                     _ => {}
                 }
             }
@@ -92,7 +102,7 @@ impl NinjaTasks {
                 let found = self.step(key).is_some() || self.files.borrow().modified(key).is_some();
                 if !found {
                     // It was deleted since, or never was; in any case it is nothing to wait for.
-                    fetch.volatile();
+                    doubt();
                 }
                 found
             });
@@ -100,25 +110,18 @@ impl NinjaTasks {
             read.extend(reported.into_iter().zip(values));
             attempts += 1;
             if !too_early {
-                break;
+                break named;
             }
             if attempts == ATTEMPTS {
-                fetch.volatile();
-                break;
+                doubt();
+                break named;
             }
+        };
+        if !self.still_hold(&read)? || !self.all_made(step)? {
+            doubt();
         }
-        if !self.still_hold(&read)? {
-            fetch.volatile();
-        }
-        let value = self.made(step)?;
-        if let FileValue::Missing = value {
-            fetch.volatile();
-        } else if let FileValue::Outputs(digests) = &value
-            && digests.contains(&None)
-        {
-            fetch.volatile();
-        }
-        Ok(value)
+        let run = if certain.get() { name_of_run(step, &read) } else { self.instant() };
+        self.made(step, &named, before.as_ref(), run)
     }
 
     /// Runs the command once.
@@ -127,7 +130,8 @@ impl NinjaTasks {
         self.prepare(edge)?;
         let root = self.files.borrow().root().to_owned();
         self.tell(step, Stage::Started);
-        let started = Started::now(self.files.borrow().writes());
+        let begun = self.files.borrow_mut().begin(&step.outputs);
+        let started = Started::now(self.files.borrow().writes(), begun);
         let untidy = Untidy::new(self, step);
         let unattended = self.events.unattended.as_deref();
         let console = unattended.is_none() && edge.pool.as_deref() == Some(CONSOLE);
@@ -165,10 +169,10 @@ impl NinjaTasks {
         Ok(())
     }
 
-    /// The dependencies that the command reports.
-    fn reported(&self, step: &Step, ended: &Ended) -> Result<Vec<FileKey>> {
+    /// The dependencies that the command reports, and the files of which it says that it made them from those.
+    fn reported(&self, step: &Step, ended: &Ended) -> Result<(Vec<FileKey>, Vec<FileKey>)> {
         let edge = &step.edge;
-        let mut paths = Vec::new();
+        let (mut paths, mut named) = (Vec::new(), Vec::new());
         if edge.deps == Some(Deps::Msvc) {
             paths.extend(included(&String::from_utf8_lossy(&ended.output)));
         } else if let Some(depfile) = &edge.depfile {
@@ -177,7 +181,11 @@ impl NinjaTasks {
                 Ok(bytes) => {
                     let entries = parse_depfile(&String::from_utf8_lossy(&bytes));
                     let entries = entries.map_err(|error| TaskError::new(format!("{depfile}: {error}")))?;
-                    paths.extend(entries.into_iter().flat_map(|entry| entry.inputs));
+                    for entry in entries {
+                        // (A target without inputs is no more than a header that may be gone.)
+                        named.extend(entry.outputs.into_iter().filter(|_| !entry.inputs.is_empty()));
+                        paths.extend(entry.inputs);
+                    }
                     if edge.deps == Some(Deps::Gcc) {
                         remove(&path)?;
                     }
@@ -187,19 +195,18 @@ impl NinjaTasks {
                 Err(error) => return Err(StoreError::new("read", path.display(), error).into()),
             }
         }
-        Ok(paths.iter().map(|path| self.key_of(path)).collect())
+        let keys = |paths: &[String]| paths.iter().map(|path| self.key_of(path)).collect();
+        Ok((keys(&paths), keys(&named)))
     }
 
     /// Whether all files hold on disk what was fetched.
     fn still_hold(&self, read: &[(FileKey, FileValue)]) -> Result<bool> {
         let mut files = self.files.borrow_mut();
         for (key, value) in read {
-            let digest = match value {
-                FileValue::File(digest) => Some(*digest),
-                FileValue::Outputs(digests) => digests.first().copied().flatten(),
-                FileValue::Group(_) => continue,
-                FileValue::Missing => None,
-            };
+            if let FileValue::Group(_) = value {
+                continue;
+            }
+            let digest = value.outputs().first().and_then(|made| made.digest);
             if files.look(key)?.map(|seen| seen.digest) != digest {
                 return Ok(false);
             }
@@ -207,16 +214,45 @@ impl NinjaTasks {
         Ok(true)
     }
 
-    /// What the command made.
-    fn made(&self, step: &Step) -> Result<FileValue> {
+    /// Whether every output is there.
+    fn all_made(&self, step: &Step) -> Result<bool> {
         let mut files = self.files.borrow_mut();
-        let mut digest = |key| files.written(key).map(|seen| seen.map(|seen| seen.digest));
-        if let [only] = &*step.outputs {
-            return Ok(digest(only)?.map_or(FileValue::Missing, FileValue::File));
+        for key in &*step.outputs {
+            if files.look(key)?.is_none() {
+                return Ok(false);
+            }
         }
-        let digests: std::result::Result<Vec<Option<Digest>>, StoreError> = step.outputs.iter().map(digest).collect();
-        Ok(FileValue::Outputs(digests?.into()))
+        Ok(true)
     }
+
+    /// What the command made: outputs that are known by their content, and such as are known by the run, too.
+    fn made(&self, step: &Step, named: &[FileKey], before: Option<&Begun>, run: Fingerprint) -> Result<FileValue> {
+        let mut files = self.files.borrow_mut();
+        let mut outputs = Vec::with_capacity(step.outputs.len());
+        for (output, key) in step.outputs.iter().enumerate() {
+            let seen = files.look(key)?;
+            let left_alone = before.filter(|_| step.edge.restat).and_then(|begun| files.left_alone(begun, output, key));
+            let by_content = step.edge.restat || named.contains(key);
+            let run = match (seen, left_alone) {
+                _ if self.by_content => None,
+                (_, Some(before)) => before,
+                (Some(seen), None) if by_content && !seen.vacant => None,
+                _ => Some(run),
+            };
+            files.written(key, run)?;
+            outputs.push(Made { digest: seen.map(|seen| seen.digest), run });
+        }
+        // Where it cannot be written, it is told again with whatever comes next.
+        let _ = files.save();
+        Ok(FileValue::made(&outputs))
+    }
+}
+
+/// What a run of a command is called: by the command, and by all that it read.
+fn name_of_run(step: &Step, read: &[(FileKey, FileValue)]) -> Fingerprint {
+    read.iter().fold(step.text, |name, (key, value)| {
+        name.and(Fingerprint::of_bytes(key.as_str().as_bytes())).and(value.fingerprint())
+    })
 }
 
 /// The moment at which a command was started.
@@ -227,12 +263,14 @@ struct Started {
     time: u64,
     /// How many files the build had written.
     writes: u64,
+    /// Its outputs as they were.
+    begun: Begun,
 }
 
 impl Started {
-    fn now(writes: u64) -> Self {
+    fn now(writes: u64, begun: Begun) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Started { time: since.as_nanos() as u64, writes }
+        Started { time: since.as_nanos() as u64, writes, begun }
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Session {
     /// If nobody attends to the commands: where they keep temporary files and caches (`TMPDIR`, `XDG_CACHE_HOME`). Then
     /// none has the terminal to itself, not even in the pool `console`.
     pub unattended: Option<PathBuf>,
+    /// Content alone tells whether an output changed: see [`NinjaTasks::cut_off_by_content`].
+    pub by_content: bool,
 }
 
 /// A build over a manifest.
@@ -45,7 +47,8 @@ impl Session {
     /// A session whose state lies in `.alacarte` beside the manifest's outputs.
     pub fn new(directory: impl Into<PathBuf>, file: impl Into<PathBuf>) -> Self {
         let directory = directory.into();
-        Session { state: directory.join(".alacarte"), directory, file: file.into(), unattended: None }
+        let state = directory.join(".alacarte");
+        Session { state, directory, file: file.into(), unattended: None, by_content: false }
     }
 
     /// Puts a build together. It wants to run inside a tokio runtime ([`Build::run_async`]), for its commands
@@ -63,18 +66,19 @@ impl Session {
         S: Scheduler<Static>,
         R: Rebuilder<FileKey, FileValue>,
     {
-        let manifest = load(&self.directory, &self.file)?;
         let files = Files::shared(&self.directory)?;
-        let mut tasks = NinjaTasks::new(manifest, &files).observe(observer);
+        std::fs::create_dir_all(&self.state)
+            .map_err(|source| StoreError::new("make the directory", self.state.display(), source))?;
+        // From here on no other build is at work: what is read now is what it has left.
+        let log = Log::open(self.journal())?;
+        let manifest = load(&self.directory, &self.file)?;
+        let mut tasks = NinjaTasks::new(manifest, &files).cut_off_by_content(self.by_content).observe(observer);
         tasks.events.unattended.clone_from(&self.unattended);
         let cache = self.cache();
         let store = FileStore::new(&files)
             .shapes(tasks.shapes())
             .table(self.state.join("files"))
             .cas(Cas::new(cache.join("blobs")));
-        std::fs::create_dir_all(&self.state)
-            .map_err(|source| StoreError::new("make the directory", self.state.display(), source))?;
-        let log = Log::open(self.journal())?;
         let pools: Vec<(String, usize)> = tasks.pools().map(|(name, depth)| (name.to_owned(), depth)).collect();
         let mut build = Build::new(tasks, store)
             .scheduler(scheduler)

@@ -8,6 +8,14 @@
 //! header that was not up to date at that moment may have been read as it was before: then the command runs
 //! once more. (With order-only inputs, as generators write them, this does not happen.)
 //!
+//! A manifest need not declare all that a command writes: CMake's, Meson's and GN's commands write many files and
+//! touch a *stamp*, and what depends on the stamp reads those files. So an edge whose command ran counts as changed
+//! for its dependents, as it does for ninja: the value of an output names, besides its content, the *run* that made it.
+//! A run is named by what the command is and by what it read, so that two checkouts call it the same. The manifest may
+//! say that content is enough: by `restat`, or by a depfile that names the output; but an empty file has no content
+//! that could tell, and is known by its run even then, unless a `restat` command left it untouched. Whoever knows that
+//! the manifest is complete asks for [`NinjaTasks::cut_off_by_content`].
+//!
 //! What is remembered must be true: if an input changed on disk while the command ran, nobody knows which
 //! content it read, and the value is kept for this build only.
 
@@ -34,8 +42,10 @@ pub struct NinjaTasks {
     pub(super) files: SharedFiles,
     pub(super) events: Events,
     root: Root,
-    /// Makes every phony edge without inputs another value in each build.
+    /// Counts what is like nothing before it: see [`NinjaTasks::instant`].
     ticks: Cell<u64>,
+    /// Content alone tells whether an output changed.
+    pub(super) by_content: bool,
 }
 
 /// One edge.
@@ -46,7 +56,8 @@ pub(super) struct Step {
     pub(super) inputs: Arc<[FileKey]>,
     order_only: Vec<FileKey>,
     validations: Vec<FileKey>,
-    definition: Option<Fingerprint>,
+    /// The fingerprint of all that the edge says.
+    pub(super) text: Fingerprint,
 }
 
 #[derive(Clone, Copy)]
@@ -72,7 +83,23 @@ impl NinjaTasks {
             makers.extend(outputs.filter(|(_, key)| !there(key)).map(|(output, key)| (key, Maker { step, output })));
         }
         let (files, events) = (files.clone(), Events::default());
-        NinjaTasks { steps, makers, pools: manifest.pools, defaults, files, events, root, ticks: Cell::new(0) }
+        let (pools, ticks) = (manifest.pools, Cell::new(0));
+        NinjaTasks { steps, makers, pools, defaults, files, events, root, ticks, by_content: false }
+    }
+
+    /// Judges every output by its content alone: a command that makes what it made before changes nothing for its
+    /// dependents. Right only for a manifest that declares all that its commands write.
+    #[must_use]
+    pub fn cut_off_by_content(mut self, by_content: bool) -> Self {
+        self.by_content = by_content;
+        self
+    }
+
+    /// A fingerprint that no other moment has.
+    pub(super) fn instant(&self) -> Fingerprint {
+        self.ticks.set(self.ticks.get() + 1);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Fingerprint::of_integer(now.as_nanos() as u64).and(Fingerprint::of_integer(self.ticks.get()))
     }
 
     /// The key of a file, however its path is written: generators and compilers name files of the build
@@ -105,8 +132,11 @@ impl NinjaTasks {
                 shapes.extend(names.map(|key| (key.clone(), Shape::Alias)));
             } else if step.edge.is_phony() {
                 shapes.extend(step.outputs.iter().map(|key| (key.clone(), Shape::Group(step.inputs.clone()))));
-            } else if let [first, _, ..] = &*step.outputs {
-                shapes.insert(first.clone(), Shape::Outputs(step.outputs.clone()));
+            } else {
+                shapes.extend(step.outputs.iter().map(|key| (key.clone(), Shape::Output)));
+                if let [first, _, ..] = &*step.outputs {
+                    shapes.insert(first.clone(), Shape::Outputs(step.outputs.clone()));
+                }
             }
         }
         shapes
@@ -181,10 +211,7 @@ impl NinjaTasks {
             return Ok(FileValue::File(seen.digest));
         }
         // Ninja takes it for changed in every build, and projects use that to have commands always run.
-        self.ticks.set(self.ticks.get() + 1);
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let instant = Fingerprint::of_integer(now.as_nanos() as u64);
-        Ok(FileValue::Group(instant.and(Fingerprint::of_integer(self.ticks.get()))))
+        Ok(FileValue::Group(self.instant()))
     }
 }
 
@@ -209,14 +236,11 @@ impl Tasks<FileKey, FileValue> for NinjaTasks {
         }
         Running::Future(Box::pin(async move {
             let made = fetch.get(&step.outputs[0]).await?;
-            match made {
-                FileValue::Outputs(digests) => match digests.get(output) {
-                    Some(Some(digest)) => return Ok(FileValue::File(*digest)),
-                    _ => fetch.volatile(),
-                },
-                _ => fetch.volatile(),
+            let part = made.outputs().get(output).map_or(FileValue::Missing, |part| FileValue::made(&[*part]));
+            if let FileValue::Missing = part {
+                fetch.volatile();
             }
-            Ok(FileValue::Missing)
+            Ok(part)
         }))
     }
 
@@ -243,8 +267,10 @@ impl Tasks<FileKey, FileValue> for NinjaTasks {
 
     fn definition(&self, key: &FileKey) -> Option<Fingerprint> {
         let maker = self.makers.get(key)?;
-        let definition = self.steps[maker.step].definition?;
-        Some(definition.and(Fingerprint::of_integer(maker.output as u64)))
+        let step = &self.steps[maker.step];
+        // Of an edge that regenerates the manifest, the manifest is the output: a change of its command alone is no
+        // reason to run it.
+        (!step.edge.generator).then(|| step.text.and(Fingerprint::of_integer(maker.output as u64)))
     }
 }
 
@@ -264,7 +290,7 @@ impl Step {
         Step {
             outputs: names.unique(&edge.outputs).into(),
             validations: names.unique(&edge.validations),
-            definition: definition(&edge),
+            text: text(&edge),
             inputs,
             order_only,
             edge,
@@ -280,12 +306,8 @@ impl Step {
 /// The fingerprint of all that an edge says: one that says something else has to run again.
 ///
 /// Inputs belong to it, for a new one is in no trace and its changes would go unnoticed. Order-only inputs do
-/// not. Of an edge that regenerates the manifest, the manifest is the output: a change of its command alone is
-/// no reason to run it.
-fn definition(edge: &Edge) -> Option<Fingerprint> {
-    if edge.generator {
-        return None;
-    }
+/// not.
+fn text(edge: &Edge) -> Fingerprint {
     let mut text = Vec::new();
     let mut say = |part: &str| {
         text.extend_from_slice(&(part.len() as u64).to_le_bytes());
@@ -298,7 +320,7 @@ fn definition(edge: &Edge) -> Option<Fingerprint> {
         say(&list.len().to_string());
         list.iter().for_each(|path| say(path));
     }
-    Some(Fingerprint::of_bytes(&text))
+    Fingerprint::of_bytes(&text)
 }
 
 /// The build directory's absolute paths, each with a slash at its end: the one that was given, and the one without links.

@@ -1,0 +1,103 @@
+//! A build that ends in the middle, by whatever hand: what had finished is kept, what had not is not believed.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use common::{alacarte, directory, run};
+use rustix::process::{Pid, Signal, kill_process};
+
+const REBUILDERS: [&str; 5] =
+    ["dirty-bit", "verifying-trace", "constructive-trace", "deep-constructive-trace", "modification-time"];
+
+/// Waits until a file is there.
+fn wait_for(path: &Path) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !path.exists() {
+        assert!(Instant::now() < limit, "{} never came", path.display());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn start(place: &Path, arguments: &[&str]) -> Child {
+    alacarte(place, arguments)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts")
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).expect("a signal");
+}
+
+fn kill_when(place: &Path, file: &str, arguments: &[&str]) {
+    let mut child = start(place, arguments);
+    wait_for(&place.join(file));
+    signal(&child, Signal::KILL);
+    child.wait().expect("it ends");
+}
+
+#[test]
+fn what_had_finished_when_a_build_was_killed_does_not_run_again() {
+    let manifest = "rule cp\n  command = cat $in > $out && echo $out >> ran\n\
+                    rule slow\n  command = grep -q 1 $in || { echo > begun; sleep 60; }; cat $in > $out\n\
+                    build a: cp in\nbuild b: cp a\nbuild c: cp b\nbuild d: slow c\n";
+    for rebuilder in REBUILDERS {
+        let project = directory(&[("build.ninja", manifest), ("in", "1\n")]);
+        let place = project.path();
+        let arguments = ["build", "--rebuilder", rebuilder];
+        assert_eq!(run(place, &arguments).0, 0);
+        std::thread::sleep(Duration::from_millis(30));
+        fs::write(place.join("in"), "2\n").expect("a file");
+        fs::remove_file(place.join("ran")).expect("a file");
+        kill_when(place, "begun", &arguments);
+        assert_eq!(fs::read_to_string(place.join("ran")).expect("ran"), "a\nb\nc\n", "{rebuilder}");
+        let (code, out, err) = run(place, &["build", "--rebuilder", rebuilder, "c"]);
+        assert_eq!(code, 0, "{rebuilder}: {err}");
+        assert!(out.contains("nothing to do"), "{rebuilder}: {out}");
+    }
+}
+
+#[test]
+fn what_a_killed_command_had_begun_is_made_again_even_if_its_input_goes_back() {
+    // What it wrote before it was killed is no output that anybody could look at.
+    let manifest = "rule gen\n  command = cp $in data; grep -q 1 $in || { echo > begun; sleep 60; }; touch $out\n\
+                    rule use\n  command = cat data $own > $out\n\
+                    build stamp: gen in\nbuild out: use own | stamp\n  own = own\n";
+    for rebuilder in REBUILDERS {
+        let project = directory(&[("build.ninja", manifest), ("in", "1\n"), ("own", "a\n")]);
+        let place = project.path();
+        let arguments = ["build", "--rebuilder", rebuilder];
+        assert_eq!(run(place, &arguments).0, 0);
+        std::thread::sleep(Duration::from_millis(30));
+        fs::write(place.join("in"), "2\n").expect("a file");
+        kill_when(place, "begun", &arguments);
+        fs::write(place.join("in"), "1\n").expect("a file");
+        fs::write(place.join("own"), "b\n").expect("a file");
+        let (code, out, err) = run(place, &arguments);
+        assert_eq!(code, 0, "{rebuilder}: {err}");
+        assert_eq!(fs::read_to_string(place.join("out")).expect("out"), "1\nb\n", "{rebuilder}: {out}");
+    }
+}
+
+#[test]
+fn an_output_that_was_begun_is_none() {
+    let manifest = "rule half\n  command = echo half > $out; grep -q good $in && echo rest >> $out\nbuild a: half x\n";
+    for rebuilder in REBUILDERS {
+        let project = directory(&[("build.ninja", manifest), ("x", "good\n")]);
+        let place = project.path();
+        let arguments = ["build", "--rebuilder", rebuilder];
+        assert_eq!(run(place, &arguments).0, 0);
+        std::thread::sleep(Duration::from_millis(30));
+        fs::write(place.join("x"), "bad\n").expect("a file");
+        assert_eq!(run(place, &arguments).0, 1, "{rebuilder}");
+        assert_eq!(run(place, &arguments).0, 1, "{rebuilder}: it is tried again, and fails again");
+        fs::write(place.join("x"), "good\n").expect("a file");
+        assert_eq!(run(place, &arguments).0, 0, "{rebuilder}");
+        assert_eq!(fs::read_to_string(place.join("a")).expect("a"), "half\nrest\n", "{rebuilder}");
+    }
+}
