@@ -65,6 +65,8 @@ pub struct Build<K, V, T, St, S = (), R = (), J = Forgetful> {
     preceding: HashMap<KeyId, HashSet<KeyId>>,
     keep_going: bool,
     jobs: usize,
+    /// What went wrong when the cache was read, until a report tells of it.
+    cache_trouble: Option<String>,
 }
 
 impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
@@ -92,6 +94,7 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             preceding: HashMap::new(),
             keep_going: false,
             jobs: 1,
+            cache_trouble: None,
         }
     }
 }
@@ -139,6 +142,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             preceding: self.preceding,
             keep_going: self.keep_going,
             jobs: self.jobs,
+            cache_trouble: self.cache_trouble,
         }
     }
 
@@ -381,6 +385,7 @@ where
             suspects: if let Scope::Suspects(known) = scope { Some(known) } else { None },
             state: Progress::default(),
         };
+        engine.state.report.cache_trouble = self.cache_trouble.take();
         // Until this build has come to its end, everything is questionable again.
         self.questionable = true;
         match planned {
@@ -433,7 +438,7 @@ where
             self.learned = false;
         }
         if !self.learned {
-            self.learn()?;
+            self.learn();
             self.learned = true;
         }
         if self.restocked {
@@ -544,13 +549,13 @@ where
     }
 
     /// Takes up the traces that other builds have left in the cache.
-    fn learn(&mut self) -> Result<(), StoreError> {
-        let Some(cache) = &mut self.cache else { return Ok(()) };
+    fn learn(&mut self) {
+        let Some(cache) = &mut self.cache else { return };
         if !self.rebuilder.restores() {
-            return Ok(());
+            return;
         }
         let (board, metadata) = (self.board.get_mut(), &mut self.ledger.metadata);
-        cache.traces(&mut |trace| {
+        let learned = cache.traces(&mut |trace| {
             let key = board.intern(&trace.key);
             let dependencies: Vec<Dependency> = trace
                 .dependencies
@@ -571,7 +576,9 @@ where
                 volatile: false,
                 names: &board.keys,
             }));
-        })
+        });
+        // What others have built need not be known.
+        self.cache_trouble = learned.err().map(|error| error.to_string());
     }
 
     /// Asks the store what changed outside the build.

@@ -102,7 +102,7 @@ pub enum Cause {
     #[error("it has no task and no value (define a rule for it, or give it a value)")]
     MissingTarget,
     /// Keys wait for each other in a circle.
-    #[error("a cycle: {}", path.join(" → "))]
+    #[error("a cycle: {}", shown(path))]
     Cycle {
         /// The keys of the circle, the first one again at the end.
         path: Vec<String>,
@@ -136,6 +136,19 @@ pub enum Cause {
     /// The store, the journal or the cache failed.
     #[error("{0}")]
     Store(Arc<StoreError>),
+}
+
+/// So many keys of a path are shown at each end; what lies between is counted.
+const ENDS: usize = 8;
+
+/// A path as a person can read it, however long it is.
+fn shown(path: &[String]) -> String {
+    let hidden = path.len().saturating_sub(2 * ENDS);
+    if hidden < 2 {
+        return path.join(" → ");
+    }
+    let (begin, end) = (&path[..ENDS], &path[path.len() - ENDS..]);
+    format!("{} → … {hidden} more … → {}", begin.join(" → "), end.join(" → "))
 }
 
 impl Cause {
@@ -173,4 +186,21 @@ impl fmt::Display for Failure {
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "(no message)".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_circle_is_told_by_its_ends_and_kept_whole() {
+        let circle = |keys: usize| -> Vec<String> { (0..=keys).map(|key| (key % keys).to_string()).collect() };
+        let short = Cause::Cycle { path: circle(16) };
+        assert_eq!(short.to_string(), format!("a cycle: {}", circle(16).join(" → ")));
+        let cause = Cause::Cycle { path: circle(100_000) };
+        let told = cause.to_string();
+        assert!(told.starts_with("a cycle: 0 → 1 → ") && told.ends_with(" → 99999 → 0"), "{told}");
+        assert!(told.contains("… 99985 more …") && told.len() < 300, "{told}");
+        assert!(matches!(cause, Cause::Cycle { path } if path.len() == 100_001));
+    }
 }

@@ -23,6 +23,9 @@ pub struct Report {
     pub fetches: u64,
     /// The largest number of task futures that were kept waiting for keys at one time.
     pub suspended: u64,
+    /// The first trouble with copies of values or with the cache of traces. They are only a help: where one cannot be
+    /// read or written, a task runs that need not have, and no build fails.
+    pub cache_trouble: Option<String>,
 }
 
 /// What became of one key, told as it happens (see [`Build::observe`](crate::Build::observe)).
@@ -55,12 +58,50 @@ pub struct BuildError {
     pub report: Report,
 }
 
+/// So many keys are named that failed only because others did; the rest are counted.
+const CONSEQUENCES: usize = 12;
+
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, failure) in self.failures.iter().enumerate() {
-            let separator = if position > 0 { "\n" } else { "" };
-            write!(f, "{separator}{failure}")?;
+        let mut separator = "";
+        let mut consequences = 0;
+        for failure in &self.failures {
+            consequences += usize::from(failure.cause.is_consequence());
+            if !failure.cause.is_consequence() || consequences <= CONSEQUENCES {
+                write!(f, "{separator}{failure}")?;
+                separator = "\n";
+            }
         }
-        Ok(())
+        match consequences.saturating_sub(CONSEQUENCES) {
+            0 => Ok(()),
+            more => write!(f, "{separator}and {more} more that need what failed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_of_itself_is_named_and_the_rest_is_counted() {
+        let failure = |key: usize| Failure {
+            key: key.to_string(),
+            cause: match key {
+                0 => Cause::MissingTarget,
+                _ => Cause::Dependency { dependency: (key - 1).to_string() },
+            },
+        };
+        let told = |failures: usize| {
+            BuildError { failures: (0..failures).map(failure).collect(), report: Report::default() }.to_string()
+        };
+        assert_eq!(told(13).lines().count(), 13);
+        assert!(told(13).ends_with("12: it needs 11, which failed"), "{}", told(13));
+        let long = told(100_000);
+        assert!(
+            long.starts_with("0: it has no task") && long.ends_with("and 99987 more that need what failed"),
+            "{long}"
+        );
+        assert_eq!(long.lines().count(), 14);
     }
 }

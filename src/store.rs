@@ -54,7 +54,7 @@ pub trait Store<K, V> {
     /// Keeps a copy of the value from which [`Store::restore`] can put it back. Called for rebuilders that restore.
     ///
     /// # Errors
-    /// If the copy cannot be written.
+    /// If the copy cannot be written. The report tells of it; the build goes on.
     fn archive(&mut self, _key: &K, _value: &V) -> Result<(), StoreError> {
         Ok(())
     }
@@ -63,7 +63,7 @@ pub trait Store<K, V> {
     /// be built.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the copy cannot be read, or not be put in place. The report tells of it, and the key is built.
     fn restore(&mut self, _key: &K, _value: &V) -> Result<bool, StoreError> {
         Ok(true)
     }

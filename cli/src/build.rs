@@ -15,15 +15,13 @@ use alacarte_stores::{FileKey, FileValue};
 use thiserror::Error;
 
 use crate::args::{self, Build, BuildOption};
+use crate::interrupt;
 use crate::settings::Settings;
 use crate::status::Problem;
 use crate::table::duration;
 
 /// A manifest that is made by its own build is read again when that changed it; so often, and then taken as it is.
 const REGENERATIONS: usize = 8;
-
-/// As a shell reports a process that was interrupted.
-const INTERRUPTED: u8 = 130;
 
 type AnyBuild = NinjaBuild<AnyScheduler, AnyRebuilder<FileKey, FileValue>>;
 
@@ -38,30 +36,24 @@ enum Misuse {
 }
 
 pub fn build(arguments: &Build) -> Result<ExitCode, Problem> {
+    let session = Session::new(&arguments.directory, &arguments.file);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        // Dropping a build kills what runs and keeps what has ended.
+        let mut signals = interrupt::end_by_signals(session.commands.clone())?;
+        // Dropping a build keeps what has ended.
         tokio::select! {
-            outcome = everything(arguments) => outcome,
-            _ = interrupt.recv() => Ok(interrupted()),
-            _ = terminate.recv() => Ok(interrupted()),
+            biased;
+            () = signals.noticed() => Ok(interrupt::interrupted()),
+            outcome = everything(arguments, session) => outcome,
         }
     })
 }
 
-fn interrupted() -> ExitCode {
-    eprintln!("\nalacarte: interrupted; what was finished is kept");
-    ExitCode::from(INTERRUPTED)
-}
-
-async fn everything(arguments: &Build) -> Result<ExitCode, Problem> {
+async fn everything(arguments: &Build, mut session: Session) -> Result<ExitCode, Problem> {
     let begin = Instant::now();
     if !arguments.directory.is_dir() {
         return Err(Misuse::NoDirectory(arguments.directory.display().to_string()).into());
     }
-    let mut session = Session::new(&arguments.directory, &arguments.file);
     session.by_content =
         arguments.options.contains(&BuildOption::Content) || Settings::of(&arguments.directory)?.content;
     let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
@@ -77,6 +69,7 @@ async fn everything(arguments: &Build) -> Result<ExitCode, Problem> {
                 Ok(report) => report,
                 Err(error) => return Ok(failed(&screen, &error)),
             };
+            cache_trouble(&report);
             let changed = text() != before;
             // What it includes may have been made anew even if the manifest itself says the same as before; but to ask
             // a second time would give that again.
@@ -91,6 +84,7 @@ async fn everything(arguments: &Build) -> Result<ExitCode, Problem> {
         screen.borrow_mut().clear()?;
         return Ok(match outcome {
             Ok(report) => {
+                cache_trouble(&report);
                 summary(&build, &report, begin)?;
                 ExitCode::SUCCESS
             }
@@ -156,10 +150,18 @@ fn summary(build: &AnyBuild, report: &Report, begin: Instant) -> io::Result<()> 
     }
 }
 
+/// Warns of a cache that could not be used: what it would have saved was run.
+fn cache_trouble(report: &Report) {
+    if let Some(trouble) = &report.cache_trouble {
+        eprintln!("alacarte: warning: {trouble}; the build goes on without the cache");
+    }
+}
+
 /// Prints what failed of itself in full, and what failed because of it by name.
 fn failed(screen: &RefCell<Screen>, error: &BuildError) -> ExitCode {
     // What cannot be written to a screen that is gone need not be.
     let _ = screen.borrow_mut().clear();
+    cache_trouble(&error.report);
     let mut because: Vec<String> = Vec::new();
     for failure in &error.failures {
         match &failure.cause {

@@ -1,62 +1,118 @@
-//! Ctrl-C, a closed terminal and a polite kill end a comparison early, but in order.
+//! Signals that end a build: Ctrl-C, a request to end, a terminal that was closed.
+//!
+//! The build lies on one thread, which may be busy: it reads a large file, or a manifest. So signals are heard by a thread
+//! of their own, which ends all commands at once. Then the build gives up as soon as it can; if it does not notice in
+//! time, the process is ended as it stands. Whatever a build keeps is only ever added to, or replaced as a whole, so that
+//! it may end anywhere.
 
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
-use alacarte_experiments::compare::Stop;
+use alacarte_frontends::ninja::Commands;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that ask a program to end.
-const ENDING: [SignalKind; 4] =
-    [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+/// As a shell reports a process that was interrupted.
+const INTERRUPTED: u8 = 130;
 
-/// The signal that was caught, if one was.
-pub struct Caught(Arc<AtomicU8>);
+/// The build is looked at so often, ten milliseconds apart, to see whether it has noticed.
+const NOTICE: u32 = 10;
 
-impl Caught {
-    /// As a shell reports a process that was ended by the signal.
-    pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(128 + self.0.load(Ordering::Relaxed))
+/// So often, to see whether one that has noticed has ended.
+const LEAVE: u32 = 500;
+
+/// The signals that end a build.
+pub struct Signals {
+    signals: Vec<Signal>,
+    /// The build knows, and is about to end.
+    noticed: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn listen(noticed: Arc<AtomicBool>) -> io::Result<Self> {
+        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+        if !ignores_hangup() {
+            kinds.push(SignalKind::hangup());
+        }
+        Ok(Signals { signals: kinds.into_iter().map(signal).collect::<io::Result<_>>()?, noticed })
+    }
+
+    /// Waits for one of them.
+    pub async fn noticed(&mut self) {
+        self.first().await;
+        self.noticed.store(true, Ordering::SeqCst);
+    }
+
+    async fn first(&mut self) {
+        std::future::poll_fn(|cx| {
+            let heard = self.signals.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
+            if heard { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await
     }
 }
 
-/// From now on, raises `stop` when a signal asks the program to end. A thread of its own listens, for the others are busy;
-/// further signals are heard, and change nothing any more.
-pub fn raise(stop: &Stop) -> io::Result<Caught> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let inside = runtime.enter();
-    // What was ignored when the program started (`nohup`) stays so.
-    let ignored = ignored();
-    let kinds: Vec<SignalKind> =
-        ENDING.into_iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0).collect();
-    let mut signals: Vec<Signal> = kinds.iter().map(|kind| signal(*kind)).collect::<io::Result<_>>()?;
-    drop(inside);
-    let number = Arc::new(AtomicU8::new(0));
-    let (stop, caught) = (stop.clone(), Caught(Arc::clone(&number)));
+/// Has these commands ended by the first signal. What is given back tells the build, which has to end then.
+pub fn end_by_signals(commands: Commands) -> io::Result<Signals> {
+    let noticed = Arc::new(AtomicBool::new(false));
+    let (listening, listens) = mpsc::channel();
+    let flag = Arc::clone(&noticed);
     std::thread::spawn(move || {
-        runtime.block_on(std::future::poll_fn(|context| {
-            for (signal, kind) in signals.iter_mut().zip(&kinds) {
-                if signal.poll_recv(context).is_ready() {
-                    number.store(kind.as_raw_value() as u8, Ordering::Relaxed);
-                    return std::task::Poll::Ready(());
-                }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        let heard = runtime.and_then(|runtime| {
+            runtime.block_on(async {
+                let mut signals = Signals::listen(Arc::clone(&flag))?;
+                let _ = listening.send(Ok(()));
+                signals.first().await;
+                Ok(())
+            })
+        });
+        match heard {
+            Ok(()) => {
+                commands.close();
+                end(&flag)
             }
-            std::task::Poll::Pending
-        }));
-        stop.raise();
-        // The runtime lives on, and with it the handlers.
-        loop {
-            std::thread::park();
+            Err(error) => {
+                let _ = listening.send(Err(error));
+            }
         }
     });
-    Ok(caught)
+    listens.recv().map_err(io::Error::other)??;
+    Signals::listen(noticed)
 }
 
-/// The signals that this process ignores, a bit each; none where the system does not say.
-fn ignored() -> u64 {
+/// Ends the process, if it does not end of itself.
+fn end(noticed: &AtomicBool) {
+    let wait = |times: u32, enough: &dyn Fn() -> bool| {
+        (0..times).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            enough()
+        })
+    };
+    if wait(NOTICE, &|| noticed.load(Ordering::SeqCst)) {
+        wait(LEAVE, &|| false);
+    }
+    say();
+    std::process::exit(i32::from(INTERRUPTED));
+}
+
+/// The end of a build that noticed.
+pub fn interrupted() -> ExitCode {
+    say();
+    ExitCode::from(INTERRUPTED)
+}
+
+fn say() {
+    eprintln!("\nalacarte: interrupted; what was finished is kept");
+}
+
+/// Whether the process was started so that a closed terminal does not end it (`nohup`).
+fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Where nobody tells, nothing is ignored.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 != 0)
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod build;
+mod caught;
 mod check;
 mod claims;
 mod compare;

@@ -101,3 +101,72 @@ fn an_output_that_was_begun_is_none() {
         assert_eq!(fs::read_to_string(place.join("a")).expect("a"), "half\nrest\n", "{rebuilder}");
     }
 }
+
+/// Starts a shell that writes a file called `late` as a child of a command would.
+const SLOW: &str = "rule slow\n  command = echo half > $out; echo > begun; sleep 1; echo full > $out; echo late > late\n\
+                    build out: slow\n";
+
+#[test]
+fn every_signal_that_ends_a_build_ends_its_commands() {
+    for end in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let project = directory(&[("build.ninja", SLOW)]);
+        let place = project.path();
+        let mut child = start(place, &["build"]);
+        wait_for(&place.join("begun"));
+        signal(&child, end);
+        assert_eq!(child.wait().expect("it ends").code(), Some(130), "{end:?}");
+        std::thread::sleep(Duration::from_millis(1300));
+        assert!(!place.join("late").exists(), "{end:?}: the command went on");
+        assert!(!place.join("out").exists(), "{end:?}: half an output is left");
+    }
+}
+
+#[test]
+fn a_build_that_is_busy_hears_a_signal() {
+    // A manifest that nobody writes to the end, and an input that takes minutes to read.
+    let pipe = "include pipe\nbuild a: phony\n";
+    let large = "rule touch\n  command = touch $out\nbuild a: touch large\n";
+    for (manifest, busy) in [(pipe, "pipe"), (large, "large")] {
+        let project = directory(&[("build.ninja", manifest)]);
+        let place = project.path();
+        if busy == "pipe" {
+            let made = std::process::Command::new("mkfifo").arg(place.join("pipe")).status();
+            assert!(made.expect("mkfifo").success());
+        } else {
+            let file = fs::File::create(place.join("large")).expect("a file");
+            file.set_len(1 << 38).expect("a sparse file");
+        }
+        let mut child = start(place, &["build"]);
+        wait_for(&place.join(".alacarte/journal"));
+        std::thread::sleep(Duration::from_millis(200));
+        signal(&child, Signal::TERM);
+        let limit = Instant::now() + Duration::from_secs(30);
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("it can be asked") {
+                break status;
+            }
+            if Instant::now() > limit {
+                child.kill().expect("it ends");
+                panic!("{busy}: it did not hear");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        assert_eq!(status.code(), Some(130), "{busy}");
+    }
+}
+
+#[test]
+fn nohup_is_respected() {
+    let project = directory(&[("build.ninja", SLOW)]);
+    let place = project.path();
+    let mut child = std::process::Command::new("/bin/sh")
+        .args(["-c", "trap '' HUP; exec \"$0\" build", env!("CARGO_BIN_EXE_alacarte")])
+        .current_dir(place)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    wait_for(&place.join("begun"));
+    signal(&child, Signal::HUP);
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert!(place.join("late").exists());
+}

@@ -230,7 +230,15 @@ fn a_store_that_does_not_work_fails_what_needs_it_by_name() {
         error.failures[0].key.clone()
     };
     assert_eq!(fails(&mut build, "read"), "C");
-    assert_eq!(fails(&mut build, "archive"), "B");
+    // Copies are only a help: where they cannot be made or used, a task runs, and the report says why.
+    let helps_not = |build: &mut System<_>, what| {
+        shelf.0.borrow_mut().broken = Some(what);
+        let report = build.run(["C"]).expect("built all the same");
+        shelf.0.borrow_mut().broken = None;
+        assert_eq!(report.cache_trouble, Some(format!("cannot {what} the shelf: locked")));
+        (build.names(&report.ran), report.restored)
+    };
+    assert_eq!(helps_not(&mut build, "archive"), (vec!["B", "C"], 0));
     build.run(["C"]).expect("built");
     assert_eq!(fails(&mut build, "refresh"), "");
     for a in [2, 1] {
@@ -239,9 +247,37 @@ fn a_store_that_does_not_work_fails_what_needs_it_by_name() {
             build.run(["C"]).expect("built");
         }
     }
-    assert_eq!(fails(&mut build, "restore"), "B");
-    build.run(["C"]).expect("built");
+    assert_eq!(helps_not(&mut build, "restore"), (vec!["B", "C"], 0));
     assert_eq!(build.get("C"), Some(2));
+    assert_eq!(build.run(["C"]).expect("built").cache_trouble, None);
+}
+
+/// A cache of traces that can neither be read nor be written.
+struct Unusable;
+
+impl TraceCache<Key, i64> for Unusable {
+    fn traces(&mut self, _: &mut dyn FnMut(SharedTrace<Key, i64>)) -> Result<(), StoreError> {
+        Err(StoreError::new("read", "the cache", std::io::Error::other("locked")))
+    }
+
+    fn add(&mut self, _: &SharedTrace<Key, i64>) -> Result<(), StoreError> {
+        Err(StoreError::new("write", "the cache", std::io::Error::other("full")))
+    }
+}
+
+#[test]
+fn a_cache_that_does_not_work_is_as_good_as_none() {
+    for rebuilder in ["constructive-trace", "deep-constructive-trace"] {
+        let (build, shelf) = shelved("suspending", rebuilder, tasks());
+        let mut build = build.cache(Unusable);
+        let report = build.run(["C"]).expect("built all the same");
+        assert_eq!((report.ran.len(), build.get("C")), (2, Some(2)), "{rebuilder}");
+        assert_eq!(report.cache_trouble.as_deref(), Some("cannot read the cache: locked"), "{rebuilder}");
+        shelf.put("A", Some(2));
+        let report = build.run(["C"]).expect("built all the same");
+        assert_eq!(report.cache_trouble.as_deref(), Some("cannot write the cache: full"), "{rebuilder}");
+        assert_eq!(build.run(["C"]).expect("built").cache_trouble, None, "{rebuilder}: nothing was tried");
+    }
 }
 
 /// An input that cannot be read fails the task that needs it, and no other.

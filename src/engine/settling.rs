@@ -51,7 +51,10 @@ where
         told?;
         *self.volatile |= volatile;
         if self.rebuilder.restores() && !volatile {
-            self.share(key)?;
+            // Who shares gains nothing by it: what goes wrong is told of, and no more.
+            if let Err(error) = self.share(key) {
+                self.state.report.cache_trouble.get_or_insert_with(|| error.to_string());
+            }
         }
         self.state.report.ran.push(key);
         self.observe(key, &Decision::Ran { changed });
@@ -138,8 +141,13 @@ where
         let moved = value.is_some();
         if let Some(value) = value {
             let board = &mut *self.board.borrow_mut();
-            if !self.store.restore(board.keys.name(key), &value)? {
-                return Ok(false);
+            match self.store.restore(board.keys.name(key), &value) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => {
+                    self.state.report.cache_trouble.get_or_insert_with(|| error.to_string());
+                    return Ok(false);
+                }
             }
             board.set_fingerprint(key, value.fingerprint());
             board.hold(key, Some(value));

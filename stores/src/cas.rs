@@ -3,7 +3,7 @@
 //!
 //! Many processes and projects may share one: files are only ever added, each as a whole, and equal ones are
 //! one. A file that turns out to be damaged is removed, so that the next build that makes its content puts it
-//! back.
+//! back. Nobody may read a copy who may not read the original: who may is part of the digest.
 
 use std::fs::{File, Permissions};
 use std::io;
@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, READ_OR_EXECUTE};
+use crate::scratch;
 
 /// A directory of files, named by content.
 #[derive(Debug, Clone)]
@@ -24,6 +25,16 @@ impl Cas {
     /// The cache in this directory, which is made when the first file is kept.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Cas { directory: directory.into() }
+    }
+
+    /// Removes what killed processes have left of copies that they did not finish.
+    pub(crate) fn sweep(&self) {
+        scratch::sweep(&self.underway());
+    }
+
+    /// Where copies lie that are not whole yet.
+    fn underway(&self) -> PathBuf {
+        self.directory.join("underway")
     }
 
     /// Whether a file of this content is kept. (It may be damaged.)
@@ -40,11 +51,14 @@ impl Cas {
         if place.exists() {
             return Ok(true);
         }
-        let directory = place.parent().unwrap_or(&self.directory);
-        std::fs::create_dir_all(directory)?;
-        let Some(copy) = copy(file, directory, digest)? else { return Ok(false) };
-        let mode = if is_executable(copy.as_file())? { 0o555 } else { 0o444 };
+        let underway = self.underway();
+        std::fs::create_dir_all(&underway)?;
+        let Some((copy, mode)) = copy(file, &underway, digest)? else { return Ok(false) };
+        if mode != File::open(file)?.metadata()?.permissions().mode() & READ_OR_EXECUTE {
+            return Ok(false);
+        }
         copy.as_file().set_permissions(Permissions::from_mode(mode))?;
+        std::fs::create_dir_all(place.parent().unwrap_or(&self.directory))?;
         copy.persist(place)?;
         Ok(true)
     }
@@ -59,14 +73,15 @@ impl Cas {
         if !place.exists() {
             return Ok(None);
         }
-        let copy = copy(&place, directory, digest)?;
-        if copy.is_none() {
+        let Some((copy, mode)) = copy(&place, directory, digest)? else {
             std::fs::remove_file(&place).or_else(|error| match error.kind() {
                 io::ErrorKind::NotFound => Ok(()),
                 _ => Err(error),
             })?;
-        }
-        Ok(copy)
+            return Ok(None);
+        };
+        copy.as_file().set_permissions(Permissions::from_mode(mode | WRITE))?;
+        Ok(Some(copy))
     }
 
     fn place(&self, digest: &Digest) -> PathBuf {
@@ -75,29 +90,48 @@ impl Cas {
     }
 }
 
-fn is_executable(file: &File) -> io::Result<bool> {
-    Ok(file.metadata()?.permissions().mode() & 0o100 != 0)
-}
+/// Whoever restores a file owns it, and may write it.
+const WRITE: u32 = 0o200;
 
-/// Copies a file and makes sure that the copy is what the digest says.
-fn copy(from: &Path, directory: &Path, digest: &Digest) -> io::Result<Option<NamedTempFile>> {
+/// Copies a file and makes sure that the copy is what the digest says, which also says who may read or execute it. Until
+/// that is set, nobody but us can read it.
+fn copy(from: &Path, directory: &Path, digest: &Digest) -> io::Result<Option<(NamedTempFile, u32)>> {
     let mut original = File::open(from)?;
     if !original.metadata()?.is_file() {
         return Ok(None);
     }
-    let executable = is_executable(&original)?;
-    let mut copy = NamedTempFile::new_in(directory)?;
+    let mut copy = scratch::create(directory)?;
     // Within one file system the kernel may share the blocks instead of copying them.
     io::copy(&mut original, copy.as_file_mut())?;
-    let mode = if executable { 0o755 } else { 0o644 };
-    copy.as_file().set_permissions(Permissions::from_mode(mode))?;
-    let made = Digest::of_file(File::open(copy.path())?, executable)?;
-    Ok((made == *digest).then_some(copy))
+    let made = Digest::of_content(File::open(copy.path())?)?;
+    Ok(digest.mode_over(made).map(|mode| (copy, mode)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).expect("there").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn nobody_may_read_a_copy_who_may_not_read_the_original() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let root = directory.path();
+        let cas = Cas::new(root.join("cas"));
+        // The same content each time, in the order from which most is to be feared.
+        for bits in [0o644, 0o600, 0o755, 0o700, 0o640, 0o750] {
+            let (file, copy) = (root.join("file"), root.join("copy"));
+            std::fs::write(&file, "secret").expect("written");
+            std::fs::set_permissions(&file, Permissions::from_mode(bits)).expect("a mode");
+            let digest = Digest::of_bytes(b"secret").with_mode(bits);
+            assert!(cas.keep(&file, &digest).expect("copied"), "{bits:o}");
+            assert_eq!(mode(&cas.place(&digest)), bits & 0o555, "{bits:o}");
+            cas.fetch(&digest, root).expect("copied").expect("kept").persist(&copy).expect("renamed");
+            assert_eq!(mode(&copy), bits & 0o755, "{bits:o}");
+        }
+    }
 
     #[test]
     fn files_come_back_with_their_mode_unless_they_are_damaged() {
@@ -114,7 +148,7 @@ mod tests {
         let copy = cas.fetch(&digest, root).expect("copied").expect("kept");
         copy.persist(root.join("copy")).expect("renamed");
         assert_eq!(std::fs::read(root.join("copy")).expect("read"), b"#!");
-        assert!(is_executable(&File::open(root.join("copy")).expect("opened")).expect("a mode"));
+        assert_eq!(mode(&root.join("copy")), 0o755);
 
         let place = cas.place(&digest);
         std::fs::set_permissions(&place, Permissions::from_mode(0o755)).expect("writable");

@@ -9,11 +9,21 @@ use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 
+/// The permissions that are part of what a file is.
+pub(crate) const READ_OR_EXECUTE: u32 = 0o555;
+
+/// Everybody may read it.
+const PLAIN: u32 = 0o444;
+
+/// Everybody may read and execute it.
+const EXECUTABLE: u32 = 0o555;
+
 /// The BLAKE3 hash of a file's content.
 ///
-/// That a file may be executed is part of what it is: a copy that cannot be run is no copy of a program. So an
-/// executable file has the digest of its content's digest, under another name; any other file has the digest
-/// that `b3sum` prints.
+/// Who may read or execute a file is part of what it is: a copy that cannot be run is no copy of a program, and one that
+/// everybody may read is no copy of a secret. A file that all may read has the digest that `b3sum` prints; one that all
+/// may execute, too, or with any other permissions, has the digest of its content's digest, under another name. (Who may
+/// write it is left out: that differs from checkout to checkout.)
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Digest(pub [u8; 32]);
 
@@ -23,15 +33,34 @@ impl Digest {
         Digest(*blake3::hash(bytes).as_bytes())
     }
 
-    /// The digest of a file with this content.
+    /// The digest of a file with this content, which all may read, and perhaps execute.
     ///
     /// # Errors
     /// If the content cannot be read.
     pub fn of_file(content: impl Read, executable: bool) -> io::Result<Self> {
+        Ok(Digest::of_content(content)?.with_mode(if executable { EXECUTABLE } else { PLAIN }))
+    }
+
+    /// The digest of content, whoever may read it.
+    pub(crate) fn of_content(content: impl Read) -> io::Result<Self> {
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(content)?;
-        let plain = Digest(*hasher.finalize().as_bytes());
-        Ok(if executable { plain.tagged("executable") } else { plain })
+        Ok(Digest(*hasher.finalize().as_bytes()))
+    }
+
+    /// The digest of a file of this content with these permissions.
+    pub(crate) fn with_mode(self, mode: u32) -> Self {
+        match mode & READ_OR_EXECUTE {
+            PLAIN => self,
+            EXECUTABLE => self.tagged("executable"),
+            mode => self.tagged(&format!("mode {mode:o}")),
+        }
+    }
+
+    /// Who may read or execute a file of this content that has this digest; `None` if no such file has it.
+    pub(crate) fn mode_over(&self, content: Digest) -> Option<u32> {
+        let others = (0..=READ_OR_EXECUTE).filter(|mode| mode & READ_OR_EXECUTE == *mode);
+        [PLAIN, EXECUTABLE].into_iter().chain(others).find(|&mode| content.with_mode(mode) == *self)
     }
 
     /// The digest of something that is more than the content of this digest.
@@ -43,8 +72,7 @@ impl Digest {
 
     /// Whether it is that of an empty file.
     pub(crate) fn is_of_nothing(&self) -> bool {
-        let nothing = Digest::of_bytes(b"");
-        *self == nothing || *self == nothing.tagged("executable")
+        self.mode_over(Digest::of_bytes(b"")).is_some()
     }
 
     /// Its first 64 bits.
@@ -78,5 +106,10 @@ mod tests {
         assert_ne!(plain, Digest::of_file(&b"hellp"[..], false).expect("read"));
         assert_eq!(plain.to_string(), blake3::hash(b"hello").to_hex().to_string());
         assert!(plain.to_string().starts_with(&format!("{plain:?}")[..16]));
+        assert_eq!(plain.with_mode(0o664), plain.with_mode(0o444), "who may write it is left out");
+        for mode in [0o444, 0o555, 0o400, 0o500, 0o440, 0o550, 0o544, 0] {
+            assert_eq!(plain.with_mode(mode).mode_over(plain), Some(mode));
+            assert_eq!(plain.with_mode(mode).mode_over(Digest::of_bytes(b"hellp")), None);
+        }
     }
 }

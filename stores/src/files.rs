@@ -28,7 +28,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
+use crate::digest::{Digest, READ_OR_EXECUTE};
+use crate::scratch;
 use crate::table::Table;
 use crate::value::FileKey;
 
@@ -110,8 +111,8 @@ struct Stat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Kind {
-    Plain,
-    Executable,
+    /// Who may read or execute it.
+    File(u32),
     Directory,
     Other(u64),
 }
@@ -132,7 +133,7 @@ pub struct Seen {
 impl Entry {
     fn seen(&self) -> Seen {
         let vacant = match self.stat.kind {
-            Kind::Plain | Kind::Executable => self.stat.size == 0,
+            Kind::File(_) => self.stat.size == 0,
             Kind::Directory | Kind::Other(_) => true,
         };
         Seen { digest: self.digest, modified: self.stat.modified, run: self.run.map(Fingerprint), vacant }
@@ -338,7 +339,7 @@ impl Files {
             Kind::Other(device) => {
                 return Ok(Some((stat, Digest::of_bytes(&device.to_le_bytes()).tagged("device"), false)));
             }
-            Kind::Plain | Kind::Executable => {}
+            Kind::File(_) => {}
         }
         let mut attempts = 0;
         loop {
@@ -349,7 +350,8 @@ impl Files {
                 Err(error) => return Err(error.into()),
             };
             let before = Stat::from(&fstat(&file)?);
-            let digest = Digest::of_file(&file, before.kind == Kind::Executable)?;
+            let content = Digest::of_content(&file)?;
+            let digest = if let Kind::File(mode) = before.kind { content.with_mode(mode) } else { content };
             let now = now();
             let after = Stat::from(&fstat(&file)?);
             attempts += 1;
@@ -411,7 +413,7 @@ impl Files {
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory)?;
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    let mut file = scratch::create(directory)?;
     io::Write::write_all(&mut file, bytes)?;
     file.persist(path)?;
     Ok(())
@@ -436,8 +438,7 @@ impl From<&rustix::fs::Stat> for Stat {
         let time =
             |seconds: i64, nanos: u64| (seconds.max(0) as u64).saturating_mul(1_000_000_000).saturating_add(nanos);
         let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile if stat.st_mode & 0o100 != 0 => Kind::Executable,
-            FileType::RegularFile => Kind::Plain,
+            FileType::RegularFile => Kind::File(stat.st_mode as u32 & READ_OR_EXECUTE),
             FileType::Directory => Kind::Directory,
             _ => Kind::Other(stat.st_rdev as u64),
         };

@@ -2,15 +2,19 @@
 //! that restore.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use alacarte::{KeyId, Store, StoreError, Time, Value};
+use tempfile::{NamedTempFile, PersistError};
 
 use crate::cas::Cas;
 use crate::digest::Digest;
 use crate::files::{Files, SharedFiles};
+use crate::scratch;
 use crate::value::{FileKey, FileValue, Made};
 
 /// What a key stands for that is not just the file of its name.
@@ -33,6 +37,8 @@ pub struct FileStore {
     files: SharedFiles,
     shapes: HashMap<FileKey, Shape>,
     cas: Option<Cas>,
+    /// Where copies are made before they are put in place; if nowhere in particular, then beside it.
+    underway: Option<PathBuf>,
     /// The first build has begun.
     begun: bool,
 }
@@ -40,7 +46,7 @@ pub struct FileStore {
 impl FileStore {
     /// The store over a table of files, which the tasks that write files share.
     pub fn new(files: &SharedFiles) -> Self {
-        FileStore { files: Rc::clone(files), shapes: HashMap::new(), cas: None, begun: false }
+        FileStore { files: Rc::clone(files), shapes: HashMap::new(), cas: None, underway: None, begun: false }
     }
 
     /// The store over a directory.
@@ -66,6 +72,7 @@ impl FileStore {
     /// Keeps copies of what is built in this cache, so that it can be restored.
     #[must_use]
     pub fn cas(mut self, cas: Cas) -> Self {
+        cas.sweep();
         self.cas = Some(cas);
         self
     }
@@ -73,8 +80,15 @@ impl FileStore {
     /// Remembers in this file what the files held when they were last read. Written whenever a command begins or ends,
     /// and when the store is dropped.
     #[must_use]
-    pub fn table(self, table: impl Into<PathBuf>) -> Self {
-        self.files.borrow_mut().recall(&table.into());
+    pub fn table(mut self, table: impl Into<PathBuf>) -> Self {
+        let table = table.into();
+        self.files.borrow_mut().recall(&table);
+        if let Some(state) = table.parent() {
+            let underway = state.join("underway");
+            scratch::sweep(state);
+            scratch::sweep(&underway);
+            self.underway = Some(underway);
+        }
         self
     }
 
@@ -257,13 +271,14 @@ impl Store<FileKey, FileValue> for FileStore {
             let failed = |error| StoreError::new("restore", path, error);
             let target = self.files.borrow().path(path);
             let directory = target.parent().unwrap_or(&target);
-            std::fs::create_dir_all(directory).map_err(failed)?;
+            let underway = self.underway.as_deref().unwrap_or(directory);
+            std::fs::create_dir_all(directory).and_then(|()| std::fs::create_dir_all(underway)).map_err(failed)?;
             // Copies that were made before one is found missing disappear with the list.
-            let Some(copy) = cas.fetch(&digest, directory).map_err(failed)? else { return Ok(false) };
+            let Some(copy) = cas.fetch(&digest, underway).map_err(failed)? else { return Ok(false) };
             copies.push((path, target, copy, made.run));
         }
         for (path, target, copy, run) in copies {
-            copy.persist(target).map_err(|error| StoreError::new("restore", path, error.error))?;
+            put(copy, &target).map_err(|error| StoreError::new("restore", path, error))?;
             self.files.borrow_mut().written(path, run)?;
         }
         let mut files = self.files.borrow_mut();
@@ -272,10 +287,22 @@ impl Store<FileKey, FileValue> for FileStore {
     }
 }
 
+/// Gives a copy its name, which may lie in another file system.
+fn put(copy: NamedTempFile, target: &Path) -> io::Result<()> {
+    let Err(PersistError { error, file: copy }) = copy.persist(target) else { return Ok(()) };
+    if error.kind() != io::ErrorKind::CrossesDevices {
+        return Err(error);
+    }
+    let mut beside = scratch::create(target.parent().unwrap_or(target))?;
+    io::copy(&mut File::open(copy.path())?, beside.as_file_mut())?;
+    beside.as_file().set_permissions(copy.as_file().metadata()?.permissions())?;
+    beside.persist(target)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     fn write(directory: &Path, file: &str, text: &str) {
         std::fs::write(directory.join(file), text).expect("written");

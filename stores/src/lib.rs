@@ -15,6 +15,7 @@ mod filestore;
 mod frame;
 mod log;
 mod memory;
+mod scratch;
 mod table;
 mod traces;
 mod value;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use alacarte::Report;
-use alacarte_frontends::ninja::{Manifest, Session, journal_bytes, load};
+use alacarte_frontends::ninja::{Commands, Manifest, Session, journal_bytes, load};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Digest;
@@ -350,6 +350,7 @@ impl<'p> Stage<'p> {
             state: project.scratch.state(),
             unattended: Some(project.scratch.temporary()),
             by_content: true,
+            commands: Commands::default(),
         };
         Stage { project, options, work, session }
     }

@@ -1,14 +1,16 @@
-//! Running one command: a shell in a process group of its own, its output and its errors in one pipe, in the
+//! Running commands: each a shell in a process group of its own, its output and its errors in one pipe, in the
 //! order in which they were written.
 //!
-//! A command that nobody waits for any more (the build was dropped: Ctrl-C) is ended with all its children:
-//! they are asked to, given a moment to tidy up after themselves, and then made to. Whoever drops the future
-//! finds them gone.
+//! A command that nobody waits for any more (the build was dropped: Ctrl-C) is ended with all its children, and so are
+//! all others of the build: they are asked to, all at once, given a moment to tidy up after themselves, and then made
+//! to. Whoever drops the future finds them gone, and what they had begun to write.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use tokio::io::AsyncReadExt;
@@ -23,78 +25,242 @@ pub(super) struct Ended {
     pub(super) output: Vec<u8>,
 }
 
-/// Runs a command line to its end. With `console` it has the terminal to itself. `private` is where it keeps temporary files
-/// and caches, if not where this process does.
-pub(super) async fn run(line: &str, directory: &Path, console: bool, private: Option<&Path>) -> io::Result<Ended> {
+/// The commands of a build that are running. Clones are the same commands; any thread may end them.
+#[derive(Debug, Clone, Default)]
+pub struct Commands(Arc<Mutex<Underway>>);
+
+#[derive(Debug, Default)]
+struct Underway {
+    /// No command may start any more.
+    closed: bool,
+    running: BTreeMap<u64, Process>,
+    started: u64,
+}
+
+/// A command that runs.
+#[derive(Debug)]
+struct Process {
+    id: Pid,
+    /// It leads a process group.
+    group: bool,
+    /// The files that it makes, and when each had been modified before it started.
+    outputs: Vec<(PathBuf, Option<SystemTime>)>,
+}
+
+/// A command that was asked to end is looked at so often, a millisecond apart, before it is made to.
+const PATIENCE: u32 = 200;
+
+impl Commands {
+    /// Ends all commands that are running, and removes what they have begun to write.
+    pub fn end(&self) {
+        let mut underway = self.lock();
+        end(std::mem::take(&mut underway.running).into_values().collect());
+    }
+
+    /// The same; from now on no command of this build starts or is seen to end.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.end();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Underway> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+}
+
+/// Ends these processes, all at once.
+fn end(processes: Vec<Process>) {
+    processes.iter().for_each(|process| process.send(Signal::TERM));
+    let wait = || {
+        for _ in 0..PATIENCE {
+            if processes.iter().all(Process::has_ended) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    wait();
+    processes.iter().for_each(|process| process.send(Signal::KILL));
+    wait();
+    processes.iter().for_each(Process::tidy);
+}
+
+impl Process {
+    fn send(&self, signal: Signal) {
+        // One that has just ended of itself cannot be signalled, and need not be.
+        let _ = if self.group { kill_process_group(self.id, signal) } else { kill_process(self.id, signal) };
+    }
+
+    /// Whether it has ended. It is looked at without being reaped, so that its number stays its own until the last
+    /// signal is sent.
+    fn has_ended(&self) -> bool {
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !matches!(waitid(WaitId::Pid(self.id), look), Ok(None))
+    }
+
+    /// Removes what it has begun to write: nobody trusts half an object file, but other programs do not know.
+    fn tidy(&self) {
+        for (path, before) in &self.outputs {
+            if *before != modified(path) {
+                // If it cannot be removed, the next build knows that it was begun.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    std::fs::symlink_metadata(path).and_then(|file| file.modified()).ok()
+}
+
+/// A command line, and what is to be known of it.
+pub(super) struct Line<'l> {
+    pub(super) line: &'l str,
+    pub(super) directory: &'l Path,
+    /// It has the terminal to itself.
+    pub(super) console: bool,
+    /// The files that it makes.
+    pub(super) outputs: Vec<PathBuf>,
+    /// So much of what it writes is kept, from its beginning and from its end.
+    pub(super) keep: usize,
+    /// Where it keeps temporary files and caches, if not where this process does.
+    pub(super) private: Option<&'l Path>,
+}
+
+/// Runs a command line to its end.
+pub(super) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended> {
     if tokio::runtime::Handle::try_current().is_err() {
         return Err(io::Error::other(
             "commands need a tokio runtime: drive the build with `Build::run_async` inside one",
         ));
     }
+    let Line { line, directory, console, outputs, keep, private } = line;
     let mut command = Command::new("/bin/sh");
     command.arg("-c").arg(line).current_dir(directory).kill_on_drop(true);
     command.envs(["TMPDIR", "XDG_CACHE_HOME"].into_iter().filter_map(|name| Some((name, private?))));
-    if console {
-        let child = command.spawn()?;
-        let mut running = Running { child, group: false, ended: false };
-        let status = running.child.wait().await?;
-        running.ended = true;
-        return Ok(Ended { status, output: Vec::new() });
+    let mut reader = None;
+    if !console {
+        let (ours, theirs) = io::pipe()?;
+        command.stdin(Stdio::null()).stdout(theirs.try_clone()?).stderr(theirs).process_group(0);
+        reader = Some(pipe::Receiver::from_owned_fd(ours.into())?);
     }
-    let (reader, writer) = io::pipe()?;
-    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).process_group(0);
-    let child = command.spawn()?;
-    let mut running = Running { child, group: true, ended: false };
+    let outputs = outputs.into_iter().map(|path| (modified(&path), path)).map(|(time, path)| (path, time)).collect();
+    let Some(mut running) = Running::start(commands, &mut command, !console, outputs)? else {
+        return std::future::pending().await;
+    };
     // The command holds our ends of the pipe, which would never end.
     drop(command);
-    let mut output = Vec::new();
-    pipe::Receiver::from_owned_fd(reader.into())?.read_to_end(&mut output).await?;
-    let status = running.child.wait().await?;
-    running.ended = true;
-    Ok(Ended { status, output })
+    let ended = running.to_its_end(reader, keep).await;
+    if commands.is_closed() {
+        // It did not end of itself.
+        return std::future::pending().await;
+    }
+    let process = running.leave();
+    if ended.is_err() {
+        // It is of no use any more; the others are.
+        end(process.into_iter().collect());
+    }
+    ended
 }
 
-/// A child that is ended when it is dropped too early.
-struct Running {
+/// A child that is ended, and all others with it, when it is dropped too early.
+struct Running<'c> {
+    commands: &'c Commands,
+    number: u64,
     child: Child,
-    /// It leads a process group.
-    group: bool,
-    ended: bool,
+    left: bool,
 }
 
-impl Running {
-    fn send(&self, to: Pid, signal: Signal) {
-        // One that has just ended of itself cannot be signalled, and need not be.
-        let _ = if self.group { kill_process_group(to, signal) } else { kill_process(to, signal) };
+impl<'c> Running<'c> {
+    /// Starts a command, unless none may start any more.
+    fn start(
+        commands: &'c Commands,
+        command: &mut Command,
+        group: bool,
+        outputs: Vec<(PathBuf, Option<SystemTime>)>,
+    ) -> io::Result<Option<Self>> {
+        let mut underway = commands.lock();
+        if underway.closed {
+            return Ok(None);
+        }
+        let child = command.spawn()?;
+        underway.started += 1;
+        let number = underway.started;
+        // Without an id it was waited for already.
+        if let Some(id) = child.id().and_then(|id| Pid::from_raw(id as i32)) {
+            underway.running.insert(number, Process { id, group, outputs });
+        }
+        Ok(Some(Running { commands, number, child, left: false }))
+    }
+
+    async fn to_its_end(&mut self, reader: Option<pipe::Receiver>, keep: usize) -> io::Result<Ended> {
+        let mut output = Output { keep, ..Output::default() };
+        if let Some(mut reader) = reader {
+            let mut buffer = vec![0; 1 << 14];
+            loop {
+                match reader.read(&mut buffer).await? {
+                    0 => break,
+                    length => output.add(&buffer[..length]),
+                }
+            }
+        }
+        let status = self.child.wait().await?;
+        Ok(Ended { status, output: output.whole() })
+    }
+
+    /// It is not one of the running commands any more.
+    fn leave(&mut self) -> Option<Process> {
+        self.left = true;
+        self.commands.lock().running.remove(&self.number)
     }
 }
 
-/// A child that was asked to end is looked at so often, a millisecond apart, before it is made to.
-const PATIENCE: u32 = 200;
-
-impl Drop for Running {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
-        if self.ended {
-            return;
+        if !self.left {
+            // Nobody gives up one command of a build alone.
+            self.commands.end();
         }
-        // Without an id it was waited for already.
-        let Some(process) = self.child.id().and_then(|id| Pid::from_raw(id as i32)) else { return };
-        self.send(process, Signal::TERM);
-        // It is looked at without being reaped, so that its number stays its own until the last signal is sent.
-        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        for _ in 0..PATIENCE {
-            if !matches!(waitid(WaitId::Pid(process), look), Ok(None)) {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        self.send(process, Signal::KILL);
+        // They have ended already, and are only to be reaped.
         for _ in 0..PATIENCE {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 break;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+}
+
+/// What a command writes: all of it, or its beginning and its end.
+#[derive(Default)]
+struct Output {
+    keep: usize,
+    begin: Vec<u8>,
+    end: VecDeque<u8>,
+    cut: u64,
+}
+
+impl Output {
+    fn add(&mut self, bytes: &[u8]) {
+        let (begin, rest) = bytes.split_at(bytes.len().min(self.keep - self.begin.len()));
+        self.begin.extend_from_slice(begin);
+        self.end.extend(rest);
+        let excess = self.end.len().saturating_sub(self.keep);
+        self.end.drain(..excess);
+        self.cut += excess as u64;
+    }
+
+    fn whole(self) -> Vec<u8> {
+        let mut bytes = self.begin;
+        if self.cut > 0 {
+            bytes.extend_from_slice(format!("\n[… {} bytes are left out here …]\n", self.cut).as_bytes());
+        }
+        bytes.extend(self.end);
+        bytes
     }
 }
 
@@ -134,8 +300,12 @@ mod tests {
         runtime.expect("a runtime").block_on(future)
     }
 
+    fn of<'l>(line: &'l str, directory: &'l Path) -> Line<'l> {
+        Line { line, directory, console: false, outputs: Vec::new(), keep: 1 << 20, private: None }
+    }
+
     fn run_in(directory: &Path, line: &str) -> Ended {
-        block_on(run(line, directory, false, None)).expect("it starts")
+        block_on(run(&Commands::default(), of(line, directory))).expect("it starts")
     }
 
     #[test]
@@ -154,8 +324,78 @@ mod tests {
     }
 
     #[test]
+    fn of_too_much_output_begin_and_end_are_kept() {
+        let line = Line { keep: 10, ..of("echo begin; head -c 1000000 /dev/zero; echo; echo the end", Path::new("/")) };
+        let ended = block_on(run(&Commands::default(), line)).expect("it starts");
+        let text = String::from_utf8_lossy(&ended.output).replace('\0', "0");
+        assert_eq!(text, "begin\n0000\n[… 999995 bytes are left out here …]\n0\nthe end\n");
+        let line = Line { keep: 5, ..of("printf 0123456789", Path::new("/")) };
+        let ended = block_on(run(&Commands::default(), line)).expect("it starts");
+        assert_eq!(String::from_utf8_lossy(&ended.output), "0123456789");
+    }
+
+    /// Waits until so many files are there whose names begin so.
+    async fn there(directory: &Path, begin: &str, count: usize) {
+        let names = || std::fs::read_dir(directory).expect("a directory").flatten().map(|entry| entry.file_name());
+        while names().filter(|name| name.to_string_lossy().starts_with(begin)).count() < count {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    #[test]
+    fn all_commands_are_asked_to_end_before_any_is_made_to() {
+        let directory = tempfile::tempdir().expect("a directory");
+        // Each tidies up for as long as it may, and says so if it met another one that was asked to end, too.
+        let line = |number: usize| {
+            format!(
+                "trap 'echo > asked{number}; while [ $(ls asked* | wc -l) -lt 2 ]; do sleep 0.01; done; \
+                 echo > met{number}; exit' TERM; echo > on{number}; while :; do sleep 0.01; done"
+            )
+        };
+        let lines: Vec<String> = (0..3).map(line).collect();
+        let commands = Commands::default();
+        let begun = |half: usize| directory.path().join(format!("half{half}"));
+        std::fs::write(begun(0), "whole").expect("a file");
+        block_on(async {
+            let running = lines
+                .iter()
+                .map(|line| run(&commands, Line { outputs: vec![begun(0), begun(1)], ..of(line, directory.path()) }));
+            let mut running: Vec<_> = running.map(Box::pin).collect();
+            let all = std::future::poll_fn(|cx| {
+                running.iter_mut().for_each(|one| assert!(one.as_mut().poll(cx).is_pending(), "it goes on"));
+                std::task::Poll::<()>::Pending
+            });
+            tokio::select! { () = all => {}, () = there(directory.path(), "on", 3) => {} }
+            std::fs::write(begun(1), "half").expect("a file");
+        });
+        let met = std::fs::read_dir(directory.path()).expect("a directory").flatten();
+        let met = met.filter(|entry| entry.file_name().to_string_lossy().starts_with("met")).count();
+        assert!(met >= 2, "only {met} of 3 met another");
+        assert!(begun(0).exists() && !begun(1).exists(), "what was begun goes, what was there stays");
+    }
+
+    #[test]
+    fn once_they_are_closed_no_command_starts_or_is_seen_to_end() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let commands = Commands::default();
+        block_on(async {
+            let running = run(&commands, of("echo > on; sleep 60", directory.path()));
+            let other = commands.clone();
+            let closed = async {
+                there(directory.path(), "on", 1).await;
+                std::thread::spawn(move || other.close()).join().expect("it ends them");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                let late = run(&commands, of("echo > late", directory.path()));
+                tokio::select! { _ = late => panic!("it started"), () = tokio::time::sleep(Duration::from_millis(50)) => {} }
+            };
+            tokio::select! { _ = running => panic!("it ended"), () = closed => {} }
+        });
+        assert!(!directory.path().join("late").exists());
+    }
+
+    #[test]
     fn without_a_runtime_there_is_an_error() {
-        let error = futures_now(run("true", Path::new("/"), false, None)).expect_err("no runtime");
+        let error = futures_now(run(&Commands::default(), of("true", Path::new("/")))).expect_err("no runtime");
         assert!(error.to_string().contains("run_async"), "{error}");
     }
 
@@ -173,7 +413,8 @@ mod tests {
         let line = "trap 'echo tidy > tidy; exit' TERM; (sleep 1; echo late > late) & echo on > started; wait";
         let begun = Instant::now();
         block_on(async {
-            let running = run(line, directory.path(), false, None);
+            let commands = Commands::default();
+            let running = run(&commands, of(line, directory.path()));
             let started = async {
                 while !directory.path().join("started").exists() {
                     tokio::time::sleep(Duration::from_millis(5)).await;

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use alacarte::{Fetch, Fingerprint, Result, StoreError, TaskError, Value};
 use alacarte_stores::{Begun, FileKey, FileValue, Made};
 
-use super::command::{self, Ended};
+use super::command::{self, Ended, Line};
 use super::depfile::parse_depfile;
 use super::events::{CommandEvent, Stage};
 use super::manifest::{Deps, Edge};
@@ -18,6 +18,9 @@ use super::tasks::{NinjaTasks, Step};
 
 /// The name of the pool whose commands have the terminal to themselves.
 const CONSOLE: &str = "console";
+
+/// So many bytes of what a command writes are kept of its beginning, and as many of its end.
+const KEPT_OUTPUT: usize = 1 << 20;
 
 /// A command that read files which were built after it had started is run so often before its value is taken
 /// with a grain of salt.
@@ -132,11 +135,17 @@ impl NinjaTasks {
         self.tell(step, Stage::Started);
         let begun = self.files.borrow_mut().begin(&step.outputs);
         let started = Started::now(self.files.borrow().writes(), begun);
-        let untidy = Untidy::new(self, step);
         let unattended = self.events.unattended.as_deref();
-        let console = unattended.is_none() && edge.pool.as_deref() == Some(CONSOLE);
-        let ended = command::run(&edge.command, &root, console, unattended).await;
-        untidy.done();
+        let line = Line {
+            line: &edge.command,
+            directory: &root,
+            console: unattended.is_none() && edge.pool.as_deref() == Some(CONSOLE),
+            outputs: step.outputs.iter().map(|key| self.files.borrow().path(key)).collect(),
+            // What it includes may stand on any line.
+            keep: if edge.deps == Some(Deps::Msvc) { usize::MAX } else { KEPT_OUTPUT },
+            private: unattended,
+        };
+        let ended = command::run(&self.commands, line).await;
         let ended = ended.map_err(|error| StoreError::new("run the command of", &step.outputs[0], error))?;
         let success = ended.status.success();
         self.tell(step, Stage::Ended { success, output: &ended.output });
@@ -271,47 +280,6 @@ impl Started {
     fn now(writes: u64, begun: Begun) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Started { time: since.as_nanos() as u64, writes, begun }
-    }
-}
-
-/// Removes what an interrupted command has begun to write: nobody trusts half an object file, but other
-/// programs do not know.
-struct Untidy<'a> {
-    tasks: &'a NinjaTasks,
-    step: &'a Step,
-    before: Vec<Option<SystemTime>>,
-    armed: bool,
-}
-
-impl<'a> Untidy<'a> {
-    fn new(tasks: &'a NinjaTasks, step: &'a Step) -> Self {
-        let mut untidy = Untidy { tasks, step, before: Vec::new(), armed: true };
-        untidy.before = untidy.times();
-        untidy
-    }
-
-    fn times(&self) -> Vec<Option<SystemTime>> {
-        let files = self.tasks.files.borrow();
-        let time = |key| std::fs::symlink_metadata(files.path(key)).and_then(|file| file.modified()).ok();
-        self.step.outputs.iter().map(time).collect()
-    }
-
-    fn done(mut self) {
-        self.armed = false;
-    }
-}
-
-impl Drop for Untidy<'_> {
-    fn drop(&mut self) {
-        if !self.armed {
-            return;
-        }
-        for (key, (before, after)) in self.step.outputs.iter().zip(self.before.iter().zip(self.times())) {
-            if *before != after {
-                // If it cannot be removed, the next build finds that it is not what was built.
-                let _ = std::fs::remove_file(self.tasks.files.borrow().path(key));
-            }
-        }
     }
 }
 

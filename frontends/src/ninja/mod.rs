@@ -33,6 +33,7 @@ mod source;
 mod tasks;
 mod template;
 
+pub use command::Commands;
 pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
 pub use error::{ParseError, Place};
 pub use events::{CommandEvent, Stage};

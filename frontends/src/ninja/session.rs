@@ -7,6 +7,7 @@ use alacarte::{Build, Journal, Rebuilder, Scheduler, Static, StoreError};
 use alacarte_stores::{Cas, FileKey, FileStore, FileValue, Files, Log, TraceLog};
 use thiserror::Error;
 
+use super::command::Commands;
 use super::error::ParseError;
 use super::events::CommandEvent;
 use super::load::load;
@@ -27,6 +28,8 @@ pub struct Session {
     pub unattended: Option<PathBuf>,
     /// Content alone tells whether an output changed: see [`NinjaTasks::cut_off_by_content`].
     pub by_content: bool,
+    /// The commands of its builds that are running.
+    pub commands: Commands,
 }
 
 /// A build over a manifest.
@@ -48,7 +51,8 @@ impl Session {
     pub fn new(directory: impl Into<PathBuf>, file: impl Into<PathBuf>) -> Self {
         let directory = directory.into();
         let state = directory.join(".alacarte");
-        Session { state, directory, file: file.into(), unattended: None, by_content: false }
+        let commands = Commands::default();
+        Session { state, directory, file: file.into(), unattended: None, by_content: false, commands }
     }
 
     /// Puts a build together. It wants to run inside a tokio runtime ([`Build::run_async`]), for its commands
@@ -72,7 +76,10 @@ impl Session {
         // From here on no other build is at work: what is read now is what it has left.
         let log = Log::open(self.journal())?;
         let manifest = load(&self.directory, &self.file)?;
-        let mut tasks = NinjaTasks::new(manifest, &files).cut_off_by_content(self.by_content).observe(observer);
+        let mut tasks = NinjaTasks::new(manifest, &files)
+            .cut_off_by_content(self.by_content)
+            .commands_among(&self.commands)
+            .observe(observer);
         tasks.events.unattended.clone_from(&self.unattended);
         let cache = self.cache();
         let store = FileStore::new(&files)

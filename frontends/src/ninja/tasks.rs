@@ -28,6 +28,7 @@ use std::sync::Arc;
 use alacarte::{Fetch, Fingerprint, Result, Running, Static, TaskError, Tasks, Value};
 use alacarte_stores::{FileKey, FileValue, Shape, SharedFiles};
 
+use super::command::Commands;
 use super::events::Events;
 use super::manifest::{Edge, Manifest};
 use super::path::canonicalise;
@@ -46,6 +47,7 @@ pub struct NinjaTasks {
     ticks: Cell<u64>,
     /// Content alone tells whether an output changed.
     pub(super) by_content: bool,
+    pub(super) commands: Commands,
 }
 
 /// One edge.
@@ -84,7 +86,25 @@ impl NinjaTasks {
         }
         let (files, events) = (files.clone(), Events::default());
         let (pools, ticks) = (manifest.pools, Cell::new(0));
-        NinjaTasks { steps, makers, pools, defaults, files, events, root, ticks, by_content: false }
+        NinjaTasks {
+            steps,
+            makers,
+            pools,
+            defaults,
+            files,
+            events,
+            root,
+            ticks,
+            by_content: false,
+            commands: Commands::default(),
+        }
+    }
+
+    /// Counts its commands among these, so that others can end them.
+    #[must_use]
+    pub fn commands_among(mut self, commands: &Commands) -> Self {
+        self.commands = commands.clone();
+        self
     }
 
     /// Judges every output by its content alone: a command that makes what it made before changes nothing for its

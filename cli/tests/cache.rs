@@ -1,0 +1,152 @@
+//! The cache is only a help: trouble with it costs a run of a command and a warning, and it opens up nothing.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use common::{directory, run};
+
+const MANIFEST: &str = "rule cp\n  command = cat $in > $out && echo $out >> ran\nbuild a: cp in\nbuild b: cp a\n";
+const BUILD: [&str; 3] = ["build", "--rebuilder", "constructive-trace"];
+
+/// All files below a directory.
+fn files(below: &Path) -> Vec<PathBuf> {
+    let (mut found, mut todo) = (Vec::new(), vec![below.to_path_buf()]);
+    while let Some(directory) = todo.pop() {
+        for entry in fs::read_dir(directory).expect("a directory").flatten() {
+            let list = if entry.path().is_dir() { &mut todo } else { &mut found };
+            list.push(entry.path());
+        }
+    }
+    found
+}
+
+#[test]
+fn trouble_with_the_cache_costs_a_run_and_one_warning() {
+    let replace_blobs = |cache: &Path, with: &dyn Fn(&Path)| {
+        for blob in files(&cache.join("blobs")) {
+            fs::remove_file(&blob).expect("removed");
+            with(&blob);
+        }
+    };
+    let in_the_way = |place: PathBuf| {
+        fs::remove_dir_all(&place).expect("removed");
+        fs::write(&place, "in the way").expect("a file");
+    };
+    type Trouble<'t> = (&'t str, usize, Box<dyn Fn(&Path) + 't>);
+    let troubles: [Trouble<'_>; 4] = [
+        ("damaged copies", 0, Box::new(|cache| replace_blobs(cache, &|blob| fs::write(blob, "junk").expect("a file")))),
+        (
+            "directories in the place of copies",
+            1,
+            Box::new(|cache| replace_blobs(cache, &|blob| fs::create_dir(blob).expect("a directory"))),
+        ),
+        ("no room for copies", 1, Box::new(|cache| in_the_way(cache.join("blobs")))),
+        ("no room for traces", 1, Box::new(|cache| in_the_way(cache.join("traces")))),
+    ];
+    for (what, warnings, trouble) in &troubles {
+        let project = directory(&[("build.ninja", MANIFEST), ("in", "1\n")]);
+        let place = project.path();
+        assert_eq!(run(place, &BUILD).0, 0);
+        trouble(&place.join(".alacarte/cache"));
+        for (text, removed) in [("1\n", "a"), ("2\n", "b"), ("1\n", "a")] {
+            fs::remove_file(place.join(removed)).expect("removed");
+            std::thread::sleep(std::time::Duration::from_millis(25));
+            fs::write(place.join("in"), text).expect("a file");
+            let (code, out, err) = run(place, &BUILD);
+            assert_eq!(code, 0, "{what}: {out}{err}");
+            let made = ["a", "b"].map(|file| fs::read_to_string(place.join(file)).expect(file));
+            assert_eq!(made, [text, text], "{what}: {out}");
+            let said = err.matches("warning:").count();
+            assert!(said <= 1, "{what}: {err}");
+            if text == "2\n" && what.starts_with("no room") {
+                assert_eq!(said, *warnings, "{what}: {err}");
+            }
+        }
+        let (code, out, err) = run(place, &BUILD);
+        assert_eq!(code, 0, "{what}: {err}");
+        assert!(out.contains("nothing to do"), "{what}: {out}");
+    }
+}
+
+#[test]
+fn a_directory_in_the_place_of_a_copy_is_told_of_and_the_command_runs() {
+    let project = directory(&[("build.ninja", MANIFEST), ("in", "1\n")]);
+    let place = project.path();
+    assert_eq!(run(place, &BUILD).0, 0);
+    for blob in files(&place.join(".alacarte/cache/blobs")) {
+        fs::remove_file(&blob).expect("removed");
+        fs::create_dir(&blob).expect("a directory");
+    }
+    fs::remove_file(place.join("b")).expect("removed");
+    let (code, out, err) = run(place, &BUILD);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("ran 1 command"), "{out}");
+    assert!(err.contains("warning: cannot restore b") && err.contains("goes on"), "{err}");
+}
+
+#[test]
+fn a_restored_file_may_be_read_by_whom_it_could_be_read_before() {
+    for bits in [0o600, 0o644, 0o700, 0o755, 0o640] {
+        let manifest = format!("rule cp\n  command = cp $in $out && chmod {bits:o} $out\nbuild secret: cp in\n");
+        // The same content lies in the cache already, for all to read.
+        let open = "rule open\n  command = cp $in $out && chmod 644 $out\nbuild open: open in\n";
+        let project = directory(&[("build.ninja", &format!("{open}{manifest}")), ("in", "1\n")]);
+        let place = project.path();
+        assert_eq!(run(place, &[&BUILD[..], &["open"]].concat()).0, 0);
+        assert_eq!(run(place, &BUILD).0, 0);
+        fs::remove_file(place.join("secret")).expect("removed");
+        let (code, out, err) = run(place, &BUILD);
+        assert_eq!(code, 0, "{err}");
+        assert!(out.contains("restored 1"), "{out}");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!(mode(&place.join("secret")), bits, "{bits:o}");
+        let copies: Vec<u32> = files(&place.join(".alacarte/cache/blobs")).iter().map(|blob| mode(blob)).collect();
+        assert!(copies.contains(&(bits & 0o555)), "{bits:o}: {copies:?}");
+        assert!(copies.iter().all(|mode| [0o444, bits & 0o555].contains(mode)), "{bits:o}: {copies:?}");
+    }
+}
+
+#[test]
+fn what_a_killed_process_was_copying_is_removed_by_the_next_one() {
+    let project = directory(&[("build.ninja", MANIFEST), ("in", "1\n")]);
+    let place = project.path();
+    assert_eq!(run(place, &BUILD).0, 0);
+    let mut child = std::process::Command::new("true").spawn().expect("it starts");
+    let dead = child.id();
+    child.wait().expect("it ends");
+    let parts = [".alacarte", ".alacarte/underway", ".alacarte/cache/blobs/underway"]
+        .map(|directory| place.join(directory).join(format!(".alacarte-{dead}-x.part")));
+    for part in &parts {
+        fs::create_dir_all(part.parent().expect("a parent")).expect("a directory");
+        fs::write(part, "half").expect("a file");
+    }
+    assert_eq!(run(place, &BUILD).0, 0);
+    for part in &parts {
+        assert!(!part.exists(), "{}", part.display());
+    }
+}
+
+#[test]
+fn much_output_of_a_failing_command_is_shown_by_its_ends() {
+    let manifest = "rule no\n  command = echo the begin; yes | head -c 50000000; echo the end; exit 1\nbuild a: no\n";
+    let project = directory(&[("build.ninja", manifest)]);
+    let (code, out, err) = run(project.path(), &["build"]);
+    assert_eq!(code, 1);
+    assert!(out.contains("the begin\ny\n") && out.contains("\ny\nthe end\n"));
+    assert!(out.contains("bytes are left out here") && out.len() + err.len() < 3_000_000, "{} bytes", out.len());
+}
+
+#[test]
+fn a_circle_of_thousands_is_told_in_a_line() {
+    let edges: String = (0..3000).map(|edge| format!("build k{edge}: cp k{}\n", (edge + 1) % 3000)).collect();
+    let project = directory(&[("build.ninja", &format!("rule cp\n  command = cp $in $out\n{edges}"))]);
+    for scheduler in ["topological", "restarting", "suspending", "bottom-up"] {
+        let (code, _, err) = run(project.path(), &["build", "--scheduler", scheduler, "k0"]);
+        assert_eq!(code, 1, "{scheduler}");
+        assert!(err.contains("a cycle: ") && err.contains(" more … → "), "{scheduler}: {err}");
+        assert!(err.len() < 1500, "{scheduler}: {} bytes", err.len());
+    }
+}

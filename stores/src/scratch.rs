@@ -1,0 +1,79 @@
+//! Files that are not whole yet, on their way to their names.
+//!
+//! A process that is killed leaves them behind. Each bears the number of its process and is locked as long as that lives,
+//! so that a later process can tell such as nobody will finish, and removes them: those and no others.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+use tempfile::{Builder, NamedTempFile};
+
+const PREFIX: &str = ".alacarte-";
+const SUFFIX: &str = ".part";
+
+/// A file in this directory that is removed unless it gets a name.
+pub(crate) fn create(directory: &Path) -> io::Result<NamedTempFile> {
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    let file = Builder::new().prefix(&prefix).suffix(SUFFIX).tempfile_in(directory)?;
+    // Where there are no locks, the number of the process has to do.
+    let _ = flock(file.as_file(), FlockOperation::NonBlockingLockExclusive);
+    Ok(file)
+}
+
+/// Removes the files of this directory that processes have left which are no more.
+pub(crate) fn sweep(directory: &Path) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once('-'));
+        let process = process.and_then(|(process, _)| process.parse().ok()).and_then(Pid::from_raw);
+        if process.is_some_and(|process| !lives(process)) && is_unlocked(&entry.path()) {
+            // What cannot be removed takes up room, and no more.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether another process of this number lives. (Ours may have had the same number before; the lock tells.)
+fn lives(process: Pid) -> bool {
+    process.as_raw_nonzero().get() as u32 != std::process::id() && test_kill_process(process) != Err(Errno::SRCH)
+}
+
+fn is_unlocked(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_dead_processes_left_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut child = std::process::Command::new("true").spawn().expect("it starts");
+        let dead = child.id();
+        child.wait().expect("it ends");
+        let ours = std::process::id();
+        let left = [format!(".alacarte-{dead}-abc.part"), format!(".alacarte-{ours}-abc.part")];
+        let other = [format!(".alacarte-{dead}-abc"), ".alacarte-1-abc.part".into(), ".alacarte-x-abc.part".into()];
+        for name in left.iter().chain(&other) {
+            std::fs::write(directory.path().join(name), "").expect("written");
+        }
+        let underway = create(directory.path()).expect("created");
+        sweep(directory.path());
+        for name in &left {
+            assert!(!directory.path().join(name).exists(), "{name}");
+        }
+        for name in &other {
+            assert!(directory.path().join(name).exists(), "{name}");
+        }
+        assert!(underway.path().exists());
+        underway.persist(directory.path().join("whole")).expect("named");
+        sweep(directory.path());
+        assert!(directory.path().join("whole").exists());
+    }
+}
