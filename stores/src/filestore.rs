@@ -41,12 +41,26 @@ pub struct FileStore {
     underway: Option<PathBuf>,
     /// The first build has begun.
     begun: bool,
+    /// The youngest file in each group, as far as this build has asked.
+    young: HashMap<FileKey, Option<Time>>,
+    /// How many members of groups were looked at.
+    #[cfg(test)]
+    looked_at: std::cell::Cell<u64>,
 }
 
 impl FileStore {
     /// The store over a table of files, which the tasks that write files share.
     pub fn new(files: &SharedFiles) -> Self {
-        FileStore { files: Rc::clone(files), shapes: HashMap::new(), cas: None, underway: None, begun: false }
+        FileStore {
+            files: Rc::clone(files),
+            shapes: HashMap::new(),
+            cas: None,
+            underway: None,
+            begun: false,
+            young: HashMap::new(),
+            #[cfg(test)]
+            looked_at: std::cell::Cell::default(),
+        }
     }
 
     /// The store over a directory.
@@ -67,6 +81,7 @@ impl FileStore {
     /// The same, for tasks that were replaced.
     pub fn set_shapes(&mut self, shapes: HashMap<FileKey, Shape>) {
         self.shapes = shapes;
+        self.young.clear();
     }
 
     /// Keeps copies of what is built in this cache, so that it can be restored.
@@ -124,18 +139,43 @@ impl FileStore {
         }
     }
 
-    /// The youngest file in a group of groups.
-    fn youngest(&self, key: &FileKey) -> Option<Time> {
+    /// The youngest file in a group of groups. What is found of the groups below is remembered until the next build: when
+    /// a group is asked about, they are up to date, and stay so.
+    fn youngest(&mut self, key: &FileKey) -> Option<Time> {
+        self.young.remove(key);
+        let mut young = std::mem::take(&mut self.young);
         let files = self.files.borrow();
-        let (mut stack, mut seen, mut youngest) = (vec![key], HashSet::new(), None);
-        while let Some(key) = stack.pop() {
-            match self.shapes.get(key) {
-                Some(Shape::Group(members)) if seen.insert(key) => stack.extend(members.iter()),
-                Some(Shape::Group(_)) => {}
-                _ => youngest = youngest.max(self.oldest(&files, key)),
+        // (A group that contains itself is met while it is open, and adds nothing to itself.)
+        let mut open = HashSet::from([key]);
+        let mut path = vec![(key, 0, None)];
+        while let Some(&mut (group, ref mut position, ref mut youngest)) = path.last_mut() {
+            let members = if let Some(Shape::Group(members)) = self.shapes.get(group) { members } else { &[][..] };
+            let Some(member) = members.get(*position) else {
+                let found = *youngest;
+                path.pop();
+                open.remove(group);
+                young.insert(group.clone(), found);
+                if let Some((.., above)) = path.last_mut() {
+                    *above = found.max(*above);
+                }
+                continue;
+            };
+            *position += 1;
+            #[cfg(test)]
+            self.looked_at.set(self.looked_at.get() + 1);
+            match self.shapes.get(member) {
+                Some(Shape::Group(_)) => match young.get(member) {
+                    Some(&known) => *youngest = known.max(*youngest),
+                    None if open.insert(member) => path.push((member, 0, None)),
+                    None => {}
+                },
+                _ => *youngest = self.oldest(&files, member).max(*youngest),
             }
         }
-        youngest
+        drop(files);
+        let found = young.get(key).copied().flatten();
+        self.young = young;
+        found
     }
 
     fn oldest(&self, files: &Files, key: &FileKey) -> Option<Time> {
@@ -206,6 +246,7 @@ impl Store<FileKey, FileValue> for FileStore {
         changed: &mut dyn FnMut(KeyId, Option<FileValue>, Time),
     ) -> Result<(), StoreError> {
         self.begun = true;
+        self.young.clear();
         let mut touched: Vec<FileKey> = Vec::new();
         for (id, key, held) in known {
             if matches!(self.shapes.get(key), Some(Shape::Group(_))) {
@@ -340,6 +381,28 @@ mod tests {
         assert_eq!(news(&mut store, &known("one")), [(0, Some(file("two"))), (1, Some(file("new")))]);
         std::fs::remove_file(at.join("a")).expect("removed");
         assert_eq!(news(&mut store, &[("a", Some(file("two"))), ("b", Some(file("new")))]), [(0, None)]);
+    }
+
+    #[test]
+    fn a_chain_of_groups_is_gone_through_once_from_whichever_end() {
+        let directory = tempfile::tempdir().expect("a directory");
+        write(directory.path(), "g0", "");
+        let looks = |count: usize, upwards: bool| {
+            let name = |number: usize| FileKey::from(format!("g{number}"));
+            let shape = |number: usize| (name(number), Shape::Group([name(number - 1)].into()));
+            let mut store = FileStore::open(directory.path()).expect("opened").shapes((1..=count).map(shape).collect());
+            let time = store.modified(&"g0".into());
+            assert!(time.is_some());
+            for at in 1..=count {
+                assert_eq!(store.modified(&name(if upwards { at } else { count + 1 - at })), time);
+            }
+            store.looked_at.get()
+        };
+        for upwards in [true, false] {
+            for count in [100, 200, 400] {
+                assert!(looks(count, upwards) <= 2 * count as u64, "{count} groups, upwards: {upwards}");
+            }
+        }
     }
 
     #[test]
