@@ -178,7 +178,8 @@ fn seed(text: &str) -> Result<u64, String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum BuildOption {
     /// A command that makes what it made before changes nothing for what depends on it. Right only where the manifest
-    /// declares all that its commands write; otherwise what ran is changed, unless the manifest says `restat`.
+    /// declares all that its commands write; otherwise what ran is changed, unless a `restat` command left it untouched
+    /// or a compiler's depfile names it.
     Content,
 }
 

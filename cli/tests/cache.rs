@@ -150,3 +150,24 @@ fn a_circle_of_thousands_is_told_in_a_line() {
         assert!(err.len() < 1500, "{scheduler}: {} bytes", err.len());
     }
 }
+
+#[test]
+fn an_output_that_is_a_link_is_one_again() {
+    let manifest = "rule ln\n  command = ln -sf app $out\nrule cp\n  command = cp $in $out\n\
+                    build app: cp in\nbuild link: ln | app\n";
+    for rebuilder in ["constructive-trace", "deep-constructive-trace"] {
+        let project = directory(&[("build.ninja", manifest), ("in", "1\n")]);
+        let place = project.path();
+        let arguments = ["build", "--rebuilder", rebuilder];
+        let link = || fs::read_link(place.join("link")).ok();
+        assert_eq!(run(place, &arguments).0, 0);
+        fs::remove_file(place.join("link")).expect("removed");
+        assert_eq!(run(place, &arguments).0, 0);
+        assert_eq!(link(), Some("app".into()), "{rebuilder}: the same content lies in the cache");
+        fs::remove_file(place.join("link")).expect("removed");
+        fs::copy(place.join("app"), place.join("link")).expect("copied");
+        assert_eq!(run(place, &arguments).0, 0);
+        assert_eq!(link(), Some("app".into()), "{rebuilder}: a file in the place of a link");
+        assert!(run(place, &arguments).1.contains("nothing to do"), "{rebuilder}");
+    }
+}

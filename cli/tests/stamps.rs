@@ -17,7 +17,7 @@ const REBUILDERS: [&str; 6] =
 const USE: &str = "rule use\n  command = cat gen/data $own > $out && echo $out >> ran\n";
 
 /// Ways in which generators write stamps: the rules, and the edges down to a name on which consumers depend.
-const STAMPS: [(&str, &str, &str); 12] = [
+const STAMPS: [(&str, &str, &str); 14] = [
     (
         "touched",
         "gen.stamp",
@@ -93,6 +93,19 @@ const STAMPS: [(&str, &str, &str); 12] = [
         "gen",
         "rule gen\n  command = mkdir -p gen && cp $in gen/data && touch gen && echo $out >> ran\n\
          build gen: gen in\n",
+    ),
+    (
+        "with words in it, by a restat command",
+        "gen.stamp",
+        "rule gen\n  command = mkdir -p gen && cp $in gen/data && echo done > $out && echo $out >> ran\n  restat = 1\n\
+         build gen.stamp: gen in\n",
+    ),
+    (
+        "with words in it, and a depfile that names more than the manifest does",
+        "gen.stamp",
+        "rule gen\n  command = mkdir -p gen && cp in gen/data && echo done > $out && echo \"$out gen/data: in\" > $out.d && \
+         echo $out >> ran\n  depfile = $out.d\n\
+         build gen.stamp: gen\n",
     ),
     (
         "on the console, with a response file",

@@ -64,6 +64,8 @@ struct Entry {
     written: u64,
     /// The run of a command that made this content, if the command said so.
     run: Option<u64>,
+    /// The file is behind a link, with this digest of where it leads.
+    link: Option<Digest>,
 }
 
 /// Why an output is not known to be as a command that ended well has left it.
@@ -128,6 +130,20 @@ pub struct Seen {
     pub run: Option<Fingerprint>,
     /// It has no content that could tell how it was made: an empty file, or a directory.
     pub vacant: bool,
+    /// If the file is behind a link, the digest of where that leads.
+    link: Option<Digest>,
+}
+
+impl Seen {
+    /// Its digest as an output: a command that makes a link does not make the file behind it.
+    pub fn as_output(&self) -> Digest {
+        self.link.map_or(self.digest, |link| self.digest.tagged(&format!("link {link}")))
+    }
+
+    /// Whether it is what has this digest, as an output or as any file.
+    pub fn holds(&self, digest: Digest) -> bool {
+        self.digest == digest || self.as_output() == digest
+    }
 }
 
 impl Entry {
@@ -136,7 +152,13 @@ impl Entry {
             Kind::File(_) => self.stat.size == 0,
             Kind::Directory | Kind::Other(_) => true,
         };
-        Seen { digest: self.digest, modified: self.stat.modified, run: self.run.map(Fingerprint), vacant }
+        Seen {
+            digest: self.digest,
+            modified: self.stat.modified,
+            run: self.run.map(Fingerprint),
+            vacant,
+            link: self.link,
+        }
     }
 }
 
@@ -198,10 +220,12 @@ impl Files {
             self.lose(key);
             return Ok(None);
         };
-        let mut entry = Entry { stat, digest, racy, told: None, written: 0, run: None };
+        let link = std::fs::read_link(self.path(key)).ok();
+        let link = link.map(|link| Digest::of_bytes(link.as_os_str().as_encoded_bytes()));
+        let mut entry = Entry { stat, digest, racy, told: None, written: 0, run: None, link };
         if let Some(old) = self.entries.get(key) {
             (entry.told, entry.written) = (old.told, old.written);
-            if old.digest == digest {
+            if (old.digest, old.link) == (digest, link) {
                 entry.run = old.run;
             } else if old.run.is_some() {
                 self.doubts.entry(key.clone()).or_insert(Doubt::Disturbed);

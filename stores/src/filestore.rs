@@ -126,7 +126,7 @@ impl FileStore {
         let mut files = self.files.borrow_mut();
         let mut made = |path| {
             let seen = files.look_at_finished(path)?;
-            Ok(Made { digest: seen.map(|seen| seen.digest), run: seen.and_then(|seen| seen.run) })
+            Ok(Made { digest: seen.map(|seen| seen.as_output()), run: seen.and_then(|seen| seen.run) })
         };
         match self.shapes.get(key) {
             None | Some(Shape::Alias) => Ok(files.look(key)?.map(|seen| FileValue::File(seen.digest))),
@@ -203,8 +203,8 @@ impl FileStore {
         let (mut same_content, mut same_run) = (true, true);
         for (path, digest, made) in contents {
             let seen = files.look_at_finished(path)?;
-            same_content &= seen.is_some_and(|seen| seen.digest == *digest);
-            same_run &= seen.is_some_and(|seen| seen.digest == *digest && seen.run == made.run);
+            same_content &= seen.is_some_and(|seen| seen.as_output() == *digest);
+            same_run &= seen.is_some_and(|seen| seen.as_output() == *digest && seen.run == made.run);
         }
         let unfinished = contents.iter().any(|(path, ..)| files.is_unfinished(path));
         // A stamp: somebody touched it to say that something else was done.
@@ -305,7 +305,7 @@ impl Store<FileKey, FileValue> for FileStore {
         }
         let mut copies = Vec::new();
         for &(path, digest, made) in &contents {
-            if self.files.borrow_mut().look(path)?.is_some_and(|seen| seen.digest == digest) {
+            if self.files.borrow_mut().look(path)?.is_some_and(|seen| seen.as_output() == digest) {
                 continue;
             }
             let Some(cas) = &self.cas else { return Ok(false) };

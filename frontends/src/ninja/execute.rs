@@ -216,7 +216,7 @@ impl NinjaTasks {
                 continue;
             }
             let digest = value.outputs().first().and_then(|made| made.digest);
-            if files.look(key)?.map(|seen| seen.digest) != digest {
+            if !files.look(key)?.map_or(digest.is_none(), |seen| digest.is_some_and(|digest| seen.holds(digest))) {
                 return Ok(false);
             }
         }
@@ -238,18 +238,19 @@ impl NinjaTasks {
     fn made(&self, step: &Step, named: &[FileKey], before: Option<&Begun>, run: Fingerprint) -> Result<FileValue> {
         let mut files = self.files.borrow_mut();
         let mut outputs = Vec::with_capacity(step.outputs.len());
+        // What a depfile names besides is something that the command wrote and the manifest does not declare.
+        let by_content = !step.edge.restat && named.iter().all(|key| step.outputs.contains(key));
         for (output, key) in step.outputs.iter().enumerate() {
             let seen = files.look(key)?;
             let left_alone = before.filter(|_| step.edge.restat).and_then(|begun| files.left_alone(begun, output, key));
-            let by_content = step.edge.restat || named.contains(key);
             let run = match (seen, left_alone) {
                 _ if self.by_content => None,
                 (_, Some(before)) => before,
-                (Some(seen), None) if by_content && !seen.vacant => None,
+                (Some(seen), None) if by_content && named.contains(key) && !seen.vacant => None,
                 _ => Some(run),
             };
             files.written(key, run)?;
-            outputs.push(Made { digest: seen.map(|seen| seen.digest), run });
+            outputs.push(Made { digest: seen.map(|seen| seen.as_output()), run });
         }
         // Where it cannot be written, it is told again with whatever comes next.
         let _ = files.save();

@@ -12,9 +12,9 @@
 //! touch a *stamp*, and what depends on the stamp reads those files. So an edge whose command ran counts as changed
 //! for its dependents, as it does for ninja: the value of an output names, besides its content, the *run* that made it.
 //! A run is named by what the command is and by what it read, so that two checkouts call it the same. The manifest may
-//! say that content is enough: by `restat`, or by a depfile that names the output; but an empty file has no content
-//! that could tell, and is known by its run even then, unless a `restat` command left it untouched. Whoever knows that
-//! the manifest is complete asks for [`NinjaTasks::cut_off_by_content`].
+//! say more: an output that a `restat` command left untouched is the one of the run before, and one that a compiler's
+//! depfile names is known by its content alone (unless it is empty, or the depfile names files that the manifest does
+//! not declare). Whoever knows that the manifest is complete asks for [`NinjaTasks::cut_off_by_content`].
 //!
 //! What is remembered must be true: if an input changed on disk while the command ran, nobody knows which
 //! content it read, and the value is kept for this build only.
