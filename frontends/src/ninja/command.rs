@@ -154,7 +154,7 @@ pub(super) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
     };
     // The command holds our ends of the pipe, which would never end.
     drop(command);
-    let ended = running.to_its_end(reader, keep).await;
+    let ended = running.wait(reader, keep).await;
     if commands.is_closed() {
         // It did not end of itself.
         return std::future::pending().await;
@@ -197,7 +197,7 @@ impl<'c> Running<'c> {
         Ok(Some(Running { commands, number, child, left: false }))
     }
 
-    async fn to_its_end(&mut self, reader: Option<pipe::Receiver>, keep: usize) -> io::Result<Ended> {
+    async fn wait(&mut self, reader: Option<pipe::Receiver>, keep: usize) -> io::Result<Ended> {
         let mut output = Output { keep, ..Output::default() };
         if let Some(mut reader) = reader {
             let mut buffer = vec![0; 1 << 14];
