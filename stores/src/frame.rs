@@ -3,9 +3,18 @@
 //! A frame is a mark, a length, a checksum and a payload. A reader that meets anything else looks for the next
 //! place at which a whole frame stands, and goes on from there: damage costs the frames that it touches and no
 //! other. What follows the last whole frame is a *torn tail*, such as a crash leaves behind.
+//!
+//! Any two bytes may look like a mark, and what follows them like the length of a frame that is as long as all the rest.
+//! Whoever makes a file of nothing else would have the reader look at each byte as often as there are bytes. So what it
+//! spends on places that are no frames is bounded by the length of the file; beyond that, the rest counts as torn.
 
-const MARK: [u8; 2] = [0xA1, 0xCA];
+/// (Another one since keys and values are sealed: a log of that time holds no frames.)
+const MARK: [u8; 2] = [0xA1, 0xCB];
 const HEADER: usize = MARK.len() + 4 + 4;
+
+/// How many bytes are summed in vain, for each byte of a file. In honest files there is next to nothing: one place in
+/// 65,536 looks like a mark.
+const IN_VAIN: usize = 4;
 
 /// Appends one frame around what `write` adds to the buffer.
 pub(crate) fn push(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
@@ -39,11 +48,22 @@ pub(crate) enum Piece<'a> {
 pub(crate) struct Frames<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// How many bytes may yet be summed in vain.
+    patience: usize,
+    /// How many bytes were looked at.
+    #[cfg(test)]
+    steps: usize,
 }
 
 impl<'a> Frames<'a> {
     pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Frames { bytes, at: at.min(bytes.len()) }
+        Frames {
+            bytes,
+            at: at.min(bytes.len()),
+            patience: bytes.len().saturating_mul(IN_VAIN),
+            #[cfg(test)]
+            steps: 0,
+        }
     }
 
     /// Where the last whole frame ended; once the reader is done, what follows is torn.
@@ -56,29 +76,52 @@ impl<'a> Iterator for Frames<'a> {
     type Item = Piece<'a>;
 
     fn next(&mut self) -> Option<Piece<'a>> {
-        if let Some(payload) = frame_at(self.bytes, self.at) {
+        if let Some(payload) = self.frame_at(self.at) {
             self.at += HEADER + payload.len();
             return Some(Piece::Payload(payload));
         }
-        let rest = &self.bytes[self.at..];
-        let marks = rest.windows(2).enumerate().skip(1).filter(|(_, window)| *window == MARK);
-        let next = marks.map(|(offset, _)| self.at + offset).find(|&at| frame_at(self.bytes, at).is_some())?;
-        self.at = next;
-        Some(Piece::Damage)
+        let mut from = self.at + 1;
+        loop {
+            let mark = self.bytes.get(from..)?.windows(MARK.len()).position(|window| window == MARK);
+            #[cfg(test)]
+            {
+                self.steps += mark.unwrap_or(self.bytes.len() - from);
+            }
+            let at = from + mark?;
+            if self.frame_at(at).is_some() {
+                self.at = at;
+                return Some(Piece::Damage);
+            }
+            from = at + 1;
+        }
     }
 }
 
-fn frame_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
-    let header = bytes.get(at..at + HEADER)?;
-    let (mark, rest) = header.split_at(2);
-    let (length, check) = rest.split_at(4);
-    if mark != MARK {
-        return None;
+impl<'a> Frames<'a> {
+    /// The payload of the frame that stands here, if one does and the reader has the patience to see.
+    fn frame_at(&mut self, at: usize) -> Option<&'a [u8]> {
+        let header = self.bytes.get(at..at + HEADER)?;
+        let (mark, rest) = header.split_at(MARK.len());
+        let (length, check) = rest.split_at(4);
+        if mark != MARK {
+            return None;
+        }
+        let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
+        let start = at + HEADER;
+        let payload = self.bytes.get(start..start.checked_add(length)?)?;
+        if length > self.patience {
+            return None;
+        }
+        #[cfg(test)]
+        {
+            self.steps += length;
+        }
+        let whole = checksum(payload) == check;
+        if !whole {
+            self.patience -= length;
+        }
+        whole.then_some(payload)
     }
-    let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
-    let start = at + HEADER;
-    let payload = bytes.get(start..start.checked_add(length)?)?;
-    (checksum(payload) == check).then_some(payload)
 }
 
 #[cfg(test)]
@@ -122,6 +165,42 @@ mod tests {
             let read = frames.by_ref().count();
             assert!(frames.end() <= length);
             assert_eq!(read, usize::from(length >= 13) + usize::from(length >= 23));
+        }
+    }
+
+    /// Marks upon marks, each followed by a length that reaches to the end, or nearly so.
+    fn hostile(length: usize, nearly: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() + HEADER < length {
+            let rest = length - bytes.len() - HEADER;
+            bytes.extend_from_slice(&MARK);
+            bytes.extend_from_slice(&(rest.saturating_sub(nearly) as u32).to_le_bytes());
+        }
+        bytes.resize(length, 0xA1);
+        bytes
+    }
+
+    #[test]
+    fn a_file_is_read_in_steps_of_its_length() {
+        for length in [1 << 10, 1 << 14, 1 << 18] {
+            for nearly in [0, 64, length / 2] {
+                let mut bytes = hostile(length, nearly);
+                let mut frames = Frames::new(&bytes, 0);
+                assert_eq!(frames.by_ref().count(), 0);
+                assert!(frames.steps <= (IN_VAIN + 2) * length, "{} steps for {length} bytes", frames.steps);
+                // What stands before is read all the same,
+                let frame = three();
+                let mut behind = frame.clone();
+                behind.append(&mut bytes);
+                assert_eq!(Frames::new(&behind, 0).filter(|piece| *piece != Piece::Damage).count(), 3);
+                // and what is written behind noise.
+                let noise: Vec<u8> =
+                    (0..length as u32).flat_map(|n| blake3::hash(&n.to_le_bytes()).as_bytes()[..1].to_vec()).collect();
+                let noisy = [noise, frame].concat();
+                let mut frames = Frames::new(&noisy, 0);
+                assert_eq!(frames.by_ref().filter(|piece| *piece != Piece::Damage).count(), 3);
+                assert_eq!(frames.end(), noisy.len());
+            }
         }
     }
 }
