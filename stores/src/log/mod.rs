@@ -24,7 +24,13 @@
 //! What was *owed* (started without waiting, and not done) is forgotten with its record, until the task that started it
 //! runs again.
 //!
-//! A value that cannot be written or read (its type was changed, say) makes just its key unknown.
+//! A value that cannot be written or read makes just its key unknown. So does one that is read, but not as what was
+//! written: keys and values are [sealed](crate::seal), for bytes of one type often read as another. A key that is not
+//! what was written is lost, and with it whatever was built from it.
+//!
+//! If *no* key is what was written, this is the log of another program, or of this one with other types of keys and
+//! values, or of another [version](Log::version). It is set aside, and a new one begins; so it is with a file of zeroes or
+//! of noise ([`Log::anew`]). A file of text is somebody's, and is refused.
 //!
 //! [`Journal::flush`] hands the bytes to the operating system: they survive the end of the process, whichever
 //! it is. They are not forced to the disk (`fsync`), because all that a power failure can take away is a few
@@ -37,20 +43,22 @@ mod replay;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::marker::PhantomData;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use alacarte::{Event, Journal, Key, KeyId, Keys, Record, StoreError, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::frame;
+use crate::seal::Schema;
 use entry::{Entry, How, Subject};
 use place::Place;
 pub use place::SharedBytes;
 
 /// How every log begins. (The mark of a frame is that of this version, too.)
-const TITLE: &[u8] = b"alacarte log 1\n";
+const TITLE: &[u8] = b"alacarte log 2\n";
 
 /// Buffered records are written when there are so many bytes of them.
 const BUFFER: usize = 1 << 16;
@@ -67,6 +75,8 @@ pub struct Log<K, V> {
     /// What is there has been read, so that more may be added.
     read: bool,
     damage: Damage,
+    anew: Option<Anew>,
+    schema: Schema,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -95,6 +105,28 @@ impl Damage {
     }
 }
 
+/// Why a log began anew, to be told to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anew {
+    /// Whether what was there is a log, of other keys and values than this program's.
+    pub foreign: bool,
+    /// Where the file is now that was there; none if the log was in memory.
+    pub aside: Option<PathBuf>,
+}
+
+impl fmt::Display for Anew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.foreign {
+            true => "the journal was written by another program, or with other types of keys or values",
+            false => "the journal was damaged from its beginning to its end",
+        })?;
+        if let Some(aside) = &self.aside {
+            write!(f, ": it is set aside as {}", aside.display())?;
+        }
+        f.write_str(", and a new one begins")
+    }
+}
+
 const NONE: u32 = u32::MAX;
 
 impl<K, V> Log<K, V> {
@@ -107,6 +139,8 @@ impl<K, V> Log<K, V> {
             next,
             read: false,
             damage: Damage::default(),
+            anew: None,
+            schema: Schema::of::<K, V>(0),
             types: PhantomData,
         }
     }
@@ -137,6 +171,19 @@ impl<K, V> Log<K, V> {
         }
     }
 
+    /// Tells this version of keys and values from others, which are not understood. To be raised when they mean something
+    /// else than before though all their names and kinds are the same; those are told apart without it.
+    #[must_use]
+    pub fn version(mut self, version: u64) -> Self {
+        self.schema = Schema::of::<K, V>(version);
+        self
+    }
+
+    /// Why the log began anew when it was replayed, if it did.
+    pub fn anew(&self) -> Option<&Anew> {
+        self.anew.as_ref()
+    }
+
     /// What the last replay found to be lost.
     pub fn damage(&self) -> Damage {
         self.damage
@@ -156,6 +203,19 @@ impl<K, V> Log<K, V> {
     }
 }
 
+/// Whether a file begins with text, and is no log of another version of this program.
+fn is_text(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(4096)];
+    let plain = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
+    let whole = match std::str::from_utf8(start) {
+        Ok(_) => true,
+        // A letter of several bytes may lie across the end.
+        Err(error) => error.error_len().is_none() && bytes.len() > start.len(),
+    };
+    let ours = TITLE.len() - 3;
+    whole && start.iter().all(plain) && !bytes.starts_with(&TITLE[..ours])
+}
+
 impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOwned> Log<K, V> {
     fn put(&mut self, entry: &Entry<'_>) -> Result<(), StoreError> {
         let sequence = self.next.sequence;
@@ -172,7 +232,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
             self.numbers.resize(keys.len().max(id.index() + 1), NONE);
         }
         if self.numbers[id.index()] == NONE {
-            let key = postcard::to_stdvec(keys.name(id));
+            let key = self.schema.write_key(keys.name(id));
             let key = key.map_err(|error| self.failed("write a key to", std::io::Error::other(error)))?;
             let number = self.next.key;
             self.put(&Entry::Key { number, input, key: &key })?;
@@ -192,7 +252,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         }
         let fingerprint = record.fingerprint.0.to_le_bytes();
         let Record { modified, deep, volatile, .. } = *record;
-        match value.or_else(|| record.value.downcast_ref()).and_then(|value| postcard::to_stdvec(value).ok()) {
+        match value.or_else(|| record.value.downcast_ref()).and_then(|value| self.schema.write_value(value).ok()) {
             Some(value) => {
                 let value = &value;
                 self.put(&Entry::Made { how, number, dependencies, fingerprint, modified, deep, volatile, value })
@@ -210,12 +270,19 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
     fn replay(&mut self, keys: &mut Keys<K>, each: &mut alacarte::Replay<'_, K, V>) -> Result<(), StoreError> {
         self.write_pending()?;
         let bytes = self.place.read().map_err(|error| self.failed("read", error))?;
-        let replayed = replay::Replay::over(&bytes, keys, each);
+        let replayed = replay::Replay::over(&bytes, self.schema, keys, each);
         // (A title that was cut short is a log in which nothing is written yet.)
-        if !bytes.starts_with(TITLE) && !TITLE.starts_with(&bytes) && replayed.next.sequence == 0 {
+        let unknown = !bytes.starts_with(TITLE) && !TITLE.starts_with(&bytes) && replayed.next.sequence == 0;
+        if unknown && is_text(&bytes) {
             let error =
                 std::io::Error::new(std::io::ErrorKind::InvalidData, "it is no log (delete it, or name another file)");
             return Err(self.failed("read", error));
+        }
+        if unknown || replayed.foreign {
+            let aside = self.place.set_aside().map_err(|error| self.failed("set aside", error))?;
+            self.anew = Some(Anew { foreign: replayed.foreign, aside });
+            (self.numbers, self.next, self.damage, self.read) = (Vec::new(), Next::default(), replayed.damage, true);
+            return Ok(());
         }
         self.numbers = replayed.numbers;
         self.next = replayed.next;

@@ -34,6 +34,9 @@ pub(super) enum Place {
     File { file: File, path: PathBuf, length: u64 },
 }
 
+/// What the name of a file ends in that was set aside.
+const ASIDE: &str = ".set-aside";
+
 /// A locked file is tried so often if others replace it at the same moment.
 const ATTEMPTS: usize = 10;
 
@@ -42,6 +45,11 @@ impl Place {
         let failed = |action, error| StoreError::new(action, path.display(), error);
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory).map_err(|error| failed("create the directory of", error))?;
+        }
+        // (What is no file would be waited for, or read for ever.)
+        if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            let error = io::Error::other("it is no file, but a directory or a device (move it, or name another file)");
+            return Err(failed("open", error));
         }
         for _ in 0..ATTEMPTS {
             let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
@@ -108,6 +116,25 @@ impl Place {
             }
         }
         Ok(())
+    }
+
+    /// Puts an empty file in the place of this one, which gets another name: that name.
+    pub(super) fn set_aside(&mut self) -> io::Result<Option<PathBuf>> {
+        match self {
+            Place::Memory(bytes) => {
+                bytes.0.borrow_mut().clear();
+                Ok(None)
+            }
+            Place::File { file, path, length } => {
+                let mut aside = path.clone().into_os_string();
+                aside.push(ASIDE);
+                std::fs::rename(&*path, &aside)?;
+                let fresh = OpenOptions::new().read(true).write(true).create_new(true).open(&*path)?;
+                lock(&fresh, path).map_err(|error| error.source)?;
+                (*file, *length) = (fresh, 0);
+                Ok(Some(aside.into()))
+            }
+        }
     }
 
     /// Puts other bytes in the place of all.

@@ -1,17 +1,21 @@
 //! Reading a log back, and saying of each key no more than what is certain (see [the module above](super)).
 
 use alacarte::{Dependency, Event, Fingerprint, Key, KeyId, Keys, Record, Value};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::entry::{self, Entry, How, Subject};
 use super::{Damage, NONE, Next, TITLE};
 use crate::frame::{Frames, Piece};
+use crate::seal::Schema;
 
 /// What was found.
 pub(super) struct Replay {
     pub(super) numbers: Vec<u32>,
     pub(super) next: Next,
     pub(super) damage: Damage,
+    /// There are keys, and none of them is what was written: this is the log of another program.
+    pub(super) foreign: bool,
 }
 
 /// What is known of the key behind one of the log's numbers.
@@ -34,6 +38,7 @@ enum Certain {
 }
 
 struct Reader<'r, K, V> {
+    schema: Schema,
     keys: &'r mut Keys<K>,
     each: &'r mut alacarte::Replay<'r, K, V>,
     /// By the log's numbers; `None` for one whose definition is lost.
@@ -41,23 +46,28 @@ struct Reader<'r, K, V> {
     dependencies: Vec<Dependency>,
     next: Next,
     damage: Damage,
+    /// How many keys are not what was written.
+    unknown: u64,
     /// The latest time of modification that was read.
     latest: u64,
 }
 
 impl Replay {
-    pub(super) fn over<K: Key + DeserializeOwned, V: Value + DeserializeOwned>(
+    pub(super) fn over<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOwned>(
         bytes: &[u8],
+        schema: Schema,
         keys: &mut Keys<K>,
         each: &mut alacarte::Replay<'_, K, V>,
     ) -> Replay {
         let mut reader = Reader {
+            schema,
             keys,
             each,
             known: Vec::new(),
             dependencies: Vec::new(),
             next: Next::default(),
             damage: Damage::default(),
+            unknown: 0,
             latest: 0,
         };
         let start = if bytes.starts_with(TITLE) { TITLE.len() } else { 0 };
@@ -71,17 +81,18 @@ impl Replay {
             }
         }
         reader.damage.torn = (bytes.len() - frames.end()) as u64;
+        let foreign = reader.unknown > 0 && reader.known.iter().all(Option::is_none);
         let mut numbers = vec![NONE; reader.keys.len()];
         for (number, known) in reader.known.iter().enumerate() {
             if let Some(known) = known {
                 numbers[known.id.index()] = number as u32;
             }
         }
-        Replay { numbers, next: reader.next, damage: reader.damage }
+        Replay { numbers, next: reader.next, damage: reader.damage, foreign }
     }
 }
 
-impl<K: Key + DeserializeOwned, V: Value + DeserializeOwned> Reader<'_, K, V> {
+impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOwned> Reader<'_, K, V> {
     fn record(&mut self, sequence: u64, entry: Entry<'_>) {
         if sequence < self.next.sequence {
             // An old record that some accident copied here.
@@ -117,7 +128,7 @@ impl<K: Key + DeserializeOwned, V: Value + DeserializeOwned> Reader<'_, K, V> {
                 self.latest = self.latest.max(modified);
                 let subject = Subject::new(number, false, false);
                 let Some(key) = self.id(subject) else { return };
-                let value = postcard::from_bytes::<V>(value).ok();
+                let value = self.schema.read_value::<V>(value);
                 let (Some(value), Some(certain)) = (value, self.collect(&dependencies, deep)) else {
                     self.damage.unreadable += 1;
                     return self.doubt(number);
@@ -149,8 +160,9 @@ impl<K: Key + DeserializeOwned, V: Value + DeserializeOwned> Reader<'_, K, V> {
 
     fn define(&mut self, number: u32, input: bool, key: &[u8]) {
         self.reserve(number);
-        let Ok(key) = postcard::from_bytes(key) else {
+        let Some(key) = self.schema.read_key(key) else {
             self.damage.unreadable += 1;
+            self.unknown += 1;
             return;
         };
         let id = self.keys.intern(&key);
@@ -182,7 +194,7 @@ impl<K: Key + DeserializeOwned, V: Value + DeserializeOwned> Reader<'_, K, V> {
         let (mut certain, mut consistent) = (true, true);
         for &(subject, fingerprint) in dependencies {
             let key = self.id(subject)?;
-            let damaged = self.damage.gaps > 0 && !subject.is_definition();
+            let damaged = (self.damage.gaps > 0 || self.damage.unreadable > 0) && !subject.is_definition();
             if damaged && let Some(known) = self.known[subject.number() as usize] {
                 if known.certain == Certain::Unread {
                     self.doubt(subject.number());

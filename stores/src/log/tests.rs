@@ -177,20 +177,174 @@ fn a_value_that_somebody_wrote_does_not_stand_in_for_a_lost_record() {
     assert!(!said.iter().any(|line| line.starts_with("z is Some(8)")), "{said:#?}");
 }
 
+/// Everything that a replay says, in words, of a program whose values are other ones but have the same names.
+fn said_of_others<V: Value + Serialize + DeserializeOwned + std::fmt::Debug>(
+    bytes: SharedBytes,
+) -> (Vec<String>, Damage) {
+    let mut log = Log::<String, V>::from_bytes(bytes);
+    log.schema = Schema::of::<String, u64>(0);
+    let mut said = Vec::new();
+    let replayed = log.replay(&mut Keys::default(), &mut |keys, event, value| {
+        let what = match event {
+            Event::Changed { fingerprint, .. } => format!("changed to {:?}", fingerprint.map(|f| f.0)),
+            _ => format!("is {value:?}"),
+        };
+        said.push(format!("{} {what}", keys.show(event.key())));
+    });
+    replayed.expect("read");
+    assert!(log.anew().is_none());
+    (said, log.damage())
+}
+
+/// Whether their bytes cannot be read, or are read as something else.
 #[test]
 fn values_of_another_type_cost_just_their_keys() {
     let mut log = Small::in_memory();
     tell(&mut log);
     log.flush().expect("written");
-    let mut other = Log::<String, (String, u64)>::from_bytes(log.shared().expect("in memory"));
-    let mut gone = Vec::new();
-    let replayed = other.replay(&mut Keys::default(), &mut |keys, event, _| {
-        if let Event::Changed { key, fingerprint: None, .. } = event {
-            gone.push(keys.show(*key));
+    let bytes = || log.shared().expect("in memory");
+    let expected = ["x changed to Some(7)", "y changed to None", "x changed to Some(8)"].map(String::from).to_vec();
+    let damage = Damage { unreadable: 1, ..Damage::default() };
+    assert_eq!(said_of_others::<(String, u64)>(bytes()), (expected.clone(), damage));
+    assert_eq!(said_of_others::<i64>(bytes()), (expected.clone(), damage));
+    assert_eq!(said_of_others::<u32>(bytes()), (expected.clone(), damage));
+    assert_eq!(said_of_others::<Option<bool>>(bytes()), (expected, damage));
+    assert_eq!(said_of_others::<u64>(bytes()).0[1], "y is Some(7)");
+}
+
+/// A record whose value is lost says of its key that nobody knows what it holds, and so it is with whatever was built from it
+/// since: a fold would look up what it knows of the key, which is older.
+#[test]
+fn what_was_built_from_a_value_that_is_lost_is_lost() {
+    /// A value whose shape is its own to choose, so that some are read and some are not.
+    #[derive(Debug, Clone)]
+    struct Odd(u64);
+    impl Value for Odd {
+        fn fingerprint(&self) -> Fingerprint {
+            Fingerprint(self.0)
         }
+    }
+    impl Serialize for Odd {
+        fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            if self.0 == 8 { to.serialize_u32(8) } else { to.serialize_u64(self.0) }
+        }
+    }
+    impl<'de> serde::Deserialize<'de> for Odd {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            // (Written as it was read, it would be another number.)
+            u64::deserialize(from).map(|number| Odd(if number == 8 { 9 } else { number }))
+        }
+    }
+    let mut log = Small::in_memory();
+    log.schema = Schema::of::<String, Odd>(0);
+    let mut odd = Log::<String, Odd>::from_bytes(log.shared().expect("in memory"));
+    let mut keys = Keys::default();
+    let made = |odd: &mut Log<String, Odd>, keys: &mut Keys<String>, key: &str, from: &str, value: u64| {
+        let (key, from) = (keys.intern(&key.to_owned()), keys.intern(&from.to_owned()));
+        let dependencies = [Dependency { key: from, grouped: false, fingerprint: Fingerprint(value) }];
+        let (fingerprint, value) = (Fingerprint(value), Odd(value));
+        let record = Record {
+            key,
+            dependencies: &dependencies,
+            deep: false,
+            fingerprint,
+            value: &value,
+            modified: 1,
+            volatile: false,
+            names: &(),
+        };
+        odd.append(keys, &Event::Built(record), Some(&value)).expect("written");
+    };
+    for n in [7, 8] {
+        made(&mut odd, &mut keys, "y", "x", n);
+        made(&mut odd, &mut keys, "z", "y", 7);
+        made(&mut odd, &mut keys, "u", "y", n);
+    }
+    odd.flush().expect("written");
+    let mut said = Vec::new();
+    let mut again = Log::<String, Odd>::from_bytes(log.shared().expect("in memory"));
+    let replayed = again.replay(&mut Keys::default(), &mut |keys, event, value| {
+        said.push(format!("{} {:?}", keys.show(event.key()), value.map(|odd| odd.0)));
     });
     replayed.expect("read");
-    assert_eq!(gone, ["y"]);
+    let whole = ["y Some(7)", "z Some(7)", "u Some(7)"];
+    // That `z` was built from a `y` of 7 is what is known of `y`, which may be so no more; `u` saw another one.
+    assert_eq!(said, [&whole[..], &["y None", "z Some(7)", "z None", "u None"]].concat());
+}
+
+#[test]
+fn the_log_of_another_program_is_set_aside() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("log");
+    let mut log = Small::open(&path).expect("opened");
+    tell(&mut log);
+    drop(log);
+    let theirs = std::fs::read(&path).expect("read");
+    let mut other = Log::<String, i64>::open(&path).expect("opened");
+    let mut keys = Keys::default();
+    other.replay(&mut keys, &mut |_, _, _| panic!("nothing is told")).expect("replayed");
+    assert!(keys.is_empty());
+    let anew = other.anew().expect("it begins anew").clone();
+    let aside = anew.aside.clone().expect("a file");
+    assert!(anew.foreign && anew.to_string().contains(&aside.display().to_string()), "{anew}");
+    assert_eq!(std::fs::read(aside).expect("read"), theirs);
+    assert!(Small::open(&path).is_err(), "it is locked");
+    let key = keys.intern(&"z".to_owned());
+    let event = Event::Changed { key, fingerprint: None, modified: 1, input: true };
+    other.append(&keys, &event, None).expect("written");
+    drop(other);
+    // From now on it is this program's.
+    let mut other = Log::<String, i64>::open(&path).expect("opened");
+    other.replay(&mut Keys::default(), &mut |_, _, _| {}).expect("replayed");
+    assert!(other.anew().is_none() && other.damage().is_none());
+    // Of another version, it is another program's.
+    drop(other);
+    let mut newer = Log::<String, i64>::open(&path).expect("opened").version(1);
+    newer.replay(&mut Keys::default(), &mut |_, _, _| {}).expect("replayed");
+    assert!(newer.anew().is_some_and(|anew| anew.foreign));
+}
+
+#[test]
+fn a_file_of_zeroes_or_noise_is_set_aside() {
+    let mut version_1 = b"alacarte log 1\n".to_vec();
+    let noise: Vec<u8> = (0..5000_u32).flat_map(|n| *blake3::hash(&n.to_le_bytes()).as_bytes()).collect();
+    for bytes in [vec![0; 10], vec![0; 100_000], noise, version_1.clone(), {
+        version_1.extend([0xA1, 0xCA, 1, 0, 0, 0]);
+        version_1
+    }] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("log");
+        std::fs::write(&path, &bytes).expect("written");
+        let mut log = Small::open(&path).expect("opened");
+        let mut keys = Keys::default();
+        assert_eq!(said(&mut log, &mut keys), [""; 0]);
+        let anew = log.anew().expect("it begins anew");
+        assert_eq!(std::fs::read(anew.aside.as_ref().expect("a file")).expect("read"), bytes);
+        change(&mut log, &mut keys, "x", 7);
+        drop(log);
+        let mut log = Small::open(&path).expect("opened");
+        assert_eq!(said(&mut log, &mut Keys::default()), STORY[..1]);
+        assert!(log.anew().is_none() && log.damage().is_none());
+    }
+}
+
+#[test]
+fn an_empty_file_is_a_log_in_which_nothing_is_written_yet() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("log");
+    std::fs::write(&path, b"").expect("written");
+    let mut log = Small::open(&path).expect("opened");
+    tell(&mut log);
+    assert!(log.anew().is_none() && log.damage().is_none());
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("log");
+    std::fs::create_dir(&path).expect("made");
+    let error = Small::open(&path).expect_err("a directory").to_string();
+    assert!(error.contains("it is no file, but a directory"), "{error}");
 }
 
 #[test]
