@@ -15,6 +15,8 @@ mod detached;
 mod events;
 #[path = "../tests/faults.rs"]
 mod faults;
+#[path = "../tests/learned.rs"]
+mod learned;
 #[path = "../tests/noticing.rs"]
 mod noticing;
 #[path = "../tests/order.rs"]

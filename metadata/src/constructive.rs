@@ -9,13 +9,15 @@ use crate::table::{Pushed, Trace, TraceTable};
 ///
 /// Contract: every trace is one `Built`, `Restored` or `Learned` event of its key that was neither volatile nor
 /// deep, with that event's value; the [`ConstructiveTraces::KEPT`] newest different ones are there (to learn
-/// what is known already does not make it newer).
+/// what is known already does not make it newer). The trace of the key's last `Built` or `Restored` event, if that
+/// was neither, is the *present* one: it comes first, and what is learned never takes its place, however much of it
+/// there is.
 #[derive(Debug, Clone)]
 pub struct ConstructiveTraces<V> {
     table: TraceTable<1>,
     values: Values<V>,
-    /// The last run of the key left no trace, or a newer one was learned.
-    untraced: Column<bool>,
+    /// Whether the first trace of each key is the present one.
+    present: Column<bool>,
 }
 
 impl<V> ConstructiveTraces<V> {
@@ -32,30 +34,45 @@ impl<V> ConstructiveTraces<V> {
         self.values.get(trace.extra()[0])
     }
 
+    /// The trace of what the key was last built or restored from, here and not elsewhere.
+    pub fn present(&self, key: KeyId) -> Option<Trace<'_, 1>> {
+        self.table.newest(key).filter(|_| self.is_present(key))
+    }
+
     /// Whether the newest trace of the key is that of its last `Built` or `Restored` event.
-    pub fn is_last(&self, key: KeyId) -> bool {
-        !self.untraced.get(key).is_some_and(|&untraced| untraced)
+    pub fn is_present(&self, key: KeyId) -> bool {
+        self.present.get(key).copied().unwrap_or(false)
     }
 }
 
 impl<V> Default for ConstructiveTraces<V> {
     fn default() -> Self {
-        let table = TraceTable::new(Self::KEPT);
-        ConstructiveTraces { table, values: Values::default(), untraced: Column::default() }
+        ConstructiveTraces { table: TraceTable::new(Self::KEPT), values: Values::default(), present: Column::default() }
     }
 }
 
 impl<V: Value> ConstructiveTraces<V> {
-    /// Adds a trace, unless its kind leaves none; whether it did.
-    fn remember(&mut self, record: &Record<'_>) -> bool {
-        if record.volatile || record.deep {
-            return false;
+    fn remember(&mut self, record: &Record<'_>, learned: bool) {
+        if !learned {
+            *self.present.at(record.key) = false;
         }
-        let Some(value) = record.value.downcast_ref::<V>() else { return false };
+        if record.volatile || record.deep {
+            return;
+        }
+        let Some(value) = record.value.downcast_ref::<V>() else { return };
         // Before the table knows of it: a clone may panic.
         let value = value.clone();
         let slot = self.values.free();
-        match self.table.push(record.key, record.fingerprint, [slot], record.dependencies) {
+        let (key, fingerprint) = (record.key, record.fingerprint);
+        let pushed = if learned && self.is_present(key) {
+            self.table.push_second(key, fingerprint, [slot], record.dependencies)
+        } else {
+            self.table.push(key, fingerprint, [slot], record.dependencies)
+        };
+        if !learned {
+            *self.present.at(key) = true;
+        }
+        match pushed {
             Pushed::New => self.values.put(slot, value),
             Pushed::Replaced([gone]) => {
                 self.values.put(slot, value);
@@ -69,7 +86,6 @@ impl<V: Value> ConstructiveTraces<V> {
                 }
             }
         }
-        true
     }
 }
 
@@ -78,13 +94,8 @@ impl<V: Value> MetadataUpdater for ConstructiveTraces<V> {
         if let Event::Built(record) | Event::Restored(record) | Event::Learned(record) = event {
             // What others have learned is no news of this build: it does not become the newest if it was known.
             let learned = matches!(event, Event::Learned(_));
-            if learned && self.table.knows(record.key, record.fingerprint, record.dependencies) {
-                return;
-            }
-            let traced = self.remember(record);
-            let untraced = if learned { traced || !self.is_last(record.key) } else { !traced };
-            if untraced == self.is_last(record.key) {
-                *self.untraced.at(record.key) = untraced;
+            if !(learned && self.table.knows(record.key, record.fingerprint, record.dependencies)) {
+                self.remember(record, learned);
             }
         }
     }
@@ -137,7 +148,6 @@ impl<V> Values<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alacarte::KeyId;
 
     #[test]
     fn a_value_that_no_trace_remembers_is_dropped() {

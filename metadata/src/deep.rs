@@ -22,7 +22,9 @@ use crate::table::{Pushed, Trace, TraceTable};
 /// Contract: every trace is one `Built`, `Restored` or deep `Learned` event of its key that was not volatile,
 /// its dependencies with the deep fingerprints that they had at that event; the
 /// [`DeepConstructiveTraces::KEPT`] newest different ones are there (to learn what is known already does
-/// not make it newer).
+/// not make it newer). The trace of the key's last `Built` or `Restored` event, if that was not volatile and the key
+/// has not become an input since, is the *present* one: it comes first, and what is learned never takes its place,
+/// however much of it there is. What is built above the key is filed under its deep fingerprint.
 #[derive(Debug, Clone)]
 pub struct DeepConstructiveTraces<V> {
     table: TraceTable<3>,
@@ -64,8 +66,8 @@ impl<V> DeepConstructiveTraces<V> {
         self.table.of(key).find(|trace| deep_of(*trace) == deep)
     }
 
-    /// Whether this trace of the key is that of its last `Built` or `Restored` event.
-    pub fn is_last(&self, key: KeyId, trace: Trace<'_, 3>) -> bool {
+    /// Whether this is the trace of what the key was last built or restored from, here and not elsewhere.
+    pub fn is_present(&self, key: KeyId, trace: Trace<'_, 3>) -> bool {
         self.current.get(key).copied().flatten() == Some(deep_of(trace))
     }
 
@@ -181,7 +183,7 @@ impl<V> Default for DeepConstructiveTraces<V> {
 
 impl<V: Value> DeepConstructiveTraces<V> {
     /// Adds a trace whose dependencies carry deep fingerprints already; its own deep fingerprint.
-    fn remember(&mut self, record: &Record<'_>, dependencies: &[Dependency]) -> Option<Fingerprint> {
+    fn remember(&mut self, record: &Record<'_>, dependencies: &[Dependency], learned: bool) -> Option<Fingerprint> {
         // Before the table knows of it: a clone may panic.
         let value = record.value.downcast_ref::<V>()?.clone();
         // Named, because the same fingerprints may be those of other keys: tasks may fetch in another order, and a
@@ -195,7 +197,12 @@ impl<V: Value> DeepConstructiveTraces<V> {
         });
         let slot = self.values.free();
         let extra = [slot, deep.0 as u32, (deep.0 >> 32) as u32];
-        let pushed = self.table.push(record.key, record.fingerprint, extra, dependencies);
+        let (key, fingerprint) = (record.key, record.fingerprint);
+        let pushed = if learned && self.current.get(key).copied().flatten().is_some() {
+            self.table.push_second(key, fingerprint, extra, dependencies)
+        } else {
+            self.table.push(key, fingerprint, extra, dependencies)
+        };
         if pushed == Pushed::Known {
             // Equal in what the fingerprint looks at: the value is that of the last run.
             if let Some([slot, ..]) = self.table.newest(record.key).map(|newest| newest.extra()) {
@@ -222,7 +229,7 @@ impl<V: Value> DeepConstructiveTraces<V> {
             return;
         }
         let deep = if record.deep {
-            self.remember(record, record.dependencies)
+            self.remember(record, record.dependencies, false)
         } else {
             let dependencies: Vec<Dependency> = record
                 .dependencies
@@ -233,7 +240,7 @@ impl<V: Value> DeepConstructiveTraces<V> {
                     Dependency { fingerprint, ..dependency }
                 })
                 .collect();
-            self.remember(record, &dependencies)
+            self.remember(record, &dependencies, false)
         };
         *self.current.at(record.key) = deep;
         // It may be one that was looked into before, in vain, and holds now.
@@ -259,7 +266,7 @@ impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
                     && !record.volatile
                     && !self.table.knows(record.key, record.fingerprint, record.dependencies) =>
             {
-                self.remember(record, record.dependencies);
+                self.remember(record, record.dependencies, true);
             }
             Event::Learned(_) | Event::Owed { .. } => {}
         }

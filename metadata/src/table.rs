@@ -241,6 +241,24 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
         if equal { Pushed::Known } else { Pushed::Replaced(gone) }
     }
 
+    /// Adds a trace behind the newest of its key, which stays the newest and makes way for no other.
+    pub fn push_second(
+        &mut self,
+        key: KeyId,
+        fingerprint: Fingerprint,
+        extra: [u32; EXTRA],
+        dependencies: &[Dependency],
+    ) -> Pushed<EXTRA> {
+        const { assert!(WIDTH == 2, "a trace is moved by its whole fingerprints") };
+        assert!(self.bound > 1, "a key that keeps one trace has no second");
+        let newest = self.newest(key).map(|newest| (newest.fingerprint(), newest.dependencies().collect::<Vec<_>>()));
+        let pushed = self.push(key, fingerprint, extra, dependencies);
+        if let Some((fingerprint, dependencies)) = newest {
+            self.push(key, fingerprint, extra, &dependencies);
+        }
+        pushed
+    }
+
     /// Whether an equal trace is there.
     pub fn knows(&self, key: KeyId, fingerprint: Fingerprint, dependencies: &[Dependency]) -> bool {
         self.of(key).any(|trace| trace.matches(fingerprint, dependencies))
@@ -452,6 +470,33 @@ mod tests {
         assert_eq!(table.push(key, Fingerprint(1), [], &deps(&[(1, 1)])), Pushed::Known);
         assert_eq!(table.of(key).map(|trace| trace.fingerprint().0).collect::<Vec<_>>(), [1, 3, 2]);
         assert_eq!(table.push(key, Fingerprint(2), [], &deps(&[(1, 1)])), Pushed::New);
+    }
+
+    #[test]
+    fn what_is_pushed_second_never_takes_the_place_of_the_newest() {
+        let mut table = TraceTable::<1>::new(3);
+        let key = KeyId::new(0);
+        assert_eq!(table.push_second(key, Fingerprint(0), [0], &deps(&[(1, 0)])), Pushed::New);
+        assert_eq!(table.push(key, Fingerprint(1), [1], &deps(&[(1, 1)])), Pushed::New);
+        for n in 2..9_u32 {
+            // Of any length, so that no word of another can be used again.
+            let list: Vec<_> = (0..n as usize % 3).map(|key| (key, n.into())).collect();
+            let pushed = table.push_second(key, Fingerprint(n.into()), [n], &deps(&list));
+            assert_eq!(
+                pushed,
+                match n {
+                    2 => Pushed::New,
+                    3 => Pushed::Replaced([0]),
+                    n => Pushed::Replaced([n - 2]),
+                }
+            );
+            let kept: Vec<_> = table.of(key).map(|trace| (trace.fingerprint().0, trace.extra()[0])).collect();
+            let expected = [1, n, if n == 2 { 0 } else { n - 1 }].map(|n| (u64::from(n), n));
+            assert_eq!(kept, expected);
+        }
+        // One that is there already moves, and the newest stays.
+        assert_eq!(table.push_second(key, Fingerprint(7), [9], &deps(&[(0, 7)])), Pushed::Known);
+        assert_eq!(table.of(key).map(|trace| trace.extra()[0]).collect::<Vec<_>>(), [1, 7, 8]);
     }
 
     #[test]

@@ -23,10 +23,11 @@ impl<K: Key, V: Value> Rebuilder<K, V> for ConstructiveTrace {
             Walked::Holds { trace, newest } => (trace, newest),
             Walked::Fails(reason) => return Poll::Ready(Answer::Run(reason)),
         };
-        // The value of an older run, or of somebody else's, may be equal in a part only.
-        let own = newest && question.is_built() && traces.is_last(question.key());
+        // The value of an older run, or of somebody else's, may be equal in a part only. And a trace that was learned vouches
+        // for what another build made: that it holds here is news, and is told as such.
+        let own = newest && question.is_built() && traces.is_present(question.key());
         let stands = question.current() == Some(trace.fingerprint()) && (own || question.is_whole());
-        if stands && newest && question.is_built() {
+        if stands && own {
             return Poll::Ready(Answer::Keep);
         }
         let value = if stands { None } else { traces.value(trace).cloned() };

@@ -26,15 +26,16 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DeepConstructiveTrace {
     fn ask(&self, question: &mut Question<'_, K, V>, traces: &DeepConstructiveTraces<V>) -> Poll<Answer<V>> {
         let mut why = None;
         traces.enter(question.revision());
-        for (number, trace) in traces.table().of(question.key()).enumerate() {
+        for trace in traces.table().of(question.key()) {
             match follow(question, traces, trace) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Found::Fails(reason)) => why = why.or(Some(reason)),
                 Poll::Ready(Found::Holds) => {
-                    // The value of an older run, or of somebody else's, may be equal in a part only.
-                    let own = question.is_built() && traces.is_last(question.key(), trace);
+                    // The value of an older run, or of somebody else's, may be equal in a part only. And what is built above
+                    // is filed under the present deep fingerprint: a trace that was learned has to become that first.
+                    let own = question.is_built() && traces.is_present(question.key(), trace);
                     let stands = question.current() == Some(trace.fingerprint()) && (own || question.is_whole());
-                    if stands && number == 0 && question.is_built() {
+                    if stands && own {
                         return Poll::Ready(Answer::Keep);
                     }
                     let value = if stands { None } else { traces.value(trace).cloned() };

@@ -183,19 +183,25 @@ impl Contract for Steps {
 
 type Entry = (u64, Vec<Dependency>);
 
-/// Traces, the newest first.
+/// Traces, the newest first; and whether the first is that of what the key was last made from, here and not elsewhere.
 #[derive(Default)]
-struct Kept([Vec<Entry>; KEYS]);
+struct Kept {
+    traces: [Vec<Entry>; KEYS],
+    present: [bool; KEYS],
+}
 
 impl Kept {
     fn keep(&mut self, what: &Happening, dependencies: Vec<Dependency>, bound: usize) {
         let entry = (what.value.unwrap_or_default(), dependencies);
-        let traces = &mut self.0[what.key.index()];
-        if what.kind != Kind::Learned || !traces.contains(&entry) {
+        let (traces, present) = (&mut self.traces[what.key.index()], &mut self.present[what.key.index()]);
+        if what.kind != Kind::Learned {
             traces.retain(|other| *other != entry);
             traces.insert(0, entry);
-            traces.truncate(bound);
+            *present = true;
+        } else if !traces.contains(&entry) {
+            traces.insert(usize::from(*present), entry);
         }
+        traces.truncate(bound);
     }
 }
 
@@ -215,7 +221,7 @@ fn same<const EXTRA: usize, const WIDTH: usize>(trace: Trace<'_, EXTRA, WIDTH>, 
 macro_rules! check_traces {
     ($table:expr, $kept:expr) => {
         for key in all() {
-            let expected = &$kept.0[key.index()];
+            let expected = &$kept.traces[key.index()];
             let traces: Vec<_> = $table.of(key).collect();
             let all_same = traces.iter().zip(expected).all(|(trace, entry)| same(*trace, entry));
             assert!(traces.len() == expected.len() && all_same, "{key:?}: {expected:?} are to be kept");
@@ -248,6 +254,9 @@ pub struct Constructive(Kept);
 impl Contract for Constructive {
     type Of = ConstructiveTraces<u64>;
     fn see(&mut self, what: &Happening) {
+        if what.is_made() {
+            self.0.present[what.key.index()] = false;
+        }
         if (what.is_made() || what.kind == Kind::Learned) && what.is_plain() {
             self.0.keep(what, what.dependencies.clone(), ConstructiveTraces::<u64>::KEPT);
         }
@@ -258,9 +267,10 @@ impl Contract for Constructive {
             let values: Vec<_> = traces.table().of(key).map(|trace| traces.value(trace).copied()).collect();
             assert_eq!(
                 values,
-                self.0.0[key.index()].iter().map(|entry| Some(entry.0)).collect::<Vec<_>>(),
+                self.0.traces[key.index()].iter().map(|entry| Some(entry.0)).collect::<Vec<_>>(),
                 "{key:?}: values"
             );
+            assert_eq!(traces.present(key).is_some(), self.0.present[key.index()], "{key:?}: whether one is present");
         }
     }
 }
@@ -298,13 +308,19 @@ impl Contract for Deep {
         {
             self.current[what.key.index()] = None;
         }
+        self.kept.present[what.key.index()] = self.current[what.key.index()].is_some();
         if !what.volatile && (what.is_made() || (what.kind == Kind::Learned && what.deep)) {
             self.kept.keep(what, dependencies, DeepConstructiveTraces::<u64>::KEPT);
         }
     }
     fn check(&self, traces: &DeepConstructiveTraces<u64>) {
         check_traces!(traces.table(), self.kept);
-        for (key, kept) in all().zip(&self.kept.0) {
+        for (key, kept) in all().zip(&self.kept.traces) {
+            let present: Vec<_> = traces.table().of(key).map(|trace| traces.is_present(key, trace)).collect();
+            let name = self.current[key.index()];
+            let expected: Vec<_> = kept.iter().map(|entry| name == Some(deep_of(&entry.1))).collect();
+            assert_eq!(present, expected, "{key:?}: which is present");
+            assert!(name.is_none() || expected[0], "{key:?}: what is present comes first");
             let values: Vec<_> = traces.table().of(key).map(|trace| traces.value(trace).copied()).collect();
             assert_eq!(values, kept.iter().map(|entry| Some(entry.0)).collect::<Vec<_>>(), "{key:?}: values");
             for (_, dependencies) in kept {
