@@ -8,6 +8,7 @@ use alacarte_rebuilders::{AnyRebuilder, DeepConstructiveTrace, DirtyBit};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use crate::crashes::{Careless, judge_crashes};
 use crate::expr::Name;
 use crate::generate::{Style, scenarios};
 use crate::laws::Promises;
@@ -159,7 +160,8 @@ where
 }
 
 /// Tries the first of these combinations: it plays every seed alone, and every fourth also where tasks answer by whim, by
-/// turns with the others, and where tasks that declare what they fetch do so in circles. Answers how much was done, and the smallest story found of a law that is broken.
+/// turns with the others, where tasks that declare what they fetch do so in circles, and on a disk that crashes between its
+/// writes. Answers how much was done, and the smallest story found of a law that is broken.
 pub(crate) fn on_trial<P, S, R>(trial: Trial, combinations: &[Combination<'_, S, R>]) -> (Tally, Option<Broken>)
 where
     P: Declares,
@@ -181,6 +183,13 @@ where
                 Ok(())
             });
             if let Err(broken) = outcome {
+                return (tally, Some(Broken { cases: case + 1, ..broken }));
+            }
+        }
+        // (Who cannot see that a file is an older one again promises nothing of a crash.)
+        if seed.is_multiple_of(4) && plain.overwrites {
+            let crashes = Trial { cases: 1, seed, style: plain };
+            if let Err(broken) = judge_crashes::<P, S, R>(crashes, combinations, Careless::Never) {
                 return (tally, Some(Broken { cases: case + 1, ..broken }));
             }
         }

@@ -12,6 +12,7 @@
 //! | [`LAWS`], [`Law`], [`Promises`] | what every build must obey, and what is promised beyond |
 //! | [`contracts`] | what an updater owes, and what of it a journal gives back |
 //! | [`perform`], [`check`] | a scenario, many scenarios |
+//! | [`judge_crashes`], [`every_loss`] | a disk that crashes between its writes |
 //! | [`Outside`], [`drive`], [`every_interleaving`] | outside work under control: one interleaving, all of them |
 //! | [`broken`] | components that are broken on purpose: the laws must catch each |
 //!
@@ -59,6 +60,7 @@ mod campaign;
 mod check;
 mod combines;
 pub mod contracts;
+mod crashes;
 mod diary;
 mod expr;
 mod generate;
@@ -82,6 +84,7 @@ mod world;
 pub use campaign::{Campaign, Finding, Subject, TaskKind};
 pub use check::{Trial, check, check_promises, check_static, explore, judge, scenario};
 pub use combines::Combines;
+pub use crashes::{Careless, Loss, every_loss, judge_crashes};
 pub use expr::{Expr, Name};
 pub use generate::{Shape, Style, scenarios};
 pub use laws::{

@@ -16,6 +16,7 @@
 //! | [`twist`], [`schedulers`] | schedulers that do one thing otherwise; orders that are none |
 //! | [`journals`] | journals that give back something else than they were given |
 //! | [`caches`] | shared caches that do |
+//! | [`crashes`] | what goes wrong only between two writes (tried by [`judge_crashes`](crate::judge_crashes)) |
 //! | [`worlds`] | a store that writes to inputs, work that nobody hears end |
 //! | [`lies`] | how an updater is lied to |
 //! | [`published`] | what goes wrong in the published model |
@@ -26,6 +27,7 @@ pub mod bits;
 mod by_hand;
 pub mod caches;
 mod claims;
+pub mod crashes;
 pub mod deep;
 mod fixture;
 pub mod journals;
