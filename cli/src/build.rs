@@ -65,7 +65,9 @@ async fn everything(arguments: &Build, mut session: Session) -> Result<ExitCode,
         if regenerations > 0 && build.tasks().is_older(&manifest) {
             // The manifest is made by a command of its own (CMake's, Meson's), and what that reads has changed.
             let before = text();
-            let report = match build.run_async([&manifest]).await {
+            let made = build.run_async([&manifest]).await;
+            tell_of_journal(&build);
+            let report = match made {
                 Ok(report) => report,
                 Err(error) => return Ok(failed(&screen, &error)),
             };
@@ -82,6 +84,7 @@ async fn everything(arguments: &Build, mut session: Session) -> Result<ExitCode,
         screen.borrow_mut().total = build.tasks().commands_below(&targets);
         let outcome = build.run_async(&targets).await;
         screen.borrow_mut().clear()?;
+        tell_of_journal(&build);
         return Ok(match outcome {
             Ok(report) => {
                 cache_trouble(&report);
@@ -90,6 +93,17 @@ async fn everything(arguments: &Build, mut session: Session) -> Result<ExitCode,
             }
             Err(error) => failed(&screen, &error),
         });
+    }
+}
+
+/// Why more is built than was edited: the journal is not what the last build left.
+fn tell_of_journal(build: &AnyBuild) {
+    let journal = build.journal_ref();
+    let damage = journal.damage();
+    if let Some(anew) = journal.anew() {
+        eprintln!("alacarte: {anew}");
+    } else if damage.gaps + damage.unreadable > 0 {
+        eprintln!("alacarte: the journal was damaged: what it has lost is built again");
     }
 }
 

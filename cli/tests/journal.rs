@@ -1,0 +1,57 @@
+//! What the command says, and does, when its journal is not what the last build left.
+
+mod common;
+
+use std::fs;
+
+use common::{directory, run};
+
+const MANIFEST: &str = "rule cp\n  command = cat $in > $out\nbuild x: cp a\nbuild y: cp x\n";
+
+fn built() -> tempfile::TempDir {
+    let project = directory(&[("build.ninja", MANIFEST), ("a", "1\n")]);
+    let (code, out, err) = run(project.path(), &["build"]);
+    assert_eq!(code, 0, "{out}{err}");
+    project
+}
+
+#[test]
+fn a_journal_of_zeroes_noise_or_nothing_need_not_be_deleted_by_hand() {
+    let noise: Vec<u8> = (0..20_000_u64).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
+    for (what, bytes, told) in [("zeroes", vec![0; 4096], true), ("noise", noise, true), ("nothing", vec![], false)] {
+        let project = built();
+        let journal = project.path().join(".alacarte/journal");
+        fs::write(&journal, &bytes).expect("written");
+        let (code, out, err) = run(project.path(), &["build"]);
+        assert_eq!((code, err.contains("set aside")), (0, told), "{what}: {out}{err}");
+        if told {
+            assert_eq!(fs::read(journal.with_file_name("journal.set-aside")).expect("kept"), bytes, "{what}");
+        }
+        let (code, out, err) = run(project.path(), &["build"]);
+        assert!(code == 0 && err.is_empty() && out.contains("nothing to do"), "{what}: {out}{err}");
+        assert_eq!(fs::read_to_string(project.path().join("y")).expect("y"), "1\n");
+    }
+}
+
+#[test]
+fn a_journal_with_a_page_of_zeroes_says_so_and_goes_on() {
+    let project = built();
+    let journal = project.path().join(".alacarte/journal");
+    let mut bytes = fs::read(&journal).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 20].fill(0);
+    fs::write(&journal, bytes).expect("written");
+    let (code, out, err) = run(project.path(), &["build"]);
+    assert!(code == 0 && err.contains("the journal was damaged"), "{out}{err}");
+    assert_eq!(fs::read_to_string(project.path().join("y")).expect("y"), "1\n");
+}
+
+#[test]
+fn a_directory_in_the_place_of_the_journal_is_named() {
+    let project = built();
+    let journal = project.path().join(".alacarte/journal");
+    fs::remove_file(&journal).expect("removed");
+    fs::create_dir(&journal).expect("made");
+    let (code, out, err) = run(project.path(), &["build"]);
+    assert!(code != 0 && err.contains("journal") && err.contains("it is no file, but a directory"), "{out}{err}");
+}
