@@ -457,7 +457,8 @@ where
         for id in (0..board.keys.len()).map(KeyId::new).filter(|&id| board.has(id, LOADED)).collect::<Vec<_>>() {
             let key = board.keys.name(id);
             let (value, input) = (self.store.load(id, key)?, !self.tasks.has(key));
-            if value.is_none() && (gives_away || !input && !keeps_outputs) {
+            // (What was an output in the last build lies in the build, even if its task was taken away since.)
+            if value.is_none() && (gives_away || !board.has(id, INPUT) && !keeps_outputs) {
                 continue;
             }
             let touched = value.as_ref().is_some_and(|value| !input && !value.is_whole());
@@ -494,6 +495,13 @@ where
         board.owed.sort_unstable();
         board.owed.dedup();
         board.debts = owed.into_iter().collect();
+        // What a journal that is chosen late has not heard.
+        for key in board.owed.clone() {
+            if !board.debts.contains(&key) && self.tasks.has(board.keys.name(key)) {
+                ledger.tell(&board.keys, &Event::Owed { key, paid: false }, None)?;
+                board.debts.insert(key);
+            }
+        }
         for (&id, &definition) in &definitions {
             board.define(id, definition);
         }

@@ -19,6 +19,8 @@ pub(crate) struct Diary {
     forgetful: bool,
     /// In place of the log.
     lying: Option<Tape<Name, i64>>,
+    /// It does not hear of changes until something is built.
+    deaf: Rc<Cell<bool>>,
 }
 
 impl Diary {
@@ -30,6 +32,11 @@ impl Diary {
     /// A journal that gives back something else than it was given, for the laws to notice.
     pub fn lying(lie: Lie) -> Self {
         Diary { lying: Some(Tape::lying(Some(lie))), ..Diary::default() }
+    }
+
+    /// From now on it does not hear of changes, until something is built: for the laws to notice.
+    pub fn deafen(&self) {
+        self.deaf.set(true);
     }
 
     /// How many events were ever appended.
@@ -67,6 +74,12 @@ impl Journal<Name, i64> for Diary {
 
     fn append(&mut self, keys: &Keys<Name>, event: &Event<'_>, value: Option<&i64>) -> Result<(), StoreError> {
         self.told.set(self.told.get() + 1);
+        let changed = matches!(event, Event::Changed { .. });
+        if !changed {
+            self.deaf.set(false);
+        } else if self.deaf.get() {
+            return Ok(());
+        }
         match &mut self.lying {
             Some(tape) => tape.append(keys, event, value),
             None if self.forgetful => Ok(()),

@@ -43,6 +43,8 @@ pub struct Style {
     pub races: bool,
     /// The clock is set back.
     pub clocks: bool,
+    /// Parts of the build are exchanged while it lives: all tasks, the journal, the store.
+    pub exchanges: bool,
     /// So many combinations take turns.
     pub combinations: usize,
     /// How many steps there are at most.
@@ -66,6 +68,7 @@ impl Style {
             faults: false,
             races: false,
             clocks: false,
+            exchanges: false,
             combinations: 1,
             steps: 24,
         }
@@ -86,6 +89,7 @@ impl Style {
             faults: true,
             races: true,
             clocks: true,
+            exchanges: true,
             ..Style::plain()
         }
     }
@@ -333,6 +337,9 @@ impl Decoder {
             238..241 if style.faults => Step::Evict(task),
             241..246 if style.races => Step::Race(everything(), after, input, edited),
             246..248 if style.clocks => Step::SetBack(u64::from(value)),
+            248..250 if style.exchanges => Step::Exchange(task, self.task(task, genes)),
+            250..252 if style.exchanges => Step::Aside(value % 2 == 0),
+            252..254 if style.exchanges => Step::Restock(input, edited),
             _ => Step::Build(vec![target(0)]),
         }
     }

@@ -52,7 +52,15 @@ pub fn promises(rebuilder: &str) -> Promises {
 /// What may happen in a history for this rebuilder: everything, but for what make cannot see.
 pub fn style(rebuilder: &str) -> Style {
     let sees = rebuilder != "modification-time";
-    Style { formulas: sees, overwrites: sees, races: sees, clocks: sees, volatile: sees, ..Style::everything() }
+    Style {
+        formulas: sees,
+        overwrites: sees,
+        races: sees,
+        clocks: sees,
+        volatile: sees,
+        exchanges: sees,
+        ..Style::everything()
+    }
 }
 
 /// One of our own combinations, by name.

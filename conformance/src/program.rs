@@ -1,13 +1,16 @@
 //! A graph of keys, and the tasks that a build makes of it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use alacarte::{Dynamic, Fetch, Fingerprint, Power, Running, Static, Tasks, Value};
 
+use crate::broken::Flaw;
 use crate::expr::{Expr, Name};
 use crate::script::Manner;
 use crate::world::World;
@@ -54,8 +57,13 @@ pub struct Program<P> {
     graph: Rc<Graph>,
     /// The fingerprint of each task, where tasks have definitions from the start.
     definitions: Vec<Option<Fingerprint>>,
-    /// How many times each task was replaced.
+    /// By which change each task came to be what it is; zero if it was there from the start.
     versions: Vec<u64>,
+    /// How many changes there were.
+    changes: u64,
+    /// Tasks that are not what they were when the process began, and do not say so: their collection does.
+    unsaid: BTreeSet<Name>,
+    collection: u64,
     manner: Manner,
     world: World,
     power: PhantomData<P>,
@@ -67,6 +75,9 @@ impl<P> Clone for Program<P> {
             graph: self.graph.clone(),
             definitions: self.definitions.clone(),
             versions: self.versions.clone(),
+            changes: self.changes,
+            unsaid: self.unsaid.clone(),
+            collection: self.collection,
             manner: self.manner,
             world: self.world.clone(),
             power: PhantomData,
@@ -80,7 +91,36 @@ impl<P> Program<P> {
         world.combine(manner.combines);
         let versions = vec![0; graph.tasks.len()];
         let definitions = graph.tasks.iter().map(|task| task.as_ref().filter(|_| manner.signed).map(sign)).collect();
-        Program { graph: Rc::new(graph), definitions, versions, manner, world, power: PhantomData }
+        Program {
+            graph: Rc::new(graph),
+            definitions,
+            versions,
+            changes: 0,
+            unsaid: BTreeSet::new(),
+            collection: COLLECTIONS.fetch_add(1, Ordering::Relaxed),
+            manner,
+            world,
+            power: PhantomData,
+        }
+    }
+
+    /// A new collection of the same tasks, but for this one.
+    pub fn exchanged(&self, key: Name, task: Expr) -> Self {
+        let mut graph = (*self.graph).clone();
+        graph.tasks[key.0 as usize] = Some(task);
+        let replaced = graph.keys().filter(|key| self.versions[key.0 as usize] > 0);
+        let unsaid = replaced.chain(self.unsaid.iter().copied()).chain([key]).collect();
+        Program { changes: self.changes, unsaid, ..Program::new(graph, self.manner, self.world.clone()) }
+    }
+
+    /// The tasks with which the next process begins. It knows of no other collection, so those that were changed say so.
+    #[must_use]
+    pub fn for_another_process(mut self) -> Self {
+        for key in std::mem::take(&mut self.unsaid) {
+            self.changes += 1;
+            self.versions[key.0 as usize] = self.changes;
+        }
+        self
     }
 
     /// The graph.
@@ -92,9 +132,14 @@ impl<P> Program<P> {
     pub fn replace(&mut self, key: Name, task: Option<Expr>) {
         self.definitions[key.0 as usize] = task.as_ref().filter(|_| self.manner.signed).map(sign);
         Rc::make_mut(&mut self.graph).tasks[key.0 as usize] = task;
-        self.versions[key.0 as usize] += 1;
+        self.changes += 1;
+        self.versions[key.0 as usize] = self.changes;
+        self.unsaid.remove(&key);
     }
 }
+
+/// How many collections of tasks there were in this process.
+static COLLECTIONS: AtomicU64 = AtomicU64::new(0);
 
 /// What a task's text amounts to.
 fn sign(task: &Expr) -> Fingerprint {
@@ -177,6 +222,10 @@ impl<P: Declares> Tasks<Name, i64> for Program<P> {
             0 => None,
             version => Some(Fingerprint::of_integer(version)),
         }
+    }
+
+    fn collection(&self) -> Option<u64> {
+        Some(self.collection).filter(|_| !self.world.is(Flaw::Anonymous))
     }
 }
 

@@ -330,13 +330,18 @@ fn both(one: &[Played], other: &[Played]) -> Tally {
     tally
 }
 
-/// The scenario without what depends on how far a build has come at some moment, or on the very bytes of its journal.
+/// The scenario without what depends on how far a build has come at some moment, on the very bytes of its journal, or on
+/// what lives no longer than a process.
 fn calm(scenario: &Scenario, manner: Manner) -> Scenario {
     let steps = scenario.steps.iter().flat_map(|step| match step {
         Step::Drop(targets, _) => vec![Step::Build(targets.clone())],
         Step::Crash(targets, ..) => vec![Step::Build(targets.clone()), Step::Restart],
         Step::Rot(_) => vec![Step::Restart],
         Step::Race(targets, _, key, value) => vec![Step::Build(targets.clone()), Step::Edit(*key, *value)],
+        // Tasks of another collection count as others, but not to another process.
+        Step::Exchange(key, task) => vec![Step::Formula(*key, task.clone())],
+        Step::Aside(_) => Vec::new(),
+        Step::Restock(key, value) => vec![Step::Edit(*key, *value)],
         step => vec![step.clone()],
     });
     Scenario { manner, steps: steps.collect(), ..scenario.clone() }

@@ -51,6 +51,12 @@ pub enum Step {
     Pass,
     /// The clock is set back by so much.
     SetBack(u64),
+    /// All tasks are exchanged for a new collection, in which this key has this task and the others have theirs.
+    Exchange(Name, Expr),
+    /// The journal is put aside, and another one chosen that keeps nothing; or (`false`) it is chosen again.
+    Aside(bool),
+    /// The store is exchanged for one in which an input holds this value, and everything else what it holds.
+    Restock(Name, i64),
     /// Another scheduler and rebuilder take over; with `true`, the same scheduler goes on with another rebuilder.
     Switch(usize, bool),
 }
@@ -92,6 +98,12 @@ impl fmt::Display for Step {
                 write!(f, "a byte at {place}/256 of the journal is damaged; a new process starts from what is left")
             }
             Step::Evict(key) => write!(f, "the value of {key} is lost, and every copy of it"),
+            Step::Exchange(key, task) => {
+                write!(f, "all tasks are exchanged for others like them, but {key} is now = {task}")
+            }
+            Step::Aside(true) => write!(f, "the journal is put aside"),
+            Step::Aside(false) => write!(f, "the journal is chosen again"),
+            Step::Restock(key, value) => write!(f, "the store is exchanged for one in which {key} is {value}"),
             Step::Pass => write!(f, "now() changes"),
             Step::SetBack(by) => write!(f, "the clock is set back by {by}"),
             Step::Restart => write!(f, "a new process starts from the journal"),
@@ -133,7 +145,7 @@ impl Scenario {
     fn tasks(&self) -> impl Iterator<Item = (Name, &Expr)> {
         let at_first = self.graph.keys().filter_map(|key| Some((key, self.graph.task(key)?)));
         at_first.chain(self.steps.iter().filter_map(|step| match step {
-            Step::Formula(key, task) => Some((*key, task)),
+            Step::Formula(key, task) | Step::Exchange(key, task) => Some((*key, task)),
             _ => None,
         }))
     }

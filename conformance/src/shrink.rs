@@ -71,6 +71,14 @@ fn plainer_steps(step: &Step) -> Vec<Step> {
         Step::Edit(key, value) => lower(*value).map(|value| Step::Edit(*key, value)).collect(),
         Step::Overwrite(key, value) => lower(*value).map(|value| Step::Overwrite(*key, value)).collect(),
         Step::Formula(key, task) => plainer(task).into_iter().map(|task| Step::Formula(*key, task)).collect(),
+        Step::Exchange(key, task) => {
+            let plainer = plainer(task).into_iter().map(|task| Step::Exchange(*key, task));
+            std::iter::once(Step::Formula(*key, task.clone())).chain(plainer).collect()
+        }
+        Step::Restock(key, value) => {
+            let lower = lower(*value).map(|value| Step::Restock(*key, value));
+            std::iter::once(Step::Edit(*key, *value)).chain(lower).collect()
+        }
         Step::Build(targets) => single(targets).into_iter().map(Step::Build).collect(),
         Step::Race(targets, after, key, value) => {
             let mut plainer = vec![Step::Build(targets.clone()), Step::Edit(*key, *value)];
@@ -90,7 +98,9 @@ fn plainer_steps(step: &Step) -> Vec<Step> {
         Step::Revert | Step::Same(_) | Step::Touch(_) | Step::Delete(_) | Step::Unformula(_) | Step::Lose(_) => {
             Vec::new()
         }
-        Step::Restart | Step::Evict(_) | Step::Pass | Step::SetBack(_) | Step::Switch(..) => Vec::new(),
+        Step::Restart | Step::Evict(_) | Step::Pass | Step::SetBack(_) | Step::Switch(..) | Step::Aside(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -213,8 +223,8 @@ fn names(step: &Step, each: &mut impl FnMut(Name)) {
         Step::Edit(key, _) | Step::Same(key) | Step::Touch(key) | Step::Delete(key) | Step::Unformula(key) => {
             each(*key)
         }
-        Step::Overwrite(key, _) | Step::Lose(key) | Step::Evict(key) => each(*key),
-        Step::Formula(key, task) => {
+        Step::Overwrite(key, _) | Step::Lose(key) | Step::Evict(key) | Step::Restock(key, _) => each(*key),
+        Step::Formula(key, task) | Step::Exchange(key, task) => {
             each(*key);
             task.mentions(each);
             task.starts(each);
@@ -226,7 +236,8 @@ fn names(step: &Step, each: &mut impl FnMut(Name)) {
             targets.iter().for_each(|&target| each(target));
             each(*key);
         }
-        Step::Revert | Step::Restart | Step::Rot(_) | Step::Pass | Step::SetBack(_) | Step::Switch(..) => {}
+        Step::Revert | Step::Restart | Step::Rot(_) | Step::Pass | Step::SetBack(_) => {}
+        Step::Switch(..) | Step::Aside(_) => {}
     }
 }
 
@@ -238,6 +249,8 @@ fn renamed_step(step: &Step, to: &impl Fn(Name) -> Name) -> Step {
     };
     match step {
         Step::Edit(key, value) => Step::Edit(to(*key), *value),
+        Step::Restock(key, value) => Step::Restock(to(*key), *value),
+        Step::Exchange(key, task) => Step::Exchange(to(*key), renamed(task, to)),
         Step::Same(key) => Step::Same(to(*key)),
         Step::Touch(key) => Step::Touch(to(*key)),
         Step::Delete(key) => Step::Delete(to(*key)),

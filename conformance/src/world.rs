@@ -37,9 +37,11 @@ struct Inner {
     outside: Outside,
     combines: Combines,
     midway: Option<Midway>,
-    /// Copies are laid over inputs: over the one that was read last.
-    spills: bool,
+    /// What is wrong with it, if anything is.
+    flaw: Option<Flaw>,
     read: Option<Name>,
+    /// What was answered first, since a process began.
+    answered: BTreeMap<Name, Option<i64>>,
 }
 
 /// An edit that happens while a build runs.
@@ -67,12 +69,16 @@ impl World {
     /// A world with something wrong with it, for the laws to notice.
     pub(crate) fn flawed(dated: bool, flaw: Option<Flaw>) -> Self {
         let world = World::new(dated);
-        match flaw {
-            Some(Flaw::Spills) => world.0.borrow_mut().spills = true,
-            Some(Flaw::Silent) => world.outside().be_silent(),
-            None => {}
+        world.0.borrow_mut().flaw = flaw;
+        if world.is(Flaw::Silent) {
+            world.outside().be_silent();
         }
         world
+    }
+
+    /// Whether that is what is wrong with it.
+    pub(crate) fn is(&self, flaw: Flaw) -> bool {
+        self.0.borrow().flaw == Some(flaw)
     }
 
     /// What lies in the store: inputs, and computed values that somebody wrote over.
@@ -85,6 +91,11 @@ impl World {
         let mut world = self.0.borrow_mut();
         world.held = held;
         world.news.clear();
+    }
+
+    /// A process begins.
+    pub(crate) fn begin(&self) {
+        self.0.borrow_mut().answered.clear();
     }
 
     /// Somebody writes to a key, or deletes it.
@@ -205,7 +216,8 @@ impl Store<Name, i64> for World {
         world.news.remove(key);
         let value = world.held.get(key).copied();
         world.read = value.map(|_| *key).or(world.read);
-        Ok(value)
+        let first = *world.answered.entry(*key).or_insert(value);
+        Ok(if world.flaw == Some(Flaw::Remembers) { first } else { value })
     }
 
     fn refresh(
@@ -234,7 +246,7 @@ impl Store<Name, i64> for World {
     fn archive(&mut self, key: &Name, value: &i64) -> Result<(), StoreError> {
         let world = &mut *self.0.borrow_mut();
         world.evicted.remove(&(*key, *value));
-        if let Some(read) = world.read.filter(|_| world.spills) {
+        if let Some(read) = world.read.filter(|_| world.flaw == Some(Flaw::Spills)) {
             world.held.insert(read, *value);
         }
         Ok(())

@@ -49,6 +49,17 @@ pub(super) fn restored_then_built() -> Scenario {
     scenario(&[0], [get(0), get(1)], steps)
 }
 
+/// A file is edited while the journal is put aside, and what is built of it is told to the journal; then the file becomes again
+/// what the journal believes that it always was.
+pub(super) fn a_journal_is_chosen_late() -> Scenario {
+    let build = || Step::Build(vec![Name(1)]);
+    let edit = |value| Step::Edit(Name(0), value);
+    let late = [build(), Step::Aside(true), edit(1), Step::Aside(false), build()];
+    let steps = late.into_iter().chain([edit(0), Step::Restart, build()]).collect();
+    let scenario = scenario(&[0], [get(0)], steps);
+    Scenario { manner: Manner { dated: true, ..scenario.manner }, ..scenario }
+}
+
 /// A key that changed has a dependent that does outside work, and another one further above: who does not know that
 /// what lies above a key that waits may still change builds the upper one twice.
 pub(super) fn a_dependent_that_works() -> Scenario {

@@ -17,7 +17,7 @@
 //! | [`journals`] | journals that give back something else than they were given |
 //! | [`caches`] | shared caches that do |
 //! | [`crashes`] | what goes wrong only between two writes (tried by [`judge_crashes`](crate::judge_crashes)) |
-//! | [`worlds`] | a store that writes to inputs, work that nobody hears end |
+//! | [`worlds`] | a store that writes to inputs, work that nobody hears end, parts that are exchanged unseen |
 //! | [`lies`] | how an updater is lied to |
 //! | [`published`] | what goes wrong in the published model |
 

@@ -1,8 +1,10 @@
-//! Worlds in which a build cannot be what it should be: a store that writes where it may not, work that nobody hears end.
+//! Worlds in which a build cannot be what it should be: a store that writes where it may not, work that nobody hears end,
+//! parts that are exchanged for others and do not show it.
 //!
 //! No scheduler and no rebuilder can write to an input, or forget whom to wake: the interface has no word for it. What
 //! stands behind a build can.
 
+use super::by_hand;
 use super::fixture::Fixture;
 
 /// What is wrong with a world.
@@ -13,6 +15,12 @@ pub enum Flaw {
     Spills,
     /// Work outside ends and wakes nobody.
     Silent,
+    /// A collection of tasks does not say that it is another than the one before.
+    Anonymous,
+    /// A journal that is chosen again is not told what it has missed.
+    Deaf,
+    /// A store that is exchanged for another answers what the one before did.
+    Remembers,
 }
 
 /// What of this is on the list.
@@ -25,5 +33,18 @@ pub(super) fn list() -> Vec<Fixture> {
             .flawed(Flaw::Silent)
             .working()
             .caught_by(&["awake"]),
+        Fixture::new("tasks-anonymous", "a collection of tasks that looks like the one before", "verifying-trace")
+            .flawed(Flaw::Anonymous)
+            .styled(|style| style.exchanges = true)
+            .values_only(),
+        Fixture::new("journal-deaf", "a journal that is chosen late and not told what it missed", "dirty-bit")
+            .flawed(Flaw::Deaf)
+            .by_hand(by_hand::a_journal_is_chosen_late)
+            .values_only(),
+        Fixture::new("store-remembers", "a store in another's place that answers what that one did", "step-trace")
+            .flawed(Flaw::Remembers)
+            .styled(|style| style.exchanges = true)
+            .values_only()
+            .caught_by(&["correct", "inputs-untouched"]),
     ]
 }

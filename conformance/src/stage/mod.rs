@@ -115,6 +115,12 @@ struct Stage<'c, P, S, R> {
     unsure: BTreeSet<Name>,
     /// The journal was damaged before its end.
     scarred: bool,
+    /// The journal was not read since the process began.
+    unread: bool,
+    /// The journal was put aside.
+    aside: bool,
+    /// The tasks were exchanged for a collection of tasks without definitions.
+    anonymous: bool,
     last_edit: Option<(Name, Option<i64>)>,
     onlooker: Onlooker,
     decisions: Rc<RefCell<Vec<(Name, Decision)>>>,
@@ -194,6 +200,9 @@ where
         scribbled: BTreeMap::new(),
         unsure: BTreeSet::new(),
         scarred: false,
+        unread: true,
+        aside: false,
+        anonymous: false,
         last_edit: None,
         onlooker: Onlooker::default(),
         decisions: Rc::default(),

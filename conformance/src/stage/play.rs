@@ -66,6 +66,7 @@ where
 
     fn run(&mut self, targets: &[Name], polls: Option<u32>) -> Result<Ran, Broken> {
         let told = self.diary.told();
+        self.unread = false;
         let Some(seed) = self.scenario.manner.work else {
             // Without work outside it does not stop before its end.
             return Ok((Some(self.build().run(targets)), self.diary.told() - told));

@@ -4,7 +4,7 @@ use alacarte::{Build, Decision, Rebuilder, Scheduler, Tasks, WhenBlocked};
 
 use super::patience::Patience;
 use super::{Built, Stage};
-use crate::broken::Lends;
+use crate::broken::{Flaw, Lends};
 use crate::diary::Diary;
 use crate::expr::Name;
 use crate::laws::{Promises, Thrift};
@@ -30,6 +30,8 @@ where
         let mut held = self.scribbled.clone();
         held.extend(&self.inputs);
         self.world.furnish(held);
+        self.world.begin();
+        self.unread = true;
         let (_, rebuilder) = (self.combinations[self.current].make)();
         let (scheduler, _) = (self.combinations[self.scheduling].make)();
         self.declares = scheduler.when_blocked() == WhenBlocked::Refuse;
@@ -56,10 +58,14 @@ where
         if self.setup.forgetful {
             return;
         }
-        let program = self.build().tasks().clone();
+        if self.aside {
+            // What happened meanwhile, the journal does not know.
+            return self.damage(|_| {});
+        }
+        let program = self.build().tasks().clone().for_another_process();
         self.build = None;
         // What hangs on a lost record in the middle, each process doubts anew.
-        if self.scarred {
+        if self.scarred || std::mem::take(&mut self.anonymous) {
             self.onlooker.references.clear();
         }
         if self.setup.cache.is_some() {
@@ -78,6 +84,7 @@ where
         if self.setup.forgetful {
             return;
         }
+        self.aside = false;
         self.diary.damage(change);
         // That something is owed may be just what the journal has lost; or that it no longer is.
         self.onlooker.due.clear();
@@ -102,6 +109,16 @@ where
             return self.restart();
         }
         self.damage(|bytes| bytes.truncate(bytes.len().saturating_sub(lost)));
+    }
+
+    /// A key gets a task, or another one.
+    fn note_task(&mut self, key: Name) {
+        self.onlooker.edit(key);
+        if self.is_input(key) {
+            // What it holds is now an output that somebody wrote.
+            let held = self.inputs.remove(&key);
+            self.scribble(key, held);
+        }
     }
 
     fn is_input(&mut self, key: Name) -> bool {
@@ -188,13 +205,40 @@ where
             }
             Step::Delete(key) if self.is_input(*key) => self.edit(*key, None),
             Step::Formula(key, task) => {
-                self.onlooker.edit(*key);
-                if self.is_input(*key) {
-                    // What it holds is now an output that somebody wrote.
-                    let held = self.inputs.remove(key);
-                    self.scribble(*key, held);
-                }
+                self.note_task(*key);
                 self.build().tasks_mut().replace(*key, Some(task.clone()));
+            }
+            Step::Exchange(key, task) => {
+                self.note_task(*key);
+                let others = self.build().tasks().exchanged(*key, task.clone());
+                *self.build().tasks_mut() = others;
+                if !self.scenario.manner.signed {
+                    // All of them count as others, now and when a process begins that has no other collection.
+                    self.onlooker.references.clear();
+                    self.anonymous = true;
+                }
+            }
+            // (A machine without a journal has none to put aside; and of one that was not read yet, nobody knows what it says.)
+            Step::Aside(_) if self.setup.forgetful || self.setup.cache.is_some() || self.unread => {}
+            Step::Aside(aside) if *aside != self.aside => {
+                self.aside = *aside;
+                let journal = if *aside { Diary::forgetful() } else { self.diary.clone() };
+                if self.world.is(Flaw::Deaf) && !aside {
+                    journal.deafen();
+                }
+                self.build = self.build.take().map(|build| build.journal(journal));
+                // What another journal tells, is built again.
+                self.onlooker.references.clear();
+            }
+            Step::Restock(key, value) if self.is_input(*key) => {
+                self.last_edit = Some((*key, self.inputs.get(key).copied()));
+                self.note_edit(*key, Some(*value));
+                self.world.follow(*key, Some(*value));
+                let mut held = self.scribbled.clone();
+                held.extend(&self.inputs);
+                self.world.furnish(held);
+                let store = self.world.clone();
+                *self.build().store_mut() = store;
             }
             // (After damage nobody knows what it holds until it was built again.)
             Step::Unformula(key) if !self.is_input(*key) && !self.unsure.contains(key) => {
