@@ -47,6 +47,8 @@ pub struct Build<K, V, T, St, S = (), R = (), J = Forgetful> {
     generation: u64,
     /// The generation whose definitions have been compared with what is remembered.
     compared: Option<u64>,
+    /// The moment of the collection at which they were.
+    moment: Option<u64>,
     /// The journal was replayed into the metadata that are installed.
     opened: bool,
     /// What other builds have left in the cache was taken up.
@@ -84,6 +86,7 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             observer: None,
             generation: 0,
             compared: None,
+            moment: None,
             opened: false,
             learned: false,
             restocked: false,
@@ -132,6 +135,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             collection: self.collection,
             generation: self.generation,
             compared: None,
+            moment: None,
             opened: false,
             learned: false,
             restocked: self.restocked,
@@ -613,9 +617,17 @@ where
             return Ok(());
         }
         let board = self.board.get_mut();
-        count_steps(board.keys.len());
-        for index in 0..board.keys.len() {
-            let id = KeyId::new(index);
+        let mut changed = Vec::new();
+        let since = self.moment.filter(|_| self.compared.is_some());
+        let mut find = |key: &K| changed.extend(board.keys.find(key));
+        if since.is_some_and(|moment| self.tasks.changed_since(moment, &mut find)) {
+            changed.sort_unstable();
+            changed.dedup();
+        } else {
+            changed = (0..board.keys.len()).map(KeyId::new).collect();
+        }
+        count_steps(changed.len());
+        for id in changed {
             let key = board.keys.name(id);
             let (has, definition) = (self.tasks.has(key), identity(&self.tasks, key, self.collection));
             let flipped = board.has(id, CLASSIFIED) && board.has(id, INPUT) == has;
@@ -645,6 +657,7 @@ where
             }
         }
         self.compared = Some(self.generation);
+        self.moment = self.tasks.moment();
         Ok(())
     }
 

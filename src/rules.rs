@@ -36,7 +36,54 @@ pub struct Rules<K, V, P = Static> {
     number: u64,
     /// Somebody has asked what the tasks are, and may remember it.
     asked: Cell<bool>,
+    changes: Changes<K>,
     power: PhantomData<P>,
+}
+
+/// The keys whose tasks have changed since somebody first asked for the moment, or the newest of them.
+struct Changes<K> {
+    /// The moment before the first of them.
+    begin: Cell<Option<u64>>,
+    /// Each with its moment.
+    keys: Vec<(u64, K)>,
+}
+
+/// So many changes are remembered in any case.
+const FEW: usize = 1 << 10;
+
+impl<K> Default for Changes<K> {
+    fn default() -> Self {
+        Changes { begin: Cell::new(None), keys: Vec::new() }
+    }
+}
+
+impl<K: Clone> Changes<K> {
+    /// A task of a collection of so many has changed. As many changes are remembered: of more, nobody has to know which.
+    fn note(&mut self, key: &K, tasks: usize) {
+        if self.begin.get().is_none() {
+            return;
+        }
+        self.keys.push((next_number(), key.clone()));
+        if self.keys.len() > 2 * tasks.max(FEW) {
+            let (last, _) = self.keys.drain(..tasks.max(FEW)).next_back().unzip();
+            self.begin.set(last);
+        }
+    }
+
+    fn moment(&self) -> u64 {
+        let begin = self.begin.get().unwrap_or_else(next_number);
+        self.begin.set(Some(begin));
+        self.keys.last().map_or(begin, |&(moment, _)| moment)
+    }
+
+    fn since(&self, moment: u64) -> Option<impl Iterator<Item = &K>> {
+        let known = if self.begin.get() == Some(moment) {
+            0
+        } else {
+            1 + self.keys.binary_search_by_key(&moment, |&(moment, _)| moment).ok()?
+        };
+        Some(self.keys[known..].iter().map(|(_, key)| key))
+    }
 }
 
 struct Entry<K, V> {
@@ -158,6 +205,7 @@ impl<K: Key, V: Value> Rules<K, V> {
             version: None,
             number: next_number(),
             asked: Cell::new(false),
+            changes: Changes::default(),
             power: PhantomData,
         }
     }
@@ -171,6 +219,8 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
     #[must_use]
     pub fn version(mut self, version: u64) -> Self {
         self.version = Some(version);
+        // All have changed.
+        self.changes = Changes::default();
         self
     }
 
@@ -184,6 +234,7 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
             version: self.version,
             number: self.number,
             asked: self.asked,
+            changes: self.changes,
             power: PhantomData,
         }
     }
@@ -199,8 +250,10 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
 
     /// Takes away the task of a key, which becomes an input; whether there was one.
     pub fn remove(&mut self, key: &K) -> bool {
-        let entry = self.tasks.remove_entry(key);
-        entry.map(|(key, _)| self.removed.insert(key)).is_some()
+        let Some((key, _)) = self.tasks.remove_entry(key) else { return false };
+        self.changes.note(&key, self.tasks.len());
+        self.removed.insert(key);
+        true
     }
 
     fn insert(&mut self, key: K, task: Task<K, V>) {
@@ -208,6 +261,7 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
         let late = self.asked.get() && self.version.is_none();
         let another = late || self.tasks.contains_key(&key) || self.removed.remove(&key);
         let number = another.then(next_number);
+        self.changes.note(&key, self.tasks.len());
         self.tasks.insert(key, Entry { task, number, declares: OnceCell::new() });
     }
 }
@@ -270,5 +324,17 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
 
     fn collection(&self) -> Option<u64> {
         Some(self.number)
+    }
+
+    fn moment(&self) -> Option<u64> {
+        Some(self.changes.moment())
+    }
+
+    fn changed_since(&self, moment: u64, each: &mut dyn FnMut(&K)) -> bool {
+        let changed = self.changes.since(moment);
+        changed.is_some_and(|keys| {
+            keys.for_each(each);
+            true
+        })
     }
 }

@@ -89,6 +89,19 @@ pub trait Tasks<K, V> {
     fn collection(&self) -> Option<u64> {
         None
     }
+
+    /// The moment of its last change, if the collection remembers which tasks it was given, which were replaced, and which
+    /// taken away: a number that no other moment of any collection of this process has. `None` if it does not; then every
+    /// key that was ever met is looked at when anything may have changed.
+    fn moment(&self) -> Option<u64> {
+        None
+    }
+
+    /// Calls `each` with every key whose task has changed since that [`Tasks::moment`], and answers `true`; or answers
+    /// `false`: it is no moment of this collection, or one that it does not remember.
+    fn changed_since(&self, _moment: u64, _each: &mut dyn FnMut(&K)) -> bool {
+        false
+    }
 }
 
 /// What is known of the task of a key: its definition; or, if it has none, that it belongs to another collection than the

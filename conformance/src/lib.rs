@@ -14,6 +14,7 @@
 //! | [`perform`], [`check`] | a scenario, many scenarios |
 //! | [`judge_crashes`], [`every_loss`] | a disk that crashes between its writes |
 //! | [`Outside`], [`drive`], [`every_interleaving`] | outside work under control: one interleaving, all of them |
+//! | [`growth`] | how fast what a build costs may grow, and the families of graphs on which it is counted |
 //! | [`broken`] | components that are broken on purpose: the laws must catch each |
 //!
 //! # What does not compile
@@ -64,6 +65,7 @@ mod crashes;
 mod diary;
 mod expr;
 mod generate;
+pub mod growth;
 mod laws;
 mod memory;
 mod menu;

@@ -2,7 +2,7 @@
 
 use super::fixture::Fixture;
 use super::{
-    answers, bare, bits, caches, claims, deep, journals, published, schedulers, steps, traces, verifying, worlds,
+    answers, bare, bits, caches, claims, costs, deep, journals, published, schedulers, steps, traces, verifying, worlds,
 };
 
 /// Everything in this room.
@@ -10,5 +10,5 @@ pub fn all() -> Vec<Fixture> {
     let rebuilders = [bare::list(), bits::list(), verifying::list(), traces::list(), answers::list(), deep::list()];
     let others =
         [caches::list(), steps::list(), claims::list(), schedulers::list(), journals::list(), published::list()];
-    rebuilders.into_iter().chain(others).flatten().chain(worlds::list()).collect()
+    rebuilders.into_iter().chain(others).flatten().chain(worlds::list()).chain(costs::list()).collect()
 }

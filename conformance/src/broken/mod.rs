@@ -16,6 +16,7 @@
 //! | [`twist`], [`schedulers`] | schedulers that do one thing otherwise; orders that are none |
 //! | [`journals`] | journals that give back something else than they were given |
 //! | [`caches`] | shared caches that do |
+//! | [`costs`] | rebuilders that are right, and look again for what they have found |
 //! | [`crashes`] | what goes wrong only between two writes (tried by [`judge_crashes`](crate::judge_crashes)) |
 //! | [`worlds`] | a store that writes to inputs, work that nobody hears end, parts that are exchanged unseen |
 //! | [`lies`] | how an updater is lied to |
@@ -27,6 +28,7 @@ pub mod bits;
 mod by_hand;
 pub mod caches;
 mod claims;
+pub mod costs;
 pub mod crashes;
 pub mod deep;
 mod fixture;

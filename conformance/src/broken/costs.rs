@@ -1,0 +1,67 @@
+//! Rebuilders that are right and cost too much: what they find out, they find out again each time. No law over what a build
+//! does sees that; the law over how its cost grows does ([`growth`](crate::growth)).
+
+use std::collections::HashSet;
+use std::task::Poll;
+
+use alacarte::{Answer, Cursor, Key, KeyId, Question, Reads, Rebuilder, Suspects, Value, count_steps};
+use alacarte_metadata::{DirtyBits, VerifyingTraces};
+use alacarte_rebuilders::{DirtyBit, VerifyingTrace};
+
+use super::fixture::Fixture;
+
+/// Dirty bits that look for the keys above dirty ones anew for each question.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WalksAgain;
+
+impl<K: Key, V: Value> Rebuilder<K, V> for WalksAgain {
+    type Reads = DirtyBits;
+
+    fn ask(&self, question: &mut Question<'_, K, V>, bits: &DirtyBits) -> Poll<Answer<V>> {
+        let (mut todo, mut met) = (bits.marked().to_vec(), HashSet::new());
+        while let Some(key) = todo.pop() {
+            count_steps(1);
+            if met.insert(key) {
+                todo.extend(bits.graph().dependents(key));
+            }
+        }
+        let clean = bits.graph().knows(question.key()) && !met.contains(&question.key());
+        if clean { Poll::Ready(Answer::Keep) } else { DirtyBit.ask(question, bits) }
+    }
+
+    fn suspects<'m>(&self, bits: <DirtyBits as Reads>::View<'m>) -> Option<Suspects<'m>> {
+        Rebuilder::<K, V>::suspects(&DirtyBit, bits)
+    }
+
+    fn dependents(&self, key: KeyId, bits: &DirtyBits, each: &mut dyn FnMut(KeyId)) {
+        Rebuilder::<K, V>::dependents(&DirtyBit, key, bits, each);
+    }
+
+    fn dependency(&self, key: KeyId, position: usize, bits: &DirtyBits) -> Option<(KeyId, bool)> {
+        Rebuilder::<K, V>::dependency(&DirtyBit, key, position, bits)
+    }
+}
+
+/// Verifying traces that are verified from the beginning each time that what they waited for has come.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BeginsAgain;
+
+impl<K: Key, V: Value> Rebuilder<K, V> for BeginsAgain {
+    type Reads = VerifyingTraces;
+
+    fn ask(&self, question: &mut Question<'_, K, V>, traces: &VerifyingTraces) -> Poll<Answer<V>> {
+        *question.cursor() = Cursor::default();
+        VerifyingTrace.ask(question, traces)
+    }
+}
+
+pub(super) fn list() -> Vec<Fixture> {
+    vec![
+        Fixture::new("costs-walks-again", "looks for suspects anew with each question", "dirty-bit")
+            .is(|| WalksAgain)
+            .unseen("how its steps grow"),
+        Fixture::new("costs-begins-again", "verifies a trace anew after each wait", "verifying-trace")
+            .is(|| BeginsAgain)
+            .unseen("how its fetches grow"),
+    ]
+}
