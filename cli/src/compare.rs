@@ -8,13 +8,13 @@ use alacarte_experiments::systems::{Combination, RebuilderName, SchedulerName};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{self, Compare, Format};
-use crate::caught;
+use crate::ending;
 use crate::status::Problem;
 use crate::table;
 
 pub fn compare(arguments: &Compare) -> Result<ExitCode, Problem> {
     let options = Options { jobs: args::jobs(arguments.jobs), seed: arguments.seed, stop: Stop::default() };
-    let caught = caught::raise(&options.stop)?;
+    let caught = ending::raise(&options.stop)?;
     match everything(arguments, &options) {
         Err(error) if matches!(error.downcast_ref(), Some(CompareError::Stopped)) => {
             eprintln!("\nalacarte: {error}");

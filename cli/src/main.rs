@@ -2,11 +2,11 @@
 
 mod args;
 mod build;
-mod caught;
 mod check;
 mod claims;
 mod compare;
 mod counterexamples;
+mod ending;
 mod interrupt;
 mod paragraph;
 mod settings;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use alacarte::Report;
-use alacarte_frontends::ninja::{Commands, Manifest, Session, journal_bytes, load};
+use alacarte_frontends::ninja::{Manifest, Session, journal_bytes, load};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Digest;
@@ -345,12 +345,10 @@ impl<'p> Stage<'p> {
     fn new(project: &'p Project, options: &'p Options) -> Self {
         let work = project.scratch.work();
         let session = Session {
-            directory: work.join(&project.build),
-            file: MANIFEST.into(),
             state: project.scratch.state(),
             unattended: Some(project.scratch.temporary()),
             by_content: true,
-            commands: Commands::default(),
+            ..Session::new(work.join(&project.build), MANIFEST)
         };
         Stage { project, options, work, session }
     }
