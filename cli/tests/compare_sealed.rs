@@ -435,6 +435,26 @@ fn a_signal_ends_commands_with_their_children_and_leaves_nothing() {
 }
 
 #[test]
+fn what_a_killed_comparison_has_left_is_gone_after_the_next() {
+    let seconds = format!("3998.{}", std::process::id());
+    let world = World::new();
+    world.write("p/build.ninja", &format!("rule r\n  command = sleep {seconds}; cp $in $out\nbuild a.o: r a.c\n"));
+    let mut child = world.compare("p").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    while sleeping(&seconds) == 0 {
+        assert!(child.try_wait().expect("it is looked at").is_none(), "it ended before its command began");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+    assert!(fs::read_dir(world.at("tmp")).expect("it is read").next().is_some(), "nobody could tidy up");
+    world.write("p/build.ninja", &copy_rule("a.o"));
+    let ended = world.compare("p").output().expect("it starts");
+    assert!(ended.status.success());
+    assert!(fs::read_dir(world.at("tmp")).expect("it is read").next().is_none(), "something is left");
+    assert_eq!(sleeping(&seconds), 0);
+}
+
+#[test]
 fn a_command_in_the_background_does_not_outlive_the_comparison() {
     let world = World::new();
     let seconds = format!("3999.{}", std::process::id());

@@ -12,8 +12,8 @@
 //!
 //! Nor does a command outlive it. One that left its process group (a server in the background) is known by its `TMPDIR`.
 //!
-//! A process that was killed outright leaves its directory behind. The next comparison finds that nobody holds its lock,
-//! and removes it.
+//! A process that was killed outright leaves its directory behind, and its commands. The next comparison finds that nobody
+//! holds the lock, ends those, and removes it.
 
 use std::fs::{self, File};
 use std::io;
@@ -83,8 +83,13 @@ impl Scratch {
     }
 
     pub(super) fn temporary(&self) -> PathBuf {
-        self.stage().join("tmp")
+        temporary(&self.path)
     }
+}
+
+/// The `TMPDIR` of the commands that play in a scratch directory.
+fn temporary(scratch: &Path) -> PathBuf {
+    scratch.join("stage/tmp")
 }
 
 impl Drop for Scratch {
@@ -165,7 +170,10 @@ fn sweep(directory: &Path) {
         // One without a lock is being made at this moment.
         let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
         if lock.try_lock().is_ok() {
-            let _ = remove(&entry.path());
+            // Their `TMPDIR` is written without links.
+            let path = fs::canonicalize(entry.path()).unwrap_or_else(|_| entry.path());
+            end_commands(&temporary(&path));
+            let _ = remove(&path);
         }
     }
 }
