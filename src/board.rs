@@ -161,7 +161,7 @@ impl<K: Key, V: Clone> Board<K, V> {
 
     /// Gives every interned key a node.
     pub fn cover(&mut self) {
-        let keys = self.keys.len();
+        let keys = self.keys.bound();
         self.nodes.resize(keys, Node { fingerprint: [0; 2], state: STALE });
         self.flags.resize(keys, 0);
     }
@@ -362,7 +362,7 @@ impl<K: Key, V: Value> Board<K, V> {
         (self.met_failure, self.fetched_at_work, self.volatile, self.working) = (None, None, false, 0);
         self.owed.append(&mut self.detached);
         self.told = 0;
-        for id in (0..self.keys.len()).map(KeyId::new) {
+        for id in (0..self.keys.bound()).map(KeyId::new) {
             let fingerprint = self.value(id).map(Value::fingerprint);
             self.set_fingerprint(id, fingerprint.unwrap_or_default());
         }

@@ -458,7 +458,7 @@ where
         self.store.open(&mut board.keys);
         board.cover();
         let keeps_outputs = !self.store.relies_on_journal();
-        for id in (0..board.keys.len()).map(KeyId::new).filter(|&id| board.has(id, LOADED)).collect::<Vec<_>>() {
+        for id in board.keys.iter().map(|(id, _)| id).filter(|&id| board.has(id, LOADED)).collect::<Vec<_>>() {
             let key = board.keys.name(id);
             let (value, input) = (self.store.load(id, key)?, !self.tasks.has(key));
             // (What was an output in the last build lies in the build, even if its task was taken away since.)
@@ -485,15 +485,22 @@ where
         self.store.open(&mut board.keys);
         board.cover();
         let mut remembered = Remembered::default();
+        // What was forgotten and is not heard of again gets numbers that are given back when all is read.
+        let known = board.keys.bound();
+        board.keys.number_afresh(true);
         let (metadata, clock) = (&mut ledger.metadata, &mut ledger.clock);
-        ledger.journal.replay(&mut board.keys, &mut |_, event, value| {
+        let replayed = ledger.journal.replay(&mut board.keys, &mut |_, event, value| {
             metadata.apply(event);
             *clock = (*clock).max(remembered.take(event, value));
-        })?;
+        });
+        board.keys.number_afresh(false);
+        replayed?;
+        let Remembered { mut keys, definitions, owed, volatile, gone } = remembered;
+        let gone: Vec<KeyId> = gone.into_iter().filter(|id| id.index() >= known).collect();
+        board.keys.forget(&gone);
         board.cover();
-        let Remembered { mut keys, definitions, owed, volatile } = remembered;
         // Whatever another journal has said of a task, this one need not know of.
-        (0..board.keys.len()).for_each(|index| board.lower(KeyId::new(index), BUILT | DEFINED | VOLATILE));
+        (0..board.keys.bound()).for_each(|index| board.lower(KeyId::new(index), BUILT | DEFINED | VOLATILE));
         volatile.into_iter().for_each(|id| board.raise(id, VOLATILE));
         board.owed.extend(&owed);
         board.owed.sort_unstable();
@@ -515,7 +522,7 @@ where
             Some((fingerprint, ..)) => board.current(*id) != *fingerprint,
             None => board.current(*id).is_some() && !self.tasks.has(board.keys.name(*id)),
         };
-        let met = (0..board.keys.len()).map(KeyId::new).filter(|&id| board.has(id, LOADED));
+        let met = board.keys.iter().map(|(id, _)| id).filter(|&id| board.has(id, LOADED));
         let newer: Vec<KeyId> = met.filter(newer).collect();
         for id in newer {
             let key = board.keys.name(id);
@@ -624,7 +631,7 @@ where
             changed.sort_unstable();
             changed.dedup();
         } else {
-            changed = (0..board.keys.len()).map(KeyId::new).collect();
+            changed = board.keys.iter().map(|(id, _)| id).collect();
         }
         count_steps(changed.len());
         for id in changed {

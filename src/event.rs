@@ -1,9 +1,10 @@
 //! What a build durably learns.
 //!
 //! A build appends events to its journal, and everything it remembers (dirty bits, traces, the calc chain) is a
-//! fold over them. There are five: something *changed* outside the build, a key was *built*, a key was
+//! fold over them. There are six: something *changed* outside the build, a key was *built*, a key was
 //! *restored* from a trace, a trace was *learned* from a cache that others share, a key is *owed* because a task
-//! started it without waiting. A build that finds nothing to do has no event.
+//! started it without waiting, keys are *forgotten* because nobody reaches them any more. A build that finds nothing
+//! to do has no event.
 
 use std::any::Any;
 
@@ -75,14 +76,21 @@ pub enum Event<'a> {
         /// Whether that is done.
         paid: bool,
     },
+    /// These keys are known no more: nothing is remembered of them, nor any trace that names one of them. Their numbers
+    /// may be given to other keys from now on.
+    Forgotten {
+        /// The keys, in ascending order; no definitions.
+        keys: &'a [KeyId],
+    },
 }
 
 impl Event<'_> {
-    /// The key that this event is about.
-    pub fn key(&self) -> KeyId {
+    /// The key that this event is about; `None` if it is about many.
+    pub fn key(&self) -> Option<KeyId> {
         match self {
-            Event::Changed { key, .. } | Event::Owed { key, .. } => *key,
-            Event::Built(record) | Event::Restored(record) | Event::Learned(record) => record.key,
+            Event::Changed { key, .. } | Event::Owed { key, .. } => Some(*key),
+            Event::Built(record) | Event::Restored(record) | Event::Learned(record) => Some(record.key),
+            Event::Forgotten { .. } => None,
         }
     }
 }

@@ -4,7 +4,11 @@
 //! engine and all metadata speak of its [`KeyId`], an index into plain arrays. The *definition* of a key's task (its
 //! command line, its formula) is an input like any other (THEORY, rule 7), so it has a `KeyId` too: the key's own
 //! with one bit set, which costs no table.
+//!
+//! The number of a key that is forgotten goes to the next new one, so that the arrays are as long as there are keys
+//! (see [`Build::collect`](crate::Build::collect)).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
@@ -19,6 +23,10 @@ pub trait Key: Clone + Eq + Hash + fmt::Display + 'static {}
 impl<K: Clone + Eq + Hash + fmt::Display + 'static> Key for K {}
 
 /// A key's dense number, or the number of its task's definition.
+///
+/// It is good as long as its key is known: a key of which [`Build::intern`](crate::Build::intern) gave the number out until
+/// [`Build::release`](crate::Build::release); any other until keys are forgotten, which the next build may begin with (see
+/// [`Build::collect`](crate::Build::collect) and [`Fetch::epoch`](crate::Fetch::epoch)).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(u32);
 
@@ -88,16 +96,21 @@ impl Names for () {
     }
 }
 
-/// All keys of a build, in the order in which they were first met.
+/// All keys of a build. As long as none is forgotten, in the order in which they were first met.
 #[derive(Debug, Clone)]
 pub struct Keys<K> {
     names: Vec<K>,
     index: HashTable<u32>,
+    /// The numbers below the last that belong to no key; the names of the last keys that they belonged to stand there until
+    /// they are given to others.
+    vacant: BTreeSet<u32>,
+    /// Every new key gets a number that none had before.
+    fresh: bool,
 }
 
 impl<K> Default for Keys<K> {
     fn default() -> Self {
-        Keys { names: Vec::new(), index: HashTable::new() }
+        Keys { names: Vec::new(), index: HashTable::new(), vacant: BTreeSet::new(), fresh: false }
     }
 }
 
@@ -108,8 +121,18 @@ impl<K: Clone + Eq + Hash> Keys<K> {
         if let Some(&id) = self.index.find(hash, |&id| self.names[id as usize] == *key) {
             return KeyId(id);
         }
-        let id = KeyId::new(self.names.len());
-        self.names.push(key.clone());
+        let vacant = if self.fresh { None } else { self.vacant.pop_first() };
+        let id = match vacant {
+            Some(id) => {
+                self.names[id as usize] = key.clone();
+                KeyId(id)
+            }
+            None => {
+                let id = KeyId::new(self.names.len());
+                self.names.push(key.clone());
+                id
+            }
+        };
         let names = &self.names;
         self.index.insert_unique(hash, id.0, |&id| FxBuildHasher.hash_one(&names[id as usize]));
         id
@@ -129,19 +152,61 @@ impl<K: Clone + Eq + Hash> Keys<K> {
         &self.names[id.index()]
     }
 
-    /// How many keys there are; their ids are `0..len`.
+    /// How many keys there are.
     pub fn len(&self) -> usize {
+        self.names.len() - self.vacant.len()
+    }
+
+    /// Whether no key is known.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The ids of all keys are below this number; unless keys were forgotten, there are so many.
+    pub fn bound(&self) -> usize {
         self.names.len()
     }
 
-    /// Whether no key was met yet.
-    pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
+    /// All keys with their ids, in the order of these.
+    pub fn iter(&self) -> impl Iterator<Item = (KeyId, &K)> {
+        let known = self.names.iter().enumerate().filter(|(index, _)| !self.is_vacant(*index));
+        known.map(|(index, key)| (KeyId::new(index), key))
     }
 
-    /// All keys with their ids, in the order in which they were first met.
-    pub fn iter(&self) -> impl Iterator<Item = (KeyId, &K)> {
-        self.names.iter().enumerate().map(|(index, key)| (KeyId::new(index), key))
+    fn is_vacant(&self, index: usize) -> bool {
+        !self.vacant.is_empty() && self.vacant.contains(&(index as u32))
+    }
+
+    /// Forgets these keys. Their numbers go to the next new ones, but for those above all that are in use, which are no
+    /// more.
+    pub(crate) fn forget(&mut self, ids: &[KeyId]) {
+        for id in ids.iter().filter(|id| id.index() < self.names.len()) {
+            let hash = FxBuildHasher.hash_one(&self.names[id.index()]);
+            if let Ok(entry) = self.index.find_entry(hash, |&known| known == id.0) {
+                entry.remove();
+                self.vacant.insert(id.0);
+            }
+        }
+        while let Some(last) = self.names.len().checked_sub(1)
+            && self.vacant.remove(&(last as u32))
+        {
+            self.names.pop();
+        }
+        if self.names.capacity() > 2 * self.names.len() {
+            self.names.shrink_to_fit();
+            let names = &self.names;
+            self.index.shrink_to(names.len(), |&id| FxBuildHasher.hash_one(&names[id as usize]));
+        }
+    }
+
+    /// Whether every new key is to get a number that none had before.
+    pub(crate) fn number_afresh(&mut self, fresh: bool) {
+        self.fresh = fresh;
+    }
+
+    /// Whether a key has this id.
+    pub(crate) fn knows(&self, id: KeyId) -> bool {
+        id.index() < self.names.len() && !self.is_vacant(id.index())
     }
 
     /// Makes room for `more` keys at once.
@@ -182,6 +247,36 @@ mod tests {
             assert_eq!(keys.intern(&format!("k{n}")), *id);
         }
         assert_eq!(keys.find(&"k1000".to_string()), None);
+    }
+
+    #[test]
+    fn the_number_of_a_forgotten_key_goes_to_the_next_new_one() {
+        let mut keys: Keys<String> = Keys::default();
+        let name = |n: usize| format!("k{n}");
+        let ids: Vec<_> = (0..8).map(|n| keys.intern(&name(n))).collect();
+        keys.forget(&[ids[1], ids[4], ids[7]]);
+        assert_eq!((keys.len(), keys.bound()), (5, 7), "what is forgotten at the end is cut off");
+        assert_eq!(keys.find(&name(4)), None);
+        let known: Vec<_> = keys.iter().map(|(id, key)| (id.index(), key.clone())).collect();
+        assert_eq!(known, [0, 2, 3, 5, 6].map(|n| (n, name(n))));
+        keys.forget(&[ids[4]]);
+        assert_eq!(keys.len(), 5, "to be forgotten twice is to be forgotten once");
+        assert_eq!([8, 9, 4].map(|n| keys.intern(&name(n)).index()), [1, 4, 7]);
+        assert!((0..10).all(|n| keys.find(&name(n)).is_some() == (n != 1 && n != 7)));
+        keys.forget(&(0..8).map(KeyId::new).collect::<Vec<_>>());
+        assert!(keys.is_empty() && keys.bound() == 0 && keys.names.capacity() == 0);
+        assert_eq!(keys.intern(&name(1)).index(), 0);
+    }
+
+    #[test]
+    fn new_keys_get_numbers_that_none_had_while_that_is_wanted() {
+        let mut keys: Keys<u32> = Keys::default();
+        (0..4).for_each(|n| assert_eq!(keys.intern(&n).index(), n as usize));
+        keys.forget(&[KeyId::new(1)]);
+        keys.number_afresh(true);
+        assert_eq!(keys.intern(&7).index(), 4);
+        keys.number_afresh(false);
+        assert_eq!([8, 9].map(|n| keys.intern(&n).index()), [1, 5]);
     }
 
     #[test]

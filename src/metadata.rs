@@ -7,6 +7,7 @@
 use std::any::{Any, TypeId, type_name};
 
 use crate::event::Event;
+use crate::key::KeyId;
 
 /// A fold over a build's events.
 ///
@@ -14,16 +15,28 @@ use crate::event::Event;
 /// sequence of them.
 pub trait MetadataUpdater: Default + 'static {
     /// Takes one event into account. Called once for each event, in the order of the journal.
+    ///
+    /// After [`Event::Forgotten`] nothing may be left that says anything of one of these keys: the next key that is
+    /// given its number is another one.
     fn apply(&mut self, event: &Event<'_>);
+
+    /// Calls `each` with every key that anything remembered of `key` names, such as what it fetched (definitions may be
+    /// among them). These are not forgotten as long as `key` is not. An updater that does not answer may be told that they
+    /// are forgotten, and so has less to go by.
+    fn mentions(&self, _key: KeyId, _each: &mut dyn FnMut(KeyId)) {}
 }
 
 trait Installed: Any {
     fn apply(&mut self, event: &Event<'_>);
+    fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId));
 }
 
 impl<U: MetadataUpdater> Installed for U {
     fn apply(&mut self, event: &Event<'_>) {
         MetadataUpdater::apply(self, event);
+    }
+    fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
+        MetadataUpdater::mentions(self, key, each);
     }
 }
 
@@ -61,6 +74,13 @@ impl Metadata {
     pub fn apply(&mut self, event: &Event<'_>) {
         for (_, updater) in &mut self.updaters {
             updater.apply(event);
+        }
+    }
+
+    /// Calls `each` with every key that some updater names where it speaks of `key`, see [`MetadataUpdater::mentions`].
+    pub fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
+        for (_, updater) in &self.updaters {
+            updater.mentions(key, each);
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Remembered<V> {
     pub owed: BTreeSet<KeyId>,
     /// Keys whose last run was volatile.
     pub volatile: HashSet<KeyId>,
+    /// Keys that were forgotten, and not heard of since.
+    pub gone: HashSet<KeyId>,
 }
 
 impl<V> Default for Remembered<V> {
@@ -25,6 +27,7 @@ impl<V> Default for Remembered<V> {
             definitions: HashMap::new(),
             owed: BTreeSet::new(),
             volatile: HashSet::new(),
+            gone: HashSet::new(),
         }
     }
 }
@@ -32,6 +35,9 @@ impl<V> Default for Remembered<V> {
 impl<V: Clone> Remembered<V> {
     /// Takes an event into account; when it happened.
     pub fn take(&mut self, event: &Event<'_>, value: Option<&V>) -> Time {
+        if !self.gone.is_empty() {
+            self.hear_of(event);
+        }
         match event {
             Event::Changed { key, fingerprint, modified, input } => {
                 if !key.is_definition() {
@@ -70,6 +76,28 @@ impl<V: Clone> Remembered<V> {
                     self.owed.insert(*key);
                 }
                 0
+            }
+            Event::Forgotten { keys } => {
+                for key in *keys {
+                    self.keys.remove(key);
+                    self.definitions.remove(key);
+                    self.owed.remove(key);
+                    self.volatile.remove(key);
+                }
+                self.gone.extend(*keys);
+                0
+            }
+        }
+    }
+
+    /// Whatever an event names is known again.
+    fn hear_of(&mut self, event: &Event<'_>) {
+        if let Some(key) = event.key() {
+            self.gone.remove(&key.subject());
+        }
+        if let Event::Built(record) | Event::Restored(record) | Event::Learned(record) = event {
+            for dependency in record.dependencies {
+                self.gone.remove(&dependency.key.subject());
             }
         }
     }

@@ -31,6 +31,7 @@ struct Kept<K, V> {
 enum Owned<K, V> {
     Changed { key: K, definition: bool, fingerprint: Option<Fingerprint>, modified: Time, input: bool },
     Owed { key: K, paid: bool },
+    Forgotten { first: K, others: Vec<K> },
     Made { key: K, dependencies: Vec<(K, bool, bool, Fingerprint)>, record: Made<V> },
 }
 
@@ -39,6 +40,7 @@ impl<K, V> Owned<K, V> {
         match self {
             Owned::Changed { key, .. } => Told { key, made: false, owed: false },
             Owned::Owed { key, .. } => Told { key, made: false, owed: true },
+            Owned::Forgotten { first, .. } => Told { key: first, made: false, owed: false },
             Owned::Made { key, .. } => Told { key, made: true, owed: false },
         }
     }
@@ -101,6 +103,12 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                     let key = keys.intern(named);
                     each(keys, &Event::Owed { key, paid: *paid }, None);
                 }
+                Owned::Forgotten { others, .. } => {
+                    let mut gone: Vec<KeyId> =
+                        std::iter::once(named).chain(others).map(|key| keys.intern(key)).collect();
+                    gone.sort_unstable();
+                    each(keys, &Event::Forgotten { keys: &gone }, None);
+                }
                 Owned::Made { dependencies, record, .. } => {
                     let key = keys.intern(named);
                     let dependencies: Vec<Dependency> = dependencies
@@ -141,6 +149,11 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                 modified: *modified,
                 input: *input,
             },
+            (Event::Forgotten { keys: gone }, _) => {
+                let mut names = gone.iter().map(|key| keys.name(*key).clone());
+                let Some(first) = names.next() else { return Ok(()) };
+                Owned::Forgotten { first, others: names.collect() }
+            }
             (Event::Owed { key, paid }, _) => Owned::Owed { key: keys.name(*key).clone(), paid: *paid },
             (Event::Built(record) | Event::Restored(record) | Event::Learned(record), Some(value)) => Owned::Made {
                 key: keys.name(record.key).clone(),

@@ -62,6 +62,7 @@ fn except<U: MetadataUpdater>(updater: &mut U, what: &Happening, untold: bool) {
 
 contracts! {
     graph: Graph,
+        a_forgotten_key_is_remembered: |graph, _, what| except(graph, what, what.kind == Kind::Forgotten),
         a_restored_key_is_forgotten: |graph, _, what| except(graph, what, what.kind == Kind::Restored),
         a_definition_counts_as_a_key: |graph, _, what| {
             with(graph, what, |list| list.iter_mut().for_each(|told| told.key = told.key.subject()));
@@ -84,6 +85,7 @@ contracts! {
             Happening { kind, ..what.clone() }.show(graph);
         };
     dirty: Dirty,
+        a_forgotten_key_is_remembered: |bits, _, what| except(bits, what, what.kind == Kind::Forgotten),
         a_bit_of_another_key_is_cleared: |bits, past, what| {
             what.show(bits);
             let other = past.iter().rev().find(|other| other.kind == Kind::Built && other.key != what.key);
@@ -112,6 +114,7 @@ contracts! {
         a_volatile_key_is_clean: |bits, _, what| Happening { volatile: false, ..what.clone() }.show(bits),
         a_key_restored_from_its_inputs_is_clean: |bits, _, what| Happening { deep: false, ..what.clone() }.show(bits);
     suspects: Suspects,
+        a_forgotten_key_is_remembered: |bits, _, what| except(bits, what, what.kind == Kind::Forgotten),
         a_dependency_is_forgotten: |bits, _, what| with(bits, what, |list| list.truncate(list.len().saturating_sub(1))),
         edges_that_flipped_are_forgotten: |bits, past, what| {
             let first = past.iter().find(|other| other.is_made() && other.key == what.key);
@@ -122,6 +125,7 @@ contracts! {
             });
         };
     times: Times,
+        a_forgotten_key_is_remembered: |times, _, what| except(times, what, what.kind == Kind::Forgotten),
         a_tick_too_late: |times, _, what| Happening { modified: what.modified + 1, ..what.clone() }.show(times),
         what_is_gone_is_still_there: |times, _, what| except(times, what, what.value.is_none()),
         a_build_takes_no_time: |times, past, what| except(times, what, before(past, what).is_some()),
@@ -131,6 +135,7 @@ contracts! {
             Happening { modified: what.modified.max(latest), ..what.clone() }.show(times);
         };
     chain: Chain,
+        a_forgotten_key_is_remembered: |chain, _, what| except(chain, what, what.kind == Kind::Forgotten),
         a_key_keeps_its_place: |chain, _, what| except(chain, what, chain.position(what.key).is_some()),
         a_restored_key_has_no_place: |chain, _, what| except(chain, what, what.kind == Kind::Restored),
         an_edited_key_goes_to_the_end: |chain, _, what| {
@@ -139,6 +144,7 @@ contracts! {
             Happening { kind, ..what.clone() }.show(chain);
         };
     steps: Steps,
+        a_forgotten_key_is_remembered: |steps, _, what| except(steps, what, what.kind == Kind::Forgotten),
         an_event_is_counted_twice: |steps, _, what| {
             what.show(steps);
             except(steps, what, what.kind != Kind::Learned);
@@ -163,6 +169,7 @@ contracts! {
             Happening { deep: false, ..what.clone() }.show(steps);
         };
     verifying: Verifying,
+        a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == Kind::Forgotten),
         the_oldest_trace_stays_the_newest: |traces, _, what| {
             let fingerprint = what.value.unwrap_or_default().fingerprint();
             except(traces, what, traces.table().knows(what.key, fingerprint, &what.dependencies));
@@ -203,6 +210,7 @@ contracts! {
             Happening { key, ..what.clone() }.show(traces);
         };
     constructive: Constructive,
+        a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == Kind::Forgotten),
         what_others_learned_is_forgotten: |traces, _, what| except(traces, what, what.kind == Kind::Learned),
         the_value_of_another_trace: |traces, past, what| {
             let value = past.iter().rev().find(|other| other.key == what.key).and_then(|other| other.value);
@@ -223,6 +231,7 @@ contracts! {
             with(traces, what, |list| list.retain(|told| !told.key.is_definition()));
         };
     deep: Deep,
+        a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == Kind::Forgotten),
         a_deep_trace_is_taken_for_a_shallow_one: |traces, _, what| {
             Happening { deep: false, ..what.clone() }.show(traces);
         },

@@ -59,6 +59,7 @@ impl Journal<Key, i64> for Scribe {
             Event::Built(record) => made("built", record),
             Event::Restored(record) => made("restored", record),
             Event::Learned(_) => "a lesson".into(),
+            Event::Forgotten { keys: gone } => format!("{} are forgotten", gone.len()),
             Event::Owed { key, paid } => format!("{} is {}owed", keys.show(*key), if *paid { "not " } else { "" }),
         });
         Ok(())

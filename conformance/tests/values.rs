@@ -189,9 +189,9 @@ fn an_event_knows_whom_it_is_about() {
         names: &(),
     };
     let changed = Event::Changed { key: KeyId::new(4), fingerprint: None, modified: 0, input: true };
-    let keys =
-        [Event::Built(record), Event::Restored(record), Event::Learned(record), changed].map(|event| event.key());
-    assert_eq!(keys.map(KeyId::index), [3, 3, 3, 4]);
+    let events = [Event::Built(record), Event::Restored(record), Event::Learned(record), changed];
+    assert_eq!(events.map(|event| event.key().map(KeyId::index)), [Some(3), Some(3), Some(3), Some(4)]);
+    assert_eq!(Event::Forgotten { keys: &[KeyId::new(4)] }.key(), None);
 }
 
 #[test]

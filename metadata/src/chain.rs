@@ -7,7 +7,8 @@ use alacarte::{Event, KeyId, MetadataUpdater};
 
 use crate::column::Column;
 
-/// Contract: a key that was finished later than another, as of their last events, has the larger position.
+/// Contract: a key that was finished later than another, as of their last events, has the larger position. One that
+/// was forgotten has none.
 #[derive(Debug, Clone, Default)]
 pub struct CalcChain {
     positions: Column<u64>,
@@ -23,9 +24,13 @@ impl CalcChain {
 
 impl MetadataUpdater for CalcChain {
     fn apply(&mut self, event: &Event<'_>) {
-        if let Event::Built(record) | Event::Restored(record) = event {
-            self.finished += 1;
-            *self.positions.at(record.key) = self.finished;
+        match event {
+            Event::Built(record) | Event::Restored(record) => {
+                self.finished += 1;
+                *self.positions.at(record.key) = self.finished;
+            }
+            Event::Forgotten { keys } => self.positions.forget(keys),
+            _ => {}
         }
     }
 }

@@ -2,16 +2,16 @@
 
 use alacarte::{Event, KeyId, MetadataUpdater, Record, Value};
 
-use crate::column::Column;
+use crate::column::{Column, give_back};
 use crate::table::{Pushed, Trace, TraceTable};
 
 /// Several traces a key, the newest first, each with its value.
 ///
 /// Contract: every trace is one `Built`, `Restored` or `Learned` event of its key that was neither volatile nor
 /// deep, with that event's value; the [`ConstructiveTraces::KEPT`] newest different ones are there (to learn
-/// what is known already does not make it newer). The trace of the key's last `Built` or `Restored` event, if that
-/// was neither, is the *present* one: it comes first, and what is learned never takes its place, however much of it
-/// there is.
+/// what is known already does not make it newer), but for those that name a forgotten key. The trace of the key's last
+/// `Built` or `Restored` event, if that was neither, is the *present* one: it comes first, and what is learned never takes
+/// its place, however much of it there is.
 #[derive(Debug, Clone)]
 pub struct ConstructiveTraces<V> {
     table: TraceTable<1>,
@@ -91,6 +91,14 @@ impl<V: Value> ConstructiveTraces<V> {
 
 impl<V: Value> MetadataUpdater for ConstructiveTraces<V> {
     fn apply(&mut self, event: &Event<'_>) {
+        if let Event::Forgotten { keys } = event {
+            self.table.forget(keys, |key, [gone]| {
+                self.values.clear(gone);
+                *self.present.at(key) = false;
+            });
+            self.values.give_back();
+            self.present.forget(keys);
+        }
         if let Event::Built(record) | Event::Restored(record) | Event::Learned(record) = event {
             // What others have learned is no news of this build: it does not become the newest if it was known.
             let learned = matches!(event, Event::Learned(_));
@@ -98,6 +106,10 @@ impl<V: Value> MetadataUpdater for ConstructiveTraces<V> {
                 self.remember(record, learned);
             }
         }
+    }
+
+    fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
+        self.table.mentions(key, each);
     }
 }
 
@@ -138,6 +150,17 @@ impl<V> Values<V> {
     pub fn clear(&mut self, slot: u32) {
         self.values[slot as usize] = None;
         self.cleared.push(slot);
+    }
+
+    /// Takes no more room than for the value with the largest number, above which it answers that no number is used.
+    pub fn give_back(&mut self) -> usize {
+        let last = self.values.iter().rposition(Option::is_some);
+        let numbers = last.map_or(0, |last| last + 1);
+        self.values.truncate(numbers);
+        self.cleared.retain(|&slot| (slot as usize) < numbers);
+        give_back(&mut self.values);
+        give_back(&mut self.cleared);
+        numbers
     }
 
     pub fn get(&self, slot: u32) -> Option<&V> {

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use alacarte::{Dependency, Event, Fingerprint, KeyId, MetadataUpdater, Record, Value};
 
-use crate::column::Column;
+use crate::column::{Column, give_back};
 use crate::constructive::Values;
 use crate::table::{Pushed, Trace, TraceTable};
 
@@ -22,9 +22,10 @@ use crate::table::{Pushed, Trace, TraceTable};
 /// Contract: every trace is one `Built`, `Restored` or deep `Learned` event of its key that was not volatile,
 /// its dependencies with the deep fingerprints that they had at that event; the
 /// [`DeepConstructiveTraces::KEPT`] newest different ones are there (to learn what is known already does
-/// not make it newer). The trace of the key's last `Built` or `Restored` event, if that was not volatile and the key
-/// has not become an input since, is the *present* one: it comes first, and what is learned never takes its place,
-/// however much of it there is. What is built above the key is filed under its deep fingerprint.
+/// not make it newer), but for those that name a forgotten key. The trace of the key's last `Built` or `Restored` event, if
+/// that was not volatile and the key has not become an input since, is the *present* one: it comes first, and what is
+/// learned never takes its place, however much of it there is. What is built above the key is filed under its deep
+/// fingerprint.
 #[derive(Debug, Clone)]
 pub struct DeepConstructiveTraces<V> {
     table: TraceTable<3>,
@@ -268,8 +269,22 @@ impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
             {
                 self.remember(record, record.dependencies, true);
             }
+            Event::Forgotten { keys } => {
+                self.next_epoch();
+                self.table.forget(keys, |_, [gone, ..]| self.values.clear(gone));
+                let numbers = self.values.give_back();
+                self.verdicts.truncate(numbers);
+                give_back(&mut self.verdicts);
+                self.current.forget(keys);
+                self.volatile.forget(keys);
+                self.names.forget(keys);
+            }
             Event::Learned(_) | Event::Owed { .. } => {}
         }
+    }
+
+    fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
+        self.table.mentions(key, each);
     }
 }
 

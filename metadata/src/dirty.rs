@@ -20,7 +20,8 @@ use crate::graph::DependencyGraph;
 /// Contract: a key that was built is dirty if and only if, since its last `Built` or `Restored` event, an input
 /// among its dependencies was changed, another of them was built to another value, its definition was changed,
 /// or it was changed itself (somebody overwrote it; its dependents saw what was built); or if that event was
-/// volatile, or deep (what lies between the key and its terminal inputs is then not known).
+/// volatile, or deep (what lies between the key and its terminal inputs is then not known). A key that was forgotten, or
+/// that fetched one, counts as never built.
 #[derive(Debug, Clone, Default)]
 pub struct DirtyBits {
     graph: DependencyGraph,
@@ -33,7 +34,7 @@ pub struct DirtyBits {
     suspects: RefCell<Suspects>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Bits {
     dirty: bool,
     /// It is in the list of marked keys.
@@ -183,6 +184,20 @@ impl DirtyBits {
         }
     }
 
+    fn forget(&mut self, keys: &[KeyId]) {
+        // What fetched one of them counts as never built. It is marked, for what lies above it is suspect.
+        for orphan in self.graph.forget(keys) {
+            self.mark(orphan);
+        }
+        self.dirty -= keys.iter().filter(|key| self.bits.get(**key).is_some_and(|bits| bits.dirty)).count();
+        self.bits.forget(keys);
+        self.marked.retain(|key| keys.binary_search(key).is_err());
+        self.edition += 1;
+        let suspects = self.suspects.get_mut();
+        suspects.valid = false;
+        suspects.met.forget(keys);
+    }
+
     /// Takes the keys that are dirty no more off the list.
     fn forget_cleared(&mut self) {
         count_steps(self.marked.len());
@@ -223,8 +238,13 @@ impl MetadataUpdater for DirtyBits {
                 self.suspects.get_mut().valid = false;
             }
             Event::Built(record) | Event::Restored(record) => self.made(event, record),
+            Event::Forgotten { keys } => self.forget(keys),
             Event::Learned(_) | Event::Owed { .. } => {}
         }
+    }
+
+    fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
+        self.graph.mentions(key, each);
     }
 }
 

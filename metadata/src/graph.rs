@@ -7,19 +7,20 @@
 
 use alacarte::{Event, KeyId, MetadataUpdater, count_steps};
 
-use crate::column::Column;
+use crate::column::{Column, give_back};
 
 const GROUPED: u32 = 1 << 31;
 
 /// Contract: `dependencies(k)` is what the last `Built` or `Restored` event of `k` recorded, in order, without
-/// definitions; `d` is among `dependents(k)` exactly once if `k` is among `dependencies(d)`, and not otherwise.
+/// definitions; `d` is among `dependents(k)` exactly once if `k` is among `dependencies(d)`, and not otherwise. Of a key
+/// that was forgotten, or that fetched one, nothing is known until it is built again.
 #[derive(Debug, Clone, Default)]
 pub struct DependencyGraph {
     forward: Column<List>,
     reverse: Column<Vec<(u32, u32)>>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct List {
     known: bool,
     version: u32,
@@ -49,6 +50,29 @@ impl DependencyGraph {
     pub fn dependents(&self, key: KeyId) -> impl Iterator<Item = KeyId> + '_ {
         let edges = self.reverse.get(key).map_or(&[] as &[_], Vec::as_slice);
         edges.iter().filter(|edge| self.is_valid(edge)).map(|&(dependent, _)| KeyId::from_raw(dependent))
+    }
+
+    /// Forgets these keys, and what each key fetched that fetched one of them; those that remain of the latter.
+    pub(crate) fn forget(&mut self, keys: &[KeyId]) -> Vec<KeyId> {
+        let mut orphans: Vec<KeyId> = keys.iter().flat_map(|&key| self.dependents(key)).collect();
+        orphans.sort_unstable();
+        orphans.dedup();
+        orphans.retain(|orphan| keys.binary_search(orphan).is_err());
+        for &orphan in &orphans {
+            let list = self.forward.at(orphan);
+            *list = List { known: false, version: list.version + 1, keys: Box::default() };
+        }
+        // The next key with such a number begins with the first version again: no edge of another one may be left.
+        let forward = &self.forward;
+        for edges in self.reverse.cells_mut() {
+            edges.retain(|&(dependent, version)| {
+                is_valid(forward, dependent, version) && keys.binary_search(&KeyId::from_raw(dependent)).is_err()
+            });
+            give_back(edges);
+        }
+        self.forward.forget(keys);
+        self.reverse.forget(keys);
+        orphans
     }
 
     fn is_valid(&self, &(dependent, version): &(u32, u32)) -> bool {
@@ -97,11 +121,18 @@ fn is_valid(forward: &Column<List>, dependent: u32, version: u32) -> bool {
 
 impl MetadataUpdater for DependencyGraph {
     fn apply(&mut self, event: &Event<'_>) {
+        if let Event::Forgotten { keys } = event {
+            self.forget(keys);
+        }
         if let Event::Built(record) | Event::Restored(record) = event {
             let fetched = record.dependencies.iter().filter(|dependency| !dependency.key.is_definition());
             let raw = fetched.map(|dependency| dependency.key.to_raw() | if dependency.grouped { GROUPED } else { 0 });
             self.record(record.key, raw);
         }
+    }
+
+    fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
+        self.dependencies(key).into_iter().flatten().for_each(|(dependency, _)| each(dependency));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::graph::DependencyGraph;
 /// Contract: `changed(k)` is the number of the last event of an input, or of the last `Built` or `Restored` event of
 /// another key, that gave `k` a value different from the one before (a definition that was replaced counts as a
 /// change of a key of its own); `built(k)` is that of its last `Built` or `Restored` event, if that was neither
-/// volatile nor deep.
+/// volatile nor deep. A key that was forgotten has neither; one that fetched such a key counts as never built.
 #[derive(Debug, Clone, Default)]
 pub struct StepTraces {
     step: u64,
@@ -21,7 +21,7 @@ pub struct StepTraces {
     graph: DependencyGraph,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Steps {
     value: Option<Fingerprint>,
     changed: u64,
@@ -60,6 +60,13 @@ impl MetadataUpdater for StepTraces {
                     *steps = Steps { value: *fingerprint, changed: step, built: 0 };
                 }
             }
+            Event::Forgotten { keys } => {
+                for orphan in self.graph.forget(keys) {
+                    self.steps.at(orphan).built = 0;
+                }
+                self.steps.forget(keys);
+                self.definitions.forget(keys);
+            }
             // An output that somebody overwrote: its dependents saw the value that was built.
             Event::Changed { .. } | Event::Learned(_) | Event::Owed { .. } => {}
             Event::Built(record) | Event::Restored(record) => {
@@ -74,5 +81,9 @@ impl MetadataUpdater for StepTraces {
                 self.graph.apply(event);
             }
         }
+    }
+
+    fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
+        self.graph.mentions(key, each);
     }
 }

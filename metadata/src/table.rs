@@ -259,6 +259,25 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
         pushed
     }
 
+    /// Drops every trace of these keys, which are in ascending order, and every other that names one of them; `dropped` is
+    /// told of the key and the owner's words of each. Room that nothing needs any more is given back.
+    pub fn forget(&mut self, keys: &[KeyId], mut dropped: impl FnMut(KeyId, [u32; EXTRA])) {
+        let is_gone = |key: KeyId| keys.binary_search(&key.subject()).is_ok();
+        self.copy_if(|key, trace| {
+            let names_one = trace.keys().iter().any(|&raw| is_gone(KeyId::from_raw(raw)));
+            let stays = !is_gone(key) && !names_one;
+            if !stays {
+                dropped(key, trace.extra());
+            }
+            stays
+        });
+    }
+
+    /// Calls `each` with every key that a trace of this one names.
+    pub fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
+        self.of(key).for_each(|trace| trace.keys().iter().for_each(|&raw| each(KeyId::from_raw(raw))));
+    }
+
     /// Whether an equal trace is there.
     pub fn knows(&self, key: KeyId, fingerprint: Fingerprint, dependencies: &[Dependency]) -> bool {
         self.of(key).any(|trace| trace.matches(fingerprint, dependencies))
@@ -315,12 +334,17 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
 
     /// Copies every trace into fresh pages, without the holes.
     fn pack(&mut self) {
+        self.copy_if(|_, _| true);
+    }
+
+    /// Copies every trace that stays into fresh pages.
+    fn copy_if(&mut self, mut stays: impl FnMut(KeyId, Trace<'_, EXTRA, WIDTH>) -> bool) {
         count_steps(self.words);
         let mut packed = TraceTable::<EXTRA, WIDTH>::new(self.bound);
         for index in 0..self.heads.len() {
             let key = KeyId::new(index);
             let oldest_first: Vec<_> = self.of(key).collect();
-            for trace in oldest_first.into_iter().rev() {
+            for trace in oldest_first.into_iter().rev().filter(|trace| stays(key, *trace)) {
                 packed.copy(key, trace);
             }
         }

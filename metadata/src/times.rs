@@ -7,7 +7,8 @@ use crate::column::Column;
 /// When each key was last modified, by whomever. Definitions have no file and so no time: make does not see a
 /// changed command.
 ///
-/// Contract: the time of a key is that of its last `Changed`, `Built` or `Restored` event; a key that is gone has none.
+/// Contract: the time of a key is that of its last `Changed`, `Built` or `Restored` event; a key that is gone, or
+/// forgotten, has none.
 #[derive(Debug, Clone, Default)]
 pub struct ModificationTimes {
     times: Column<Time>,
@@ -27,6 +28,7 @@ impl MetadataUpdater for ModificationTimes {
                 *self.times.at(*key) = if fingerprint.is_some() { *modified } else { 0 };
             }
             Event::Built(record) | Event::Restored(record) => *self.times.at(record.key) = record.modified,
+            Event::Forgotten { keys } => self.times.forget(keys),
             Event::Changed { .. } | Event::Learned(_) | Event::Owed { .. } => {}
         }
     }

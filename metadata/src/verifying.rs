@@ -9,7 +9,7 @@ use crate::table::TraceTable;
 ///
 /// Contract: every trace is the dependencies and the fingerprint of one `Built` or `Restored` event of its key
 /// that was neither volatile nor deep; the newest is that of the last such event; the [`VerifyingTraces::KEPT`]
-/// newest different ones are there.
+/// newest different ones are there, but for those that name a forgotten key.
 #[derive(Debug, Clone)]
 pub struct VerifyingTraces {
     table: TraceTable,
@@ -42,6 +42,10 @@ impl Default for VerifyingTraces {
 
 impl MetadataUpdater for VerifyingTraces {
     fn apply(&mut self, event: &Event<'_>) {
+        if let Event::Forgotten { keys } = event {
+            self.table.forget(keys, |key, []| *self.untraced.at(key) = true);
+            self.untraced.forget(keys);
+        }
         if let Event::Built(record) | Event::Restored(record) = event {
             let untraced = record.volatile || record.deep;
             if !untraced {
@@ -51,5 +55,9 @@ impl MetadataUpdater for VerifyingTraces {
                 *self.untraced.at(record.key) = untraced;
             }
         }
+    }
+
+    fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
+        self.table.mentions(key, each);
     }
 }

@@ -203,7 +203,7 @@ where
         }
         let mut board = self.board.borrow_mut();
         count_steps(board.keys.len());
-        for id in (0..board.keys.len()).map(KeyId::new) {
+        for id in (0..board.keys.bound()).map(KeyId::new) {
             if board.state(id) == board.revision && !self.scheduler.precedes(id) {
                 board.set_state(id, STALE);
             }

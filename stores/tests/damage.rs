@@ -117,8 +117,10 @@ fn said(bytes: &[u8]) -> String {
                 format!("{:?} {} {} {value:?}", record.dependencies, record.deep, record.volatile)
             }
             Event::Owed { paid, .. } => format!("owed, {paid}"),
+            Event::Forgotten { keys: gone } => gone.iter().map(|key| keys.show(*key)).collect::<Vec<_>>().join(", "),
         };
-        said += &format!("{} {what}\n", keys.show(event.key()));
+        let key = event.key().map_or("forgotten:".into(), |key| keys.show(key));
+        said += &format!("{key} {what}\n");
     });
     outcome.expect("read");
     said

@@ -17,7 +17,7 @@ use crate::laws::{Promises, Thrift};
 lies! {
     /// Does not see that a definition was replaced (THEORY, rule 7).
     Blind to DirtyBits: |_, bits, event| {
-        if !event.key().is_definition() {
+        if !event.key().is_some_and(KeyId::is_definition) {
             bits.apply(event);
         }
     };
@@ -47,8 +47,8 @@ lies! {
 
     /// Remembers what a key fetched for the first time; edges that flipped since are forgotten.
     FirstEdges to DirtyBits: |past, bits, event| {
-        let first = |key| past.first.get(&key).map(|first| first.dependencies.clone());
-        let told = if matches!(event, Event::Changed { .. }) { None } else { first(event.key()) };
+        let first = |key: KeyId| past.first.get(&key).map(|first| first.dependencies.clone());
+        let told = event.key().filter(|_| !matches!(event, Event::Changed { .. })).and_then(first);
         retell(bits, event, |record| {
             if let Some(told) = &told {
                 record.dependencies = told;

@@ -55,6 +55,10 @@ impl<L: Lie> MetadataUpdater for Deceived<L> {
             self.past.last.insert(record.key, made);
         }
     }
+
+    fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
+        self.updater.mentions(key, each);
+    }
 }
 
 /// A rebuilder that reads an updater which was lied to.

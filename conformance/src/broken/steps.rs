@@ -14,7 +14,7 @@ use crate::laws::Thrift;
 lies! {
     /// Does not see that a definition was replaced (THEORY, rule 7).
     Blind to StepTraces: |_, steps, event| {
-        if !event.key().is_definition() {
+        if !event.key().is_some_and(KeyId::is_definition) {
             steps.apply(event);
         }
     };

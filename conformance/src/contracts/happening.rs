@@ -67,6 +67,8 @@ pub enum Kind {
         /// Whether it is owed no more.
         paid: bool,
     },
+    /// [`Event::Forgotten`], of one key.
+    Forgotten,
 }
 
 impl Happening {
@@ -86,13 +88,14 @@ impl Happening {
         let value = self.value.unwrap_or_default();
         let fingerprint = value.fingerprint();
         let record = Record { key, dependencies, deep, fingerprint, value: &value, modified, volatile, names: &() };
-        let input = self.is_about_an_input();
+        let (input, alone) = (self.is_about_an_input(), [key]);
         told(&match self.kind {
             Kind::Changed => Event::Changed { key, fingerprint: self.fingerprint(), modified, input },
             Kind::Built => Event::Built(record),
             Kind::Restored => Event::Restored(record),
             Kind::Learned => Event::Learned(record),
             Kind::Owed { paid } => Event::Owed { key, paid },
+            Kind::Forgotten => Event::Forgotten { keys: &alone },
         })
     }
 
@@ -109,6 +112,11 @@ impl Happening {
     /// Whether the key was brought up to date: built or restored.
     pub fn is_made(&self) -> bool {
         matches!(self.kind, Kind::Built | Kind::Restored)
+    }
+
+    /// Whether it says that this key is forgotten.
+    pub fn forgets(&self, key: KeyId) -> bool {
+        self.kind == Kind::Forgotten && self.key == key.subject()
     }
 
     /// Whether it is neither volatile nor deep.
@@ -128,6 +136,9 @@ impl fmt::Display for Happening {
         let key = self.key;
         if let Kind::Owed { paid } = self.kind {
             return write!(f, "{key:?} is owed{}", if paid { " no more" } else { "" });
+        }
+        if self.kind == Kind::Forgotten {
+            return write!(f, "{key:?} is forgotten");
         }
         // Fingerprints as an assertion shows them.
         match self.value {

@@ -88,6 +88,13 @@ impl World {
         self.tell(Happening { kind, key, dependencies: Vec::new(), value, modified, volatile: false, deep: false });
     }
 
+    fn forgotten(&mut self, key: KeyId) {
+        let n = key.index();
+        (self.values[n], self.definitions[n], self.shapes[n]) = (None, None, Vec::new());
+        let (dependencies, kind) = (Vec::new(), Kind::Forgotten);
+        self.tell(Happening { kind, key, dependencies, value: None, modified: 0, volatile: false, deep: false });
+    }
+
     fn owed(&mut self, key: KeyId, paid: bool) {
         let (dependencies, kind) = (Vec::new(), Kind::Owed { paid });
         self.tell(Happening { kind, key, dependencies, value: None, modified: 0, volatile: false, deep: false });
@@ -99,7 +106,8 @@ impl World {
         let some = (seed.value > 0).then_some(seed.value);
         match seed.choice {
             0..2 => self.owed(output, seed.again),
-            2..15 => self.changed(KeyId::new(seed.key % INPUTS), some, seed.modified),
+            2..7 => self.forgotten(KeyId::new(seed.key)),
+            7..15 => self.changed(KeyId::new(seed.key % INPUTS), some, seed.modified),
             15..22 if self.values[output.index()].is_none() => {}
             15..22 => {
                 self.changed(output, None, seed.modified);

@@ -22,6 +22,7 @@ impl Contract for Graph {
         if what.is_made() {
             self.0[what.key.index()] = Some(what.keys());
         }
+        forget_lists(&mut self.0, what);
     }
     fn check(&self, graph: &DependencyGraph) {
         for key in all() {
@@ -36,17 +37,31 @@ impl Contract for Graph {
     }
 }
 
+/// What a forgotten key fetched is not known any more, nor what those did that fetched it; the latter.
+fn forget_lists(lists: &mut [Option<Vec<(KeyId, bool)>>; KEYS], what: &Happening) -> Vec<KeyId> {
+    if what.kind != Kind::Forgotten {
+        return Vec::new();
+    }
+    lists[what.key.index()] = None;
+    let fetched_it = |key: &KeyId| lists[key.index()].iter().flatten().any(|(fetched, _)| what.forgets(*fetched));
+    let orphans: Vec<KeyId> = all().filter(fetched_it).collect();
+    orphans.iter().for_each(|orphan| lists[orphan.index()] = None);
+    orphans
+}
+
 /// Which keys a change has made out of date: those that fetched what changed, and those of which it was told.
 pub struct Dirty {
     pub(super) keys: [Option<Vec<(KeyId, bool)>>; KEYS],
     values: [Option<Fingerprint>; KEYS],
     pub(super) dirty: [bool; KEYS],
+    /// Keys that were forgotten, and not heard of since.
+    forgotten: [bool; KEYS],
 }
 
 impl Default for Dirty {
     fn default() -> Self {
         let values = std::array::from_fn(|n| (n < INPUTS).then_some(AT_FIRST.fingerprint()));
-        Dirty { keys: Default::default(), values, dirty: Default::default() }
+        Dirty { keys: Default::default(), values, dirty: Default::default(), forgotten: Default::default() }
     }
 }
 
@@ -69,6 +84,8 @@ impl Contract for Dirty {
     type Of = DirtyBits;
     fn see(&mut self, what: &Happening) {
         let n = what.key.index();
+        self.forgotten[n] = what.kind == Kind::Forgotten
+            || (self.forgotten[n] && matches!(what.kind, Kind::Learned | Kind::Owed { .. }));
         if what.is_made() {
             self.keys[n] = Some(what.keys());
             self.dirty[n] = !what.is_plain();
@@ -77,12 +94,21 @@ impl Contract for Dirty {
             self.becomes(what.key, what.fingerprint());
         } else if what.kind == Kind::Changed {
             self.dirty[n] = true;
+        } else if what.kind == Kind::Forgotten {
+            for orphan in forget_lists(&mut self.keys, what) {
+                self.dirty[orphan.index()] = true;
+            }
+            (self.values[n], self.dirty[n]) = (None, false);
         }
     }
     fn check(&self, bits: &DirtyBits) {
         for key in all().filter(|key| self.keys[key.index()].is_some()) {
             assert_eq!(bits.is_dirty(key), self.dirty[key.index()], "whether {key:?} is dirty");
             assert!(!bits.is_dirty(key) || bits.marked().contains(&key), "{key:?} is dirty, and not marked");
+        }
+        for key in all().filter(|key| self.forgotten[key.index()]) {
+            assert!(bits.is_dirty(key), "{key:?} is forgotten, and so was never built");
+            assert!(!bits.marked().contains(&key), "{key:?} is forgotten, and yet marked");
         }
     }
 }
@@ -115,6 +141,9 @@ impl Contract for Times {
         if (what.is_made() || what.kind == Kind::Changed) && !what.key.is_definition() {
             self.0[what.key.index()] = what.value.map(|_| what.modified);
         }
+        if what.kind == Kind::Forgotten {
+            self.0[what.key.index()] = None;
+        }
     }
     fn check(&self, times: &ModificationTimes) {
         assert_eq!(all().map(|key| times.of(key)).collect::<Vec<_>>(), self.0, "when each key was modified");
@@ -128,8 +157,10 @@ pub struct Chain(Vec<KeyId>);
 impl Contract for Chain {
     type Of = CalcChain;
     fn see(&mut self, what: &Happening) {
-        if what.is_made() {
+        if what.is_made() || what.kind == Kind::Forgotten {
             self.0.retain(|key| *key != what.key);
+        }
+        if what.is_made() {
             self.0.push(what.key);
         }
     }
@@ -164,6 +195,10 @@ impl Contract for Steps {
                 self.changed[n] = self.step;
             }
             self.made[n] = what.is_made().then(|| (self.step, what.clone()));
+        } else if what.kind == Kind::Forgotten {
+            (self.changed[n], self.defined[n], self.values[n], self.made[n]) = (0, 0, None, None);
+            let fetched_it = |made: &(u64, Happening)| made.1.keys().iter().any(|(key, _)| *key == what.key);
+            self.made.iter_mut().filter(|made| made.as_ref().is_some_and(fetched_it)).for_each(|made| *made = None);
         }
     }
     fn check(&self, steps: &StepTraces) {
@@ -191,6 +226,15 @@ struct Kept {
 }
 
 impl Kept {
+    /// No trace of a forgotten key stays, nor one that names it.
+    fn forget(&mut self, what: &Happening) {
+        if what.kind == Kind::Forgotten {
+            self.0[what.key.index()].clear();
+            let names_it = |entry: &Entry| entry.1.iter().any(|dependency| what.forgets(dependency.key));
+            self.0.iter_mut().for_each(|traces| traces.retain(|entry| !names_it(entry)));
+        }
+    }
+
     fn keep(&mut self, what: &Happening, dependencies: Vec<Dependency>, bound: usize) {
         let entry = (what.value.unwrap_or_default(), dependencies);
         let (traces, present) = (&mut self.traces[what.key.index()], &mut self.present[what.key.index()]);
@@ -241,6 +285,7 @@ impl Contract for Verifying {
         if what.is_made() && what.is_plain() {
             self.0.keep(what, what.dependencies.clone(), VerifyingTraces::KEPT);
         }
+        self.0.forget(what);
     }
     fn check(&self, traces: &VerifyingTraces) {
         check_traces!(traces.table(), self.0);
@@ -260,6 +305,7 @@ impl Contract for Constructive {
         if (what.is_made() || what.kind == Kind::Learned) && what.is_plain() {
             self.0.keep(what, what.dependencies.clone(), ConstructiveTraces::<u64>::KEPT);
         }
+        self.0.forget(what);
     }
     fn check(&self, traces: &ConstructiveTraces<u64>) {
         check_traces!(traces.table(), self.0);
@@ -312,6 +358,10 @@ impl Contract for Deep {
         if !what.volatile && (what.is_made() || (what.kind == Kind::Learned && what.deep)) {
             self.kept.keep(what, dependencies, DeepConstructiveTraces::<u64>::KEPT);
         }
+        if what.kind == Kind::Forgotten {
+            self.current[what.key.index()] = None;
+        }
+        self.kept.forget(what);
     }
     fn check(&self, traces: &DeepConstructiveTraces<u64>) {
         check_traces!(traces.table(), self.kept);

@@ -59,6 +59,9 @@ impl Default for LastTraces {
 
 impl MetadataUpdater for LastTraces {
     fn apply(&mut self, event: &Event<'_>) {
+        if let Event::Forgotten { keys } = event {
+            self.table.forget(keys, |[]| {});
+        }
         if let Event::Built(record) = event
             && !record.volatile
         {

@@ -36,6 +36,10 @@ pub(super) enum Entry<'a> {
         number: u32,
         paid: bool,
     },
+    /// Nothing is known of these keys any more, and no later record speaks of these numbers.
+    Forgotten {
+        numbers: Vec<u32>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +101,7 @@ mod tests {
                 volatile: false,
                 value: b"",
             },
+            Entry::Forgotten { numbers: vec![7, 0, u32::MAX] },
         ];
         for (sequence, entry) in entries.iter().enumerate() {
             let mut bytes = Vec::new();

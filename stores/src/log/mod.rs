@@ -229,7 +229,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
     /// The number of a key, which is written down when it is new.
     fn number(&mut self, keys: &Keys<K>, id: KeyId, input: bool) -> Result<u32, StoreError> {
         if self.numbers.len() <= id.index() {
-            self.numbers.resize(keys.len().max(id.index() + 1), NONE);
+            self.numbers.resize(keys.bound().max(id.index() + 1), NONE);
         }
         if self.numbers[id.index()] == NONE {
             let key = self.schema.write_key(keys.name(id));
@@ -293,11 +293,14 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
             self.place.truncate(end).map_err(|error| self.failed("write", error))?;
         }
         if replayed.damage.is_none()
-            && let Some((short, next)) = compact::compact(&bytes, self.next)
+            && let Some(short) = compact::compact(&bytes, self.next, replayed.live)
             // If it cannot be done, the long log is as good.
-            && self.place.replace(&short).is_ok()
+            && self.place.replace(&short.bytes).is_ok()
         {
-            self.next = next;
+            self.next = short.next;
+            for number in self.numbers.iter_mut().filter(|number| **number != NONE) {
+                *number = short.numbers[*number as usize];
+            }
         }
         Ok(())
     }
@@ -324,6 +327,14 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
             Event::Owed { key, paid } => {
                 let number = self.number(keys, *key, false)?;
                 self.put(&Entry::Owed { number, paid: *paid })?;
+            }
+            Event::Forgotten { keys } => {
+                // The next keys that are given these ids get numbers of their own.
+                let mut take = |key: &KeyId| Some(std::mem::replace(self.numbers.get_mut(key.index())?, NONE));
+                let numbers: Vec<u32> = keys.iter().filter_map(&mut take).filter(|&number| number != NONE).collect();
+                if !numbers.is_empty() {
+                    self.put(&Entry::Forgotten { numbers })?;
+                }
             }
         }
         if self.pending.len() >= BUFFER { self.write_pending() } else { Ok(()) }

@@ -16,6 +16,8 @@ pub(super) struct Replay {
     pub(super) damage: Damage,
     /// There are keys, and none of them is what was written: this is the log of another program.
     pub(super) foreign: bool,
+    /// How many keys are known at the end, but for inputs that are gone.
+    pub(super) live: usize,
 }
 
 /// What is known of the key behind one of the log's numbers.
@@ -41,7 +43,7 @@ struct Reader<'r, K, V> {
     schema: Schema,
     keys: &'r mut Keys<K>,
     each: &'r mut alacarte::Replay<'r, K, V>,
-    /// By the log's numbers; `None` for one whose definition is lost.
+    /// By the log's numbers; `None` for one whose definition is lost, or that was forgotten.
     known: Vec<Option<Known>>,
     dependencies: Vec<Dependency>,
     next: Next,
@@ -82,13 +84,15 @@ impl Replay {
         }
         reader.damage.torn = (bytes.len() - frames.end()) as u64;
         let foreign = reader.unknown > 0 && reader.known.iter().all(Option::is_none);
-        let mut numbers = vec![NONE; reader.keys.len()];
+        let mut numbers = vec![NONE; reader.keys.bound()];
+        let gone = |known: &&Known| known.input && known.holds.is_none() && known.certain == Certain::Yes;
+        let live = reader.known.iter().flatten().filter(|known| !gone(known)).count();
         for (number, known) in reader.known.iter().enumerate() {
             if let Some(known) = known {
                 numbers[known.id.index()] = number as u32;
             }
         }
-        Replay { numbers, next: reader.next, damage: reader.damage, foreign }
+        Replay { numbers, next: reader.next, damage: reader.damage, foreign, live }
     }
 }
 
@@ -123,6 +127,15 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
             Entry::Owed { number, paid } => {
                 let Some(key) = self.id(Subject::new(number, false, false)) else { return };
                 (self.each)(self.keys, &Event::Owed { key, paid }, None);
+            }
+            Entry::Forgotten { numbers } => {
+                let mut keys = Vec::with_capacity(numbers.len());
+                for number in numbers {
+                    self.reserve(number);
+                    keys.extend(self.known[number as usize].take().map(|known| known.id));
+                }
+                keys.sort_unstable();
+                (self.each)(self.keys, &Event::Forgotten { keys: &keys }, None);
             }
             Entry::Made { how, number, dependencies, fingerprint, modified, deep, volatile, value } => {
                 self.latest = self.latest.max(modified);

@@ -20,6 +20,10 @@ fn said(log: &mut Small, keys: &mut Keys<String>) -> Vec<String> {
                 let from: Vec<_> = from.collect();
                 format!("{} is {value:?} from {}", keys.show(record.key), from.join(", "))
             }
+            Event::Forgotten { keys: gone } => {
+                let gone: Vec<_> = gone.iter().map(|key| keys.show(*key)).collect();
+                format!("{} forgotten", gone.join(", "))
+            }
             Event::Owed { key, paid } => format!("{} is {}owed", keys.show(*key), if *paid { "not " } else { "" }),
         });
     });

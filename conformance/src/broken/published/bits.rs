@@ -42,8 +42,9 @@ impl MetadataUpdater for WideBits {
     fn apply(&mut self, event: &Event<'_>) {
         match event {
             Event::Changed { key, input, .. } => {
+                let definition = key.is_definition();
                 let key = key.subject();
-                if event.key().is_definition() || !input {
+                if definition || !input {
                     self.dirty.insert(key);
                 }
                 self.mark_above(key);
@@ -56,6 +57,10 @@ impl MetadataUpdater for WideBits {
                     // The defect.
                     self.dirty.clear();
                 }
+            }
+            Event::Forgotten { keys } => {
+                self.graph.apply(event);
+                self.dirty.retain(|key| keys.binary_search(key).is_err());
             }
             Event::Learned(_) | Event::Owed { .. } => {}
         }

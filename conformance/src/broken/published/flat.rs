@@ -108,6 +108,12 @@ impl<V: Value, L: LookUp> MetadataUpdater for FlatTraces<V, L> {
             Event::Restored(record) => {
                 self.now.insert(record.key, record.fingerprint);
             }
+            Event::Forgotten { keys } => {
+                for key in *keys {
+                    self.now.remove(key);
+                    self.traces.remove(key);
+                }
+            }
             Event::Learned(_) | Event::Owed { .. } => {}
         }
     }
