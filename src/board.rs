@@ -73,10 +73,12 @@ pub(crate) struct Board<K, V> {
     pub keys: Keys<K>,
     nodes: Vec<Node>,
     flags: Vec<u8>,
-    /// The values, of keys that are [`HELD`]; anything in the places of the others.
+    /// The values, of keys that are [`HELD`]; the filler in the places of the others.
     values: Vec<V>,
     /// A value on its way to its place, should that be interrupted by a panic.
     underway: Option<(KeyId, V)>,
+    /// Of the values that were at hand when one was needed, one that takes few bytes.
+    filler: Option<V>,
     pub definitions: Vec<Fingerprint>,
     pub revision: State,
     /// What the task that is being polled has fetched: raw ids, some of them [`GROUPED`].
@@ -105,6 +107,12 @@ pub(crate) struct Board<K, V> {
     pub freed: bool,
     pub pools: Vec<Pool>,
     pub fetches: u64,
+    /// Keys that were looked at in this build and do not bear its stamp, or that no record names.
+    pub aside: Vec<KeyId>,
+    /// Keys whose numbers somebody outside has, a bit each.
+    held_outside: Vec<u64>,
+    /// How many times keys were forgotten.
+    pub epoch: u64,
 }
 
 /// The pool that bounds all outside work.
@@ -124,6 +132,7 @@ impl<K: Key, V: Clone> Board<K, V> {
             flags: Vec::new(),
             values: Vec::new(),
             underway: None,
+            filler: None,
             definitions: Vec::new(),
             revision: 1,
             recorder: Vec::new(),
@@ -140,6 +149,9 @@ impl<K: Key, V: Clone> Board<K, V> {
             freed: false,
             pools: vec![Pool::new("jobs".into(), 1)],
             fetches: 0,
+            aside: Vec::new(),
+            held_outside: Vec::new(),
+            epoch: 0,
         }
     }
 
@@ -159,11 +171,27 @@ impl<K: Key, V: Clone> Board<K, V> {
         }
     }
 
-    /// Gives every interned key a node.
+    /// Gives every interned key a node, and nothing beyond the last one.
     pub fn cover(&mut self) {
         let keys = self.keys.bound();
         self.nodes.resize(keys, Node { fingerprint: [0; 2], state: STALE });
         self.flags.resize(keys, 0);
+        self.values.truncate(keys);
+        self.definitions.truncate(keys);
+    }
+
+    /// Notes that somebody outside has the key's number, or does not use it any more.
+    pub fn hold_outside(&mut self, id: KeyId, held: bool) {
+        let (word, bit) = (id.index() / 64, 1 << (id.index() % 64));
+        if self.held_outside.len() <= word {
+            self.held_outside.resize(word + 1, 0);
+        }
+        self.held_outside[word] = if held { self.held_outside[word] | bit } else { self.held_outside[word] & !bit };
+    }
+
+    /// Whether somebody outside has the key's number.
+    pub fn is_held_outside(&self, id: KeyId) -> bool {
+        self.held_outside.get(id.index() / 64).is_some_and(|word| word >> (id.index() % 64) & 1 == 1)
     }
 
     /// Makes room for so many keys at once.
@@ -206,39 +234,6 @@ impl<K: Key, V: Clone> Board<K, V> {
     #[inline]
     pub fn value(&self, id: KeyId) -> Option<&V> {
         if self.has(id, HELD) { self.values.get(id.index()) } else { None }
-    }
-
-    /// Takes what the store or a user says that a key holds; the fingerprint of what it held. (At once, before anything else
-    /// that may panic: a store may have given the value away.)
-    pub fn receive(&mut self, id: KeyId, value: Option<V>) -> Option<Fingerprint> {
-        let known = self.current(id);
-        self.raise(id, LOADED);
-        self.hold(id, value);
-        known
-    }
-
-    /// Gives a key a value, or takes it away.
-    pub fn hold(&mut self, id: KeyId, value: Option<V>) {
-        let index = id.index();
-        match value {
-            None => self.lower(id, HELD),
-            Some(value) => {
-                if index < self.values.len() {
-                    self.values[index] = value;
-                } else {
-                    self.underway = Some((id, value));
-                    // Keys in between hold nothing yet, but their places must hold something.
-                    while self.values.len() < index
-                        && let Some((_, value)) = &self.underway
-                    {
-                        self.values.push(value.clone());
-                    }
-                    self.values.extend(self.underway.take().map(|(_, value)| value));
-                }
-                // Last: until then what lies in its place need not be its own.
-                self.raise(id, HELD);
-            }
-        }
     }
 
     #[inline]
@@ -349,6 +344,46 @@ impl<K: Key, V: Clone> Board<K, V> {
 }
 
 impl<K: Key, V: Value> Board<K, V> {
+    /// Takes what the store or a user says that a key holds; the fingerprint of what it held. (At once, before anything else
+    /// that may panic: a store may have given the value away.)
+    pub fn receive(&mut self, id: KeyId, value: Option<V>) -> Option<Fingerprint> {
+        let known = self.current(id);
+        self.raise(id, LOADED);
+        self.hold(id, value);
+        known
+    }
+
+    /// Gives a key a value, or takes it away.
+    pub fn hold(&mut self, id: KeyId, value: Option<V>) {
+        let index = id.index();
+        match value {
+            None if self.has(id, HELD) => {
+                self.lower(id, HELD);
+                if index + 1 == self.values.len() {
+                    self.values.pop();
+                } else {
+                    self.values[index] = filler(&mut self.filler, &self.values, None, index);
+                }
+            }
+            None => {}
+            Some(value) => {
+                if index < self.values.len() {
+                    self.values[index] = value;
+                } else {
+                    self.underway = Some((id, value));
+                    if index > self.values.len() {
+                        let at_hand = self.underway.as_ref().map(|(_, value)| value);
+                        let filler = filler(&mut self.filler, &self.values, at_hand, index);
+                        self.values.resize(index, filler);
+                    }
+                    self.values.extend(self.underway.take().map(|(_, value)| value));
+                }
+                // Last: until then what lies in its place need not be its own.
+                self.raise(id, HELD);
+            }
+        }
+    }
+
     /// After a panic in the middle of anything: nothing is up to date or underway, and every fingerprint is that of the value
     /// that is held.
     pub fn recover(&mut self) {
@@ -367,6 +402,45 @@ impl<K: Key, V: Value> Board<K, V> {
             self.set_fingerprint(id, fingerprint.unwrap_or_default());
         }
     }
+
+    /// Forgets these keys: the next that are given their numbers are new ones.
+    pub fn forget(&mut self, ids: &[KeyId]) {
+        self.epoch += 1;
+        for &id in ids {
+            self.hold(id, None);
+            self.nodes[id.index()] = Node { fingerprint: [0; 2], state: STALE };
+            self.flags[id.index()] = 0;
+        }
+        self.keys.forget(ids);
+        self.cover();
+        let last = self.flags.iter().rposition(|flags| flags & HELD != 0);
+        self.values.truncate(last.map_or(0, |last| last + 1));
+        if self.values.is_empty() {
+            self.filler = None;
+        }
+        // (One column asks for all.)
+        if self.nodes.capacity() > 2 * self.nodes.len() {
+            self.nodes.shrink_to_fit();
+            self.flags.shrink_to_fit();
+            self.values.shrink_to_fit();
+            self.definitions.shrink_to_fit();
+        }
+    }
+}
+
+/// What stands in the place of a key that holds nothing, such as the one with this index. All share one value, so that no
+/// other lives on when it was replaced or taken away.
+fn filler<V: Value>(shared: &mut Option<V>, values: &[V], at_hand: Option<&V>, index: usize) -> V {
+    match (&*shared, at_hand) {
+        (Some(filler), None) => return filler.clone(),
+        (Some(filler), Some(value)) if filler.bytes() <= value.bytes() => return filler.clone(),
+        _ => {}
+    }
+    // As long as there is no filler, all places but this one are those of values.
+    let others = values.iter().enumerate().filter(|(place, _)| *place != index && shared.is_none());
+    let smallest = others.map(|(_, value)| value).chain(at_hand).min_by_key(|value| value.bytes());
+    let Some(filler) = smallest.cloned() else { unreachable!("the last place is that of a value") };
+    shared.insert(filler).clone()
 }
 
 pub(crate) fn fetch_failed() -> TaskError {

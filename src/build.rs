@@ -11,6 +11,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 
 use crate::board::{BUILT, Board, CLASSIFIED, DEFINED, HELD, INPUT, JOBS, LOADED, Look, Pool, STALE, VOLATILE};
+use crate::collect::{Past, Retention, garbage};
 use crate::engine::{Engine, Observer, Progress, Told};
 use crate::error::{Cause, Failure, StoreError};
 use crate::event::{Dependency, Event, Record};
@@ -69,6 +70,8 @@ pub struct Build<K, V, T, St, S = (), R = (), J = Forgetful> {
     jobs: usize,
     /// What went wrong when the cache was read, until a report tells of it.
     cache_trouble: Option<String>,
+    past: Past,
+    retention: Option<Retention>,
 }
 
 impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
@@ -98,6 +101,8 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             keep_going: false,
             jobs: 1,
             cache_trouble: None,
+            past: Past::default(),
+            retention: Some(Retention::default()),
         }
     }
 }
@@ -147,6 +152,8 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             keep_going: self.keep_going,
             jobs: self.jobs,
             cache_trouble: self.cache_trouble,
+            past: self.past,
+            retention: self.retention,
         }
     }
 
@@ -186,6 +193,16 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
         self
     }
 
+    /// How long a key is kept that nobody reaches, if builds are to forget keys of themselves (see [`Build::collect`]); for
+    /// `None`, they do not. Unless said otherwise, that is [`Retention::default`].
+    ///
+    /// They look for such keys every so many builds, if there are twice as many keys as when they last did.
+    #[must_use]
+    pub fn retention(mut self, retention: Option<Retention>) -> Self {
+        self.retention = retention;
+        self
+    }
+
     /// Has `observer` told of every decision, as it is made, with the keys known by then.
     #[must_use]
     pub fn observe(mut self, observer: impl FnMut(&Keys<K>, KeyId, &Decision) + 'static) -> Self {
@@ -211,9 +228,18 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
         ids.iter().map(|&id| board.keys.name(id).clone()).collect()
     }
 
-    /// The id of a key, a new one if it was never met.
+    /// The id of a key, a new one if it was never met. As long as it is not [released](Build::release), the key is not
+    /// forgotten.
     pub fn intern(&mut self, key: impl Borrow<K>) -> KeyId {
-        self.board.get_mut().intern(key.borrow())
+        let board = self.board.get_mut();
+        let id = board.intern(key.borrow());
+        board.hold_outside(id, true);
+        id
+    }
+
+    /// Gives back the id of a key: nobody uses it any more.
+    pub fn release(&mut self, id: KeyId) {
+        self.board.get_mut().hold_outside(id, false);
     }
 
     /// Makes room for so many keys at once.
@@ -317,8 +343,8 @@ where
     /// The id of a key, which the store was asked for.
     fn meet(&mut self, key: &K) -> Result<KeyId, StoreError> {
         self.open()?;
-        let id = self.intern(key);
         let board = self.board.get_mut();
+        let id = board.intern(key);
         if !board.has(id, LOADED) {
             let (input, value) = (!self.tasks.has(key), self.store.load(id, key)?);
             let known = board.receive(id, value);
@@ -343,7 +369,13 @@ where
     ///
     /// # Errors
     /// As [`Build::run`].
+    ///
+    /// # Panics
+    /// If one of them is the id of no key, or of a key that was forgotten.
     pub fn run_ids(&mut self, targets: &[KeyId]) -> Result<Report, BuildError> {
+        let keys = &self.board.get_mut().keys;
+        let unknown = targets.iter().find(|target| !keys.knows(**target));
+        assert!(unknown.is_none(), "{unknown:?} is the id of no key, or of one that was forgotten");
         pollster::block_on(self.drive(targets))
     }
 
@@ -356,8 +388,74 @@ where
         &mut self,
         targets: impl IntoIterator<Item = Q>,
     ) -> Result<Report, BuildError> {
-        let targets: Vec<KeyId> = targets.into_iter().map(|key| self.intern(key.borrow())).collect();
+        let board = self.board.get_mut();
+        let targets: Vec<KeyId> = targets.into_iter().map(|key| board.intern(key.borrow())).collect();
         self.drive(&targets).await
+    }
+
+    /// Forgets every key that nobody needs: how many.
+    ///
+    /// A key is forgotten if it was not reached in the last `retention.builds` builds of this process, and
+    /// - it has no value, or has one that its task would give again: what an input holds is never forgotten
+    ///   ([`Build::remove`] it before);
+    /// - no key that stays has it among its dependencies, by any trace that is kept, or declares it;
+    /// - no task has started it without waiting, so that it is owed;
+    /// - its id was not given out by [`Build::intern`], or was [released](Build::release).
+    ///
+    /// It is *reached* in a build that looked at it, or if it lies below a target of that build through what is recorded when
+    /// keys are collected. (A build that follows suspects looks at few keys.) As long as the process has not begun so
+    /// many builds, nothing is forgotten.
+    ///
+    /// Whatever is remembered of a forgotten key goes with it, here and in the journal: if it has a task and somebody
+    /// reaches it again, it is built as if for the first time. What others left of it in a cache is taken up when the cache
+    /// is next opened. Nothing else is done that would not have been done.
+    ///
+    /// # Errors
+    /// If the journal cannot be read or written.
+    pub fn collect(&mut self, retention: Retention) -> Result<usize, StoreError> {
+        self.open()?;
+        let aside = std::mem::take(&mut self.board.get_mut().aside);
+        self.past.note(aside);
+        let forgotten = self.forget_unreached(retention)?;
+        self.ledger.journal.flush()?;
+        Ok(forgotten)
+    }
+
+    fn forget_unreached(&mut self, retention: Retention) -> Result<usize, StoreError> {
+        let board = self.board.get_mut();
+        let keys = garbage(board, &self.tasks, &self.ledger.metadata, &self.past, retention);
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        self.ledger.tell(&board.keys, &Event::Forgotten { keys: &keys }, None)?;
+        board.forget(&keys);
+        self.past.forget(&keys);
+        let gone = |key: &KeyId| keys.binary_search(key).is_ok();
+        self.preceding.retain(|key, _| !gone(key));
+        self.preceding.values_mut().for_each(|preceded| preceded.retain(|key| !gone(key)));
+        // What a scheduler has kept of the order may name some of them.
+        let compared = self.compared == Some(self.generation);
+        self.generation += 1;
+        self.compared = if compared { Some(self.generation) } else { self.compared };
+        Ok(keys.len())
+    }
+
+    /// A build of these targets begins: notes that, and forgets what nobody reaches if it is time to look for it.
+    fn look_back(&mut self, targets: &[KeyId]) -> Result<(), StoreError> {
+        let board = self.board.get_mut();
+        let aside = std::mem::take(&mut board.aside);
+        self.past.note(aside);
+        self.past.begin(targets);
+        let Some(retention) = self.retention.filter(|kept| self.past.builds.is_multiple_of(kept.builds.max(1))) else {
+            return Ok(());
+        };
+        if self.past.counted > 0 && board.keys.len() >= 2 * self.past.counted {
+            self.forget_unreached(retention)?;
+        } else if self.past.counted > 0 {
+            return Ok(());
+        }
+        self.past.counted = self.board.get_mut().keys.len();
+        Ok(())
     }
 
     async fn drive(&mut self, targets: &[KeyId]) -> Result<Report, BuildError> {
@@ -369,6 +467,7 @@ where
         self.open().map_err(store_failed)?;
         self.refresh().map_err(store_failed)?;
         self.compare_definitions().map_err(store_failed)?;
+        self.look_back(targets).map_err(store_failed)?;
         let scope = self.begin(targets);
         let mut volatile = false;
         let planned = self.plan(targets, scope);
@@ -702,6 +801,7 @@ where
         self.narrowed = false;
         self.preceding.clear();
         board.next_revision();
+        self.past.raise();
         Scope::Everything
     }
 

@@ -126,7 +126,13 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
         self.work(work).await
     }
 
-    /// The id of a key, for [`Fetch::id`] and its like.
+    /// How many times keys were forgotten. Numbers that a task took under another epoch may be those of other keys by now.
+    pub fn epoch(self) -> u64 {
+        self.board.borrow().epoch
+    }
+
+    /// The id of a key, for [`Fetch::id`] and its like. It is good for this build, and for later ones until the
+    /// [epoch](Fetch::epoch) changes.
     pub fn id_of(self, key: &K) -> KeyId {
         self.board.borrow_mut().intern(key)
     }

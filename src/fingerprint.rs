@@ -73,6 +73,12 @@ pub trait Value: Clone + 'static {
     fn is_whole(&self) -> bool {
         false
     }
+
+    /// About how many bytes of memory it takes, with all that it points to: what is shared is counted in full. Values that
+    /// point to much (text, lists) say so, where a bound on bytes is to hold.
+    fn bytes(&self) -> usize {
+        size_of_val(self)
+    }
 }
 
 /// The fingerprint of an output that others have written, where it looks at a part only: it is not the one that was built,
@@ -137,6 +143,10 @@ impl Value for String {
     fn is_whole(&self) -> bool {
         true
     }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self) + self.len()
+    }
 }
 
 impl Value for &'static str {
@@ -157,6 +167,10 @@ impl Value for Rc<str> {
     fn is_whole(&self) -> bool {
         true
     }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self) + self.len()
+    }
 }
 
 impl Value for Arc<str> {
@@ -166,6 +180,10 @@ impl Value for Arc<str> {
 
     fn is_whole(&self) -> bool {
         true
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self) + self.len()
     }
 }
 
@@ -177,6 +195,10 @@ impl<V: Value> Value for Rc<V> {
     fn is_whole(&self) -> bool {
         (**self).is_whole()
     }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self) + (**self).bytes()
+    }
 }
 
 impl<V: Value> Value for Arc<V> {
@@ -186,6 +208,10 @@ impl<V: Value> Value for Arc<V> {
 
     fn is_whole(&self) -> bool {
         (**self).is_whole()
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self) + (**self).bytes()
     }
 }
 
@@ -198,6 +224,10 @@ impl<V: Value> Value for Option<V> {
     fn is_whole(&self) -> bool {
         self.as_ref().is_none_or(Value::is_whole)
     }
+
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, |value| value.bytes().saturating_sub(size_of::<V>())) + size_of_val(self)
+    }
 }
 
 impl<V: Value> Value for Vec<V> {
@@ -209,6 +239,10 @@ impl<V: Value> Value for Vec<V> {
     fn is_whole(&self) -> bool {
         self.iter().all(Value::is_whole)
     }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self) + self.iter().map(Value::bytes).sum::<usize>()
+    }
 }
 
 impl<A: Value, B: Value> Value for (A, B) {
@@ -218,6 +252,10 @@ impl<A: Value, B: Value> Value for (A, B) {
 
     fn is_whole(&self) -> bool {
         self.0.is_whole() && self.1.is_whole()
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.bytes() + self.1.bytes()
     }
 }
 
@@ -234,5 +272,18 @@ mod tests {
         assert_ne!(a.and(b), b.and(a));
         assert_ne!(vec![1_u64].fingerprint(), vec![1_u64, 0].fingerprint());
         assert_ne!(None::<u64>.fingerprint(), Some(0_u64).fingerprint());
+    }
+
+    #[test]
+    fn what_a_value_points_to_is_counted() {
+        let (text, word) = ("x".repeat(100), size_of::<usize>());
+        assert_eq!([7_u64.bytes(), 1.0_f64.bytes(), true.bytes(), ().bytes(), "x".bytes()], [8, 8, 1, 0, 2 * word]);
+        assert_eq!(text.bytes(), 3 * word + 100);
+        assert_eq!(Rc::<str>::from(text.as_str()).bytes(), 2 * word + 100);
+        assert_eq!(Arc::<str>::from(text.as_str()).bytes(), 2 * word + 100);
+        assert_eq!([Rc::new(text.clone()).bytes(), Arc::new(text.clone()).bytes()], [4 * word + 100; 2]);
+        assert_eq!(vec![text.clone(), text.clone()].bytes(), 3 * word + 2 * text.bytes());
+        assert_eq!([Some(text.clone()).bytes(), None::<String>.bytes()], [text.bytes(), 3 * word]);
+        assert_eq!((text.clone(), 7_u64).bytes(), text.bytes() + 8);
     }
 }

@@ -20,6 +20,7 @@
 
 mod board;
 mod build;
+mod collect;
 mod engine;
 mod error;
 mod event;
@@ -41,6 +42,7 @@ mod typed;
 mod waits;
 
 pub use build::Build;
+pub use collect::Retention;
 pub use error::{Cause, Failure, Result, StoreError, TaskError};
 pub use event::{Dependency, Event, Record, Time};
 pub use fetch::{All, Fetch, Get, off_thread};

@@ -7,7 +7,7 @@
 //! collection that takes another's place: both are told by numbers that are given once in a process. The closures with
 //! which a process begins have no number: they count as those of the process before, unless their version says otherwise.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -104,8 +104,15 @@ fn next_number() -> u64 {
 /// A task made by [`formula`], [`declared`] or [`task`], its power forgotten.
 pub struct Task<K, V> {
     declared: Option<Box<[K]>>,
-    ids: OnceCell<Box<[KeyId]>>,
+    ids: RefCell<Numbers>,
     body: Body<K, V>,
+}
+
+/// The numbers of the declared keys, and the [epoch](Fetch::epoch) in which they were looked up.
+#[derive(Default)]
+struct Numbers {
+    epoch: Option<u64>,
+    ids: Box<[KeyId]>,
 }
 
 /// A function of the values of the declared keys, which it takes out of the list.
@@ -179,14 +186,14 @@ pub struct Undeclared<K, V> {
 impl<K, V> IntoTask<K, V> for Declared<K, V> {
     type Power = Static;
     fn into_task(self) -> Task<K, V> {
-        Task { declared: Some(self.declared), ids: OnceCell::new(), body: self.body }
+        Task { declared: Some(self.declared), ids: RefCell::default(), body: self.body }
     }
 }
 
 impl<K, V> IntoTask<K, V> for Undeclared<K, V> {
     type Power = Dynamic;
     fn into_task(self) -> Task<K, V> {
-        Task { declared: None, ids: OnceCell::new(), body: self.body }
+        Task { declared: None, ids: RefCell::default(), body: self.body }
     }
 }
 
@@ -291,7 +298,12 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
             Body::Future(start) => Running::Future(start.start(fetch)),
             Body::Formula(compute) => {
                 let keys = task.declared.as_deref().unwrap_or_default();
-                let ids = task.ids.get_or_init(|| keys.iter().map(|key| fetch.id_of(key)).collect());
+                let epoch = Some(fetch.epoch());
+                if task.ids.borrow().epoch != epoch {
+                    let ids = keys.iter().map(|key| fetch.id_of(key)).collect();
+                    *task.ids.borrow_mut() = Numbers { epoch, ids };
+                }
+                let ids = &task.ids.borrow().ids;
                 let mut values = Vec::with_capacity(ids.len());
                 match fetch.poll_ids(ids, |value| values.push(value.clone())) {
                     Poll::Pending => Running::Waiting,

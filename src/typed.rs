@@ -136,7 +136,7 @@ impl<R: Rule> AnyRule for R {
 /// The output of some rule.
 #[derive(Clone)]
 pub struct Output {
-    value: Rc<dyn Any>,
+    value: Rc<dyn AnyValue>,
     fingerprint: Fingerprint,
     whole: bool,
 }
@@ -149,7 +149,23 @@ impl Output {
 
     /// The output, if it is of this type.
     pub fn get<V: Value>(&self) -> Option<&V> {
-        self.value.downcast_ref()
+        self.value.as_any().downcast_ref()
+    }
+}
+
+/// A value of some type.
+trait AnyValue {
+    fn as_any(&self) -> &dyn Any;
+    fn bytes(&self) -> usize;
+}
+
+impl<V: Value> AnyValue for V {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn bytes(&self) -> usize {
+        Value::bytes(self)
     }
 }
 
@@ -166,6 +182,10 @@ impl Value for Output {
 
     fn is_whole(&self) -> bool {
         self.whole
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self) + self.value.bytes()
     }
 }
 

@@ -146,7 +146,11 @@ where
             std::mem::take(&mut board.detached)
         };
         for key in detached {
-            self.board.borrow_mut().owed.push(key);
+            let mut board = self.board.borrow_mut();
+            board.owed.push(key);
+            // No record names what was detached.
+            board.aside.push(key);
+            drop(board);
             self.stray(key);
             let demand = self.demand(key);
             match demand {

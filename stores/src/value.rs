@@ -130,6 +130,11 @@ impl Value for FileValue {
     fn is_whole(&self) -> bool {
         true
     }
+
+    fn bytes(&self) -> usize {
+        let outputs = if let FileValue::Outputs(digests) = self { size_of_val(&**digests) } else { 0 };
+        size_of_val(self) + outputs
+    }
 }
 
 /// A fingerprint among serialised values.

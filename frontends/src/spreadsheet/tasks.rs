@@ -94,6 +94,10 @@ impl Value for Scalar {
     fn is_whole(&self) -> bool {
         true
     }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self) + if let Scalar::Text(text) = self { text.len() } else { 0 }
+    }
 }
 
 /// A formula's way to other cells.

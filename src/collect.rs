@@ -1,0 +1,129 @@
+//! Which keys a build may forget: those that nobody has reached for a long time, and that hold nothing of anybody's.
+//!
+//! Nothing is noted when a key is fetched. A build notes its targets; what it visits bears the stamp of its revision
+//! anyway. When keys are collected, these are marked, and whatever lies below them through what is recorded or declared.
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
+use crate::board::{Board, STALE, State};
+use crate::fingerprint::Value;
+use crate::key::{Key, KeyId};
+use crate::metadata::Metadata;
+use crate::task::Tasks;
+
+/// How long a key is kept that nobody reaches, see [`Build::collect`](crate::Build::collect).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// What was reached in so many last builds of this process is kept.
+    pub builds: u64,
+}
+
+impl Default for Retention {
+    /// A hundred builds.
+    fn default() -> Self {
+        Retention { builds: 100 }
+    }
+}
+
+/// So many of the last revisions have a date.
+const DATED: usize = 128;
+
+/// What is noted of the builds of this process.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    /// How many builds have begun.
+    pub builds: u64,
+    /// The targets of the last build, and its number; most builds have the same ones as the build before.
+    targets: (Vec<KeyId>, u64),
+    /// When a key that no stamp or record speaks for was last reached.
+    reached: FxHashMap<KeyId, u64>,
+    /// In which builds the last revisions began.
+    raised: VecDeque<u64>,
+    /// How many keys there were when they were last counted.
+    pub counted: usize,
+}
+
+impl Past {
+    /// The last build reached these too.
+    pub fn note(&mut self, aside: Vec<KeyId>) {
+        self.reached.extend(aside.into_iter().map(|key| (key, self.builds)));
+    }
+
+    /// A build begins.
+    pub fn begin(&mut self, targets: &[KeyId]) {
+        self.builds += 1;
+        let (known, number) = &mut self.targets;
+        if known != targets {
+            self.reached.extend(known.drain(..).map(|key| (key, *number)));
+            known.extend(targets);
+        }
+        *number = self.builds;
+    }
+
+    /// This build raises the revision.
+    pub fn raise(&mut self) {
+        self.raised.push_back(self.builds);
+        if self.raised.len() > DATED {
+            self.raised.pop_front();
+        }
+    }
+
+    /// The least stamp that a key can bear which was visited after this build.
+    fn stamp_after(&self, build: u64, revision: State) -> State {
+        let after = self.raised.iter().rev().take_while(|&&raised| raised > build).count();
+        // A build raises it once at most: if not all that have to be counted have a date, too many are kept.
+        let after = if after == DATED { self.builds - build } else { after as u64 };
+        u64::from(revision + 1).saturating_sub(after).max(1) as State
+    }
+
+    fn reached_after(&self, build: u64) -> impl Iterator<Item = KeyId> + '_ {
+        let (targets, number) = &self.targets;
+        let last = targets.iter().filter(move |_| *number > build);
+        last.copied().chain(self.reached.iter().filter(move |(_, reached)| **reached > build).map(|(key, _)| *key))
+    }
+
+    /// These keys, which are in ascending order, are forgotten.
+    pub fn forget(&mut self, keys: &[KeyId]) {
+        self.reached.retain(|key, _| keys.binary_search(key).is_err());
+        self.reached.shrink_to_fit();
+        if self.targets.0.iter().any(|key| keys.binary_search(key).is_ok()) {
+            self.targets.0.clear();
+        }
+    }
+}
+
+/// The keys that may be forgotten, in ascending order.
+pub(crate) fn garbage<K: Key, V: Value>(
+    board: &Board<K, V>,
+    tasks: &impl Tasks<K, V>,
+    metadata: &Metadata,
+    past: &Past,
+    Retention { builds }: Retention,
+) -> Vec<KeyId> {
+    // What was reached before this process began, nobody knows.
+    let Some(build) = past.builds.checked_sub(builds) else { return Vec::new() };
+    let stamp = past.stamp_after(build, board.revision);
+    let mut live = vec![false; board.keys.bound()];
+    let mut todo: Vec<KeyId> = past.reached_after(build).collect();
+    todo.extend(board.owed.iter().chain(&board.detached).chain(&board.debts));
+    todo.extend(board.keys.iter().map(|(id, _)| id).filter(|&id| {
+        let visited = board.state(id) != STALE && (stamp..=board.revision).contains(&board.state(id));
+        // A value that no task gives is its owner's.
+        visited || board.is_held_outside(id) || (board.value(id).is_some() && !tasks.has(board.keys.name(id)))
+    }));
+    while let Some(key) = todo.pop() {
+        if std::mem::replace(&mut live[key.index()], true) {
+            continue;
+        }
+        metadata.mentions(key, &mut |named| todo.push(named.subject()));
+        let name = board.keys.name(key);
+        if tasks.has(name) {
+            let mut mark = |named: &K| todo.extend(board.keys.find(named));
+            tasks.order_only(name, &mut mark);
+            tasks.declared(name, &mut mark);
+        }
+    }
+    board.keys.iter().map(|(id, _)| id).filter(|id| !live[id.index()]).collect()
+}
