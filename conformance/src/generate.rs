@@ -45,6 +45,8 @@ pub struct Style {
     pub clocks: bool,
     /// Parts of the build are exchanged while it lives: all tasks, the journal, the store.
     pub exchanges: bool,
+    /// Keys that nobody reached lately are forgotten.
+    pub collects: bool,
     /// So many combinations take turns.
     pub combinations: usize,
     /// How many steps there are at most.
@@ -69,6 +71,7 @@ impl Style {
             races: false,
             clocks: false,
             exchanges: false,
+            collects: false,
             combinations: 1,
             steps: 24,
         }
@@ -90,6 +93,7 @@ impl Style {
             races: true,
             clocks: true,
             exchanges: true,
+            collects: true,
             ..Style::plain()
         }
     }
@@ -315,6 +319,7 @@ impl Decoder {
         let polls = 1 + after;
         // What is simple comes first: a story is made smaller by making its numbers smaller.
         match kind {
+            48..52 if style.collects => Step::Collect(u64::from(value % 4)),
             0..52 => Step::Edit(input, edited),
             52..80 => Step::Build(vec![target(0)]),
             80..135 => Step::Build(vec![target(which % 4)]),

@@ -330,13 +330,14 @@ fn both(one: &[Played], other: &[Played]) -> Tally {
     tally
 }
 
-/// The scenario without what depends on how far a build has come at some moment, on the very bytes of its journal, or on
-/// what lives no longer than a process.
+/// The scenario without what depends on how far a build has come at some moment, on the very bytes of its journal, on how
+/// many builds a process has done, or on what lives no longer than a process.
 fn calm(scenario: &Scenario, manner: Manner) -> Scenario {
     let steps = scenario.steps.iter().flat_map(|step| match step {
         Step::Drop(targets, _) => vec![Step::Build(targets.clone())],
         Step::Crash(targets, ..) => vec![Step::Build(targets.clone()), Step::Restart],
         Step::Rot(_) => vec![Step::Restart],
+        Step::Collect(_) => vec![Step::Collect(0)],
         Step::Race(targets, _, key, value) => vec![Step::Build(targets.clone()), Step::Edit(*key, *value)],
         // Tasks of another collection count as others, but not to another process.
         Step::Exchange(key, task) => vec![Step::Formula(*key, task.clone())],

@@ -57,6 +57,8 @@ pub enum Step {
     Aside(bool),
     /// The store is exchanged for one in which an input holds this value, and everything else what it holds.
     Restock(Name, i64),
+    /// Keys that were not reached in so many last builds are forgotten.
+    Collect(u64),
     /// Another scheduler and rebuilder take over; with `true`, the same scheduler goes on with another rebuilder.
     Switch(usize, bool),
 }
@@ -106,6 +108,8 @@ impl fmt::Display for Step {
             Step::Restock(key, value) => write!(f, "the store is exchanged for one in which {key} is {value}"),
             Step::Pass => write!(f, "now() changes"),
             Step::SetBack(by) => write!(f, "the clock is set back by {by}"),
+            Step::Collect(0) => write!(f, "all that can be had again is forgotten"),
+            Step::Collect(builds) => write!(f, "what was not reached in the last {builds} builds is forgotten"),
             Step::Restart => write!(f, "a new process starts from the journal"),
             Step::Switch(..) => f.write_str(&self.told(|number| format!("combination {number}"))),
         }

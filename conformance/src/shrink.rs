@@ -98,9 +98,8 @@ fn plainer_steps(step: &Step) -> Vec<Step> {
         Step::Revert | Step::Same(_) | Step::Touch(_) | Step::Delete(_) | Step::Unformula(_) | Step::Lose(_) => {
             Vec::new()
         }
-        Step::Restart | Step::Evict(_) | Step::Pass | Step::SetBack(_) | Step::Switch(..) | Step::Aside(_) => {
-            Vec::new()
-        }
+        Step::Restart | Step::Evict(_) | Step::Pass | Step::SetBack(_) | Step::Collect(_) => Vec::new(),
+        Step::Switch(..) | Step::Aside(_) => Vec::new(),
     }
 }
 
@@ -236,7 +235,7 @@ fn names(step: &Step, each: &mut impl FnMut(Name)) {
             targets.iter().for_each(|&target| each(target));
             each(*key);
         }
-        Step::Revert | Step::Restart | Step::Rot(_) | Step::Pass | Step::SetBack(_) => {}
+        Step::Revert | Step::Restart | Step::Rot(_) | Step::Pass | Step::SetBack(_) | Step::Collect(_) => {}
         Step::Switch(..) | Step::Aside(_) => {}
     }
 }

@@ -110,6 +110,15 @@ impl World {
         world.news.remove(&key);
     }
 
+    /// What a key holds for those that ask anew, without anybody having written to it.
+    pub(crate) fn leave(&self, key: Name, value: Option<i64>) {
+        let held = &mut self.0.borrow_mut().held;
+        match value {
+            Some(value) => held.insert(key, value),
+            None => held.remove(&key),
+        };
+    }
+
     /// Whether somebody wrote to the key since a build last looked.
     pub fn is_news(&self, key: Name) -> bool {
         self.0.borrow().news.contains(&key)

@@ -72,6 +72,13 @@ lies! {
         }
     };
 
+    /// Remembers what was forgotten: the next key with such a number is taken for the one that had it before.
+    Remembering to DirtyBits: |_, bits, event| {
+        if !matches!(event, Event::Forgotten { .. }) {
+            bits.apply(event);
+        }
+    };
+
     /// Takes a key restored from its terminal inputs for one whose dependencies were all looked at.
     Shallow to DirtyBits: |_, bits, event| retell(bits, event, |record| record.deep = false);
 
@@ -218,6 +225,10 @@ pub(super) fn list() -> Vec<Fixture> {
             .is(|| Misled::<_, Shallow>::new(DirtyBit))
             .beside("deep-constructive-trace")
             .by_hand(by_hand::restored_then_built),
+        new("bits-remembering", "the bits of a forgotten key are those of the next with its number")
+            .is(|| Misled::<_, Remembering>::new(DirtyBit))
+            .styled(|style| style.collects = true)
+            .caught_by(&["correct", "honest"]),
         new("suspects-lack-one", "one suspect is not told").is(|| Mistold(Telling::LacksOne)).under("topological"),
         new("suspects-lack-new", "suspects that come up during the build are not told")
             .is(|| Mistold(Telling::LacksNew))

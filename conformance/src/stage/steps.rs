@@ -1,6 +1,8 @@
 //! What happens between two builds.
 
-use alacarte::{Build, Decision, Rebuilder, Scheduler, Tasks, WhenBlocked};
+use std::collections::BTreeSet;
+
+use alacarte::{Build, Decision, Rebuilder, Retention, Scheduler, Tasks, WhenBlocked};
 
 use super::patience::Patience;
 use super::{Built, Stage};
@@ -179,8 +181,13 @@ where
 
     /// Anything but a build.
     pub(super) fn take(&mut self, step: &Step) {
-        self.settled = None;
+        let settled = self.settled.take();
         match step {
+            Step::Collect(builds) => {
+                self.collect(*builds);
+                // What the last build reached is known.
+                self.settled = settled.filter(|_| *builds > 0);
+            }
             Step::Edit(key, value) if self.is_input(*key) => self.edit(*key, Some(*value)),
             Step::Same(key) if self.is_input(*key) && !self.scenario.manner.dated => {
                 // (A build that was raced does not know yet what it has.)
@@ -275,6 +282,26 @@ where
             Step::SetBack(by) => self.world.set_back(*by),
             Step::Switch(to, keep_scheduler) => self.switch(*to, *keep_scheduler),
             _ => {}
+        }
+    }
+
+    fn collect(&mut self, builds: u64) {
+        self.build().collect(Retention { builds }).expect("memory can be written");
+        let Some(build) = &self.build else { unreachable!("the build is only ever exchanged") };
+        let known: BTreeSet<Name> = build.keys().iter().map(|(_, key)| *key).collect();
+        let forgotten: Vec<Name> = build.tasks().graph().keys().filter(|key| !known.contains(key)).collect();
+        for key in forgotten {
+            self.onlooker.references.remove(&key);
+            if self.is_input(key) {
+                continue;
+            }
+            // What somebody wrote there lies in the store; what a build made was the build's.
+            let lies = self.scribbled.get(&key).copied();
+            self.world.leave(key, lies);
+            if lies.is_none() {
+                self.held.insert(key, None);
+                self.onlooker.tampered.insert(key, None);
+            }
         }
     }
 
