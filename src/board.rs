@@ -433,12 +433,12 @@ impl<K: Key, V: Value> Board<K, V> {
 fn filler<V: Value>(shared: &mut Option<V>, values: &[V], at_hand: Option<&V>, index: usize) -> V {
     match (&*shared, at_hand) {
         (Some(filler), None) => return filler.clone(),
-        (Some(filler), Some(value)) if filler.bytes() <= value.bytes() => return filler.clone(),
+        (Some(filler), Some(value)) if filler.size_in_bytes() <= value.size_in_bytes() => return filler.clone(),
         _ => {}
     }
     // As long as there is no filler, all places but this one are those of values.
     let others = values.iter().enumerate().filter(|(place, _)| *place != index && shared.is_none());
-    let smallest = others.map(|(_, value)| value).chain(at_hand).min_by_key(|value| value.bytes());
+    let smallest = others.map(|(_, value)| value).chain(at_hand).min_by_key(|value| value.size_in_bytes());
     let Some(filler) = smallest.cloned() else { unreachable!("the last place is that of a value") };
     shared.insert(filler).clone()
 }

@@ -76,7 +76,7 @@ pub trait Value: Clone + 'static {
 
     /// About how many bytes of memory it takes, with all that it points to: what is shared is counted in full. Values that
     /// point to much (text, lists) say so, where a bound on bytes is to hold.
-    fn bytes(&self) -> usize {
+    fn size_in_bytes(&self) -> usize {
         size_of_val(self)
     }
 }
@@ -144,7 +144,7 @@ impl Value for String {
         true
     }
 
-    fn bytes(&self) -> usize {
+    fn size_in_bytes(&self) -> usize {
         size_of_val(self) + self.len()
     }
 }
@@ -168,7 +168,7 @@ impl Value for Rc<str> {
         true
     }
 
-    fn bytes(&self) -> usize {
+    fn size_in_bytes(&self) -> usize {
         size_of_val(self) + self.len()
     }
 }
@@ -182,7 +182,7 @@ impl Value for Arc<str> {
         true
     }
 
-    fn bytes(&self) -> usize {
+    fn size_in_bytes(&self) -> usize {
         size_of_val(self) + self.len()
     }
 }
@@ -196,8 +196,8 @@ impl<V: Value> Value for Rc<V> {
         (**self).is_whole()
     }
 
-    fn bytes(&self) -> usize {
-        size_of_val(self) + (**self).bytes()
+    fn size_in_bytes(&self) -> usize {
+        size_of_val(self) + (**self).size_in_bytes()
     }
 }
 
@@ -210,8 +210,8 @@ impl<V: Value> Value for Arc<V> {
         (**self).is_whole()
     }
 
-    fn bytes(&self) -> usize {
-        size_of_val(self) + (**self).bytes()
+    fn size_in_bytes(&self) -> usize {
+        size_of_val(self) + (**self).size_in_bytes()
     }
 }
 
@@ -225,8 +225,8 @@ impl<V: Value> Value for Option<V> {
         self.as_ref().is_none_or(Value::is_whole)
     }
 
-    fn bytes(&self) -> usize {
-        self.as_ref().map_or(0, |value| value.bytes().saturating_sub(size_of::<V>())) + size_of_val(self)
+    fn size_in_bytes(&self) -> usize {
+        self.as_ref().map_or(0, |value| value.size_in_bytes().saturating_sub(size_of::<V>())) + size_of_val(self)
     }
 }
 
@@ -240,8 +240,8 @@ impl<V: Value> Value for Vec<V> {
         self.iter().all(Value::is_whole)
     }
 
-    fn bytes(&self) -> usize {
-        size_of_val(self) + self.iter().map(Value::bytes).sum::<usize>()
+    fn size_in_bytes(&self) -> usize {
+        size_of_val(self) + self.iter().map(Value::size_in_bytes).sum::<usize>()
     }
 }
 
@@ -254,8 +254,8 @@ impl<A: Value, B: Value> Value for (A, B) {
         self.0.is_whole() && self.1.is_whole()
     }
 
-    fn bytes(&self) -> usize {
-        self.0.bytes() + self.1.bytes()
+    fn size_in_bytes(&self) -> usize {
+        self.0.size_in_bytes() + self.1.size_in_bytes()
     }
 }
 
@@ -277,13 +277,28 @@ mod tests {
     #[test]
     fn what_a_value_points_to_is_counted() {
         let (text, word) = ("x".repeat(100), size_of::<usize>());
-        assert_eq!([7_u64.bytes(), 1.0_f64.bytes(), true.bytes(), ().bytes(), "x".bytes()], [8, 8, 1, 0, 2 * word]);
-        assert_eq!(text.bytes(), 3 * word + 100);
-        assert_eq!(Rc::<str>::from(text.as_str()).bytes(), 2 * word + 100);
-        assert_eq!(Arc::<str>::from(text.as_str()).bytes(), 2 * word + 100);
-        assert_eq!([Rc::new(text.clone()).bytes(), Arc::new(text.clone()).bytes()], [4 * word + 100; 2]);
-        assert_eq!(vec![text.clone(), text.clone()].bytes(), 3 * word + 2 * text.bytes());
-        assert_eq!([Some(text.clone()).bytes(), None::<String>.bytes()], [text.bytes(), 3 * word]);
-        assert_eq!((text.clone(), 7_u64).bytes(), text.bytes() + 8);
+        assert_eq!(
+            [
+                7_u64.size_in_bytes(),
+                1.0_f64.size_in_bytes(),
+                true.size_in_bytes(),
+                ().size_in_bytes(),
+                "x".size_in_bytes()
+            ],
+            [8, 8, 1, 0, 2 * word]
+        );
+        assert_eq!(text.size_in_bytes(), 3 * word + 100);
+        assert_eq!(Rc::<str>::from(text.as_str()).size_in_bytes(), 2 * word + 100);
+        assert_eq!(Arc::<str>::from(text.as_str()).size_in_bytes(), 2 * word + 100);
+        assert_eq!(
+            [Rc::new(text.clone()).size_in_bytes(), Arc::new(text.clone()).size_in_bytes()],
+            [4 * word + 100; 2]
+        );
+        assert_eq!(vec![text.clone(), text.clone()].size_in_bytes(), 3 * word + 2 * text.size_in_bytes());
+        assert_eq!(
+            [Some(text.clone()).size_in_bytes(), None::<String>.size_in_bytes()],
+            [text.size_in_bytes(), 3 * word]
+        );
+        assert_eq!((text.clone(), 7_u64).size_in_bytes(), text.size_in_bytes() + 8);
     }
 }

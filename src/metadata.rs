@@ -49,9 +49,14 @@ pub struct Metadata {
 impl Metadata {
     /// Installs an updater, unless it is there already.
     pub fn install<U: MetadataUpdater>(&mut self) {
+        self.install_as(U::default);
+    }
+
+    /// Installs an updater that begins as this one does, unless one of its type is there already.
+    pub fn install_as<U: MetadataUpdater>(&mut self, new: impl FnOnce() -> U) {
         let id = TypeId::of::<U>();
         if self.updaters.iter().all(|(installed, _)| *installed != id) {
-            self.updaters.push((id, Box::new(U::default())));
+            self.updaters.push((id, Box::new(new())));
         }
     }
 

@@ -156,7 +156,7 @@ impl Output {
 /// A value of some type.
 trait AnyValue {
     fn as_any(&self) -> &dyn Any;
-    fn bytes(&self) -> usize;
+    fn size_in_bytes(&self) -> usize;
 }
 
 impl<V: Value> AnyValue for V {
@@ -164,8 +164,8 @@ impl<V: Value> AnyValue for V {
         self
     }
 
-    fn bytes(&self) -> usize {
-        Value::bytes(self)
+    fn size_in_bytes(&self) -> usize {
+        Value::size_in_bytes(self)
     }
 }
 
@@ -184,8 +184,8 @@ impl Value for Output {
         self.whole
     }
 
-    fn bytes(&self) -> usize {
-        size_of_val(self) + self.value.bytes()
+    fn size_in_bytes(&self) -> usize {
+        size_of_val(self) + self.value.size_in_bytes()
     }
 }
 

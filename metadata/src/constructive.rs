@@ -2,16 +2,17 @@
 
 use alacarte::{Event, KeyId, MetadataUpdater, Record, Value};
 
-use crate::column::{Column, give_back};
+use crate::column::Column;
 use crate::table::{Pushed, Trace, TraceTable};
+use crate::values::{KeepsValues, Values};
 
 /// Several traces a key, the newest first, each with its value.
 ///
 /// Contract: every trace is one `Built`, `Restored` or `Learned` event of its key that was neither volatile nor
 /// deep, with that event's value; the [`ConstructiveTraces::KEPT`] newest different ones are there (to learn
-/// what is known already does not make it newer), but for those that name a forgotten key. The trace of the key's last
-/// `Built` or `Restored` event, if that was neither, is the *present* one: it comes first, and what is learned never takes
-/// its place, however much of it there is.
+/// what is known already does not make it newer), but for those that name a forgotten key, and those that made way because
+/// values took too many bytes ([`KeepsValues`]). The trace of the key's last `Built` or `Restored` event, if that was
+/// neither, is the *present* one: it comes first, and what is learned never takes its place, however much of it there is.
 #[derive(Debug, Clone)]
 pub struct ConstructiveTraces<V> {
     table: TraceTable<1>,
@@ -45,9 +46,20 @@ impl<V> ConstructiveTraces<V> {
     }
 }
 
-impl<V> Default for ConstructiveTraces<V> {
+impl<V: Value> Default for ConstructiveTraces<V> {
     fn default() -> Self {
-        ConstructiveTraces { table: TraceTable::new(Self::KEPT), values: Values::default(), present: Column::default() }
+        Self::within(Self::BYTES)
+    }
+}
+
+impl<V: Value> KeepsValues for ConstructiveTraces<V> {
+    fn within(bytes: usize) -> Self {
+        let table = TraceTable::new(Self::KEPT);
+        ConstructiveTraces { table, values: Values::within(bytes), present: Column::default() }
+    }
+
+    fn bytes(&self) -> usize {
+        self.values.bytes()
     }
 }
 
@@ -86,6 +98,7 @@ impl<V: Value> ConstructiveTraces<V> {
                 }
             }
         }
+        self.values.bound(&mut self.table);
     }
 }
 
@@ -113,61 +126,6 @@ impl<V: Value> MetadataUpdater for ConstructiveTraces<V> {
     }
 }
 
-/// Values by number, numbers used again.
-#[derive(Debug, Clone)]
-pub(crate) struct Values<V> {
-    values: Vec<Option<V>>,
-    cleared: Vec<u32>,
-}
-
-impl<V> Default for Values<V> {
-    fn default() -> Self {
-        Values { values: Vec::new(), cleared: Vec::new() }
-    }
-}
-
-impl<V> Values<V> {
-    /// The number that the next value gets.
-    pub fn free(&self) -> u32 {
-        self.cleared.last().copied().unwrap_or(self.values.len() as u32)
-    }
-
-    /// Keeps a value under the number that [`Values::free`] gave.
-    pub fn put(&mut self, slot: u32, value: V) {
-        if self.cleared.last() == Some(&slot) {
-            self.cleared.pop();
-            self.values[slot as usize] = Some(value);
-        } else {
-            self.values.push(Some(value));
-        }
-    }
-
-    /// Keeps another value under a number that is in use.
-    pub fn replace(&mut self, slot: u32, value: V) {
-        self.values[slot as usize] = Some(value);
-    }
-
-    pub fn clear(&mut self, slot: u32) {
-        self.values[slot as usize] = None;
-        self.cleared.push(slot);
-    }
-
-    /// Takes no more room than for the value with the largest number, above which it answers that no number is used.
-    pub fn give_back(&mut self) -> usize {
-        let last = self.values.iter().rposition(Option::is_some);
-        let numbers = last.map_or(0, |last| last + 1);
-        self.values.truncate(numbers);
-        self.cleared.retain(|&slot| (slot as usize) < numbers);
-        give_back(&mut self.values);
-        give_back(&mut self.cleared);
-        numbers
-    }
-
-    pub fn get(&self, slot: u32) -> Option<&V> {
-        self.values.get(slot as usize)?.as_ref()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,8 +146,59 @@ mod tests {
             };
             traces.apply(&Event::Built(record));
         }
-        let held = traces.values.values.iter().flatten().count();
         // One more while a trace takes the place of another.
-        assert_eq!((held, traces.values.values.len()), (16, 17));
+        assert_eq!(traces.values.counts(), (16, 17));
+        assert_eq!(traces.bytes(), 16 * 8);
+    }
+
+    fn built(traces: &mut impl MetadataUpdater, key: usize, text: &String) {
+        let key = KeyId::new(key);
+        traces.apply(&Event::Built(Record {
+            key,
+            dependencies: &[],
+            deep: false,
+            fingerprint: text.fingerprint(),
+            value: text,
+            modified: 0,
+            volatile: false,
+            names: &(),
+        }));
+    }
+
+    /// What is kept of each key, the newest first.
+    fn kept(traces: &ConstructiveTraces<String>, keys: usize) -> Vec<Vec<String>> {
+        let of = |key| traces.table().of(KeyId::new(key)).filter_map(|trace| traces.value(trace).cloned()).collect();
+        (0..keys).map(of).collect()
+    }
+
+    #[test]
+    fn beyond_so_many_bytes_older_values_go_first_and_the_newest_never() {
+        let text = |key: usize, version: usize| format!("{key:03}/{version:03}{}", "x".repeat(1_000));
+        let each = text(0, 0).size_in_bytes();
+        let (mut traces, mut deep) =
+            (ConstructiveTraces::within(20 * each), crate::DeepConstructiveTraces::<String>::within(20 * each));
+        let mut most = [0, 0];
+        for version in 0..8 {
+            for key in 0..5 {
+                built(&mut traces, key, &text(key, version));
+                built(&mut deep, key, &text(key, version));
+                most = [most[0].max(traces.bytes()), most[1].max(deep.bytes())];
+            }
+        }
+        // The one that is one too many makes room for itself.
+        assert_eq!((most, deep.bytes()), ([20 * each; 2], traces.bytes()));
+        for (key, kept) in kept(&traces, 5).into_iter().enumerate() {
+            let newest: Vec<String> = (0..8).rev().take(kept.len()).map(|version| text(key, version)).collect();
+            assert!(kept == newest && kept.len() >= 2, "{} of {key} are kept", kept.len());
+        }
+        // What is newest is kept, though that alone is too much.
+        (5..60).for_each(|key| built(&mut traces, key, &text(key, 0)));
+        assert!(kept(&traces, 60).iter().all(|kept| !kept.is_empty()));
+        let newest = |key: usize| text(key, if key < 5 { 7 } else { 0 });
+        assert!(kept(&traces, 60).iter().enumerate().all(|(key, kept)| kept[0] == newest(key)));
+        // Values that are dropped with their keys are not counted any more.
+        let keys: Vec<KeyId> = (0..60).map(KeyId::new).collect();
+        traces.apply(&Event::Forgotten { keys: &keys });
+        assert_eq!((traces.bytes(), traces.values.counts()), (0, (0, 0)));
     }
 }

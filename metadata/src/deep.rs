@@ -14,18 +14,18 @@ use std::collections::HashMap;
 use alacarte::{Dependency, Event, Fingerprint, KeyId, MetadataUpdater, Record, Value};
 
 use crate::column::{Column, give_back};
-use crate::constructive::Values;
 use crate::table::{Pushed, Trace, TraceTable};
+use crate::values::{KeepsValues, Values};
 
 /// Several traces a key, the newest first, each with its value.
 ///
 /// Contract: every trace is one `Built`, `Restored` or deep `Learned` event of its key that was not volatile,
 /// its dependencies with the deep fingerprints that they had at that event; the
 /// [`DeepConstructiveTraces::KEPT`] newest different ones are there (to learn what is known already does
-/// not make it newer), but for those that name a forgotten key. The trace of the key's last `Built` or `Restored` event, if
-/// that was not volatile and the key has not become an input since, is the *present* one: it comes first, and what is
-/// learned never takes its place, however much of it there is. What is built above the key is filed under its deep
-/// fingerprint.
+/// not make it newer), but for those that name a forgotten key, and those that made way because values took too many bytes
+/// ([`KeepsValues`]). The trace of the key's last `Built` or `Restored` event, if that was not volatile and the key has not
+/// become an input since, is the *present* one: it comes first, and what is learned never takes its place, however much of
+/// it there is. What is built above the key is filed under its deep fingerprint.
 #[derive(Debug, Clone)]
 pub struct DeepConstructiveTraces<V> {
     table: TraceTable<3>,
@@ -81,10 +81,14 @@ impl<V> DeepConstructiveTraces<V> {
     /// another, nothing is known to be so still.
     pub fn enter(&self, revision: u32) {
         if self.revision.replace(revision) != revision {
-            self.moment.set(self.moment.get() + 1);
-            self.waiting.borrow_mut().clear();
-            self.held.borrow_mut().clear();
+            self.begin_moment();
         }
+    }
+
+    fn begin_moment(&self) {
+        self.moment.set(self.moment.get() + 1);
+        self.waiting.borrow_mut().clear();
+        self.held.borrow_mut().clear();
     }
 
     /// Whether all terminal inputs of the trace are as they were, if that was found out in this revision. (An input that a
@@ -165,11 +169,17 @@ fn deep_of(trace: Trace<'_, 3>) -> Fingerprint {
     Fingerprint(u64::from(low) | u64::from(high) << 32)
 }
 
-impl<V> Default for DeepConstructiveTraces<V> {
+impl<V: Value> Default for DeepConstructiveTraces<V> {
     fn default() -> Self {
+        Self::within(Self::BYTES)
+    }
+}
+
+impl<V: Value> KeepsValues for DeepConstructiveTraces<V> {
+    fn within(bytes: usize) -> Self {
         DeepConstructiveTraces {
             table: TraceTable::new(Self::KEPT),
-            values: Values::default(),
+            values: Values::within(bytes),
             current: Column::default(),
             volatile: Column::default(),
             names: Column::default(),
@@ -179,6 +189,10 @@ impl<V> Default for DeepConstructiveTraces<V> {
             waiting: RefCell::default(),
             held: RefCell::default(),
         }
+    }
+
+    fn bytes(&self) -> usize {
+        self.values.bytes()
     }
 }
 
@@ -219,6 +233,7 @@ impl<V: Value> DeepConstructiveTraces<V> {
         if let Pushed::Replaced([gone, ..]) = pushed {
             self.values.clear(gone);
         }
+        self.values.bound(&mut self.table);
         Some(deep)
     }
 
@@ -270,7 +285,7 @@ impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
                 self.remember(record, record.dependencies, true);
             }
             Event::Forgotten { keys } => {
-                self.next_epoch();
+                self.begin_moment();
                 self.table.forget(keys, |_, [gone, ..]| self.values.clear(gone));
                 let numbers = self.values.give_back();
                 self.verdicts.truncate(numbers);

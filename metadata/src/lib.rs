@@ -21,6 +21,7 @@ mod graph;
 mod step;
 mod table;
 mod times;
+mod values;
 mod verifying;
 
 pub use chain::CalcChain;
@@ -31,4 +32,5 @@ pub use graph::DependencyGraph;
 pub use step::StepTraces;
 pub use table::{Trace, TraceTable};
 pub use times::ModificationTimes;
+pub use values::KeepsValues;
 pub use verifying::VerifyingTraces;

@@ -50,7 +50,8 @@ impl StepTraces {
 
 impl MetadataUpdater for StepTraces {
     fn apply(&mut self, event: &Event<'_>) {
-        self.step += 1;
+        // (A key is forgotten at no step: the journal need not know of it.)
+        self.step += u64::from(!matches!(event, Event::Forgotten { .. }));
         let step = self.step;
         match event {
             Event::Changed { key, .. } if key.is_definition() => *self.definitions.at(*key) = step,

@@ -263,7 +263,7 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
     /// told of the key and the owner's words of each. Room that nothing needs any more is given back.
     pub fn forget(&mut self, keys: &[KeyId], mut dropped: impl FnMut(KeyId, [u32; EXTRA])) {
         let is_gone = |key: KeyId| keys.binary_search(&key.subject()).is_ok();
-        self.copy_if(|key, trace| {
+        self.copy_if(|key, _, trace| {
             let names_one = trace.keys().iter().any(|&raw| is_gone(KeyId::from_raw(raw)));
             let stays = !is_gone(key) && !names_one;
             if !stays {
@@ -334,18 +334,37 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
 
     /// Copies every trace into fresh pages, without the holes.
     fn pack(&mut self) {
-        self.copy_if(|_, _| true);
+        self.copy_if(|_, _, _| true);
     }
 
-    /// Copies every trace that stays into fresh pages.
-    fn copy_if(&mut self, mut stays: impl FnMut(KeyId, Trace<'_, EXTRA, WIDTH>) -> bool) {
+    /// Keeps so many traces of each key, the newest, for now; `dropped` is told of the owner's words of the others.
+    pub(crate) fn cut(&mut self, newest: usize, mut dropped: impl FnMut([u32; EXTRA])) {
+        self.copy_if(|_, behind, trace| {
+            if behind >= newest {
+                dropped(trace.extra());
+            }
+            behind < newest
+        });
+    }
+
+    /// Calls `each` with the owner's words of every trace, and how many of its key's are newer.
+    pub(crate) fn each(&self, mut each: impl FnMut(usize, [u32; EXTRA])) {
+        for key in (0..self.heads.len()).map(KeyId::new) {
+            self.of(key).enumerate().for_each(|(behind, trace)| each(behind, trace.extra()));
+        }
+    }
+
+    /// Copies every trace that stays into fresh pages; how many of its key's are newer is told too.
+    fn copy_if(&mut self, mut stays: impl FnMut(KeyId, usize, Trace<'_, EXTRA, WIDTH>) -> bool) {
         count_steps(self.words);
         let mut packed = TraceTable::<EXTRA, WIDTH>::new(self.bound);
         for index in 0..self.heads.len() {
             let key = KeyId::new(index);
-            let oldest_first: Vec<_> = self.of(key).collect();
-            for trace in oldest_first.into_iter().rev().filter(|trace| stays(key, *trace)) {
-                packed.copy(key, trace);
+            let traces: Vec<_> = self.of(key).collect();
+            for (behind, trace) in traces.into_iter().enumerate().rev() {
+                if stays(key, behind, trace) {
+                    packed.copy(key, trace);
+                }
             }
         }
         *self = packed;

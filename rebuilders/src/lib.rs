@@ -10,7 +10,8 @@
 //! | [`ModificationTime`] | it is newer than what it fetched: make's rule, and wrong where make is | – |
 //! | [`Perpetual`] | never: the yardstick of doing everything | – |
 //!
-//! [`PerKey`] chooses one of them for each key, [`AnyRebuilder`] is one chosen at run time.
+//! [`PerKey`] chooses one of them for each key, [`AnyRebuilder`] is one chosen at run time; [`Within`] bounds what those keep
+//! that restore.
 #![deny(missing_docs)]
 
 mod any;
@@ -24,6 +25,7 @@ mod perpetual;
 mod step;
 mod verifying;
 mod walk;
+mod within;
 
 pub use any::AnyRebuilder;
 pub use constructive::ConstructiveTrace;
@@ -35,3 +37,4 @@ pub use perpetual::Perpetual;
 pub use step::StepTrace;
 pub use verifying::VerifyingTrace;
 pub use walk::{Walked, walk};
+pub use within::Within;

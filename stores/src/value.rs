@@ -131,7 +131,7 @@ impl Value for FileValue {
         true
     }
 
-    fn bytes(&self) -> usize {
+    fn size_in_bytes(&self) -> usize {
         let outputs = if let FileValue::Outputs(digests) = self { size_of_val(&**digests) } else { 0 };
         size_of_val(self) + outputs
     }

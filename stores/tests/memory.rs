@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
 use alacarte::{Build, Dynamic, Fetch, Fingerprint, Journal, Retention, Rules, Running, Tasks, Value, formula, task};
-use alacarte_rebuilders::AnyRebuilder;
+use alacarte_rebuilders::{AnyRebuilder, ConstructiveTrace, Within};
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::{Log, Memory};
 
@@ -315,7 +315,7 @@ impl Value for Seen {
         self.0.fingerprint()
     }
 
-    fn bytes(&self) -> usize {
+    fn size_in_bytes(&self) -> usize {
         *self.0 as usize
     }
 }
@@ -347,4 +347,30 @@ fn a_value_that_was_replaced_or_removed_is_dropped() {
     assert_eq!(give(&mut build, 101, 3000), 2, "what 0 and 101 hold");
     build.remove(101).expect("removed");
     assert_eq!(give(&mut build, 0, 6), 2, "what 0 holds, and the smallest that was at hand");
+}
+
+#[test]
+fn values_to_be_restored_take_no_more_bytes_than_they_may() {
+    const VERSION: usize = 100_000;
+    let held = |bound: usize| {
+        let before = live();
+        let mut build = Build::new(
+            Rules::<u64, String>::new().rule(1_u64, formula([0_u64], |[of]: [String; 1]| of.repeat(VERSION))),
+            Memory::new(),
+        )
+        .scheduler(AnyScheduler::named("suspending").expect("a scheduler"))
+        .rebuilder(Within::new(bound, ConstructiveTrace));
+        for version in ["a", "b", "c", "d", "e", "f"] {
+            build.set(0, version.to_owned()).expect("set");
+            build.run([1]).expect("built");
+        }
+        let held = live() - before;
+        build.set(0, "e".to_owned()).expect("set");
+        assert_eq!(build.run([1]).expect("built").restored, 1, "the one before the last is there");
+        build.set(0, "a".to_owned()).expect("set");
+        (held as usize / VERSION, build.run([1]).expect("built").restored)
+    };
+    assert_eq!(held(usize::MAX / 2), (7, 1));
+    // Two to be restored, and the one that the key holds.
+    assert_eq!(held(4 * VERSION), (3, 0));
 }

@@ -186,7 +186,7 @@ pub struct Steps {
 impl Contract for Steps {
     type Of = StepTraces;
     fn see(&mut self, what: &Happening) {
-        self.step += 1;
+        self.step += u64::from(what.kind != Kind::Forgotten);
         let n = what.key.index();
         if what.kind == Kind::Changed && what.key.is_definition() {
             self.defined[n] = self.step;

@@ -95,7 +95,7 @@ impl Value for Scalar {
         true
     }
 
-    fn bytes(&self) -> usize {
+    fn size_in_bytes(&self) -> usize {
         size_of_val(self) + if let Scalar::Text(text) = self { text.len() } else { 0 }
     }
 }
