@@ -22,7 +22,8 @@ pub trait Journal<K, V> {
     /// If the place cannot be read at all. Damage to single records is not an error: they are left out, and a gap is told of.
     fn replay(&mut self, keys: &mut Keys<K>, each: &mut Replay<'_, K, V>) -> Result<(), StoreError>;
 
-    /// Keeps one event, and the value that it carries.
+    /// Keeps one event, and the value that it carries. A journal that knows keys by their ids forgets those that are
+    /// [forgotten](Event::Forgotten): they may be given to other keys.
     ///
     /// # Errors
     /// If the place cannot be written.

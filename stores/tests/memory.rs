@@ -271,14 +271,17 @@ fn a_journal_whose_keys_come_and_go_is_as_long_as_those_that_stay() {
         for number in 1..1000 {
             round(&mut build, opening * 1000 + number, false);
         }
+        let bytes = build.journal_ref().bytes();
+        assert!(bytes < 1_000_000, "{bytes} bytes while the process lives");
         build.collect(Retention { builds: 2 }).expect("collected");
         drop(build);
         let mut build = system("suspending", "verifying-trace", open());
         build.set(0, 0).expect("set");
         lengths.push((build.journal_ref().bytes(), build.keys().len()));
     }
+    // (A log of less than a quarter of a megabyte is left as it is.)
     for (bytes, keys) in lengths {
-        assert!(bytes < 20_000, "{bytes} bytes");
+        assert!(bytes < 280_000, "{bytes} bytes");
         assert!(keys < 10 * WIDTH as usize, "{keys} keys");
     }
 }

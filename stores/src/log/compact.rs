@@ -20,7 +20,7 @@ use crate::frame::{self, Frames, Piece};
 const KEPT: u32 = 4;
 
 /// Below this size, nobody minds.
-const SMALL: usize = 1 << 18;
+pub(super) const SMALL: usize = 1 << 18;
 
 /// A log is made shorter if it is so many times as long as it need be.
 const FACTOR: usize = 4;

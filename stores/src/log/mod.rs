@@ -77,6 +77,8 @@ pub struct Log<K, V> {
     damage: Damage,
     anew: Option<Anew>,
     schema: Schema,
+    /// How long it was when it was last looked at whether it can be shorter.
+    looked: u64,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -141,6 +143,7 @@ impl<K, V> Log<K, V> {
             damage: Damage::default(),
             anew: None,
             schema: Schema::of::<K, V>(0),
+            looked: 0,
             types: PhantomData,
         }
     }
@@ -242,6 +245,34 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         Ok(self.numbers[id.index()])
     }
 
+    /// Puts a shorter log that says the same in the place of this one, whose bytes these are, if there is one. So many of its
+    /// keys are live.
+    fn shorten(&mut self, bytes: &[u8], live: usize) {
+        if self.damage.is_none()
+            && let Some(short) = compact::compact(bytes, self.next, live)
+            // If it cannot be done, the long log is as good.
+            && self.place.replace(&short.bytes).is_ok()
+        {
+            self.next = short.next;
+            for number in self.numbers.iter_mut().filter(|number| **number != NONE) {
+                *number = short.numbers[*number as usize];
+            }
+        }
+        self.looked = self.place.length();
+    }
+
+    /// Keys were forgotten: if the log has become twice as long since that was last looked at, it is made shorter.
+    fn look_back(&mut self) -> Result<(), StoreError> {
+        if self.place.length() + (self.pending.len() as u64) < 2 * self.looked.max(compact::SMALL as u64) {
+            return Ok(());
+        }
+        self.write_pending()?;
+        let bytes = self.place.read().map_err(|error| self.failed("read", error))?;
+        let live = self.numbers.iter().filter(|number| **number != NONE).count();
+        self.shorten(&bytes, live);
+        Ok(())
+    }
+
     fn made(&mut self, keys: &Keys<K>, how: How, record: &Record<'_>, value: Option<&V>) -> Result<(), StoreError> {
         let number = self.number(keys, record.key, false)?;
         let mut dependencies = Vec::with_capacity(record.dependencies.len());
@@ -292,16 +323,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
             let end = bytes.len() as u64 - replayed.damage.torn;
             self.place.truncate(end).map_err(|error| self.failed("write", error))?;
         }
-        if replayed.damage.is_none()
-            && let Some(short) = compact::compact(&bytes, self.next, replayed.live)
-            // If it cannot be done, the long log is as good.
-            && self.place.replace(&short.bytes).is_ok()
-        {
-            self.next = short.next;
-            for number in self.numbers.iter_mut().filter(|number| **number != NONE) {
-                *number = short.numbers[*number as usize];
-            }
-        }
+        self.shorten(&bytes, replayed.live);
         Ok(())
     }
 
@@ -334,6 +356,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
                 let numbers: Vec<u32> = keys.iter().filter_map(&mut take).filter(|&number| number != NONE).collect();
                 if !numbers.is_empty() {
                     self.put(&Entry::Forgotten { numbers })?;
+                    self.look_back()?;
                 }
             }
         }
