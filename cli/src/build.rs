@@ -71,7 +71,7 @@ async fn everything(arguments: &Build, mut session: Session) -> Result<ExitCode,
                 Ok(report) => report,
                 Err(error) => return Ok(failed(&screen, &error)),
             };
-            cache_trouble(&report);
+            screen.borrow_mut().warn(&report);
             let changed = text() != before;
             // What it includes may have been made anew even if the manifest itself says the same as before; but to ask
             // a second time would give that again.
@@ -87,7 +87,7 @@ async fn everything(arguments: &Build, mut session: Session) -> Result<ExitCode,
         tell_of_journal(&build);
         return Ok(match outcome {
             Ok(report) => {
-                cache_trouble(&report);
+                screen.borrow_mut().warn(&report);
                 summary(&build, &report, begin)?;
                 ExitCode::SUCCESS
             }
@@ -164,18 +164,11 @@ fn summary(build: &AnyBuild, report: &Report, begin: Instant) -> io::Result<()> 
     }
 }
 
-/// Warns of a cache that could not be used: what it would have saved was run.
-fn cache_trouble(report: &Report) {
-    if let Some(trouble) = &report.cache_trouble {
-        eprintln!("alacarte: warning: {trouble}; the build goes on without the cache");
-    }
-}
-
 /// Prints what failed of itself in full, and what failed because of it by name.
 fn failed(screen: &RefCell<Screen>, error: &BuildError) -> ExitCode {
     // What cannot be written to a screen that is gone need not be.
     let _ = screen.borrow_mut().clear();
-    cache_trouble(&error.report);
+    screen.borrow_mut().warn(&error.report);
     let mut because: Vec<String> = Vec::new();
     for failure in &error.failures {
         match &failure.cause {
@@ -202,12 +195,14 @@ struct Screen {
     total: usize,
     /// The line is to be written over.
     open: bool,
+    /// It was told that the cache is in trouble.
+    warned: bool,
 }
 
 impl Screen {
     fn new(verbose: bool) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Screen { terminal: io::stdout().is_terminal() && !dumb, verbose, total: 0, open: false }
+        Screen { terminal: io::stdout().is_terminal() && !dumb, verbose, total: 0, open: false, warned: false }
     }
 
     fn command(&mut self, event: &CommandEvent<'_>) {
@@ -228,6 +223,14 @@ impl Screen {
                 }
                 self.write(output);
             }
+        }
+    }
+
+    /// Warns of a cache that could not be used: what it would have saved was run.
+    fn warn(&mut self, report: &Report) {
+        if let Some(trouble) = report.cache_trouble.as_ref().filter(|_| !self.warned) {
+            self.warned = true;
+            eprintln!("alacarte: warning: {trouble}; the build goes on without the cache");
         }
     }
 

@@ -102,6 +102,25 @@ fn an_output_that_was_begun_is_none() {
     }
 }
 
+#[test]
+fn a_manifest_whose_making_failed_is_made_again() {
+    // What fails has already made the manifest younger than all that it is made from.
+    let manifest = "rule make\n  command = echo made >> ran; touch build.ninja; grep -q good $in\n  generator = 1\n\
+                    build build.ninja: make x\nrule cp\n  command = cp $in $out\nbuild a: cp x\n";
+    let project = directory(&[("build.ninja", manifest), ("x", "good\n")]);
+    let place = project.path();
+    for (text, code) in [("good\n", 0), ("bad\n", 1), ("bad\n", 1), ("good\n", 0)] {
+        std::thread::sleep(Duration::from_millis(30));
+        if fs::read_to_string(place.join("x")).expect("x") != text {
+            fs::write(place.join("x"), text).expect("a file");
+        }
+        assert_eq!(run(place, &["build", "a"]).0, code, "{text}");
+    }
+    fs::write(place.join("ran"), "").expect("a file");
+    assert!(run(place, &["build", "a"]).1.contains("nothing to do"));
+    assert_eq!(fs::read_to_string(place.join("ran")).expect("ran"), "");
+}
+
 /// Starts a shell that writes a file called `late` as a child of a command would.
 const SLOW: &str = "rule slow\n  command = echo half > $out; echo > begun; sleep 1; echo full > $out; echo late > late\n\
                     build out: slow\n";

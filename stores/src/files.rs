@@ -255,7 +255,7 @@ impl Files {
     }
 
     /// Whether a command that makes this file began and was not seen to end well.
-    pub(crate) fn is_unfinished(&self, key: &FileKey) -> bool {
+    pub fn is_unfinished(&self, key: &FileKey) -> bool {
         self.doubts.get(key) == Some(&Doubt::Begun)
     }
 

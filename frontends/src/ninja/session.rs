@@ -134,14 +134,14 @@ impl NinjaTasks {
             })
     }
 
-    /// Whether a file that a command makes is missing, or older than something that the command reads. Ninja's rule, which
+    /// Whether a file that a command makes is missing, not known to be finished, or older than something that the command reads. Ninja's rule, which
     /// is right for a manifest that is made by its own build: what makes it also rewrites some of what it reads.
     pub fn is_older(&self, key: &FileKey) -> bool {
         let Some(edge) = self.edge(key) else { return false };
         // Of the disk itself: what earlier builds knew of these files may be old.
         let modified =
             |key: &FileKey| std::fs::metadata(self.files.borrow().path(key)).and_then(|file| file.modified()).ok();
-        let Some(made) = modified(key) else { return true };
+        let Some(made) = modified(key).filter(|_| !self.files.borrow().is_unfinished(key)) else { return true };
         edge.inputs.iter().chain(&edge.implicit).any(|input| modified(&self.key_of(input)) > Some(made))
     }
 
