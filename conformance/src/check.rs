@@ -205,7 +205,8 @@ pub(crate) fn fitting<P: Declares>(trial: Trial) -> Trial {
 
 /// Judges a scheduler and a rebuilder of your own, over tasks that find their dependencies while they run: two thousand
 /// random histories, with all that can happen to a build system, by every law that all must obey; and five hundred more
-/// each in which tasks answer by whim, and in which other rebuilders take over and give back.
+/// each in which tasks answer by whim, in which other rebuilders take over and give back, and in which the disk crashes
+/// between its writes.
 ///
 /// # Panics
 /// If they break a law; the message tells the smallest story found.
