@@ -61,7 +61,7 @@ pub enum Act {
 }
 
 /// The sizes that are compared.
-pub const SIZES: [Number; 3] = [128, 256, 512];
+pub const SIZES: [Number; 3] = [64, 128, 256];
 
 /// How many times as much twice the size may cost.
 pub const FACTOR: f64 = 2.4;
