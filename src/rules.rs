@@ -350,3 +350,48 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(rules: &Rules<u32, i64>, since: Option<u64>) -> Option<Vec<u32>> {
+        let mut keys = Vec::new();
+        rules.changed_since(since?, &mut |&key| keys.push(key)).then_some(keys)
+    }
+
+    fn one() -> Declared<u32, i64> {
+        formula([] as [u32; 0], |[]| 1)
+    }
+
+    #[test]
+    fn a_collection_tells_what_changed_since_its_own_moments_and_no_others() {
+        let mut rules = Rules::new().rule(1_u32, one());
+        let other: Rules<u32, i64> = Rules::new();
+        let (first, foreign) = (rules.moment(), Tasks::<u32, i64>::moment(&other));
+        assert_eq!(changed(&rules, first), Some(vec![]));
+        rules.set(2_u32, one());
+        let second = rules.moment();
+        assert!(rules.remove(&1) && !rules.remove(&1));
+        assert_eq!(changed(&rules, first), Some(vec![2, 1]));
+        assert_eq!(changed(&rules, second), Some(vec![1]));
+        assert_eq!(changed(&rules, foreign), None);
+        // Another version of all of them.
+        rules = rules.version(2);
+        assert_eq!(changed(&rules, second), None);
+    }
+
+    #[test]
+    fn of_many_changes_the_newest_are_remembered() {
+        let mut rules = Rules::new().rule(0_u32, one());
+        let first = rules.moment();
+        let mut last = first;
+        for round in 0..10 * FEW as u32 {
+            rules.set(round % 7, one());
+            assert_eq!(changed(&rules, last), Some(vec![round % 7]));
+            last = rules.moment();
+        }
+        assert_eq!(changed(&rules, first), None);
+        assert!(rules.changes.keys.len() <= 2 * FEW);
+    }
+}
