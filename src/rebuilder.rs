@@ -218,7 +218,7 @@ impl<K: Key, V: Value> Question<'_, K, V> {
     }
 
     /// The fingerprint of the definition of the task that is asked about, if it has one ([`Tasks::definition`]): closures have
-    /// none until they are replaced, unless their collection has a version. For another key's definition there is
+    /// none until they or their whole collection are replaced, unless that has a version. For another key's definition there is
     /// [`Question::input`].
     ///
     /// [`Tasks::definition`]: crate::Tasks::definition

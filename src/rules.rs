@@ -159,7 +159,8 @@ pub fn formula<K: Key, V: Value, const N: usize>(
 
 /// A static task that fetches some of these keys, and no others.
 ///
-/// A fetch of any other key is an error under a topological scheduler, unless the key happens to be an input.
+/// A fetch of any other key is an error under a topological scheduler, unless the key happens to be an input. So is the
+/// failure of one of these keys, fetched or not: that scheduler builds what is declared.
 pub fn declared<K: Key, V: Value>(
     keys: impl IntoIterator<Item = impl Into<K>>,
     run: impl AsyncFn(Fetch<'_, K, V>) -> Result<V> + 'static,

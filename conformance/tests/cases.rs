@@ -2,7 +2,7 @@
 
 mod common;
 
-use alacarte::{Cause, Dynamic, Fetch, Result, Rules, declared, formula, task};
+use alacarte::{Cause, Dynamic, Fetch, Result, Rules, TaskError, declared, formula, task};
 use alacarte_schedulers::AnyScheduler;
 use common::{Key, everywhere, everywhere_dynamic, observed, ran, system};
 
@@ -155,6 +155,25 @@ fn an_undeclared_dependency_is_named_with_the_task_that_fetched_it() {
     assert!(matches!(error.failures[0].cause, Cause::Undeclared { .. }), "{error}");
     let text = error.to_string();
     assert!(text.contains("sly") && text.contains("late"), "{text}");
+}
+
+/// What is declared is built, fetched or not, where the order is known beforehand; elsewhere nobody looks at it.
+#[test]
+fn a_declared_key_that_fails_is_a_build_that_fails() {
+    everywhere(|scheduler, rebuilder| {
+        for keep_going in [false, true] {
+            let dead = async |_: Fetch<'_, Key, i64>| Err(TaskError::new("it cannot be built"));
+            let tasks = Rules::new()
+                .rule("dead", declared(["A"], dead))
+                .rule("top", declared(["A", "dead"], async |fetch: Fetch<'_, Key, i64>| fetch.get("A").await));
+            let mut build = system(scheduler, rebuilder, tasks, &[("A", 1)]).keep_going(keep_going);
+            let failed = build.run(["top"]).map(drop).map_err(|error| error.failures[0].key.clone());
+            let expected = if scheduler == "topological" { Err("dead".to_owned()) } else { Ok(()) };
+            assert_eq!(failed, expected, "{scheduler} × {rebuilder}");
+            let built = build.get("top").is_some();
+            assert_eq!(built, keep_going || scheduler != "topological", "{scheduler} × {rebuilder}");
+        }
+    });
 }
 
 /// A dynamic task under a topological scheduler that was chosen at run time.

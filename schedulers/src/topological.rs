@@ -4,6 +4,10 @@
 //! targets nor tasks change. In a later build, a rebuilder that knows the keys which can be out of date lets
 //! this scheduler visit those alone: it takes them in topological order, and every key that changes points out
 //! its dependents. Then a build costs what the change affects, whatever the size of the graph.
+//!
+//! What is declared is built, whether or not a task fetches it in the end. So a build fails with a declared key that
+//! fails, even if it lies in a branch that nobody takes: to wait whether somebody fetches it would be to go on after a
+//! failure that nearly always is one.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -40,7 +40,8 @@ pub const PROPERTIES: [Property; 10] = [
         name: "correct",
         short: "correct",
         says: "after a build, everything that the target reaches is what a computation from scratch gives, whatever \
-               happened before",
+               happened before (where the order is known beforehand, a key that is declared and fails is a build that \
+               fails, fetched or not)",
         law: Law::Correct,
     },
     Property {
