@@ -122,6 +122,10 @@ pub struct Claims {
 
 #[derive(Debug, Args)]
 pub struct Check {
+    /// Plays no random histories, but every history of every program within a small scope: three keys over two values, four
+    /// steps. Takes hours; with fewer combinations, less.
+    #[arg(long, conflicts_with_all = ["cases", "seed"])]
+    pub exhaustive: bool,
     /// How many random histories each combination plays.
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = cases, allow_hyphen_values = true)]
     pub cases: u64,

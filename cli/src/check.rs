@@ -1,11 +1,11 @@
-//! `alacarte check`: random histories in bulk, judged by every law.
+//! `alacarte check`: random histories in bulk, or all histories of a small scope, judged by every law.
 
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use alacarte_conformance::{Campaign, Finding, Subject, TaskKind, regressions};
+use alacarte_conformance::{Campaign, Finding, Scope, Subject, TaskKind, regressions};
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
@@ -19,28 +19,8 @@ use crate::table::{print, style};
 
 pub fn check(arguments: &Check) -> Result<ExitCode, Problem> {
     let subjects = subjects(arguments)?;
-    let (cases, seed) = (arguments.cases, arguments.seed.unwrap_or(0));
-    let campaign = Campaign { cases, seed, threads: args::jobs(arguments.jobs) };
-    if arguments.format == Format::Table {
-        let combinations = count(subjects.len() as u64, "combination", "combinations");
-        match cases {
-            1 => eprintln!("{combinations} × 1 history, of seed {seed}"),
-            _ => eprintln!("{combinations} × {cases} histories, of seeds {seed} up"),
-        }
-    }
     let begun = Instant::now();
-    let bar = ProgressBar::new(cases.saturating_mul(subjects.len() as u64));
-    bar.set_style(ProgressStyle::with_template("{bar:30} {percent:>3}% {eta:>4}  {wide_msg}")?);
-    // Whoever names a seed wants to see that one.
-    let mut findings = if arguments.seed.is_none() { again(&subjects) } else { Vec::new() };
-    if findings.is_empty() {
-        let played = AtomicU64::new(0);
-        findings = campaign.run(&subjects, &|subject, cases| {
-            bar.set_message(subject.to_string());
-            bar.set_position(played.fetch_add(cases, Ordering::Relaxed) + cases);
-        });
-    }
-    bar.finish_and_clear();
+    let findings = if arguments.exhaustive { exhaustive(arguments, &subjects)? } else { random(arguments, &subjects)? };
     let mut out = std::io::stdout().lock();
     match arguments.format {
         Format::Table => {
@@ -48,7 +28,7 @@ pub fn check(arguments: &Check) -> Result<ExitCode, Problem> {
             let total: u64 = findings.iter().map(|finding| finding.cases).sum();
             let histories = count(total, "history", "histories");
             writeln!(out, "\n{histories} in {:.1} s.", begun.elapsed().as_secs_f64())?;
-            stories(&mut out, &findings)?;
+            stories(&mut out, arguments, &findings)?;
         }
         Format::Json => {
             let rows: Vec<_> = findings.iter().map(row).collect();
@@ -60,6 +40,59 @@ pub fn check(arguments: &Check) -> Result<ExitCode, Problem> {
     out.flush()?;
     let broken = findings.iter().any(|finding| finding.broken.is_some());
     Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Plays random histories.
+fn random(arguments: &Check, subjects: &[Subject]) -> Result<Vec<Finding>, Problem> {
+    let (cases, seed) = (arguments.cases, arguments.seed.unwrap_or(0));
+    let campaign = Campaign { cases, seed, threads: args::jobs(arguments.jobs) };
+    if arguments.format == Format::Table {
+        let combinations = count(subjects.len() as u64, "combination", "combinations");
+        match cases {
+            1 => eprintln!("{combinations} × 1 history, of seed {seed}"),
+            _ => eprintln!("{combinations} × {cases} histories, of seeds {seed} up"),
+        }
+    }
+    let bar = bar(cases.saturating_mul(subjects.len() as u64))?;
+    // Whoever names a seed wants to see that one.
+    let mut findings = if arguments.seed.is_none() { again(subjects) } else { Vec::new() };
+    if findings.is_empty() {
+        let played = AtomicU64::new(0);
+        findings = campaign.run(subjects, &|subject, cases| {
+            bar.set_message(subject.to_string());
+            bar.set_position(played.fetch_add(cases, Ordering::Relaxed) + cases);
+        });
+    }
+    bar.finish_and_clear();
+    Ok(findings)
+}
+
+/// Plays all that is within the scope.
+fn exhaustive(arguments: &Check, subjects: &[Subject]) -> Result<Vec<Finding>, Problem> {
+    let scope = Scope::WHOLE;
+    let [declared, dynamic] = [TaskKind::Static, TaskKind::Dynamic].map(|tasks| scope.programs(tasks) as u64);
+    if arguments.format == Format::Table {
+        let combinations = count(subjects.len() as u64, "combination", "combinations");
+        let Scope { keys, steps } = scope;
+        eprintln!(
+            "{combinations} × every history of {steps} steps of every program of {keys} keys \
+             ({declared} of static tasks, {dynamic} of dynamic ones)"
+        );
+    }
+    let programs = subjects.iter().map(|subject| if subject.tasks == TaskKind::Static { declared } else { dynamic });
+    let bar = bar(programs.sum())?;
+    let findings = scope.exhaust(subjects, args::jobs(arguments.jobs), &|subject| {
+        bar.set_message(subject.to_string());
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
+    Ok(findings)
+}
+
+fn bar(length: u64) -> Result<ProgressBar, Problem> {
+    let bar = ProgressBar::new(length);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {percent:>3}% {eta:>4}  {wide_msg}")?);
+    Ok(bar)
 }
 
 fn subjects(arguments: &Check) -> Result<Vec<Subject>, Problem> {
@@ -129,13 +162,20 @@ fn table(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
 }
 
 /// What is wrong, and how to see it again.
-fn stories(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
+fn stories(out: &mut impl Write, arguments: &Check, findings: &[Finding]) -> Result<(), Problem> {
     for finding in findings {
         let Some(broken) = &finding.broken else { continue };
         let Subject { scheduler, rebuilder, tasks } = finding.subject;
         writeln!(out, "\n{}\n", finding.subject)?;
         Page::new(&mut *out, width()).story(0, &broken.story)?;
         writeln!(out, "\nTo see it again:")?;
+        if arguments.exhaustive {
+            writeln!(
+                out,
+                "  alacarte check --exhaustive --scheduler {scheduler} --rebuilder {rebuilder} --tasks {tasks}"
+            )?;
+            continue;
+        }
         writeln!(
             out,
             "  alacarte check --scheduler {scheduler} --rebuilder {rebuilder} --tasks {tasks} --cases 1 --seed {}",

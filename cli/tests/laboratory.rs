@@ -109,6 +109,8 @@ fn what_makes_no_sense_is_answered_by_what_is_possible() {
         (&["check", "--tasks", "some"], "static, dynamic"),
         (&["claims", "--format", "xml"], "table, json, csv"),
         (&["check", "--scheduler", "topological", "--tasks", "dynamic"], "builds static tasks only"),
+        (&["check", "--exhaustive", "--cases", "5"], "cannot be used with"),
+        (&["check", "--exhaustive", "--seed", "5"], "cannot be used with"),
         (&["counterexamples", "frankenstein"], "stale-queue, forgotten-inputs"),
     ] {
         let output = alacarte(arguments);

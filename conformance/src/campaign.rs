@@ -9,12 +9,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use alacarte::{Dynamic, Static};
+use alacarte_rebuilders::AnyRebuilder;
+use alacarte_schedulers::AnyScheduler;
 
 use crate::check::{Trial, on_trial};
+use crate::expr::Name;
 use crate::menu::{REBUILDERS, SCHEDULERS, menu, style};
 use crate::program::Declares;
 use crate::relations::Tally;
-use crate::stage::Broken;
+use crate::stage::{Broken, Combination};
 
 /// So many cases are handed out at once.
 const PORTION: u64 = 64;
@@ -80,16 +83,20 @@ impl Subject {
 
     fn over<P: Declares>(&self, trial: Trial) -> (Tally, Option<Broken>)
     where
-        alacarte_schedulers::AnyScheduler: alacarte::Scheduler<P>,
+        AnyScheduler: alacarte::Scheduler<P>,
     {
-        let top_down = if P::DECLARES { "topological" } else { "suspending" };
+        on_trial::<P, _, _>(trial, &self.by_turns())
+    }
+
+    /// The combination, and others that take turns with it.
+    pub(crate) fn by_turns(&self) -> Vec<Combination<'static, AnyScheduler, AnyRebuilder<Name, i64>>> {
+        let top_down = if self.tasks == TaskKind::Static { "topological" } else { "suspending" };
         let others = [
             menu(top_down, "verifying-trace"),
             menu("bottom-up", "dirty-bit"),
             menu("restarting", "deep-constructive-trace"),
         ];
-        let combinations: Vec<_> = std::iter::once(menu(self.scheduler, self.rebuilder)).chain(others).collect();
-        on_trial::<P, _, _>(trial, &combinations)
+        std::iter::once(menu(self.scheduler, self.rebuilder)).chain(others).collect()
     }
 }
 
@@ -123,43 +130,74 @@ impl Campaign {
     /// Plays, calling `progress` with the number of cases played since it was last called. A subject that breaks a law is
     /// left alone from then on.
     pub fn run(&self, subjects: &[Subject], progress: &(dyn Fn(&Subject, u64) + Sync)) -> Vec<Finding> {
-        let finding =
-            |&subject| Finding { subject, cases: 0, tally: Tally::default(), time: Duration::ZERO, broken: None };
-        let findings: Vec<Mutex<Finding>> = subjects.iter().map(finding).map(Mutex::new).collect();
-        let given_up: Vec<AtomicBool> = subjects.iter().map(|_| AtomicBool::new(false)).collect();
         let portions = self.cases.div_ceil(PORTION) as usize;
-        let next = AtomicUsize::new(0);
-        let play = || {
-            loop {
-                let portion = next.fetch_add(1, Ordering::Relaxed);
-                let (at, number) = (portion / portions.max(1), (portion % portions.max(1)) as u64);
-                let Some(subject) = subjects.get(at) else { return };
-                let cases = PORTION.min(self.cases - number * PORTION);
-                if !given_up[at].load(Ordering::Relaxed) {
-                    let begun = Instant::now();
-                    let (tally, broken) = subject.on_trial(self.seed.wrapping_add(number * PORTION), cases);
-                    given_up[at].fetch_or(broken.is_some(), Ordering::Relaxed);
-                    let mut finding = findings[at].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    finding.cases += broken.as_ref().map_or(cases, |broken| broken.cases);
-                    finding.tally += tally;
-                    finding.time += begun.elapsed();
-                    let lower = |other: &Broken| finding.broken.as_ref().is_none_or(|known| other.seed < known.seed);
-                    if let Some(broken) = broken.filter(lower) {
-                        finding.broken = Some(broken);
-                    }
-                }
-                progress(subject, cases);
-            }
+        let subjects: Vec<(Subject, usize)> = subjects.iter().map(|&subject| (subject, portions)).collect();
+        let cases = |number: usize| PORTION.min(self.cases - number as u64 * PORTION);
+        let play = |subject: &Subject, number: usize| {
+            let cases = cases(number);
+            let (tally, broken) = subject.on_trial(self.seed.wrapping_add(number as u64 * PORTION), cases);
+            Portion { cases: broken.as_ref().map_or(cases, |broken| broken.cases), tally, broken }
         };
-        std::thread::scope(|scope| {
-            for _ in 1..self.threads {
-                scope.spawn(play);
-            }
-            play();
-        });
-        findings
-            .into_iter()
-            .map(|finding| finding.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
-            .collect()
+        hand_out(&subjects, self.threads, &play, &|subject, number| progress(subject, cases(number)))
     }
+}
+
+/// What a portion of a subject's cases came to.
+pub(crate) struct Portion {
+    pub cases: u64,
+    pub tally: Tally,
+    pub broken: Option<Broken>,
+}
+
+/// Plays all portions of each subject on so many threads; `done` is told of each. A subject that breaks a law is left alone
+/// from then on.
+pub(crate) fn hand_out(
+    subjects: &[(Subject, usize)],
+    threads: usize,
+    play: &(dyn Fn(&Subject, usize) -> Portion + Sync),
+    done: &(dyn Fn(&Subject, usize) + Sync),
+) -> Vec<Finding> {
+    let finding =
+        |&(subject, _)| Finding { subject, cases: 0, tally: Tally::default(), time: Duration::ZERO, broken: None };
+    let findings: Vec<Mutex<Finding>> = subjects.iter().map(finding).map(Mutex::new).collect();
+    let given_up: Vec<AtomicBool> = subjects.iter().map(|_| AtomicBool::new(false)).collect();
+    // How many portions there are up to each subject, itself included.
+    let sums = subjects.iter().scan(0_usize, |sum, &(_, portions)| {
+        *sum = sum.saturating_add(portions);
+        Some(*sum)
+    });
+    let ends: Vec<usize> = sums.collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        loop {
+            let portion = next.fetch_add(1, Ordering::Relaxed);
+            let at = ends.partition_point(|&end| end <= portion);
+            let Some((subject, portions)) = subjects.get(at) else { return };
+            let number = portion - (ends[at] - portions);
+            if !given_up[at].load(Ordering::Relaxed) {
+                let begun = Instant::now();
+                let Portion { cases, tally, broken } = play(subject, number);
+                given_up[at].fetch_or(broken.is_some(), Ordering::Relaxed);
+                let mut finding = findings[at].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                finding.cases += cases;
+                finding.tally += tally;
+                finding.time += begun.elapsed();
+                let lower = |other: &Broken| finding.broken.as_ref().is_none_or(|known| other.seed < known.seed);
+                if let Some(broken) = broken.filter(lower) {
+                    finding.broken = Some(broken);
+                }
+            }
+            done(subject, number);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    findings
+        .into_iter()
+        .map(|finding| finding.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+        .collect()
 }

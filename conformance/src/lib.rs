@@ -63,6 +63,7 @@ mod combines;
 pub mod contracts;
 mod crashes;
 mod diary;
+mod exhaustive;
 mod expr;
 mod generate;
 pub mod growth;
@@ -87,6 +88,7 @@ pub use campaign::{Campaign, Finding, Subject, TaskKind};
 pub use check::{Trial, check, check_promises, check_static, explore, judge, scenario};
 pub use combines::Combines;
 pub use crashes::{Careless, Loss, every_loss, judge_crashes};
+pub use exhaustive::Scope;
 pub use expr::{Expr, Name};
 pub use generate::{Shape, Style, scenarios};
 pub use laws::{

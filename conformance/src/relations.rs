@@ -137,6 +137,39 @@ where
     let cold = perform::<P, S, R>(scenario, combinations, Setup { restarting: true, ..setup })?;
     let warm = perform::<P, S, R>(scenario, combinations, setup)?;
     let tally = both(&warm, &cold);
+    warm_as_cold(scenario, combinations, warm, cold)?;
+    Ok(tally)
+}
+
+/// [`WARM_IS_COLD`] of a scenario in which some builds are by a new process: that scenario was `cold`, and is performed once
+/// more by one process.
+///
+/// # Errors
+/// If it, or a law of single builds, is broken.
+pub(crate) fn some_warm_some_cold<P, S, R>(
+    scenario: &Scenario,
+    combinations: &[Combination<'_, S, R>],
+    cold: Vec<Played>,
+) -> Result<Tally, Broken>
+where
+    P: Declares,
+    S: Scheduler<P>,
+    R: Rebuilder<Name, i64>,
+{
+    let steps = scenario.steps.iter().filter(|step| **step != Step::Restart).cloned().collect();
+    let one_process = Scenario { steps, ..scenario.clone() };
+    let warm = perform::<P, S, R>(&one_process, combinations, Setup::default())?;
+    let tally = Tally::of(&warm);
+    warm_as_cold(scenario, combinations, warm, cold)?;
+    Ok(tally)
+}
+
+fn warm_as_cold<S, R>(
+    scenario: &Scenario,
+    combinations: &[Combination<'_, S, R>],
+    warm: Vec<Played>,
+    cold: Vec<Played>,
+) -> Result<(), Broken> {
     // How far a build comes that fails because keys wait for each other in a circle, depends on the inputs that were met
     // before; one that stops at its first failure, on what need not be looked at again.
     let excused = scenario.is_circular();
@@ -147,8 +180,7 @@ where
     let pairs: Vec<(Played, Played)> = warm.into_iter().zip(cold).collect();
     let (warm, cold): (Vec<_>, Vec<_>) = pairs.iter().take_while(|pair| !parted(pair)).cloned().unzip();
     let (lives_on, anew) = (("by a process that lives on", &warm[..]), ("by a new process", &cold[..]));
-    compare(WARM_IS_COLD, scenario, combinations, lives_on, anew)?;
-    Ok(tally)
+    compare(WARM_IS_COLD, scenario, combinations, lives_on, anew)
 }
 
 /// See [`PARALLEL_IS_SEQUENTIAL`].

@@ -117,6 +117,9 @@ impl fmt::Display for Step {
 }
 
 fn list(targets: &[Name]) -> String {
+    if targets.is_empty() {
+        return "nothing".into();
+    }
     targets.iter().map(Name::to_string).collect::<Vec<_>>().join(", ")
 }
 

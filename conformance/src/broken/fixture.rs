@@ -8,6 +8,7 @@ use super::journals::Lie;
 use super::twist::{Straight, Twist, Twisted};
 use super::worlds::Flaw;
 use crate::check::{Trial, explore, fitting};
+use crate::exhaustive::{self, Scope};
 use crate::expr::Name;
 use crate::generate::Style;
 use crate::laws::{Promises, Thrift};
@@ -16,6 +17,15 @@ use crate::program::Declares;
 use crate::relations::judge_by;
 use crate::script::{Manner, Scenario};
 use crate::stage::{Broken, Combination, Setup, perform};
+
+/// What a component is tried with.
+#[derive(Clone, Copy)]
+enum Trials<'t> {
+    /// So many random scenarios.
+    Random(u64),
+    /// All that is within a scope, of programs of these numbers.
+    Within(Scope, &'t dyn Fn(usize) -> bool),
+}
 
 /// A scheduler and a rebuilder.
 pub type Pair = (Twisted, AnyRebuilder<Name, i64>);
@@ -215,7 +225,23 @@ impl Fixture {
     /// # Errors
     /// If it is caught, as it should be.
     pub fn judge(&self, cases: u64) -> Result<(), Broken> {
-        self.play(cases, self.name.into(), &|| self.pair(), self.setup)
+        self.play(Trials::Random(cases), self.name.into(), &|| self.pair(), self.setup)
+    }
+
+    /// Tries it with everything within a scope, of the programs those whose numbers are `among` the ones asked for.
+    ///
+    /// # Errors
+    /// If it is caught there, as in the program whose number is the seed.
+    pub fn judge_within(&self, scope: Scope, among: &dyn Fn(usize) -> bool) -> Result<(), Broken> {
+        self.play(Trials::Within(scope, among), self.name.into(), &|| self.pair(), self.setup)
+    }
+
+    /// Tries, in the very same way, what it stands in for.
+    ///
+    /// # Errors
+    /// As [`Fixture::judge_sound`].
+    pub fn judge_sound_within(&self, scope: Scope) -> Result<(), Broken> {
+        self.play(Trials::Within(scope, &|_| true), self.stands_for(), &|| self.sound_pair(), self.sound_setup())
     }
 
     /// Tries, in the very same way, what it stands in for.
@@ -223,12 +249,11 @@ impl Fixture {
     /// # Errors
     /// If that is caught: it is not what is broken that the laws catch.
     pub fn judge_sound(&self, cases: u64) -> Result<(), Broken> {
-        self.play(
-            cases,
-            self.stands_for(),
-            &|| self.sound_pair(),
-            Setup { lie: None, flaw: None, cache: self.setup.cache.map(|_| Fault::None), ..self.setup },
-        )
+        self.play(Trials::Random(cases), self.stands_for(), &|| self.sound_pair(), self.sound_setup())
+    }
+
+    fn sound_setup(&self) -> Setup {
+        Setup { lie: None, flaw: None, cache: self.setup.cache.map(|_| Fault::None), ..self.setup }
     }
 
     /// What it stands in for.
@@ -237,7 +262,7 @@ impl Fixture {
         self.beside.map_or(alone.clone(), |beside| format!("{alone}, and {beside} by turns"))
     }
 
-    fn play(&self, cases: u64, name: String, make: &dyn Fn() -> Pair, setup: Setup) -> Result<(), Broken> {
+    fn play(&self, trials: Trials<'_>, name: String, make: &dyn Fn() -> Pair, setup: Setup) -> Result<(), Broken> {
         let mut combinations = vec![Combination { name, make: Box::new(make), promises: self.promises }];
         combinations.extend(self.beside.map(|beside| Combination {
             name: beside.into(),
@@ -245,15 +270,15 @@ impl Fixture {
             promises: promises(beside),
         }));
         if self.scheduler == "topological" {
-            self.over::<Static>(cases, &combinations, setup)
+            self.over::<Static>(trials, &combinations, setup)
         } else {
-            self.over::<Dynamic>(cases, &combinations, setup)
+            self.over::<Dynamic>(trials, &combinations, setup)
         }
     }
 
     fn over<P: Declares>(
         &self,
-        cases: u64,
+        trials: Trials<'_>,
         combinations: &[Combination<'_, Twisted, AnyRebuilder<Name, i64>>],
         setup: Setup,
     ) -> Result<(), Broken> {
@@ -270,6 +295,12 @@ impl Fixture {
                 ..manner
             });
             perform(&Scenario { manner, ..scenario.clone() })
+        };
+        let cases = match trials {
+            Trials::Within(scope, among) => {
+                return exhaustive::seek::<P>(scope, among, self.style, |scenario| perform(scenario, 0));
+            }
+            Trials::Random(cases) => cases,
         };
         if let Some(scenario) = self.by_hand {
             // Where there is work outside, who works and what ends first is tried in some ways.

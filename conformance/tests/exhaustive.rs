@@ -1,0 +1,187 @@
+//! Small scopes, whole: nothing within a bound is left out, and nothing there breaks a law; and what is broken on purpose is
+//! found there, as far as what it takes is in the scope.
+
+use alacarte_conformance::broken::{Fixture, all};
+use alacarte_conformance::{Broken, Scope, Subject, TaskKind};
+
+/// Two keys, two steps and a last build: enough for nearly half of what is broken.
+const SMALL: Scope = Scope { keys: 2, steps: 2 };
+
+/// Where a component that is broken on purpose is found, if not within [`SMALL`].
+enum Where {
+    /// Within this scope.
+    Within(Scope),
+    /// Within this scope, in the program of this number.
+    Program(Scope, usize),
+    /// It takes three keys or more than two steps; within the whole scope it was not looked for to the end.
+    Open,
+    /// Not within three keys and four steps, for it takes what no history there has.
+    Beyond(&'static str),
+}
+
+use Where::{Beyond, Open, Program, Within};
+
+/// What is not found within [`SMALL`], as far as it is known.
+const ELSEWHERE: &[(&str, Where)] = &[
+    ("bits-cleared-at-start", Within(Scope { keys: 2, steps: 3 })),
+    ("suspects-lack-one", Within(Scope { keys: 2, steps: 3 })),
+    ("suspects-lack-new", Program(Scope { keys: 3, steps: 3 }, 757)),
+    ("verifies-only-first", Program(Scope { keys: 3, steps: 3 }, 454)),
+    ("verifies-only-last", Program(Scope { keys: 3, steps: 3 }, 454)),
+    ("cache-clipped", Within(Scope { keys: 2, steps: 3 })),
+    ("deep-cache-clipped", Within(Scope { keys: 2, steps: 3 })),
+    ("bits-claim-values", Within(Scope { keys: 2, steps: 3 })),
+    ("steps-claim-values", Within(Scope { keys: 2, steps: 3 })),
+    ("takes-nothing-over", Within(Scope { keys: 2, steps: 3 })),
+    ("whole-chain", Within(Scope { keys: 2, steps: 3 })),
+    ("old-order", Within(Scope { keys: 2, steps: 3 })),
+    ("confident", Open),
+    ("bits-unclearing", Open),
+    ("bits-first-edges", Open),
+    ("bits-shallow", Open),
+    ("suspects-same-edition", Open),
+    ("suspects-no-dependents", Open),
+    ("verifies-at-once", Open),
+    ("verifies-backwards", Open),
+    ("verifies-beyond", Open),
+    ("verifies-mixed", Open),
+    ("verifies-group-heads", Open),
+    ("cutoff-by-previous", Open),
+    ("cutoff-by-previous-output", Open),
+    ("traces-ungrouped", Open),
+    ("traces-stale", Open),
+    ("traces-backwards", Open),
+    ("values-late", Open),
+    ("deep-previous-run", Open),
+    ("restores-neighbour", Open),
+    ("restores-oldest", Open),
+    ("restores-nothing", Open),
+    ("restores-clipped", Open),
+    ("restores-crossed", Open),
+    ("restores-kept", Open),
+    ("restores-by-running", Open),
+    ("deep-only-first", Open),
+    ("deep-no-trace", Open),
+    ("cache-first-value", Open),
+    ("steps-restless", Open),
+    ("deep-claims-cutoff", Open),
+    ("deep-claims-all", Open),
+    ("verifying-claims-restores", Open),
+    ("make-claims-cutoff", Open),
+    ("counts-questions", Open),
+    ("takes-anything-over", Open),
+    ("deaf", Open),
+    ("optimist", Open),
+    ("precedes", Open),
+    ("journal-repeats", Open),
+    ("journal-loses", Open),
+    ("journal-swaps", Open),
+    ("journal-misnames", Open),
+    ("published-circle", Open),
+    ("verifies-only-two", Beyond("a task with three dependencies")),
+    ("bits-trusting", Beyond("an output that somebody wrote over, or that was lost")),
+    ("verifies-any-output", Beyond("an output that somebody wrote over")),
+    ("verifies-no-output", Beyond("an output that was lost")),
+    ("steps-any-output", Beyond("an output that somebody wrote over")),
+    ("make-and-outputs", Beyond("an output that somebody wrote over")),
+    ("traces-volatile", Beyond("a volatile task")),
+    ("deep-keeps-volatile", Beyond("a volatile task")),
+    ("deep-volatile", Beyond("a volatile task")),
+    ("journal-forgives", Beyond("a task that starts a key without waiting for it")),
+    ("frankenbuild", Beyond("a task that answers by whim")),
+    ("make-and-the-clock", Beyond("a clock that is set back")),
+    ("suspects-run-twice", Beyond("outside work")),
+    ("work-oversleeps", Beyond("outside work")),
+];
+
+/// How many programs [`SMALL`] has, and how many histories these come to for who sees all that happens.
+///
+/// That two keys have 20 programs can be told by hand. Neither looks at the other: both are one of five (an input, missing or
+/// with one of two values; a constant), 15 pairs, three of which stay as they are when the values change places, so that (15 +
+/// 3) / 2 = 9 are left. One looks at the other: four trees over one of five, of which two stay as they are, (20 + 2) / 2 = 11.
+/// With one key there are three. Each of these 23 is played in four manners.
+const SIZE: (usize, u64) = (92, 1_108);
+
+#[test]
+fn nothing_in_a_small_scope_breaks_a_law() {
+    let threads = std::thread::available_parallelism().map_or(1, Into::into);
+    let (programs, histories) = SIZE;
+    assert_eq!([TaskKind::Static, TaskKind::Dynamic].map(|tasks| SMALL.programs(tasks)), [programs; 2]);
+    for finding in SMALL.exhaust(&Subject::all(), threads, &|_| ()) {
+        let subject = finding.subject;
+        if let Some(Broken { story, seed, .. }) = finding.broken {
+            panic!("{subject}, program {seed} of {SMALL:?}:\n{story}");
+        }
+        match subject.rebuilder {
+            // Make is spared the tasks that are replaced.
+            "modification-time" => assert!((1..=histories).contains(&finding.cases), "{subject}"),
+            _ => assert_eq!(finding.cases, histories, "{subject}"),
+        }
+        println!("{subject}: {} histories, {:?}", finding.cases, finding.tally);
+    }
+}
+
+#[test]
+fn the_whole_scope_is_of_the_size_that_is_said() {
+    assert_eq!(Scope::WHOLE, Scope { keys: 3, steps: 4 });
+    assert_eq!([TaskKind::Static, TaskKind::Dynamic].map(|tasks| Scope::WHOLE.programs(tasks)), [1_321, 4_882]);
+}
+
+#[test]
+fn what_is_broken_is_found_within_a_small_scope() {
+    let known: Vec<Fixture> = all().into_iter().filter(|fixture| fixture.unseen.is_none()).collect();
+    for (name, _) in ELSEWHERE {
+        assert!(known.iter().any(|fixture| fixture.name == *name), "{name} is not in the suite");
+    }
+    let mut found = 0;
+    for fixture in &known {
+        let name = fixture.name;
+        let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == name).map(|(_, place)| place);
+        match (elsewhere, fixture.judge_within(SMALL, &|_| true)) {
+            (None, Err(Broken { law, cases, .. })) => {
+                found += 1;
+                println!("{name:<28} {law:<18} {cases:>5}");
+            }
+            (None, Ok(())) => panic!("{name} is not found within {SMALL:?}"),
+            (Some(_), Err(Broken { law, story, .. })) => {
+                panic!("{name} is found within {SMALL:?}, by `{law}`:\n{story}")
+            }
+            (Some(Beyond(what)), Ok(())) => println!("{name:<28} takes {what}"),
+            (Some(Open), Ok(())) => println!("{name:<28} is not within {SMALL:?}"),
+            (Some(Within(scope)), Ok(())) => {
+                found += 1;
+                later(fixture, *scope, &|_| true);
+            }
+            (Some(Program(scope, program)), Ok(())) => {
+                found += 1;
+                later(fixture, *scope, &|number| number == *program);
+            }
+        }
+    }
+    println!("{found} of {} are found", known.len());
+}
+
+fn later(fixture: &Fixture, scope: Scope, among: &dyn Fn(usize) -> bool) {
+    let name = fixture.name;
+    match fixture.judge_within(scope, among) {
+        Ok(()) => panic!("{name} is not found within {scope:?}"),
+        Err(Broken { law, seed, .. }) => println!("{name:<28} {law:<18} program {seed} of {scope:?}"),
+    }
+}
+
+/// It is not what is broken that is found, if what it stands in for is found there too.
+#[test]
+fn what_it_stands_in_for_passes_the_same_scope() {
+    let mut tried = Vec::new();
+    for fixture in all().into_iter().filter(|fixture| fixture.unseen.is_none()) {
+        let trial =
+            (fixture.stands_for(), fixture.promises, fixture.style, fixture.setup, fixture.compared, fixture.manner);
+        if tried.contains(&trial) {
+            continue;
+        }
+        if let Err(Broken { law, story, .. }) = fixture.judge_sound_within(SMALL) {
+            panic!("instead of {}: {} is caught by `{law}`:\n{story}", fixture.name, fixture.stands_for());
+        }
+        tried.push(trial);
+    }
+}
