@@ -286,7 +286,10 @@ impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
             }
             Event::Forgotten { keys } => {
                 self.begin_moment();
-                self.table.forget(keys, |_, [gone, ..]| self.values.clear(gone));
+                self.table.forget(keys, |key, [gone, ..]| {
+                    self.values.clear(gone);
+                    *self.current.at(key) = None;
+                });
                 let numbers = self.values.give_back();
                 self.verdicts.truncate(numbers);
                 give_back(&mut self.verdicts);

@@ -229,9 +229,13 @@ impl Kept {
     /// No trace of a forgotten key stays, nor one that names it.
     fn forget(&mut self, what: &Happening) {
         if what.kind == Kind::Forgotten {
-            self.0[what.key.index()].clear();
+            self.traces[what.key.index()].clear();
+            self.present[what.key.index()] = false;
             let names_it = |entry: &Entry| entry.1.iter().any(|dependency| what.forgets(dependency.key));
-            self.0.iter_mut().for_each(|traces| traces.retain(|entry| !names_it(entry)));
+            for (traces, present) in self.traces.iter_mut().zip(&mut self.present) {
+                *present &= !traces.iter().any(names_it);
+                traces.retain(|entry| !names_it(entry));
+            }
         }
     }
 

@@ -32,6 +32,7 @@ use alacarte::{Dynamic, Scheduler, Static};
 use alacarte_schedulers::AnyScheduler;
 
 use crate::campaign::{Finding, Portion, Subject, TaskKind, hand_out};
+use crate::combines::Combines;
 use crate::generate::Style;
 use crate::menu::style;
 use crate::program::Declares;
@@ -98,7 +99,8 @@ impl Scope {
     }
 }
 
-const MANNER: Manner = Manner { signed: true, dated: false, work: None, jobs: 1, keep_going: false };
+const MANNER: Manner =
+    Manner { signed: true, dated: false, work: None, jobs: 1, keep_going: false, combines: Combines::Join };
 
 /// How programs are played: those of three keys in the first manner.
 const MANNERS: [Manner; 4] = [

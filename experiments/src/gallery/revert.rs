@@ -60,7 +60,7 @@ impl Default for LastTraces {
 impl MetadataUpdater for LastTraces {
     fn apply(&mut self, event: &Event<'_>) {
         if let Event::Forgotten { keys } = event {
-            self.table.forget(keys, |[]| {});
+            self.table.forget(keys, |_, []| {});
         }
         if let Event::Built(record) = event
             && !record.volatile
