@@ -167,6 +167,29 @@ fn futures_that_wait_for_keys_are_counted_while_they_wait() {
     assert_eq!(build.run(["E", "I"]).expect("built").restarts, 0);
 }
 
+/// Keys that merely stand are no discovery: the task that fetched them goes on. One that must run is.
+#[test]
+fn a_restart_is_owed_to_a_key_that_must_run_and_to_no_other() {
+    for rebuilder in RIGHT.into_iter().filter(|&name| name != "perpetual") {
+        let wide = task(async |fetch: Fetch<'_, Key, i64>| {
+            let g = fetch.get("G").await?;
+            Ok(g + fetch.get("C").await? + fetch.get("F").await?)
+        });
+        let tasks = chains().rule("wide", wide);
+        let mut build = system("restarting", rebuilder, tasks, &[("A", 1), ("D", 2), ("G", 3)]);
+        build.run(["C", "F"]).expect("built");
+        assert_eq!(build.run(["wide"]).expect("built").restarts, 0, "{rebuilder}");
+        build.set("G", 4).expect("set");
+        let report = build.run(["wide"]).expect("built");
+        assert_eq!((report.restarts, ran(&build, &report)), (0, vec!["wide"]), "{rebuilder}");
+        build.set("G", 5).expect("set");
+        build.set("D", 6).expect("set");
+        let report = build.run(["wide"]).expect("built");
+        assert!((1..=2).contains(&report.restarts), "{rebuilder}: {} restarts", report.restarts);
+        assert_eq!((build.get("wide"), ran(&build, &report)), (Some(15), vec!["E", "F", "wide"]), "{rebuilder}");
+    }
+}
+
 #[test]
 fn every_fetch_is_counted_be_it_single_or_in_a_group() {
     let tasks = Rules::new()
