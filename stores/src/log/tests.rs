@@ -193,7 +193,7 @@ fn said_of_others<V: Value + Serialize + DeserializeOwned + std::fmt::Debug>(
             Event::Changed { fingerprint, .. } => format!("changed to {:?}", fingerprint.map(|f| f.0)),
             _ => format!("is {value:?}"),
         };
-        said.push(format!("{} {what}", keys.show(event.key())));
+        said.push(format!("{} {what}", keys.show(event.key().expect("a key"))));
     });
     replayed.expect("read");
     assert!(log.anew().is_none());
@@ -268,7 +268,7 @@ fn what_was_built_from_a_value_that_is_lost_is_lost() {
     let mut said = Vec::new();
     let mut again = Log::<String, Odd>::from_bytes(log.shared().expect("in memory"));
     let replayed = again.replay(&mut Keys::default(), &mut |keys, event, value| {
-        said.push(format!("{} {:?}", keys.show(event.key()), value.map(|odd| odd.0)));
+        said.push(format!("{} {:?}", keys.show(event.key().expect("a key")), value.map(|odd| odd.0)));
     });
     replayed.expect("read");
     let whole = ["y Some(7)", "z Some(7)", "u Some(7)"];
