@@ -91,7 +91,10 @@ const ELSEWHERE: &[(&str, Where)] = &[
     ("frankenbuild", Beyond("a task that answers by whim")),
     ("make-and-the-clock", Beyond("a clock that is set back")),
     ("suspects-run-twice", Beyond("outside work")),
-    ("work-oversleeps", Beyond("outside work")),
+    ("tasks-anonymous", Beyond("collections of tasks that are exchanged")),
+    ("journal-deaf", Beyond("a journal that is chosen late")),
+    ("store-remembers", Beyond("stores that are exchanged")),
+    ("bits-remembering", Beyond("keys that are forgotten")),
 ];
 
 /// How many programs [`SMALL`] has, and how many histories these come to for who sees all that happens.

@@ -362,10 +362,10 @@ impl Contract for Deep {
         if !what.volatile && (what.is_made() || (what.kind == Kind::Learned && what.deep)) {
             self.kept.keep(what, dependencies, DeepConstructiveTraces::<u64>::KEPT);
         }
-        if what.kind == Kind::Forgotten {
-            self.current[what.key.index()] = None;
-        }
         self.kept.forget(what);
+        for (current, present) in self.current.iter_mut().zip(self.kept.present) {
+            *current = current.filter(|_| present);
+        }
     }
     fn check(&self, traces: &DeepConstructiveTraces<u64>) {
         check_traces!(traces.table(), self.kept);
