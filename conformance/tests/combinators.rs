@@ -24,11 +24,14 @@ use futures::future::{
 };
 use futures::stream::{self, FuturesOrdered, FuturesUnordered, StreamExt, TryStreamExt};
 
+/// What is to be woken, by the time and a number.
+type Timers = BTreeMap<(u64, u64), oneshot::Sender<()>>;
+
 /// A clock that moves when a build sleeps, and what it wakes then.
 #[derive(Clone, Default)]
 struct Clock {
     now: Rc<Cell<u64>>,
-    timers: Rc<RefCell<BTreeMap<(u64, u64), oneshot::Sender<()>>>>,
+    timers: Rc<RefCell<Timers>>,
     set: Rc<Cell<u64>>,
 }
 

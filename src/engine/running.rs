@@ -148,13 +148,13 @@ where
                 let dependency = self.board.borrow().keys.show(first);
                 self.discard(future);
                 self.fail(slot, Cause::Undeclared { dependency });
-                return true;
+                true
             }
             WhenBlocked::Drop if !underway && self.glance_at(&missing) => {
                 missing.iter().for_each(|missing| self.arrived(missing.ticket));
                 self.give_back(missing);
                 self.state.slots[index].future = future;
-                return false;
+                false
             }
             WhenBlocked::Drop if !underway => {
                 self.discard(future);
