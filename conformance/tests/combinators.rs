@@ -532,3 +532,35 @@ fn what_a_thread_said_when_it_panicked_is_told() {
     std::panic::set_hook(hook);
     assert!(error.contains("panicked: no ink in the printer"), "{error}");
 }
+
+/// However many tasks wait outside, what ends wakes one of them: a poll for each beginning, and one for each end.
+#[test]
+fn what_ends_outside_has_one_task_polled() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        for tasks in [20_u64, 40] {
+            let (clock, polls) = (Clock::default(), Rc::new(Cell::new(0)));
+            let mut rules: Rules<u64, u64, Dynamic> =
+                Rules::new().rule(0_u64, task(async move |fetch| Ok(fetch.all(1..=tasks).await?.iter().sum())));
+            for key in 1..=tasks {
+                let (clock, polls) = (clock.clone(), polls.clone());
+                rules.set(
+                    key,
+                    task(async move |_: Fetch<'_, u64, u64>| {
+                        let mut asleep = pin!(clock.sleep(key));
+                        poll_fn(|cx| {
+                            polls.set(polls.get() + 1);
+                            asleep.as_mut().poll(cx)
+                        })
+                        .await;
+                        Ok(1)
+                    }),
+                );
+            }
+            let mut build = Build::new(rules, Memory::default())
+                .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
+                .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"));
+            clock.drive(build.run_async([0])).expect("built");
+            assert_eq!((build.get(0), polls.get()), (Some(tasks), 2 * tasks), "{scheduler} × {rebuilder}");
+        }
+    });
+}

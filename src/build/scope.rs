@@ -1,0 +1,166 @@
+//! How much a build has to look at, what a scheduler is told of it, and what it cannot order.
+
+use super::Build;
+use crate::board::{INPUT, JOBS, Look, STALE};
+use crate::engine::{Engine, Told};
+use crate::error::{Cause, Failure};
+use crate::fingerprint::Value;
+use crate::journal::Journal;
+use crate::key::{Key, KeyId};
+use crate::metadata::Reads;
+use crate::rebuilder::Rebuilder;
+use crate::scheduler::{Declared, Plan, PlanError, Problem, Scheduler, WhenBlocked};
+use crate::steps::count_steps;
+use crate::store::Store;
+use crate::task::Tasks;
+
+impl<K, V, T, St, S, R, J> Build<K, V, T, St, S, R, J>
+where
+    K: Key,
+    V: Value,
+    T: Tasks<K, V>,
+    St: Store<K, V>,
+    S: Scheduler<T::Power>,
+    R: Rebuilder<K, V>,
+    J: Journal<K, V>,
+{
+    /// Decides which keys of the last build are questionable.
+    pub(super) fn begin(&mut self, targets: &[KeyId]) -> Scope {
+        let board = self.board.get_mut();
+        board.pools[JOBS].depth = self.jobs;
+        for pool in &mut board.pools {
+            pool.free = pool.depth;
+            pool.queue.clear();
+        }
+        board.freed = false;
+        board.fetches = 0;
+        // What has no task now may have one again.
+        let owed = std::mem::take(&mut board.owed).into_iter();
+        (board.detached, board.owed) = owed.partition(|&key| self.tasks.has(board.keys.name(key)));
+        board.told = board.detached.len();
+        let trusted = self.rebuilder.trusts_silence();
+        let follows = trusted && self.proven && self.scheduler.follows_suspects(targets, self.generation);
+        if !self.questionable && trusted && (follows || !self.narrowed) {
+            // Nothing changed: whatever was brought up to date by the last build still is.
+            return Scope::Nothing;
+        }
+        let suspects = self.rebuilder.suspects(<R::Reads as Reads>::view(&self.ledger.metadata));
+        if let Some(suspects) = suspects
+            && follows
+        {
+            count_steps(suspects.keys.len());
+            for key in suspects.keys {
+                board.set_state(*key, STALE);
+            }
+            self.narrowed = true;
+            return Scope::Suspects(Told { count: suspects.keys.len(), edition: suspects.edition });
+        }
+        self.narrowed = false;
+        self.preceding.clear();
+        board.next_revision();
+        self.past.raise();
+        Scope::Everything
+    }
+
+    /// Has the scheduler plan; what it cannot order.
+    pub(super) fn plan(&mut self, targets: &[KeyId], scope: Scope) -> Result<Vec<PlanError>, PlanError> {
+        let board = &self.board;
+        let tasks = &self.tasks;
+        let refuses = self.scheduler.when_blocked() == WhenBlocked::Refuse;
+        let mut names: Vec<K> = Vec::new();
+        let mut declared = |id: KeyId, into: &mut Vec<KeyId>| {
+            let mut board = board.borrow_mut();
+            let key = board.keys.name(id);
+            if !tasks.has(key) {
+                return Declared::Input;
+            }
+            tasks.order_only(key, &mut |key| names.push(key.clone()));
+            let known = refuses && tasks.declared(key, &mut |key| names.push(key.clone()));
+            into.extend(names.drain(..).map(|key| board.intern(&key)));
+            if known { Declared::Static } else { Declared::Dynamic }
+        };
+        let metadata = &self.ledger.metadata;
+        let suspects = match scope {
+            Scope::Everything => None,
+            Scope::Suspects(_) => {
+                self.rebuilder.suspects(<R::Reads as Reads>::view(metadata)).map(|suspects| suspects.keys)
+            }
+            Scope::Nothing => {
+                Some(&[] as &[KeyId]).filter(|_| self.scheduler.follows_suspects(targets, self.generation))
+            }
+        };
+        let (generation, keep_going) = (self.generation, self.keep_going);
+        let mut plan = Plan { targets, generation, suspects, keep_going, refused: Vec::new(), declared: &mut declared };
+        let planned = self.scheduler.plan(&mut plan, <S::Reads as Reads>::view(metadata));
+        let refused = plan.refused;
+        planned.map(|()| refused)
+    }
+}
+
+impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
+where
+    K: Key,
+    V: Value,
+{
+    pub(super) fn fail_plan(&mut self, error: PlanError) {
+        let cause = self.cause_of(error.problem);
+        let failure = Failure { key: self.board.borrow().keys.show(error.key), cause };
+        self.state.failures.push((error.key, failure));
+    }
+
+    fn cause_of(&self, problem: Problem) -> Cause {
+        let board = self.board.borrow();
+        match problem {
+            Problem::Cycle(path) => Cause::Cycle { path: path.iter().map(|&key| board.keys.show(key)).collect() },
+            Problem::Dynamic => Cause::Dynamic,
+            Problem::Needs(key) => Cause::Dependency { dependency: board.keys.show(key) },
+            Problem::Other(cause) => cause,
+        }
+    }
+
+    /// Names targets that are inputs without a value, and counts what was fetched.
+    pub(super) fn check_targets(&mut self, targets: &[KeyId]) {
+        let mut board = self.board.borrow_mut();
+        self.state.report.fetches = board.fetches;
+        if !self.state.failures.is_empty() {
+            return;
+        }
+        for &target in targets {
+            if let Look::Ready(_) = board.look(target) {
+                continue;
+            }
+            if board.has(target, INPUT) {
+                let failure = Failure { key: board.keys.show(target), cause: Cause::MissingTarget };
+                self.state.failures.push((target, failure));
+            }
+        }
+    }
+}
+
+impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
+where
+    K: Key,
+    V: Value,
+    T: Tasks<K, V>,
+    St: Store<K, V>,
+    S: Scheduler<T::Power>,
+    R: Rebuilder<K, V>,
+    J: Journal<K, V>,
+{
+    /// A key that has no place in the order fails, and the build goes on without it.
+    pub(super) fn refuse(&mut self, error: PlanError) {
+        let cause = self.cause_of(error.problem);
+        self.mark_failed(error.key, Some(cause));
+    }
+}
+
+/// Which keys a build has to look at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All that the targets reach.
+    Everything,
+    /// Those that may be out of date of themselves (so many are told), and what depends on them.
+    Suspects(Told),
+    /// Those that were never brought up to date.
+    Nothing,
+}
