@@ -29,7 +29,6 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, READ_OR_EXECUTE};
-use crate::scratch;
 use crate::table::Table;
 use crate::value::FileKey;
 
@@ -78,7 +77,7 @@ enum Doubt {
 }
 
 /// What is written down of a file.
-pub(crate) type Record = (FileKey, Known);
+type Record = (FileKey, Known);
 
 /// What is known of a file: its entry, and a doubt about it.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -420,7 +419,7 @@ impl Files {
     /// Takes up what earlier processes wrote into this table, and writes down in it what is learned from now on.
     /// Whatever is damaged or missing is read from the files again.
     pub fn recall(&mut self, table: &Path) {
-        self.table = Some(Table::open(table, &mut |(key, Known { entry, doubt })| {
+        self.table = Some(Table::open(table, &mut |(key, Known { entry, doubt }): Record| {
             match entry {
                 Some(entry) => self.entries.insert(key.clone(), entry),
                 None => self.entries.remove(&key),
@@ -431,16 +430,6 @@ impl Files {
             };
         }));
     }
-}
-
-/// Writes a file as a whole: a reader finds the old content or the new, never a part.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(directory)?;
-    let mut file = scratch::create(directory)?;
-    io::Write::write_all(&mut file, bytes)?;
-    file.persist(path)?;
-    Ok(())
 }
 
 pub(crate) fn now() -> Time {

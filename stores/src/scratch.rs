@@ -24,6 +24,16 @@ pub(crate) fn create(directory: &Path) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
+/// Writes a file as a whole: a reader finds the old content or the new, never a part.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory)?;
+    let mut file = create(directory)?;
+    io::Write::write_all(&mut file, bytes)?;
+    file.persist(path)?;
+    Ok(())
+}
+
 /// Removes the files of this directory that processes have left which are no more.
 pub(crate) fn sweep(directory: &Path) {
     let Ok(entries) = std::fs::read_dir(directory) else { return };

@@ -7,8 +7,11 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::files::{Record, replace};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::frame::{self, Frames, Piece};
+use crate::scratch::replace;
 
 /// How every table begins.
 const TITLE: &[u8] = b"alacarte files 2\n";
@@ -25,7 +28,7 @@ pub(crate) struct Table {
 
 impl Table {
     /// The table in this file. What is whole of it is given to `each`, in the order in which it was written.
-    pub(crate) fn open(path: &Path, each: &mut dyn FnMut(Record)) -> Self {
+    pub(crate) fn open<R: DeserializeOwned>(path: &Path, each: &mut dyn FnMut(R)) -> Self {
         let mut table = Table { path: path.to_owned(), records: None };
         let Ok(bytes) = std::fs::read(path) else { return table };
         if bytes.starts_with(TITLE) {
@@ -47,10 +50,10 @@ impl Table {
     }
 
     /// Adds what is new, or writes all anew.
-    pub(crate) fn add(
+    pub(crate) fn add<R: Serialize>(
         &mut self,
-        news: impl ExactSizeIterator<Item = Record>,
-        (all, count): (impl Iterator<Item = Record>, usize),
+        news: impl ExactSizeIterator<Item = R>,
+        (all, count): (impl Iterator<Item = R>, usize),
     ) -> io::Result<()> {
         if news.len() == 0 {
             return Ok(());
@@ -77,7 +80,7 @@ impl Table {
 }
 
 /// The records as frames after what is there, and how many they are.
-fn frames(mut bytes: Vec<u8>, records: impl Iterator<Item = Record>) -> (Vec<u8>, usize) {
+fn frames<R: Serialize>(mut bytes: Vec<u8>, records: impl Iterator<Item = R>) -> (Vec<u8>, usize) {
     let mut count = 0;
     for record in records {
         if let Ok(record) = postcard::to_stdvec(&record) {

@@ -16,7 +16,7 @@ use std::path::{Component, Path, PathBuf};
 
 use alacarte_frontends::ninja::Manifest;
 
-use super::leaks::destination;
+use super::paths::{destination, normal};
 use super::stop::Stop;
 
 /// Directories of the system: what lies there is used where it lies.
@@ -68,21 +68,6 @@ fn home_of_cmake(build_directory: &Path) -> Option<PathBuf> {
 fn common(a: &Path, b: &Path) -> PathBuf {
     let shared = a.components().zip(b.components()).take_while(|(a, b)| a == b);
     shared.map(|(component, _)| component).collect()
-}
-
-/// The path without `.` and `..`, by its letters alone.
-pub(super) fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                normal.pop();
-            }
-            other => normal.push(other),
-        }
-    }
-    normal
 }
 
 /// Copies a directory as it is: files with their permissions, but writable, and links as links.

@@ -4,18 +4,16 @@
 //! addition at the end of a C or C++ file that is right in any such file: a comment, a function that nobody calls, a
 //! declaration. A step for which the project has no file says so.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use alacarte::Fingerprint;
 use alacarte_frontends::ninja::{Edge, Manifest};
 
-use super::copy::normal;
 use super::flags::flags;
+use super::paths::normal;
 use super::script::Step;
-
-/// How the names of sources end.
-pub(super) const C: [&str; 6] = ["c", "cc", "cpp", "cxx", "c++", "C"];
+use super::sources::{C, has_ending, run};
 
 const COMMENT: &str = "\n/* alacarte was here */\n";
 const FUNCTION: &str = "\nint alacarte_probe(void);\nint alacarte_probe(void) { return 1; }\n";
@@ -72,34 +70,10 @@ pub(super) fn edits(root: &Path, build: &Path, manifest: &Manifest, seed: u64) -
     ]
 }
 
-/// The commands that a build of the default targets may run, in the order of the manifest.
-pub(super) fn run<'m>(build: &Path, manifest: &'m Manifest) -> Vec<&'m Edge> {
-    let place = |path: &str| normal(&build.join(path));
-    let makers: HashMap<PathBuf, usize> = (manifest.edges.iter().enumerate())
-        .flat_map(|(number, edge)| edge.outputs.iter().map(move |output| (output, number)))
-        .map(|(output, number)| (place(output), number))
-        .collect();
-    let mut reached = BTreeSet::new();
-    let mut todo: Vec<PathBuf> = manifest.targets_by_default().into_iter().map(place).collect();
-    while let Some(path) = todo.pop() {
-        let Some(&number) = makers.get(&path) else { continue };
-        if reached.insert(number) {
-            let edge = &manifest.edges[number];
-            todo.extend(edge.all_inputs().chain(edge.validations.iter().map(String::as_str)).map(place));
-        }
-    }
-    let edges = reached.into_iter().map(|number| &manifest.edges[number]);
-    edges.filter(|edge| !edge.is_phony()).collect()
-}
-
 /// What a file of the project is called, seen from the directory of the whole.
 fn inside(root: &Path, path: &Path) -> Option<String> {
     let path = path.canonicalize().ok().filter(|path| path.is_file())?;
     Some(path.strip_prefix(root).ok()?.to_str()?.to_owned())
-}
-
-pub(super) fn has_ending(name: &str, endings: &[&str]) -> bool {
-    Path::new(name).extension().and_then(|ending| ending.to_str()).is_some_and(|ending| endings.contains(&ending))
 }
 
 /// The first outputs of commands: of compilers (which report what they read), or else of any.

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use alacarte_frontends::ninja::{Edge, Manifest, load_with};
 
-use super::edits::{C, has_ending};
 use super::script::Step;
+use super::sources::{C, has_ending};
 
 const NAME: &str = "flags changed";
 

@@ -7,10 +7,12 @@ mod edits;
 mod flags;
 mod leaks;
 mod outcome;
+mod paths;
 mod project;
 mod scratch;
 mod script;
 mod sheet;
+mod sources;
 mod stop;
 
 use std::path::Path;

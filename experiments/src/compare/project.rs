@@ -21,7 +21,8 @@ use include_dir::{Dir, include_dir};
 
 use super::confine::{Confinement, confine};
 use super::copy::{self, Snapshot};
-use super::leaks::{destination, leaks};
+use super::leaks::leaks;
+use super::paths::destination;
 use super::scratch::{self, Scratch, failed};
 use super::script::{self, ScriptError, Step};
 use super::{Built, CompareError, Options, Outcome, Progress};
