@@ -15,7 +15,8 @@ pub type Replay<'r, K, V> = dyn FnMut(&Keys<K>, &Event<'_>, Option<&V>) + 'r;
 
 /// A place for events. Implemented by `alacarte-stores` (memory, a file); [`Forgetful`] keeps nothing.
 pub trait Journal<K, V> {
-    /// Gives back every event kept, oldest first, interning the keys it names. For `Built` and `Restored`
+    /// Gives back every event kept, oldest first, interning the keys it names. (The id of a key that was forgotten, and of which no
+    /// later event speaks, goes to another key when all is read.) For `Built` and `Restored`
     /// events the value is given too.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use alacarte::{Build, Event, Fetch, Journal, Keys, Rules, declared, formula};
+use alacarte::{Build, Event, Fetch, Journal, Keys, Retention, Rules, declared, formula};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::{Log, Memory, SharedBytes};
@@ -196,6 +196,50 @@ fn a_part_cut_out_is_never_a_wrong_value() {
                 bytes.drain(start..(start + length).min(whole.len()));
                 checked.check(&bytes, &|| format!("{length} bytes cut out at {start}, written by {writer}"));
             }
+        }
+    }
+}
+
+/// The last thing that a process writes is a key that it had forgotten before, and the crash takes what was built of it: only
+/// its name is read again. The number that it had goes to another key, whose values are not taken for its own.
+#[test]
+fn a_key_of_which_only_the_name_is_left_is_not_taken_for_another() {
+    for rebuilder in REBUILDERS {
+        let rules = || {
+            ["a", "b", "c", "d"].into_iter().zip(1..).fold(Rules::new(), |rules, (key, value)| {
+                rules.rule(
+                    key.to_owned(),
+                    declared([0; 0].map(|_: i64| String::new()), async move |_: Fetch<'_, _, _>| Ok(value)),
+                )
+            })
+        };
+        let system = |log| {
+            Build::new(rules(), Memory::<String, i64>::default())
+                .scheduler(AnyScheduler::named("suspending").expect("known"))
+                .rebuilder(AnyRebuilder::named(rebuilder).expect("known"))
+                .journal(log)
+        };
+        let bytes = {
+            let log = Log::in_memory();
+            let bytes = log.shared().expect("in memory");
+            let mut build = system(log);
+            build.run(["a".to_owned()]).expect("built");
+            assert_eq!(build.collect(Retention { builds: 0 }).expect("in memory"), 1, "{rebuilder}");
+            build.run(["b".to_owned(), "a".to_owned()]).expect("built");
+            drop(build);
+            bytes.to_vec()
+        };
+        // However much of the end is lost.
+        for left in 0..bytes.len() {
+            let log = Log::from_bytes(bytes[..left].to_vec());
+            let bytes = log.shared().expect("in memory");
+            let mut build = system(log);
+            // (The first is met before the journal is read, the second gets a number that is free.)
+            ["c", "d"].map(|key| build.run([key.to_owned()]).expect("built"));
+            let mut build = system(Log::from_bytes(bytes));
+            build.run(["a", "b", "c", "d"].map(str::to_owned)).expect("built");
+            let values = ["a", "b", "c", "d"].map(|key| build.get(key.to_owned()));
+            assert_eq!(values, [1, 2, 3, 4].map(Some), "{rebuilder}, of which {left} bytes are left");
         }
     }
 }

@@ -28,6 +28,8 @@ struct Known {
     /// What those were built from that fetch it now, by the last record about it.
     holds: Option<[u8; 8]>,
     certain: Certain,
+    /// An event spoke of it.
+    told: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,7 +90,8 @@ impl Replay {
         let gone = |known: &&Known| known.input && known.holds.is_none() && known.certain == Certain::Yes;
         let live = reader.known.iter().flatten().filter(|known| !gone(known)).count();
         for (number, known) in reader.known.iter().enumerate() {
-            if let Some(known) = known {
+            // The id of a key of which nothing was told may be given to another.
+            if let Some(known) = known.filter(|known| known.told) {
                 numbers[known.id.index()] = number as u32;
             }
         }
@@ -114,6 +117,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
                 self.latest = self.latest.max(modified);
                 let Some(key) = self.id(subject) else { return };
                 let told = fingerprint;
+                self.tell_of(subject.number());
                 let fingerprint = fingerprint.map(|bytes| Fingerprint(u64::from_le_bytes(bytes)));
                 (self.each)(self.keys, &Event::Changed { key, fingerprint, modified, input }, None);
                 if !subject.is_definition() {
@@ -126,6 +130,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
             }
             Entry::Owed { number, paid } => {
                 let Some(key) = self.id(Subject::new(number, false, false)) else { return };
+                self.tell_of(number);
                 (self.each)(self.keys, &Event::Owed { key, paid }, None);
             }
             Entry::Forgotten { numbers } => {
@@ -146,6 +151,8 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
                     self.damage.unreadable += 1;
                     return self.doubt(number);
                 };
+                self.tell_of(number);
+                dependencies.iter().for_each(|(subject, _)| self.tell_of(subject.number()));
                 let record = Record {
                     key,
                     dependencies: &self.dependencies,
@@ -179,7 +186,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
             return;
         };
         let id = self.keys.intern(&key);
-        self.known[number as usize] = Some(Known { id, input, holds: None, certain: Certain::Unread });
+        self.known[number as usize] = Some(Known { id, input, holds: None, certain: Certain::Unread, told: false });
     }
 
     /// Makes sure that a number which was used, for whatever is lost, is not used again.
@@ -194,6 +201,13 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         self.reserve(subject.number());
         let id = self.known[subject.number() as usize]?.id;
         Some(if subject.is_definition() { id.definition() } else { id })
+    }
+
+    /// An event speaks of this key.
+    fn tell_of(&mut self, number: u32) {
+        if let Some(known) = &mut self.known[number as usize] {
+            known.told = true;
+        }
     }
 
     fn set(&mut self, number: u32, change: impl FnOnce(Known) -> Known) {
@@ -226,6 +240,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
     fn doubt(&mut self, number: u32) {
         let Some(Known { id: key, input, .. }) = self.known[number as usize] else { return };
         let modified = self.latest;
+        self.tell_of(number);
         (self.each)(self.keys, &Event::Changed { key, fingerprint: None, modified, input }, None);
         self.set(number, |known| Known { certain: Certain::No, ..known });
     }
