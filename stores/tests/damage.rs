@@ -235,7 +235,9 @@ fn a_key_of_which_only_the_name_is_left_is_not_taken_for_another() {
             let bytes = log.shared().expect("in memory");
             let mut build = system(log);
             // (The first is met before the journal is read, the second gets a number that is free.)
-            ["c", "d"].map(|key| build.run([key.to_owned()]).expect("built"));
+            for key in ["c", "d"] {
+                build.run([key.to_owned()]).expect("built");
+            }
             let mut build = system(Log::from_bytes(bytes));
             build.run(["a", "b", "c", "d"].map(str::to_owned)).expect("built");
             let values = ["a", "b", "c", "d"].map(|key| build.get(key.to_owned()));
