@@ -176,15 +176,6 @@ pub struct Cursor {
     pub begun: bool,
     /// What was found wrong with the newest trace.
     pub reason: Option<Reason>,
-    /// The sum of the fingerprints that were verified, in their order ([`Fingerprint::and`]).
-    pub sum: Fingerprint,
-}
-
-impl Cursor {
-    /// Adds a verified fingerprint to the sum; that of a key without a value is the default one.
-    pub fn add(&mut self, verified: Option<Fingerprint>) {
-        self.sum = self.sum.and(verified.unwrap_or_default());
-    }
 }
 
 /// A question about one key, and the means to answer it.

@@ -68,7 +68,7 @@ fn halves_that_agree_lead_to_no_key_that_is_not_asked_for() {
 
 /// Values whose fingerprints have equal halves are told apart.
 #[test]
-fn a_trace_whose_halves_agree_does_not_hold_if_its_sum_does_not() {
+fn a_trace_does_not_hold_for_a_value_of_which_half_a_fingerprint_agrees() {
     for scheduler in AnyScheduler::NAMES {
         let tasks = Rules::new()
             .rule("same", formula(["A"], |[a]: [Number; 1]| a))

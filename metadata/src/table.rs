@@ -6,11 +6,6 @@
 //! as many traces as the table allows; a new one beyond that takes the place of the oldest, in the very same
 //! words if it fits. What does not fit leaves a hole, and when holes are half of all words the table is packed
 //! anew.
-//!
-//! Fingerprints take `WIDTH` words each: two, or only one. With one, a trace keeps half of the bits of each
-//! dependency's fingerprint, and the sum of all of them in full. The halves say at which dependency to stop;
-//! the sum decides at the end. So a trace holds for other values as rarely as if all were kept, and takes half
-//! of the words.
 
 use alacarte::{Dependency, Fingerprint, KeyId, count_steps};
 
@@ -23,10 +18,9 @@ const LINKED: u32 = 1 << 31;
 type Address = u32;
 const NOWHERE: Address = u32::MAX;
 
-/// Traces of many keys, each with `EXTRA` words that mean something to the table's owner, and `WIDTH` words a
-/// dependency's fingerprint.
+/// Traces of many keys, each with `EXTRA` words that mean something to the table's owner.
 #[derive(Debug, Clone)]
-pub struct TraceTable<const EXTRA: usize = 0, const WIDTH: usize = 2> {
+pub struct TraceTable<const EXTRA: usize = 0> {
     heads: Vec<Address>,
     pages: Vec<Vec<u32>>,
     words: usize,
@@ -37,11 +31,11 @@ pub struct TraceTable<const EXTRA: usize = 0, const WIDTH: usize = 2> {
 
 /// One trace of one key.
 #[derive(Debug, Clone, Copy)]
-pub struct Trace<'t, const EXTRA: usize = 0, const WIDTH: usize = 2> {
+pub struct Trace<'t, const EXTRA: usize = 0> {
     words: &'t [u32],
 }
 
-impl<'t, const EXTRA: usize, const WIDTH: usize> Trace<'t, EXTRA, WIDTH> {
+impl<'t, const EXTRA: usize> Trace<'t, EXTRA> {
     /// How many dependencies it has.
     #[inline]
     pub fn len(&self) -> usize {
@@ -53,15 +47,15 @@ impl<'t, const EXTRA: usize, const WIDTH: usize> Trace<'t, EXTRA, WIDTH> {
         self.len() == 0
     }
 
-    /// The fingerprint of the result; only half of its bits where fingerprints take one word.
+    /// The fingerprint of the result.
     #[inline]
     pub fn fingerprint(&self) -> Fingerprint {
-        if WIDTH == 1 { wide(0, self.words[1]) } else { wide(self.words[1], self.words[2]) }
+        wide(self.words[1], self.words[2])
     }
 
     /// The owner's words.
     pub fn extra(&self) -> [u32; EXTRA] {
-        let begin = header(WIDTH) + self.link_words();
+        let begin = HEADER + self.link_words();
         std::array::from_fn(|n| self.words[begin + n])
     }
 
@@ -69,6 +63,7 @@ impl<'t, const EXTRA: usize, const WIDTH: usize> Trace<'t, EXTRA, WIDTH> {
     ///
     /// # Panics
     /// If there are not so many.
+    #[inline]
     pub fn key(&self, position: usize) -> KeyId {
         KeyId::from_raw(self.keys()[position])
     }
@@ -77,44 +72,27 @@ impl<'t, const EXTRA: usize, const WIDTH: usize> Trace<'t, EXTRA, WIDTH> {
     ///
     /// # Panics
     /// If there are not so many.
+    #[inline]
     pub fn is_grouped(&self, position: usize) -> bool {
         self.keys()[position] & GROUPED != 0
     }
 
-    /// The dependency at this position, in the order of recording. Of its fingerprint only half of the bits is
-    /// known where it takes one word.
+    /// The dependency at this position, in the order of recording.
     ///
     /// # Panics
     /// If there are not so many.
-    #[inline]
+    #[inline(always)]
     pub fn dependency(&self, position: usize) -> Dependency {
         let (length, begin) = (self.len(), self.begin());
         assert!(position < length, "a trace of {length} dependencies has none at {position}");
         let raw = self.words[begin + position];
-        let at = begin + length + WIDTH * position;
-        let fingerprint = if WIDTH == 1 { wide(0, self.words[at]) } else { wide(self.words[at], self.words[at + 1]) };
+        let at = begin + length + 2 * position;
+        let fingerprint = wide(self.words[at], self.words[at + 1]);
         Dependency { key: KeyId::from_raw(raw), grouped: raw & GROUPED != 0, fingerprint }
     }
 
-    /// Whether a dependency's fingerprint, as [`Trace::dependency`] gives it, is that of `now` as far as it is known.
-    #[inline]
-    pub fn agrees(recorded: Fingerprint, now: Option<Fingerprint>) -> bool {
-        match now {
-            Some(now) if WIDTH == 1 => now.half() == recorded.half(),
-            now => now == Some(recorded),
-        }
-    }
-
-    /// Whether the sum of all dependencies' fingerprints (see [`Fingerprint::and`]; it begins with the default one)
-    /// and the result are those of the trace. Always so where each of them is kept in full.
-    #[inline]
-    pub fn confirms(&self, sum: Fingerprint, result: Fingerprint) -> bool {
-        let at = self.begin() + 2 * self.len();
-        WIDTH != 1 || wide(self.words[at], self.words[at + 1]) == sum.and(result)
-    }
-
     /// All dependencies, in the order of recording.
-    pub fn dependencies(self) -> impl ExactSizeIterator<Item = Dependency> + use<'t, EXTRA, WIDTH> {
+    pub fn dependencies(self) -> impl ExactSizeIterator<Item = Dependency> + use<'t, EXTRA> {
         (0..self.len()).map(move |position| self.dependency(position))
     }
 
@@ -126,7 +104,7 @@ impl<'t, const EXTRA: usize, const WIDTH: usize> Trace<'t, EXTRA, WIDTH> {
     /// Where the keys begin.
     #[inline]
     fn begin(&self) -> usize {
-        header(WIDTH) + self.link_words() + EXTRA
+        HEADER + self.link_words() + EXTRA
     }
 
     #[inline]
@@ -135,47 +113,34 @@ impl<'t, const EXTRA: usize, const WIDTH: usize> Trace<'t, EXTRA, WIDTH> {
     }
 
     fn next(&self) -> Address {
-        if self.link_words() == 1 { self.words[header(WIDTH)] } else { NOWHERE }
+        if self.link_words() == 1 { self.words[HEADER] } else { NOWHERE }
     }
 
     fn matches(&self, fingerprint: Fingerprint, dependencies: &[Dependency]) -> bool {
-        Self::agrees(self.fingerprint(), Some(fingerprint))
-            && self.len() == dependencies.len()
-            && self.dependencies().zip(dependencies).all(|(mine, other)| {
-                (mine.key, mine.grouped) == (other.key, other.grouped)
-                    && Self::agrees(mine.fingerprint, Some(other.fingerprint))
-            })
-            && self.confirms(sum(dependencies), fingerprint)
+        self.fingerprint() == fingerprint && self.dependencies().eq(dependencies.iter().copied())
     }
 }
 
 /// The length, and the fingerprint of the result.
-const fn header(width: usize) -> usize {
-    1 + width
-}
-
-fn sum(dependencies: &[Dependency]) -> Fingerprint {
-    dependencies.iter().fold(Fingerprint::default(), |sum, dependency| sum.and(dependency.fingerprint))
-}
+const HEADER: usize = 3;
 
 #[inline]
 fn wide(low: u32, high: u32) -> Fingerprint {
     Fingerprint(u64::from(low) | u64::from(high) << 32)
 }
 
-impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
+impl<const EXTRA: usize> TraceTable<EXTRA> {
     /// An empty table that keeps at most `bound` traces a key.
     ///
     /// # Panics
     /// If `bound` is 0 or above 32.
     pub fn new(bound: usize) -> Self {
-        const { assert!(WIDTH == 1 || WIDTH == 2, "a fingerprint takes one word or two") };
         assert!((1..=32).contains(&bound), "a key keeps 1 to 32 traces, not {bound}");
         TraceTable { heads: Vec::new(), pages: Vec::new(), words: 0, holes: 0, bound }
     }
 
     /// The traces of a key, the newest first.
-    pub fn of(&self, key: KeyId) -> impl Iterator<Item = Trace<'_, EXTRA, WIDTH>> {
+    pub fn of(&self, key: KeyId) -> impl Iterator<Item = Trace<'_, EXTRA>> {
         let mut at = self.head(key);
         std::iter::from_fn(move || {
             if at == NOWHERE {
@@ -188,7 +153,7 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
     }
 
     /// The newest trace of a key.
-    pub fn newest(&self, key: KeyId) -> Option<Trace<'_, EXTRA, WIDTH>> {
+    pub fn newest(&self, key: KeyId) -> Option<Trace<'_, EXTRA>> {
         self.of(key).next()
     }
 
@@ -225,14 +190,14 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
         if before == NOWHERE {
             *self.head_mut(key) = next;
         } else {
-            self.record_mut(before)[header(WIDTH)] = next;
+            self.record_mut(before)[HEADER] = next;
         }
         let extra = if equal { gone } else { extra };
         if length == dependencies.len() && (linked || self.head(key) == NOWHERE) {
             let next = std::mem::replace(self.head_mut(key), at);
-            write::<EXTRA, WIDTH>(self.record_mut(at), linked.then_some(next), fingerprint, extra, dependencies);
+            write::<EXTRA>(self.record_mut(at), linked.then_some(next), fingerprint, extra, dependencies);
         } else {
-            self.holes += size::<EXTRA, WIDTH>(linked, length);
+            self.holes += size::<EXTRA>(linked, length);
             self.append(key, fingerprint, extra, dependencies);
             if self.holes > PAGE && self.holes * 2 > self.words {
                 self.pack();
@@ -249,7 +214,6 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
         extra: [u32; EXTRA],
         dependencies: &[Dependency],
     ) -> Pushed<EXTRA> {
-        const { assert!(WIDTH == 2, "a trace is moved by its whole fingerprints") };
         assert!(self.bound > 1, "a key that keeps one trace has no second");
         let newest = self.newest(key).map(|newest| (newest.fingerprint(), newest.dependencies().collect::<Vec<_>>()));
         let pushed = self.push(key, fingerprint, extra, dependencies);
@@ -306,7 +270,7 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
     }
 
     #[inline]
-    fn trace(&self, at: Address) -> Trace<'_, EXTRA, WIDTH> {
+    fn trace(&self, at: Address) -> Trace<'_, EXTRA> {
         Trace { words: &self.pages[at as usize / PAGE][at as usize % PAGE..] }
     }
 
@@ -318,7 +282,7 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
     fn append(&mut self, key: KeyId, fingerprint: Fingerprint, extra: [u32; EXTRA], dependencies: &[Dependency]) {
         let next = self.head(key);
         let linked = next != NOWHERE;
-        let needed = size::<EXTRA, WIDTH>(linked, dependencies.len());
+        let needed = size::<EXTRA>(linked, dependencies.len());
         if self.pages.last().is_none_or(|page| page.len() + needed > PAGE) {
             self.pages.push(Vec::with_capacity(needed.max(if self.pages.is_empty() { 0 } else { PAGE })));
         }
@@ -327,7 +291,7 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
         let page = &mut self.pages[number];
         let word = page.len();
         page.resize(word + needed, 0);
-        write::<EXTRA, WIDTH>(&mut page[word..], linked.then_some(next), fingerprint, extra, dependencies);
+        write::<EXTRA>(&mut page[word..], linked.then_some(next), fingerprint, extra, dependencies);
         self.words += needed;
         *self.head_mut(key) = (number * PAGE + word) as Address;
     }
@@ -355,9 +319,9 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
     }
 
     /// Copies every trace that stays into fresh pages; how many of its key's are newer is told too.
-    fn copy_if(&mut self, mut stays: impl FnMut(KeyId, usize, Trace<'_, EXTRA, WIDTH>) -> bool) {
+    fn copy_if(&mut self, mut stays: impl FnMut(KeyId, usize, Trace<'_, EXTRA>) -> bool) {
         count_steps(self.words);
-        let mut packed = TraceTable::<EXTRA, WIDTH>::new(self.bound);
+        let mut packed = TraceTable::<EXTRA>::new(self.bound);
         for index in 0..self.heads.len() {
             let key = KeyId::new(index);
             let traces: Vec<_> = self.of(key).collect();
@@ -371,18 +335,9 @@ impl<const EXTRA: usize, const WIDTH: usize> TraceTable<EXTRA, WIDTH> {
     }
 
     /// Writes a trace of another table as the newest of its key.
-    fn copy(&mut self, key: KeyId, trace: Trace<'_, EXTRA, WIDTH>) {
+    fn copy(&mut self, key: KeyId, trace: Trace<'_, EXTRA>) {
         let dependencies: Vec<_> = trace.dependencies().collect();
         self.append(key, trace.fingerprint(), trace.extra(), &dependencies);
-        if WIDTH == 1 {
-            // The sum cannot be made again from halves.
-            let from = trace.begin() + 2 * trace.len();
-            let words = [trace.words[from], trace.words[from + 1]];
-            let copy = self.trace(self.head(key));
-            let to = copy.begin() + 2 * copy.len();
-            let head = self.head(key);
-            self.record_mut(head)[to..to + 2].copy_from_slice(&words);
-        }
     }
 }
 
@@ -397,13 +352,12 @@ pub enum Pushed<const EXTRA: usize> {
     Replaced([u32; EXTRA]),
 }
 
-fn size<const EXTRA: usize, const WIDTH: usize>(linked: bool, dependencies: usize) -> usize {
-    let sum = if WIDTH == 1 { 2 } else { 0 };
-    header(WIDTH) + usize::from(linked) + EXTRA + (1 + WIDTH) * dependencies + sum
+fn size<const EXTRA: usize>(linked: bool, dependencies: usize) -> usize {
+    HEADER + usize::from(linked) + EXTRA + 3 * dependencies
 }
 
 /// Writes a trace, with a link if there is a word for one.
-fn write<const EXTRA: usize, const WIDTH: usize>(
+fn write<const EXTRA: usize>(
     words: &mut [u32],
     link: Option<Address>,
     fingerprint: Fingerprint,
@@ -412,13 +366,9 @@ fn write<const EXTRA: usize, const WIDTH: usize>(
 ) {
     let length = dependencies.len();
     words[0] = length as u32 | if link.is_some() { LINKED } else { 0 };
-    if WIDTH == 1 {
-        words[1] = fingerprint.half();
-    } else {
-        words[1] = fingerprint.0 as u32;
-        words[2] = (fingerprint.0 >> 32) as u32;
-    }
-    let mut at = header(WIDTH);
+    words[1] = fingerprint.0 as u32;
+    words[2] = (fingerprint.0 >> 32) as u32;
+    let mut at = HEADER;
     if let Some(link) = link {
         words[at] = link;
         at += 1;
@@ -428,18 +378,9 @@ fn write<const EXTRA: usize, const WIDTH: usize>(
     for (key, dependency) in keys.iter_mut().zip(dependencies) {
         *key = dependency.key.to_raw() | if dependency.grouped { GROUPED } else { 0 };
     }
-    for (halves, dependency) in fingerprints.chunks_exact_mut(WIDTH).zip(dependencies) {
-        if WIDTH == 1 {
-            halves[0] = dependency.fingerprint.half();
-        } else {
-            halves[0] = dependency.fingerprint.0 as u32;
-            halves[1] = (dependency.fingerprint.0 >> 32) as u32;
-        }
-    }
-    if WIDTH == 1 {
-        let sum = sum(dependencies).and(fingerprint);
-        fingerprints[length] = sum.0 as u32;
-        fingerprints[length + 1] = (sum.0 >> 32) as u32;
+    for (words, dependency) in fingerprints.chunks_exact_mut(2).zip(dependencies) {
+        words[0] = dependency.fingerprint.0 as u32;
+        words[1] = (dependency.fingerprint.0 >> 32) as u32;
     }
 }
 
@@ -472,35 +413,7 @@ mod tests {
         assert_eq!(newest, Some(deps(&[(1, 4), (2, 7)])));
         assert!(table.newest(KeyId::new(3)).is_none() && table.newest(KeyId::new(99)).is_none());
         // The first trace has no word for a link, so it leaves a hole; from then on words are used again.
-        assert_eq!(table.words(), size::<1, 2>(false, 2) + 3 * size::<1, 2>(true, 2));
-    }
-
-    #[test]
-    fn with_one_word_a_fingerprint_the_sum_tells_what_the_halves_do_not() {
-        let mut table = TraceTable::<0, 1>::new(3);
-        let key = KeyId::new(0);
-        let one = |n: u64, low: u64| Dependency {
-            key: KeyId::new(n as usize),
-            grouped: false,
-            fingerprint: Fingerprint(n << 32 | low),
-        };
-        let list = |low: u64| vec![one(1, low), one(2, low)];
-        assert_eq!(table.push(key, Fingerprint(9), [], &list(5)), Pushed::New);
-        assert_eq!(table.push(key, Fingerprint(9), [], &list(5)), Pushed::Known);
-        let trace = table.newest(key).expect("a trace");
-        assert!(Trace::<0, 1>::agrees(
-            trace.dependency(1).fingerprint,
-            Some(Fingerprint(2 << 32 | 5 ^ 3 << 40 ^ 3 << 8))
-        ));
-        assert!(!Trace::<0, 1>::agrees(trace.dependency(1).fingerprint, Some(Fingerprint(3 << 32 | 5))));
-        assert!(trace.confirms(sum(&list(5)), Fingerprint(9)) && !trace.confirms(sum(&list(6)), Fingerprint(9)));
-        assert!(!trace.confirms(sum(&list(5)), Fingerprint(8)), "the result belongs to the sum");
-        assert_eq!(table.push(key, Fingerprint(9), [], &list(6)), Pushed::New, "equal halves are not equal traces");
-        // The sum survives a move and a copy.
-        assert_eq!(table.push(key, Fingerprint(9), [], &list(5)), Pushed::Known);
-        table.pack();
-        let kept = table.of(key).map(|trace| [5, 6].map(|low| trace.confirms(sum(&list(low)), Fingerprint(9))));
-        assert_eq!(kept.collect::<Vec<_>>(), [[true, false], [false, true]]);
+        assert_eq!(table.words(), size::<1>(false, 2) + 3 * size::<1>(true, 2));
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl<V: Value> Values<V> {
     }
 
     /// Drops older traces, if the values take too many bytes. The first of a trace's extra words is the number of its value.
-    pub fn bound<const EXTRA: usize, const WIDTH: usize>(&mut self, table: &mut TraceTable<EXTRA, WIDTH>) {
+    pub fn bound<const EXTRA: usize>(&mut self, table: &mut TraceTable<EXTRA>) {
         if self.bytes <= self.patience {
             return;
         }

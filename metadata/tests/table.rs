@@ -38,48 +38,30 @@ impl Random {
     }
 }
 
-fn sum(dependencies: &[Dependency]) -> Fingerprint {
-    dependencies.iter().fold(Fingerprint::default(), |sum, dependency| sum.and(dependency.fingerprint))
-}
-
 /// Whether a table says of a key what the list does.
-fn same<const WIDTH: usize>(table: &TraceTable<3, WIDTH>, key: KeyId, list: &VecDeque<Plain>) {
-    let kept: Vec<Trace<'_, 3, WIDTH>> = table.of(key).collect();
+fn same(table: &TraceTable<3>, key: KeyId, list: &VecDeque<Plain>) {
+    let kept: Vec<Trace<'_, 3>> = table.of(key).collect();
     assert_eq!(kept.len(), list.len(), "{key:?}");
     assert_eq!(table.newest(key).map(|trace| trace.extra()), list.front().map(|plain| plain.extra));
     for (trace, plain) in kept.iter().zip(list) {
-        let known = |fingerprint: Fingerprint| match WIDTH {
-            1 => Fingerprint(u64::from(fingerprint.half()) << 32),
-            _ => fingerprint,
-        };
-        assert_eq!((trace.fingerprint(), trace.extra()), (known(plain.fingerprint), plain.extra));
+        assert_eq!((trace.fingerprint(), trace.extra()), (plain.fingerprint, plain.extra));
         assert_eq!((trace.len(), trace.is_empty()), (plain.dependencies.len(), plain.dependencies.is_empty()));
         assert_eq!(trace.dependencies().len(), trace.len());
         for (position, (told, plain)) in trace.dependencies().zip(&plain.dependencies).enumerate() {
-            let Dependency { key, grouped, fingerprint } = *plain;
-            assert_eq!(told, Dependency { key, grouped, fingerprint: known(fingerprint) });
-            assert_eq!((trace.key(position), trace.is_grouped(position)), (key, grouped));
-            assert!(Trace::<3, WIDTH>::agrees(told.fingerprint, Some(fingerprint)));
-            assert!(!Trace::<3, WIDTH>::agrees(told.fingerprint, Some(Fingerprint(fingerprint.0 ^ 2))));
-            assert!(!Trace::<3, WIDTH>::agrees(told.fingerprint, None));
-            // Of two fingerprints with equal halves only a whole one tells which it was.
-            let twin = Fingerprint(fingerprint.0 ^ (5 | 5 << 32));
-            assert_eq!(Trace::<3, WIDTH>::agrees(told.fingerprint, Some(twin)), WIDTH == 1);
+            assert_eq!(told, *plain);
+            assert_eq!((trace.key(position), trace.is_grouped(position)), (plain.key, plain.grouped));
         }
-        let all = sum(&plain.dependencies);
-        assert!(trace.confirms(all, plain.fingerprint) && table.knows(key, plain.fingerprint, &plain.dependencies));
+        assert!(table.knows(key, plain.fingerprint, &plain.dependencies));
         for wrong in [1, 1 << 60] {
-            assert_eq!(trace.confirms(Fingerprint(all.0 ^ wrong), plain.fingerprint), WIDTH == 2);
-            assert_eq!(trace.confirms(all, Fingerprint(plain.fingerprint.0 ^ wrong)), WIDTH == 2);
             assert!(!table.knows(key, Fingerprint(plain.fingerprint.0 ^ wrong << 2), &plain.dependencies));
         }
     }
 }
 
 /// Pushes many traces: of so many keys, no more than `bound` a key, with at most so many dependencies.
-fn push<const WIDTH: usize>(pushes: u32, keys: usize, bound: usize, most: usize) {
+fn push(pushes: u32, keys: usize, bound: usize, most: usize) {
     let mut random = Random(u64::from(pushes) + bound as u64);
-    let mut table = TraceTable::<3, WIDTH>::new(bound);
+    let mut table = TraceTable::<3>::new(bound);
     let mut lists = vec![VecDeque::<Plain>::new(); keys];
     for number in 0..pushes {
         let extra = [number, number ^ 7, !number];
@@ -133,23 +115,17 @@ fn push<const WIDTH: usize>(pushes: u32, keys: usize, bound: usize, most: usize)
 }
 
 #[test]
-fn a_table_of_whole_fingerprints_says_what_lists_say() {
-    push::<2>(4_000, 7, 3, 4);
-    push::<2>(500, 2, 1, 3);
-    push::<2>(500, 1, 32, 2);
-}
-
-#[test]
-fn a_table_of_halves_says_what_lists_say() {
-    push::<1>(4_000, 7, 3, 4);
-    push::<1>(500, 2, 1, 3);
+fn a_table_says_what_lists_say() {
+    push(4_000, 7, 3, 4);
+    push(500, 2, 1, 3);
+    push(500, 1, 32, 2);
 }
 
 /// Long traces fill pages, leave holes, and are packed.
 #[test]
 fn a_table_of_several_pages_says_what_lists_say() {
-    push::<2>(1_500, 40, 2, 600);
-    push::<1>(1_500, 40, 2, 800);
+    push(1_500, 40, 2, 600);
+    push(1_500, 40, 2, 800);
 }
 
 /// One trace in a page of its own, and those after it.
@@ -178,16 +154,13 @@ fn words_are_used_again() {
         (0..length).map(dependency).collect()
     };
     let mut whole = TraceTable::<0>::new(2);
-    let mut halves = TraceTable::<0, 1>::new(2);
     for round in 0..100 {
         for key in 0..10 {
             whole.push(KeyId::new(key), Fingerprint(round), [], &list(round, 5));
-            halves.push(KeyId::new(key), Fingerprint(round), [], &list(round, 5));
         }
     }
     // Length, result, a key and a fingerprint a dependency; the first of a key has no word for a link and leaves a hole.
     assert_eq!(whole.words(), 10 * ((3 + 15) + 2 * (1 + 3 + 15)));
-    assert_eq!(halves.words(), 10 * ((2 + 10 + 2) + 2 * (1 + 2 + 10 + 2)));
     let mut single = TraceTable::<0>::new(1);
     for round in 0..100 {
         single.push(KeyId::new(0), Fingerprint(round), [], &list(round, 5));

@@ -12,17 +12,17 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Fingerprint, Key, Question, Reason, Value};
+use alacarte::{Key, Question, Reason, Value};
 use alacarte_metadata::{Trace, TraceTable};
 use smallvec::SmallVec;
 
 /// Where a walk ended.
 #[derive(Debug, Clone)]
-pub enum Walked<'t, const EXTRA: usize, const WIDTH: usize> {
+pub enum Walked<'t, const EXTRA: usize> {
     /// This trace holds: the task would fetch exactly what it records. `newest` if no newer one was recorded.
     Holds {
         /// The trace.
-        trace: Trace<'t, EXTRA, WIDTH>,
+        trace: Trace<'t, EXTRA>,
         /// Whether it is the newest of its key.
         newest: bool,
     },
@@ -31,14 +31,13 @@ pub enum Walked<'t, const EXTRA: usize, const WIDTH: usize> {
 }
 
 /// Walks the traces of the key that is asked about. A trace that is not `admissible` (which is told whether it is the
-/// newest) is left out, for `otherwise`. Where fingerprints take one word, only traces are admissible that gave the value which the store holds: it is part of
-/// what confirms them.
-pub fn walk<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
+/// newest) is left out, for `otherwise`.
+pub fn walk<'t, K: Key, V: Value, const EXTRA: usize>(
     question: &mut Question<'_, K, V>,
-    table: &'t TraceTable<EXTRA, WIDTH>,
+    table: &'t TraceTable<EXTRA>,
     otherwise: Reason,
-    admissible: impl Fn(&Question<'_, K, V>, &Trace<'t, EXTRA, WIDTH>, bool) -> bool,
-) -> Poll<Walked<'t, EXTRA, WIDTH>> {
+    admissible: impl Fn(&Question<'_, K, V>, &Trace<'t, EXTRA>, bool) -> bool,
+) -> Poll<Walked<'t, EXTRA>> {
     let mut all = table.of(question.key());
     let Some(newest) = all.next() else { return Poll::Ready(Walked::Fails(Reason::NeverBuilt)) };
     let older = all.next();
@@ -47,7 +46,7 @@ pub fn walk<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
         question.cursor().reason = Some(otherwise);
     }
     let defined = question.definition().is_some();
-    let fits = |question: &Question<'_, K, V>, trace: &Trace<'t, EXTRA, WIDTH>, newest: bool| {
+    let fits = |question: &Question<'_, K, V>, trace: &Trace<'t, EXTRA>, newest: bool| {
         let has_definition = !trace.is_empty() && trace.key(0).is_definition();
         has_definition == defined && admissible(question, trace, newest)
     };
@@ -58,7 +57,7 @@ pub fn walk<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
         }
         return go_down_one(question, newest);
     };
-    let traces: SmallVec<[Trace<'t, EXTRA, WIDTH>; 8]> = [newest, second].into_iter().chain(all).collect();
+    let traces: SmallVec<[Trace<'t, EXTRA>; 8]> = [newest, second].into_iter().chain(all).collect();
     let mut cursor = *question.cursor();
     if !begun {
         for (number, trace) in traces.iter().enumerate() {
@@ -73,10 +72,10 @@ pub fn walk<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
 }
 
 /// The walk where there is one trace only: there is nothing to choose.
-fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
+fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize>(
     question: &mut Question<'_, K, V>,
-    trace: Trace<'t, EXTRA, WIDTH>,
-) -> Poll<Walked<'t, EXTRA, WIDTH>> {
+    trace: Trace<'t, EXTRA>,
+) -> Poll<Walked<'t, EXTRA>> {
     let length = trace.len();
     let mut position = question.cursor().position as usize;
     while position < length {
@@ -86,10 +85,7 @@ fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
             ready!(fetch_group(question, trace, position));
         }
         match question.fetch(expected.key) {
-            Poll::Ready(now) if Trace::<EXTRA, WIDTH>::agrees(expected.fingerprint, now) => {
-                question.cursor().add(now);
-                position += 1;
-            }
+            Poll::Ready(now) if now == Some(expected.fingerprint) => position += 1,
             Poll::Ready(now) => {
                 let reason = Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now };
                 return Poll::Ready(Walked::Fails(reason));
@@ -100,25 +96,20 @@ fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
             }
         }
     }
-    let holds = trace.confirms(question.cursor().sum, question.current().unwrap_or_default());
-    Poll::Ready(if holds { Walked::Holds { trace, newest: true } } else { Walked::Fails(Reason::OutputChanged) })
+    Poll::Ready(Walked::Holds { trace, newest: true })
 }
 
-fn go_down<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
+fn go_down<'t, K: Key, V: Value, const EXTRA: usize>(
     question: &mut Question<'_, K, V>,
-    traces: &[Trace<'t, EXTRA, WIDTH>],
+    traces: &[Trace<'t, EXTRA>],
     cursor: &mut alacarte::Cursor,
-) -> Poll<Walked<'t, EXTRA, WIDTH>> {
+) -> Poll<Walked<'t, EXTRA>> {
     while cursor.candidates != 0 {
         let lead = cursor.candidates.trailing_zeros() as usize;
         let trace = traces[lead];
         let position = cursor.position as usize;
         if position == trace.len() {
-            if trace.confirms(cursor.sum, question.current().unwrap_or_default()) {
-                return Poll::Ready(Walked::Holds { trace, newest: lead == 0 });
-            }
-            give_up(cursor, lead);
-            continue;
+            return Poll::Ready(Walked::Holds { trace, newest: lead == 0 });
         }
         let expected = trace.dependency(position);
         if !expected.grouped {
@@ -127,12 +118,11 @@ fn go_down<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
         let now = ready!(question.fetch(expected.key));
         for (number, other) in traces.iter().enumerate().skip(lead + 1).filter(|(_, other)| position < other.len()) {
             let recorded = other.dependency(position);
-            if recorded.key == expected.key && !Trace::<EXTRA, WIDTH>::agrees(recorded.fingerprint, now) {
+            if recorded.key == expected.key && now != Some(recorded.fingerprint) {
                 cursor.candidates &= !(1 << number);
             }
         }
-        if Trace::<EXTRA, WIDTH>::agrees(expected.fingerprint, now) {
-            cursor.add(now);
+        if now == Some(expected.fingerprint) {
             cursor.position += 1;
             continue;
         }
@@ -149,23 +139,21 @@ fn go_down<'t, K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
 fn give_up(cursor: &mut alacarte::Cursor, lead: usize) {
     cursor.candidates &= !(1 << lead);
     cursor.position = 0;
-    cursor.sum = Fingerprint::default();
 }
 
 /// Brings all of the group that begins here up to date at once.
-fn fetch_group<K: Key, V: Value, const EXTRA: usize, const WIDTH: usize>(
+fn fetch_group<K: Key, V: Value, const EXTRA: usize>(
     question: &mut Question<'_, K, V>,
-    trace: Trace<'_, EXTRA, WIDTH>,
+    trace: Trace<'_, EXTRA>,
     begin: usize,
 ) -> Poll<()> {
     let mut all = Poll::Ready(());
-    let members = (begin + 1..trace.len()).map(|position| trace.dependency(position)).take_while(|next| next.grouped);
-    let mut members = members.peekable();
-    if members.peek().is_none() {
+    let end = (begin + 1..trace.len()).find(|&next| !trace.is_grouped(next)).unwrap_or(trace.len());
+    if end == begin + 1 {
         return all;
     }
-    for member in std::iter::once(trace.dependency(begin)).chain(members) {
-        if question.fetch(member.key).is_pending() {
+    for position in begin..end {
+        if question.fetch(trace.key(position)).is_pending() {
             all = Poll::Pending;
         }
     }

@@ -253,17 +253,9 @@ impl Kept {
     }
 }
 
-/// Whether a trace is this one, as far as its fingerprints are known.
-fn same<const EXTRA: usize, const WIDTH: usize>(trace: Trace<'_, EXTRA, WIDTH>, entry: &Entry) -> bool {
-    let agrees = |known: Fingerprint, now: Fingerprint| Trace::<EXTRA, WIDTH>::agrees(known, Some(now));
-    let (fingerprint, dependencies) = (entry.0.fingerprint(), &entry.1);
-    let sum = dependencies.iter().fold(Fingerprint::default(), |sum, dependency| sum.and(dependency.fingerprint));
-    agrees(trace.fingerprint(), fingerprint)
-        && trace.confirms(sum, fingerprint)
-        && trace.len() == dependencies.len()
-        && trace.dependencies().zip(dependencies).all(|(mine, other)| {
-            (mine.key, mine.grouped) == (other.key, other.grouped) && agrees(mine.fingerprint, other.fingerprint)
-        })
+/// Whether a trace is this one.
+fn same<const EXTRA: usize>(trace: Trace<'_, EXTRA>, (value, dependencies): &Entry) -> bool {
+    trace.fingerprint() == value.fingerprint() && trace.dependencies().eq(dependencies.iter().copied())
 }
 
 macro_rules! check_traces {

@@ -48,7 +48,7 @@ fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
 /// One verifying trace a key: that of its last run.
 #[derive(Debug, Clone)]
 struct LastTraces {
-    table: TraceTable<0, 1>,
+    table: TraceTable,
 }
 
 impl Default for LastTraces {

@@ -49,10 +49,10 @@ fn names(ids: impl Iterator<Item = KeyId>, keys: &Keys<Key>) -> String {
 }
 
 /// Traces, the newest of a key first.
-pub fn traces<const E: usize, const W: usize>(
-    table: &TraceTable<E, W>,
+pub fn traces<const E: usize>(
+    table: &TraceTable<E>,
     keys: &Keys<Key>,
-    result: impl Fn(Trace<'_, E, W>) -> String,
+    result: impl Fn(Trace<'_, E>) -> String,
 ) -> Vec<String> {
     let mut lines = Vec::new();
     for (id, key) in sorted(keys) {
