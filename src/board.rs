@@ -8,7 +8,8 @@ use crate::error::{Reasoned, TaskError};
 use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{Key, KeyId, Keys};
 use crate::waits::{Ticket, Waits};
-use std::collections::{HashSet, VecDeque};
+use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
 
 /// One key's state: a revision, or one of the special values below.
 pub(crate) type State = u32;
@@ -100,7 +101,7 @@ pub(crate) struct Board<K, V> {
     /// Detached keys that were begun and are not up to date: the next build begins them again.
     pub owed: Vec<KeyId>,
     /// Those of them that the journal knows of.
-    pub debts: HashSet<KeyId>,
+    pub debts: FxHashSet<KeyId>,
     /// So many of `detached` have been told to the journal.
     pub told: usize,
     /// A place in some pool came free.
@@ -144,7 +145,7 @@ impl<K: Key, V: Clone> Board<K, V> {
             working: 0,
             fetched_at_work: None,
             owed: Vec::new(),
-            debts: HashSet::new(),
+            debts: FxHashSet::default(),
             told: 0,
             freed: false,
             pools: vec![Pool::new("jobs".into(), 1)],

@@ -62,22 +62,29 @@ pub(crate) struct Waits {
     running: u32,
     /// The address of that task's own waker.
     own_waker: usize,
+    /// Since then a future was dropped that still waited.
+    given_up: bool,
 }
 
 impl Waits {
-    /// A slot begins to serve another task: what the last one waited for is void.
-    pub fn begin(&mut self, slot: u32) {
-        let index = slot as usize;
-        if self.held.len() <= index {
-            self.held.resize(index + 1, Held::default());
+    /// So many slots serve tasks.
+    pub fn cover(&mut self, slots: usize) {
+        if self.held.len() < slots {
+            self.held.resize(slots, Held::default());
         }
-        self.held[index] = Held { task: self.held[index].task.wrapping_add(1), keys: 0, permits: 0 };
+    }
+
+    /// A slot has served its task: what that waited for is void.
+    pub fn end(&mut self, slot: u32) {
+        let held = &mut self.held[slot as usize];
+        *held = Held { task: held.task.wrapping_add(1), keys: 0, permits: 0 };
     }
 
     /// The task of this slot is polled next, with a waker at this address.
     pub fn enter(&mut self, slot: u32, own_waker: Option<&Waker>) {
         self.running = slot;
         self.own_waker = own_waker.map_or(0, |waker| waker.data() as usize);
+        self.given_up = false;
     }
 
     /// The task that is being polled waits for so many keys.
@@ -135,6 +142,7 @@ impl Waits {
     pub fn give_back(&mut self, ticket: Ticket) {
         if let Some(left) = self.left(ticket) {
             if left > 0 {
+                self.given_up = true;
                 self.count_down(ticket.index);
             }
             let wait = &mut self.waits[ticket.index as usize];
@@ -178,6 +186,11 @@ impl Waits {
                 Kind::Permit => held.permits -= 1,
             }
         }
+    }
+
+    /// Whether a future was dropped that still waited, since a task was last entered.
+    pub fn any_given_up(&self) -> bool {
+        self.given_up
     }
 
     /// Whether the task of this slot waits for keys.

@@ -188,7 +188,8 @@ where
     /// A key is up to date: if it was owed, the journal hears that it is no more.
     pub(super) fn pay(&mut self, key: KeyId) {
         let mut board = self.board.borrow_mut();
-        if !board.debts.remove(&key) {
+        // (Nearly always there are none, and nothing need be looked up.)
+        if board.debts.is_empty() || !board.debts.remove(&key) {
             return;
         }
         let told = self.ledger.tell(&board.keys, &Event::Owed { key, paid: true }, None);
@@ -315,11 +316,11 @@ where
             }
             None => {
                 self.state.slots.push(fresh);
+                board.waits.cover(self.state.slots.len());
                 (self.state.slots.len() - 1) as u32
             }
         };
         self.state.live += 1;
-        board.waits.begin(slot);
         board.set_state(key, ACTIVE | slot);
         Demand::Active(slot)
     }

@@ -104,8 +104,12 @@ where
         let index = slot as usize;
         let mut missing = std::mem::take(&mut self.board.borrow_mut().missing);
         // Given up in the same poll: the other side of a `select` was ready.
-        missing
-            .retain(|missing| missing.ticket.is_none_or(|ticket| self.board.borrow().waits.waiting(ticket).is_some()));
+        {
+            let waits = &self.board.borrow().waits;
+            if waits.any_given_up() {
+                missing.retain(|missing| missing.ticket.is_none_or(|ticket| waits.waiting(ticket).is_some()));
+            }
+        }
         if missing.is_empty() && future.is_none() {
             self.give_back(missing);
             self.fail(slot, Cause::Stuck);

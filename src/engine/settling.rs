@@ -79,8 +79,11 @@ where
             How::FromTrace { deep } => Event::Restored(Record { deep, ..record }),
         };
         self.ledger.tell(&board.keys, &event, Some(value))?;
+        let owed = !board.debts.is_empty();
         drop(board);
-        self.board.borrow_mut().debts.remove(&key);
+        if owed {
+            self.board.borrow_mut().debts.remove(&key);
+        }
         self.point_out_suspects();
         Ok(())
     }
@@ -187,7 +190,7 @@ where
         if let Some(ticket) = self.state.slots[slot as usize].ticket.take() {
             self.board.borrow_mut().waits.give_back(ticket);
         }
-        self.board.borrow_mut().waits.begin(slot);
+        self.board.borrow_mut().waits.end(slot);
         self.state.free.push(slot);
         for ticket in waiters {
             let arrival = self.board.borrow_mut().waits.arrived(ticket);

@@ -219,6 +219,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Drop for Engine<'_, K, V, T, St, S, R, J>
         for (index, slot) in self.state.slots.iter().enumerate() {
             if board.state(slot.key) == ACTIVE | index as u32 {
                 board.set_state(slot.key, STALE);
+                board.waits.end(index as u32);
                 board.aside.push(slot.key);
             }
         }
