@@ -170,12 +170,21 @@ fn failed(screen: &RefCell<Screen>, error: &BuildError) -> ExitCode {
     let _ = screen.borrow_mut().clear();
     screen.borrow_mut().warn(&error.report);
     let mut because: Vec<String> = Vec::new();
+    let mut told = HashSet::new();
     for failure in &error.failures {
-        match &failure.cause {
-            Cause::Dependency { dependency } => because.push(format!("{} (needs {dependency})", failure.key)),
+        let line = match &failure.cause {
+            Cause::Dependency { dependency } => {
+                because.push(format!("{} (needs {dependency})", failure.key));
+                continue;
+            }
             // Its output was printed when it failed.
-            Cause::Task(text) => eprintln!("alacarte: {}", text.lines().next().unwrap_or_default()),
-            _ => eprintln!("alacarte: {failure}"),
+            Cause::Task(text) => text.lines().next().unwrap_or_default().to_owned(),
+            _ => failure.to_string(),
+        };
+        // (A full disk is the same trouble for every command that was underway.)
+        if !told.contains(&line) {
+            eprintln!("alacarte: {line}");
+            told.insert(line);
         }
     }
     const SHOWN: usize = 12;

@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::process::Command;
 
 use common::{directory, run};
 
@@ -54,4 +55,32 @@ fn a_directory_in_the_place_of_the_journal_is_named() {
     fs::create_dir(&journal).expect("made");
     let (code, out, err) = run(project.path(), &["build"]);
     assert!(code != 0 && err.contains("journal") && err.contains("it is no file, but a directory"), "{out}{err}");
+}
+
+/// As on a full disk: no file may grow beyond a few kilobytes, and a process that is told so goes on.
+#[test]
+fn a_journal_that_cannot_grow_is_said_once_and_costs_what_it_could_not_keep() {
+    let edges: String = (0..200).map(|edge| format!("build out{edge}: cp a\n")).collect();
+    let text = format!("rule cp\n  command = cat $in > $out\n{edges}");
+    for rebuilder in ["dirty-bit", "verifying-trace", "constructive-trace"] {
+        let project = directory(&[("build.ninja", &text), ("a", "1\n")]);
+        let limited = format!("trap '' XFSZ; ulimit -f 8; exec \"$0\" build -j 4 --rebuilder {rebuilder}");
+        let output = Command::new("sh")
+            .args(["-c", &limited, env!("CARGO_BIN_EXE_alacarte")])
+            .current_dir(project.path())
+            .output()
+            .expect("a shell");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{rebuilder}: {err}");
+        assert_eq!(err.matches("/journal: ").count(), 1, "{rebuilder}: {err}");
+        let (code, out, err) = run(project.path(), &["build", "--rebuilder", rebuilder]);
+        assert_eq!(code, 0, "{rebuilder}: {out}{err}");
+        let again = out.lines().filter(|line| line.starts_with('[')).count();
+        assert!(again < 200, "{rebuilder}: what was kept need not run again: {again} commands ran");
+        for edge in 0..200 {
+            assert_eq!(fs::read_to_string(project.path().join(format!("out{edge}"))).expect("built"), "1\n");
+        }
+        let (code, out, err) = run(project.path(), &["build", "--rebuilder", rebuilder]);
+        assert!(code == 0 && out.contains("nothing to do"), "{rebuilder}: {out}{err}");
+    }
 }

@@ -200,9 +200,11 @@ impl<K, V> Log<K, V> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let written = self.place.append(&self.pending);
+        // What could not be written stays, and is written first when there is room again: a record that is missing in the
+        // middle would cost all that follows from it.
+        self.place.append(&self.pending).map_err(|error| self.failed("write", error))?;
         self.pending.clear();
-        written.map_err(|error| self.failed("write", error))
+        Ok(())
     }
 }
 
