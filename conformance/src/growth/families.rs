@@ -170,12 +170,12 @@ fn again_and_again(size: Number) -> Play {
     Play { tasks, inputs: inputs(1), acts: (0..size).map(|_| Act::Build(vec![2])).collect(), stops: false }
 }
 
-/// A root is edited that many old keys fetched; new keys fetch it too, and each an old key that stands.
+/// Many old keys have fetched a volatile key; new keys fetch it too, and each an old key that stands.
 fn new_above_old(size: Number) -> Play {
     let mut tasks: Vec<_> = (0..size).map(|key| (key, Cell::of([LAST]))).collect();
     tasks.extend((0..size).map(|key| (ABOVE + key, Cell::of([INPUTS + 1 + key]))));
-    tasks.extend((0..size).map(|key| (2 * ABOVE + key, Cell::group([LAST, ABOVE + key]))));
-    tasks.push((LAST, Cell::of([INPUTS])));
+    tasks.extend((0..size).map(|key| (2 * ABOVE + key, Cell::of([LAST, ABOVE + key]))));
+    tasks.push((LAST, volatile_cell(INPUTS)));
     let old = (0..size).chain(ABOVE..ABOVE + size).collect();
     let acts = vec![Act::Build(old), Act::Set(INPUTS, 2), Act::Build((2 * ABOVE..2 * ABOVE + size).collect())];
     Play { tasks, inputs: inputs(size + 1), acts, stops: false }
