@@ -122,10 +122,16 @@ pub struct Claims {
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Plays no random histories, but every history of every program within a small scope: three keys over two values, four
-    /// steps. Takes hours; with fewer combinations, less.
+    /// Plays no random histories, but every history of every program within a small scope. The whole scope takes hours; with
+    /// fewer combinations, keys or steps, less.
     #[arg(long, conflicts_with_all = ["cases", "seed"])]
     pub exhaustive: bool,
+    /// How many keys, over two values, the programs of that scope have at most.
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "exhaustive", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub keys: u8,
+    /// How many steps its histories have, before a last build of everything.
+    #[arg(long, value_name = "N", default_value_t = 4, requires = "exhaustive", value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub steps: u8,
     /// How many random histories each combination plays.
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = cases, allow_hyphen_values = true)]
     pub cases: u64,

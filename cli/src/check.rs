@@ -69,24 +69,29 @@ fn random(arguments: &Check, subjects: &[Subject]) -> Result<Vec<Finding>, Probl
 
 /// Plays all that is within the scope.
 fn exhaustive(arguments: &Check, subjects: &[Subject]) -> Result<Vec<Finding>, Problem> {
-    let scope = Scope::WHOLE;
-    let [declared, dynamic] = [TaskKind::Static, TaskKind::Dynamic].map(|tasks| scope.programs(tasks) as u64);
+    let scope = scope(arguments);
+    let programs = scope.programs() as u64;
     if arguments.format == Format::Table {
-        let combinations = count(subjects.len() as u64, "combination", "combinations");
         let Scope { keys, steps } = scope;
         eprintln!(
-            "{combinations} × every history of {steps} steps of every program of {keys} keys \
-             ({declared} of static tasks, {dynamic} of dynamic ones)"
+            "{} × every history of up to {} of {} of up to {}",
+            count(subjects.len() as u64, "combination", "combinations"),
+            count(steps as u64, "step", "steps"),
+            count(programs, "program", "programs"),
+            count(keys as u64, "key", "keys"),
         );
     }
-    let programs = subjects.iter().map(|subject| if subject.tasks == TaskKind::Static { declared } else { dynamic });
-    let bar = bar(programs.sum())?;
+    let bar = bar(programs * subjects.len() as u64)?;
     let findings = scope.exhaust(subjects, args::jobs(arguments.jobs), &|subject| {
         bar.set_message(subject.to_string());
         bar.inc(1);
     });
     bar.finish_and_clear();
     Ok(findings)
+}
+
+fn scope(arguments: &Check) -> Scope {
+    Scope { keys: arguments.keys.into(), steps: arguments.steps.into() }
 }
 
 fn bar(length: u64) -> Result<ProgressBar, Problem> {
@@ -170,9 +175,10 @@ fn stories(out: &mut impl Write, arguments: &Check, findings: &[Finding]) -> Res
         Page::new(&mut *out, width()).story(0, &broken.story)?;
         writeln!(out, "\nTo see it again:")?;
         if arguments.exhaustive {
+            let Scope { keys, steps } = scope(arguments);
             writeln!(
                 out,
-                "  alacarte check --exhaustive --scheduler {scheduler} --rebuilder {rebuilder} --tasks {tasks}"
+                "  alacarte check --exhaustive --keys {keys} --steps {steps} --scheduler {scheduler} --rebuilder {rebuilder} --tasks {tasks}"
             )?;
             continue;
         }

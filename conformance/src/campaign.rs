@@ -12,12 +12,13 @@ use alacarte::{Dynamic, Static};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 
-use crate::check::{Trial, on_trial};
-use crate::expr::Name;
+use crate::check::on_trial;
 use crate::menu::{REBUILDERS, SCHEDULERS, menu, style};
+use crate::name::Name;
 use crate::program::Declares;
 use crate::relations::Tally;
 use crate::stage::{Broken, Combination};
+use crate::trial::Trial;
 
 /// So many cases are handed out at once.
 const PORTION: u64 = 64;

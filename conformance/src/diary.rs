@@ -6,8 +6,8 @@ use std::rc::Rc;
 use alacarte::{Event, Journal, Keys, Replay, StoreError};
 use alacarte_stores::{Log, SharedBytes};
 
-use crate::broken::Lie;
-use crate::expr::Name;
+use crate::faults::Lie;
+use crate::name::Name;
 use crate::tape::Tape;
 
 /// A journal in memory. Clones share what is kept: only one of them may be in use at a time.

@@ -10,19 +10,9 @@ use std::fmt;
 
 use alacarte::{Fetch, Result, TaskError};
 use futures::future::LocalBoxFuture;
-use serde::{Deserialize, Serialize};
 
+use crate::name::Name;
 use crate::world::World;
-
-/// A key: a small number, printed `k3`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Name(pub u32);
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "k{}", self.0)
-    }
-}
 
 /// What a task computes. Keys are fetched in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,8 +10,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::combines::Combines;
-use crate::expr::{Expr, Name};
-use crate::program::Graph;
+use crate::expr::Expr;
+use crate::graph::Graph;
+use crate::name::Name;
 use crate::script::{Manner, Scenario, Step};
 
 /// What may happen in a history, beyond edits and builds.

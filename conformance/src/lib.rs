@@ -65,11 +65,14 @@ mod crashes;
 mod diary;
 mod exhaustive;
 mod expr;
+mod faults;
 mod generate;
+mod graph;
 pub mod growth;
 mod laws;
 mod memory;
 mod menu;
+mod name;
 mod oracle;
 mod outside;
 mod program;
@@ -80,28 +83,32 @@ mod shrink;
 mod silence;
 mod stage;
 mod tape;
+mod trial;
 #[cfg(doctest)]
 mod tutorials;
 mod world;
 
 pub use campaign::{Campaign, Finding, Subject, TaskKind};
-pub use check::{Trial, check, check_promises, check_static, explore, judge, scenario};
+pub use check::{check, check_promises, check_static, explore, judge};
 pub use combines::Combines;
 pub use crashes::{Careless, Loss, every_loss, judge_crashes};
 pub use exhaustive::Scope;
-pub use expr::{Expr, Name};
+pub use expr::Expr;
 pub use generate::{Shape, Style, scenarios};
+pub use graph::Graph;
 pub use laws::{
     Ending, LAWS, Law, Moment, Promises, Thrift, at_most_once, correct, early_cutoff, honest, inputs_untouched,
     minimal, null_build, reached_only, set_correct, shallow_correct, starts_once,
 };
 pub use memory::{Kind, Onlooker, Reference};
 pub use menu::{REBUILDERS, SCHEDULERS, menu, promises, style};
+pub use name::Name;
 pub use oracle::{Outcome, Truth};
 pub use outside::{Choices, Driven, Label, Outside, Path, Seeded, Stuck, Work, drive, every_interleaving};
-pub use program::{Declares, Graph, Program, Yields};
+pub use program::{Declares, Program, Yields};
 pub use regressions::{Regression, regressions};
 pub use script::{Manner, Scenario, Step};
 pub use stage::{Broken, Combination, Played, Setup, perform};
 pub use tape::Tape;
+pub use trial::{Trial, scenario};
 pub use world::World;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alacarte::Fingerprint;
 
-use crate::expr::Name;
+use crate::name::Name;
 
 /// What a key is: an input with a value, or a task with a definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

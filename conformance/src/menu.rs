@@ -3,9 +3,9 @@
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 
-use crate::expr::Name;
 use crate::generate::Style;
 use crate::laws::{Promises, Thrift};
+use crate::name::Name;
 use crate::stage::Combination;
 
 /// The schedulers: three of the paper's table, and one that it does not have.

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::expr::{Expr, Name, fails, mix, panics, pick};
-use crate::program::Graph;
+use crate::expr::{Expr, fails, mix, panics, pick};
+use crate::graph::Graph;
+use crate::name::Name;
 
 /// What a key computes from scratch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

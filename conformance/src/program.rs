@@ -1,7 +1,6 @@
-//! A graph of keys, and the tasks that a build makes of it.
+//! The tasks that a build makes of a graph.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -10,46 +9,12 @@ use std::task::{Context, Poll};
 
 use alacarte::{Dynamic, Fetch, Fingerprint, Power, Running, Static, Tasks, Value};
 
-use crate::broken::Flaw;
-use crate::expr::{Expr, Name};
+use crate::expr::Expr;
+use crate::faults::Flaw;
+use crate::graph::Graph;
+use crate::name::Name;
 use crate::script::Manner;
 use crate::world::World;
-
-/// What every key computes; a key without an expression is an input.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Graph {
-    /// The tasks, by key.
-    pub tasks: Vec<Option<Expr>>,
-}
-
-impl Graph {
-    /// The task of a key.
-    pub fn task(&self, key: Name) -> Option<&Expr> {
-        self.tasks.get(key.0 as usize)?.as_ref()
-    }
-
-    /// Whether some task answers by whim.
-    pub fn has_whims(&self) -> bool {
-        self.tasks.iter().flatten().any(Expr::is_whim)
-    }
-
-    /// All keys.
-    pub fn keys(&self) -> impl DoubleEndedIterator<Item = Name> + use<> {
-        (0..self.tasks.len() as u32).map(Name)
-    }
-}
-
-impl fmt::Display for Graph {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for key in self.keys() {
-            match self.task(key) {
-                Some(task) => writeln!(f, "  {key} = {task}")?,
-                None => writeln!(f, "  {key} is an input")?,
-            }
-        }
-        Ok(())
-    }
-}
 
 /// The tasks of a graph, of power `P`: with [`Static`] they declare all that they mention.
 #[derive(Debug)]

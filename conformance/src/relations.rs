@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use alacarte::{Build, Rebuilder, Scheduler, WhenBlocked};
 
-use crate::broken::{Fault, Lends, Shelf};
-use crate::expr::Name;
+use crate::faults::{Fault, Lends, Shelf};
 use crate::laws::{Promises, Thrift};
+use crate::name::Name;
 use crate::oracle::Truth;
 use crate::program::{Declares, Program};
 use crate::script::{Manner, Scenario, Step};

@@ -5,9 +5,10 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::combines::Combines;
-use crate::expr::{Expr, Name};
+use crate::expr::Expr;
+use crate::graph::Graph;
+use crate::name::Name;
 use crate::oracle::Truth;
-use crate::program::Graph;
 
 /// One thing that happens. A step that makes no sense where it stands (an edit of a key that is no input at
 /// that moment) does nothing.

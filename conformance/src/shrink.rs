@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use crate::combines::Combines;
-use crate::expr::{Expr, Name};
+use crate::expr::Expr;
+use crate::name::Name;
 use crate::script::{Manner, Scenario, Step};
 
 /// All scenarios that are smaller by one thing, those that leave most out first.

@@ -11,9 +11,9 @@ use std::rc::Rc;
 
 use alacarte::{KeyId, Keys, Store, StoreError, Time};
 
-use crate::broken::Flaw;
 use crate::combines::Combines;
-use crate::expr::Name;
+use crate::faults::Flaw;
+use crate::name::Name;
 use crate::outside::Outside;
 
 /// A world. Clones are the same world.

@@ -16,35 +16,22 @@ use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Memory;
 use common::{RIGHT, Tape};
 
-/// What may panic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fragile {
-    CloneValue,
-    Fingerprint,
-    CloneKey,
-    Hash,
-    Equal,
-    Display,
-    Has,
-    Declared,
-    Definition,
-    Run,
-    Load,
-    Refresh,
-    Modified,
-    Archive,
-    Restore,
-    Replay,
-    Append,
-    Flush,
-    Traces,
-    Add,
-    Observe,
+/// Names each kind of code once: as a variant, and in the list of all.
+macro_rules! fragile {
+    ($($name:ident),*) => {
+        /// What may panic.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        enum Fragile {
+            $($name),*
+        }
+
+        use Fragile::*;
+
+        const EVERYTHING: &[Fragile] = &[$($name),*];
+    };
 }
 
-use Fragile::*;
-
-const EVERYTHING: [Fragile; 21] = [
+fragile!(
     CloneValue,
     Fingerprint,
     CloneKey,
@@ -65,8 +52,8 @@ const EVERYTHING: [Fragile; 21] = [
     Flush,
     Traces,
     Add,
-    Observe,
-];
+    Observe
+);
 
 thread_local! {
     /// What is to panic, and after how many calls of it.
@@ -337,7 +324,7 @@ fn play(scheduler: &str, rebuilder: &str, tape: &Tape<Label, Number>, about: &st
 #[test]
 fn whatever_panics_once_the_next_build_is_right() {
     let mut seen = Vec::new();
-    for what in EVERYTHING {
+    for &what in EVERYTHING {
         for after in (0..8).chain((8..60).step_by(7)).chain((60..600).step_by(97)) {
             for (number, rebuilder) in RIGHT.iter().enumerate() {
                 let scheduler = AnyScheduler::NAMES[(number + after as usize) % 4];
@@ -354,6 +341,6 @@ fn whatever_panics_once_the_next_build_is_right() {
         }
     }
     // (Names are printed for deep traces and for failures; a value that is equal is not put back.)
-    let unseen: Vec<_> = EVERYTHING.into_iter().filter(|what| !seen.contains(what)).collect();
+    let unseen: Vec<Fragile> = EVERYTHING.iter().copied().filter(|what| !seen.contains(what)).collect();
     assert_eq!(unseen, [], "everything is asked for in some build");
 }

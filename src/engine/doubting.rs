@@ -14,6 +14,7 @@
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::doubts::{Doubt, Doubts};
 use super::state::{Demand, Engine};
 use crate::board::{ACTIVE, Look, STALE};
 use crate::fingerprint::Value;
@@ -25,33 +26,6 @@ use crate::scheduler::{Scheduler, WhenBlocked};
 use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
-
-/// The suspects, and what lies above them.
-#[derive(Default)]
-pub(crate) struct Doubts {
-    of: FxHashMap<KeyId, Doubt>,
-    /// Keys that are certainly needed, to be looked into; the last is first.
-    todo: Vec<KeyId>,
-}
-
-#[derive(Default)]
-struct Doubt {
-    suspect: bool,
-    settled: bool,
-    /// It is settled, but has no value.
-    failed: bool,
-    /// So is something that it fetched, or must be preceded by.
-    failed_below: bool,
-    /// What it fetched, or must be preceded by, that is doubtful too.
-    below: SmallVec<[KeyId; 2]>,
-    /// Some of that only precedes it.
-    preceded: bool,
-    /// How many of the keys that it fetched are settled, in the order of fetching.
-    position: usize,
-    /// How many keys it waits for, and the keys that wait for it.
-    waiting: usize,
-    waiters: SmallVec<[KeyId; 2]>,
-}
 
 /// What a doubtful key that is certainly needed leads to.
 enum Next {

@@ -8,6 +8,7 @@
 //! it can do is wait.
 
 mod doubting;
+mod doubts;
 mod failing;
 mod running;
 mod settling;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::future::LocalBoxFuture;
 use smallvec::SmallVec;
 
-use super::doubting::Doubts;
+use super::doubts::Doubts;
 use super::waking::{SlotWaker, Woken};
 use crate::board::{ACTIVE, Board, INPUT, STALE};
 use crate::error::{Failure, Result};

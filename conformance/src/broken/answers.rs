@@ -7,7 +7,7 @@ use alacarte_metadata::{ConstructiveTraces, Trace};
 use alacarte_rebuilders::ConstructiveTrace;
 
 use super::fixture::Fixture;
-use crate::expr::Name;
+use crate::name::Name;
 
 /// What is done to the answer of a constructive trace.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use alacarte_metadata::{ConstructiveTraces, DependencyGraph, VerifyingTraces};
 use alacarte_rebuilders::{ConstructiveTrace, VerifyingTrace};
 
 use super::fixture::Fixture;
-use crate::expr::Name;
+use crate::name::Name;
 
 /// Keeps whatever was ever built.
 pub struct KeepsAll;

@@ -11,8 +11,8 @@ use alacarte_rebuilders::DirtyBit;
 use super::by_hand;
 use super::fixture::{Fixture, thrifty};
 use super::lies::{Lie, Misled, Past, lies, retell, without};
-use crate::expr::Name;
 use crate::laws::{Promises, Thrift};
+use crate::name::Name;
 
 lies! {
     /// Does not see that a definition was replaced (THEORY, rule 7).

@@ -1,7 +1,8 @@
 //! Histories that show what random ones hardly ever do.
 
-use crate::expr::{Expr, Name};
-use crate::program::Graph;
+use crate::expr::Expr;
+use crate::graph::Graph;
+use crate::name::Name;
 use crate::script::{Manner, Scenario, Step};
 
 fn get(key: u32) -> Expr {

@@ -3,11 +3,11 @@
 use alacarte_rebuilders::{DeepConstructiveTrace, DirtyBit, ModificationTime, Perpetual, StepTrace, VerifyingTrace};
 
 use super::fixture::{Fixture, thrifty};
-use super::journals::Lie;
 use super::lies::Misled;
 use super::schedulers::Stutters;
 use super::steps::{Off, Stepper};
 use super::{bare, bits, by_hand};
+use crate::faults::Lie;
 use crate::laws::{Promises, Thrift};
 
 /// What of this is on the list.

@@ -6,7 +6,7 @@ use alacarte::{Answer, KeyId, Lesson, Question, Rebuilder};
 use alacarte_metadata::DeepConstructiveTraces;
 use alacarte_rebuilders::DeepConstructiveTrace;
 
-use crate::expr::Name;
+use crate::name::Name;
 
 /// Deep constructive traces that take what another build has made for their own: a key whose value lies in the store, and which
 /// a trace vouches for, is kept even if the journal knows of another value. (A build adds the trace to the cache when it has

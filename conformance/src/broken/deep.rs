@@ -8,8 +8,8 @@ use alacarte_rebuilders::DeepConstructiveTrace;
 
 use super::by_hand;
 use super::fixture::Fixture;
-use crate::expr::Name;
 use crate::laws::Promises;
+use crate::name::Name;
 
 /// What is done wrong on the way down.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,20 +3,19 @@
 use alacarte::{Dynamic, Rebuilder, Static};
 use alacarte_rebuilders::AnyRebuilder;
 
-use super::caches::Fault;
-use super::journals::Lie;
 use super::twist::{Straight, Twist, Twisted};
-use super::worlds::Flaw;
-use crate::check::{Trial, explore, fitting};
+use crate::check::explore;
 use crate::exhaustive::{self, Scope};
-use crate::expr::Name;
+use crate::faults::{Fault, Flaw, Lie};
 use crate::generate::Style;
 use crate::laws::{Promises, Thrift};
 use crate::menu::promises;
+use crate::name::Name;
 use crate::program::Declares;
 use crate::relations::judge_by;
 use crate::script::{Manner, Scenario};
 use crate::stage::{Broken, Combination, Setup, perform};
+use crate::trial::{Trial, fitting};
 
 /// What a component is tried with.
 #[derive(Clone, Copy)]
@@ -298,7 +297,7 @@ impl Fixture {
         };
         let cases = match trials {
             Trials::Within(scope, among) => {
-                return exhaustive::seek::<P>(scope, among, self.style, |scenario| perform(scenario, 0));
+                return exhaustive::seek(scope, among, self.style, |scenario| perform(scenario, 0));
             }
             Trials::Random(cases) => cases,
         };

@@ -11,7 +11,7 @@ use alacarte::{
     Suspects,
 };
 
-use crate::expr::Name;
+use crate::name::Name;
 
 /// Tells an updater of an event, or lies about it.
 pub trait Lie: Default + 'static {

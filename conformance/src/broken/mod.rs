@@ -43,11 +43,8 @@ pub mod twist;
 pub mod verifying;
 pub mod worlds;
 
-pub(crate) use caches::Lends;
-pub use caches::{Fault, Shelf};
 pub use claims::harmless;
 pub use fixture::{Fixture, Pair};
-pub use journals::Lie;
-pub(crate) use journals::Told;
 pub use list::all;
-pub use worlds::Flaw;
+
+pub use crate::faults::{Fault, Flaw, Lie, Shelf};

@@ -8,8 +8,8 @@ use alacarte_rebuilders::StepTrace;
 
 use super::fixture::{Fixture, thrifty};
 use super::lies::{Lie, Misled, Past, lies, retell};
-use crate::expr::Name;
 use crate::laws::Thrift;
+use crate::name::Name;
 
 lies! {
     /// Does not see that a definition was replaced (THEORY, rule 7).

@@ -9,7 +9,7 @@ use alacarte::{Answer, Dependency, Fingerprint, Question, Reason, Rebuilder, Val
 use alacarte_metadata::ConstructiveTraces;
 
 use super::fixture::Fixture;
-use crate::expr::Name;
+use crate::name::Name;
 
 /// What a verifier does wrong.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,22 +6,7 @@
 
 use super::by_hand;
 use super::fixture::Fixture;
-
-/// What is wrong with a world.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flaw {
-    /// The store lays the copy of a value that was built over an input. (The one that was read last: what is built
-    /// of it is right.)
-    Spills,
-    /// Work outside ends and wakes nobody.
-    Silent,
-    /// A collection of tasks does not say that it is another than the one before.
-    Anonymous,
-    /// A journal that is chosen again is not told what it has missed.
-    Deaf,
-    /// A store that is exchanged for another answers what the one before did.
-    Remembers,
-}
+use crate::faults::Flaw;
 
 /// What of this is on the list.
 pub(super) fn list() -> Vec<Fixture> {

@@ -7,7 +7,7 @@ use proptest::strategy::ValueTree;
 
 use super::happening::{AT_FIRST, Contract, Happening, INPUTS, KEYS, Kind};
 use super::ours::Dirty;
-use crate::check::grow;
+use crate::trial::grow;
 
 /// What one event is made of, before it is known what the keys hold.
 #[derive(Clone, Debug)]

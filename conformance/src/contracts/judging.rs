@@ -4,9 +4,9 @@ use proptest::strategy::ValueTree;
 
 use super::happening::{Contract, Happening};
 use super::history;
-use crate::check::{Trial, smallest, tell};
 use crate::silence;
 use crate::stage::Broken;
+use crate::trial::{Trial, smallest, tell};
 
 /// Shows an updater what happens next, given what happened before: or, in a test, lies to it.
 pub type Messenger<U> = fn(&mut U, &[Happening], &Happening);

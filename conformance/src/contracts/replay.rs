@@ -8,9 +8,9 @@ use alacarte_stores::{Log, SharedBytes};
 
 use super::happening::{Contract, Happening, KEYS, Kind};
 use super::judging::seek;
-use crate::check::{Trial, tell};
 use crate::silence;
 use crate::stage::Broken;
+use crate::trial::{Trial, tell};
 
 /// A process: what it remembers, and where it writes.
 struct Process<U, J> {

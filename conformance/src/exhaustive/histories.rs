@@ -1,8 +1,7 @@
 //! Every history of a few steps.
 //!
 //! The histories of a program are the branches of a tree: after each step, what may follow is listed. A build system cannot
-//! be copied, so a branch is played from its beginning; a shorter history is the beginning of a longer one, and is judged with
-//! it.
+//! be copied, so a branch is played from its beginning; a history that is the beginning of another is judged with it.
 
 use super::programs::{Model, Part, Task, name};
 use crate::generate::Style;
@@ -48,8 +47,8 @@ impl History {
         History { steps: Vec::new(), first: model.clone(), model: model.clone(), at_work: 0 }
     }
 
-    /// Calls `each` with every history of so many steps that begins with a build, and a last build of all keys after
-    /// them.
+    /// Calls `each` with every history of at most so many steps, this one's not counted, that ends in a build: of all keys; or,
+    /// if it has so many, of one key. (Fewer that end in a build of one key are the beginning of others.)
     ///
     /// # Errors
     /// The first that `each` answers.
@@ -59,16 +58,17 @@ impl History {
         of: Alphabet,
         each: &mut impl FnMut(&[Step]) -> Result<(), E>,
     ) -> Result<(), E> {
-        if left == 0 {
-            let mut steps = self.steps.clone();
-            steps.push(Step::Build(self.keys().map(name).collect()));
-            return each(&steps);
+        let mut ending = |last: Step| each(&[&self.steps[..], &[last]].concat());
+        ending(Step::Build(self.keys().map(name).collect()))?;
+        if left == 1 {
+            let mut one = self.builds().filter(|_| self.keys().len() > 1);
+            return one.try_for_each(ending);
         }
         let next = if self.steps.is_empty() { self.builds().collect() } else { self.next(of) };
         next.into_iter().try_for_each(|step| self.then(step).every(left - 1, of, each))
     }
 
-    fn keys(&self) -> impl Iterator<Item = usize> + use<> {
+    fn keys(&self) -> impl ExactSizeIterator<Item = usize> + use<> {
         0..self.model.0.len()
     }
 

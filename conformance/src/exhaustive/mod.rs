@@ -6,17 +6,18 @@
 //! *Programs.* A key is an input (missing, or with one of two values) or has a task. A task is any decision tree over the
 //! other keys: it answers a value, or fetches a key that it has not fetched yet and goes on in one of two ways. (A key that looks
 //! at both others may also fetch them as one group, or by two futures at once, and add.) Static tasks declare all that the tree
-//! mentions. There is no circle; of dynamic tasks, programs with a circle and an input are played besides, in histories that are a
+//! mentions. Programs in which keys mention each other in a circle, and that have an input, are played in histories that are a
 //! step shorter. Of programs that differ by the names of keys, or by the two values' having changed places everywhere, one is
 //! played.
 //!
-//! *Histories.* The first step is a build of one key: what is edited before it makes another program. Each later step is a
-//! build of any key that has a task; an edit of any input to any other value (over two values that is also how an edit is
-//! reverted), or its deletion; a task replaced by an answer, by a failure, by a copy of another key, by what it was at the
-//! beginning; a new process; a new process for which the last record of the journal is lost; or another combination's
-//! taking over, one of three, or the first one's taking back. After the last step everything is built. Between two builds, what is
-//! changed is changed in the order of the keys, for nobody looks meanwhile, and a task is replaced once; nor do a restart and a
-//! crash, or two takeovers, follow each other. Who cannot see replaced tasks (make) is spared them.
+//! *Histories.* The last step is a build, of any key that has a task or of all keys: of what nobody builds nothing is seen. The
+//! first is a build of one key: what is edited before it makes another program. Between them a step is a build of one key; an
+//! edit of any input to any other value (over two values that is also how an edit is reverted), or its deletion; a task
+//! replaced by an answer, by a failure, by a copy of another key, by what it was at the beginning; a new process; a new process
+//! for which the last record of the journal is lost; or another combination's taking over, one of three, or the first one's
+//! taking back. Between two builds, what is changed is changed in the order of the keys, for nobody looks meanwhile, and a task
+//! is replaced once; nor do a restart and a crash, or two takeovers, follow each other. Make, which cannot see replaced tasks,
+//! is spared them.
 //!
 //! *Manners.* One job, without outside work; inputs are set through the build, tasks have definitions, and a build stops at its
 //! first failure. Programs of two keys are also played with each of these otherwise.
@@ -48,7 +49,7 @@ use programs::Model;
 pub struct Scope {
     /// How many keys a program has at most.
     pub keys: usize,
-    /// How many steps a history has before the last build: one at least.
+    /// How many steps a history has at most, the last build among them: one at least.
     pub steps: usize,
 }
 
@@ -65,31 +66,26 @@ impl Scope {
     /// Three keys, and four steps.
     pub const WHOLE: Scope = Scope { keys: 3, steps: 4 };
 
-    /// How many programs of this kind are in it.
-    pub fn programs(self, tasks: TaskKind) -> usize {
-        self.list(tasks).len()
+    /// How many programs are in it; each of them for static tasks, and for dynamic ones.
+    pub fn programs(self) -> usize {
+        self.list().len()
     }
 
     /// Plays everything for each subject on so many threads, calling `progress` after each program. A subject that breaks a law is left alone from then on.
     pub fn exhaust(self, subjects: &[Subject], threads: usize, progress: &(dyn Fn(&Subject) + Sync)) -> Vec<Finding> {
-        let [declared, dynamic] = [TaskKind::Static, TaskKind::Dynamic].map(|tasks| self.list(tasks));
-        let programs = |subject: &Subject| match subject.tasks {
-            TaskKind::Static => &declared,
-            TaskKind::Dynamic => &dynamic,
-        };
-        let portions: Vec<_> = subjects.iter().map(|&subject| (subject, programs(&subject).len())).collect();
+        let programs = self.list();
+        let portions: Vec<_> = subjects.iter().map(|&subject| (subject, programs.len())).collect();
         let play = |subject: &Subject, number: usize| match subject.tasks {
-            TaskKind::Static => play::<Static>(subject, &programs(subject)[number], number),
-            TaskKind::Dynamic => play::<Dynamic>(subject, &programs(subject)[number], number),
+            TaskKind::Static => play::<Static>(subject, &programs[number], number),
+            TaskKind::Dynamic => play::<Dynamic>(subject, &programs[number], number),
         };
         hand_out(&portions, threads, &play, &|subject, _| progress(subject))
     }
 
     /// The programs, smaller ones first; those with circles last.
-    fn list(self, tasks: TaskKind) -> Vec<Program> {
+    fn list(self) -> Vec<Program> {
         let mut programs = Vec::new();
-        let kinds = [(false, self.steps), (true, self.steps - 1)];
-        for &(circular, steps) in if tasks == TaskKind::Dynamic { &kinds[..] } else { &kinds[..1] } {
+        for (circular, steps) in [(false, self.steps), (true, self.steps - 1)] {
             for model in (1..=self.keys).flat_map(|keys| Model::all(keys, circular)) {
                 let manners = if model.keys() < 3 { &MANNERS[..] } else { &MANNERS[..1] };
                 programs.extend(manners.iter().map(|&manner| Program { model: model.clone(), steps, manner }));
@@ -182,14 +178,13 @@ where
 
 /// Plays the programs of a scope whose numbers are `among` those asked for, in histories of this style, until `judge` finds a law
 /// broken: for components that are wrong on purpose. The seed of what it finds is the program's number.
-pub(crate) fn seek<P: Declares>(
+pub(crate) fn seek(
     scope: Scope,
     among: &dyn Fn(usize) -> bool,
     style: Style,
     mut judge: impl FnMut(&Scenario) -> Result<(), Broken>,
 ) -> Result<(), Broken> {
-    let tasks = if P::DECLARES { TaskKind::Static } else { TaskKind::Dynamic };
-    let programs = scope.list(tasks).into_iter().enumerate();
+    let programs = scope.list().into_iter().enumerate();
     let mut cases = 0;
     for (number, program) in programs.filter(|(number, program)| among(*number) && program.fits(style)) {
         let (histories, broken) = program.histories(Alphabet::new(style), &mut judge);

@@ -9,8 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::expr::{Expr, Name};
-use crate::program::Graph;
+use crate::expr::Expr;
+use crate::graph::Graph;
+use crate::name::Name;
 
 /// A task.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Moment, Promises, Thrift};
-use crate::expr::Name;
 use crate::memory::{Kind, Reference};
+use crate::name::Name;
 
 /// No task runs to its end twice in one build.
 pub fn at_most_once(moment: &mut Moment<'_>) -> Result<(), String> {

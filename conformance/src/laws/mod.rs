@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alacarte::{BuildError, Decision};
 
-use crate::expr::Name;
 use crate::memory::{Kind, Onlooker};
+use crate::name::Name;
 use crate::oracle::Truth;
 
 pub use correctness::{correct, honest, inputs_untouched, set_correct, shallow_correct};

@@ -12,11 +12,11 @@ use std::rc::Rc;
 
 use alacarte::{Build, Decision, Rebuilder, Scheduler};
 
-use crate::broken::{Fault, Flaw, Lie, Shelf};
 use crate::diary::Diary;
-use crate::expr::Name;
+use crate::faults::{Fault, Flaw, Lie, Shelf};
 use crate::laws::Promises;
 use crate::memory::Onlooker;
+use crate::name::Name;
 use crate::program::{Declares, Program};
 use crate::script::{Scenario, Step};
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use alacarte::{BuildError, Decision, Rebuilder, Report, Scheduler, Tasks};
 
 use super::{Broken, Played, Stage};
-use crate::expr::Name;
 use crate::laws::{Ending, LAWS, Moment};
 use crate::memory::{Kind, Reference};
+use crate::name::Name;
 use crate::oracle::Truth;
 use crate::outside::{Seeded, drive};
 use crate::program::Declares;

@@ -6,10 +6,10 @@ use alacarte::{Build, Decision, Rebuilder, Retention, Scheduler, Tasks, WhenBloc
 
 use super::patience::Patience;
 use super::{Built, Stage};
-use crate::broken::{Flaw, Lends};
 use crate::diary::Diary;
-use crate::expr::Name;
+use crate::faults::{Flaw, Lends};
 use crate::laws::{Promises, Thrift};
+use crate::name::Name;
 use crate::program::{Declares, Program};
 use crate::script::Step;
 

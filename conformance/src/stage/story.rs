@@ -3,8 +3,8 @@
 use alacarte::Decision;
 
 use super::{Broken, Stage};
-use crate::expr::Name;
 use crate::laws::{Ending, show};
+use crate::name::Name;
 
 impl<P, S, R> Stage<'_, P, S, R> {
     /// What a build did, as lines of the story.

@@ -1,0 +1,26 @@
+//! What the surroundings of a build do wrong on purpose: a world, a journal, a cache. Which of it is tried, and which law must
+//! notice, is for [`broken`](crate::broken) to say.
+
+mod cache;
+mod journal;
+
+pub(crate) use cache::Lends;
+pub use cache::{Fault, Shelf};
+pub use journal::Lie;
+pub(crate) use journal::Told;
+
+/// What is wrong with a world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// The store lays the copy of a value that was built over an input. (The one that was read last: what is built
+    /// of it is right.)
+    Spills,
+    /// Work outside ends and wakes nobody.
+    Silent,
+    /// A collection of tasks does not say that it is another than the one before.
+    Anonymous,
+    /// A journal that is chosen again is not told what it has missed.
+    Deaf,
+    /// A store that is exchanged for another answers what the one before did.
+    Remembers,
+}

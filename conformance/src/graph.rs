@@ -1,0 +1,42 @@
+//! What every key computes.
+
+use std::fmt;
+
+use crate::expr::Expr;
+use crate::name::Name;
+
+/// What every key computes; a key without an expression is an input.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Graph {
+    /// The tasks, by key.
+    pub tasks: Vec<Option<Expr>>,
+}
+
+impl Graph {
+    /// The task of a key.
+    pub fn task(&self, key: Name) -> Option<&Expr> {
+        self.tasks.get(key.0 as usize)?.as_ref()
+    }
+
+    /// Whether some task answers by whim.
+    pub fn has_whims(&self) -> bool {
+        self.tasks.iter().flatten().any(Expr::is_whim)
+    }
+
+    /// All keys.
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = Name> + use<> {
+        (0..self.tasks.len() as u32).map(Name)
+    }
+}
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for key in self.keys() {
+            match self.task(key) {
+                Some(task) => writeln!(f, "  {key} = {task}")?,
+                None => writeln!(f, "  {key} is an input")?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,33 @@
+//! What is known of each doubtful key.
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use crate::key::KeyId;
+
+/// The suspects, and what lies above them.
+#[derive(Default)]
+pub(crate) struct Doubts {
+    pub of: FxHashMap<KeyId, Doubt>,
+    /// Keys that are certainly needed, to be looked into; the last is first.
+    pub todo: Vec<KeyId>,
+}
+
+#[derive(Default)]
+pub(crate) struct Doubt {
+    pub suspect: bool,
+    pub settled: bool,
+    /// It is settled, but has no value.
+    pub failed: bool,
+    /// So is something that it fetched, or must be preceded by.
+    pub failed_below: bool,
+    /// What it fetched, or must be preceded by, that is doubtful too.
+    pub below: SmallVec<[KeyId; 2]>,
+    /// Some of that only precedes it.
+    pub preceded: bool,
+    /// How many of the keys that it fetched are settled, in the order of fetching.
+    pub position: usize,
+    /// How many keys it waits for, and the keys that wait for it.
+    pub waiting: usize,
+    pub waiters: SmallVec<[KeyId; 2]>,
+}
