@@ -15,6 +15,8 @@ mod detached;
 mod events;
 #[path = "../tests/faults.rs"]
 mod faults;
+#[path = "../tests/imports.rs"]
+mod imports;
 #[path = "../tests/learned.rs"]
 mod learned;
 #[path = "../tests/noticing.rs"]

@@ -4,7 +4,7 @@
 use alacarte_conformance::broken::{Fixture, all};
 use alacarte_conformance::{Broken, Scope, Subject};
 
-/// Two keys, three steps: enough for nearly half of what is broken.
+/// Two keys, three steps: enough for half of what is broken.
 const SMALL: Scope = Scope { keys: 2, steps: 3 };
 
 /// Where a component that is broken on purpose is found, if not within [`SMALL`].
@@ -13,71 +13,66 @@ enum Where {
     Within(Scope),
     /// Within this scope, in the program of this number.
     Program(Scope, usize),
-    /// It takes three keys or more than two steps; within the whole scope it was not looked for to the end.
-    Open,
+    /// Not within the whole scope, which was searched to its end: it takes more keys or more steps.
+    Larger,
     /// Not within three keys and four steps, for it takes what no history there has.
     Beyond(&'static str),
 }
 
-use Where::{Beyond, Open, Program, Within};
+use Where::{Beyond, Larger, Program, Within};
 
-/// What is not found within [`SMALL`], as far as it is known.
+/// What is not found within [`SMALL`].
 const ELSEWHERE: &[(&str, Where)] = &[
     ("bits-cleared-at-start", Within(Scope { keys: 2, steps: 4 })),
-    ("suspects-lack-one", Within(Scope { keys: 2, steps: 4 })),
-    ("suspects-lack-new", Program(Scope { keys: 3, steps: 4 }, 757)),
-    ("verifies-only-first", Program(Scope { keys: 3, steps: 4 }, 454)),
-    ("verifies-only-last", Program(Scope { keys: 3, steps: 4 }, 454)),
-    ("cache-clipped", Within(Scope { keys: 2, steps: 4 })),
-    ("deep-cache-clipped", Within(Scope { keys: 2, steps: 4 })),
     ("bits-claim-values", Within(Scope { keys: 2, steps: 4 })),
     ("steps-claim-values", Within(Scope { keys: 2, steps: 4 })),
     ("takes-nothing-over", Within(Scope { keys: 2, steps: 4 })),
-    ("whole-chain", Within(Scope { keys: 2, steps: 4 })),
-    ("old-order", Within(Scope { keys: 2, steps: 4 })),
-    ("confident", Open),
-    ("bits-unclearing", Open),
-    ("bits-first-edges", Open),
-    ("bits-shallow", Open),
-    ("suspects-same-edition", Open),
-    ("suspects-no-dependents", Open),
-    ("verifies-at-once", Open),
-    ("verifies-backwards", Open),
-    ("verifies-beyond", Open),
-    ("verifies-mixed", Open),
-    ("verifies-group-heads", Open),
-    ("cutoff-by-previous", Open),
-    ("cutoff-by-previous-output", Open),
-    ("traces-ungrouped", Open),
-    ("traces-stale", Open),
-    ("traces-backwards", Open),
-    ("values-late", Open),
-    ("deep-previous-run", Open),
-    ("restores-neighbour", Open),
-    ("restores-oldest", Open),
-    ("restores-nothing", Open),
-    ("restores-clipped", Open),
-    ("restores-crossed", Open),
-    ("restores-kept", Open),
-    ("restores-by-running", Open),
-    ("deep-only-first", Open),
-    ("deep-no-trace", Open),
-    ("cache-first-value", Open),
-    ("steps-restless", Open),
-    ("deep-claims-cutoff", Open),
-    ("deep-claims-all", Open),
-    ("verifying-claims-restores", Open),
-    ("make-claims-cutoff", Open),
-    ("counts-questions", Open),
-    ("takes-anything-over", Open),
-    ("deaf", Open),
-    ("optimist", Open),
-    ("precedes", Open),
-    ("journal-repeats", Open),
-    ("journal-loses", Open),
-    ("journal-swaps", Open),
-    ("journal-misnames", Open),
-    ("published-circle", Open),
+    ("optimist", Within(Scope { keys: 2, steps: 4 })),
+    ("journal-repeats", Within(Scope { keys: 2, steps: 4 })),
+    ("journal-swaps", Within(Scope { keys: 2, steps: 4 })),
+    ("journal-misnames", Within(Scope { keys: 2, steps: 4 })),
+    ("suspects-lack-new", Program(Scope { keys: 3, steps: 3 }, 667)),
+    ("verifies-at-once", Program(Scope { keys: 3, steps: 3 }, 675)),
+    ("verifies-backwards", Program(Scope { keys: 3, steps: 3 }, 675)),
+    ("verifies-beyond", Program(Scope { keys: 3, steps: 3 }, 675)),
+    ("verifies-group-heads", Program(Scope { keys: 3, steps: 3 }, 471)),
+    ("verifies-only-first", Program(Scope { keys: 3, steps: 3 }, 453)),
+    ("verifies-only-last", Program(Scope { keys: 3, steps: 3 }, 448)),
+    ("traces-ungrouped", Program(Scope { keys: 3, steps: 3 }, 471)),
+    ("traces-backwards", Program(Scope { keys: 3, steps: 3 }, 675)),
+    ("deep-only-first", Program(Scope { keys: 3, steps: 3 }, 453)),
+    ("steps-restless", Program(Scope { keys: 3, steps: 3 }, 526)),
+    ("deep-claims-cutoff", Program(Scope { keys: 3, steps: 3 }, 526)),
+    ("make-claims-cutoff", Program(Scope { keys: 3, steps: 3 }, 699)),
+    ("deaf", Program(Scope { keys: 3, steps: 3 }, 773)),
+    ("journal-loses", Program(Scope { keys: 3, steps: 3 }, 447)),
+    ("published-circle", Program(Scope { keys: 3, steps: 3 }, 1067)),
+    ("confident", Larger),
+    ("bits-unclearing", Larger),
+    ("bits-first-edges", Larger),
+    ("bits-shallow", Larger),
+    ("suspects-same-edition", Larger),
+    ("suspects-no-dependents", Larger),
+    ("verifies-mixed", Larger),
+    ("cutoff-by-previous", Larger),
+    ("cutoff-by-previous-output", Larger),
+    ("traces-stale", Larger),
+    ("values-late", Larger),
+    ("deep-previous-run", Larger),
+    ("restores-neighbour", Larger),
+    ("restores-oldest", Larger),
+    ("restores-nothing", Larger),
+    ("restores-clipped", Larger),
+    ("restores-crossed", Larger),
+    ("restores-kept", Larger),
+    ("restores-by-running", Larger),
+    ("deep-no-trace", Larger),
+    ("cache-first-value", Larger),
+    ("deep-claims-all", Larger),
+    ("verifying-claims-restores", Larger),
+    ("counts-questions", Larger),
+    ("takes-anything-over", Larger),
+    ("precedes", Larger),
     ("verifies-only-two", Beyond("a task with three dependencies")),
     ("bits-trusting", Beyond("an output that somebody wrote over, or that was lost")),
     ("verifies-any-output", Beyond("an output that somebody wrote over")),
@@ -150,7 +145,7 @@ fn what_is_broken_is_found_within_a_small_scope() {
                 panic!("{name} is found within {SMALL:?}, by `{law}`:\n{story}")
             }
             (Some(Beyond(what)), Ok(())) => println!("{name:<28} takes {what}"),
-            (Some(Open), Ok(())) => println!("{name:<28} is not within {SMALL:?}"),
+            (Some(Larger), Ok(())) => println!("{name:<28} takes more keys or more steps"),
             (Some(Within(scope)), Ok(())) => {
                 found += 1;
                 later(fixture, *scope, &|_| true);
