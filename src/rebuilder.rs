@@ -7,7 +7,7 @@
 
 use std::task::Poll;
 
-use crate::board::{BUILT, Board, INPUT, LOADED, Look, Missing};
+use crate::board::{BUILT, Board, FAILED, INPUT, LOADED, Look, Missing};
 use crate::event::{Dependency, Time};
 use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{Key, KeyId, Keys};
@@ -259,9 +259,10 @@ impl<K: Key, V: Value> Question<'_, K, V> {
         }
     }
 
-    /// The value of a dependency that [`Question::fetch`] has brought up to date.
+    /// The value of a dependency that [`Question::fetch`] has brought up to date; `None` if it failed, though the store may
+    /// hold what it was before. (Of a dependency that was not fetched, what is known of it.)
     pub fn value(&self, dependency: KeyId) -> Option<&V> {
-        self.board.value(dependency)
+        if self.board.state(dependency) == FAILED { None } else { self.board.value(dependency) }
     }
 
     /// The fingerprint of an input or a definition as it is now, without bringing anything up to date; `Pending` if the

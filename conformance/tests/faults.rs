@@ -3,8 +3,11 @@
 
 mod common;
 
-use alacarte::{Build, Cause, Fetch, Rules, TaskError, declared, formula, task};
+use alacarte::{
+    Answer, Build, Cause, Fetch, Question, Reason, Rebuilder, Rules, TaskError, Value, declared, formula, task,
+};
 use alacarte_conformance::Yields;
+use alacarte_metadata::VerifyingTraces;
 use alacarte_rebuilders::{DirtyBit, PerKey, Policy, VerifyingTrace};
 use alacarte_schedulers::{Restarting, Suspending};
 use alacarte_stores::Memory;
@@ -13,7 +16,7 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::cell::Cell;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 fn picky(limit: i64) -> Rules<Key, i64, alacarte::Dynamic> {
     let check = async move |fetch: Fetch<'_, Key, i64>| match fetch.get("A").await? {
@@ -52,6 +55,43 @@ fn keep_going_builds_whatever_does_not_need_what_failed() {
         build.run(["top"]).expect_err("it fails");
         assert_eq!((build.get("beside"), build.get("above")), (Some(22), None), "{scheduler} × {rebuilder}");
     });
+}
+
+/// A rebuilder as somebody may write it: it looks at the values of what a trace names.
+struct ByValue;
+
+impl Rebuilder<Key, i64> for ByValue {
+    type Reads = VerifyingTraces;
+
+    fn ask(&self, question: &mut Question<'_, Key, i64>, traces: &VerifyingTraces) -> Poll<Answer<i64>> {
+        let Some(trace) = traces.table().newest(question.key()) else {
+            return Poll::Ready(Answer::Run(Reason::NeverBuilt));
+        };
+        for dependency in trace.dependencies().filter(|dependency| !dependency.key.is_definition()) {
+            ready!(question.fetch(dependency.key));
+            if question.value(dependency.key).map(Value::fingerprint) != Some(dependency.fingerprint) {
+                return Poll::Ready(Answer::Run(Reason::Always));
+            }
+        }
+        Poll::Ready(Answer::Keep)
+    }
+}
+
+#[test]
+fn a_dependency_that_failed_shows_no_value() {
+    let rules = Rules::new()
+        .rule("middle", task(async |fetch| Ok(fetch.get("A").await? + 1)))
+        .rule("top", task(async |fetch| Ok(fetch.get("middle").await? * 2)));
+    let build = Build::new(rules, Memory::from([("A", 1)])).scheduler(Suspending::new()).rebuilder(ByValue);
+    let mut build = build.keep_going(true);
+    build.run(["top"]).expect("built");
+    build.remove("A").expect("removed");
+    let error = build.run(["top"]).expect_err("what it needs cannot be made");
+    let failed: Vec<&str> = error.failures.iter().map(|failure| failure.key.as_str()).collect();
+    assert_eq!(failed, ["middle", "top"], "{error}");
+    build.set("A", 2).expect("set");
+    build.run(["top"]).expect("built");
+    assert_eq!(build.get("top"), Some(6));
 }
 
 #[test]
