@@ -76,26 +76,24 @@ fn follow<'t, K: Key, V: Value>(
         return Poll::Ready(Found::Holds);
     }
     let (key, beginning) = (question.key(), Stand::new(question.key(), root));
+    // (If newer traces took the place of one of them while the question waited, it begins again.)
     let waited = traces.take_up(key).filter(|stands| stands[0].deep == beginning.deep);
+    let found = |stand: Stand| Some((stand, traces.find(stand.key, stand.deep)?));
+    let waited: Option<Vec<_>> = waited.and_then(|stands| stands.into_iter().map(found).collect());
     let mut before = waited.as_ref().map_or(0, Vec::len);
-    let mut stands = waited.unwrap_or(vec![beginning]);
-    while let Some(mut stand) = stands.pop() {
-        let Some(trace) = traces.find(stand.key, stand.deep) else {
-            // Newer ones took its place while the question waited.
-            (stands, before) = (vec![beginning], 0);
-            continue;
-        };
-        before = before.min(stands.len());
+    let mut stack = waited.unwrap_or_else(|| vec![(beginning, root)]);
+    while let Some((mut stand, trace)) = stack.pop() {
+        before = before.min(stack.len());
         match look_into(question, traces, trace, &mut stand) {
             Seen::End => traces.judge(stand.number, stand.verdict),
-            Seen::Below(below) => stands.extend([stand, below]),
+            Seen::Below(key, below) => stack.extend([(stand, trace), (Stand::new(key, below), below)]),
             Seen::Pending(awaited) => {
-                stands.push(stand);
+                let stands = stack.into_iter().map(|(stand, _)| stand).chain([stand]).collect();
                 traces.put_aside(key, stands, before, awaited);
                 return Poll::Pending;
             }
             Seen::Differs(reason) => {
-                for failed in stands.into_iter().chain([stand]) {
+                for failed in stack.into_iter().map(|(stand, _)| stand).chain([stand]) {
                     traces.judge(failed.number, Verdict::Fails);
                 }
                 return Poll::Ready(Found::Fails(reason));
@@ -106,11 +104,11 @@ fn follow<'t, K: Key, V: Value>(
 }
 
 /// What comes next in a trace that is looked into.
-enum Seen {
+enum Seen<'t> {
     /// Nothing: it holds.
     End,
-    /// A trace that has to be looked into first.
-    Below(Stand),
+    /// A trace of this key that has to be looked into first.
+    Below(KeyId, Trace<'t, 3>),
     /// A key that is not up to date.
     Pending(KeyId),
     /// A dependency that is not as it was.
@@ -118,12 +116,12 @@ enum Seen {
 }
 
 /// Looks at the dependencies of a trace from where it stands on, as far as they are as they were.
-fn look_into<K: Key, V: Value>(
+fn look_into<'t, K: Key, V: Value>(
     question: &mut Question<'_, K, V>,
-    traces: &DeepConstructiveTraces<V>,
+    traces: &'t DeepConstructiveTraces<V>,
     trace: Trace<'_, 3>,
     stand: &mut Stand,
-) -> Seen {
+) -> Seen<'t> {
     while stand.position < trace.len() {
         count_steps(1);
         let expected = trace.dependency(stand.position);
@@ -147,7 +145,7 @@ fn look_into<K: Key, V: Value>(
                         // It is looked into once, by the question that came first.
                         return match traces.awaited(below) {
                             Some(awaited) if question.fetch(awaited).is_pending() => Seen::Pending(awaited),
-                            _ => Seen::Below(Stand::new(expected.key, below)),
+                            _ => Seen::Below(expected.key, below),
                         };
                     }
                     Poll::Ready(None)
