@@ -98,6 +98,22 @@ fn histories_are_played_and_counted() {
 }
 
 #[test]
+fn a_small_scope_is_played_whole() {
+    let scope = ["check", "--exhaustive", "--keys", "1", "--steps", "2", "--rebuilder", "verifying-trace"];
+    let rows = rows(&[&scope[..], &["--format", "json"]].concat());
+    assert_eq!(rows.len(), 7);
+    for row in &rows {
+        assert!(row["broken"].is_null() && row["cases"].as_u64() > Some(4), "{row}");
+        assert_eq!(row["cases"], rows[0]["cases"], "{row}");
+    }
+    let output = alacarte(&scope);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let begins = "7 combinations × every history of up to 2 steps of 12 programs of up to 1 key";
+    assert!(text(&output.stderr).contains(begins), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("every law holds"), "{}", text(&output.stdout));
+}
+
+#[test]
 fn what_makes_no_sense_is_answered_by_what_is_possible() {
     for (arguments, answer) in [
         (&["claims", "--cases", "0"][..], "a whole number from 1 to"),
@@ -111,6 +127,9 @@ fn what_makes_no_sense_is_answered_by_what_is_possible() {
         (&["check", "--scheduler", "topological", "--tasks", "dynamic"], "builds static tasks only"),
         (&["check", "--exhaustive", "--cases", "5"], "cannot be used with"),
         (&["check", "--exhaustive", "--seed", "5"], "cannot be used with"),
+        (&["check", "--keys", "2"], "--exhaustive"),
+        (&["check", "--exhaustive", "--keys", "4"], "not in 1..=3"),
+        (&["check", "--exhaustive", "--steps", "0"], "not in 1..=4"),
         (&["counterexamples", "frankenstein"], "stale-queue, forgotten-inputs"),
     ] {
         let output = alacarte(arguments);
