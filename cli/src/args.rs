@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use alacarte_conformance::{REBUILDERS, SCHEDULERS};
 use alacarte_experiments::gallery::{self, Scene};
 use alacarte_experiments::systems::{RebuilderName, SchedulerName};
-use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Build systems à la carte: every scheduler with every rebuilder.
@@ -122,15 +122,15 @@ pub struct Claims {
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Plays no random histories, but every history of every program within a small scope. The whole scope takes hours; with
-    /// fewer combinations, keys or steps, less.
+    /// Plays no random histories, but every history of every program within a small scope. The whole takes an hour of a
+    /// processor; with fewer combinations, keys or steps, less.
     #[arg(long, conflicts_with_all = ["cases", "seed"])]
     pub exhaustive: bool,
     /// How many keys, over two values, the programs of that scope have at most.
-    #[arg(long, value_name = "N", default_value_t = 3, requires = "exhaustive", value_parser = clap::value_parser!(u8).range(1..=3))]
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "exhaustive", value_parser = up_to(3))]
     pub keys: u8,
-    /// How many steps its histories have, before a last build of everything.
-    #[arg(long, value_name = "N", default_value_t = 4, requires = "exhaustive", value_parser = clap::value_parser!(u8).range(1..=4))]
+    /// How many steps its histories have at most, the last of them a build.
+    #[arg(long, value_name = "N", default_value_t = 4, requires = "exhaustive", value_parser = up_to(4))]
     pub steps: u8,
     /// How many random histories each combination plays.
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = cases, allow_hyphen_values = true)]
@@ -154,6 +154,10 @@ pub struct Check {
     /// How many histories are played at once [default: the number of processors]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
+}
+
+fn up_to(most: i64) -> impl TypedValueParser<Value = u8> {
+    clap::value_parser!(u8).range(1..=most)
 }
 
 /// Whether tasks know beforehand what they fetch.
