@@ -227,9 +227,10 @@ where
     let mut turns = calm(scenario, manner);
     if !alike {
         // A key that becomes an input holds what it held, and that may be old where it need not be brought up to date: what lies
-        // below the targets of deep traces, or is declared and not fetched. So it is given a value.
+        // below the targets of deep traces, or is declared and not fetched. So it is given a value; twice, for the last edit
+        // may be taken back.
         let given = |step: Step| match step {
-            Step::Unformula(key) => vec![step, Step::Edit(key, 0)],
+            Step::Unformula(key) => vec![step, Step::Edit(key, 1), Step::Edit(key, 0)],
             step => vec![step],
         };
         turns.steps = turns.steps.into_iter().flat_map(given).collect();

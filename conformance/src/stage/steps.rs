@@ -293,6 +293,7 @@ where
         for key in forgotten {
             self.onlooker.references.remove(&key);
             if self.is_input(key) {
+                self.world.leave(key, self.inputs.get(&key).copied());
                 continue;
             }
             // What somebody wrote there lies in the store; what a build made was the build's.
