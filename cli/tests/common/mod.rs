@@ -6,7 +6,9 @@ use std::process::{Command, Output, Stdio};
 
 /// A command that runs the program with these arguments in this directory.
 pub fn alacarte(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_alacarte"));
+    // Signals that whoever runs the tests ignores (a shell does for what it runs in the background) are not ignored here.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT,QUIT,HUP,TERM", env!("CARGO_BIN_EXE_alacarte")]);
     command.current_dir(directory).args(arguments).stdin(Stdio::null()).env_remove("CLICOLOR_FORCE");
     command
 }
