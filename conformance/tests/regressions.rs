@@ -567,31 +567,3 @@ fn what_was_edited_when_its_task_was_gone_is_an_input_to_the_next_process() {
         assert_eq!(ran(&build, &report), always, "{scheduler} × {rebuilder}");
     });
 }
-
-/// A task started a key that was an input without a value. The key got a task, and nobody began it: what had started it was kept.
-#[test]
-fn what_was_started_in_vain_is_begun_again_when_it_can_be_had() {
-    for restarted in [false, true] {
-        everywhere_dynamic(|scheduler, rebuilder| {
-            let start = task(async |fetch: Fetch<'_, Key, i64>| {
-                fetch.detach("below");
-                Ok(0)
-            });
-            let tape = Tape::default();
-            let mut build = system(scheduler, rebuilder, Rules::new().rule("top", start), &[]).journal(tape.clone());
-            let about = format!("{scheduler} × {rebuilder}, restarted: {restarted}");
-            build.run(["top"]).expect_err("what it has started has no value");
-            if restarted {
-                let start = task(async |fetch: Fetch<'_, Key, i64>| {
-                    fetch.detach("below");
-                    Ok(0)
-                });
-                drop(build);
-                build = system(scheduler, rebuilder, Rules::new().rule("top", start), &[]).journal(tape);
-            }
-            build.tasks_mut().set("below", task(async |_: Fetch<'_, Key, i64>| Ok(7)));
-            build.run(["top"]).expect("built");
-            assert_eq!(build.get("below"), Some(7), "{about}");
-        });
-    }
-}

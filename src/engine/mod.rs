@@ -171,8 +171,7 @@ where
     pub(super) fn owe(&mut self, keys: &[KeyId]) {
         for &key in keys {
             let mut board = self.board.borrow_mut();
-            let given = board.value(key).is_some() && !self.tasks.has(board.keys.name(key));
-            if given || board.debts.contains(&key) {
+            if board.debts.contains(&key) || !self.tasks.has(board.keys.name(key)) {
                 continue;
             }
             match self.ledger.tell(&board.keys, &Event::Owed { key, paid: false }, None) {
