@@ -62,7 +62,7 @@ pub(crate) struct Waits {
     running: u32,
     /// The address of that task's own waker.
     own_waker: usize,
-    /// Since then a future was dropped that still waited.
+    /// A future that still waited was dropped since a task was last entered.
     given_up: bool,
 }
 

@@ -182,9 +182,8 @@ fn failed(screen: &RefCell<Screen>, error: &BuildError) -> ExitCode {
             _ => failure.to_string(),
         };
         // (A full disk is the same trouble for every command that was underway.)
-        if !told.contains(&line) {
+        if told.insert(line.clone()) {
             eprintln!("alacarte: {line}");
-            told.insert(line);
         }
     }
     const SHOWN: usize = 12;

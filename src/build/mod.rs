@@ -337,9 +337,10 @@ where
         let touched = touched || value.as_ref().is_some_and(|value| !input && !value.is_whole());
         let board = self.board.get_mut();
         let known = board.receive(id, value);
-        let changed = self.ledger.notice(board, id, News { known, modified: None, input, touched })?;
-        self.questionable |= changed;
-        Ok(changed)
+        let changed = self.ledger.notice(board, id, News { known, modified: None, input, touched });
+        // (What the journal could not write has happened all the same.)
+        self.questionable |= !matches!(changed, Ok(false));
+        changed
     }
 
     /// The id of a key, which the store was asked for.

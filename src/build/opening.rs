@@ -210,13 +210,16 @@ where
             let mut known = met.map(|(id, key)| (id, key, board.value(id)));
             self.store.refresh(&mut known, &mut |id, value, modified| changes.push((id, value, modified)))?;
         }
+        // The store tells of a change once: none is left out because the journal could not write another.
+        let mut noticed = Ok(());
         for (id, value, modified) in changes {
             let input = !self.tasks.has(board.keys.name(id));
             let known = board.receive(id, value);
-            self.ledger.notice(board, id, News { known, modified: Some(modified), input, touched: true })?;
+            let news = News { known, modified: Some(modified), input, touched: true };
+            noticed = noticed.and(self.ledger.notice(board, id, news).map(drop));
             self.questionable = true;
         }
-        Ok(())
+        noticed
     }
 
     /// Notices tasks that were replaced, that are new, or that are no more.
@@ -235,6 +238,7 @@ where
             changed = board.keys.iter().map(|(id, _)| id).collect();
         }
         count_steps(changed.len());
+        let mut told = Ok(());
         for id in changed {
             let key = board.keys.name(id);
             let (has, definition) = (self.tasks.has(key), identity(&self.tasks, key, self.collection));
@@ -254,18 +258,19 @@ where
                 board.set_state(id, STALE);
                 let modified = self.ledger.tick();
                 let event = Event::Changed { key: id.definition(), fingerprint: definition, modified, input: true };
-                self.ledger.tell(&board.keys, &event, None)?;
+                told = told.and(self.ledger.tell(&board.keys, &event, None));
                 if flipped && !has && board.has(id, LOADED) {
                     // An input from now on: what it holds need not be what its dependents saw when it was built.
                     let fingerprint = board.current(id);
                     let event = Event::Changed { key: id, fingerprint, modified, input: true };
-                    self.ledger.tell(&board.keys, &event, None)?;
+                    told = told.and(self.ledger.tell(&board.keys, &event, None));
                 }
                 self.questionable = true;
             }
         }
         self.compared = Some(self.generation);
         self.moment = self.tasks.moment();
-        Ok(())
+        // (Each is compared once, so all are before what the journal could not write is said.)
+        told
     }
 }
