@@ -567,3 +567,31 @@ fn what_was_edited_when_its_task_was_gone_is_an_input_to_the_next_process() {
         assert_eq!(ran(&build, &report), always, "{scheduler} × {rebuilder}");
     });
 }
+
+/// A task started a key that was an input without a value. The key got a task, and nobody began it: what had started it was kept.
+#[test]
+fn what_was_started_in_vain_is_begun_again_when_it_can_be_had() {
+    for (restarted, meanwhile) in [(false, false), (false, true), (true, false), (true, true)] {
+        everywhere_dynamic(|scheduler, rebuilder| {
+            let start = async |fetch: Fetch<'_, Key, i64>| {
+                fetch.detach("below");
+                Ok(0)
+            };
+            let rules = || Rules::new().rule("top", task(start));
+            let tape = Tape::default();
+            let mut build = system(scheduler, rebuilder, rules(), &[]).journal(tape.clone());
+            let about = format!("{scheduler} × {rebuilder}, restarted: {restarted}, built meanwhile: {meanwhile}");
+            build.run(["top"]).expect_err("what it has started has no value");
+            if meanwhile && rebuilder != "perpetual" {
+                build.run(["top"]).expect("kept");
+            }
+            if restarted {
+                drop(build);
+                build = system(scheduler, rebuilder, rules(), &[]).journal(tape);
+            }
+            build.tasks_mut().set("below", task(async |_: Fetch<'_, Key, i64>| Ok(7)));
+            build.run(["top"]).expect("built");
+            assert_eq!(build.get("below"), Some(7), "{about}");
+        });
+    }
+}

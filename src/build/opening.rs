@@ -109,7 +109,7 @@ where
         board.debts = owed.into_iter().collect();
         // What a journal that is chosen late has not heard.
         for key in board.owed.clone() {
-            if !board.debts.contains(&key) && self.tasks.has(board.keys.name(key)) {
+            if !board.debts.contains(&key) {
                 ledger.tell(&board.keys, &Event::Owed { key, paid: false }, None)?;
                 board.debts.insert(key);
             }

@@ -34,9 +34,11 @@ where
         }
         board.freed = false;
         board.fetches = 0;
-        // What has no task now may have one again.
+        // What has neither a task nor a value may have one again. (What was given a value is up to date, and is owed no more.)
         let owed = std::mem::take(&mut board.owed).into_iter();
-        (board.detached, board.owed) = owed.partition(|&key| self.tasks.has(board.keys.name(key)));
+        let had = |&key: &KeyId| self.tasks.has(board.keys.name(key)) || board.value(key).is_some();
+        let (detached, owed): (Vec<KeyId>, Vec<KeyId>) = owed.partition(had);
+        (board.detached, board.owed) = (detached, owed);
         board.told = board.detached.len();
         let trusted = self.rebuilder.trusts_silence();
         let follows = trusted && self.proven && self.scheduler.follows_suspects(targets, self.generation);

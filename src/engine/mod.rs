@@ -171,7 +171,8 @@ where
     pub(super) fn owe(&mut self, keys: &[KeyId]) {
         for &key in keys {
             let mut board = self.board.borrow_mut();
-            if board.debts.contains(&key) || !self.tasks.has(board.keys.name(key)) {
+            let given = board.value(key).is_some() && !self.tasks.has(board.keys.name(key));
+            if given || board.debts.contains(&key) {
                 continue;
             }
             match self.ledger.tell(&board.keys, &Event::Owed { key, paid: false }, None) {

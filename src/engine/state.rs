@@ -228,7 +228,8 @@ impl<K: Key, V: Value, T, St, S, R, J> Drop for Engine<'_, K, V, T, St, S, R, J>
         owed.append(&mut board.detached);
         // (One that the journal says is owed was not looked at in this build, whatever stamp it bears.)
         let undone = |key| board.state(key) != board.revision || board.debts.contains(&key);
-        owed.retain(|&key| undone(key) && (!board.has(key, INPUT) || board.debts.contains(&key)));
+        let given = |key| board.has(key, INPUT) && board.value(key).is_some();
+        owed.retain(|&key| undone(key) && (!given(key) || board.debts.contains(&key)));
         owed.sort_unstable();
         owed.dedup();
         board.owed = owed;

@@ -154,8 +154,10 @@ where
         self.settled = succeeded.then(|| targets.to_vec());
         self.onlooker.started.extend(&detached);
         if succeeded {
-            self.onlooker.owed.clear();
-            self.onlooker.due.clear();
+            // What has neither a task nor a value waits for one.
+            let waits = |key: &Name| matches!(kinds.get(key), Some(Kind::Input(None)));
+            self.onlooker.owed.retain(waits);
+            self.onlooker.due.retain(waits);
         } else {
             self.onlooker.owed = detached;
             self.onlooker.due.extend(ran.iter().flat_map(|&key| truth.of(key).started.clone()));
