@@ -146,6 +146,11 @@ where
             self.scribbled.remove(key);
         });
         for key in vouched {
+            // What a key looked at is known from the truth, and where tasks answer by whim there is more than one.
+            if graph.has_whims() {
+                self.onlooker.references.remove(&key);
+                continue;
+            }
             let reference = self.reference(key, &mut truth, &kinds);
             self.onlooker.references.insert(key, reference);
         }
