@@ -231,6 +231,11 @@ impl<K: Key, V: Clone> Board<K, V> {
         self.raise(id, CLASSIFIED | if input { INPUT } else { 0 });
     }
 
+    /// All keys for which the store was asked.
+    pub fn loaded(&self) -> Vec<KeyId> {
+        self.keys.iter().map(|(id, _)| id).filter(|&id| self.has(id, LOADED)).collect()
+    }
+
     /// The value that the key holds.
     #[inline]
     pub fn value(&self, id: KeyId) -> Option<&V> {

@@ -1,7 +1,7 @@
 //! The ledger: whoever remembers, in one place. Every event is shown to the metadata and kept in the journal,
 //! in that order.
 
-use crate::board::{Board, STALE};
+use crate::board::{Board, CLASSIFIED, DEFINED, INPUT, STALE};
 use crate::error::StoreError;
 use crate::event::{Event, Time};
 use crate::fingerprint::{Fingerprint, Value, foreign};
@@ -42,20 +42,47 @@ impl<J> Ledger<J> {
     where
         J: Journal<K, V>,
     {
+        let turned = board.has(id, CLASSIFIED) && board.has(id, INPUT) != news.input;
+        let told = self.notice_turn(board, id, news.input);
         let value = board.value(id);
         let mut fingerprint = value.map(Value::fingerprint);
         if !news.input && (news.touched || news.known != fingerprint) && !value.is_some_and(Value::is_whole) {
             fingerprint = fingerprint.map(foreign);
         }
         board.set_fingerprint(id, fingerprint.unwrap_or_default());
-        if news.known == fingerprint && !news.touched {
-            return Ok(false);
+        let changed = news.known != fingerprint || news.touched;
+        if !changed && !(turned && news.input) {
+            return told.map(|()| false);
         }
         board.set_state(id, STALE);
         let modified = news.modified.unwrap_or_else(|| self.tick());
         let event = Event::Changed { key: id, fingerprint, modified, input: news.input };
-        self.tell(&board.keys, &event, None)?;
-        Ok(true)
+        told.and(self.tell(&board.keys, &event, None))?;
+        Ok(changed)
+    }
+
+    /// Takes into account that a key has become an input, or is none any more. Before the tasks are next compared, they may be
+    /// again what they were.
+    pub fn notice_turn<K: Key, V: Value>(
+        &mut self,
+        board: &mut Board<K, V>,
+        id: KeyId,
+        input: bool,
+    ) -> Result<(), StoreError>
+    where
+        J: Journal<K, V>,
+    {
+        if !board.has(id, CLASSIFIED) || board.has(id, INPUT) == input {
+            return Ok(());
+        }
+        board.classify(id, input);
+        board.set_state(id, STALE);
+        if input {
+            board.lower(id, DEFINED);
+        }
+        let fingerprint = board.fingerprint(id.definition());
+        let event = Event::Changed { key: id.definition(), fingerprint, modified: self.tick(), input: true };
+        self.tell(&board.keys, &event, None)
     }
 }
 

@@ -36,6 +36,11 @@ where
             (self.opened, self.proven, self.questionable, self.compared) = (false, false, true, None);
             self.shaken.set(false);
         }
+        // (What is met only while the journal is read is asked of the store that is there now. What was an output in the last
+        // build lies in the build, even if its task was taken away since.)
+        let board = self.board.get_mut();
+        let met = if self.restocked { board.loaded() } else { Vec::new() };
+        let met: Vec<(KeyId, bool)> = met.into_iter().map(|id| (id, !board.has(id, INPUT))).collect();
         let gives_away = self.store.gives_away();
         if !self.opened {
             self.replay()?;
@@ -47,23 +52,22 @@ where
             self.learned = true;
         }
         if self.restocked {
-            self.take_stock(gives_away)?;
+            self.take_stock(&met, gives_away)?;
             self.restocked = false;
         }
         Ok(())
     }
 
-    /// Asks a store that was changed or exchanged for every key that is known.
-    pub(super) fn take_stock(&mut self, gives_away: bool) -> Result<(), StoreError> {
+    /// Asks a store that was changed or exchanged for every key that was met before, and whether each was an output then.
+    pub(super) fn take_stock(&mut self, met: &[(KeyId, bool)], gives_away: bool) -> Result<(), StoreError> {
         let board = self.board.get_mut();
         self.store.open(&mut board.keys);
         board.cover();
         let keeps_outputs = !self.store.relies_on_journal();
-        for id in board.keys.iter().map(|(id, _)| id).filter(|&id| board.has(id, LOADED)).collect::<Vec<_>>() {
+        for &(id, output) in met {
             let key = board.keys.name(id);
             let (value, input) = (self.store.load(id, key)?, !self.tasks.has(key));
-            // (What was an output in the last build lies in the build, even if its task was taken away since.)
-            if value.is_none() && (gives_away || !board.has(id, INPUT) && !keeps_outputs) {
+            if value.is_none() && (gives_away || output && !keeps_outputs) {
                 continue;
             }
             let touched = value.as_ref().is_some_and(|value| !input && !value.is_whole());
@@ -123,11 +127,11 @@ where
             Some((fingerprint, ..)) => board.current(*id) != *fingerprint,
             None => board.current(*id).is_some() && !self.tasks.has(board.keys.name(*id)),
         };
-        let met = board.keys.iter().map(|(id, _)| id).filter(|&id| board.has(id, LOADED));
-        let newer: Vec<KeyId> = met.filter(newer).collect();
+        let newer: Vec<KeyId> = board.loaded().into_iter().filter(newer).collect();
         for id in newer {
+            let input = !self.tasks.has(board.keys.name(id));
+            ledger.notice_turn(board, id, input)?;
             let key = board.keys.name(id);
-            let input = !self.tasks.has(key);
             let modified = self.store.modified(key).unwrap_or_else(|| ledger.tick());
             let part = board.value(id).filter(|value| !input && !value.is_whole()).map(Value::fingerprint);
             part.into_iter().for_each(|part| board.set_fingerprint(id, foreign(part)));
