@@ -321,7 +321,7 @@ impl<K, V> Fetch<'_, K, V> {
 /// # Errors
 /// If the thread panicked, with what it said, or could not be started.
 pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let (send, receive) = futures::channel::oneshot::channel();
+    let (send, receive) = futures_channel::oneshot::channel();
     let spawned = std::thread::Builder::new().name("alacarte-work".into()).spawn(move || {
         // Nobody listens any more if the build was dropped; then nobody misses the answer.
         let _ = send.send(catch_unwind(AssertUnwindSafe(work)));

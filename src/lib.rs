@@ -56,5 +56,5 @@ pub use rules::{IntoTask, Rules, Task, declared, formula, task};
 pub use scheduler::{Declared, Plan, PlanError, Problem, Scheduler, WhenBlocked};
 pub use steps::{count_steps, steps_taken};
 pub use store::Store;
-pub use task::{Dynamic, Power, Running, Static, Tasks};
+pub use task::{Dynamic, Power, Running, Static, TaskFuture, Tasks};
 pub use typed::{FetchRule, Output, Rule, RuleKey, TypedRules};

@@ -13,13 +13,11 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
-use futures::future::LocalBoxFuture;
-
 use crate::error::Result;
 use crate::fetch::Fetch;
 use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{Key, KeyId};
-use crate::task::{Dynamic, Power, Running, Static, Tasks, of_this_process};
+use crate::task::{Dynamic, Power, Running, Static, TaskFuture, Tasks, of_this_process};
 
 /// A collection of closures, one a key. Its power grows to [`Dynamic`] with the first dynamic task.
 ///
@@ -125,11 +123,11 @@ enum Body<K, V> {
 
 /// An async closure behind a pointer.
 trait Start<K, V> {
-    fn start<'t>(&'t self, fetch: Fetch<'t, K, V>) -> LocalBoxFuture<'t, Result<V>>;
+    fn start<'t>(&'t self, fetch: Fetch<'t, K, V>) -> TaskFuture<'t, V>;
 }
 
 impl<K: Key, V: Value, F: AsyncFn(Fetch<'_, K, V>) -> Result<V>> Start<K, V> for F {
-    fn start<'t>(&'t self, fetch: Fetch<'t, K, V>) -> LocalBoxFuture<'t, Result<V>> {
+    fn start<'t>(&'t self, fetch: Fetch<'t, K, V>) -> TaskFuture<'t, V> {
         Box::pin(self(fetch))
     }
 }

@@ -7,9 +7,8 @@
 //! compile.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::pin::Pin;
 use std::sync::OnceLock;
-
-use futures::future::LocalBoxFuture;
 
 use crate::error::Result;
 use crate::fetch::Fetch;
@@ -43,12 +42,15 @@ impl Power for Dynamic {
     type With<P: Power> = Dynamic;
 }
 
+/// What a task does, as a future: `Box::pin(async move { … })`.
+pub type TaskFuture<'t, V> = Pin<Box<dyn Future<Output = Result<V>> + 't>>;
+
 /// A task that was started.
 pub enum Running<'t, V> {
     /// It has ended.
     Done(Result<V>),
     /// It is a future; it may fetch as it goes.
-    Future(LocalBoxFuture<'t, Result<V>>),
+    Future(TaskFuture<'t, V>),
     /// [`Fetch::poll_ids`] answered `Pending`; start it again when what it asked for is there.
     Waiting,
 }

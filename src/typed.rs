@@ -4,7 +4,7 @@
 //! the parameters, its [`Rule::run`] is the task, and the key ([`RuleKey`]) is nothing but the struct.
 //!
 //! ```
-//! # use alacarte::{Fetch, Result, Rule, RuleKey, FetchRule, Output, TypedRules, Tasks};
+//! # use alacarte_core::{Fetch, Result, Rule, RuleKey, FetchRule, Output, TypedRules, Tasks};
 //! #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 //! struct Fibonacci(u32);
 //!
@@ -26,12 +26,10 @@ use std::fmt::{self, Debug};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use futures::future::LocalBoxFuture;
-
 use crate::error::{Result, TaskError};
 use crate::fetch::Fetch;
 use crate::fingerprint::{Fingerprint, Value};
-use crate::task::{Dynamic, Running, Tasks};
+use crate::task::{Dynamic, Running, TaskFuture, Tasks};
 
 /// A rule with its parameters. Two equal rules are the same key.
 #[allow(async_fn_in_trait, reason = "builds run on one thread, so the future need not be `Send`")]
@@ -103,7 +101,7 @@ trait AnyRule: Debug {
     fn hash_into(&self, state: &mut dyn Hasher);
     fn is_input(&self) -> bool;
     fn version(&self) -> u64;
-    fn start<'t>(self: Rc<Self>, fetch: Fetch<'t, RuleKey, Output>) -> LocalBoxFuture<'t, Result<Output>>;
+    fn start<'t>(self: Rc<Self>, fetch: Fetch<'t, RuleKey, Output>) -> TaskFuture<'t, Output>;
 }
 
 impl<R: Rule> AnyRule for R {
@@ -128,7 +126,7 @@ impl<R: Rule> AnyRule for R {
         R::VERSION
     }
 
-    fn start<'t>(self: Rc<Self>, fetch: Fetch<'t, RuleKey, Output>) -> LocalBoxFuture<'t, Result<Output>> {
+    fn start<'t>(self: Rc<Self>, fetch: Fetch<'t, RuleKey, Output>) -> TaskFuture<'t, Output> {
         Box::pin(async move { self.run(fetch).await.map(Output::new) })
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
 
-use alacarte::{BuildError, Cause, Decision, Report};
+use alacarte_core::{BuildError, Cause, Decision, Report};
 use alacarte_frontends::ninja::{CommandEvent, NinjaBuild, Session, Stage};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;

@@ -7,9 +7,9 @@ mod contracts;
 #[path = "../tests/propagation.rs"]
 mod propagation;
 
-use alacarte::{Dynamic, Scheduler, Static};
 use alacarte_conformance::relations::judge_scenario;
 use alacarte_conformance::{Broken, Combination, Declares, Name, REBUILDERS, Style, Trial, menu, scenario, style};
+use alacarte_core::{Dynamic, Scheduler, Static};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 

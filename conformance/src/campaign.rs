@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use alacarte::{Dynamic, Static};
+use alacarte_core::{Dynamic, Static};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 
@@ -84,7 +84,7 @@ impl Subject {
 
     fn over<P: Declares>(&self, trial: Trial) -> (Tally, Option<Broken>)
     where
-        AnyScheduler: alacarte::Scheduler<P>,
+        AnyScheduler: alacarte_core::Scheduler<P>,
     {
         on_trial::<P, _, _>(trial, &self.by_turns())
     }

@@ -1,6 +1,6 @@
 //! Many scenarios: looks for one that breaks a law, and shrinks it.
 
-use alacarte::{Dynamic, Rebuilder, Scheduler, Static};
+use alacarte_core::{Dynamic, Rebuilder, Scheduler, Static};
 use alacarte_rebuilders::{AnyRebuilder, DeepConstructiveTrace, DirtyBit};
 use proptest::strategy::ValueTree;
 

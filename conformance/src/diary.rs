@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use alacarte::{Event, Journal, Keys, Replay, StoreError};
+use alacarte_core::{Event, Journal, Keys, Replay, StoreError};
 use alacarte_stores::{Log, SharedBytes};
 
 use crate::faults::Lie;

@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use alacarte::{Fetch, Result, TaskError};
+use alacarte_core::{Fetch, Result, TaskError};
 use futures::future::LocalBoxFuture;
 
 use crate::name::Name;

@@ -22,7 +22,7 @@
 //! Static and dynamic tasks are told apart by their types. A topological scheduler over static tasks is a build:
 //!
 //! ```
-//! # use alacarte::{Build, Rules, formula};
+//! # use alacarte_core::{Build, Rules, formula};
 //! # use alacarte_rebuilders::VerifyingTrace;
 //! # use alacarte_schedulers::Topological;
 //! # use alacarte_stores::Memory;
@@ -34,7 +34,7 @@
 //! Over a dynamic one, which differs in nothing else, it is not:
 //!
 //! ```compile_fail,E0277
-//! # use alacarte::{Build, Rules, task};
+//! # use alacarte_core::{Build, Rules, task};
 //! # use alacarte_rebuilders::VerifyingTrace;
 //! # use alacarte_schedulers::Topological;
 //! # use alacarte_stores::Memory;
@@ -46,7 +46,7 @@
 //! That it is the scheduler which is at fault there:
 //!
 //! ```
-//! # use alacarte::{Build, Rules, task};
+//! # use alacarte_core::{Build, Rules, task};
 //! # use alacarte_rebuilders::VerifyingTrace;
 //! # use alacarte_schedulers::Suspending;
 //! # use alacarte_stores::Memory;
@@ -84,8 +84,6 @@ mod silence;
 mod stage;
 mod tape;
 mod trial;
-#[cfg(doctest)]
-mod tutorials;
 mod world;
 
 pub use campaign::{Campaign, Finding, Subject, TaskKind};

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alacarte::Fingerprint;
+use alacarte_core::Fingerprint;
 
 use crate::name::Name;
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use alacarte::{Dynamic, Fetch, Fingerprint, Power, Running, Static, Tasks, Value};
+use alacarte_core::{Dynamic, Fetch, Fingerprint, Power, Running, Static, Tasks, Value};
 
 use crate::expr::Expr;
 use crate::faults::Flaw;

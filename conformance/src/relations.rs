@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use alacarte::{Build, Rebuilder, Scheduler, WhenBlocked};
+use alacarte_core::{Build, Rebuilder, Scheduler, WhenBlocked};
 
 use crate::faults::{Fault, Lends, Shelf};
 use crate::laws::{Promises, Thrift};

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::faults::{Lie, Told};
-use alacarte::{Dependency, Event, Fingerprint, Journal, Key, KeyId, Keys, Record, Replay, StoreError, Time, Value};
+use alacarte_core::{
+    Dependency, Event, Fingerprint, Journal, Key, KeyId, Keys, Record, Replay, StoreError, Time, Value,
+};
 
 /// A journal in memory. Clones share what is kept, so that a second build can go on where a first one stopped.
 #[derive(Debug)]

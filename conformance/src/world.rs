@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
-use alacarte::{KeyId, Keys, Store, StoreError, Time};
+use alacarte_core::{KeyId, Keys, Store, StoreError, Time};
 
 use crate::combines::Combines;
 use crate::faults::Flaw;

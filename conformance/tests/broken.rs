@@ -4,10 +4,10 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use alacarte::{Build, Dynamic, Fetch, Rules, declared, formula, task};
 use alacarte_conformance::broken::{Fixture, Pair, all, harmless};
 use alacarte_conformance::relations::RELATIONS;
 use alacarte_conformance::{Broken, LAWS, Name, Yields};
+use alacarte_core::{Build, Dynamic, Fetch, Rules, declared, formula, task};
 use alacarte_rebuilders::{AnyRebuilder, Perpetual};
 use alacarte_stores::Memory;
 
@@ -116,7 +116,11 @@ fn beside<T>(name: &str, show: impl Fn(Pair) -> T) -> [T; 2] {
     [show(fixture.pair()), show(fixture.sound_pair())]
 }
 
-fn add(tasks: Tasks, key: u32, run: impl AsyncFn(Fetch<'_, Name, i64>) -> alacarte::Result<i64> + 'static) -> Tasks {
+fn add(
+    tasks: Tasks,
+    key: u32,
+    run: impl AsyncFn(Fetch<'_, Name, i64>) -> alacarte_core::Result<i64> + 'static,
+) -> Tasks {
     tasks.rule(Name(key), task(run))
 }
 

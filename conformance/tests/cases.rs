@@ -2,7 +2,7 @@
 
 mod common;
 
-use alacarte::{Cause, Dynamic, Fetch, Result, Rules, TaskError, declared, formula, task};
+use alacarte_core::{Cause, Dynamic, Fetch, Result, Rules, TaskError, declared, formula, task};
 use alacarte_schedulers::AnyScheduler;
 use common::{Key, everywhere, everywhere_dynamic, observed, ran, system};
 
@@ -189,14 +189,14 @@ fn dynamic_tasks_have_no_topological_order() {
 #[test]
 fn collatz_stops_where_the_old_path_begins() {
     struct Collatz;
-    impl alacarte::Tasks<u64, u64> for Collatz {
+    impl alacarte_core::Tasks<u64, u64> for Collatz {
         type Power = Dynamic;
         fn has(&self, key: &u64) -> bool {
             *key > 1 || *key == 0
         }
-        fn run<'t>(&'t self, key: &u64, fetch: Fetch<'t, u64, u64>) -> alacarte::Running<'t, u64> {
+        fn run<'t>(&'t self, key: &u64, fetch: Fetch<'t, u64, u64>) -> alacarte_core::Running<'t, u64> {
             let key = *key;
-            alacarte::Running::Future(Box::pin(async move { steps(key, fetch).await }))
+            alacarte_core::Running::Future(Box::pin(async move { steps(key, fetch).await }))
         }
     }
     /// Key 0 counts the steps from the start, which input 1 000 000 007 (it is no step of any path here) holds.
@@ -210,7 +210,7 @@ fn collatz_stops_where_the_old_path_begins() {
         if next == 1 { Ok(1) } else { Ok(fetch.get(next).await? + 1) }
     }
     const START: u64 = 1;
-    let mut build = alacarte::Build::new(Collatz, alacarte_stores::Memory::from([(START, 6)]))
+    let mut build = alacarte_core::Build::new(Collatz, alacarte_stores::Memory::from([(START, 6)]))
         .scheduler(alacarte_schedulers::Suspending::new())
         .rebuilder(alacarte_rebuilders::VerifyingTrace);
     build.run([0]).expect("built");

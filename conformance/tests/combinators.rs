@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use alacarte::{Build, Dynamic, Fetch, Result, Rules, TaskError, off_thread, task};
+use alacarte_core::{Build, Dynamic, Fetch, Result, Rules, TaskError, off_thread, task};
 use alacarte_rebuilders::{AnyRebuilder, VerifyingTrace};
 use alacarte_schedulers::{AnyScheduler, Suspending};
 use alacarte_stores::Memory;
@@ -263,7 +263,7 @@ fn joined_work_gets_its_permits_one_after_the_other() {
             let (underway, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
             let at_work = {
                 let (clock, underway, most) = (clock.clone(), underway.clone(), most.clone());
-                alacarte::declared([0_u64; 0], async move |fetch: Fetch<'_, u64, u64>| {
+                alacarte_core::declared([0_u64; 0], async move |fetch: Fetch<'_, u64, u64>| {
                     let work = async |time: u64| {
                         underway.set(underway.get() + 1);
                         most.set(most.get().max(underway.get()));

@@ -2,12 +2,12 @@
 //!
 //! So that the models are known to bite, each is also asked with a *liar* between the events and the updater, and has to notice.
 
-use alacarte::{Dependency, Fingerprint, KeyId, MetadataUpdater, Value};
 use alacarte_conformance::Trial;
 use alacarte_conformance::contracts::ours::{
     Chain, Constructive, Deep, Dirty, Graph, Steps, Suspects, Times, Verifying,
 };
 use alacarte_conformance::contracts::{Contract, Happening, INPUTS, Kind, Messenger, judge_contract};
+use alacarte_core::{Dependency, Fingerprint, KeyId, MetadataUpdater, Value};
 
 /// (Fewer histories than these find nothing.)
 fn kept<C: Contract>() {

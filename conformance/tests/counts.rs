@@ -2,8 +2,8 @@
 
 mod common;
 
-use alacarte::{Answer, Build, Decision, Fetch, KeyId, Question, Reads, Rebuilder, Report, Rules, Suspects};
-use alacarte::{Scheduler, Static, declared, formula, task};
+use alacarte_core::{Answer, Build, Decision, Fetch, KeyId, Question, Reads, Rebuilder, Report, Rules, Suspects};
+use alacarte_core::{Scheduler, Static, declared, formula, task};
 use alacarte_metadata::DirtyBits;
 use alacarte_rebuilders::DirtyBit;
 use alacarte_schedulers::{AnyScheduler, BottomUp, Restarting, Suspending, Topological};

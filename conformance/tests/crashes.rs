@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use alacarte::{Dynamic, Rebuilder, Static};
 use alacarte_conformance::broken::crashes::TakesLearnedForItsOwn;
 use alacarte_conformance::{
     Broken, Careless, Combination, Expr, Graph, Manner, Name, SCHEDULERS, Scenario, Step, Style, Trial, every_loss,
     judge_crashes, menu, promises,
 };
+use alacarte_core::{Dynamic, Rebuilder, Static};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 

@@ -2,7 +2,7 @@
 
 mod common;
 
-use alacarte::{Rules, declared, formula, task};
+use alacarte_core::{Rules, declared, formula, task};
 use alacarte_schedulers::AnyScheduler;
 use common::{everywhere, everywhere_dynamic, observed, ran, system};
 

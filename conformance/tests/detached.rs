@@ -3,8 +3,8 @@
 
 mod common;
 
-use alacarte::{Fetch, Rules, TaskError, declared, formula, task};
 use alacarte_conformance::Tape;
+use alacarte_core::{Fetch, Rules, TaskError, declared, formula, task};
 use common::{Key, System, everywhere, everywhere_dynamic, ran, system};
 
 /// A build that finds nothing changed does not look at detached work again; the topological scheduler took it for one that

@@ -6,8 +6,8 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 
-use alacarte::{Build, Event, Fetch, Journal, Keys, Record, Replay, Rules, StoreError, declared, formula, task};
 use alacarte_conformance::{Tape, Yields};
+use alacarte_core::{Build, Event, Fetch, Journal, Keys, Record, Replay, Rules, StoreError, declared, formula, task};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Memory;
@@ -72,7 +72,7 @@ impl Journal<Key, i64> for Scribe {
 
 type System<P> = Build<Key, i64, Rules<Key, i64, P>, Memory<Key, i64>, AnyScheduler, AnyRebuilder<Key, i64>, Scribe>;
 
-fn written<P: alacarte::Power>(
+fn written<P: alacarte_core::Power>(
     rebuilder: &str,
     tasks: Rules<Key, i64, P>,
     inputs: &[(Key, i64)],

@@ -3,10 +3,10 @@
 
 mod common;
 
-use alacarte::{
+use alacarte_conformance::Yields;
+use alacarte_core::{
     Answer, Build, Cause, Fetch, Question, Reason, Rebuilder, Rules, TaskError, Value, declared, formula, task,
 };
-use alacarte_conformance::Yields;
 use alacarte_metadata::VerifyingTraces;
 use alacarte_rebuilders::{DirtyBit, PerKey, Policy, VerifyingTrace};
 use alacarte_schedulers::{Restarting, Suspending};
@@ -18,7 +18,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-fn picky(limit: i64) -> Rules<Key, i64, alacarte::Dynamic> {
+fn picky(limit: i64) -> Rules<Key, i64, alacarte_core::Dynamic> {
     let check = async move |fetch: Fetch<'_, Key, i64>| match fetch.get("A").await? {
         a if a < limit => Ok(a),
         a => Err(TaskError::new(format!("{a} is too much"))),
@@ -133,7 +133,7 @@ fn a_missing_input_is_named_with_the_task_that_needs_it() {
 }
 
 /// The graph of the tests of dropped builds: work in each task.
-fn working() -> Rules<Key, i64, alacarte::Dynamic> {
+fn working() -> Rules<Key, i64, alacarte_core::Dynamic> {
     let link = |below: Key| {
         task(async move |fetch: Fetch<'_, Key, i64>| {
             fetch.work(Yields(2)).await;
@@ -177,7 +177,7 @@ fn a_build_may_be_dropped_at_any_moment() {
 fn a_first_build_of_new_targets_that_is_dropped_does_not_count() {
     everywhere(|scheduler, rebuilder| {
         let work = |below: Key| {
-            alacarte::declared([below], async move |fetch: Fetch<'_, Key, i64>| {
+            alacarte_core::declared([below], async move |fetch: Fetch<'_, Key, i64>| {
                 fetch.work(Yields(1)).await;
                 fetch.get(below).await
             })
@@ -406,7 +406,7 @@ fn every_key_may_have_a_policy_of_its_own() {
 }
 
 mod typed {
-    use alacarte::{Build, Fetch, FetchRule, Output, Result, Rule, RuleKey, TypedRules};
+    use alacarte_core::{Build, Fetch, FetchRule, Output, Result, Rule, RuleKey, TypedRules};
     use alacarte_stores::Memory;
 
     #[derive(Clone, PartialEq, Eq, Hash, Debug)]

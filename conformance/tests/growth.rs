@@ -1,9 +1,9 @@
 //! What a build costs grows as its input does: counts at one size, twice that, and four times that; nothing is timed.
 
-use alacarte::Rebuilder;
 use alacarte_conformance::broken::costs::{BeginsAgain, WalksAgain};
 use alacarte_conformance::growth::{Family, Number, Outgrown, families, outgrown};
 use alacarte_conformance::{REBUILDERS, SCHEDULERS};
+use alacarte_core::Rebuilder;
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use alacarte::{Build, Dynamic, Report, Rules, SharedTrace, StoreError, TraceCache, formula, task};
+use alacarte_core::{Build, Dynamic, Report, Rules, SharedTrace, StoreError, TraceCache, formula, task};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::{Log, Memory, SharedBytes};

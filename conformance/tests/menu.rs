@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alacarte::{Dynamic, Fingerprint, Static};
 use alacarte_conformance::relations::{Tally, judge_scenario, shared, survives_revert};
 use alacarte_conformance::{
     Broken, Combination, REBUILDERS, SCHEDULERS, Setup, Step, Style, Trial, explore, judge, menu, perform, regressions,
     scenario, style,
 };
+use alacarte_core::{Dynamic, Fingerprint, Static};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 

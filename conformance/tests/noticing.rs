@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
-use alacarte::{
+use alacarte_core::{
     Build, Dynamic, Event, Fetch, Journal, KeyId, Keys, Replay, Rules, SharedTrace, Store, StoreError, Tasks, Time,
     TraceCache, declared, formula, task,
 };

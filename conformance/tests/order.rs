@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use alacarte::{Build, Cause, Fetch, Rules, Running, Static, Tasks, declared, formula, task};
+use alacarte_core::{Build, Cause, Fetch, Rules, Running, Static, Tasks, declared, formula, task};
 use alacarte_rebuilders::Perpetual;
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Memory;

@@ -7,7 +7,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use alacarte::{
+use alacarte_core::{
     Build, Event, Fetch, Journal, KeyId, Keys, Replay, Rules, Running, SharedTrace, Static, Store, StoreError, Tasks,
     Time, TraceCache, Value, declared, formula,
 };
@@ -84,7 +84,7 @@ impl Clone for Number {
 }
 
 impl Value for Number {
-    fn fingerprint(&self) -> alacarte::Fingerprint {
+    fn fingerprint(&self) -> alacarte_core::Fingerprint {
         burn(Fingerprint);
         self.0.fingerprint()
     }
@@ -148,7 +148,7 @@ impl Tasks<Label, Number> for Touchy {
         self.0.declared(key, each)
     }
 
-    fn definition(&self, key: &Label) -> Option<alacarte::Fingerprint> {
+    fn definition(&self, key: &Label) -> Option<alacarte_core::Fingerprint> {
         burn(Definition);
         self.0.definition(key)
     }

@@ -6,7 +6,7 @@ mod common;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use alacarte::{
+use alacarte_core::{
     Build, Dynamic, Fetch, Fingerprint, Key as AnyKey, Rules, SharedTrace, StoreError, TraceCache, Value, task,
 };
 use alacarte_rebuilders::AnyRebuilder;
@@ -51,7 +51,7 @@ impl Part {
 type Fetches<'f> = Fetch<'f, Key, Part>;
 
 /// An object whose interface is a tenth of what its dependency shows, and whose body is all of that.
-fn tenth(of: Key, volatile: bool) -> impl AsyncFn(Fetches<'_>) -> alacarte::Result<Part> {
+fn tenth(of: Key, volatile: bool) -> impl AsyncFn(Fetches<'_>) -> alacarte_core::Result<Part> {
     async move |fetch: Fetches<'_>| {
         let body = fetch.get(of).await?.shown();
         if volatile && body % 3 == 0 {

@@ -5,8 +5,8 @@ mod common;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use alacarte::{Build, Decision, Dynamic, Fetch, Rules, Running, Static, Tasks, formula, task};
 use alacarte_conformance::{Broken, Combination, Declares, Name, Setup, Style, Trial, explore, judge, menu, perform};
+use alacarte_core::{Build, Decision, Dynamic, Fetch, Rules, Running, Static, Tasks, formula, task};
 use alacarte_rebuilders::{AnyRebuilder, DirtyBit};
 use alacarte_schedulers::{AnyScheduler, BottomUp};
 use alacarte_stores::Memory;

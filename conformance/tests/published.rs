@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use alacarte::{Build, Decision, Dynamic, Reason, Rebuilder, Rules, formula, task};
 use alacarte_conformance::broken::published::{
     ByParent, ByValue, ChainWalk, DirectTraces, FlatTrace, ScanTrace, Stopped,
 };
+use alacarte_core::{Build, Decision, Dynamic, Reason, Rebuilder, Rules, formula, task};
 use alacarte_schedulers::{Restarting, Suspending};
 use alacarte_stores::Memory;
 

@@ -2,8 +2,8 @@
 
 mod common;
 
-use alacarte::{Decision, Fetch, Reason, Rules, Value, formula, task};
 use alacarte_conformance::Tape;
+use alacarte_core::{Decision, Fetch, Reason, Rules, Value, formula, task};
 use alacarte_schedulers::AnyScheduler;
 use common::{Key, everywhere_dynamic, observed, system};
 

@@ -2,8 +2,8 @@
 
 mod common;
 
-use alacarte::{Build, Decision, Fetch, Rules, declared, formula, task};
 use alacarte_conformance::{Tape, Yields};
+use alacarte_core::{Build, Decision, Fetch, Rules, declared, formula, task};
 use alacarte_rebuilders::{AnyRebuilder, DirtyBit};
 use alacarte_schedulers::Topological;
 use alacarte_stores::Memory;
@@ -74,7 +74,7 @@ fn a_suspect_waits_for_what_another_suspect_underway_may_change() {
 #[test]
 fn a_rebuilder_takes_over_from_another_under_the_same_scheduler() {
     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a)).rule("C", formula(["B"], |[b]| b));
-    let mut build = system("topological", "verifying-trace", tasks, &[("A", 0)]).journal(alacarte::Forgetful);
+    let mut build = system("topological", "verifying-trace", tasks, &[("A", 0)]).journal(alacarte_core::Forgetful);
     build.run(["C"]).expect("built");
     let mut build = build.rebuilder(AnyRebuilder::named("dirty-bit").expect("a rebuilder"));
     build.set("A", 5).expect("set");
@@ -301,7 +301,7 @@ fn detached_work_that_failed_is_begun_again() {
         let fails = Rc::new(Cell::new(true));
         let asked = fails.clone();
         let check = async move |_: Fetch<'_, Key, i64>| match asked.get() {
-            true => Err(alacarte::TaskError::new("not yet")),
+            true => Err(alacarte_core::TaskError::new("not yet")),
             false => Ok(5),
         };
         let begin = async |fetch: Fetch<'_, Key, i64>| {

@@ -1,7 +1,7 @@
 //! Large graphs: nothing recurses, nothing is quadratic. What is counted is starts and fetches, never time.
 
-use alacarte::{Build, Dynamic, Fetch, Running, Static, Tasks};
 use alacarte_conformance::Declares;
+use alacarte_core::{Build, Dynamic, Fetch, Running, Static, Tasks};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Memory;

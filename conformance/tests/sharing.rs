@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 
-use alacarte::{
+use alacarte_conformance::Tape;
+use alacarte_core::{
     Build, Cause, Decision, Dynamic, Fetch, Forgetful, KeyId, Reason, Rules, SharedTrace, Store, StoreError,
 };
-use alacarte::{Time, TraceCache, formula, task};
-use alacarte_conformance::Tape;
+use alacarte_core::{Time, TraceCache, formula, task};
 use alacarte_rebuilders::{AnyRebuilder, PerKey, Policy};
 use alacarte_schedulers::{AnyScheduler, Suspending};
 use alacarte_stores::Memory;
@@ -100,7 +100,7 @@ fn tasks() -> Rules<Key, i64> {
 
 type System<P> = Build<Key, i64, Rules<Key, i64, P>, Shelf, AnyScheduler, AnyRebuilder<Key, i64>, Forgetful>;
 
-fn shelved<P: alacarte::Power>(scheduler: &str, rebuilder: &str, tasks: Rules<Key, i64, P>) -> (System<P>, Shelf) {
+fn shelved<P: alacarte_core::Power>(scheduler: &str, rebuilder: &str, tasks: Rules<Key, i64, P>) -> (System<P>, Shelf) {
     let shelf = Shelf::default();
     shelf.put("A", Some(1));
     let build = Build::new(tasks, shelf.clone())

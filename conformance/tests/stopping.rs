@@ -6,8 +6,8 @@ mod common;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use alacarte::{BuildError, Dynamic, Fetch, Rules, TaskError, formula, task};
 use alacarte_conformance::Yields;
+use alacarte_core::{BuildError, Dynamic, Fetch, Rules, TaskError, formula, task};
 use common::{DYNAMIC, Key, system};
 
 /// The keys that failed, in the order in which they are told.
@@ -16,14 +16,17 @@ fn failed(error: &BuildError) -> Vec<&str> {
 }
 
 /// A task that works so long in a job, and another way.
-fn job(length: u64, outcome: Result<i64, &'static str>) -> impl AsyncFn(Fetch<'_, Key, i64>) -> alacarte::Result<i64> {
+fn job(
+    length: u64,
+    outcome: Result<i64, &'static str>,
+) -> impl AsyncFn(Fetch<'_, Key, i64>) -> alacarte_core::Result<i64> {
     async move |fetch: Fetch<'_, Key, i64>| {
         fetch.work(Yields(length)).await;
         outcome.map_err(TaskError::new)
     }
 }
 
-fn top(keys: &'static [Key]) -> impl AsyncFn(Fetch<'_, Key, i64>) -> alacarte::Result<i64> {
+fn top(keys: &'static [Key]) -> impl AsyncFn(Fetch<'_, Key, i64>) -> alacarte_core::Result<i64> {
     async move |fetch: Fetch<'_, Key, i64>| Ok(fetch.all(keys).await?.iter().sum())
 }
 

@@ -6,12 +6,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::Poll;
 
-use alacarte::{
+use alacarte_conformance::{Tape, Yields};
+use alacarte_core::{
     Answer, Build, Cause, Declared, Dynamic, Fetch, Fingerprint, KeyId, Plan, PlanError, Problem, Question, Reason,
     Rebuilder,
 };
-use alacarte::{Rules, Running, Scheduler, Static, TaskError, Tasks, WhenBlocked, declared, formula, off_thread, task};
-use alacarte_conformance::{Tape, Yields};
+use alacarte_core::{
+    Rules, Running, Scheduler, Static, TaskError, Tasks, WhenBlocked, declared, formula, off_thread, task,
+};
 use alacarte_rebuilders::{AnyRebuilder, VerifyingTrace};
 use alacarte_schedulers::{AnyScheduler, Topological};
 use alacarte_stores::Memory;

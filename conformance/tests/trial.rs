@@ -3,12 +3,12 @@
 use std::process::{Command, Output};
 use std::task::Poll;
 
-use alacarte::{Answer, Dynamic, Key, Question, Reason, Rebuilder, Value};
 use alacarte_conformance::relations::survives_revert;
 use alacarte_conformance::{
     Combination, Expr, Graph, Manner, Name, Scenario, Setup, Step, Style, Subject, Trial, check, menu, perform,
     promises, scenario,
 };
+use alacarte_core::{Answer, Dynamic, Key, Question, Reason, Rebuilder, Value};
 use alacarte_schedulers::Suspending;
 
 /// Runs a test of this program in a process whose environment says so.

@@ -6,12 +6,12 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use alacarte::{
+use alacarte_conformance::Tape;
+use alacarte_core::{
     Build, BuildError, Cause, Decision, Event, Failure, Fetch, FetchRule, Fingerprint, Journal, Key, KeyId,
 };
-use alacarte::{Forgetful, Keys, Metadata, MetadataUpdater, Names, Output, Reads, Reason, Record, Report, Result};
-use alacarte::{Rule, RuleKey, StoreError, TaskError, Tasks, TypedRules, Value};
-use alacarte_conformance::Tape;
+use alacarte_core::{Forgetful, Keys, Metadata, MetadataUpdater, Names, Output, Reads, Reason, Record, Report, Result};
+use alacarte_core::{Rule, RuleKey, StoreError, TaskError, Tasks, TypedRules, Value};
 use alacarte_metadata::{CalcChain, DependencyGraph, StepTraces};
 use alacarte_rebuilders::{AnyRebuilder, VerifyingTrace};
 use alacarte_schedulers::{AnyScheduler, Suspending};
@@ -238,7 +238,7 @@ fn journals_say_whether_they_keep_anything() {
         fn replay(
             &mut self,
             _: &mut Keys<&'static str>,
-            _: &mut alacarte::Replay<'_, &'static str, i64>,
+            _: &mut alacarte_core::Replay<'_, &'static str, i64>,
         ) -> std::result::Result<(), StoreError> {
             Ok(())
         }
@@ -321,7 +321,7 @@ fn typed_rules_build_each_other_and_are_told_by_their_names() {
 /// What is told of a build may be asked for afterwards.
 #[test]
 fn a_build_answers_for_its_keys_and_parts() {
-    let tasks = alacarte::Rules::new().rule("B", alacarte::formula(["A"], |[a]: [i64; 1]| a + 1));
+    let tasks = alacarte_core::Rules::new().rule("B", alacarte_core::formula(["A"], |[a]: [i64; 1]| a + 1));
     let mut build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
     build.reserve(4);
     assert_eq!((build.get("A"), build.get("B"), build.get("C")), (None, None, None), "nothing was asked for yet");

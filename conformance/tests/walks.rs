@@ -5,8 +5,8 @@ mod common;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use alacarte::{Build, Fetch, Fingerprint, Rules, TaskError, Value, declared, formula, task};
 use alacarte_conformance::{Tape, Yields};
+use alacarte_core::{Build, Fetch, Fingerprint, Rules, TaskError, Value, declared, formula, task};
 use alacarte_rebuilders::{AnyRebuilder, VerifyingTrace};
 use alacarte_schedulers::{AnyScheduler, Suspending};
 use alacarte_stores::Memory;
@@ -189,7 +189,7 @@ fn however_many_traces_there_are_a_dependency_is_looked_at_once() {
 
 /// A ladder of two keys a rung, each of which fetches both below it: 2⁴⁰ ways lead down to the first, which is volatile or
 /// fetches the input.
-fn ladder(volatile: bool, value: &Rc<Cell<i64>>) -> Rules<String, i64, alacarte::Dynamic> {
+fn ladder(volatile: bool, value: &Rc<Cell<i64>>) -> Rules<String, i64, alacarte_core::Dynamic> {
     let name = |rung: i64, side: i64| format!("{rung}.{side}");
     let value = value.clone();
     let tick = async move |fetch: Fetch<'_, String, i64>| {

@@ -6,7 +6,3 @@ pub mod compare;
 pub mod gallery;
 pub mod systems;
 pub mod workloads;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

@@ -4,5 +4,7 @@
 //! with formulas. A front end parses, says what each key depends on as far as that is known, and runs; when, and whether at all, is not its business.
 #![deny(missing_docs)]
 
+#[cfg(feature = "ninja")]
 pub mod ninja;
+#[cfg(feature = "spreadsheet")]
 pub mod spreadsheet;

@@ -1,6 +1,6 @@
 //! Sheets as builds: what is computed, what is computed again, and what a topological scheduler refuses.
 
-use alacarte::{Build, Dynamic, Power};
+use alacarte_core::{Build, Dynamic, Power};
 use alacarte_frontends::spreadsheet::{CellRef, Scalar, Sheet, SheetStore, SheetTasks};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;

@@ -3,7 +3,7 @@
 //! Excel keeps its cells in the order in which the last calculation could finish them; if nothing moved, that
 //! order needs no restart.
 
-use alacarte::{Event, KeyId, MetadataUpdater};
+use alacarte_core::{Event, KeyId, MetadataUpdater};
 
 use crate::column::Column;
 

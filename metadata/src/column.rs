@@ -1,6 +1,6 @@
 //! A column: one small value a key, grown when a key is first written.
 
-use alacarte::KeyId;
+use alacarte_core::KeyId;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Column<T> {

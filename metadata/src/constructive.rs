@@ -1,6 +1,6 @@
 //! Constructive traces: verifying traces that also keep the value, so that it can be put back, here or elsewhere.
 
-use alacarte::{Event, KeyId, MetadataUpdater, Record, Value};
+use alacarte_core::{Event, KeyId, MetadataUpdater, Record, Value};
 
 use crate::column::Column;
 use crate::table::{Pushed, Trace, TraceTable};

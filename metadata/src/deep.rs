@@ -11,7 +11,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use alacarte::{Dependency, Event, Fingerprint, KeyId, MetadataUpdater, Record, Value};
+use alacarte_core::{Dependency, Event, Fingerprint, KeyId, MetadataUpdater, Record, Value};
 
 use crate::column::{Column, give_back};
 use crate::table::{Pushed, Trace, TraceTable};
@@ -77,7 +77,7 @@ impl<V> DeepConstructiveTraces<V> {
         self.volatile.get(key).copied().unwrap_or(false)
     }
 
-    /// Questions are asked in this revision ([`Question::revision`](alacarte::Question::revision)): of what was found out in
+    /// Questions are asked in this revision ([`Question::revision`](alacarte_core::Question::revision)): of what was found out in
     /// another, nothing is known to be so still.
     pub fn enter(&self, revision: u32) {
         if self.revision.replace(revision) != revision {

@@ -12,7 +12,7 @@
 
 use std::cell::RefCell;
 
-use alacarte::{Event, Fingerprint, KeyId, MetadataUpdater, Record, count_steps};
+use alacarte_core::{Event, Fingerprint, KeyId, MetadataUpdater, Record, count_steps};
 
 use crate::column::Column;
 use crate::graph::DependencyGraph;
@@ -251,7 +251,7 @@ impl MetadataUpdater for DirtyBits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alacarte::{Dependency, Value};
+    use alacarte_core::{Dependency, Value};
 
     fn built(bits: &mut DirtyBits, key: usize, on: &[(usize, u64)], value: u64) {
         let dependency = |&(key, value): &(usize, u64)| Dependency {

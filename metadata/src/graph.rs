@@ -5,7 +5,7 @@
 //! has to grow, after which at least half of it is free. So an edge that flips costs what the key fetches, however many
 //! others depend on the same key.
 
-use alacarte::{Event, KeyId, MetadataUpdater, count_steps};
+use alacarte_core::{Event, KeyId, MetadataUpdater, count_steps};
 
 use crate::column::{Column, give_back};
 
@@ -139,7 +139,7 @@ impl MetadataUpdater for DependencyGraph {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alacarte::{Dependency, Fingerprint, Record};
+    use alacarte_core::{Dependency, Fingerprint, Record};
     use std::collections::BTreeSet;
 
     fn built(graph: &mut DependencyGraph, key: usize, on: &[usize]) {

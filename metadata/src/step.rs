@@ -4,7 +4,7 @@
 //! event is a step of its own here. The published model records no step for inputs, and so forgets them: an
 //! edited input leaves its dependents stale.
 
-use alacarte::{Event, Fingerprint, KeyId, MetadataUpdater};
+use alacarte_core::{Event, Fingerprint, KeyId, MetadataUpdater};
 
 use crate::column::Column;
 use crate::graph::DependencyGraph;

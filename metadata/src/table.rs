@@ -7,7 +7,7 @@
 //! words if it fits. What does not fit leaves a hole, and when holes are half of all words the table is packed
 //! anew.
 
-use alacarte::{Dependency, Fingerprint, KeyId, count_steps};
+use alacarte_core::{Dependency, Fingerprint, KeyId, count_steps};
 
 const PAGE: usize = 1 << 16;
 const GROUPED: u32 = 1 << 31;

@@ -1,6 +1,6 @@
 //! Modification times: all that make remembers.
 
-use alacarte::{Event, KeyId, MetadataUpdater, Time};
+use alacarte_core::{Event, KeyId, MetadataUpdater, Time};
 
 use crate::column::Column;
 

@@ -4,7 +4,7 @@
 //! newest trace of a key, which tells what it holds, always stays. That is looked for when values have grown by a quarter
 //! of the bound, so that it costs each value little.
 
-use alacarte::{MetadataUpdater, Value};
+use alacarte_core::{MetadataUpdater, Value};
 
 use crate::column::give_back;
 use crate::table::TraceTable;

@@ -1,6 +1,6 @@
 //! Verifying traces: of each key, the fingerprints of what its task fetched, and of what it gave.
 
-use alacarte::{Event, KeyId, MetadataUpdater};
+use alacarte_core::{Event, KeyId, MetadataUpdater};
 
 use crate::column::Column;
 use crate::table::TraceTable;

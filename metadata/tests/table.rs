@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use alacarte::{Dependency, Fingerprint, KeyId};
+use alacarte_core::{Dependency, Fingerprint, KeyId};
 use alacarte_metadata::{Trace, TraceTable};
 
 /// One trace, as plain as can be.

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::task::Poll;
 
-use alacarte::{Answer, Key, KeyId, Lesson, Metadata, Question, Reads, Rebuilder, Suspects, Value};
+use alacarte_core::{Answer, Key, KeyId, Lesson, Metadata, Question, Reads, Rebuilder, Suspects, Value};
 
 use crate::{
     ConstructiveTrace, DeepConstructiveTrace, DirtyBit, ModificationTime, Perpetual, StepTrace, VerifyingTrace,

@@ -6,7 +6,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Key, KeyId, Lesson, Question, Reason, Rebuilder, Restored, Value};
+use alacarte_core::{Answer, Key, KeyId, Lesson, Question, Reason, Rebuilder, Restored, Value};
 use alacarte_metadata::ConstructiveTraces;
 
 use crate::walk::{Walked, walk};

@@ -7,7 +7,7 @@
 
 use std::task::Poll;
 
-use alacarte::{Answer, Key, KeyId, Lesson, Question, Reason, Rebuilder, Restored, Value, count_steps};
+use alacarte_core::{Answer, Key, KeyId, Lesson, Question, Reason, Rebuilder, Restored, Value, count_steps};
 use alacarte_metadata::{DeepConstructiveTraces, Stand, Trace, Verdict};
 
 /// Restores a key if the terminal inputs of one of its traces are as they were.

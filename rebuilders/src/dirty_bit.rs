@@ -6,7 +6,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Key, KeyId, Question, Reads, Reason, Rebuilder, Suspects, Value};
+use alacarte_core::{Answer, Key, KeyId, Question, Reads, Reason, Rebuilder, Suspects, Value};
 use alacarte_metadata::DirtyBits;
 
 use crate::group::fetch_group;

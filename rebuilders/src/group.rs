@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use alacarte::{Key, KeyId, Question, Value};
+use alacarte_core::{Key, KeyId, Question, Value};
 use alacarte_metadata::DependencyGraph;
 
 /// Brings the dependency at the question's cursor, the first of its group, and those fetched together with it up to

@@ -5,7 +5,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Key, Question, Reason, Rebuilder, Value};
+use alacarte_core::{Answer, Key, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::{DependencyGraph, ModificationTimes};
 
 use crate::group::fetch_group;

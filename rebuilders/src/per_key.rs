@@ -6,7 +6,7 @@
 
 use std::task::Poll;
 
-use alacarte::{Answer, Key, KeyId, Lesson, Metadata, Question, Reads, Rebuilder, Value};
+use alacarte_core::{Answer, Key, KeyId, Lesson, Metadata, Question, Reads, Rebuilder, Value};
 use alacarte_metadata::{ConstructiveTraces, DeepConstructiveTraces, DirtyBits, VerifyingTraces};
 
 use crate::any::Whatever;

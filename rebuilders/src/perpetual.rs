@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use alacarte::{Answer, Key, Question, Reason, Rebuilder, Value};
+use alacarte_core::{Answer, Key, Question, Reason, Rebuilder, Value};
 
 /// Runs every task that the targets reach.
 #[derive(Debug, Clone, Copy, Default)]

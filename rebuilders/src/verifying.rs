@@ -5,7 +5,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Key, Question, Reason, Rebuilder, Restored, Value};
+use alacarte_core::{Answer, Key, Question, Reason, Rebuilder, Restored, Value};
 use alacarte_metadata::{Trace, VerifyingTraces};
 
 use crate::walk::{Walked, walk};

@@ -12,7 +12,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Key, Question, Reason, Value};
+use alacarte_core::{Key, Question, Reason, Value};
 use alacarte_metadata::{Trace, TraceTable};
 use smallvec::SmallVec;
 
@@ -102,7 +102,7 @@ fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize>(
 fn go_down<'t, K: Key, V: Value, const EXTRA: usize>(
     question: &mut Question<'_, K, V>,
     traces: &[Trace<'t, EXTRA>],
-    cursor: &mut alacarte::Cursor,
+    cursor: &mut alacarte_core::Cursor,
 ) -> Poll<Walked<'t, EXTRA>> {
     while cursor.candidates != 0 {
         let lead = cursor.candidates.trailing_zeros() as usize;
@@ -136,7 +136,7 @@ fn go_down<'t, K: Key, V: Value, const EXTRA: usize>(
 }
 
 /// This trace does not hold; the next is followed from its beginning.
-fn give_up(cursor: &mut alacarte::Cursor, lead: usize) {
+fn give_up(cursor: &mut alacarte_core::Cursor, lead: usize) {
     cursor.candidates &= !(1 << lead);
     cursor.position = 0;
 }

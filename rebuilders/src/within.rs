@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use alacarte::{Answer, Key, KeyId, Lesson, Metadata, Question, Reads, Rebuilder, Suspects, Value};
+use alacarte_core::{Answer, Key, KeyId, Lesson, Metadata, Question, Reads, Rebuilder, Suspects, Value};
 use alacarte_metadata::KeepsValues;
 
 /// [`ConstructiveTrace`](crate::ConstructiveTrace) or [`DeepConstructiveTrace`](crate::DeepConstructiveTrace), with

@@ -1,6 +1,6 @@
 //! One of them, chosen at run time.
 
-use alacarte::{Dynamic, KeyId, Plan, PlanError, Power, Reads, Scheduler, Static, WhenBlocked};
+use alacarte_core::{Dynamic, KeyId, Plan, PlanError, Power, Reads, Scheduler, Static, WhenBlocked};
 use alacarte_metadata::CalcChain;
 
 use crate::{BottomUp, Restarting, Suspending, Topological};

@@ -10,7 +10,7 @@
 //! PIE takes them in an order of the graph as it was, and so runs tasks that the targets no longer reach. A task that fetches
 //! a key which may be out of date waits where it stands until that was seen to; the keys that can go on are a stack.
 
-use alacarte::{KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
+use alacarte_core::{KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
 
 /// From what changed to the targets; blocked futures are kept.
 #[derive(Debug, Clone, Default)]

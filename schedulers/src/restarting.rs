@@ -12,7 +12,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use alacarte::{KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
+use alacarte_core::{KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
 use alacarte_metadata::CalcChain;
 
 /// In the order of the calc chain; blocked futures are dropped.

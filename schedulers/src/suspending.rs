@@ -4,7 +4,7 @@
 //! futures kept. The keys that can go on are a stack, so demand goes depth first: while nothing happens outside, no more
 //! futures are kept than the graph is deep, or a group wide. Outside work lets further tasks begin, and more are kept.
 
-use alacarte::{KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
+use alacarte_core::{KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
 
 /// Depth first, from targets to dependencies; blocked futures are kept.
 #[derive(Debug, Clone, Default)]

@@ -12,7 +12,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use alacarte::{Declared, KeyId, Plan, PlanError, Problem, Scheduler, Static, WhenBlocked};
+use alacarte_core::{Declared, KeyId, Plan, PlanError, Problem, Scheduler, Static, WhenBlocked};
 
 /// Dependencies first; a task that blocks is an error.
 #[derive(Debug, Clone, Default)]

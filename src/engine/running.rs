@@ -12,9 +12,8 @@ use crate::rebuilder::{Reason, Rebuilder};
 use crate::report::Decision;
 use crate::scheduler::{Scheduler, WhenBlocked};
 use crate::store::Store;
-use crate::task::{Running, Tasks};
+use crate::task::{Running, TaskFuture, Tasks};
 use crate::waits::Ticket;
-use futures::future::LocalBoxFuture;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};
 
@@ -100,7 +99,7 @@ where
     }
 
     /// A task is pending: on keys, on a permit of a pool, or on the outside. `true` if the slot is done with for now.
-    fn suspend(&mut self, slot: u32, future: Option<LocalBoxFuture<'b, Result<V>>>) -> bool {
+    fn suspend(&mut self, slot: u32, future: Option<TaskFuture<'b, V>>) -> bool {
         let index = slot as usize;
         let mut missing = std::mem::take(&mut self.board.borrow_mut().missing);
         // Given up in the same poll: the other side of a `select` was ready.
@@ -274,7 +273,7 @@ where
     }
 
     /// Drops a future. It may hold places in pools, which it gives back to the board: nothing may borrow the board.
-    pub(super) fn discard(&mut self, future: Option<LocalBoxFuture<'b, Result<V>>>) {
+    pub(super) fn discard(&mut self, future: Option<TaskFuture<'b, V>>) {
         drop(future);
     }
 

@@ -4,13 +4,12 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use futures::future::LocalBoxFuture;
 use smallvec::SmallVec;
 
 use super::doubts::Doubts;
 use super::waking::{SlotWaker, Woken};
 use crate::board::{ACTIVE, Board, INPUT, STALE};
-use crate::error::{Failure, Result};
+use crate::error::Failure;
 use crate::event::Dependency;
 use crate::fingerprint::Value;
 use crate::journal::TraceCache;
@@ -18,6 +17,7 @@ use crate::key::{Key, KeyId, Keys};
 use crate::ledger::Ledger;
 use crate::rebuilder::{Cursor, Reason};
 use crate::report::{Decision, Report};
+use crate::task::TaskFuture;
 use crate::waits::Ticket;
 
 /// Where a slot stands.
@@ -39,7 +39,7 @@ pub(crate) struct Slot<'b, V> {
     pub waiters: SmallVec<[Ticket; 2]>,
     /// What the slot as a whole waits for: its question, or a task that is no future.
     pub ticket: Option<Ticket>,
-    pub future: Option<LocalBoxFuture<'b, Result<V>>>,
+    pub future: Option<TaskFuture<'b, V>>,
     /// What the task fetched so far: raw ids, see `Board::recorder`.
     pub dependencies: Vec<u32>,
     pub met_failure: Option<KeyId>,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Wake, Waker};
 
-use futures::task::AtomicWaker;
+use atomic_waker::AtomicWaker;
 
 /// The slots that were woken since this was last asked.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use alacarte::{KeyId, Store, StoreError, Time, Value};
+use alacarte_core::{KeyId, Store, StoreError, Time, Value};
 use tempfile::{NamedTempFile, PersistError};
 
 use crate::cas::Cas;

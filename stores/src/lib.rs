@@ -8,24 +8,42 @@
 //! | [`TraceLog`] | constructive traces that many builds share |
 #![deny(missing_docs)]
 
+#[cfg(feature = "files")]
 mod cas;
+#[cfg(feature = "files")]
 mod digest;
+#[cfg(feature = "files")]
 mod files;
+#[cfg(feature = "files")]
 mod filestore;
+#[cfg(feature = "files")]
 mod frame;
+#[cfg(feature = "files")]
 mod log;
 mod memory;
+#[cfg(feature = "files")]
 mod scratch;
+#[cfg(feature = "files")]
 mod seal;
+#[cfg(feature = "files")]
 mod table;
+#[cfg(feature = "files")]
 mod traces;
+#[cfg(feature = "files")]
 mod value;
 
+#[cfg(feature = "files")]
 pub use cas::Cas;
+#[cfg(feature = "files")]
 pub use digest::Digest;
+#[cfg(feature = "files")]
 pub use files::{Begun, Files, Seen, SharedFiles};
+#[cfg(feature = "files")]
 pub use filestore::{FileStore, Shape};
+#[cfg(feature = "files")]
 pub use log::{Anew, Damage, Log, SharedBytes};
 pub use memory::Memory;
+#[cfg(feature = "files")]
 pub use traces::TraceLog;
+#[cfg(feature = "files")]
 pub use value::{FileKey, FileValue, Made};

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use alacarte::{Key, KeyId, Keys, Store, StoreError, Value};
+use alacarte_core::{Key, KeyId, Keys, Store, StoreError, Value};
 
 /// Values in memory, by key.
 #[derive(Clone)]

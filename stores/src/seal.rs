@@ -17,7 +17,7 @@
 use std::any::type_name;
 use std::fmt::{self, Write};
 
-use alacarte::{Fingerprint, Key, Value};
+use alacarte_core::{Fingerprint, Key, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde::ser::{

@@ -22,7 +22,7 @@ use std::marker::PhantomData;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use alacarte::{Fingerprint, Key, SharedTrace, StoreError, TraceCache, Value};
+use alacarte_core::{Fingerprint, Key, SharedTrace, StoreError, TraceCache, Value};
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use alacarte::{Fingerprint, Value};
+use alacarte_core::{Fingerprint, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -139,7 +139,7 @@ impl Value for FileValue {
 
 /// A fingerprint among serialised values.
 mod short {
-    use alacarte::Fingerprint;
+    use alacarte_core::Fingerprint;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub(super) fn serialize<S: Serializer>(fingerprint: &Fingerprint, to: S) -> Result<S::Ok, S::Error> {
@@ -153,7 +153,7 @@ mod short {
 
 /// The same, where there may be none.
 mod run {
-    use alacarte::Fingerprint;
+    use alacarte_core::Fingerprint;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub(super) fn serialize<S: Serializer>(run: &Option<Fingerprint>, to: S) -> Result<S::Ok, S::Error> {

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use alacarte::{Build, Event, Fetch, Journal, Keys, Retention, Rules, declared, formula};
+use alacarte_core::{Build, Event, Fetch, Journal, Keys, Retention, Rules, declared, formula};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::{Log, Memory, SharedBytes};

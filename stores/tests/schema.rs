@@ -3,7 +3,7 @@
 //!
 //! The fingerprints look at a part of a value only, and at no names, so that they cannot tell.
 
-use alacarte::{Build, Fingerprint, Rules, Value, formula};
+use alacarte_core::{Build, Fingerprint, Rules, Value, formula};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::{Log, Memory, TraceLog};

@@ -2,7 +2,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Dependency, KeyId, Question, Reason, Rebuilder, Restored};
+use alacarte_core::{Answer, Dependency, KeyId, Question, Reason, Rebuilder, Restored};
 use alacarte_metadata::{ConstructiveTraces, Trace};
 use alacarte_rebuilders::ConstructiveTrace;
 

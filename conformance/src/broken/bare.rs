@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Dependency, KeyId, Lesson, Question, Reason, Rebuilder};
+use alacarte_core::{Answer, Dependency, KeyId, Lesson, Question, Reason, Rebuilder};
 use alacarte_metadata::{ConstructiveTraces, DependencyGraph, VerifyingTraces};
 use alacarte_rebuilders::{ConstructiveTrace, VerifyingTrace};
 

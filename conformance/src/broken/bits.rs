@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Event, KeyId, MetadataUpdater, Question, Reads, Reason, Rebuilder, Suspects};
+use alacarte_core::{Answer, Event, KeyId, MetadataUpdater, Question, Reads, Reason, Rebuilder, Suspects};
 use alacarte_metadata::{DependencyGraph, DirtyBits};
 use alacarte_rebuilders::DirtyBit;
 

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::task::Poll;
 
-use alacarte::{Answer, Cursor, Key, KeyId, Question, Reads, Rebuilder, Suspects, Value, count_steps};
+use alacarte_core::{Answer, Cursor, Key, KeyId, Question, Reads, Rebuilder, Suspects, Value, count_steps};
 use alacarte_metadata::{DirtyBits, VerifyingTraces};
 use alacarte_rebuilders::{DirtyBit, VerifyingTrace};
 

@@ -2,7 +2,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, KeyId, Lesson, Question, Rebuilder};
+use alacarte_core::{Answer, KeyId, Lesson, Question, Rebuilder};
 use alacarte_metadata::DeepConstructiveTraces;
 use alacarte_rebuilders::DeepConstructiveTrace;
 

@@ -2,7 +2,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Question, Reason, Rebuilder, Restored};
+use alacarte_core::{Answer, Question, Reason, Rebuilder, Restored};
 use alacarte_metadata::{DeepConstructiveTraces, Trace};
 use alacarte_rebuilders::DeepConstructiveTrace;
 

@@ -1,6 +1,6 @@
 //! A broken component on the list, and the trial that is to catch it.
 
-use alacarte::{Dynamic, Rebuilder, Static};
+use alacarte_core::{Dynamic, Rebuilder, Static};
 use alacarte_rebuilders::AnyRebuilder;
 
 use super::twist::{Straight, Twist, Twisted};

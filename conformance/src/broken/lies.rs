@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::task::Poll;
 
-use alacarte::{
+use alacarte_core::{
     Answer, Dependency, Event, Fingerprint, KeyId, Lesson, MetadataUpdater, Question, Reads, Rebuilder, Record,
     Suspects,
 };

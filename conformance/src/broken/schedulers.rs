@@ -1,6 +1,6 @@
 //! Orders that are none.
 
-use alacarte::{Dynamic, KeyId, Scheduler, WhenBlocked};
+use alacarte_core::{Dynamic, KeyId, Scheduler, WhenBlocked};
 use alacarte_metadata::CalcChain;
 use alacarte_schedulers::AnyScheduler;
 

@@ -2,7 +2,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Event, KeyId, MetadataUpdater, Question, Reason, Rebuilder};
+use alacarte_core::{Answer, Event, KeyId, MetadataUpdater, Question, Reason, Rebuilder};
 use alacarte_metadata::{DependencyGraph, ModificationTimes, StepTraces};
 use alacarte_rebuilders::StepTrace;
 

@@ -1,6 +1,6 @@
 //! Traces that were recorded wrongly, under rebuilders that read them right.
 
-use alacarte::{Event, MetadataUpdater};
+use alacarte_core::{Event, MetadataUpdater};
 use alacarte_metadata::{ConstructiveTraces, DeepConstructiveTraces, VerifyingTraces};
 
 use alacarte_rebuilders::{ConstructiveTrace, DeepConstructiveTrace, VerifyingTrace};

@@ -1,6 +1,6 @@
 //! A scheduler that does one thing otherwise than the one that it was made of.
 
-use alacarte::{Dynamic, KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
+use alacarte_core::{Dynamic, KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
 use alacarte_metadata::CalcChain;
 use alacarte_schedulers::AnyScheduler;
 

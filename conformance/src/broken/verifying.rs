@@ -5,7 +5,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Dependency, Fingerprint, Question, Reason, Rebuilder, Value};
+use alacarte_core::{Answer, Dependency, Fingerprint, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::ConstructiveTraces;
 
 use super::fixture::Fixture;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alacarte::{Dependency, Event, Fingerprint, KeyId, MetadataUpdater, Record, Time, Value};
+use alacarte_core::{Dependency, Event, Fingerprint, KeyId, MetadataUpdater, Record, Time, Value};
 
 /// What an updater says after some events: a model, as plain as can be, and a comparison with the updater.
 pub trait Contract: Default {

@@ -1,7 +1,7 @@
 //! Random histories: what a store and its tasks hold is followed along, so that every record is one that a build could
 //! have made.
 
-use alacarte::{Dependency, KeyId, Time, Value};
+use alacarte_core::{Dependency, KeyId, Time, Value};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 

@@ -5,7 +5,7 @@
 //! are the contracts of the updaters in this workspace.
 //!
 //! ```
-//! use alacarte::{Event, MetadataUpdater};
+//! use alacarte_core::{Event, MetadataUpdater};
 //! use alacarte_conformance::contracts::{Contract, Happening, check_contract, check_replay};
 //!
 //! /// How many tasks have run.

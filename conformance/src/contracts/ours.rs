@@ -1,6 +1,6 @@
 //! The contracts of this workspace's updaters, as plain as can be.
 
-use alacarte::{Dependency, Fingerprint, KeyId, Names, Time, Value};
+use alacarte_core::{Dependency, Fingerprint, KeyId, Names, Time, Value};
 use alacarte_metadata::{
     CalcChain, ConstructiveTraces, DeepConstructiveTraces, DependencyGraph, DirtyBits, ModificationTimes, StepTraces,
     Trace, VerifyingTraces,

@@ -3,7 +3,7 @@
 //! A history is lived by two processes, one after the other, which share a journal; at the end a third reads the whole. What is
 //! only learned (another machine's trace, met in a cache) is not written down, and so is learned anew by each.
 
-use alacarte::{Event, Journal, Keys, MetadataUpdater, Record};
+use alacarte_core::{Event, Journal, Keys, MetadataUpdater, Record};
 use alacarte_stores::{Log, SharedBytes};
 
 use super::happening::{Contract, Happening, KEYS, Kind};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
-use alacarte::{KeyId, Keys, SharedTrace, Store, StoreError, Time};
+use alacarte_core::{KeyId, Keys, SharedTrace, Store, StoreError, Time};
 use alacarte_metadata::ConstructiveTraces;
 
 use crate::name::Name;

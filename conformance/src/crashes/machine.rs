@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use alacarte::{Build, Rebuilder, Scheduler, Tasks};
+use alacarte_core::{Build, Rebuilder, Scheduler, Tasks};
 
 use super::disk::{Careless, Disk, Loss};
 use super::places::{Book, Produces, Shelf};

@@ -16,7 +16,7 @@ mod machine;
 mod places;
 mod tale;
 
-use alacarte::{Rebuilder, Scheduler};
+use alacarte_core::{Rebuilder, Scheduler};
 use proptest::strategy::ValueTree;
 
 use crate::name::Name;

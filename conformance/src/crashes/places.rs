@@ -1,6 +1,8 @@
 //! What a build writes to a disk beside its files: the journal, the cache of traces; and the tasks that write the files.
 
-use alacarte::{Event, Fetch, Fingerprint, Journal, Keys, Replay, Running, SharedTrace, StoreError, Tasks, TraceCache};
+use alacarte_core::{
+    Event, Fetch, Fingerprint, Journal, Keys, Replay, Running, SharedTrace, StoreError, Tasks, TraceCache,
+};
 use alacarte_stores::{Log, SharedBytes};
 
 use super::disk::{Disk, Write};

@@ -29,7 +29,7 @@
 mod histories;
 mod programs;
 
-use alacarte::{Dynamic, Scheduler, Static};
+use alacarte_core::{Dynamic, Scheduler, Static};
 use alacarte_schedulers::AnyScheduler;
 
 use crate::campaign::{Finding, Portion, Subject, TaskKind, hand_out};

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use alacarte::{SharedTrace, StoreError, TraceCache};
+use alacarte_core::{SharedTrace, StoreError, TraceCache};
 
 use crate::name::Name;
 

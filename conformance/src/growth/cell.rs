@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use alacarte::{Fetch, Fingerprint, Get, Result, Rules, Running, Static, TaskError, Tasks, declared};
+use alacarte_core::{Fetch, Fingerprint, Get, Result, Rules, Running, Static, TaskError, Tasks, declared};
 
 use super::Number;
 

@@ -6,7 +6,7 @@ use std::iter::Sum;
 use std::rc::Rc;
 use std::task::Poll;
 
-use alacarte::{
+use alacarte_core::{
     Answer, Build, Event, Journal, KeyId, Keys, Lesson, Metadata, Question, Reads, Rebuilder, Replay, Report,
     Scheduler, Static, Store, StoreError, Suspects, count_steps, steps_taken,
 };

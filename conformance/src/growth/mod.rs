@@ -6,7 +6,7 @@
 //! sort's logarithm adds a little; the square of the size would be 4.)
 //!
 //! Counted are what a build does and what its parts search through: how often a task is polled, a rebuilder asked, a key
-//! fetched, a task restarted; what the journal is told; and the steps of all searches ([`alacarte::steps_taken`]).
+//! fetched, a task restarted; what the journal is told; and the steps of all searches ([`alacarte_core::steps_taken`]).
 
 mod cell;
 mod families;
@@ -18,7 +18,7 @@ pub use measure::{Cost, measure};
 
 use std::fmt;
 
-use alacarte::{Rebuilder, Scheduler, Static};
+use alacarte_core::{Rebuilder, Scheduler, Static};
 
 /// Keys are numbers; what they mean is the family's choice.
 pub type Number = u32;

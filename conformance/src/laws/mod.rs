@@ -9,7 +9,7 @@ mod economy;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alacarte::{BuildError, Decision};
+use alacarte_core::{BuildError, Decision};
 
 use crate::memory::{Kind, Onlooker};
 use crate::name::Name;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use alacarte::{Result, off_thread};
+use alacarte_core::{Result, off_thread};
 
 use super::{End, Label, Outside};
 
@@ -94,6 +94,6 @@ impl Outside {
             work.as_mut().poll(&mut Context::from_waker(&waker))
         })
         .await?;
-        answer.ok_or_else(|| alacarte::TaskError::new("the gate was never opened"))
+        answer.ok_or_else(|| alacarte_core::TaskError::new("the gate was never opened"))
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
-use alacarte::{Build, Decision, Rebuilder, Scheduler};
+use alacarte_core::{Build, Decision, Rebuilder, Scheduler};
 
 use crate::diary::Diary;
 use crate::faults::{Fault, Flaw, Lie, Shelf};

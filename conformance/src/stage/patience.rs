@@ -1,7 +1,7 @@
 //! A queue that gives out keys without end, as one does that looks at its first key and leaves it there, would keep a build busy for
 //! ever. A panic is a story.
 
-use alacarte::{KeyId, Plan, PlanError, Power, Reads, Scheduler, WhenBlocked};
+use alacarte_core::{KeyId, Plan, PlanError, Power, Reads, Scheduler, WhenBlocked};
 
 /// So many keys no build of a scenario takes from its queue: there are a dozen, and each waits for the others at most.
 const ENOUGH: u32 = 10_000;

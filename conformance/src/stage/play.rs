@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alacarte::{BuildError, Decision, Rebuilder, Report, Scheduler, Tasks};
+use alacarte_core::{BuildError, Decision, Rebuilder, Report, Scheduler, Tasks};
 
 use super::{Broken, Played, Stage};
 use crate::laws::{Ending, LAWS, Moment};

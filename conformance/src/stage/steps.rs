@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use alacarte::{Build, Decision, Rebuilder, Retention, Scheduler, Tasks, WhenBlocked};
+use alacarte_core::{Build, Decision, Rebuilder, Retention, Scheduler, Tasks, WhenBlocked};
 
 use super::patience::Patience;
 use super::{Built, Stage};

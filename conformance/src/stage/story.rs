@@ -1,6 +1,6 @@
 //! A performance, told so that a person can follow it.
 
-use alacarte::Decision;
+use alacarte_core::Decision;
 
 use super::{Broken, Stage};
 use crate::laws::{Ending, show};

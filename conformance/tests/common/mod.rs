@@ -1,7 +1,7 @@
 //! What the tests of single cases share.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use alacarte::{Build, Decision, Report, Tasks};
+use alacarte_core::{Build, Decision, Report, Tasks};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Memory;

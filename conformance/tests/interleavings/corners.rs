@@ -1,8 +1,8 @@
 //! Corners of the executor: tasks that do, or want, more than one thing at once, and stop in the middle.
 
 use super::common::{DYNAMIC, Key, everywhere, system};
-use alacarte::{Fetch, Rules, TaskError, declared, formula, task};
 use alacarte_conformance::{Outside, drive, every_interleaving};
+use alacarte_core::{Fetch, Rules, TaskError, declared, formula, task};
 
 /// Two branches, of which the first to fail ends the task, although the other still waits for two keys. Its slot must
 /// not be given to another key while somebody counts on it.

@@ -2,8 +2,8 @@
 
 use super::common::Key;
 use super::watch::Watch;
-use alacarte::{Dynamic, Fetch, Result, Running, TaskError, Tasks};
 use alacarte_conformance::Outside;
+use alacarte_core::{Dynamic, Fetch, Result, Running, TaskError, Tasks};
 use futures::future::LocalBoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -3,8 +3,8 @@
 use super::common::{Key, System, system};
 use super::plan::{Plan, Working};
 use super::watch::Watch;
-use alacarte::Decision;
 use alacarte_conformance::{Choices, Driven, Outside, Seeded, Tape, drive};
+use alacarte_core::Decision;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;

@@ -1,10 +1,10 @@
 //! The properties, and the law behind each.
 
-use alacarte::{Dynamic, Scheduler, Static};
 use alacarte_conformance::relations::{Tally, shared, survives_revert, warm_is_cold};
 use alacarte_conformance::{
     Broken, Combination, Declares, Name, Promises, Scenario, Setup, Style, Thrift, Trial, explore, menu, perform,
 };
+use alacarte_core::{Dynamic, Scheduler, Static};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-use alacarte::Fingerprint;
+use alacarte_core::Fingerprint;
 use alacarte_frontends::ninja::{Edge, Manifest};
 
 use super::flags::flags;

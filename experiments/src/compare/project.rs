@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use alacarte::Report;
+use alacarte_core::Report;
 use alacarte_frontends::ninja::{Manifest, Session, journal_bytes, load};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use alacarte::{Build, BuildError, Cause, Power, Report, Scheduler, Tasks};
+use alacarte_core::{Build, BuildError, Cause, Power, Report, Scheduler, Tasks};
 use alacarte_frontends::spreadsheet::{Cell, CellRef, References, Scalar, Sheet, SheetStore, SheetTasks};
 use alacarte_rebuilders::{AnyRebuilder, Perpetual};
 use alacarte_schedulers::{AnyScheduler, Suspending, Topological};
@@ -250,7 +250,7 @@ impl<'w> Player<'w> {
             Err(error) => Err(error),
         };
         let values = formulas.iter().filter_map(|&cell| Some((cell, build.get(cell)?))).collect();
-        let bytes = alacarte::Journal::bytes(build.journal_ref());
+        let bytes = alacarte_core::Journal::bytes(build.journal_ref());
         (result, values, bytes)
     }
 
@@ -272,8 +272,8 @@ where
     P: Power,
     T: Tasks<CellRef, Scalar, Power = P>,
     S: Scheduler<P>,
-    R: alacarte::Rebuilder<CellRef, Scalar>,
-    J: alacarte::Journal<CellRef, Scalar>,
+    R: alacarte_core::Rebuilder<CellRef, Scalar>,
+    J: alacarte_core::Journal<CellRef, Scalar>,
 {
     if let Some(cell) = &step.delete {
         let at: CellRef = cell.parse().map_err(|error| format!("{cell}: {error}"))?;
@@ -324,7 +324,7 @@ fn edits(sheet: &Sheet, seed: u64) -> Vec<Step> {
     };
     let (numbers, formulas) = (cells(false), cells(true));
     let pick = |from: &[CellRef], salt: u64| {
-        let random = alacarte::Fingerprint::of_integer(seed.wrapping_mul(31).wrapping_add(salt)).0;
+        let random = alacarte_core::Fingerprint::of_integer(seed.wrapping_mul(31).wrapping_add(salt)).0;
         (!from.is_empty()).then(|| from[(random % from.len() as u64) as usize])
     };
     let field = |at: CellRef| sheet.get(at).map(|cell| cell.to_field()).unwrap_or_default();

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use alacarte::{Rules, Static, formula};
+use alacarte_core::{Rules, Static, formula};
 use alacarte_rebuilders::{ModificationTime, VerifyingTrace};
 use alacarte_schedulers::Topological;
 

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use alacarte::{Dynamic, Fetch, Rules, task};
+use alacarte_core::{Dynamic, Fetch, Rules, task};
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
 

@@ -3,8 +3,8 @@
 
 use std::rc::Rc;
 
-use alacarte::{Rules, Static, formula};
 use alacarte_conformance::broken::published::TaskSteps;
+use alacarte_core::{Rules, Static, formula};
 use alacarte_rebuilders::StepTrace;
 use alacarte_schedulers::Suspending;
 

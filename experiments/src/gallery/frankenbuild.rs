@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use alacarte::{Fetch, Rules, Static, declared, formula};
+use alacarte_core::{Fetch, Rules, Static, declared, formula};
 use alacarte_rebuilders::{ConstructiveTrace, DeepConstructiveTrace};
 use alacarte_schedulers::Suspending;
 

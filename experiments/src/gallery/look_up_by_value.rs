@@ -3,8 +3,8 @@
 
 use std::rc::Rc;
 
-use alacarte::{Rules, Static, declared, formula};
 use alacarte_conformance::broken::published::{ByValue, FlatTrace};
+use alacarte_core::{Rules, Static, declared, formula};
 use alacarte_rebuilders::DeepConstructiveTrace;
 use alacarte_schedulers::Suspending;
 

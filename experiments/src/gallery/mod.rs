@@ -26,8 +26,8 @@ pub mod touched_output;
 pub mod undeclared_input;
 pub mod wide_clearing;
 
-use alacarte::BuildError;
 use alacarte_conformance::broken::published::Stopped;
+use alacarte_core::BuildError;
 use thiserror::Error;
 
 pub use play::{

@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use alacarte::{Build, Decision, Dynamic, Fetch, Rules, task};
 use alacarte_conformance::broken::published::ChainWalk;
+use alacarte_core::{Build, Decision, Dynamic, Fetch, Rules, task};
 use alacarte_rebuilders::Perpetual;
 use alacarte_schedulers::Restarting;
 use alacarte_stores::Memory;

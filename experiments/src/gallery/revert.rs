@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::task::{Poll, ready};
 
-use alacarte::{
+use alacarte_core::{
     Answer, Event, Key as AnyKey, Keys, MetadataUpdater, Question, Reason, Rebuilder, Rules, Static, Value, formula,
 };
 use alacarte_metadata::TraceTable;

@@ -3,8 +3,8 @@
 
 use std::rc::Rc;
 
-use alacarte::{Rules, Static, formula};
 use alacarte_conformance::broken::published::{ByParent, FlatTrace};
+use alacarte_core::{Rules, Static, formula};
 use alacarte_rebuilders::DeepConstructiveTrace;
 use alacarte_schedulers::Suspending;
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use alacarte::{Dynamic, Fetch, Rules, Static, formula, task};
+use alacarte_core::{Dynamic, Fetch, Rules, Static, formula, task};
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
 

@@ -3,8 +3,8 @@
 
 use std::rc::Rc;
 
-use alacarte::{Rules, Static, formula};
 use alacarte_conformance::broken::published::WideBit;
+use alacarte_core::{Rules, Static, formula};
 use alacarte_rebuilders::DirtyBit;
 use alacarte_schedulers::Suspending;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alacarte::{Build, KeyId, Rebuilder, Scheduler, Tasks};
+use alacarte_core::{Build, KeyId, Rebuilder, Scheduler, Tasks};
 use alacarte_rebuilders::{
     ConstructiveTrace, DeepConstructiveTrace, DirtyBit, ModificationTime, Perpetual, VerifyingTrace,
 };

@@ -3,7 +3,7 @@
 //! Keys are numbered so that a key comes after all that it fetches; the first ones are the inputs. So the plain
 //! arrays need no sorting, and every engine starts from the order that suits it best.
 
-use alacarte::KeyId;
+use alacarte_core::KeyId;
 
 /// A graph of keys, and the function that gives each of them its value.
 #[derive(Debug, Clone)]

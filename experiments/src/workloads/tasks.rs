@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use alacarte::{Dynamic, Fetch, Running, Static, Tasks};
+use alacarte_core::{Dynamic, Fetch, Running, Static, Tasks};
 
 use super::graph::{Graph, begin, mix};
 

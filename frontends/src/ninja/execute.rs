@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use alacarte::{Fetch, Fingerprint, Result, StoreError, TaskError, Value};
+use alacarte_core::{Fetch, Fingerprint, Result, StoreError, TaskError, Value};
 use alacarte_stores::{Begun, FileKey, FileValue, Made};
 
 use super::command::{self, Ended, Line};

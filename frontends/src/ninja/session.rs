@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use alacarte::{Build, Journal, Rebuilder, Scheduler, Static, StoreError};
+use alacarte_core::{Build, Journal, Rebuilder, Scheduler, Static, StoreError};
 use alacarte_stores::{Cas, FileKey, FileStore, FileValue, Files, Log, TraceLog};
 use thiserror::Error;
 

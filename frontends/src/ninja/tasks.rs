@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use alacarte::{Fetch, Fingerprint, Result, Running, Static, TaskError, Tasks, Value};
+use alacarte_core::{Fetch, Fingerprint, Result, Running, Static, TaskError, Tasks, Value};
 use alacarte_stores::{FileKey, FileValue, Shape, SharedFiles};
 
 use super::command::Commands;

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::marker::PhantomData;
 
-use alacarte::{
+use alacarte_core::{
     Dynamic, Fetch, Fingerprint, KeyId, Power, Running, Static, Store, StoreError, TaskError, Tasks, Value,
 };
 use thiserror::Error;

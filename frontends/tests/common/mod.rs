@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
-use alacarte::{Build, Report};
+use alacarte_core::{Build, Report};
 use alacarte_frontends::ninja::{NinjaTasks, Stage, load};
 use alacarte_rebuilders::AnyRebuilder;
 use alacarte_schedulers::AnyScheduler;

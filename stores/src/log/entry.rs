@@ -1,7 +1,7 @@
 //! How one event is written.
 //!
 //! Keys are written once, under a number; events speak of numbers. The numbers are the journal's own: the same
-//! key may have another [`KeyId`](alacarte::KeyId) in each process.
+//! key may have another [`KeyId`](alacarte_core::KeyId) in each process.
 
 use serde::{Deserialize, Serialize};
 

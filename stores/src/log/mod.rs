@@ -47,7 +47,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use alacarte::{Event, Journal, Key, KeyId, Keys, Record, StoreError, Value};
+use alacarte_core::{Event, Journal, Key, KeyId, Keys, Record, StoreError, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -300,7 +300,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
 }
 
 impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOwned> Journal<K, V> for Log<K, V> {
-    fn replay(&mut self, keys: &mut Keys<K>, each: &mut alacarte::Replay<'_, K, V>) -> Result<(), StoreError> {
+    fn replay(&mut self, keys: &mut Keys<K>, each: &mut alacarte_core::Replay<'_, K, V>) -> Result<(), StoreError> {
         self.write_pending()?;
         let bytes = self.place.read().map_err(|error| self.failed("read", error))?;
         let replayed = replay::Replay::over(&bytes, self.schema, keys, each);

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use alacarte::StoreError;
+use alacarte_core::StoreError;
 use rustix::fs::{FlockOperation, flock};
 
 /// The bytes of a log in memory; clones are the same bytes.

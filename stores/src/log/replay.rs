@@ -1,6 +1,6 @@
 //! Reading a log back, and saying of each key no more than what is certain (see [the module above](super)).
 
-use alacarte::{Dependency, Event, Fingerprint, Key, KeyId, Keys, Record, Value};
+use alacarte_core::{Dependency, Event, Fingerprint, Key, KeyId, Keys, Record, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -44,7 +44,7 @@ enum Certain {
 struct Reader<'r, K, V> {
     schema: Schema,
     keys: &'r mut Keys<K>,
-    each: &'r mut alacarte::Replay<'r, K, V>,
+    each: &'r mut alacarte_core::Replay<'r, K, V>,
     /// By the log's numbers; `None` for one whose definition is lost, or that was forgotten.
     known: Vec<Option<Known>>,
     dependencies: Vec<Dependency>,
@@ -61,7 +61,7 @@ impl Replay {
         bytes: &[u8],
         schema: Schema,
         keys: &mut Keys<K>,
-        each: &mut alacarte::Replay<'_, K, V>,
+        each: &mut alacarte_core::Replay<'_, K, V>,
     ) -> Replay {
         let mut reader = Reader {
             schema,

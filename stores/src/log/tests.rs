@@ -1,7 +1,7 @@
 //! Events come back from memory and from files, whatever process wrote them. (That lost records never make a
 //! build wrong is tested with every rebuilder in `tests/damage.rs`.)
 
-use alacarte::{Dependency, Fingerprint};
+use alacarte_core::{Dependency, Fingerprint};
 
 use super::*;
 

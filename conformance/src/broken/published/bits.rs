@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::task::Poll;
 
-use alacarte::{Answer, Event, Key, KeyId, MetadataUpdater, Question, Reason, Rebuilder, Value};
+use alacarte_core::{Answer, Event, Key, KeyId, MetadataUpdater, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::DependencyGraph;
 
 /// Bits that are cleared too widely.

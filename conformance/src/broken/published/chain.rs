@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 
-use alacarte::{
+use alacarte_core::{
     Build, BuildError, Cause, Dynamic, Fetch, Key, KeyId, Plan, PlanError, Running, Scheduler, Store, StoreError,
     Tasks, Value, WhenBlocked,
 };

@@ -3,7 +3,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte::{Answer, Fingerprint, Key, KeyId, Question, Reason, Rebuilder, Restored, Value};
+use alacarte_core::{Answer, Fingerprint, Key, KeyId, Question, Reason, Rebuilder, Restored, Value};
 use alacarte_metadata::ConstructiveTraces;
 
 /// Constructive traces, verified against values that nobody has brought up to date.

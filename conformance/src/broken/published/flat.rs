@@ -11,7 +11,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::task::{Poll, ready};
 
-use alacarte::{
+use alacarte_core::{
     Answer, Dependency, Event, Fingerprint, Key, KeyId, MetadataUpdater, Question, Reason, Rebuilder, Record, Restored,
     Value,
 };

@@ -5,7 +5,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use alacarte::{Dynamic, KeyId, Scheduler};
+use alacarte_core::{Dynamic, KeyId, Scheduler};
 use alacarte_metadata::CalcChain;
 use alacarte_schedulers::AnyScheduler;
 

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::task::{Poll, ready};
 
-use alacarte::{
+use alacarte_core::{
     Answer, Dependency, Event, Fingerprint, Key, KeyId, MetadataUpdater, Question, Reason, Rebuilder, Value,
 };
 

@@ -3,7 +3,7 @@
 
 use std::task::Poll;
 
-use alacarte::{Answer, Event, Key, MetadataUpdater, Question, Rebuilder, Value};
+use alacarte_core::{Answer, Event, Key, MetadataUpdater, Question, Rebuilder, Value};
 use alacarte_metadata::StepTraces;
 use alacarte_rebuilders::StepTrace;
 

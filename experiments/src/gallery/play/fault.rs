@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use alacarte::{Fingerprint, Value};
+use alacarte_core::{Fingerprint, Value};
 
 use super::truth::Truth;
 use super::world::{Key, World};

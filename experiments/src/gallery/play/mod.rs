@@ -13,7 +13,7 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
 
-use alacarte::{Build, BuildError, Decision, Power, Rebuilder, Rules, Scheduler};
+use alacarte_core::{Build, BuildError, Decision, Power, Rebuilder, Rules, Scheduler};
 
 pub use fault::{Fault, Held};
 pub use script::{Act, Judge, Script, Step};
@@ -149,8 +149,8 @@ where
         let metadata = if metadata.is_empty() {
             Vec::new()
         } else {
-            let mut panels = R::Reads::panels(<R::Reads as alacarte::Reads>::view(metadata), &keys);
-            panels.extend(S::Reads::panels(<S::Reads as alacarte::Reads>::view(metadata), &keys));
+            let mut panels = R::Reads::panels(<R::Reads as alacarte_core::Reads>::view(metadata), &keys);
+            panels.extend(S::Reads::panels(<S::Reads as alacarte_core::Reads>::view(metadata), &keys));
             panels
         };
         let held = |key| if world.has_lost(key) { None } else { world.read(key).or_else(|| build.get(key)) };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alacarte::Time;
+use alacarte_core::Time;
 
 use super::world::{Key, Moment, World};
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use alacarte::{KeyId, Keys, Reads};
 use alacarte_conformance::broken::published::{FlatTraces, InputlessSteps, LookUp, WideBits};
+use alacarte_core::{KeyId, Keys, Reads};
 use alacarte_metadata::{
     CalcChain, ConstructiveTraces, DeepConstructiveTraces, DependencyGraph, DirtyBits, ModificationTimes, StepTraces,
     Trace, TraceTable, VerifyingTraces,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::task::Poll;
 
-use alacarte::{Answer, Build, BuildError, Power, Question, Reason, Rebuilder, Rules};
+use alacarte_core::{Answer, Build, BuildError, Power, Question, Reason, Rebuilder, Rules};
 use alacarte_metadata::DependencyGraph;
 use alacarte_schedulers::Suspending;
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use alacarte::{Decision, KeyId, Keys, Plan, PlanError, Power, Scheduler, WhenBlocked};
+use alacarte_core::{Decision, KeyId, Keys, Plan, PlanError, Power, Scheduler, WhenBlocked};
 
 use super::world::Key;
 
@@ -41,12 +41,12 @@ impl<P: Power, S: Scheduler<P>> Scheduler<P> for Watched<S> {
     fn plan(
         &mut self,
         plan: &mut Plan<'_>,
-        reads: <Self::Reads as alacarte::Reads>::View<'_>,
+        reads: <Self::Reads as alacarte_core::Reads>::View<'_>,
     ) -> Result<(), PlanError> {
         self.inner.plan(plan, reads)
     }
 
-    fn push(&mut self, key: KeyId, reads: <Self::Reads as alacarte::Reads>::View<'_>) {
+    fn push(&mut self, key: KeyId, reads: <Self::Reads as alacarte_core::Reads>::View<'_>) {
         self.log.borrow_mut().push(Note::Pushed(key));
         self.inner.push(key, reads);
     }

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use alacarte::{KeyId, Store, StoreError, Time};
+use alacarte_core::{KeyId, Store, StoreError, Time};
 
 /// A key of a scene.
 pub type Key = &'static str;
