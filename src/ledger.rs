@@ -42,7 +42,8 @@ impl<J> Ledger<J> {
     where
         J: Journal<K, V>,
     {
-        let turned = board.has(id, CLASSIFIED) && board.has(id, INPUT) != news.input;
+        // (What an input holds from now on need not be what its dependents saw when it was built.)
+        let new_input = news.input && board.has(id, CLASSIFIED) && !board.has(id, INPUT);
         let told = self.notice_turn(board, id, news.input);
         let value = board.value(id);
         let mut fingerprint = value.map(Value::fingerprint);
@@ -51,7 +52,7 @@ impl<J> Ledger<J> {
         }
         board.set_fingerprint(id, fingerprint.unwrap_or_default());
         let changed = news.known != fingerprint || news.touched;
-        if !changed && !(turned && news.input) {
+        if !changed && !new_input {
             return told.map(|()| false);
         }
         board.set_state(id, STALE);

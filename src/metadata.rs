@@ -1,6 +1,6 @@
 //! Metadata: what a build remembers, each kind a fold over its events.
 //!
-//! A scheduler or a rebuilder *names* the metadata that it reads; the build installs each updater once, however
+//! A scheduler or a rebuilder *installs* the metadata that it reads; the build has each updater once, however
 //! many read it, and shows every event to every updater. (The paper leaves these updates to whichever rebuilder
 //! needs them; seed 000 makes the case for taking them out.)
 
@@ -67,12 +67,20 @@ impl Metadata {
         found.and_then(|(_, updater)| (&**updater as &dyn Any).downcast_ref())
     }
 
+    /// The same, to be changed otherwise than by an event.
+    pub fn get_mut<U: MetadataUpdater>(&mut self) -> Option<&mut U> {
+        let id = TypeId::of::<U>();
+        let found = self.updaters.iter_mut().find(|(installed, _)| *installed == id);
+        found.and_then(|(_, updater)| (&mut **updater as &mut dyn Any).downcast_mut())
+    }
+
     /// The updater of this type, for a strategy that names it.
     ///
     /// # Panics
-    /// If nobody named it as read: a strategy reads only what its `Reads` names.
+    /// If it is not installed: a strategy reads only what its own `install` installs.
     pub fn read<U: MetadataUpdater>(&self) -> &U {
-        self.get().unwrap_or_else(|| panic!("{} is read but no `Reads` names it", type_name::<U>()))
+        self.get()
+            .unwrap_or_else(|| panic!("{} is read, but no strategy has installed it: see `install`", type_name::<U>()))
     }
 
     /// Shows an event to every updater.
@@ -97,42 +105,5 @@ impl Metadata {
     /// Whether none is installed.
     pub fn is_empty(&self) -> bool {
         self.updaters.is_empty()
-    }
-}
-
-/// The metadata that a strategy reads: one updater, a pair of such, or none: `()`.
-pub trait Reads {
-    /// What the strategy is shown.
-    type View<'m>;
-    /// Installs what is read.
-    fn install(metadata: &mut Metadata);
-    /// Looks it up.
-    fn view(metadata: &Metadata) -> Self::View<'_>;
-}
-
-impl Reads for () {
-    type View<'m> = ();
-    fn install(_: &mut Metadata) {}
-    fn view(_: &Metadata) {}
-}
-
-impl<U: MetadataUpdater> Reads for U {
-    type View<'m> = &'m U;
-    fn install(metadata: &mut Metadata) {
-        metadata.install::<U>();
-    }
-    fn view(metadata: &Metadata) -> &U {
-        metadata.read()
-    }
-}
-
-impl<A: Reads, B: Reads> Reads for (A, B) {
-    type View<'m> = (A::View<'m>, B::View<'m>);
-    fn install(metadata: &mut Metadata) {
-        A::install(metadata);
-        B::install(metadata);
-    }
-    fn view(metadata: &Metadata) -> Self::View<'_> {
-        (A::view(metadata), B::view(metadata))
     }
 }

@@ -11,21 +11,21 @@ use crate::board::{BUILT, Board, FAILED, INPUT, LOADED, Look, Missing};
 use crate::event::{Dependency, Time};
 use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{Key, KeyId, Keys};
-use crate::metadata::{Metadata, Reads};
+use crate::metadata::Metadata;
 
 /// Decides for each key whether its value stands, can be restored, or must be made by running the task.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no rebuilder for keys `{K}` and values `{V}`",
+    label = "this build has no rebuilder",
+    note = "choose one by `.rebuilder(…)`: `VerifyingTrace`, say"
+)]
 pub trait Rebuilder<K: Key, V: Value> {
-    /// The metadata it reads.
-    type Reads: Reads;
+    /// Installs the metadata that it reads.
+    fn install(&self, _metadata: &mut Metadata) {}
 
     /// Must the task of `question.key()` run? Asked again, with the same `question.cursor()`, each time
     /// what a pending answer waited for has come.
-    fn ask(&self, question: &mut Question<'_, K, V>, reads: <Self::Reads as Reads>::View<'_>) -> Poll<Answer<V>>;
-
-    /// Installs what it reads. (Only a rebuilder chosen at run time does this in another way than by `Reads`.)
-    fn install(&self, metadata: &mut Metadata) {
-        Self::Reads::install(metadata);
-    }
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>>;
 
     /// Whether it would decide nothing anew for a key that is up to date while nothing in the store has
     /// changed. A rebuilder that answers `false` is asked about every key in every build.
@@ -35,23 +35,18 @@ pub trait Rebuilder<K: Key, V: Value> {
 
     /// The keys that may be out of date *of themselves*, if the rebuilder knows them without visiting the others:
     /// whatever is not among them, and depends on none of them that changes, is up to date.
-    fn suspects<'m>(&self, _reads: <Self::Reads as Reads>::View<'m>) -> Option<Suspects<'m>> {
+    fn suspects<'m>(&self, _metadata: &'m Metadata) -> Option<Suspects<'m>> {
         None
     }
 
     /// Calls `each` with every key that fetched this one when it was last brought up to date. Asked only of a
     /// rebuilder that knows its suspects: while this key is underway, none of them is known to be up to date.
-    fn dependents(&self, _key: KeyId, _reads: <Self::Reads as Reads>::View<'_>, _each: &mut dyn FnMut(KeyId)) {}
+    fn dependents(&self, _key: KeyId, _metadata: &Metadata, _each: &mut dyn FnMut(KeyId)) {}
 
     /// The key at this place of what `key` fetched when it was last brought up to date, and whether it was fetched together
     /// with the one before; `None` beyond the last. Asked only of a rebuilder that knows its suspects: one that does not
     /// answer is asked about more keys.
-    fn dependency(
-        &self,
-        _key: KeyId,
-        _position: usize,
-        _reads: <Self::Reads as Reads>::View<'_>,
-    ) -> Option<(KeyId, bool)> {
+    fn dependency(&self, _key: KeyId, _position: usize, _metadata: &Metadata) -> Option<(KeyId, bool)> {
         None
     }
 
@@ -61,8 +56,35 @@ pub trait Rebuilder<K: Key, V: Value> {
     }
 
     /// The trace from which another build could restore this key, which was just built.
-    fn lesson(&self, _key: KeyId, _reads: <Self::Reads as Reads>::View<'_>) -> Option<Lesson> {
+    fn lesson(&self, _key: KeyId, _metadata: &Metadata) -> Option<Lesson> {
         None
+    }
+}
+
+impl<K: Key, V: Value, R: Rebuilder<K, V> + ?Sized> Rebuilder<K, V> for Box<R> {
+    fn install(&self, metadata: &mut Metadata) {
+        (**self).install(metadata);
+    }
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        (**self).ask(question, metadata)
+    }
+    fn trusts_silence(&self) -> bool {
+        (**self).trusts_silence()
+    }
+    fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
+        (**self).suspects(metadata)
+    }
+    fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
+        (**self).dependents(key, metadata, each);
+    }
+    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<(KeyId, bool)> {
+        (**self).dependency(key, position, metadata)
+    }
+    fn restores(&self) -> bool {
+        (**self).restores()
+    }
+    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
+        (**self).lesson(key, metadata)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::error::Cause;
 use crate::key::KeyId;
-use crate::metadata::Reads;
+use crate::metadata::Metadata;
 use crate::task::Power;
 
 /// What happens to the future of a task that fetched a key which is not up to date.
@@ -20,15 +20,10 @@ pub enum WhenBlocked {
     Keep,
 }
 
-/// Chooses the order. `P` is the power of the tasks that it can order.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot schedule tasks of power `{P}`",
-    note = "a topological scheduler needs tasks that declare their dependencies (`formula`, not `task`); \
-            choose `Restarting` or `Suspending` for dynamic tasks"
-)]
-pub trait Scheduler<P: Power> {
-    /// The metadata it reads.
-    type Reads: Reads;
+/// Chooses the order.
+pub trait Scheduler {
+    /// Installs the metadata that it reads.
+    fn install(&self, _metadata: &mut Metadata) {}
 
     /// What becomes of a task that must wait.
     fn when_blocked(&self) -> WhenBlocked;
@@ -40,10 +35,10 @@ pub trait Scheduler<P: Power> {
     ///
     /// # Errors
     /// If there is no such order: a cycle, or a task whose dependencies it cannot know.
-    fn plan(&mut self, plan: &mut Plan<'_>, reads: <Self::Reads as Reads>::View<'_>) -> Result<(), PlanError>;
+    fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError>;
 
     /// A key can go on: it was just demanded, or what it waited for has come.
-    fn push(&mut self, key: KeyId, reads: <Self::Reads as Reads>::View<'_>);
+    fn push(&mut self, key: KeyId, metadata: &Metadata);
 
     /// The key that goes on next. It is taken from the queue: a build ends when there is none.
     fn pop(&mut self) -> Option<KeyId>;
@@ -73,6 +68,54 @@ pub trait Scheduler<P: Power> {
     /// A key became a suspect while the build ran. Only for schedulers that follow suspects in an order of their own.
     fn suspect(&mut self, _key: KeyId) {}
 }
+
+/// A scheduler that can order tasks of power `P`. A marker: `impl<P: Power> Schedules<P> for Mine {}` says that it can order
+/// all, `impl Schedules<Static> for Mine {}` that it must know all dependencies beforehand.
+///
+/// What the compiler refuses for a scheduler of the latter kind, one that is chosen at run time, a `Box<dyn Scheduler>`, finds
+/// out when it plans: a dynamic task is then an error.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot schedule tasks of power `{P}`",
+    label = "this build has no scheduler that can order its tasks",
+    note = "choose one by `.scheduler(…)`: a topological scheduler needs tasks that declare their dependencies (`formula`, not \
+            `task`); `Restarting` and `Suspending` are for dynamic tasks too"
+)]
+pub trait Schedules<P: Power>: Scheduler {}
+
+impl<S: Scheduler + ?Sized> Scheduler for Box<S> {
+    fn install(&self, metadata: &mut Metadata) {
+        (**self).install(metadata);
+    }
+    fn when_blocked(&self) -> WhenBlocked {
+        (**self).when_blocked()
+    }
+    fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError> {
+        (**self).plan(plan, metadata)
+    }
+    fn push(&mut self, key: KeyId, metadata: &Metadata) {
+        (**self).push(key, metadata);
+    }
+    fn pop(&mut self) -> Option<KeyId> {
+        (**self).pop()
+    }
+    fn finish(&mut self, complete: bool) {
+        (**self).finish(complete);
+    }
+    fn follows_suspects(&self, targets: &[KeyId], generation: u64) -> bool {
+        (**self).follows_suspects(targets, generation)
+    }
+    fn precedes(&self, key: KeyId) -> bool {
+        (**self).precedes(key)
+    }
+    fn may_fetch(&self, key: KeyId, dependency: KeyId) -> bool {
+        (**self).may_fetch(key, dependency)
+    }
+    fn suspect(&mut self, key: KeyId) {
+        (**self).suspect(key);
+    }
+}
+
+impl<P: Power> Schedules<P> for Box<dyn Scheduler + '_> {}
 
 /// Why a plan cannot be made.
 #[derive(Debug)]

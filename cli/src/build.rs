@@ -7,10 +7,8 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
 
-use alacarte_core::{BuildError, Cause, Decision, Report};
+use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Report, Scheduler};
 use alacarte_frontends::ninja::{CommandEvent, NinjaBuild, Session, Stage};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::{FileKey, FileValue};
 use thiserror::Error;
 
@@ -23,7 +21,7 @@ use crate::table::duration;
 /// A manifest that is made by its own build is read again when that changed it; so often, and then taken as it is.
 const REGENERATIONS: usize = 8;
 
-type AnyBuild = NinjaBuild<AnyScheduler, AnyRebuilder<FileKey, FileValue>>;
+type AnyBuild = NinjaBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileValue>>>;
 
 #[derive(Debug, Error)]
 enum Misuse {
@@ -109,7 +107,8 @@ fn tell_of_journal(build: &AnyBuild) {
 
 fn open(session: &Session, arguments: &Build, screen: &Rc<RefCell<Screen>>) -> Result<AnyBuild, Problem> {
     let names = (arguments.scheduler.0.as_str(), arguments.rebuilder.0.as_str());
-    let (Some(scheduler), Some(rebuilder)) = (AnyScheduler::named(names.0), AnyRebuilder::named(names.1)) else {
+    let (Some(scheduler), Some(rebuilder)) = (alacarte_schedulers::named(names.0), alacarte_rebuilders::named(names.1))
+    else {
         // The names on the command line are those of the menu.
         return Err(format!("{} × {} is not on the menu", names.0, names.1).into());
     };

@@ -9,12 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use alacarte_core::{Dynamic, Static};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
 
 use crate::check::on_trial;
 use crate::menu::{REBUILDERS, SCHEDULERS, menu, style};
-use crate::name::Name;
 use crate::program::Declares;
 use crate::relations::Tally;
 use crate::stage::{Broken, Combination};
@@ -82,15 +79,12 @@ impl Subject {
         }
     }
 
-    fn over<P: Declares>(&self, trial: Trial) -> (Tally, Option<Broken>)
-    where
-        AnyScheduler: alacarte_core::Scheduler<P>,
-    {
+    fn over<P: Declares>(&self, trial: Trial) -> (Tally, Option<Broken>) {
         on_trial::<P, _, _>(trial, &self.by_turns())
     }
 
     /// The combination, and others that take turns with it.
-    pub(crate) fn by_turns(&self) -> Vec<Combination<'static, AnyScheduler, AnyRebuilder<Name, i64>>> {
+    pub(crate) fn by_turns(&self) -> Vec<Combination<'static>> {
         let top_down = if self.tasks == TaskKind::Static { "topological" } else { "suspending" };
         let others = [
             menu(top_down, "verifying-trace"),

@@ -1,7 +1,7 @@
 //! Many scenarios: looks for one that breaks a law, and shrinks it.
 
-use alacarte_core::{Dynamic, Rebuilder, Scheduler, Static};
-use alacarte_rebuilders::{AnyRebuilder, DeepConstructiveTrace, DirtyBit};
+use alacarte_core::{Dynamic, Rebuilder, Schedules, Static};
+use alacarte_rebuilders::{DeepConstructiveTrace, DirtyBit};
 use proptest::strategy::ValueTree;
 
 use crate::crashes::{Careless, judge_crashes};
@@ -62,7 +62,7 @@ fn seek(
 pub fn judge<P, S, R>(trial: Trial, combinations: &[Combination<'_, S, R>]) -> Result<(), Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     let script = |scenario: &Scenario| script(scenario, combinations);
@@ -75,7 +75,7 @@ where
 pub(crate) fn on_trial<P, S, R>(trial: Trial, combinations: &[Combination<'_, S, R>]) -> (Tally, Option<Broken>)
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     let (alone, plain) = (&combinations[..1], fitting::<P>(trial).style);
@@ -116,7 +116,7 @@ where
 /// If they break a law; the message tells the smallest story found.
 pub fn check<S, R>(scheduler: S, rebuilder: R)
 where
-    S: Scheduler<Dynamic> + Clone,
+    S: Schedules<Dynamic> + Clone,
     R: Rebuilder<Name, i64> + Clone + 'static,
 {
     check_promises(scheduler, rebuilder, Promises::default());
@@ -128,7 +128,7 @@ where
 /// As [`check`].
 pub fn check_promises<S, R>(scheduler: S, rebuilder: R, promises: Promises)
 where
-    S: Scheduler<Dynamic> + Clone,
+    S: Schedules<Dynamic> + Clone,
     R: Rebuilder<Name, i64> + Clone + 'static,
 {
     of_your_own::<Dynamic, S, R>(scheduler, rebuilder, promises);
@@ -140,7 +140,7 @@ where
 /// As [`check`].
 pub fn check_static<S, R>(scheduler: S, rebuilder: R, promises: Promises)
 where
-    S: Scheduler<Static> + Clone,
+    S: Schedules<Static> + Clone,
     R: Rebuilder<Name, i64> + Clone + 'static,
 {
     of_your_own::<Static, S, R>(scheduler, rebuilder, promises);
@@ -148,15 +148,16 @@ where
 
 fn of_your_own<P: Declares, S, R>(scheduler: S, rebuilder: R, promises: Promises)
 where
-    S: Scheduler<P> + Clone,
+    S: Schedules<P> + Clone,
     R: Rebuilder<Name, i64> + Clone + 'static,
 {
     // Of the others nothing is asked here but that they are right.
     let others = Promises { starts_once: promises.starts_once, ..Promises::default() };
     let shallow = Promises { shallow: true, deterministic: true, ..others };
-    let yours = || (scheduler.clone(), AnyRebuilder::new(rebuilder.clone()));
-    let dirty = || (scheduler.clone(), AnyRebuilder::new(DirtyBit));
-    let deep = || (scheduler.clone(), AnyRebuilder::new(DeepConstructiveTrace));
+    type Boxed = Box<dyn Rebuilder<Name, i64>>;
+    let yours = || (scheduler.clone(), Box::new(rebuilder.clone()) as Boxed);
+    let dirty = || (scheduler.clone(), Box::new(DirtyBit) as Boxed);
+    let deep = || (scheduler.clone(), Box::new(DeepConstructiveTrace) as Boxed);
     let combinations = [
         Combination { name: "the combination on trial".into(), make: Box::new(yours), promises },
         Combination { name: "its scheduler × dirty-bit".into(), make: Box::new(dirty), promises: others },

@@ -1,26 +1,11 @@
 //! The menu: what each of our own rebuilders promises.
 
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
-
 use crate::generate::Style;
 use crate::laws::{Promises, Thrift};
-use crate::name::Name;
 use crate::stage::Combination;
 
-/// The schedulers: three of the paper's table, and one that it does not have.
-pub const SCHEDULERS: [&str; 4] = ["topological", "restarting", "suspending", "bottom-up"];
-
-/// The rebuilders: four of the paper's table, step traces, and the yardsticks.
-pub const REBUILDERS: [&str; 7] = [
-    "dirty-bit",
-    "verifying-trace",
-    "constructive-trace",
-    "deep-constructive-trace",
-    "step-trace",
-    "perpetual",
-    "modification-time",
-];
+pub use alacarte_rebuilders::NAMES as REBUILDERS;
+pub use alacarte_schedulers::NAMES as SCHEDULERS;
 
 /// What a rebuilder of our own promises.
 ///
@@ -67,11 +52,11 @@ pub fn style(rebuilder: &str) -> Style {
 ///
 /// # Panics
 /// If there is none of that name.
-pub fn menu(scheduler: &str, rebuilder: &str) -> Combination<'static, AnyScheduler, AnyRebuilder<Name, i64>> {
+pub fn menu(scheduler: &str, rebuilder: &str) -> Combination<'static> {
     let (first, second) = (scheduler.to_owned(), rebuilder.to_owned());
     let make = move || {
-        let scheduler = AnyScheduler::named(&first).expect("a scheduler of that name");
-        (scheduler, AnyRebuilder::named(&second).expect("a rebuilder of that name"))
+        let scheduler = alacarte_schedulers::named(&first).expect("a scheduler of that name");
+        (scheduler, alacarte_rebuilders::named(&second).expect("a rebuilder of that name"))
     };
     let promises = Promises { starts_once: scheduler != "restarting", ..promises(rebuilder) };
     Combination { name: format!("{scheduler} × {rebuilder}"), make: Box::new(make), promises }

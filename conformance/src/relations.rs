@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use alacarte_core::{Build, Rebuilder, Scheduler, WhenBlocked};
+use alacarte_core::{Build, Rebuilder, Schedules, WhenBlocked};
 
 use crate::faults::{Fault, Lends, Shelf};
 use crate::laws::{Promises, Thrift};
@@ -81,7 +81,7 @@ impl std::ops::AddAssign for Tally {
 pub fn judge_scenario<P, S, R>(scenario: &Scenario, combinations: &[Combination<'_, S, R>]) -> Result<Tally, Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     judge_by::<P, S, R>(scenario, combinations, Setup::default())
@@ -95,7 +95,7 @@ pub(crate) fn judge_by<P, S, R>(
 ) -> Result<Tally, Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     let asked = |relation: Relation| setup.only.is_none_or(|only| only.contains(&relation.name));
@@ -130,7 +130,7 @@ pub fn warm_is_cold<P, S, R>(
 ) -> Result<Tally, Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     let scenario = &calm(scenario, scenario.manner);
@@ -153,7 +153,7 @@ pub(crate) fn some_warm_some_cold<P, S, R>(
 ) -> Result<Tally, Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     let steps = scenario.steps.iter().filter(|step| **step != Step::Restart).cloned().collect();
@@ -194,7 +194,7 @@ pub fn parallel_is_sequential<P, S, R>(
 ) -> Result<Tally, Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     // A build that stops at the first failure has finished what ran beside it, and that may differ.
@@ -219,7 +219,7 @@ pub fn handover<P, S, R>(
 ) -> Result<Tally, Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     let manner = Manner { keep_going: true, ..scenario.manner };
@@ -259,7 +259,7 @@ where
 /// fetched, as a scheduler does that knows the order beforehand.
 fn are_alike<P, S, R>(combinations: &[Combination<'_, S, R>]) -> bool
 where
-    S: Scheduler<P>,
+    S: Schedules<P>,
     P: Declares,
 {
     let declares = |one: &Combination<'_, S, R>| (one.make)().0.when_blocked() == WhenBlocked::Refuse;
@@ -277,7 +277,7 @@ where
 pub fn survives_revert<P, S, R>(scenario: &Scenario, combination: &Combination<'_, S, R>) -> Result<Tally, Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     let Some((target, edit)) = revertible(scenario) else { return Ok(Tally::default()) };
@@ -326,7 +326,7 @@ fn revertible(scenario: &Scenario) -> Option<(Name, Step)> {
 pub fn shared<P, S, R>(scenario: &Scenario, combination: &Combination<'_, S, R>) -> Result<Tally, Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     let Some(target) = scenario.graph.keys().last() else { return Ok(Tally::default()) };

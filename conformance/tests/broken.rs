@@ -8,7 +8,7 @@ use alacarte_conformance::broken::{Fixture, Pair, all, harmless};
 use alacarte_conformance::relations::RELATIONS;
 use alacarte_conformance::{Broken, LAWS, Name, Yields};
 use alacarte_core::{Build, Dynamic, Fetch, Rules, declared, formula, task};
-use alacarte_rebuilders::{AnyRebuilder, Perpetual};
+use alacarte_rebuilders::Perpetual;
 use alacarte_stores::Memory;
 
 /// How many scenarios are tried before a component that is broken counts as unnoticed.
@@ -138,7 +138,7 @@ fn a_forgotten_chain_is_paid_for_in_restarts() {
         }
         let inputs: Memory<Name, i64> = (0..4).map(|key| (Name(key), 1)).collect();
         // Every task runs, and none of them waits because of a question.
-        let mut build = Build::new(tasks, inputs).scheduler(scheduler).rebuilder(AnyRebuilder::new(Perpetual));
+        let mut build = Build::new(tasks, inputs).scheduler(scheduler).rebuilder(Box::new(Perpetual));
         // Dependents first, as a user may name them.
         let targets = || (4..20).rev().map(Name);
         build.run(targets()).expect("built");

@@ -3,7 +3,6 @@
 mod common;
 
 use alacarte_core::{Cause, Dynamic, Fetch, Result, Rules, TaskError, declared, formula, task};
-use alacarte_schedulers::AnyScheduler;
 use common::{Key, everywhere, everywhere_dynamic, observed, ran, system};
 
 /// C1 = if A1 = 0 then C2 else A2; C2 = if A1 = 0 then A3 else C1.
@@ -37,7 +36,7 @@ fn two_steps() -> Rules<Key, i64> {
 /// built and is then reverted runs nothing where values are kept.
 #[test]
 fn a_reverted_edit() {
-    for scheduler in AnyScheduler::NAMES {
+    for scheduler in alacarte_schedulers::NAMES {
         for (rebuilder, before, after) in [
             ("verifying-trace", vec![], vec!["B", "C"]),
             ("constructive-trace", vec![], vec![]),
@@ -311,7 +310,7 @@ fn rule_6_make_is_wrong_about_a_touched_output_and_the_others_are_not() {
         build.get("C")
     };
     everywhere(|scheduler, rebuilder| assert_eq!(outcome(scheduler, rebuilder), Some(7), "{scheduler} × {rebuilder}"));
-    for scheduler in AnyScheduler::NAMES {
+    for scheduler in alacarte_schedulers::NAMES {
         assert_eq!(outcome(scheduler, "modification-time"), Some(3), "{scheduler} × make is as wrong as make");
     }
 }

@@ -14,8 +14,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use alacarte_core::{Build, Dynamic, Fetch, Result, Rules, TaskError, off_thread, task};
-use alacarte_rebuilders::{AnyRebuilder, VerifyingTrace};
-use alacarte_schedulers::{AnyScheduler, Suspending};
+use alacarte_rebuilders::VerifyingTrace;
+use alacarte_schedulers::Suspending;
 use alacarte_stores::Memory;
 use common::{everywhere, everywhere_dynamic};
 use futures::channel::{mpsc, oneshot};
@@ -96,8 +96,8 @@ fn collecting(scheduler: &str, rebuilder: &str, jobs: usize, collect: Collect) -
     }
     let inputs: Memory<u64, u64> = (1..=WIDE).map(|key| (1000 + key, key)).collect();
     let mut build = Build::new(rules, inputs)
-        .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-        .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
         .jobs(jobs);
     clock.drive(build.run_async([0])).expect("built");
     let clean = build.get(0).expect("a value");
@@ -280,8 +280,8 @@ fn joined_work_gets_its_permits_one_after_the_other() {
                 })
             };
             let mut build = Build::new(Rules::new().rule(0_u64, at_work), Memory::default())
-                .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-                .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
                 .jobs(jobs)
                 .pool("pool", pools);
             clock.drive(build.run_async([0])).expect("built");
@@ -321,8 +321,8 @@ fn races(scheduler: &str, rebuilder: &str, race: for<'f> fn(Fetch<'f, u64, u64>,
         .rule(3_u64, working(2000))
         .rule(4_u64, task(async |_| Ok(1)));
     let mut build = Build::new(rules, Memory::from([(5, 1)]))
-        .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-        .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
         .jobs(4);
     let built = clock.drive(build.run_async([0]));
     assert_eq!((build.get(0), seen.get()), (Some(51), 50), "{scheduler} × {rebuilder}: {built:?}");
@@ -446,8 +446,8 @@ fn a_fetch_that_is_given_up_is_waited_for_no_more() {
         };
         let rules = Rules::new().rule(0_u64, top).rule(1_u64, slow).rule(2_u64, task(async |_| Ok(1)));
         let mut build = Build::new(rules, Memory::default())
-            .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-            .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"));
+            .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+            .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
         clock.drive(build.run_async([0])).expect("built");
         assert_eq!(build.get(0), Some(1), "{scheduler} × {rebuilder}");
     });
@@ -468,8 +468,8 @@ fn a_circle_through_combinators_is_found() {
         };
         let rules = Rules::new().rule(0_u64, around(1)).rule(1_u64, around(2)).rule(2_u64, around(0));
         let mut build = Build::new(rules.rule(9_u64, task(async |_| Ok(1))), Memory::default())
-            .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-            .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"));
+            .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+            .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
         let error = Clock::default().drive(build.run_async([0])).expect_err("a circle");
         assert!(error.to_string().contains("a cycle: 0 → 1 → 2 → 0"), "{scheduler} × {rebuilder}: {error}");
     });
@@ -493,8 +493,8 @@ fn a_timeout_of_tokio_is_seen_when_it_fires() {
             Ok(begin.elapsed().as_millis() as u64)
         });
         let mut build = Build::new(Rules::new().rule(0_u64, top).rule(1_u64, slow), Memory::default())
-            .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-            .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"));
+            .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+            .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
         runtime.block_on(build.run_async([0])).expect("built");
         // Tokio's timers are exact to a millisecond.
         assert!(matches!(build.get(0), Some(50 | 51)), "{scheduler} × {rebuilder}: {:?}", build.get(0));
@@ -557,8 +557,8 @@ fn what_ends_outside_has_one_task_polled() {
                 );
             }
             let mut build = Build::new(rules, Memory::default())
-                .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-                .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"));
+                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
             clock.drive(build.run_async([0])).expect("built");
             assert_eq!((build.get(0), polls.get()), (Some(tasks), 2 * tasks), "{scheduler} × {rebuilder}");
         }

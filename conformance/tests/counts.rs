@@ -2,11 +2,13 @@
 
 mod common;
 
-use alacarte_core::{Answer, Build, Decision, Fetch, KeyId, Question, Reads, Rebuilder, Report, Rules, Suspects};
-use alacarte_core::{Scheduler, Static, declared, formula, task};
+use alacarte_core::{
+    Answer, Build, Decision, Fetch, KeyId, Metadata, Question, Rebuilder, Report, Rules, Schedules, Suspects,
+};
+use alacarte_core::{Static, declared, formula, task};
 use alacarte_metadata::DirtyBits;
 use alacarte_rebuilders::DirtyBit;
-use alacarte_schedulers::{AnyScheduler, BottomUp, Restarting, Suspending, Topological};
+use alacarte_schedulers::{BottomUp, Restarting, Suspending, Topological};
 use alacarte_stores::Memory;
 use common::{Key, RIGHT, observed, ran, system};
 use std::cell::Cell;
@@ -31,7 +33,7 @@ fn looks(report: &Report) -> (usize, u64, u64, u64) {
 
 #[test]
 fn a_build_that_finds_nothing_to_do_looks_at_nothing() {
-    for scheduler in AnyScheduler::NAMES {
+    for scheduler in alacarte_schedulers::NAMES {
         for rebuilder in RIGHT.into_iter().chain(["modification-time"]).filter(|&name| name != "perpetual") {
             let mut build = system(scheduler, rebuilder, chains(), &INPUTS);
             build.run(["C", "F"]).expect("built");
@@ -47,7 +49,7 @@ fn a_build_that_finds_nothing_to_do_looks_at_nothing() {
 
 #[test]
 fn a_task_that_is_run_in_every_build_is_run_in_every_build() {
-    for scheduler in AnyScheduler::NAMES {
+    for scheduler in alacarte_schedulers::NAMES {
         let mut build = system(scheduler, "perpetual", chains(), &INPUTS);
         for _ in 0..3 {
             let report = build.run(["C", "F"]).expect("built");
@@ -114,7 +116,7 @@ fn without_suspects_all_that_the_targets_reach_is_asked_about() {
 /// A rebuilder may know its suspects; a scheduler that does not follow them goes down from the targets, to whatever is there.
 #[test]
 fn a_scheduler_that_does_not_follow_suspects_asks_about_what_the_targets_reach() {
-    fn kept<S: Scheduler<Static>>(scheduler: S) -> u64 {
+    fn kept<S: Schedules<Static>>(scheduler: S) -> u64 {
         let mut build = Build::new(chains(), Memory::from(INPUTS)).scheduler(scheduler).rebuilder(DirtyBit);
         build.set("A", 10).expect("set");
         build.run(["C", "F"]).expect("built");
@@ -130,7 +132,7 @@ fn a_scheduler_that_does_not_follow_suspects_asks_about_what_the_targets_reach()
 
 #[test]
 fn restored_and_kept_keys_are_counted() {
-    for scheduler in AnyScheduler::NAMES {
+    for scheduler in alacarte_schedulers::NAMES {
         let mut build = system(scheduler, "constructive-trace", chains(), &INPUTS);
         build.run(["C", "F"]).expect("built");
         build.set("A", 5).expect("set");
@@ -277,23 +279,25 @@ struct Doubting {
 }
 
 impl Rebuilder<Key, i64> for Doubting {
-    type Reads = DirtyBits;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<DirtyBits>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, Key, i64>, bits: &DirtyBits) -> Poll<Answer<i64>> {
+    fn ask(&self, question: &mut Question<'_, Key, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
         self.asked.set(self.asked.get() + 1);
-        DirtyBit.ask(question, bits)
+        DirtyBit.ask(question, metadata)
     }
 
     fn trusts_silence(&self) -> bool {
         self.trusts
     }
 
-    fn suspects<'m>(&self, bits: <DirtyBits as Reads>::View<'m>) -> Option<Suspects<'m>> {
-        Rebuilder::<Key, i64>::suspects(&DirtyBit, bits)
+    fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
+        Rebuilder::<Key, i64>::suspects(&DirtyBit, metadata)
     }
 
-    fn dependents(&self, key: KeyId, bits: &DirtyBits, each: &mut dyn FnMut(KeyId)) {
-        Rebuilder::<Key, i64>::dependents(&DirtyBit, key, bits, each);
+    fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
+        Rebuilder::<Key, i64>::dependents(&DirtyBit, key, metadata, each);
     }
 }
 

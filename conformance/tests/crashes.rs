@@ -8,20 +8,18 @@ use alacarte_conformance::{
     judge_crashes, menu, promises,
 };
 use alacarte_core::{Dynamic, Rebuilder, Static};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
 
 /// All that are right whatever happens to a file.
 const RIGHT: [&str; 6] =
     ["dirty-bit", "verifying-trace", "constructive-trace", "deep-constructive-trace", "step-trace", "perpetual"];
 
-type Menu = Combination<'static, AnyScheduler, AnyRebuilder<Name, i64>>;
+type Menu = Combination<'static>;
 
 /// This rebuilder in the place of ours.
 fn instead(of: &str, rebuilder: impl Rebuilder<Name, i64> + Clone + 'static) -> Menu {
     let make = move || {
-        let scheduler = AnyScheduler::named("suspending").expect("a scheduler");
-        (scheduler, AnyRebuilder::new(rebuilder.clone()))
+        let scheduler = alacarte_schedulers::named("suspending").expect("a scheduler");
+        (scheduler, Box::new(rebuilder.clone()) as Box<dyn Rebuilder<Name, i64>>)
     };
     Combination { name: format!("another {of}"), make: Box::new(make), promises: promises(of) }
 }

@@ -3,7 +3,6 @@
 mod common;
 
 use alacarte_core::{Rules, declared, formula, task};
-use alacarte_schedulers::AnyScheduler;
 use common::{everywhere, everywhere_dynamic, observed, ran, system};
 
 /// Bazel's pair: looks at direct dependencies only, before they are up to date.
@@ -25,7 +24,7 @@ fn restarting_with_constructive_traces_does_not_serve_a_stale_target() {
 /// The published step traces have none for inputs, and so ignore them.
 #[test]
 fn step_traces_see_inputs() {
-    for scheduler in AnyScheduler::NAMES {
+    for scheduler in alacarte_schedulers::NAMES {
         let tasks = Rules::new().rule("B", formula(["A"], |[a]| a * 2));
         let mut build = system(scheduler, "step-trace", tasks, &[("A", 1)]);
         build.run(["B"]).expect("built");
@@ -39,7 +38,7 @@ fn step_traces_see_inputs() {
 #[test]
 fn deep_traces_show_no_early_cutoff() {
     for (rebuilder, expected) in [("deep-constructive-trace", vec!["B", "C", "D"]), ("verifying-trace", vec!["B"])] {
-        for scheduler in AnyScheduler::NAMES {
+        for scheduler in alacarte_schedulers::NAMES {
             let tasks = Rules::new()
                 .rule("B", formula(["A"], |[a]: [i64; 1]| a.min(3)))
                 .rule("C", formula(["B"], |[b]| b + 1))

@@ -7,9 +7,10 @@ use std::io;
 use std::rc::Rc;
 
 use alacarte_conformance::{Tape, Yields};
-use alacarte_core::{Build, Event, Fetch, Journal, Keys, Record, Replay, Rules, StoreError, declared, formula, task};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
+use alacarte_core::{
+    Build, Event, Fetch, Journal, Keys, Rebuilder, Record, Replay, Rules, Scheduler, StoreError, declared, formula,
+    task,
+};
 use alacarte_stores::Memory;
 use common::{Key, everywhere, system};
 
@@ -70,7 +71,8 @@ impl Journal<Key, i64> for Scribe {
     }
 }
 
-type System<P> = Build<Key, i64, Rules<Key, i64, P>, Memory<Key, i64>, AnyScheduler, AnyRebuilder<Key, i64>, Scribe>;
+type System<P> =
+    Build<Key, i64, Rules<Key, i64, P>, Memory<Key, i64>, Box<dyn Scheduler>, Box<dyn Rebuilder<Key, i64>>, Scribe>;
 
 fn written<P: alacarte_core::Power>(
     rebuilder: &str,
@@ -79,8 +81,8 @@ fn written<P: alacarte_core::Power>(
 ) -> (System<P>, Scribe) {
     let scribe = Scribe::default();
     let build = Build::new(tasks, inputs.iter().copied().collect::<Memory<_, _>>())
-        .scheduler(AnyScheduler::named("suspending").expect("a scheduler"))
-        .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+        .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
         .journal(scribe.clone());
     (build, scribe)
 }
@@ -209,8 +211,8 @@ fn what_is_fetched_again_is_recorded_once_however_much_it_is() {
         };
         let tasks = Rules::new().rule("top", task(again));
         let mut build = Build::new(tasks, names.into_iter().map(|name| (name, 1)).collect::<Memory<_, _>>())
-            .scheduler(AnyScheduler::named("suspending").expect("a scheduler"))
-            .rebuilder(AnyRebuilder::named("verifying-trace").expect("a rebuilder"));
+            .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+            .rebuilder(alacarte_rebuilders::named("verifying-trace").expect("a rebuilder"));
         assert_eq!(build.run(["top".to_owned()]).expect("built").fetches, 2 * many as u64);
         build.touch("k0".to_owned()).expect("touched");
         assert_eq!(build.run(["top".to_owned()]).expect("built").fetches, many as u64, "what is recorded is verified");

@@ -5,7 +5,8 @@ mod common;
 
 use alacarte_conformance::Yields;
 use alacarte_core::{
-    Answer, Build, Cause, Fetch, Question, Reason, Rebuilder, Rules, TaskError, Value, declared, formula, task,
+    Answer, Build, Cause, Fetch, Metadata, Question, Reason, Rebuilder, Rules, TaskError, Value, declared, formula,
+    task,
 };
 use alacarte_metadata::VerifyingTraces;
 use alacarte_rebuilders::{DirtyBit, PerKey, Policy, VerifyingTrace};
@@ -61,9 +62,12 @@ fn keep_going_builds_whatever_does_not_need_what_failed() {
 struct ByValue;
 
 impl Rebuilder<Key, i64> for ByValue {
-    type Reads = VerifyingTraces;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<VerifyingTraces>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, Key, i64>, traces: &VerifyingTraces) -> Poll<Answer<i64>> {
+    fn ask(&self, question: &mut Question<'_, Key, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        let traces = metadata.read::<VerifyingTraces>();
         let Some(trace) = traces.table().newest(question.key()) else {
             return Poll::Ready(Answer::Run(Reason::NeverBuilt));
         };

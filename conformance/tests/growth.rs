@@ -4,13 +4,11 @@ use alacarte_conformance::broken::costs::{BeginsAgain, WalksAgain};
 use alacarte_conformance::growth::{Family, Number, Outgrown, families, outgrown};
 use alacarte_conformance::{REBUILDERS, SCHEDULERS};
 use alacarte_core::Rebuilder;
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
 
 fn play(family: &Family, scheduler: &str, rebuilder: &str) -> Vec<Outgrown> {
     outgrown(family, &|| {
-        let rebuilder = AnyRebuilder::<Number, i64>::named(rebuilder).expect("a rebuilder of that name");
-        (AnyScheduler::named(scheduler).expect("a scheduler of that name"), rebuilder)
+        let rebuilder = alacarte_rebuilders::named::<Number, i64>(rebuilder).expect("a rebuilder of that name");
+        (alacarte_schedulers::named(scheduler).expect("a scheduler of that name"), rebuilder)
     })
 }
 
@@ -69,7 +67,7 @@ fn where_restarts_are_owed_they_are_as_many_as_the_keys_that_must_run() {
 
 /// Under which families a rebuilder that is right is seen to cost too much, and by which count.
 fn seen<R: Rebuilder<Number, i64> + 'static>(broken: impl Fn() -> R) -> Vec<(&'static str, &'static str)> {
-    let scheduler = || AnyScheduler::named("suspending").expect("a scheduler of that name");
+    let scheduler = || alacarte_schedulers::named("suspending").expect("a scheduler of that name");
     let found = families().into_iter().flat_map(|family| outgrown(&family, &|| (scheduler(), broken())));
     found.map(|outgrown| (outgrown.family, outgrown.count)).collect()
 }

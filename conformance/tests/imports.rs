@@ -135,7 +135,8 @@ fn no_imports_run_in_circles() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let entries = std::fs::read_dir(&workspace).expect("the workspace");
     let members = entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.join("Cargo.toml").exists());
-    let rooms: Vec<PathBuf> = members.chain([workspace.clone()]).map(|path| path.join("src")).collect();
+    let inside = |path: PathBuf| Some(path.join("src")).filter(|source| source.is_dir()).unwrap_or(path);
+    let rooms: Vec<PathBuf> = members.map(inside).collect();
     assert!(rooms.len() > 8, "{rooms:?}");
     for source in rooms {
         let text = |file: &PathBuf| std::fs::read_to_string(file).expect("a source file");

@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use alacarte_core::{Build, Dynamic, Report, Rules, SharedTrace, StoreError, TraceCache, formula, task};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::{Log, Memory, SharedBytes};
 
 const RESTORING: [&str; 2] = ["constructive-trace", "deep-constructive-trace"];
@@ -60,8 +58,8 @@ impl Checkout {
             );
         let files: Memory<String, i64> = self.files.iter().map(|(&key, &value)| (key.to_owned(), value)).collect();
         let build = Build::new(tasks, files)
-            .scheduler(AnyScheduler::named("suspending").expect("a scheduler"))
-            .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+            .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+            .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
             .journal(Log::from_bytes(self.journal.clone()));
         let mut build = match &self.cache {
             Some(cache) => build.cache(cache.clone()),

@@ -12,10 +12,8 @@ use alacarte_conformance::{
     scenario, style,
 };
 use alacarte_core::{Dynamic, Fingerprint, Static};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
 
-type Any = Combination<'static, AnyScheduler, AnyRebuilder<alacarte_conformance::Name, i64>>;
+type Any = Combination<'static>;
 
 fn tell(stories: &[Broken]) {
     let shortest = stories.iter().min_by_key(|broken| broken.story.len());

@@ -12,8 +12,6 @@ use alacarte_core::{
     Build, Dynamic, Event, Fetch, Journal, KeyId, Keys, Replay, Rules, SharedTrace, Store, StoreError, Tasks, Time,
     TraceCache, declared, formula, task,
 };
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Memory;
 use common::{Key, RIGHT, Tape, everywhere, ran, system};
 
@@ -379,7 +377,7 @@ fn a_build_may_be_told_of_its_parts_in_any_order() {
     };
     for round in 0..2_000 {
         let name = |of: &[&'static str], n: u64| of[n as usize % of.len()];
-        let (scheduler, rebuilder) = (name(&AnyScheduler::NAMES, next(4)), name(&RIGHT, next(6)));
+        let (scheduler, rebuilder) = (name(&alacarte_schedulers::NAMES, next(4)), name(&RIGHT, next(6)));
         let tapes = [Tape::default(), Tape::default(), Tape::forgetful()];
         let (mut a, mut added, mut told) = (1, 1, Vec::new());
         // What B holds while it has no task.
@@ -412,9 +410,11 @@ fn a_build_may_be_told_of_its_parts_in_any_order() {
                 }
                 7 => match next(3) {
                     0 => {
-                        build = build.scheduler(AnyScheduler::named(name(&AnyScheduler::NAMES, next(4))).expect("one"))
+                        build = build.scheduler(
+                            alacarte_schedulers::named(name(&alacarte_schedulers::NAMES, next(4))).expect("one"),
+                        )
                     }
-                    1 => build = build.rebuilder(AnyRebuilder::named(name(&RIGHT, next(6))).expect("one")),
+                    1 => build = build.rebuilder(alacarte_rebuilders::named(name(&RIGHT, next(6))).expect("one")),
                     _ => build = build.jobs(1 + next(2) as usize).keep_going(next(2) == 0).pool("narrow", 1),
                 },
                 8 => {
@@ -532,7 +532,7 @@ fn a_store_that_takes_anothers_place_is_looked_at() {
         // Exchanged twice, then a part of the build is exchanged, then something is set: the last word counts.
         *build.store_mut() = Memory::from([("A", 8), ("D", 8)]);
         *build.store_mut() = Memory::from([("A", 3), ("D", 1), ("B", 50)]);
-        let mut build = build.rebuilder(AnyRebuilder::named(rebuilder).expect("the same"));
+        let mut build = build.rebuilder(alacarte_rebuilders::named(rebuilder).expect("the same"));
         build.set("D", 2).expect("set");
         build.run(["C"]).expect("built");
         assert_eq!(build.get("C"), Some(10), "{scheduler} × {rebuilder}");
@@ -584,8 +584,8 @@ fn a_store_that_is_edited_where_it_lies_is_looked_at() {
     everywhere(|scheduler, rebuilder| {
         for relies in [true, false] {
             let mut build = Build::new(adding(1), Shelf { values: HashMap::from([("A", 1)]), relies })
-                .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-                .rebuilder(AnyRebuilder::<Key, i64>::named(rebuilder).expect("a rebuilder"))
+                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .rebuilder(alacarte_rebuilders::named::<Key, i64>(rebuilder).expect("a rebuilder"))
                 .journal(Tape::default());
             let mut run = |edit: Option<i64>, expected: i64| {
                 build.store_mut().values.extend(edit.map(|value| ("A", value)));
@@ -724,8 +724,8 @@ fn edits_that_a_store_told_of_are_noticed_though_the_journal_fails() {
             let journal = Failing { tape: Tape::default(), calls_left };
             let tasks = adding(1).rule("D", formula(["C", "Z"], |[c, z]| c + z));
             let mut build = Build::new(tasks, Disk { files: files.clone(), seen: HashMap::new() })
-                .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-                .rebuilder(AnyRebuilder::<Key, i64>::named(rebuilder).expect("a rebuilder"))
+                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .rebuilder(alacarte_rebuilders::named::<Key, i64>(rebuilder).expect("a rebuilder"))
                 .journal(journal);
             for (a, z) in [(1, 1), (5, 7), (2, 3)] {
                 files.borrow_mut().extend([("A", a), ("Z", z)]);

@@ -11,7 +11,6 @@ use std::rc::Rc;
 
 use alacarte_core::{Build, Cause, Fetch, Rules, Running, Static, Tasks, declared, formula, task};
 use alacarte_rebuilders::Perpetual;
-use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Memory;
 use common::{DYNAMIC, Key, RIGHT, system};
 use petgraph::algo::is_cyclic_directed;
@@ -66,9 +65,8 @@ proptest! {
         }
         let below = whole.filter_map(|node, ()| reach.contains(&node).then_some(()), |_, ()| Some(()));
         let cyclic = is_cyclic_directed(&below);
-        for scheduler in AnyScheduler::NAMES {
-            let scheduler = AnyScheduler::named(scheduler).expect("a scheduler");
-            let name = scheduler.name();
+        for name in alacarte_schedulers::NAMES {
+            let scheduler = alacarte_schedulers::named(name).expect("a scheduler");
             let mut build = Build::new(tasks(&graph), Memory::new()).scheduler(scheduler).rebuilder(Perpetual);
             match build.run([target]) {
                 Ok(report) => {

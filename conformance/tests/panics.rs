@@ -8,11 +8,9 @@ use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use alacarte_core::{
-    Build, Event, Fetch, Journal, KeyId, Keys, Replay, Rules, Running, SharedTrace, Static, Store, StoreError, Tasks,
-    Time, TraceCache, Value, declared, formula,
+    Build, Event, Fetch, Journal, KeyId, Keys, Rebuilder, Replay, Rules, Running, Scheduler, SharedTrace, Static,
+    Store, StoreError, Tasks, Time, TraceCache, Value, declared, formula,
 };
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Memory;
 use common::{RIGHT, Tape};
 
@@ -266,8 +264,8 @@ type Shaken = Build<
     Number,
     Touchy,
     Brittle<Memory<Label, Number>>,
-    AnyScheduler,
-    AnyRebuilder<Label, Number>,
+    Box<dyn Scheduler>,
+    Box<dyn Rebuilder<Label, Number>>,
     Brittle<Tape<Label, Number>>,
 >;
 
@@ -288,8 +286,8 @@ fn play(scheduler: &str, rebuilder: &str, tape: &Tape<Label, Number>, about: &st
         let fuse = FUSE.take();
         let mut build: Shaken =
             Build::new(tasks(), Brittle(Memory::from([(Label("A"), Number(a)), (Label("D"), Number(d))])))
-                .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-                .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
                 .journal(Brittle(tape.clone()))
                 .cache(Brittle(Vec::new()))
                 .observe(|_, _, _| burn(Observe));
@@ -327,7 +325,7 @@ fn whatever_panics_once_the_next_build_is_right() {
     for &what in EVERYTHING {
         for after in (0..8).chain((8..60).step_by(7)).chain((60..600).step_by(97)) {
             for (number, rebuilder) in RIGHT.iter().enumerate() {
-                let scheduler = AnyScheduler::NAMES[(number + after as usize) % 4];
+                let scheduler = alacarte_schedulers::NAMES[(number + after as usize) % 4];
                 for tape in [Tape::default(), Tape::forgetful()] {
                     FUSE.set(Some((what, after)));
                     let about = format!("{scheduler} × {rebuilder}, {what:?} panics after {after} calls");

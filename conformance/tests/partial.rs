@@ -7,10 +7,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use alacarte_core::{
-    Build, Dynamic, Fetch, Fingerprint, Key as AnyKey, Rules, SharedTrace, StoreError, TraceCache, Value, task,
+    Build, Dynamic, Fetch, Fingerprint, Key as AnyKey, Rebuilder, Rules, Scheduler, SharedTrace, StoreError,
+    TraceCache, Value, task,
 };
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Memory;
 use common::{DYNAMIC, Key, RIGHT, Tape};
 
@@ -94,15 +93,15 @@ type Parts = Build<
     Part,
     Rules<Key, Part, Dynamic>,
     Memory<Key, Part>,
-    AnyScheduler,
-    AnyRebuilder<Key, Part>,
+    Box<dyn Scheduler>,
+    Box<dyn Rebuilder<Key, Part>>,
     Tape<Key, Part>,
 >;
 
 fn build(scheduler: &str, rebuilder: &str, a: i64, d: i64, tape: &Tape<Key, Part>) -> Parts {
     Build::new(tasks(), Memory::from([("A", Part::Source(a)), ("D", Part::Source(d))]))
-        .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-        .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
         .journal(tape.clone())
 }
 
@@ -227,7 +226,7 @@ fn play(rounds: u64) -> Result<(), (u64, String)> {
                 }
                 7 => {
                     let name = RIGHT[number % 6];
-                    parts = parts.rebuilder(AnyRebuilder::named(name).expect("one"));
+                    parts = parts.rebuilder(alacarte_rebuilders::named(name).expect("one"));
                     format!("{name} takes over")
                 }
                 8 => {

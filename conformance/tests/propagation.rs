@@ -5,10 +5,10 @@ mod common;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use alacarte_conformance::{Broken, Combination, Declares, Name, Setup, Style, Trial, explore, judge, menu, perform};
+use alacarte_conformance::{Broken, Combination, Declares, Setup, Style, Trial, explore, judge, menu, perform};
 use alacarte_core::{Build, Decision, Dynamic, Fetch, Rules, Running, Static, Tasks, formula, task};
-use alacarte_rebuilders::{AnyRebuilder, DirtyBit};
-use alacarte_schedulers::{AnyScheduler, BottomUp};
+use alacarte_rebuilders::DirtyBit;
+use alacarte_schedulers::BottomUp;
 use alacarte_stores::Memory;
 use common::{Key, system};
 
@@ -18,7 +18,7 @@ fn steady() -> Style {
 }
 
 /// Twice as many cases as elsewhere: many a build goes from the targets down.
-fn holds<P: Declares>(style: Style, combinations: &[Combination<'_, AnyScheduler, AnyRebuilder<Name, i64>>]) {
+fn holds<P: Declares>(style: Style, combinations: &[Combination<'_>]) {
     let trial = Trial::default();
     let trial = Trial { style, cases: 2 * trial.cases, ..trial };
     if let Err(Broken { story, seed, .. }) = judge::<P, _, _>(trial, combinations) {
@@ -92,8 +92,8 @@ fn one_edit(scheduler: &str, keys: u32) -> (usize, usize, u64) {
     let decisions = Rc::new(Cell::new(0));
     let count = decisions.clone();
     let mut build = Build::new(Rows, (0..WIDTH).map(|key| (key, 1)).collect::<Memory<_, _>>())
-        .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-        .rebuilder(AnyRebuilder::named("dirty-bit").expect("a rebuilder"))
+        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .rebuilder(alacarte_rebuilders::named("dirty-bit").expect("a rebuilder"))
         .observe(move |_, _, decision| {
             count.set(count.get() + usize::from(matches!(decision, Decision::Kept | Decision::Ran { .. })));
         });

@@ -4,14 +4,13 @@ mod common;
 
 use alacarte_conformance::Tape;
 use alacarte_core::{Decision, Fetch, Reason, Rules, Value, formula, task};
-use alacarte_schedulers::AnyScheduler;
 use common::{Key, everywhere_dynamic, observed, system};
 
 /// The reason is what made the newest trace fail, whatever an older one failed at.
 #[test]
 fn the_reason_is_that_of_the_newest_trace() {
     for rebuilder in ["verifying-trace", "constructive-trace"] {
-        for scheduler in AnyScheduler::NAMES {
+        for scheduler in alacarte_schedulers::NAMES {
             let tasks = Rules::new().rule("top", formula(["x", "y"], |_: [i64; 2]| 0));
             let (mut build, seen) = observed(system(scheduler, rebuilder, tasks, &[("x", 1), ("y", 1)]));
             let reason = |build: &mut common::System<_>, x: i64, y: i64| {

@@ -4,7 +4,7 @@ mod common;
 
 use alacarte_conformance::{Tape, Yields};
 use alacarte_core::{Build, Decision, Fetch, Rules, declared, formula, task};
-use alacarte_rebuilders::{AnyRebuilder, DirtyBit};
+use alacarte_rebuilders::DirtyBit;
 use alacarte_schedulers::Topological;
 use alacarte_stores::Memory;
 use common::{Key, everywhere, everywhere_dynamic, observed, ran, system};
@@ -76,7 +76,7 @@ fn a_rebuilder_takes_over_from_another_under_the_same_scheduler() {
     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a)).rule("C", formula(["B"], |[b]| b));
     let mut build = system("topological", "verifying-trace", tasks, &[("A", 0)]).journal(alacarte_core::Forgetful);
     build.run(["C"]).expect("built");
-    let mut build = build.rebuilder(AnyRebuilder::named("dirty-bit").expect("a rebuilder"));
+    let mut build = build.rebuilder(alacarte_rebuilders::named("dirty-bit").expect("a rebuilder"));
     build.set("A", 5).expect("set");
     build.run(["C"]).expect("built");
     assert_eq!(build.get("C"), Some(5));
@@ -86,7 +86,7 @@ fn a_rebuilder_takes_over_from_another_under_the_same_scheduler() {
 /// were one.
 #[test]
 fn a_deep_trace_tells_a_definition_from_an_input() {
-    for scheduler in alacarte_schedulers::AnyScheduler::NAMES {
+    for scheduler in alacarte_schedulers::NAMES {
         let tasks = Rules::new().rule("B", formula(["A"], |[a]| a)).rule("C", formula(["B"], |[b]| b));
         let mut build = system(scheduler, "deep-constructive-trace", tasks, &[("A", 2)]);
         build.run(["C"]).expect("built");

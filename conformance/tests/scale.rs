@@ -1,9 +1,7 @@
 //! Large graphs: nothing recurses, nothing is quadratic. What is counted is starts and fetches, never time.
 
 use alacarte_conformance::Declares;
-use alacarte_core::{Build, Dynamic, Fetch, Running, Static, Tasks};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
+use alacarte_core::{Build, Dynamic, Fetch, Rebuilder, Running, Scheduler, Static, Tasks};
 use alacarte_stores::Memory;
 use std::marker::PhantomData;
 use std::task::Poll;
@@ -56,12 +54,12 @@ impl<F: Fn(u32) -> Vec<u32>, P: Declares> Tasks<u32, i64> for Sum<F, P> {
     }
 }
 
-type System<T> = Build<u32, i64, T, Memory<u32, i64>, AnyScheduler, AnyRebuilder<u32, i64>>;
+type System<T> = Build<u32, i64, T, Memory<u32, i64>, Box<dyn Scheduler>, Box<dyn Rebuilder<u32, i64>>>;
 
 fn system<T: Tasks<u32, i64>>(scheduler: &str, rebuilder: &str, tasks: T, inputs: u32) -> System<T> {
     Build::new(tasks, (0..inputs).map(|key| (key, 1)).collect::<Memory<_, _>>())
-        .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-        .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
 }
 
 fn chain(key: u32) -> Vec<u32> {
@@ -105,7 +103,7 @@ fn a_dynamic_chain_of_a_million_keys_needs_no_stack_when_restarting() {
 
 #[test]
 fn a_chain_needs_no_stack_under_any_combination() {
-    for scheduler in AnyScheduler::NAMES {
+    for scheduler in alacarte_schedulers::NAMES {
         for rebuilder in alacarte_conformance::REBUILDERS {
             shallow(move || {
                 let last = 20_000;
@@ -133,7 +131,7 @@ fn fan_in(key: u32) -> Vec<u32> {
 #[test]
 fn a_hundred_thousand_dependencies_in_a_group_cost_one_restart() {
     for rebuilder in ["dirty-bit", "verifying-trace", "deep-constructive-trace"] {
-        for scheduler in AnyScheduler::NAMES {
+        for scheduler in alacarte_schedulers::NAMES {
             let mut build = system(scheduler, rebuilder, Sum::<_, Static>::new(fan_in, false), 1);
             let report = build.run([WIDTH]).expect("built");
             assert_eq!(build.get(WIDTH), Some(i64::from(WIDTH) - 1));
@@ -191,7 +189,7 @@ fn restarts_on_a_layered_graph_are_linear_and_start_nothing_unreachable() {
 #[test]
 fn looking_traces_up_is_linear_and_does_not_grow_with_history() {
     for rebuilder in ["verifying-trace", "constructive-trace", "deep-constructive-trace", "step-trace", "dirty-bit"] {
-        for scheduler in AnyScheduler::NAMES {
+        for scheduler in alacarte_schedulers::NAMES {
             let fetches = |rows: u32, history: i64| {
                 let keys = rows * 50;
                 let mut build = system(scheduler, rebuilder, Sum::<_, Static>::new(layered, false), 50);

@@ -9,11 +9,12 @@ use std::rc::Rc;
 
 use alacarte_conformance::Tape;
 use alacarte_core::{
-    Build, Cause, Decision, Dynamic, Fetch, Forgetful, KeyId, Reason, Rules, SharedTrace, Store, StoreError,
+    Build, Cause, Decision, Dynamic, Fetch, Forgetful, KeyId, Reason, Rebuilder, Rules, Scheduler, SharedTrace, Store,
+    StoreError,
 };
 use alacarte_core::{Time, TraceCache, formula, task};
-use alacarte_rebuilders::{AnyRebuilder, PerKey, Policy};
-use alacarte_schedulers::{AnyScheduler, Suspending};
+use alacarte_rebuilders::{PerKey, Policy};
+use alacarte_schedulers::Suspending;
 use alacarte_stores::Memory;
 use common::{Key, RIGHT, everywhere_dynamic};
 
@@ -98,20 +99,21 @@ fn tasks() -> Rules<Key, i64> {
     Rules::new().rule("B", formula(["A"], |[a]: [i64; 1]| a.min(3))).rule("C", formula(["B"], |[b]| b + 1))
 }
 
-type System<P> = Build<Key, i64, Rules<Key, i64, P>, Shelf, AnyScheduler, AnyRebuilder<Key, i64>, Forgetful>;
+type System<P> =
+    Build<Key, i64, Rules<Key, i64, P>, Shelf, Box<dyn Scheduler>, Box<dyn Rebuilder<Key, i64>>, Forgetful>;
 
 fn shelved<P: alacarte_core::Power>(scheduler: &str, rebuilder: &str, tasks: Rules<Key, i64, P>) -> (System<P>, Shelf) {
     let shelf = Shelf::default();
     shelf.put("A", Some(1));
     let build = Build::new(tasks, shelf.clone())
-        .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-        .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"));
+        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
     (build, shelf)
 }
 
 #[test]
 fn what_changes_outside_is_noticed_when_the_next_build_begins() {
-    for scheduler in AnyScheduler::NAMES {
+    for scheduler in alacarte_schedulers::NAMES {
         for rebuilder in RIGHT.into_iter().chain(["modification-time"]) {
             let (mut build, shelf) = shelved(scheduler, rebuilder, tasks());
             build.run(["C"]).expect("built");
@@ -133,7 +135,7 @@ fn what_changes_outside_is_noticed_when_the_next_build_begins() {
 /// An output that somebody else wrote is put right, and what depends on it need not run.
 #[test]
 fn an_output_that_changed_outside_is_an_output_all_the_same() {
-    for scheduler in AnyScheduler::NAMES {
+    for scheduler in alacarte_schedulers::NAMES {
         for rebuilder in RIGHT.into_iter().filter(|&name| name != "perpetual") {
             let (mut build, shelf) = shelved(scheduler, rebuilder, tasks());
             build.run(["C"]).expect("built");
@@ -311,7 +313,8 @@ impl TraceCache<Key, i64> for Shared {
     }
 }
 
-type InMemory = Build<Key, i64, Rules<Key, i64, Dynamic>, Memory<Key, i64>, AnyScheduler, AnyRebuilder<Key, i64>>;
+type InMemory =
+    Build<Key, i64, Rules<Key, i64, Dynamic>, Memory<Key, i64>, Box<dyn Scheduler>, Box<dyn Rebuilder<Key, i64>>>;
 
 fn branching() -> Rules<Key, i64, Dynamic> {
     Rules::new()
@@ -322,8 +325,8 @@ fn branching() -> Rules<Key, i64, Dynamic> {
 
 fn another(scheduler: &str, rebuilder: &str, cache: &Shared, a: i64) -> InMemory {
     Build::new(branching(), Memory::from([("A", a), ("E", 5)]))
-        .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-        .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
         .cache(cache.clone())
 }
 
@@ -358,7 +361,7 @@ fn a_value_that_is_found_in_its_place_is_remembered_once() {
         let found = || {
             Build::new(branching(), Memory::from([("A", 2), ("E", 5), ("B", 2), ("D", 10), ("top", 10)]))
                 .scheduler(Suspending::new())
-                .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
                 .journal(tape.clone())
         };
         let mut first = found().cache(cache);
@@ -398,7 +401,7 @@ fn a_shared_trace_can_be_read_by_whoever_knows_the_names() {
             .version(4);
         let mut build = Build::new(tasks, Memory::from([("A", 1), ("E", 5)]))
             .scheduler(Suspending::new())
-            .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+            .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
             .cache(cache.clone());
         build.run(["B"]).expect("built");
         let told = cache.0.borrow();

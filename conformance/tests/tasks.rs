@@ -8,14 +8,14 @@ use std::task::Poll;
 
 use alacarte_conformance::{Tape, Yields};
 use alacarte_core::{
-    Answer, Build, Cause, Declared, Dynamic, Fetch, Fingerprint, KeyId, Plan, PlanError, Problem, Question, Reason,
-    Rebuilder,
+    Answer, Build, Cause, Declared, Dynamic, Fetch, Fingerprint, KeyId, Metadata, Plan, PlanError, Problem, Question,
+    Reason, Rebuilder, Schedules,
 };
 use alacarte_core::{
     Rules, Running, Scheduler, Static, TaskError, Tasks, WhenBlocked, declared, formula, off_thread, task,
 };
-use alacarte_rebuilders::{AnyRebuilder, VerifyingTrace};
-use alacarte_schedulers::{AnyScheduler, Topological};
+use alacarte_rebuilders::VerifyingTrace;
+use alacarte_schedulers::Topological;
 use alacarte_stores::Memory;
 use common::{Key, everywhere, everywhere_dynamic, ran, system};
 
@@ -277,14 +277,12 @@ fn rules_tell_what_they_hold() {
 /// A scheduler that says why there is no order.
 struct Refusing(RefCell<Option<Problem>>);
 
-impl Scheduler<Static> for Refusing {
-    type Reads = ();
-
+impl Scheduler for Refusing {
     fn when_blocked(&self) -> WhenBlocked {
         WhenBlocked::Keep
     }
 
-    fn plan(&mut self, plan: &mut Plan<'_>, (): ()) -> Result<(), PlanError> {
+    fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
         let mut into = Vec::new();
         assert_ne!(plan.declared(plan.targets[0], &mut into), Declared::Input);
         match self.0.take() {
@@ -293,12 +291,14 @@ impl Scheduler<Static> for Refusing {
         }
     }
 
-    fn push(&mut self, _: KeyId, (): ()) {}
+    fn push(&mut self, _: KeyId, _: &Metadata) {}
 
     fn pop(&mut self) -> Option<KeyId> {
         None
     }
 }
+
+impl Schedules<Static> for Refusing {}
 
 #[test]
 fn a_plan_that_cannot_be_made_says_why() {
@@ -342,27 +342,28 @@ fn tasks_may_say_no_more_than_they_must() {
 fn a_scheduler_may_say_no_more_than_it_must() {
     #[derive(Default)]
     struct Plain(Vec<KeyId>);
-    impl Scheduler<Static> for Plain {
-        type Reads = ();
+    impl Scheduler for Plain {
         fn when_blocked(&self) -> WhenBlocked {
             WhenBlocked::Refuse
         }
-        fn plan(&mut self, plan: &mut Plan<'_>, (): ()) -> Result<(), PlanError> {
+        fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
             self.0 = plan.targets.to_vec();
             Ok(())
         }
-        fn push(&mut self, key: KeyId, (): ()) {
+        fn push(&mut self, key: KeyId, _: &Metadata) {
             self.0.push(key);
         }
         fn pop(&mut self) -> Option<KeyId> {
             self.0.pop()
         }
     }
+
+    impl Schedules<Static> for Plain {}
     for rebuilder in common::RIGHT {
         let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1)).rule("C", formula(["B", "A"], |[b, a]| b * a));
         let mut build = Build::new(tasks, Memory::from([("A", 1)]))
             .scheduler(Plain::default())
-            .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"));
+            .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
         for (a, c) in [(1, 2), (3, 12), (3, 12)] {
             build.set("A", a).expect("set");
             build.run(["C"]).expect("built");
@@ -373,7 +374,7 @@ fn a_scheduler_may_say_no_more_than_it_must() {
 
 #[test]
 fn a_cycle_is_told_from_the_key_that_was_met_first() {
-    for scheduler in AnyScheduler::NAMES {
+    for scheduler in alacarte_schedulers::NAMES {
         let on = |key: Key| formula([key], |[value]: [i64; 1]| value);
         let tasks = Rules::new().rule("B", on("C")).rule("C", on("D")).rule("D", on("B")).rule("top", on("D"));
         let mut build = system(scheduler, "verifying-trace", tasks, &[]);
@@ -409,7 +410,7 @@ fn whoever_waits_for_nothing_is_named() {
     }
     let mut build = Build::new(Waiting, Memory::<Key, i64>::new())
         .scheduler(Topological::new())
-        .rebuilder(AnyRebuilder::new(VerifyingTrace));
+        .rebuilder(Box::new(VerifyingTrace));
     let error = build.run(["B"]).expect_err("it waits for ever");
     assert!(matches!(error.failures[..], [ref failure] if matches!(failure.cause, Cause::Stuck)), "{error}");
 }
@@ -419,8 +420,7 @@ fn whoever_waits_for_nothing_is_named() {
 fn a_key_that_is_kept_without_a_value_fails_whoever_fetches_it() {
     struct Keeps;
     impl Rebuilder<Key, i64> for Keeps {
-        type Reads = ();
-        fn ask(&self, question: &mut Question<'_, Key, i64>, (): ()) -> Poll<Answer<i64>> {
+        fn ask(&self, question: &mut Question<'_, Key, i64>, _: &Metadata) -> Poll<Answer<i64>> {
             Poll::Ready(if *question.name() == "B" { Answer::Keep } else { Answer::Run(Reason::Always) })
         }
     }
@@ -432,7 +432,7 @@ fn a_key_that_is_kept_without_a_value_fails_whoever_fetches_it() {
     for scheduler in ["restarting", "suspending"] {
         for key in ["one", "group", "formula"] {
             let mut build = Build::new(tasks(), Memory::from([("A", 1)]))
-                .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
+                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
                 .rebuilder(Keeps);
             let error = build.run([key]).expect_err("B has no value").to_string();
             assert_eq!(error, format!("{key}: it needs B, which failed"), "{scheduler}");
@@ -445,8 +445,7 @@ fn a_key_that_is_kept_without_a_value_fails_whoever_fetches_it() {
 fn a_rebuilder_may_look_at_what_its_fetches_brought() {
     struct Coarse;
     impl Rebuilder<Key, i64> for Coarse {
-        type Reads = ();
-        fn ask(&self, question: &mut Question<'_, Key, i64>, (): ()) -> Poll<Answer<i64>> {
+        fn ask(&self, question: &mut Question<'_, Key, i64>, _: &Metadata) -> Poll<Answer<i64>> {
             let (a, b) = (KeyId::new(0), question.key());
             std::task::ready!(question.fetch(a));
             let near = match (question.value(a), question.value(b)) {

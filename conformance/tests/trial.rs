@@ -8,7 +8,7 @@ use alacarte_conformance::{
     Combination, Expr, Graph, Manner, Name, Scenario, Setup, Step, Style, Subject, Trial, check, menu, perform,
     promises, scenario,
 };
-use alacarte_core::{Answer, Dynamic, Key, Question, Reason, Rebuilder, Value};
+use alacarte_core::{Answer, Dynamic, Key, Metadata, Question, Reason, Rebuilder, Value};
 use alacarte_schedulers::Suspending;
 
 /// Runs a test of this program in a process whose environment says so.
@@ -60,9 +60,7 @@ fn what_the_environment_cannot_mean_is_answered_by_what_is_possible() {
 struct Careless;
 
 impl<K: Key, V: Value> Rebuilder<K, V> for Careless {
-    type Reads = ();
-
-    fn ask(&self, question: &mut Question<'_, K, V>, (): ()) -> Poll<Answer<V>> {
+    fn ask(&self, question: &mut Question<'_, K, V>, _: &Metadata) -> Poll<Answer<V>> {
         Poll::Ready(if question.current().is_some() { Answer::Keep } else { Answer::Run(Reason::NeverBuilt) })
     }
 }

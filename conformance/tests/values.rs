@@ -10,11 +10,11 @@ use alacarte_conformance::Tape;
 use alacarte_core::{
     Build, BuildError, Cause, Decision, Event, Failure, Fetch, FetchRule, Fingerprint, Journal, Key, KeyId,
 };
-use alacarte_core::{Forgetful, Keys, Metadata, MetadataUpdater, Names, Output, Reads, Reason, Record, Report, Result};
-use alacarte_core::{Rule, RuleKey, StoreError, TaskError, Tasks, TypedRules, Value};
+use alacarte_core::{Forgetful, Keys, Metadata, MetadataUpdater, Names, Output, Reason, Record, Report, Result};
+use alacarte_core::{Rule, RuleKey, StoreError, TaskError, Tasks, TypedRules, Value, WhenBlocked};
 use alacarte_metadata::{CalcChain, DependencyGraph, StepTraces};
-use alacarte_rebuilders::{AnyRebuilder, VerifyingTrace};
-use alacarte_schedulers::{AnyScheduler, Suspending};
+use alacarte_rebuilders::VerifyingTrace;
+use alacarte_schedulers::Suspending;
 use alacarte_stores::Memory;
 
 /// They are written to disk, and read by another process of another version.
@@ -198,11 +198,13 @@ fn an_event_knows_whom_it_is_about() {
 fn metadata_are_installed_once_however_many_read_them() {
     let mut metadata = Metadata::default();
     assert_eq!((metadata.is_empty(), metadata.len()), (true, 0));
-    <((CalcChain, StepTraces), (CalcChain, ())) as Reads>::install(&mut metadata);
-    <DependencyGraph as Reads>::install(&mut metadata);
+    metadata.install::<CalcChain>();
+    metadata.install::<StepTraces>();
+    metadata.install::<CalcChain>();
+    metadata.install::<DependencyGraph>();
     assert_eq!((metadata.is_empty(), metadata.len()), (false, 3));
     metadata.apply(&Event::Changed { key: KeyId::new(1), fingerprint: Some(Fingerprint(1)), modified: 1, input: true });
-    let ((_, steps), _) = <((CalcChain, StepTraces), (CalcChain, ())) as Reads>::view(&metadata);
+    let steps = metadata.read::<StepTraces>();
     assert_eq!((steps.changed(KeyId::new(1)), steps.changed(KeyId::new(0))), (1, 0));
     #[derive(Default)]
     struct Unnamed;
@@ -214,17 +216,25 @@ fn metadata_are_installed_once_however_many_read_them() {
     }));
     assert!(metadata.get::<Unnamed>().is_none() && metadata.get::<CalcChain>().is_some());
     let said = read.expect_err("nobody named it");
-    assert!(said.downcast_ref::<String>().is_some_and(|text| text.contains("is read but no `Reads` names it")));
+    assert!(
+        said.downcast_ref::<String>().is_some_and(|text| text.contains("is read, but no strategy has installed it"))
+    );
 }
 
 #[test]
 fn strategies_are_found_by_their_names() {
-    for name in AnyScheduler::NAMES {
-        assert_eq!(AnyScheduler::named(name).expect("a scheduler").name(), name);
+    for name in alacarte_schedulers::NAMES {
+        let blocked = alacarte_schedulers::named(name).expect("a scheduler").when_blocked();
+        let expected = match name {
+            "topological" => WhenBlocked::Refuse,
+            "restarting" => WhenBlocked::Drop,
+            _ => WhenBlocked::Keep,
+        };
+        assert_eq!(blocked, expected, "{name}");
     }
-    assert!(AnyScheduler::named("any").is_none() && AnyRebuilder::<&str, i64>::named("any").is_none());
-    for name in AnyRebuilder::<&str, i64>::NAMES {
-        assert!(AnyRebuilder::<&str, i64>::named(name).is_some(), "{name}");
+    assert!(alacarte_schedulers::named("any").is_none() && alacarte_rebuilders::named::<&str, i64>("any").is_none());
+    for name in alacarte_rebuilders::NAMES {
+        assert!(alacarte_rebuilders::named::<&str, i64>(name).is_some(), "{name}");
     }
 }
 

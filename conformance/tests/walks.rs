@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use alacarte_conformance::{Tape, Yields};
 use alacarte_core::{Build, Fetch, Fingerprint, Rules, TaskError, Value, declared, formula, task};
-use alacarte_rebuilders::{AnyRebuilder, VerifyingTrace};
-use alacarte_schedulers::{AnyScheduler, Suspending};
+use alacarte_rebuilders::VerifyingTrace;
+use alacarte_schedulers::Suspending;
 use alacarte_stores::Memory;
 use common::{DYNAMIC, Key, RIGHT, everywhere, everywhere_dynamic, system};
 
@@ -54,8 +54,8 @@ fn halves_that_agree_lead_to_no_key_that_is_not_asked_for() {
                     }),
                 );
             let mut build = Build::new(tasks, Memory::from([("A", one)]))
-                .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-                .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
                 .journal(Tape::default());
             for a in [one, other, other, one, other] {
                 build.set("A", a).expect("set");
@@ -69,12 +69,12 @@ fn halves_that_agree_lead_to_no_key_that_is_not_asked_for() {
 /// Values whose fingerprints have equal halves are told apart.
 #[test]
 fn a_trace_does_not_hold_for_a_value_of_which_half_a_fingerprint_agrees() {
-    for scheduler in AnyScheduler::NAMES {
+    for scheduler in alacarte_schedulers::NAMES {
         let tasks = Rules::new()
             .rule("same", formula(["A"], |[a]: [Number; 1]| a))
             .rule("none", formula(["A", "D"], |_: [Number; 2]| Number(0)));
         let mut build = Build::new(tasks, Memory::from([("A", Number(1)), ("D", Number(7))]))
-            .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
+            .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
             .rebuilder(VerifyingTrace);
         assert_eq!(twin(1).fingerprint().half(), Number(1).fingerprint().half());
         let mut run = |a: Number, expected: &[&str]| {
@@ -218,7 +218,7 @@ fn what_many_ways_lead_to_is_looked_at_once() {
             let value = Rc::new(Cell::new(1));
             let mut build = Build::new(ladder(volatile, &value), Memory::from([("input".to_owned(), 1)]))
                 .scheduler(Suspending::new())
-                .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"));
+                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
             let (top, input) = (format!("{}.0", RUNGS - 1), "input".to_owned());
             build.run([&top]).expect("built");
             for n in [1, 1, 5, 1] {

@@ -1,9 +1,7 @@
 //! Sheets as builds: what is computed, what is computed again, and what a topological scheduler refuses.
 
-use alacarte_core::{Build, Dynamic, Power};
+use alacarte_core::{Build, Dynamic, Power, Rebuilder, Scheduler};
 use alacarte_frontends::spreadsheet::{CellRef, Scalar, Sheet, SheetStore, SheetTasks};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::{Log, SharedBytes};
 
 type Book<P> = Build<
@@ -11,8 +9,8 @@ type Book<P> = Build<
     Scalar,
     SheetTasks<P>,
     SheetStore,
-    AnyScheduler,
-    AnyRebuilder<CellRef, Scalar>,
+    Box<dyn Scheduler>,
+    Box<dyn Rebuilder<CellRef, Scalar>>,
     Log<CellRef, Scalar>,
 >;
 
@@ -23,8 +21,8 @@ fn cell(name: &str) -> CellRef {
 fn open<P: Power>(tasks: SheetTasks<P>, scheduler: &str, rebuilder: &str, log: &SharedBytes) -> Book<P> {
     let store = SheetStore::new(tasks.sheet());
     Build::new(tasks, store)
-        .scheduler(AnyScheduler::named(scheduler).expect("known"))
-        .rebuilder(AnyRebuilder::named(rebuilder).expect("known"))
+        .scheduler(alacarte_schedulers::named(scheduler).expect("known"))
+        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("known"))
         .journal(Log::from_bytes(log.clone()))
 }
 

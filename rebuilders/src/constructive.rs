@@ -6,7 +6,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Key, KeyId, Lesson, Question, Reason, Rebuilder, Restored, Value};
+use alacarte_core::{Answer, Key, KeyId, Lesson, Metadata, Question, Reason, Rebuilder, Restored, Value};
 use alacarte_metadata::ConstructiveTraces;
 
 use crate::walk::{Walked, walk};
@@ -16,9 +16,12 @@ use crate::walk::{Walked, walk};
 pub struct ConstructiveTrace;
 
 impl<K: Key, V: Value> Rebuilder<K, V> for ConstructiveTrace {
-    type Reads = ConstructiveTraces<V>;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<ConstructiveTraces<V>>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, K, V>, traces: &ConstructiveTraces<V>) -> Poll<Answer<V>> {
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        let traces = metadata.read::<ConstructiveTraces<V>>();
         let (trace, newest) = match ready!(walk(question, traces.table(), Reason::OutputChanged, |_, _, _| true)) {
             Walked::Holds { trace, newest } => (trace, newest),
             Walked::Fails(reason) => return Poll::Ready(Answer::Run(reason)),
@@ -39,7 +42,8 @@ impl<K: Key, V: Value> Rebuilder<K, V> for ConstructiveTrace {
         true
     }
 
-    fn lesson(&self, key: KeyId, traces: &ConstructiveTraces<V>) -> Option<Lesson> {
+    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
+        let traces = metadata.read::<ConstructiveTraces<V>>();
         let newest = traces.table().newest(key)?;
         Some(Lesson { dependencies: newest.dependencies().collect(), deep: false })
     }

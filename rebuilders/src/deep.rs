@@ -7,7 +7,7 @@
 
 use std::task::Poll;
 
-use alacarte_core::{Answer, Key, KeyId, Lesson, Question, Reason, Rebuilder, Restored, Value, count_steps};
+use alacarte_core::{Answer, Key, KeyId, Lesson, Metadata, Question, Reason, Rebuilder, Restored, Value, count_steps};
 use alacarte_metadata::{DeepConstructiveTraces, Stand, Trace, Verdict};
 
 /// Restores a key if the terminal inputs of one of its traces are as they were.
@@ -21,9 +21,12 @@ enum Found {
 }
 
 impl<K: Key, V: Value> Rebuilder<K, V> for DeepConstructiveTrace {
-    type Reads = DeepConstructiveTraces<V>;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<DeepConstructiveTraces<V>>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, K, V>, traces: &DeepConstructiveTraces<V>) -> Poll<Answer<V>> {
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        let traces = metadata.read::<DeepConstructiveTraces<V>>();
         let mut why = None;
         traces.enter(question.revision());
         for trace in traces.table().of(question.key()) {
@@ -51,7 +54,8 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DeepConstructiveTrace {
         true
     }
 
-    fn lesson(&self, key: KeyId, traces: &DeepConstructiveTraces<V>) -> Option<Lesson> {
+    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
+        let traces = metadata.read::<DeepConstructiveTraces<V>>();
         let newest = traces.table().newest(key)?;
         Some(Lesson { dependencies: newest.dependencies().collect(), deep: true })
     }

@@ -6,7 +6,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Key, KeyId, Question, Reads, Reason, Rebuilder, Suspects, Value};
+use alacarte_core::{Answer, Key, KeyId, Metadata, Question, Reason, Rebuilder, Suspects, Value};
 use alacarte_metadata::DirtyBits;
 
 use crate::group::fetch_group;
@@ -16,9 +16,12 @@ use crate::group::fetch_group;
 pub struct DirtyBit;
 
 impl<K: Key, V: Value> Rebuilder<K, V> for DirtyBit {
-    type Reads = DirtyBits;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<DirtyBits>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, K, V>, bits: &DirtyBits) -> Poll<Answer<V>> {
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        let bits = metadata.read::<DirtyBits>();
         let key = question.key();
         if !bits.graph().knows(key) {
             return Poll::Ready(Answer::Run(Reason::NeverBuilt));
@@ -41,15 +44,18 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DirtyBit {
         Poll::Ready(Answer::Keep)
     }
 
-    fn suspects<'m>(&self, bits: <DirtyBits as Reads>::View<'m>) -> Option<Suspects<'m>> {
+    fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
+        let bits = metadata.read::<DirtyBits>();
         Some(Suspects { keys: bits.marked(), edition: bits.edition() })
     }
 
-    fn dependents(&self, key: KeyId, bits: &DirtyBits, each: &mut dyn FnMut(KeyId)) {
+    fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
+        let bits = metadata.read::<DirtyBits>();
         bits.graph().dependents(key).for_each(each);
     }
 
-    fn dependency(&self, key: KeyId, position: usize, bits: &DirtyBits) -> Option<(KeyId, bool)> {
+    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<(KeyId, bool)> {
+        let bits = metadata.read::<DirtyBits>();
         bits.graph().dependency(key, position)
     }
 }

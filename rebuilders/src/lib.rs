@@ -10,16 +10,16 @@
 //! | [`ModificationTime`] | it is newer than what it fetched: make's rule, and wrong where make is | – |
 //! | [`Perpetual`] | never: the yardstick of doing everything | – |
 //!
-//! [`PerKey`] chooses one of them for each key, [`AnyRebuilder`] is one chosen at run time; [`Within`] bounds what those keep
+//! [`PerKey`] chooses one of them for each key, [`named`] finds one at run time; [`Within`] bounds what those keep
 //! that restore.
 #![deny(missing_docs)]
 
-mod any;
 mod constructive;
 mod deep;
 mod dirty_bit;
 mod group;
 mod modification_time;
+mod named;
 mod per_key;
 mod perpetual;
 mod step;
@@ -27,14 +27,14 @@ mod verifying;
 mod walk;
 mod within;
 
-pub use any::AnyRebuilder;
 pub use constructive::ConstructiveTrace;
 pub use deep::DeepConstructiveTrace;
 pub use dirty_bit::DirtyBit;
 pub use modification_time::ModificationTime;
+pub use named::{NAMES, named};
 pub use per_key::{PerKey, Policy};
 pub use perpetual::Perpetual;
 pub use step::StepTrace;
 pub use verifying::VerifyingTrace;
 pub use walk::{Walked, walk};
-pub use within::Within;
+pub use within::{Restores, Within};

@@ -5,7 +5,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Key, Question, Reason, Rebuilder, Value};
+use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::{DependencyGraph, ModificationTimes};
 
 use crate::group::fetch_group;
@@ -15,13 +15,13 @@ use crate::group::fetch_group;
 pub struct ModificationTime;
 
 impl<K: Key, V: Value> Rebuilder<K, V> for ModificationTime {
-    type Reads = (ModificationTimes, DependencyGraph);
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<ModificationTimes>();
+        metadata.install::<DependencyGraph>();
+    }
 
-    fn ask(
-        &self,
-        question: &mut Question<'_, K, V>,
-        (times, graph): (&ModificationTimes, &DependencyGraph),
-    ) -> Poll<Answer<V>> {
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        let (times, graph) = (metadata.read::<ModificationTimes>(), metadata.read::<DependencyGraph>());
         let key = question.key();
         if !graph.knows(key) {
             return Poll::Ready(Answer::Run(Reason::NeverBuilt));

@@ -6,10 +6,9 @@
 
 use std::task::Poll;
 
-use alacarte_core::{Answer, Key, KeyId, Lesson, Metadata, Question, Reads, Rebuilder, Value};
+use alacarte_core::{Answer, Key, KeyId, Lesson, Metadata, Question, Rebuilder, Value};
 use alacarte_metadata::{ConstructiveTraces, DeepConstructiveTraces, DirtyBits, VerifyingTraces};
 
-use crate::any::Whatever;
 use crate::{ConstructiveTrace, DeepConstructiveTrace, DirtyBit, Perpetual, VerifyingTrace};
 
 /// How one key is kept.
@@ -41,8 +40,6 @@ impl<F> PerKey<F> {
 }
 
 impl<K: Key, V: Value, F: Fn(&K) -> Policy> Rebuilder<K, V> for PerKey<F> {
-    type Reads = Whatever;
-
     fn install(&self, metadata: &mut Metadata) {
         metadata.install::<DirtyBits>();
         metadata.install::<VerifyingTraces>();
@@ -52,17 +49,13 @@ impl<K: Key, V: Value, F: Fn(&K) -> Policy> Rebuilder<K, V> for PerKey<F> {
 
     fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
         match (self.choose)(question.name()) {
-            Policy::DirtyBit => DirtyBit.ask(question, <DirtyBits as Reads>::view(metadata)),
-            Policy::VerifyingTrace => VerifyingTrace.ask(question, <VerifyingTraces as Reads>::view(metadata)),
-            Policy::ConstructiveTrace => {
-                ConstructiveTrace.ask(question, <ConstructiveTraces<V> as Reads>::view(metadata))
-            }
-            Policy::DeepConstructiveTrace => {
-                DeepConstructiveTrace.ask(question, <DeepConstructiveTraces<V> as Reads>::view(metadata))
-            }
+            Policy::DirtyBit => DirtyBit.ask(question, metadata),
+            Policy::VerifyingTrace => VerifyingTrace.ask(question, metadata),
+            Policy::ConstructiveTrace => ConstructiveTrace.ask(question, metadata),
+            Policy::DeepConstructiveTrace => DeepConstructiveTrace.ask(question, metadata),
             Policy::Volatile => {
                 question.make_volatile();
-                Perpetual.ask(question, ())
+                Perpetual.ask(question, metadata)
             }
         }
     }
@@ -74,6 +67,6 @@ impl<K: Key, V: Value, F: Fn(&K) -> Policy> Rebuilder<K, V> for PerKey<F> {
     fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
         // Whatever a key's own policy, the shallow trace is what a constructive policy elsewhere can use. Deep traces
         // are not shared from here.
-        Rebuilder::<K, V>::lesson(&ConstructiveTrace, key, <ConstructiveTraces<V> as Reads>::view(metadata))
+        Rebuilder::<K, V>::lesson(&ConstructiveTrace, key, metadata)
     }
 }

@@ -2,16 +2,14 @@
 
 use std::task::Poll;
 
-use alacarte_core::{Answer, Key, Question, Reason, Rebuilder, Value};
+use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Value};
 
 /// Runs every task that the targets reach.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Perpetual;
 
 impl<K: Key, V: Value> Rebuilder<K, V> for Perpetual {
-    type Reads = ();
-
-    fn ask(&self, _: &mut Question<'_, K, V>, (): ()) -> Poll<Answer<V>> {
+    fn ask(&self, _: &mut Question<'_, K, V>, _: &Metadata) -> Poll<Answer<V>> {
         Poll::Ready(Answer::Run(Reason::Always))
     }
 

@@ -5,7 +5,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Key, Question, Reason, Rebuilder, Value};
+use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::StepTraces;
 
 use crate::group::fetch_group;
@@ -15,9 +15,12 @@ use crate::group::fetch_group;
 pub struct StepTrace;
 
 impl<K: Key, V: Value> Rebuilder<K, V> for StepTrace {
-    type Reads = StepTraces;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<StepTraces>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, K, V>, steps: &StepTraces) -> Poll<Answer<V>> {
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        let steps = metadata.read::<StepTraces>();
         let key = question.key();
         let Some((built, value)) = steps.built(key) else {
             return Poll::Ready(Answer::Run(Reason::NeverBuilt));

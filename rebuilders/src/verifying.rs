@@ -5,7 +5,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Key, Question, Reason, Rebuilder, Restored, Value};
+use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Restored, Value};
 use alacarte_metadata::{Trace, VerifyingTraces};
 
 use crate::walk::{Walked, walk};
@@ -16,9 +16,12 @@ use crate::walk::{Walked, walk};
 pub struct VerifyingTrace;
 
 impl<K: Key, V: Value> Rebuilder<K, V> for VerifyingTrace {
-    type Reads = VerifyingTraces;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<VerifyingTraces>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, K, V>, traces: &VerifyingTraces) -> Poll<Answer<V>> {
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        let traces = metadata.read::<VerifyingTraces>();
         let gave_this = |question: &Question<'_, K, V>, trace: &Trace<'_>, newest: bool| {
             question.current() == Some(trace.fingerprint())
                 && (newest && traces.is_last(question.key()) || question.is_whole())

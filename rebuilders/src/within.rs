@@ -2,11 +2,27 @@
 
 use std::task::Poll;
 
-use alacarte_core::{Answer, Key, KeyId, Lesson, Metadata, Question, Reads, Rebuilder, Suspects, Value};
-use alacarte_metadata::KeepsValues;
+use alacarte_core::{Answer, Key, KeyId, Lesson, Metadata, Question, Rebuilder, Suspects, Value};
+use alacarte_metadata::{ConstructiveTraces, DeepConstructiveTraces, KeepsValues};
 
-/// [`ConstructiveTrace`](crate::ConstructiveTrace) or [`DeepConstructiveTrace`](crate::DeepConstructiveTrace), with
-/// another bound on the bytes of the values that are kept to be restored than [`KeepsValues::BYTES`].
+use crate::{ConstructiveTrace, DeepConstructiveTrace};
+
+/// A rebuilder that restores values `V` from traces that keep them.
+pub trait Restores<V> {
+    /// The traces.
+    type Traces: KeepsValues;
+}
+
+impl<V: Value> Restores<V> for ConstructiveTrace {
+    type Traces = ConstructiveTraces<V>;
+}
+
+impl<V: Value> Restores<V> for DeepConstructiveTrace {
+    type Traces = DeepConstructiveTraces<V>;
+}
+
+/// [`ConstructiveTrace`] or [`DeepConstructiveTrace`], with another bound on the bytes of the values that are kept to be
+/// restored than [`KeepsValues::BYTES`].
 #[derive(Debug, Clone, Copy)]
 pub struct Within<R> {
     rebuilder: R,
@@ -21,41 +37,36 @@ impl<R> Within<R> {
     }
 }
 
-impl<K: Key, V: Value, R: Rebuilder<K, V>> Rebuilder<K, V> for Within<R>
-where
-    R::Reads: KeepsValues,
-{
-    type Reads = R::Reads;
-
-    fn ask(&self, question: &mut Question<'_, K, V>, reads: <R::Reads as Reads>::View<'_>) -> Poll<Answer<V>> {
-        self.rebuilder.ask(question, reads)
+impl<K: Key, V: Value, R: Rebuilder<K, V> + Restores<V>> Rebuilder<K, V> for Within<R> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install_as(|| R::Traces::within(self.bytes));
     }
 
-    fn install(&self, metadata: &mut Metadata) {
-        metadata.install_as(|| R::Reads::within(self.bytes));
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        self.rebuilder.ask(question, metadata)
     }
 
     fn trusts_silence(&self) -> bool {
         self.rebuilder.trusts_silence()
     }
 
-    fn suspects<'m>(&self, reads: <R::Reads as Reads>::View<'m>) -> Option<Suspects<'m>> {
-        self.rebuilder.suspects(reads)
+    fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
+        self.rebuilder.suspects(metadata)
     }
 
-    fn dependents(&self, key: KeyId, reads: <R::Reads as Reads>::View<'_>, each: &mut dyn FnMut(KeyId)) {
-        self.rebuilder.dependents(key, reads, each);
+    fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
+        self.rebuilder.dependents(key, metadata, each);
     }
 
-    fn dependency(&self, key: KeyId, position: usize, reads: <R::Reads as Reads>::View<'_>) -> Option<(KeyId, bool)> {
-        self.rebuilder.dependency(key, position, reads)
+    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<(KeyId, bool)> {
+        self.rebuilder.dependency(key, position, metadata)
     }
 
     fn restores(&self) -> bool {
         self.rebuilder.restores()
     }
 
-    fn lesson(&self, key: KeyId, reads: <R::Reads as Reads>::View<'_>) -> Option<Lesson> {
-        self.rebuilder.lesson(key, reads)
+    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
+        self.rebuilder.lesson(key, metadata)
     }
 }

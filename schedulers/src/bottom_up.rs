@@ -10,7 +10,7 @@
 //! PIE takes them in an order of the graph as it was, and so runs tasks that the targets no longer reach. A task that fetches
 //! a key which may be out of date waits where it stands until that was seen to; the keys that can go on are a stack.
 
-use alacarte_core::{KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
+use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
 
 /// From what changed to the targets; blocked futures are kept.
 #[derive(Debug, Clone, Default)]
@@ -29,14 +29,12 @@ impl BottomUp {
     }
 }
 
-impl<P: Power> Scheduler<P> for BottomUp {
-    type Reads = ();
-
+impl Scheduler for BottomUp {
     fn when_blocked(&self) -> WhenBlocked {
         WhenBlocked::Keep
     }
 
-    fn plan(&mut self, plan: &mut Plan<'_>, (): ()) -> Result<(), PlanError> {
+    fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
         self.stack.clear();
         // A build that is given up is never finished.
         self.completed = false;
@@ -48,7 +46,7 @@ impl<P: Power> Scheduler<P> for BottomUp {
         Ok(())
     }
 
-    fn push(&mut self, key: KeyId, (): ()) {
+    fn push(&mut self, key: KeyId, _: &Metadata) {
         self.stack.push(key);
     }
 
@@ -64,3 +62,5 @@ impl<P: Power> Scheduler<P> for BottomUp {
         self.completed && self.generation == generation && self.targets == targets
     }
 }
+
+impl<P: Power> Schedules<P> for BottomUp {}

@@ -7,17 +7,17 @@
 //! | its future is kept, and resumed later | [`Suspending`] |
 //!
 //! These are the paper's. [`BottomUp`] keeps futures too, but begins at what changed rather than at the targets.
-//! [`AnyScheduler`] is one of them, chosen at run time.
+//! [`named`] finds one of them at run time.
 #![deny(missing_docs)]
 
-mod any;
 mod bottom_up;
+mod named;
 mod restarting;
 mod suspending;
 mod topological;
 
-pub use any::AnyScheduler;
 pub use bottom_up::BottomUp;
+pub use named::{NAMES, named};
 pub use restarting::Restarting;
 pub use suspending::Suspending;
 pub use topological::Topological;

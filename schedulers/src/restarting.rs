@@ -12,7 +12,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use alacarte_core::{KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
+use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
 use alacarte_metadata::CalcChain;
 
 /// In the order of the calc chain; blocked futures are dropped.
@@ -44,14 +44,17 @@ impl Restarting {
     }
 }
 
-impl<P: Power> Scheduler<P> for Restarting {
-    type Reads = CalcChain;
+impl Scheduler for Restarting {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<CalcChain>();
+    }
 
     fn when_blocked(&self) -> WhenBlocked {
         WhenBlocked::Drop
     }
 
-    fn plan(&mut self, plan: &mut Plan<'_>, chain: &CalcChain) -> Result<(), PlanError> {
+    fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError> {
+        let chain = metadata.read::<CalcChain>();
         self.queue.clear();
         for &target in plan.targets.iter().rev() {
             self.enqueue(target, chain);
@@ -59,7 +62,8 @@ impl<P: Power> Scheduler<P> for Restarting {
         Ok(())
     }
 
-    fn push(&mut self, key: KeyId, chain: &CalcChain) {
+    fn push(&mut self, key: KeyId, metadata: &Metadata) {
+        let chain = metadata.read::<CalcChain>();
         self.enqueue(key, chain);
     }
 
@@ -67,3 +71,5 @@ impl<P: Power> Scheduler<P> for Restarting {
         self.queue.pop().map(|Reverse((_, key))| key)
     }
 }
+
+impl<P: Power> Schedules<P> for Restarting {}

@@ -4,7 +4,7 @@
 //! futures kept. The keys that can go on are a stack, so demand goes depth first: while nothing happens outside, no more
 //! futures are kept than the graph is deep, or a group wide. Outside work lets further tasks begin, and more are kept.
 
-use alacarte_core::{KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
+use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
 
 /// Depth first, from targets to dependencies; blocked futures are kept.
 #[derive(Debug, Clone, Default)]
@@ -19,20 +19,18 @@ impl Suspending {
     }
 }
 
-impl<P: Power> Scheduler<P> for Suspending {
-    type Reads = ();
-
+impl Scheduler for Suspending {
     fn when_blocked(&self) -> WhenBlocked {
         WhenBlocked::Keep
     }
 
-    fn plan(&mut self, plan: &mut Plan<'_>, (): ()) -> Result<(), PlanError> {
+    fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
         self.stack.clear();
         self.stack.extend(plan.targets.iter().rev());
         Ok(())
     }
 
-    fn push(&mut self, key: KeyId, (): ()) {
+    fn push(&mut self, key: KeyId, _: &Metadata) {
         self.stack.push(key);
     }
 
@@ -40,3 +38,5 @@ impl<P: Power> Scheduler<P> for Suspending {
         self.stack.pop()
     }
 }
+
+impl<P: Power> Schedules<P> for Suspending {}

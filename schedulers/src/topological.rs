@@ -12,7 +12,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use alacarte_core::{Declared, KeyId, Plan, PlanError, Problem, Scheduler, Static, WhenBlocked};
+use alacarte_core::{Declared, KeyId, Metadata, Plan, PlanError, Problem, Scheduler, Schedules, Static, WhenBlocked};
 
 /// Dependencies first; a task that blocks is an error.
 #[derive(Debug, Clone, Default)]
@@ -73,14 +73,12 @@ impl Topological {
     }
 }
 
-impl Scheduler<Static> for Topological {
-    type Reads = ();
-
+impl Scheduler for Topological {
     fn when_blocked(&self) -> WhenBlocked {
         WhenBlocked::Refuse
     }
 
-    fn plan(&mut self, plan: &mut Plan<'_>, (): ()) -> Result<(), PlanError> {
+    fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
         self.queue.clear();
         self.unplanned.clear();
         // A build that is given up is never finished.
@@ -93,7 +91,7 @@ impl Scheduler<Static> for Topological {
             Some(suspects) => {
                 self.next = self.order.len();
                 for &key in suspects {
-                    Scheduler::<Static>::suspect(self, key);
+                    self.suspect(key);
                 }
             }
             None => self.next = 0,
@@ -101,7 +99,7 @@ impl Scheduler<Static> for Topological {
         Ok(())
     }
 
-    fn push(&mut self, key: KeyId, (): ()) {
+    fn push(&mut self, key: KeyId, _: &Metadata) {
         match self.rank(key) {
             UNPLANNED => self.unplanned.push(key),
             rank => self.queue.push(Reverse(rank)),
@@ -143,6 +141,8 @@ impl Scheduler<Static> for Topological {
         }
     }
 }
+
+impl Schedules<Static> for Topological {}
 
 /// A depth-first topological sort that keeps its own stack.
 #[derive(Default)]

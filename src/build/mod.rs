@@ -25,7 +25,7 @@ use crate::ledger::{Ledger, News};
 use crate::metadata::Metadata;
 use crate::rebuilder::Rebuilder;
 use crate::report::{BuildError, Decision, Report};
-use crate::scheduler::Scheduler;
+use crate::scheduler::Schedules;
 use crate::store::Store;
 use crate::task::Tasks;
 use scope::Scope;
@@ -288,14 +288,13 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     }
 }
 
+// (What these need of scheduler and rebuilder each says for itself, so that the compiler names what is missing.)
 impl<K, V, T, St, S, R, J> Build<K, V, T, St, S, R, J>
 where
     K: Key,
     V: Value,
     T: Tasks<K, V>,
     St: Store<K, V>,
-    S: Scheduler<T::Power>,
-    R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {
     /// Gives an input another value; `Ok(false)` if it holds an equal one already, and nothing changes. For
@@ -306,7 +305,11 @@ where
     ///
     /// # Errors
     /// If the store or the journal cannot be read or written.
-    pub fn set(&mut self, key: impl Borrow<K>, value: V) -> Result<bool, StoreError> {
+    pub fn set(&mut self, key: impl Borrow<K>, value: V) -> Result<bool, StoreError>
+    where
+        S: Schedules<T::Power>,
+        R: Rebuilder<K, V>,
+    {
         self.change(key.borrow(), Some(value), false)
     }
 
@@ -314,7 +317,11 @@ where
     ///
     /// # Errors
     /// If the store or the journal cannot be read or written.
-    pub fn remove(&mut self, key: impl Borrow<K>) -> Result<bool, StoreError> {
+    pub fn remove(&mut self, key: impl Borrow<K>) -> Result<bool, StoreError>
+    where
+        S: Schedules<T::Power>,
+        R: Rebuilder<K, V>,
+    {
         self.change(key.borrow(), None, false)
     }
 
@@ -322,13 +329,105 @@ where
     ///
     /// # Errors
     /// If the store or the journal cannot be read or written.
-    pub fn touch(&mut self, key: impl Borrow<K>) -> Result<bool, StoreError> {
+    pub fn touch(&mut self, key: impl Borrow<K>) -> Result<bool, StoreError>
+    where
+        S: Schedules<T::Power>,
+        R: Rebuilder<K, V>,
+    {
         let _watch = Watch(self.shaken.clone());
         self.meet(key.borrow())?;
         let value = self.get(key.borrow());
         self.change(key.borrow(), value, true)
     }
 
+    /// Brings the targets up to date.
+    ///
+    /// # Errors
+    /// If a key that a target needs could not be brought up to date; what was finished is kept all the same.
+    pub fn run<Q: Borrow<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError>
+    where
+        S: Schedules<T::Power>,
+        R: Rebuilder<K, V>,
+    {
+        pollster::block_on(self.run_async(targets))
+    }
+
+    /// The same for targets whose ids are known.
+    ///
+    /// # Errors
+    /// As [`Build::run`].
+    ///
+    /// # Panics
+    /// If one of them is the id of no key, or of a key that was forgotten.
+    pub fn run_ids(&mut self, targets: &[KeyId]) -> Result<Report, BuildError>
+    where
+        S: Schedules<T::Power>,
+        R: Rebuilder<K, V>,
+    {
+        let keys = &self.board.get_mut().keys;
+        let unknown = targets.iter().find(|target| !keys.knows(**target));
+        assert!(unknown.is_none(), "{unknown:?} is the id of no key, or of one that was forgotten");
+        pollster::block_on(self.drive(targets))
+    }
+
+    /// The same as a future, for tasks whose outside work needs a runtime (tokio's, say) around it. It may be
+    /// dropped at any moment: what the build had finished by then is kept.
+    ///
+    /// # Errors
+    /// As [`Build::run`].
+    pub async fn run_async<Q: Borrow<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError>
+    where
+        S: Schedules<T::Power>,
+        R: Rebuilder<K, V>,
+    {
+        let board = self.board.get_mut();
+        let targets: Vec<KeyId> = targets.into_iter().map(|key| board.intern(key.borrow())).collect();
+        self.drive(&targets).await
+    }
+
+    /// Forgets every key that nobody needs: how many.
+    ///
+    /// A key is forgotten if it was not reached in the last `retention.builds` builds of this process, and
+    /// - it has no value, or has one that its task would give again: what an input holds is never forgotten
+    ///   ([`Build::remove`] it before);
+    /// - no key that stays has it among its dependencies, by any trace that is kept, or declares it;
+    /// - no task has started it without waiting, so that it is owed;
+    /// - its id was not given out by [`Build::intern`], or was [released](Build::release).
+    ///
+    /// It is *reached* in a build that looked at it, or if it lies below a target of that build through what is recorded when
+    /// keys are collected. (A build that follows suspects looks at few keys.) As long as the process has not begun so
+    /// many builds, nothing is forgotten.
+    ///
+    /// Whatever is remembered of a forgotten key goes with it, here and in the journal: if it has a task and somebody
+    /// reaches it again, it is built as if for the first time. What others left of it in a cache is taken up when the cache
+    /// is next opened. Nothing else is done that would not have been done.
+    ///
+    /// # Errors
+    /// If the journal cannot be read or written.
+    pub fn collect(&mut self, retention: Retention) -> Result<usize, StoreError>
+    where
+        S: Schedules<T::Power>,
+        R: Rebuilder<K, V>,
+    {
+        self.open()?;
+        let aside = std::mem::take(&mut self.board.get_mut().aside);
+        self.past.note(aside);
+        let forgotten = self.forget_unreached(retention)?;
+        self.ledger.journal.flush()?;
+        Ok(forgotten)
+    }
+}
+
+impl<K, V, T, St, S, R, J> Build<K, V, T, St, S, R, J>
+where
+    K: Key,
+    V: Value,
+    T: Tasks<K, V>,
+    St: Store<K, V>,
+    S: Schedules<T::Power>,
+    R: Rebuilder<K, V>,
+    J: Journal<K, V>,
+{
     fn change(&mut self, key: &K, value: Option<V>, touched: bool) -> Result<bool, StoreError> {
         let _watch = Watch(self.shaken.clone());
         let id = self.meet(key)?;
@@ -358,70 +457,6 @@ where
             self.ledger.notice(board, id, News { known, modified, input, touched: false })?;
         }
         Ok(id)
-    }
-
-    /// Brings the targets up to date.
-    ///
-    /// # Errors
-    /// If a key that a target needs could not be brought up to date; what was finished is kept all the same.
-    pub fn run<Q: Borrow<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError> {
-        pollster::block_on(self.run_async(targets))
-    }
-
-    /// The same for targets whose ids are known.
-    ///
-    /// # Errors
-    /// As [`Build::run`].
-    ///
-    /// # Panics
-    /// If one of them is the id of no key, or of a key that was forgotten.
-    pub fn run_ids(&mut self, targets: &[KeyId]) -> Result<Report, BuildError> {
-        let keys = &self.board.get_mut().keys;
-        let unknown = targets.iter().find(|target| !keys.knows(**target));
-        assert!(unknown.is_none(), "{unknown:?} is the id of no key, or of one that was forgotten");
-        pollster::block_on(self.drive(targets))
-    }
-
-    /// The same as a future, for tasks whose outside work needs a runtime (tokio's, say) around it. It may be
-    /// dropped at any moment: what the build had finished by then is kept.
-    ///
-    /// # Errors
-    /// As [`Build::run`].
-    pub async fn run_async<Q: Borrow<K>>(
-        &mut self,
-        targets: impl IntoIterator<Item = Q>,
-    ) -> Result<Report, BuildError> {
-        let board = self.board.get_mut();
-        let targets: Vec<KeyId> = targets.into_iter().map(|key| board.intern(key.borrow())).collect();
-        self.drive(&targets).await
-    }
-
-    /// Forgets every key that nobody needs: how many.
-    ///
-    /// A key is forgotten if it was not reached in the last `retention.builds` builds of this process, and
-    /// - it has no value, or has one that its task would give again: what an input holds is never forgotten
-    ///   ([`Build::remove`] it before);
-    /// - no key that stays has it among its dependencies, by any trace that is kept, or declares it;
-    /// - no task has started it without waiting, so that it is owed;
-    /// - its id was not given out by [`Build::intern`], or was [released](Build::release).
-    ///
-    /// It is *reached* in a build that looked at it, or if it lies below a target of that build through what is recorded when
-    /// keys are collected. (A build that follows suspects looks at few keys.) As long as the process has not begun so
-    /// many builds, nothing is forgotten.
-    ///
-    /// Whatever is remembered of a forgotten key goes with it, here and in the journal: if it has a task and somebody
-    /// reaches it again, it is built as if for the first time. What others left of it in a cache is taken up when the cache
-    /// is next opened. Nothing else is done that would not have been done.
-    ///
-    /// # Errors
-    /// If the journal cannot be read or written.
-    pub fn collect(&mut self, retention: Retention) -> Result<usize, StoreError> {
-        self.open()?;
-        let aside = std::mem::take(&mut self.board.get_mut().aside);
-        self.past.note(aside);
-        let forgotten = self.forget_unreached(retention)?;
-        self.ledger.journal.flush()?;
-        Ok(forgotten)
     }
 
     fn forget_unreached(&mut self, retention: Retention) -> Result<usize, StoreError> {

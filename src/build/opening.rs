@@ -9,10 +9,10 @@ use crate::fingerprint::{Fingerprint, Value, foreign};
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
 use crate::ledger::News;
-use crate::metadata::{Metadata, Reads};
+use crate::metadata::Metadata;
 use crate::rebuilder::Rebuilder;
 use crate::remembered::Remembered;
-use crate::scheduler::Scheduler;
+use crate::scheduler::Schedules;
 use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::{Tasks, identity};
@@ -23,7 +23,7 @@ where
     V: Value,
     T: Tasks<K, V>,
     St: Store<K, V>,
-    S: Scheduler<T::Power>,
+    S: Schedules<T::Power>,
     R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {
@@ -84,7 +84,7 @@ where
     pub(super) fn replay(&mut self) -> Result<(), StoreError> {
         let ledger = &mut self.ledger;
         ledger.metadata = Metadata::default();
-        <S::Reads as Reads>::install(&mut ledger.metadata);
+        self.scheduler.install(&mut ledger.metadata);
         self.rebuilder.install(&mut ledger.metadata);
         let board = self.board.get_mut();
         self.store.open(&mut board.keys);

@@ -7,9 +7,8 @@ use crate::error::{Cause, Failure};
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
-use crate::metadata::Reads;
 use crate::rebuilder::Rebuilder;
-use crate::scheduler::{Declared, Plan, PlanError, Problem, Scheduler, WhenBlocked};
+use crate::scheduler::{Declared, Plan, PlanError, Problem, Schedules, WhenBlocked};
 use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
@@ -20,7 +19,7 @@ where
     V: Value,
     T: Tasks<K, V>,
     St: Store<K, V>,
-    S: Scheduler<T::Power>,
+    S: Schedules<T::Power>,
     R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {
@@ -46,7 +45,7 @@ where
             // Nothing changed: whatever was brought up to date by the last build still is.
             return Scope::Nothing;
         }
-        let suspects = self.rebuilder.suspects(<R::Reads as Reads>::view(&self.ledger.metadata));
+        let suspects = self.rebuilder.suspects(&self.ledger.metadata);
         if let Some(suspects) = suspects
             && follows
         {
@@ -84,16 +83,14 @@ where
         let metadata = &self.ledger.metadata;
         let suspects = match scope {
             Scope::Everything => None,
-            Scope::Suspects(_) => {
-                self.rebuilder.suspects(<R::Reads as Reads>::view(metadata)).map(|suspects| suspects.keys)
-            }
+            Scope::Suspects(_) => self.rebuilder.suspects(metadata).map(|suspects| suspects.keys),
             Scope::Nothing => {
                 Some(&[] as &[KeyId]).filter(|_| self.scheduler.follows_suspects(targets, self.generation))
             }
         };
         let (generation, keep_going) = (self.generation, self.keep_going);
         let mut plan = Plan { targets, generation, suspects, keep_going, refused: Vec::new(), declared: &mut declared };
-        let planned = self.scheduler.plan(&mut plan, <S::Reads as Reads>::view(metadata));
+        let planned = self.scheduler.plan(&mut plan, metadata);
         let refused = plan.refused;
         planned.map(|()| refused)
     }
@@ -145,7 +142,7 @@ where
     V: Value,
     T: Tasks<K, V>,
     St: Store<K, V>,
-    S: Scheduler<T::Power>,
+    S: Schedules<T::Power>,
     R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {

@@ -20,9 +20,8 @@ use crate::board::{ACTIVE, Look, STALE};
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
-use crate::metadata::Reads;
 use crate::rebuilder::Rebuilder;
-use crate::scheduler::{Scheduler, WhenBlocked};
+use crate::scheduler::{Schedules, WhenBlocked};
 use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
@@ -43,7 +42,7 @@ where
     V: Value,
     T: Tasks<K, V>,
     St: Store<K, V>,
-    S: Scheduler<T::Power>,
+    S: Schedules<T::Power>,
     R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {
@@ -55,7 +54,7 @@ where
     /// A build that follows suspects begins.
     pub fn begin_doubting(&mut self) {
         if self.doubts() {
-            let known = self.rebuilder.suspects(<R::Reads as Reads>::view(&self.ledger.metadata));
+            let known = self.rebuilder.suspects(&self.ledger.metadata);
             let suspects = known.map_or(Vec::new(), |suspects| suspects.keys.to_vec());
             self.suspect(&suspects);
             self.state.doubts.todo.extend(self.targets.iter().rev());
@@ -89,8 +88,7 @@ where
                 doubt.preceded |= precedes;
                 doubt.failed_below |= failed;
             };
-            let reads = <R::Reads as Reads>::view(&self.ledger.metadata);
-            self.rebuilder.dependents(key, reads, &mut |dependent| raise(dependent, false));
+            self.rebuilder.dependents(key, &self.ledger.metadata, &mut |dependent| raise(dependent, false));
             for &dependent in self.preceding.get(&key).into_iter().flatten() {
                 raise(dependent, true);
             }
@@ -109,8 +107,7 @@ where
                 count_steps(1);
                 of.entry(above).and_modify(|doubt| doubt.failed_below = true);
             };
-            let reads = <R::Reads as Reads>::view(&self.ledger.metadata);
-            self.rebuilder.dependents(key, reads, &mut tell);
+            self.rebuilder.dependents(key, &self.ledger.metadata, &mut tell);
             self.preceding.get(&key).into_iter().flatten().copied().for_each(tell);
         }
         for waiter in waiters {
@@ -208,14 +205,13 @@ where
             // When all of that is settled, it is looked through no more.
             preceded = !first.is_empty();
         }
-        let reads = || <R::Reads as Reads>::view(&self.ledger.metadata);
         while first.is_empty()
-            && let Some((dependency, _)) = self.rebuilder.dependency(key, position, reads())
+            && let Some((dependency, _)) = self.rebuilder.dependency(key, position, &self.ledger.metadata)
         {
             position += 1;
             first.extend(Some(dependency).filter(|&key| doubtful(of, key)));
             // What was fetched at once is needed at once.
-            while let Some((dependency, true)) = self.rebuilder.dependency(key, position, reads()) {
+            while let Some((dependency, true)) = self.rebuilder.dependency(key, position, &self.ledger.metadata) {
                 position += 1;
                 first.extend(Some(dependency).filter(|&key| doubtful(of, key)));
             }

@@ -8,7 +8,7 @@ use crate::journal::Journal;
 use crate::key::{Key, KeyId};
 use crate::rebuilder::Rebuilder;
 use crate::report::Decision;
-use crate::scheduler::Scheduler;
+use crate::scheduler::Schedules;
 use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
@@ -19,7 +19,7 @@ where
     V: Value,
     T: Tasks<K, V>,
     St: Store<K, V>,
-    S: Scheduler<T::Power>,
+    S: Schedules<T::Power>,
     R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {

@@ -25,10 +25,9 @@ use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
 use crate::ledger::News;
-use crate::metadata::Reads;
 use crate::rebuilder::{Answer, Cursor, Question, Reason, Rebuilder};
 use crate::report::Decision;
-use crate::scheduler::{Scheduler, WhenBlocked};
+use crate::scheduler::{Schedules, WhenBlocked};
 use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::{Tasks, identity};
@@ -44,7 +43,7 @@ where
     V: Value,
     T: Tasks<K, V>,
     St: Store<K, V>,
-    S: Scheduler<T::Power>,
+    S: Schedules<T::Power>,
     R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {
@@ -251,7 +250,7 @@ where
     pub(super) fn push(&mut self, key: KeyId) {
         match &mut self.state.glance {
             Some(keys) => keys.push(key),
-            None => self.scheduler.push(key, <S::Reads as Reads>::view(&self.ledger.metadata)),
+            None => self.scheduler.push(key, &self.ledger.metadata),
         }
     }
 
@@ -373,8 +372,7 @@ where
             }
             count_steps(1);
             let above = todo.len();
-            let reads = <R::Reads as Reads>::view(&self.ledger.metadata);
-            self.rebuilder.dependents(key, reads, &mut |dependent| todo.push(dependent));
+            self.rebuilder.dependents(key, &self.ledger.metadata, &mut |dependent| todo.push(dependent));
             let mut board = self.board.borrow_mut();
             for &dependent in &todo[above..] {
                 if board.state(dependent) == board.revision {
@@ -492,7 +490,7 @@ where
         let slot = &mut self.state.slots[slot as usize];
         board.missing.clear();
         let mut question = Question { board, key: slot.key, cursor: &mut slot.cursor, volatile: &mut slot.volatile };
-        let answer = self.rebuilder.ask(&mut question, <R::Reads as Reads>::view(&self.ledger.metadata));
+        let answer = self.rebuilder.ask(&mut question, &self.ledger.metadata);
         slot.cursor.begun = true;
         answer
     }

@@ -10,7 +10,7 @@ use crate::journal::Journal;
 use crate::key::{Key, KeyId};
 use crate::rebuilder::{Reason, Rebuilder};
 use crate::report::Decision;
-use crate::scheduler::{Scheduler, WhenBlocked};
+use crate::scheduler::{Schedules, WhenBlocked};
 use crate::store::Store;
 use crate::task::{Running, TaskFuture, Tasks};
 use crate::waits::Ticket;
@@ -23,7 +23,7 @@ where
     V: Value,
     T: Tasks<K, V>,
     St: Store<K, V>,
-    S: Scheduler<T::Power>,
+    S: Schedules<T::Power>,
     R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {

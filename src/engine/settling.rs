@@ -7,10 +7,9 @@ use crate::event::{Dependency, Event, Record};
 use crate::fingerprint::Value;
 use crate::journal::{Journal, SharedTrace};
 use crate::key::{Key, KeyId};
-use crate::metadata::Reads;
 use crate::rebuilder::{Rebuilder, Restored};
 use crate::report::Decision;
-use crate::scheduler::{Scheduler, WhenBlocked};
+use crate::scheduler::{Schedules, WhenBlocked};
 use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
@@ -24,7 +23,7 @@ where
     V: Value,
     T: Tasks<K, V>,
     St: Store<K, V>,
-    S: Scheduler<T::Power>,
+    S: Schedules<T::Power>,
     R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {
@@ -91,7 +90,7 @@ where
     /// Tells a scheduler that follows suspects of those that have just become so.
     pub(super) fn point_out_suspects(&mut self) {
         let Some(told) = self.suspects else { return };
-        let Some(suspects) = self.rebuilder.suspects(<R::Reads as Reads>::view(&self.ledger.metadata)) else { return };
+        let Some(suspects) = self.rebuilder.suspects(&self.ledger.metadata) else { return };
         // Of a list that was made anew, nobody knows which are new; to be told twice of a suspect does no harm.
         let seen = if told.edition == suspects.edition { told.count } else { 0 };
         let mut board = self.board.borrow_mut();
@@ -122,7 +121,7 @@ where
         let name = board.keys.name(key);
         self.store.archive(name, value)?;
         let Some(cache) = &mut self.cache else { return Ok(()) };
-        let Some(lesson) = self.rebuilder.lesson(key, <R::Reads as Reads>::view(&self.ledger.metadata)) else {
+        let Some(lesson) = self.rebuilder.lesson(key, &self.ledger.metadata) else {
             return Ok(());
         };
         let dependencies = lesson.dependencies.iter().map(|dependency| {

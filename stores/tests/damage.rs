@@ -6,9 +6,7 @@
 
 use std::collections::HashSet;
 
-use alacarte_core::{Build, Event, Fetch, Journal, Keys, Retention, Rules, declared, formula};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
+use alacarte_core::{Build, Event, Fetch, Journal, Keys, Rebuilder, Retention, Rules, Scheduler, declared, formula};
 use alacarte_stores::{Log, Memory, SharedBytes};
 
 const REBUILDERS: [&str; 5] =
@@ -66,8 +64,8 @@ type Small = Build<
     i64,
     Rules<String, i64>,
     Memory<String, i64>,
-    AnyScheduler,
-    AnyRebuilder<String, i64>,
+    Box<dyn Scheduler>,
+    Box<dyn Rebuilder<String, i64>>,
     Log<String, i64>,
 >;
 
@@ -75,8 +73,8 @@ fn open(inputs: Inputs, rebuilder: &str, log: Log<String, i64>) -> Small {
     let Inputs { a, b, c } = inputs;
     let memory = Memory::from([("a", a), ("b", b), ("c", c)].map(|(key, value)| (key.to_owned(), value)));
     Build::new(tasks(), memory)
-        .scheduler(AnyScheduler::named("suspending").expect("known"))
-        .rebuilder(AnyRebuilder::named(rebuilder).expect("known"))
+        .scheduler(alacarte_schedulers::named("suspending").expect("known"))
+        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("known"))
         .journal(log)
 }
 
@@ -215,8 +213,8 @@ fn a_key_of_which_only_the_name_is_left_is_not_taken_for_another() {
         };
         let system = |log| {
             Build::new(rules(), Memory::<String, i64>::default())
-                .scheduler(AnyScheduler::named("suspending").expect("known"))
-                .rebuilder(AnyRebuilder::named(rebuilder).expect("known"))
+                .scheduler(alacarte_schedulers::named("suspending").expect("known"))
+                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("known"))
                 .journal(log)
         };
         let bytes = {

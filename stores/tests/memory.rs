@@ -5,10 +5,10 @@ use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
 use alacarte_core::{
-    Build, Dynamic, Fetch, Fingerprint, Journal, Retention, Rules, Running, Tasks, Value, formula, task,
+    Build, Dynamic, Fetch, Fingerprint, Journal, Rebuilder, Retention, Rules, Running, Scheduler, Tasks, Value,
+    formula, task,
 };
-use alacarte_rebuilders::{AnyRebuilder, ConstructiveTrace, Within};
-use alacarte_schedulers::AnyScheduler;
+use alacarte_rebuilders::{ConstructiveTrace, Within};
 use alacarte_stores::{Log, Memory};
 
 /// Counts the bytes that each thread, and so each test, has.
@@ -115,12 +115,12 @@ impl Tasks<u64, u64> for Rounds {
     }
 }
 
-type Churned<J> = Build<u64, u64, Rounds, Memory<u64, u64>, AnyScheduler, AnyRebuilder<u64, u64>, J>;
+type Churned<J> = Build<u64, u64, Rounds, Memory<u64, u64>, Box<dyn Scheduler>, Box<dyn Rebuilder<u64, u64>>, J>;
 
 fn system<J: Journal<u64, u64>>(scheduler: &str, rebuilder: &str, journal: J) -> Churned<J> {
     Build::new(Rounds, Memory::new())
-        .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-        .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
         .journal(journal)
         .retention(Some(Retention { builds: 4 }))
 }
@@ -226,8 +226,8 @@ fn a_key_that_gets_the_number_of_another_is_not_taken_for_it() {
                 .rule(100_u64, formula([1_u64, 2], |[a, b]: [u64; 2]| a * 10 + b))
                 .rule(200_u64, formula([2_u64], |[b]| b + 1));
             let mut build = Build::new(tasks, Memory::new())
-                .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-                .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"));
+                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
             build.set(1, 7).expect("set");
             build.set(2, 8).expect("set");
             build.run([100]).expect("built");
@@ -296,8 +296,8 @@ fn inputs_that_are_gone_leave_the_journal_though_nobody_collects() {
     for opening in 0..3_u64 {
         let rules = Rules::<u64, u64>::new().rule(7_u64, task(async |fetch: Fetch<'_, u64, u64>| fetch.get(1).await));
         let mut build = Build::new(rules, Memory::new())
-            .scheduler(AnyScheduler::named("suspending").expect("a scheduler"))
-            .rebuilder(AnyRebuilder::named("dirty-bit").expect("a rebuilder"))
+            .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+            .rebuilder(alacarte_rebuilders::named("dirty-bit").expect("a rebuilder"))
             .journal(Log::open(&path).expect("opened"))
             .retention(None);
         build.set(1, opening).expect("set");
@@ -328,8 +328,8 @@ impl Value for Seen {
 #[test]
 fn a_value_that_was_replaced_or_removed_is_dropped() {
     let mut build = Build::new(Rules::<u64, Seen>::new(), Memory::new())
-        .scheduler(AnyScheduler::named("suspending").expect("a scheduler"))
-        .rebuilder(AnyRebuilder::named("perpetual").expect("a rebuilder"));
+        .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+        .rebuilder(alacarte_rebuilders::named("perpetual").expect("a rebuilder"));
     let mut seen: Vec<Weak<u64>> = Vec::new();
     let mut give = |build: &mut Build<_, Seen, _, _, _, _, _>, key: u64, size: u64| {
         let value = Rc::new(size);
@@ -363,7 +363,7 @@ fn values_to_be_restored_take_no_more_bytes_than_they_may() {
             Rules::<u64, String>::new().rule(1_u64, formula([0_u64], |[of]: [String; 1]| of.repeat(VERSION))),
             Memory::new(),
         )
-        .scheduler(AnyScheduler::named("suspending").expect("a scheduler"))
+        .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
         .rebuilder(Within::new(bound, ConstructiveTrace));
         for version in ["a", "b", "c", "d", "e", "f"] {
             build.set(0, version.to_owned()).expect("set");

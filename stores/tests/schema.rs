@@ -4,8 +4,6 @@
 //! The fingerprints look at a part of a value only, and at no names, so that they cannot tell.
 
 use alacarte_core::{Build, Fingerprint, Rules, Value, formula};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::{Log, Memory, TraceLog};
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +46,8 @@ macro_rules! program {
                 let source = Body { $($field: values.next().unwrap_or_default() as $type),* };
                 let tasks = Rules::new().rule(Key::Object(1), formula([Key::Source(1)], |[source]: [Body; 1]| source));
                 let build = Build::new(tasks, Memory::from([(Key::Source(1), source)]))
-                    .scheduler(AnyScheduler::named("suspending").expect("a scheduler"))
-                    .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"));
+                    .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+                    .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
                 let build = if shares { build.cache(TraceLog::new(directory.join("traces"))) } else { build };
                 let log = if shares { Log::in_memory() } else { Log::open(directory.join("journal")).expect("opened") };
                 let mut build = build.journal(log);

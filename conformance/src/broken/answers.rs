@@ -2,7 +2,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Dependency, KeyId, Question, Reason, Rebuilder, Restored};
+use alacarte_core::{Answer, Dependency, KeyId, Metadata, Question, Reason, Rebuilder, Restored};
 use alacarte_metadata::{ConstructiveTraces, Trace};
 use alacarte_rebuilders::ConstructiveTrace;
 
@@ -40,9 +40,13 @@ fn neighbour(own: i64, traces: &ConstructiveTraces<i64>) -> Option<i64> {
 }
 
 impl Rebuilder<Name, i64> for Answers {
-    type Reads = ConstructiveTraces<i64>;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &ConstructiveTraces<i64>) -> Poll<Answer<i64>> {
-        let answer = ready!(ConstructiveTrace.ask(question, traces));
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<ConstructiveTraces<i64>>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        let traces = metadata.read::<ConstructiveTraces<i64>>();
+        let answer = ready!(ConstructiveTrace.ask(question, metadata));
         let list = |trace: Trace<'_, 1>| trace.dependencies().collect::<Vec<Dependency>>();
         let key = question.key();
         let (oldest, newest) = (traces.table().of(key).last(), traces.table().newest(key));
@@ -87,8 +91,12 @@ impl Rebuilder<Name, i64> for Answers {
 pub struct Undefined;
 
 impl Rebuilder<Name, i64> for Undefined {
-    type Reads = ConstructiveTraces<i64>;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &ConstructiveTraces<i64>) -> Poll<Answer<i64>> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<ConstructiveTraces<i64>>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        let traces = metadata.read::<ConstructiveTraces<i64>>();
         for trace in traces.table().of(question.key()) {
             let mut holds = true;
             for told in trace.dependencies().filter(|told| !told.key.is_definition()) {

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Dependency, KeyId, Lesson, Question, Reason, Rebuilder};
+use alacarte_core::{Answer, Dependency, KeyId, Lesson, Metadata, Question, Reason, Rebuilder};
 use alacarte_metadata::{ConstructiveTraces, DependencyGraph, VerifyingTraces};
 use alacarte_rebuilders::{ConstructiveTrace, VerifyingTrace};
 
@@ -15,8 +15,12 @@ use crate::name::Name;
 pub struct KeepsAll;
 
 impl Rebuilder<Name, i64> for KeepsAll {
-    type Reads = DependencyGraph;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, graph: &DependencyGraph) -> Poll<Answer<i64>> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<DependencyGraph>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        let graph = metadata.read::<DependencyGraph>();
         let built = graph.knows(question.key()) && question.current().is_some();
         Poll::Ready(if built { Answer::Keep } else { Answer::Run(Reason::NeverBuilt) })
     }
@@ -26,8 +30,7 @@ impl Rebuilder<Name, i64> for KeepsAll {
 pub struct KeepsAnything;
 
 impl Rebuilder<Name, i64> for KeepsAnything {
-    type Reads = ();
-    fn ask(&self, question: &mut Question<'_, Name, i64>, (): ()) -> Poll<Answer<i64>> {
+    fn ask(&self, question: &mut Question<'_, Name, i64>, _: &Metadata) -> Poll<Answer<i64>> {
         let held = question.current().is_some();
         Poll::Ready(if held { Answer::Keep } else { Answer::Run(Reason::NeverBuilt) })
     }
@@ -37,8 +40,7 @@ impl Rebuilder<Name, i64> for KeepsAnything {
 pub struct KeepsNothing;
 
 impl Rebuilder<Name, i64> for KeepsNothing {
-    type Reads = ();
-    fn ask(&self, _: &mut Question<'_, Name, i64>, (): ()) -> Poll<Answer<i64>> {
+    fn ask(&self, _: &mut Question<'_, Name, i64>, _: &Metadata) -> Poll<Answer<i64>> {
         Poll::Ready(Answer::Keep)
     }
 }
@@ -47,8 +49,7 @@ impl Rebuilder<Name, i64> for KeepsNothing {
 pub struct Undecided;
 
 impl Rebuilder<Name, i64> for Undecided {
-    type Reads = ();
-    fn ask(&self, _: &mut Question<'_, Name, i64>, (): ()) -> Poll<Answer<i64>> {
+    fn ask(&self, _: &mut Question<'_, Name, i64>, _: &Metadata) -> Poll<Answer<i64>> {
         Poll::Pending
     }
 }
@@ -57,8 +58,7 @@ impl Rebuilder<Name, i64> for Undecided {
 pub struct Circular;
 
 impl Rebuilder<Name, i64> for Circular {
-    type Reads = ();
-    fn ask(&self, question: &mut Question<'_, Name, i64>, (): ()) -> Poll<Answer<i64>> {
+    fn ask(&self, question: &mut Question<'_, Name, i64>, _: &Metadata) -> Poll<Answer<i64>> {
         question.fetch(question.key()).map(|_| Answer::Run(Reason::Always))
     }
 }
@@ -67,8 +67,7 @@ impl Rebuilder<Name, i64> for Circular {
 pub struct Busy;
 
 impl Rebuilder<Name, i64> for Busy {
-    type Reads = ();
-    fn ask(&self, _: &mut Question<'_, Name, i64>, (): ()) -> Poll<Answer<i64>> {
+    fn ask(&self, _: &mut Question<'_, Name, i64>, _: &Metadata) -> Poll<Answer<i64>> {
         Poll::Ready(Answer::Run(Reason::Always))
     }
 }
@@ -78,8 +77,7 @@ impl Rebuilder<Name, i64> for Busy {
 pub struct Lazy(Cell<u64>);
 
 impl Rebuilder<Name, i64> for Lazy {
-    type Reads = ();
-    fn ask(&self, question: &mut Question<'_, Name, i64>, (): ()) -> Poll<Answer<i64>> {
+    fn ask(&self, question: &mut Question<'_, Name, i64>, _: &Metadata) -> Poll<Answer<i64>> {
         self.0.set(self.0.get() + 1);
         let keeps = self.0.get().is_multiple_of(2) && question.current().is_some();
         Poll::Ready(if keeps { Answer::Keep } else { Answer::Run(Reason::Always) })
@@ -93,11 +91,15 @@ impl Rebuilder<Name, i64> for Lazy {
 pub struct Confident;
 
 impl Rebuilder<Name, i64> for Confident {
-    type Reads = VerifyingTraces;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &VerifyingTraces) -> Poll<Answer<i64>> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<VerifyingTraces>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        let traces = metadata.read::<VerifyingTraces>();
         let built = traces.table().newest(question.key()).is_some();
         assert!(!built || question.current().is_some(), "what was built has a value");
-        VerifyingTrace.ask(question, traces)
+        VerifyingTrace.ask(question, metadata)
     }
 }
 
@@ -105,12 +107,16 @@ impl Rebuilder<Name, i64> for Confident {
 pub struct ShortMemory;
 
 impl Rebuilder<Name, i64> for ShortMemory {
-    type Reads = ConstructiveTraces<i64>;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &ConstructiveTraces<i64>) -> Poll<Answer<i64>> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<ConstructiveTraces<i64>>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        let traces = metadata.read::<ConstructiveTraces<i64>>();
         let newest = traces.table().newest(question.key());
         let is_newest =
             |found: &[Dependency]| newest.is_some_and(|newest| newest.dependencies().eq(found.iter().copied()));
-        Poll::Ready(match ready!(ConstructiveTrace.ask(question, traces)) {
+        Poll::Ready(match ready!(ConstructiveTrace.ask(question, metadata)) {
             Answer::Restore(found) if !is_newest(&found.dependencies) => Answer::Run(Reason::NeverBuilt),
             answer => answer,
         })
@@ -118,8 +124,8 @@ impl Rebuilder<Name, i64> for ShortMemory {
     fn restores(&self) -> bool {
         true
     }
-    fn lesson(&self, key: KeyId, traces: &ConstructiveTraces<i64>) -> Option<Lesson> {
-        Rebuilder::<Name, i64>::lesson(&ConstructiveTrace, key, traces)
+    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
+        Rebuilder::<Name, i64>::lesson(&ConstructiveTrace, key, metadata)
     }
 }
 
@@ -127,9 +133,12 @@ impl Rebuilder<Name, i64> for ShortMemory {
 pub struct Selfish;
 
 impl Rebuilder<Name, i64> for Selfish {
-    type Reads = ConstructiveTraces<i64>;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &ConstructiveTraces<i64>) -> Poll<Answer<i64>> {
-        ConstructiveTrace.ask(question, traces)
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<ConstructiveTraces<i64>>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        ConstructiveTrace.ask(question, metadata)
     }
     fn restores(&self) -> bool {
         true
@@ -141,12 +150,15 @@ impl Rebuilder<Name, i64> for Selfish {
 pub struct Newcomer(RefCell<HashSet<Name>>);
 
 impl Rebuilder<Name, i64> for Newcomer {
-    type Reads = VerifyingTraces;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &VerifyingTraces) -> Poll<Answer<i64>> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<VerifyingTraces>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
         if self.0.borrow_mut().insert(*question.name()) {
             return Poll::Ready(Answer::Run(Reason::NeverBuilt));
         }
-        VerifyingTrace.ask(question, traces)
+        VerifyingTrace.ask(question, metadata)
     }
 }
 
@@ -155,13 +167,16 @@ impl Rebuilder<Name, i64> for Newcomer {
 pub struct Heir(RefCell<HashSet<Name>>);
 
 impl Rebuilder<Name, i64> for Heir {
-    type Reads = VerifyingTraces;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &VerifyingTraces) -> Poll<Answer<i64>> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<VerifyingTraces>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
         let first = self.0.borrow_mut().insert(*question.name());
         if first && question.current().is_some() {
             return Poll::Ready(Answer::Keep);
         }
-        VerifyingTrace.ask(question, traces)
+        VerifyingTrace.ask(question, metadata)
     }
 }
 
@@ -170,13 +185,16 @@ impl Rebuilder<Name, i64> for Heir {
 pub struct Counts(Cell<u64>);
 
 impl Rebuilder<Name, i64> for Counts {
-    type Reads = VerifyingTraces;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &VerifyingTraces) -> Poll<Answer<i64>> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<VerifyingTraces>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
         self.0.set(self.0.get() + 1);
         if self.0.get().is_multiple_of(5) {
             return Poll::Ready(Answer::Run(Reason::Always));
         }
-        VerifyingTrace.ask(question, traces)
+        VerifyingTrace.ask(question, metadata)
     }
 }
 

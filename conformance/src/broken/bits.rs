@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Event, KeyId, MetadataUpdater, Question, Reads, Reason, Rebuilder, Suspects};
+use alacarte_core::{Answer, Event, KeyId, Metadata, MetadataUpdater, Question, Reason, Rebuilder, Suspects};
 use alacarte_metadata::{DependencyGraph, DirtyBits};
 use alacarte_rebuilders::DirtyBit;
 
@@ -111,8 +111,12 @@ impl MetadataUpdater for WideBits {
 pub struct WideBit;
 
 impl Rebuilder<Name, i64> for WideBit {
-    type Reads = WideBits;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, bits: &WideBits) -> Poll<Answer<i64>> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<WideBits>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        let bits = metadata.read::<WideBits>();
         let clean = bits.graph.knows(question.key()) && bits.changed.is_empty() && question.current().is_some();
         Poll::Ready(if clean { Answer::Keep } else { Answer::Run(Reason::Dirty) })
     }
@@ -136,14 +140,15 @@ pub struct ClearedAtStart {
 }
 
 impl Rebuilder<Name, i64> for ClearedAtStart {
-    type Reads = (DirtyBits, Changes);
-    fn ask(
-        &self,
-        question: &mut Question<'_, Name, i64>,
-        (bits, changes): <Self::Reads as Reads>::View<'_>,
-    ) -> Poll<Answer<i64>> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<DirtyBits>();
+        metadata.install::<Changes>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        let changes = metadata.read::<Changes>();
         let key = question.key();
-        Poll::Ready(match ready!(DirtyBit.ask(question, bits)) {
+        Poll::Ready(match ready!(DirtyBit.ask(question, metadata)) {
             Answer::Run(reason) => {
                 let before = self.started.borrow_mut().insert(key, changes.0);
                 let kept = before == Some(changes.0) && question.current().is_some();
@@ -170,11 +175,15 @@ pub enum Telling {
 pub struct Mistold(pub Telling);
 
 impl Rebuilder<Name, i64> for Mistold {
-    type Reads = DirtyBits;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, bits: &DirtyBits) -> Poll<Answer<i64>> {
-        DirtyBit.ask(question, bits)
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<DirtyBits>();
     }
-    fn suspects<'m>(&self, bits: <DirtyBits as Reads>::View<'m>) -> Option<Suspects<'m>> {
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        DirtyBit.ask(question, metadata)
+    }
+    fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
+        let bits = metadata.read::<DirtyBits>();
         let (keys, edition) = (bits.marked(), bits.edition());
         Some(match self.0 {
             Telling::LacksOne => Suspects { keys: keys.get(1..).unwrap_or_default(), edition },
@@ -183,7 +192,8 @@ impl Rebuilder<Name, i64> for Mistold {
             Telling::NoDependents => Suspects { keys, edition },
         })
     }
-    fn dependents(&self, key: KeyId, bits: &DirtyBits, each: &mut dyn FnMut(KeyId)) {
+    fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
+        let bits = metadata.read::<DirtyBits>();
         if !matches!(self.0, Telling::NoDependents) {
             bits.graph().dependents(key).for_each(each);
         }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::task::Poll;
 
-use alacarte_core::{Answer, Cursor, Key, KeyId, Question, Reads, Rebuilder, Suspects, Value, count_steps};
+use alacarte_core::{Answer, Cursor, Key, KeyId, Metadata, Question, Rebuilder, Suspects, Value, count_steps};
 use alacarte_metadata::{DirtyBits, VerifyingTraces};
 use alacarte_rebuilders::{DirtyBit, VerifyingTrace};
 
@@ -15,9 +15,12 @@ use super::fixture::Fixture;
 pub struct WalksAgain;
 
 impl<K: Key, V: Value> Rebuilder<K, V> for WalksAgain {
-    type Reads = DirtyBits;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<DirtyBits>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, K, V>, bits: &DirtyBits) -> Poll<Answer<V>> {
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        let bits = metadata.read::<DirtyBits>();
         let (mut todo, mut met) = (bits.marked().to_vec(), HashSet::new());
         while let Some(key) = todo.pop() {
             count_steps(1);
@@ -26,19 +29,19 @@ impl<K: Key, V: Value> Rebuilder<K, V> for WalksAgain {
             }
         }
         let clean = bits.graph().knows(question.key()) && !met.contains(&question.key());
-        if clean { Poll::Ready(Answer::Keep) } else { DirtyBit.ask(question, bits) }
+        if clean { Poll::Ready(Answer::Keep) } else { DirtyBit.ask(question, metadata) }
     }
 
-    fn suspects<'m>(&self, bits: <DirtyBits as Reads>::View<'m>) -> Option<Suspects<'m>> {
-        Rebuilder::<K, V>::suspects(&DirtyBit, bits)
+    fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
+        Rebuilder::<K, V>::suspects(&DirtyBit, metadata)
     }
 
-    fn dependents(&self, key: KeyId, bits: &DirtyBits, each: &mut dyn FnMut(KeyId)) {
-        Rebuilder::<K, V>::dependents(&DirtyBit, key, bits, each);
+    fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
+        Rebuilder::<K, V>::dependents(&DirtyBit, key, metadata, each);
     }
 
-    fn dependency(&self, key: KeyId, position: usize, bits: &DirtyBits) -> Option<(KeyId, bool)> {
-        Rebuilder::<K, V>::dependency(&DirtyBit, key, position, bits)
+    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<(KeyId, bool)> {
+        Rebuilder::<K, V>::dependency(&DirtyBit, key, position, metadata)
     }
 }
 
@@ -47,11 +50,13 @@ impl<K: Key, V: Value> Rebuilder<K, V> for WalksAgain {
 pub struct BeginsAgain;
 
 impl<K: Key, V: Value> Rebuilder<K, V> for BeginsAgain {
-    type Reads = VerifyingTraces;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<VerifyingTraces>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, K, V>, traces: &VerifyingTraces) -> Poll<Answer<V>> {
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
         *question.cursor() = Cursor::default();
-        VerifyingTrace.ask(question, traces)
+        VerifyingTrace.ask(question, metadata)
     }
 }
 

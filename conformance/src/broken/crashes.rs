@@ -2,7 +2,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, KeyId, Lesson, Question, Rebuilder};
+use alacarte_core::{Answer, KeyId, Lesson, Metadata, Question, Rebuilder};
 use alacarte_metadata::DeepConstructiveTraces;
 use alacarte_rebuilders::DeepConstructiveTrace;
 
@@ -16,10 +16,13 @@ use crate::name::Name;
 pub struct TakesLearnedForItsOwn;
 
 impl Rebuilder<Name, i64> for TakesLearnedForItsOwn {
-    type Reads = DeepConstructiveTraces<i64>;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<DeepConstructiveTraces<i64>>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &DeepConstructiveTraces<i64>) -> Poll<Answer<i64>> {
-        let answer = ready!(DeepConstructiveTrace.ask(question, traces));
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        let traces = metadata.read::<DeepConstructiveTraces<i64>>();
+        let answer = ready!(DeepConstructiveTrace.ask(question, metadata));
         let key = question.key();
         let own = traces.table().of(key).find(|trace| traces.is_present(key, *trace));
         let known = own.map(|own| own.fingerprint());
@@ -35,7 +38,7 @@ impl Rebuilder<Name, i64> for TakesLearnedForItsOwn {
         true
     }
 
-    fn lesson(&self, key: KeyId, traces: &DeepConstructiveTraces<i64>) -> Option<Lesson> {
-        Rebuilder::<Name, i64>::lesson(&DeepConstructiveTrace, key, traces)
+    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
+        Rebuilder::<Name, i64>::lesson(&DeepConstructiveTrace, key, metadata)
     }
 }

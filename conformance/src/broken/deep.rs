@@ -2,7 +2,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Question, Reason, Rebuilder, Restored};
+use alacarte_core::{Answer, Metadata, Question, Reason, Rebuilder, Restored};
 use alacarte_metadata::{DeepConstructiveTraces, Trace};
 use alacarte_rebuilders::DeepConstructiveTrace;
 
@@ -72,8 +72,12 @@ impl Deep {
 }
 
 impl Rebuilder<Name, i64> for Deep {
-    type Reads = DeepConstructiveTraces<i64>;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &DeepConstructiveTraces<i64>) -> Poll<Answer<i64>> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<DeepConstructiveTraces<i64>>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        let traces = metadata.read::<DeepConstructiveTraces<i64>>();
         for (number, trace) in traces.table().of(question.key()).enumerate() {
             let defined = !trace.is_empty() && trace.key(0).is_definition();
             let same =

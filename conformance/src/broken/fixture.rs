@@ -1,7 +1,6 @@
 //! A broken component on the list, and the trial that is to catch it.
 
 use alacarte_core::{Dynamic, Rebuilder, Static};
-use alacarte_rebuilders::AnyRebuilder;
 
 use super::twist::{Straight, Twist, Twisted};
 use crate::check::explore;
@@ -26,8 +25,11 @@ enum Trials<'t> {
     Within(Scope, &'t dyn Fn(usize) -> bool),
 }
 
+/// Makes a rebuilder.
+type Maker = Box<dyn Fn() -> Box<dyn Rebuilder<Name, i64>>>;
+
 /// A scheduler and a rebuilder.
-pub type Pair = (Twisted, AnyRebuilder<Name, i64>);
+pub type Pair = (Twisted, Box<dyn Rebuilder<Name, i64>>);
 
 /// One component that is broken on purpose.
 pub struct Fixture {
@@ -61,8 +63,8 @@ pub struct Fixture {
     pub beside: Option<&'static str>,
     /// The history that shows it, where random ones do so less than once in some thousand times.
     pub by_hand: Option<fn() -> Scenario>,
-    broken: Box<dyn Fn() -> AnyRebuilder<Name, i64>>,
-    sound: Option<Box<dyn Fn() -> AnyRebuilder<Name, i64>>>,
+    broken: Maker,
+    sound: Option<Maker>,
     twist: Option<fn(&str) -> Twisted>,
 }
 
@@ -95,13 +97,13 @@ impl Fixture {
 
     /// The rebuilder that is broken.
     pub(super) fn is<R: Rebuilder<Name, i64> + 'static>(mut self, broken: impl Fn() -> R + 'static) -> Self {
-        self.broken = Box::new(move || AnyRebuilder::new(broken()));
+        self.broken = Box::new(move || Box::new(broken()));
         self
     }
 
     /// The same without its fault, where that is not the rebuilder on the menu.
     pub(super) fn but_for<R: Rebuilder<Name, i64> + 'static>(mut self, sound: impl Fn() -> R + 'static) -> Self {
-        self.sound = Some(Box::new(move || AnyRebuilder::new(sound())));
+        self.sound = Some(Box::new(move || Box::new(sound())));
         self
     }
 
@@ -278,7 +280,7 @@ impl Fixture {
     fn over<P: Declares>(
         &self,
         trials: Trials<'_>,
-        combinations: &[Combination<'_, Twisted, AnyRebuilder<Name, i64>>],
+        combinations: &[Combination<'_, Twisted>],
         setup: Setup,
     ) -> Result<(), Broken> {
         let perform = |scenario: &Scenario| match self.compared {
@@ -314,8 +316,8 @@ impl Fixture {
     }
 }
 
-fn named(rebuilder: &str) -> AnyRebuilder<Name, i64> {
-    AnyRebuilder::named(rebuilder).expect("a rebuilder of that name")
+fn named(rebuilder: &str) -> Box<dyn Rebuilder<Name, i64>> {
+    alacarte_rebuilders::named(rebuilder).expect("a rebuilder of that name")
 }
 
 /// Promises to avoid work, and no others.

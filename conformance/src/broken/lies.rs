@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::task::Poll;
 
 use alacarte_core::{
-    Answer, Dependency, Event, Fingerprint, KeyId, Lesson, MetadataUpdater, Question, Reads, Rebuilder, Record,
+    Answer, Dependency, Event, Fingerprint, KeyId, Lesson, Metadata, MetadataUpdater, Question, Rebuilder, Record,
     Suspects,
 };
 
@@ -39,16 +39,26 @@ pub struct Made {
     pub fingerprint: Fingerprint,
 }
 
-/// An updater that hears lies.
-#[derive(Default)]
-pub struct Deceived<L: Lie> {
+/// An updater that hears lies, and what a rebuilder reads that is to see it alone.
+pub struct Deceived<L> {
     past: Past,
-    updater: L::To,
+    seen: Metadata,
+    lie: PhantomData<L>,
+}
+
+impl<L: Lie> Default for Deceived<L> {
+    fn default() -> Self {
+        let mut seen = Metadata::default();
+        seen.install::<L::To>();
+        Deceived { past: Past::default(), seen, lie: PhantomData }
+    }
 }
 
 impl<L: Lie> MetadataUpdater for Deceived<L> {
     fn apply(&mut self, event: &Event<'_>) {
-        L::tell(&self.past, &mut self.updater, event);
+        if let Some(updater) = self.seen.get_mut() {
+            L::tell(&self.past, updater, event);
+        }
         if let Event::Built(record) | Event::Restored(record) = event {
             let made = Made { dependencies: record.dependencies.to_vec(), fingerprint: record.fingerprint };
             self.past.first.entry(record.key).or_insert_with(|| made.clone());
@@ -57,7 +67,7 @@ impl<L: Lie> MetadataUpdater for Deceived<L> {
     }
 
     fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
-        self.updater.mentions(key, each);
+        self.seen.mentions(key, each);
     }
 }
 
@@ -71,26 +81,28 @@ impl<R, L> Misled<R, L> {
     }
 }
 
-impl<R: Rebuilder<Name, i64, Reads = L::To>, L: Lie> Rebuilder<Name, i64> for Misled<R, L> {
-    type Reads = Deceived<L>;
+impl<R: Rebuilder<Name, i64>, L: Lie> Rebuilder<Name, i64> for Misled<R, L> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<Deceived<L>>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, Name, i64>, told: &Deceived<L>) -> Poll<Answer<i64>> {
-        self.0.ask(question, &told.updater)
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        self.0.ask(question, &metadata.read::<Deceived<L>>().seen)
     }
     fn trusts_silence(&self) -> bool {
         self.0.trusts_silence()
     }
-    fn suspects<'m>(&self, told: <Deceived<L> as Reads>::View<'m>) -> Option<Suspects<'m>> {
-        self.0.suspects(&told.updater)
+    fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
+        self.0.suspects(&metadata.read::<Deceived<L>>().seen)
     }
-    fn dependents(&self, key: KeyId, told: &Deceived<L>, each: &mut dyn FnMut(KeyId)) {
-        self.0.dependents(key, &told.updater, each);
+    fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
+        self.0.dependents(key, &metadata.read::<Deceived<L>>().seen, each);
     }
     fn restores(&self) -> bool {
         self.0.restores()
     }
-    fn lesson(&self, key: KeyId, told: &Deceived<L>) -> Option<Lesson> {
-        self.0.lesson(key, &told.updater)
+    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
+        self.0.lesson(key, &metadata.read::<Deceived<L>>().seen)
     }
 }
 

@@ -1,8 +1,7 @@
 //! Orders that are none.
 
-use alacarte_core::{Dynamic, KeyId, Scheduler, WhenBlocked};
+use alacarte_core::{KeyId, Metadata, Scheduler, WhenBlocked};
 use alacarte_metadata::CalcChain;
-use alacarte_schedulers::AnyScheduler;
 
 use super::fixture::Fixture;
 use super::twist::Twist;
@@ -15,10 +14,10 @@ pub struct Loses {
 }
 
 impl Twist for Loses {
-    fn push(&mut self, inner: &mut AnyScheduler, key: KeyId, chain: &CalcChain) {
+    fn push(&mut self, inner: &mut dyn Scheduler, key: KeyId, metadata: &Metadata) {
         self.pushed += 1;
         if self.pushed % 2 == 1 {
-            Scheduler::<Dynamic>::push(inner, key, chain);
+            inner.push(key, metadata);
         }
     }
 }
@@ -30,29 +29,36 @@ pub struct WholeChain {
 }
 
 impl Twist for WholeChain {
-    fn planned(&mut self, inner: &mut AnyScheduler, chain: &CalcChain) {
+    fn planned(&mut self, inner: &mut dyn Scheduler, metadata: &Metadata) {
         for &key in &self.known {
-            Scheduler::<Dynamic>::push(inner, key, chain);
+            inner.push(key, metadata);
         }
     }
-    fn push(&mut self, inner: &mut AnyScheduler, key: KeyId, chain: &CalcChain) {
+    fn push(&mut self, inner: &mut dyn Scheduler, key: KeyId, metadata: &Metadata) {
         self.known.push(key);
-        Scheduler::<Dynamic>::push(inner, key, chain);
+        inner.push(key, metadata);
     }
 }
 
 /// Forgets the chain: every key counts as new in every build.
-#[derive(Default)]
 pub struct Unchained {
-    empty: CalcChain,
+    empty: Metadata,
+}
+
+impl Default for Unchained {
+    fn default() -> Self {
+        let mut empty = Metadata::default();
+        empty.install::<CalcChain>();
+        Unchained { empty }
+    }
 }
 
 impl Twist for Unchained {
-    fn chain<'c>(&'c self, _: &'c CalcChain) -> &'c CalcChain {
+    fn metadata<'m>(&'m self, _: &'m Metadata) -> &'m Metadata {
         &self.empty
     }
-    fn push(&mut self, inner: &mut AnyScheduler, key: KeyId, _: &CalcChain) {
-        Scheduler::<Dynamic>::push(inner, key, &self.empty);
+    fn push(&mut self, inner: &mut dyn Scheduler, key: KeyId, _: &Metadata) {
+        inner.push(key, &self.empty);
     }
 }
 
@@ -61,7 +67,7 @@ impl Twist for Unchained {
 pub struct Refuses;
 
 impl Twist for Refuses {
-    fn when_blocked(&self, _: &AnyScheduler) -> WhenBlocked {
+    fn when_blocked(&self, _: &dyn Scheduler) -> WhenBlocked {
         WhenBlocked::Refuse
     }
 }
@@ -71,7 +77,7 @@ impl Twist for Refuses {
 pub struct Drops;
 
 impl Twist for Drops {
-    fn when_blocked(&self, _: &AnyScheduler) -> WhenBlocked {
+    fn when_blocked(&self, _: &dyn Scheduler) -> WhenBlocked {
         WhenBlocked::Drop
     }
 }
@@ -83,10 +89,10 @@ pub struct IgnoresEdge {
 }
 
 impl Twist for IgnoresEdge {
-    fn pop(&mut self, inner: &mut AnyScheduler) -> Option<KeyId> {
+    fn pop(&mut self, inner: &mut dyn Scheduler) -> Option<KeyId> {
         self.held.take().or_else(|| {
-            let first = Scheduler::<Dynamic>::pop(inner)?;
-            match Scheduler::<Dynamic>::pop(inner) {
+            let first = inner.pop()?;
+            match inner.pop() {
                 None => Some(first),
                 second => {
                     self.held = Some(first);
@@ -104,8 +110,8 @@ pub struct Reversed {
 }
 
 impl Twist for Reversed {
-    fn pop(&mut self, inner: &mut AnyScheduler) -> Option<KeyId> {
-        self.taken.extend(std::iter::from_fn(|| Scheduler::<Dynamic>::pop(inner)));
+    fn pop(&mut self, inner: &mut dyn Scheduler) -> Option<KeyId> {
+        self.taken.extend(std::iter::from_fn(|| inner.pop()));
         self.taken.pop()
     }
 }
@@ -125,7 +131,7 @@ impl Twist for OldOrder {
 pub struct Deaf;
 
 impl Twist for Deaf {
-    fn suspect(&mut self, _: &mut AnyScheduler, _: KeyId) {}
+    fn suspect(&mut self, _: &mut dyn Scheduler, _: KeyId) {}
 }
 
 /// Says of every build that it was complete.
@@ -185,10 +191,10 @@ pub struct Stutters {
 }
 
 impl Twist for Stutters {
-    fn pop(&mut self, inner: &mut AnyScheduler) -> Option<KeyId> {
+    fn pop(&mut self, inner: &mut dyn Scheduler) -> Option<KeyId> {
         let again = self.last.take();
         if again.is_none() {
-            self.last = Scheduler::<Dynamic>::pop(inner);
+            self.last = inner.pop();
             return self.last;
         }
         again
@@ -202,11 +208,11 @@ pub struct NeverTakes {
 }
 
 impl Twist for NeverTakes {
-    fn planned(&mut self, _: &mut AnyScheduler, _: &CalcChain) {
+    fn planned(&mut self, _: &mut dyn Scheduler, _: &Metadata) {
         self.first = None;
     }
-    fn pop(&mut self, inner: &mut AnyScheduler) -> Option<KeyId> {
-        self.first = self.first.or_else(|| Scheduler::<Dynamic>::pop(inner));
+    fn pop(&mut self, inner: &mut dyn Scheduler) -> Option<KeyId> {
+        self.first = self.first.or_else(|| inner.pop());
         self.first
     }
 }

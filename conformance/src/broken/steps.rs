@@ -2,7 +2,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Event, KeyId, MetadataUpdater, Question, Reason, Rebuilder};
+use alacarte_core::{Answer, Event, KeyId, Metadata, MetadataUpdater, Question, Reason, Rebuilder};
 use alacarte_metadata::{DependencyGraph, ModificationTimes, StepTraces};
 use alacarte_rebuilders::StepTrace;
 
@@ -63,8 +63,12 @@ pub enum Off {
 pub struct Stepper(pub Off);
 
 impl Rebuilder<Name, i64> for Stepper {
-    type Reads = StepTraces;
-    fn ask(&self, question: &mut Question<'_, Name, i64>, steps: &StepTraces) -> Poll<Answer<i64>> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<StepTraces>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        let steps = metadata.read::<StepTraces>();
         let key = question.key();
         let Some((built, value)) = steps.built(key) else { return Poll::Ready(Answer::Run(Reason::NeverBuilt)) };
         let off = self.0;
@@ -110,12 +114,13 @@ impl MetadataUpdater for LateTimes {
 pub struct LateTime;
 
 impl Rebuilder<Name, i64> for LateTime {
-    type Reads = (LateTimes, DependencyGraph);
-    fn ask(
-        &self,
-        question: &mut Question<'_, Name, i64>,
-        (times, graph): (&LateTimes, &DependencyGraph),
-    ) -> Poll<Answer<i64>> {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<LateTimes>();
+        metadata.install::<DependencyGraph>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        let (times, graph) = (metadata.read::<LateTimes>(), metadata.read::<DependencyGraph>());
         let key = question.key();
         let (Some(made), Some(_)) = (times.of(key), question.current()) else {
             return Poll::Ready(Answer::Run(Reason::OutputChanged));

@@ -1,32 +1,30 @@
 //! A scheduler that does one thing otherwise than the one that it was made of.
 
-use alacarte_core::{Dynamic, KeyId, Plan, PlanError, Power, Scheduler, WhenBlocked};
-use alacarte_metadata::CalcChain;
-use alacarte_schedulers::AnyScheduler;
+use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
 
 /// What a scheduler does otherwise. Whatever is not written down is done as it should be.
 pub trait Twist {
     /// See [`Scheduler::when_blocked`].
-    fn when_blocked(&self, inner: &AnyScheduler) -> WhenBlocked {
-        Scheduler::<Dynamic>::when_blocked(inner)
+    fn when_blocked(&self, inner: &dyn Scheduler) -> WhenBlocked {
+        inner.when_blocked()
     }
     /// A build begins; the inner scheduler has its plan already.
-    fn planned(&mut self, _inner: &mut AnyScheduler, _chain: &CalcChain) {}
-    /// The chain by which keys are ordered.
-    fn chain<'c>(&'c self, chain: &'c CalcChain) -> &'c CalcChain {
-        chain
+    fn planned(&mut self, _inner: &mut dyn Scheduler, _metadata: &Metadata) {}
+    /// What the inner scheduler reads when it plans.
+    fn metadata<'m>(&'m self, metadata: &'m Metadata) -> &'m Metadata {
+        metadata
     }
     /// The number by which a scheduler tells that tasks were replaced.
     fn generation(&self, generation: u64) -> u64 {
         generation
     }
     /// See [`Scheduler::push`].
-    fn push(&mut self, inner: &mut AnyScheduler, key: KeyId, chain: &CalcChain) {
-        Scheduler::<Dynamic>::push(inner, key, chain);
+    fn push(&mut self, inner: &mut dyn Scheduler, key: KeyId, metadata: &Metadata) {
+        inner.push(key, metadata);
     }
     /// See [`Scheduler::pop`].
-    fn pop(&mut self, inner: &mut AnyScheduler) -> Option<KeyId> {
-        Scheduler::<Dynamic>::pop(inner)
+    fn pop(&mut self, inner: &mut dyn Scheduler) -> Option<KeyId> {
+        inner.pop()
     }
     /// See [`Scheduler::finish`].
     fn complete(&self, complete: bool) -> bool {
@@ -45,14 +43,14 @@ pub trait Twist {
         may
     }
     /// See [`Scheduler::suspect`].
-    fn suspect(&mut self, inner: &mut AnyScheduler, key: KeyId) {
-        Scheduler::<Dynamic>::suspect(inner, key);
+    fn suspect(&mut self, inner: &mut dyn Scheduler, key: KeyId) {
+        inner.suspect(key);
     }
 }
 
 /// A scheduler, and what it does otherwise.
 pub struct Twisted {
-    inner: AnyScheduler,
+    inner: Box<dyn Scheduler>,
     twist: Box<dyn Twist>,
 }
 
@@ -62,46 +60,50 @@ impl Twisted {
     /// # Panics
     /// If there is none of that name.
     pub fn new(scheduler: &str, twist: impl Twist + 'static) -> Self {
-        let inner = AnyScheduler::named(scheduler).expect("a scheduler of that name");
+        let inner = alacarte_schedulers::named(scheduler).expect("a scheduler of that name");
         Twisted { inner, twist: Box::new(twist) }
     }
 }
 
-impl<P: Power> Scheduler<P> for Twisted {
-    type Reads = CalcChain;
+impl Scheduler for Twisted {
+    fn install(&self, metadata: &mut Metadata) {
+        self.inner.install(metadata);
+    }
 
     fn when_blocked(&self) -> WhenBlocked {
-        self.twist.when_blocked(&self.inner)
+        self.twist.when_blocked(&*self.inner)
     }
-    fn plan(&mut self, plan: &mut Plan<'_>, chain: &CalcChain) -> Result<(), PlanError> {
+    fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError> {
         plan.generation = self.twist.generation(plan.generation);
-        Scheduler::<P>::plan(&mut self.inner, plan, self.twist.chain(chain))?;
-        self.twist.planned(&mut self.inner, chain);
+        self.inner.plan(plan, self.twist.metadata(metadata))?;
+        self.twist.planned(&mut *self.inner, metadata);
         Ok(())
     }
-    fn push(&mut self, key: KeyId, chain: &CalcChain) {
-        self.twist.push(&mut self.inner, key, chain);
+    fn push(&mut self, key: KeyId, metadata: &Metadata) {
+        self.twist.push(&mut *self.inner, key, metadata);
     }
     fn pop(&mut self) -> Option<KeyId> {
-        self.twist.pop(&mut self.inner)
+        self.twist.pop(&mut *self.inner)
     }
     fn finish(&mut self, complete: bool) {
-        Scheduler::<P>::finish(&mut self.inner, self.twist.complete(complete));
+        self.inner.finish(self.twist.complete(complete));
     }
     fn follows_suspects(&self, targets: &[KeyId], generation: u64) -> bool {
         let generation = self.twist.generation(generation);
-        self.twist.follows_suspects(Scheduler::<P>::follows_suspects(&self.inner, targets, generation))
+        self.twist.follows_suspects(self.inner.follows_suspects(targets, generation))
     }
     fn precedes(&self, key: KeyId) -> bool {
-        self.twist.precedes(Scheduler::<P>::precedes(&self.inner, key))
+        self.twist.precedes(self.inner.precedes(key))
     }
     fn may_fetch(&self, key: KeyId, dependency: KeyId) -> bool {
-        self.twist.may_fetch(Scheduler::<P>::may_fetch(&self.inner, key, dependency))
+        self.twist.may_fetch(self.inner.may_fetch(key, dependency))
     }
     fn suspect(&mut self, key: KeyId) {
-        self.twist.suspect(&mut self.inner, key);
+        self.twist.suspect(&mut *self.inner, key);
     }
 }
+
+impl<P: Power> Schedules<P> for Twisted {}
 
 /// Nothing is done otherwise.
 #[derive(Default)]

@@ -5,7 +5,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Dependency, Fingerprint, Question, Reason, Rebuilder, Value};
+use alacarte_core::{Answer, Dependency, Fingerprint, Metadata, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::ConstructiveTraces;
 
 use super::fixture::Fixture;
@@ -78,9 +78,12 @@ impl Verifier {
 }
 
 impl Rebuilder<Name, i64> for Verifier {
-    type Reads = ConstructiveTraces<i64>;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<ConstructiveTraces<i64>>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, Name, i64>, traces: &ConstructiveTraces<i64>) -> Poll<Answer<i64>> {
+    fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+        let traces = metadata.read::<ConstructiveTraces<i64>>();
         let (key, slip, table) = (question.key(), self.0, traces.table());
         let Some(newest) = table.newest(key) else { return Poll::Ready(Answer::Run(Reason::NeverBuilt)) };
         let older = table.of(key).nth(1).unwrap_or(newest);

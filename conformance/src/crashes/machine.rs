@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use alacarte_core::{Build, Rebuilder, Scheduler, Tasks};
+use alacarte_core::{Build, Rebuilder, Schedules, Tasks};
 
 use super::disk::{Careless, Disk, Loss};
 use super::places::{Book, Produces, Shelf};
@@ -39,7 +39,7 @@ pub(super) struct Machine<'c, P, S, R> {
 impl<'c, P, S, R> Machine<'c, P, S, R>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     pub(super) fn new(scenario: &Scenario, combinations: &'c [Combination<'c, S, R>], careless: Careless) -> Self {
@@ -234,7 +234,7 @@ pub(super) fn play<P, S, R>(
 ) -> Result<(), Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     let Tale { scenario, mishaps } = tale;

@@ -16,7 +16,7 @@ mod machine;
 mod places;
 mod tale;
 
-use alacarte_core::{Rebuilder, Scheduler};
+use alacarte_core::{Rebuilder, Schedules};
 use proptest::strategy::ValueTree;
 
 use crate::name::Name;
@@ -45,7 +45,7 @@ pub fn judge_crashes<P, S, R>(
 ) -> Result<(), Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     let tales = tales(style(fitting::<P>(trial).style, combinations.len()));
@@ -84,7 +84,7 @@ pub fn every_loss<P, S, R>(
 ) -> Result<usize, Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     let builds: Vec<usize> =

@@ -29,8 +29,7 @@
 mod histories;
 mod programs;
 
-use alacarte_core::{Dynamic, Scheduler, Static};
-use alacarte_schedulers::AnyScheduler;
+use alacarte_core::{Dynamic, Static};
 
 use crate::campaign::{Finding, Portion, Subject, TaskKind, hand_out};
 use crate::combines::Combines;
@@ -145,10 +144,7 @@ impl Program {
 }
 
 /// Plays one program, of this number.
-fn play<P: Declares>(subject: &Subject, program: &Program, number: usize) -> Portion
-where
-    AnyScheduler: Scheduler<P>,
-{
+fn play<P: Declares>(subject: &Subject, program: &Program, number: usize) -> Portion {
     let combinations = subject.by_turns();
     let of = Alphabet::new(Style { combinations: combinations.len(), ..style(subject.rebuilder) });
     let mut tally = Tally::default();

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use alacarte_core::{
-    Answer, Build, Event, Journal, KeyId, Keys, Lesson, Metadata, Question, Reads, Rebuilder, Replay, Report,
-    Scheduler, Static, Store, StoreError, Suspects, count_steps, steps_taken,
+    Answer, Build, Event, Journal, KeyId, Keys, Lesson, Metadata, Question, Rebuilder, Replay, Report, Schedules,
+    Static, Store, StoreError, Suspects, count_steps, steps_taken,
 };
 
 use super::{Act, Cells, Number, Play};
@@ -70,7 +70,7 @@ fn add(counter: &Counter, number: u64) {
 /// If an input cannot be set, which a store in memory allows.
 pub fn measure<S, R>(play: &Play, (scheduler, rebuilder): (S, R)) -> Vec<Cost>
 where
-    S: Scheduler<Static>,
+    S: Schedules<Static>,
     R: Rebuilder<Number, i64>,
 {
     let (polls, asks, journal) = (Counter::default(), Counter::default(), Counter::default());
@@ -111,11 +111,9 @@ struct Asked<R> {
 }
 
 impl<R: Rebuilder<Number, i64>> Rebuilder<Number, i64> for Asked<R> {
-    type Reads = R::Reads;
-
-    fn ask(&self, question: &mut Question<'_, Number, i64>, reads: <R::Reads as Reads>::View<'_>) -> Poll<Answer<i64>> {
+    fn ask(&self, question: &mut Question<'_, Number, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
         add(&self.asks, 1);
-        self.rebuilder.ask(question, reads)
+        self.rebuilder.ask(question, metadata)
     }
 
     fn install(&self, metadata: &mut Metadata) {
@@ -126,28 +124,28 @@ impl<R: Rebuilder<Number, i64>> Rebuilder<Number, i64> for Asked<R> {
         self.rebuilder.trusts_silence()
     }
 
-    fn suspects<'m>(&self, reads: <R::Reads as Reads>::View<'m>) -> Option<Suspects<'m>> {
-        self.rebuilder.suspects(reads)
+    fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
+        self.rebuilder.suspects(metadata)
     }
 
-    fn dependents(&self, key: KeyId, reads: <R::Reads as Reads>::View<'_>, each: &mut dyn FnMut(KeyId)) {
-        self.rebuilder.dependents(key, reads, &mut |dependent| {
+    fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
+        self.rebuilder.dependents(key, metadata, &mut |dependent| {
             count_steps(1);
             each(dependent);
         });
     }
 
-    fn dependency(&self, key: KeyId, position: usize, reads: <R::Reads as Reads>::View<'_>) -> Option<(KeyId, bool)> {
+    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<(KeyId, bool)> {
         count_steps(1);
-        self.rebuilder.dependency(key, position, reads)
+        self.rebuilder.dependency(key, position, metadata)
     }
 
     fn restores(&self) -> bool {
         self.rebuilder.restores()
     }
 
-    fn lesson(&self, key: KeyId, reads: <R::Reads as Reads>::View<'_>) -> Option<Lesson> {
-        self.rebuilder.lesson(key, reads)
+    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
+        self.rebuilder.lesson(key, metadata)
     }
 }
 

@@ -18,7 +18,7 @@ pub use measure::{Cost, measure};
 
 use std::fmt;
 
-use alacarte_core::{Rebuilder, Scheduler, Static};
+use alacarte_core::{Rebuilder, Schedules, Static};
 
 /// Keys are numbers; what they mean is the family's choice.
 pub type Number = u32;
@@ -97,7 +97,7 @@ impl fmt::Display for Outgrown {
 /// Plays a family at every size, with what `make` makes; whatever grows too fast.
 pub fn outgrown<S, R>(family: &Family, make: &dyn Fn() -> (S, R)) -> Vec<Outgrown>
 where
-    S: Scheduler<Static>,
+    S: Schedules<Static>,
     R: Rebuilder<Number, i64>,
 {
     let costs: Vec<Vec<Cost>> = SIZES.iter().map(|&size| measure::<S, R>(&(family.of)(size), make())).collect();

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
-use alacarte_core::{Build, Decision, Rebuilder, Scheduler};
+use alacarte_core::{Build, Decision, Rebuilder, Scheduler, Schedules};
 
 use crate::diary::Diary;
 use crate::faults::{Fault, Flaw, Lie, Shelf};
@@ -23,8 +23,8 @@ use crate::script::{Scenario, Step};
 use crate::world::World;
 use patience::Patience;
 
-/// A scheduler and a rebuilder, made anew for every build system.
-pub struct Combination<'c, S, R> {
+/// A scheduler and a rebuilder, made anew for every build system; of any kind, unless their types are named.
+pub struct Combination<'c, S = Box<dyn Scheduler>, R = Box<dyn Rebuilder<Name, i64>>> {
     /// What a report calls it.
     pub name: String,
     /// Makes them.
@@ -148,7 +148,7 @@ pub fn perform<P, S, R>(
 ) -> Result<Vec<Played>, Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     // Nearly all performances obey every law; only of those that do not the story is wanted, and they are played again.
@@ -173,7 +173,7 @@ fn attempt<P, S, R>(
 ) -> Result<Vec<Played>, Broken>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     let world = World::flawed(scenario.manner.dated, setup.flaw);

@@ -1,7 +1,7 @@
 //! A queue that gives out keys without end, as one does that looks at its first key and leaves it there, would keep a build busy for
 //! ever. A panic is a story.
 
-use alacarte_core::{KeyId, Plan, PlanError, Power, Reads, Scheduler, WhenBlocked};
+use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
 
 /// So many keys no build of a scenario takes from its queue: there are a dozen, and each waits for the others at most.
 const ENOUGH: u32 = 10_000;
@@ -18,20 +18,22 @@ impl<S> Patience<S> {
     }
 }
 
-impl<P: Power, S: Scheduler<P>> Scheduler<P> for Patience<S> {
-    type Reads = S::Reads;
+impl<S: Scheduler> Scheduler for Patience<S> {
+    fn install(&self, metadata: &mut Metadata) {
+        self.scheduler.install(metadata);
+    }
 
     fn when_blocked(&self) -> WhenBlocked {
         self.scheduler.when_blocked()
     }
 
-    fn plan(&mut self, plan: &mut Plan<'_>, reads: <S::Reads as Reads>::View<'_>) -> Result<(), PlanError> {
+    fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError> {
         self.left = ENOUGH;
-        self.scheduler.plan(plan, reads)
+        self.scheduler.plan(plan, metadata)
     }
 
-    fn push(&mut self, key: KeyId, reads: <S::Reads as Reads>::View<'_>) {
-        self.scheduler.push(key, reads);
+    fn push(&mut self, key: KeyId, metadata: &Metadata) {
+        self.scheduler.push(key, metadata);
     }
 
     fn pop(&mut self) -> Option<KeyId> {
@@ -64,3 +66,5 @@ impl<P: Power, S: Scheduler<P>> Scheduler<P> for Patience<S> {
         self.scheduler.suspect(key);
     }
 }
+
+impl<P: Power, S: Schedules<P>> Schedules<P> for Patience<S> {}

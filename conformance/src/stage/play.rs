@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alacarte_core::{BuildError, Decision, Rebuilder, Report, Scheduler, Tasks};
+use alacarte_core::{BuildError, Decision, Rebuilder, Report, Schedules, Tasks};
 
 use super::{Broken, Played, Stage};
 use crate::laws::{Ending, LAWS, Moment};
@@ -18,7 +18,7 @@ type Ran = (Option<Result<Report, BuildError>>, usize);
 impl<P, S, R> Stage<'_, P, S, R>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     /// Builds while, after so many tasks were started, somebody writes to an input.

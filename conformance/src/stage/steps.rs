@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use alacarte_core::{Build, Decision, Rebuilder, Retention, Scheduler, Tasks, WhenBlocked};
+use alacarte_core::{Build, Decision, Rebuilder, Retention, Schedules, Tasks, WhenBlocked};
 
 use super::patience::Patience;
 use super::{Built, Stage};
@@ -19,7 +19,7 @@ const TITLE: usize = 15;
 impl<P, S, R> Stage<'_, P, S, R>
 where
     P: Declares,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
     pub(super) fn build(&mut self) -> &mut Built<P, S, R> {

@@ -1,9 +1,7 @@
 //! What the tests of single cases share.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use alacarte_core::{Build, Decision, Report, Tasks};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
+use alacarte_core::{Build, Decision, Rebuilder, Report, Scheduler, Tasks};
 use alacarte_stores::Memory;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,7 +9,8 @@ use std::rc::Rc;
 pub use alacarte_conformance::Tape;
 
 pub type Key = &'static str;
-pub type System<T> = Build<Key, i64, T, Memory<Key, i64>, AnyScheduler, AnyRebuilder<Key, i64>, Tape<Key, i64>>;
+pub type System<T> =
+    Build<Key, i64, T, Memory<Key, i64>, Box<dyn Scheduler>, Box<dyn Rebuilder<Key, i64>>, Tape<Key, i64>>;
 
 /// The rebuilders that are right whatever happens.
 pub const RIGHT: [&str; 6] =
@@ -22,14 +21,14 @@ pub const DYNAMIC: [&str; 3] = ["restarting", "suspending", "bottom-up"];
 /// A build system over these tasks and inputs.
 pub fn system<T: Tasks<Key, i64>>(scheduler: &str, rebuilder: &str, tasks: T, inputs: &[(Key, i64)]) -> System<T> {
     Build::new(tasks, inputs.iter().copied().collect::<Memory<_, _>>())
-        .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-        .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
         .journal(Tape::default())
 }
 
 /// Calls `each` with every scheduler and every right rebuilder.
 pub fn everywhere(mut each: impl FnMut(&str, &str)) {
-    for scheduler in AnyScheduler::NAMES {
+    for scheduler in alacarte_schedulers::NAMES {
         for rebuilder in RIGHT {
             each(scheduler, rebuilder);
         }

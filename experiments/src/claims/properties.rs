@@ -2,11 +2,9 @@
 
 use alacarte_conformance::relations::{Tally, shared, survives_revert, warm_is_cold};
 use alacarte_conformance::{
-    Broken, Combination, Declares, Name, Promises, Scenario, Setup, Style, Thrift, Trial, explore, menu, perform,
+    Broken, Combination, Declares, Promises, Scenario, Setup, Style, Thrift, Trial, explore, menu, perform,
 };
-use alacarte_core::{Dynamic, Scheduler, Static};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
+use alacarte_core::{Dynamic, Static};
 
 /// Something that a build system may have or not.
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +99,7 @@ pub const PROPERTIES: [Property; 10] = [
     },
 ];
 
-type Any = Combination<'static, AnyScheduler, AnyRebuilder<Name, i64>>;
+type Any = Combination<'static>;
 
 impl Property {
     /// Looks for a counterexample: how many cases were judged, or the smallest story.
@@ -147,10 +145,7 @@ impl Property {
     }
 
     /// Whether the scenario had something to judge.
-    fn judge<P: Declares>(&self, scenario: &Scenario, subject: &Any) -> Result<bool, Broken>
-    where
-        AnyScheduler: Scheduler<P>,
-    {
+    fn judge<P: Declares>(&self, scenario: &Scenario, subject: &Any) -> Result<bool, Broken> {
         let subjects = std::slice::from_ref(subject);
         let laws = |only: &'static [&'static str]| {
             let setup = Setup { only: Some(only), ..Setup::default() };

@@ -14,8 +14,6 @@ use std::time::{Duration, Instant};
 
 use alacarte_core::Report;
 use alacarte_frontends::ninja::{Manifest, Session, journal_bytes, load};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::Digest;
 use include_dir::{Dir, include_dir};
 
@@ -314,7 +312,8 @@ struct Ended {
 /// Builds the default targets, as a new process would.
 fn build(stage: &Stage<'_>, combination: Combination, options: &Options) -> Result<Ended, String> {
     let names = (combination.scheduler.as_str(), combination.rebuilder.as_str());
-    let (Some(scheduler), Some(rebuilder)) = (AnyScheduler::named(names.0), AnyRebuilder::named(names.1)) else {
+    let (Some(scheduler), Some(rebuilder)) = (alacarte_schedulers::named(names.0), alacarte_rebuilders::named(names.1))
+    else {
         return Err(format!("{combination} is not on the menu"));
     };
     let runtime =

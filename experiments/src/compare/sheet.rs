@@ -8,10 +8,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use alacarte_core::{Build, BuildError, Cause, Power, Report, Scheduler, Tasks};
+use alacarte_core::{Build, BuildError, Cause, Power, Report, Schedules, Tasks};
 use alacarte_frontends::spreadsheet::{Cell, CellRef, References, Scalar, Sheet, SheetStore, SheetTasks};
-use alacarte_rebuilders::{AnyRebuilder, Perpetual};
-use alacarte_schedulers::{AnyScheduler, Suspending, Topological};
+use alacarte_rebuilders::Perpetual;
+use alacarte_schedulers::{Suspending, Topological};
 use alacarte_stores::{Log, TraceLog};
 
 use super::script::{self, ScriptError, Step};
@@ -227,12 +227,13 @@ impl<'w> Player<'w> {
         journal: &Path,
     ) -> (Result<Report, String>, Values, u64)
     where
-        AnyScheduler: Scheduler<P>,
         SheetTasks<P>: Tasks<CellRef, Scalar, Power = P>,
     {
         let nothing = |error: String| (Err(error), Vec::new(), 0);
         let names = (self.combination.scheduler.as_str(), self.combination.rebuilder.as_str());
-        let (Some(scheduler), Some(rebuilder)) = (AnyScheduler::named(names.0), AnyRebuilder::named(names.1)) else {
+        let (Some(scheduler), Some(rebuilder)) =
+            (alacarte_schedulers::named(names.0), alacarte_rebuilders::named(names.1))
+        else {
             return nothing(format!("{} is not on the menu", self.combination));
         };
         let log = match Log::open(journal) {
@@ -271,7 +272,7 @@ fn touch<P, T, S, R, J>(build: &mut Build<CellRef, Scalar, T, SheetStore, S, R, 
 where
     P: Power,
     T: Tasks<CellRef, Scalar, Power = P>,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: alacarte_core::Rebuilder<CellRef, Scalar>,
     J: alacarte_core::Journal<CellRef, Scalar>,
 {

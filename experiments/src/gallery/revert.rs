@@ -4,15 +4,12 @@
 use std::rc::Rc;
 use std::task::{Poll, ready};
 
-use alacarte_core::{
-    Answer, Event, Key as AnyKey, Keys, MetadataUpdater, Question, Reason, Rebuilder, Rules, Static, Value, formula,
-};
-use alacarte_metadata::TraceTable;
+use alacarte_core::{Answer, Key as AnyKey, Metadata, Question, Reason, Rebuilder, Rules, Static, Value, formula};
 use alacarte_rebuilders::{VerifyingTrace, Walked, walk};
 use alacarte_schedulers::Suspending;
 
-use super::play::{Shown, perform, traces};
-use super::{Act, Judge, Key, Panel, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+use super::play::{LastTraces, perform};
+use super::{Act, Judge, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -45,47 +42,18 @@ fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
     Rules::new().rule("B", formula(["A"], |[a]| a / 10)).rule("C", formula(["B"], |[b]| b + 1))
 }
 
-/// One verifying trace a key: that of its last run.
-#[derive(Debug, Clone)]
-struct LastTraces {
-    table: TraceTable,
-}
-
-impl Default for LastTraces {
-    fn default() -> Self {
-        LastTraces { table: TraceTable::new(1) }
-    }
-}
-
-impl MetadataUpdater for LastTraces {
-    fn apply(&mut self, event: &Event<'_>) {
-        if let Event::Forgotten { keys } = event {
-            self.table.forget(keys, |_, []| {});
-        }
-        if let Event::Built(record) = event
-            && !record.volatile
-        {
-            self.table.push(record.key, record.fingerprint, [], record.dependencies);
-        }
-    }
-}
-
-impl Shown for LastTraces {
-    fn panels(last: &LastTraces, keys: &Keys<Key>) -> Vec<Panel> {
-        let lines = traces(&last.table, keys, |trace| trace.fingerprint().to_string());
-        Panel::of("traces", lines).into_iter().collect()
-    }
-}
-
 /// Verifies the trace of the last run, and knows no other.
 #[derive(Debug, Clone, Copy)]
 struct LastTrace;
 
 impl<K: AnyKey, V: Value> Rebuilder<K, V> for LastTrace {
-    type Reads = LastTraces;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<LastTraces>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, K, V>, last: &LastTraces) -> Poll<Answer<V>> {
-        Poll::Ready(match ready!(walk(question, &last.table, Reason::OutputChanged, |_, _, _| true)) {
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        let last = metadata.read::<LastTraces>();
+        Poll::Ready(match ready!(walk(question, last.table(), Reason::OutputChanged, |_, _, _| true)) {
             Walked::Holds { .. } => Answer::Keep,
             Walked::Fails(reason) => Answer::Run(reason),
         })

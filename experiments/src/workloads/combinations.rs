@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alacarte_core::{Build, KeyId, Rebuilder, Scheduler, Tasks};
+use alacarte_core::{Build, KeyId, Rebuilder, Schedules, Tasks};
 use alacarte_rebuilders::{
     ConstructiveTrace, DeepConstructiveTrace, DirtyBit, ModificationTime, Perpetual, VerifyingTrace,
 };
@@ -23,7 +23,7 @@ pub struct Combination<T, S, R> {
 impl<T, S, R> Combination<T, S, R>
 where
     T: Tasks<u32, u64>,
-    S: Scheduler<T::Power>,
+    S: Schedules<T::Power>,
     R: Rebuilder<u32, u64>,
 {
     /// An engine that has built nothing.
@@ -44,7 +44,7 @@ where
 impl<T, S, R> Engine for Combination<T, S, R>
 where
     T: Tasks<u32, u64>,
-    S: Scheduler<T::Power>,
+    S: Schedules<T::Power>,
     R: Rebuilder<u32, u64>,
 {
     fn set(&mut self, input: usize, value: u64) {
@@ -72,7 +72,7 @@ fn contender<T, S, R>(
 ) -> Contender
 where
     T: Tasks<u32, u64> + 'static,
-    S: Scheduler<T::Power> + 'static,
+    S: Schedules<T::Power> + 'static,
     R: Rebuilder<u32, u64> + 'static,
 {
     Contender::new(format!("{scheduler} × {rebuilder}"), move |graph: Arc<Graph>| {

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use alacarte_core::{Build, Journal, Rebuilder, Scheduler, Static, StoreError};
+use alacarte_core::{Build, Journal, Rebuilder, Schedules, Static, StoreError};
 use alacarte_stores::{Cas, FileKey, FileStore, FileValue, Files, Log, TraceLog};
 use thiserror::Error;
 
@@ -67,7 +67,7 @@ impl Session {
         observer: impl Fn(CommandEvent<'_>) + 'static,
     ) -> Result<NinjaBuild<S, R>, SessionError>
     where
-        S: Scheduler<Static>,
+        S: Schedules<Static>,
         R: Rebuilder<FileKey, FileValue>,
     {
         let files = Files::shared(&self.directory)?;

@@ -4,10 +4,8 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
-use alacarte_core::{Build, Report};
+use alacarte_core::{Build, Rebuilder, Report, Scheduler};
 use alacarte_frontends::ninja::{NinjaTasks, Stage, load};
-use alacarte_rebuilders::AnyRebuilder;
-use alacarte_schedulers::AnyScheduler;
 use alacarte_stores::{Cas, FileKey, FileStore, FileValue, Files, Log, TraceLog};
 
 pub type Ninja = Build<
@@ -15,8 +13,8 @@ pub type Ninja = Build<
     FileValue,
     NinjaTasks,
     FileStore,
-    AnyScheduler,
-    AnyRebuilder<FileKey, FileValue>,
+    Box<dyn Scheduler>,
+    Box<dyn Rebuilder<FileKey, FileValue>>,
     Log<FileKey, FileValue>,
 >;
 
@@ -49,8 +47,8 @@ pub fn start(directory: &Path, scheduler: &str, rebuilder: &str) -> Process {
     }
     let build = build
         .cache(TraceLog::new(state.join("traces")))
-        .scheduler(AnyScheduler::named(scheduler).expect("a scheduler"))
-        .rebuilder(AnyRebuilder::named(rebuilder).expect("a rebuilder"))
+        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
         .journal(Log::open(state.join("journal")).expect("a journal"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     Process { build, printed, runtime }

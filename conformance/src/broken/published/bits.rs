@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::task::Poll;
 
-use alacarte_core::{Answer, Event, Key, KeyId, MetadataUpdater, Question, Reason, Rebuilder, Value};
+use alacarte_core::{Answer, Event, Key, KeyId, Metadata, MetadataUpdater, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::DependencyGraph;
 
 /// Bits that are cleared too widely.
@@ -72,9 +72,12 @@ impl MetadataUpdater for WideBits {
 pub struct WideBit;
 
 impl<K: Key, V: Value> Rebuilder<K, V> for WideBit {
-    type Reads = WideBits;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<WideBits>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, K, V>, bits: &WideBits) -> Poll<Answer<V>> {
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        let bits = metadata.read::<WideBits>();
         let key = question.key();
         Poll::Ready(if !bits.graph.knows(key) {
             Answer::Run(Reason::NeverBuilt)

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 
 use alacarte_core::{
-    Build, BuildError, Cause, Dynamic, Fetch, Key, KeyId, Plan, PlanError, Running, Scheduler, Store, StoreError,
-    Tasks, Value, WhenBlocked,
+    Build, BuildError, Cause, Dynamic, Fetch, Key, KeyId, Metadata, Plan, PlanError, Running, Scheduler, Schedules,
+    Store, StoreError, Tasks, Value, WhenBlocked,
 };
 use alacarte_rebuilders::Perpetual;
 
@@ -189,21 +189,21 @@ struct Only {
     targets: Vec<KeyId>,
 }
 
-impl Scheduler<Dynamic> for Only {
-    type Reads = ();
-
+impl Scheduler for Only {
     fn when_blocked(&self) -> WhenBlocked {
         WhenBlocked::Refuse
     }
 
-    fn plan(&mut self, plan: &mut Plan<'_>, (): ()) -> Result<(), PlanError> {
+    fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
         self.targets = plan.targets.to_vec();
         Ok(())
     }
 
-    fn push(&mut self, _: KeyId, (): ()) {}
+    fn push(&mut self, _: KeyId, _: &Metadata) {}
 
     fn pop(&mut self) -> Option<KeyId> {
         self.targets.pop()
     }
 }
+
+impl Schedules<Dynamic> for Only {}

@@ -3,7 +3,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Fingerprint, Key, KeyId, Question, Reason, Rebuilder, Restored, Value};
+use alacarte_core::{Answer, Fingerprint, Key, KeyId, Metadata, Question, Reason, Rebuilder, Restored, Value};
 use alacarte_metadata::ConstructiveTraces;
 
 /// Constructive traces, verified against values that nobody has brought up to date.
@@ -11,9 +11,12 @@ use alacarte_metadata::ConstructiveTraces;
 pub struct DirectTraces;
 
 impl<K: Key, V: Value> Rebuilder<K, V> for DirectTraces {
-    type Reads = ConstructiveTraces<V>;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<ConstructiveTraces<V>>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, K, V>, traces: &ConstructiveTraces<V>) -> Poll<Answer<V>> {
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        let traces = metadata.read::<ConstructiveTraces<V>>();
         let mut why = None;
         for trace in traces.table().of(question.key()) {
             let mut holds = true;

@@ -12,8 +12,8 @@ use std::marker::PhantomData;
 use std::task::{Poll, ready};
 
 use alacarte_core::{
-    Answer, Dependency, Event, Fingerprint, Key, KeyId, MetadataUpdater, Question, Reason, Rebuilder, Record, Restored,
-    Value,
+    Answer, Dependency, Event, Fingerprint, Key, KeyId, Metadata, MetadataUpdater, Question, Reason, Rebuilder, Record,
+    Restored, Value,
 };
 
 /// Under which value the traces of a dependency are looked up.
@@ -124,9 +124,12 @@ impl<V: Value, L: LookUp> MetadataUpdater for FlatTraces<V, L> {
 pub struct FlatTrace<L>(pub L);
 
 impl<K: Key, V: Value, L: LookUp> Rebuilder<K, V> for FlatTrace<L> {
-    type Reads = FlatTraces<V, L>;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<FlatTraces<V, L>>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, K, V>, traces: &FlatTraces<V, L>) -> Poll<Answer<V>> {
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        let traces = metadata.read::<FlatTraces<V, L>>();
         let mut why = None;
         for trace in traces.of(question.key()) {
             let mut holds = true;

@@ -5,9 +5,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use alacarte_core::{Dynamic, KeyId, Scheduler};
-use alacarte_metadata::CalcChain;
-use alacarte_schedulers::AnyScheduler;
+use alacarte_core::{KeyId, Metadata, Scheduler};
 
 use super::super::twist::Twist;
 
@@ -20,22 +18,22 @@ pub struct Rotates {
 }
 
 impl Twist for Rotates {
-    fn planned(&mut self, _: &mut AnyScheduler, _: &CalcChain) {
+    fn planned(&mut self, _: &mut dyn Scheduler, _: &Metadata) {
         *self = Rotates::default();
     }
 
-    fn push(&mut self, inner: &mut AnyScheduler, key: KeyId, chain: &CalcChain) {
+    fn push(&mut self, inner: &mut dyn Scheduler, key: KeyId, metadata: &Metadata) {
         // One that is new, the key that was given last waits for; one that is not waits no more.
         if self.known.insert(key) {
             self.waiting.extend(self.given.take());
         } else {
             self.waiting.retain(|&waiting| waiting != key);
         }
-        Scheduler::<Dynamic>::push(inner, key, chain);
+        inner.push(key, metadata);
     }
 
-    fn pop(&mut self, inner: &mut AnyScheduler) -> Option<KeyId> {
-        self.given = Scheduler::<Dynamic>::pop(inner);
+    fn pop(&mut self, inner: &mut dyn Scheduler) -> Option<KeyId> {
+        self.given = inner.pop();
         self.known.extend(self.given);
         if self.given.is_none() {
             self.waiting.rotate_left(usize::from(!self.waiting.is_empty()));

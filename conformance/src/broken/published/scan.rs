@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Poll, ready};
 
 use alacarte_core::{
-    Answer, Dependency, Event, Fingerprint, Key, KeyId, MetadataUpdater, Question, Reason, Rebuilder, Value,
+    Answer, Dependency, Event, Fingerprint, Key, KeyId, Metadata, MetadataUpdater, Question, Reason, Rebuilder, Value,
 };
 
 /// One trace of some key.
@@ -44,9 +44,12 @@ pub struct ScanTrace {
 }
 
 impl<K: Key, V: Value> Rebuilder<K, V> for ScanTrace {
-    type Reads = ListedTraces;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<ListedTraces>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, K, V>, traces: &ListedTraces) -> Poll<Answer<V>> {
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        let traces = metadata.read::<ListedTraces>();
         let key = question.key();
         // The defect.
         let newest = traces.0.iter().inspect(|_| self.looked.set(self.looked.get() + 1)).filter(|one| one.key == key);

@@ -3,18 +3,25 @@
 
 use std::task::Poll;
 
-use alacarte_core::{Answer, Event, Key, MetadataUpdater, Question, Rebuilder, Value};
+use alacarte_core::{Answer, Event, Key, Metadata, MetadataUpdater, Question, Rebuilder, Value};
 use alacarte_metadata::StepTraces;
 use alacarte_rebuilders::StepTrace;
 
 /// Step traces that were never told of an input.
-#[derive(Debug, Clone, Default)]
-pub struct InputlessSteps(StepTraces);
+pub struct InputlessSteps(Metadata);
+
+impl Default for InputlessSteps {
+    fn default() -> Self {
+        let mut seen = Metadata::default();
+        seen.install::<StepTraces>();
+        InputlessSteps(seen)
+    }
+}
 
 impl InputlessSteps {
     /// The steps of the keys that have tasks.
     pub fn steps(&self) -> &StepTraces {
-        &self.0
+        self.0.read()
     }
 }
 
@@ -33,9 +40,11 @@ impl MetadataUpdater for InputlessSteps {
 pub struct TaskSteps;
 
 impl<K: Key, V: Value> Rebuilder<K, V> for TaskSteps {
-    type Reads = InputlessSteps;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<InputlessSteps>();
+    }
 
-    fn ask(&self, question: &mut Question<'_, K, V>, steps: &InputlessSteps) -> Poll<Answer<V>> {
-        StepTrace.ask(question, &steps.0)
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        StepTrace.ask(question, &metadata.read::<InputlessSteps>().0)
     }
 }

@@ -4,6 +4,7 @@
 //! with a build from scratch; work is compared with what was done before.
 
 mod fault;
+mod last;
 mod script;
 mod show;
 mod truth;
@@ -13,11 +14,12 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
 
-use alacarte_core::{Build, BuildError, Decision, Power, Rebuilder, Rules, Scheduler};
+use alacarte_core::{Build, BuildError, Decision, Power, Rebuilder, Rules, Schedules};
 
 pub use fault::{Fault, Held};
+pub use last::LastTraces;
 pub use script::{Act, Judge, Script, Step};
-pub use show::{Panel, Shown, traces};
+pub use show::Panel;
 pub use truth::Truth;
 pub use watch::Visit;
 pub use world::{Key, Moment, World};
@@ -95,10 +97,8 @@ pub fn perform<P, S, R>(
 ) -> Result<Performance, BuildError>
 where
     P: Power,
-    S: Scheduler<P>,
+    S: Schedules<P>,
     R: Rebuilder<Key, i64>,
-    S::Reads: Shown,
-    R::Reads: Shown,
 {
     let world = World::new(script.inputs);
     let log = Log::default();
@@ -145,14 +145,7 @@ where
         let now = truths(&world, &targets)?;
         let keys = build.keys();
         let metadata = build.metadata();
-        // Before the first build nothing is installed.
-        let metadata = if metadata.is_empty() {
-            Vec::new()
-        } else {
-            let mut panels = R::Reads::panels(<R::Reads as alacarte_core::Reads>::view(metadata), &keys);
-            panels.extend(S::Reads::panels(<S::Reads as alacarte_core::Reads>::view(metadata), &keys));
-            panels
-        };
+        let metadata = show::panels(metadata, &keys);
         let held = |key| if world.has_lost(key) { None } else { world.read(key).or_else(|| build.get(key)) };
         let store = fault::store(&world, &now, held);
         let built = step.acts.iter().any(|act| matches!(act, Act::Build(_)));

@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
-use alacarte_conformance::broken::published::{FlatTraces, InputlessSteps, LookUp, WideBits};
-use alacarte_core::{KeyId, Keys, Reads};
+use alacarte_conformance::broken::published::{ByParent, ByValue, FlatTraces, InputlessSteps, LookUp, WideBits};
+use alacarte_core::{KeyId, Keys, Metadata, MetadataUpdater};
 use alacarte_metadata::{
     CalcChain, ConstructiveTraces, DeepConstructiveTraces, DependencyGraph, DirtyBits, ModificationTimes, StepTraces,
     Trace, TraceTable, VerifyingTraces,
 };
 
+use super::last::LastTraces;
 use super::world::Key;
 
 /// Some lines under one title.
@@ -27,10 +28,39 @@ impl Panel {
     }
 }
 
-/// Metadata that a person can read.
-pub trait Shown: Reads {
-    /// As panels.
-    fn panels(view: Self::View<'_>, keys: &Keys<Key>) -> Vec<Panel>;
+/// An updater that a person can read.
+trait Shown: MetadataUpdater {
+    /// What it remembers.
+    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel>;
+}
+
+fn shown<U: Shown>(metadata: &Metadata, keys: &Keys<Key>) -> Vec<Panel> {
+    metadata.get::<U>().map_or(Vec::new(), |updater| updater.panels(keys))
+}
+
+/// Shows one kind of updater, if it is installed.
+type Show = fn(&Metadata, &Keys<Key>) -> Vec<Panel>;
+
+/// Every updater that a scene has, in the order in which they are shown: what the rebuilder reads before what the scheduler does.
+const SHOWN: [Show; 13] = [
+    shown::<ModificationTimes>,
+    shown::<DependencyGraph>,
+    shown::<DirtyBits>,
+    shown::<WideBits>,
+    shown::<VerifyingTraces>,
+    shown::<LastTraces>,
+    shown::<ConstructiveTraces<i64>>,
+    shown::<DeepConstructiveTraces<i64>>,
+    shown::<FlatTraces<i64, ByParent>>,
+    shown::<FlatTraces<i64, ByValue>>,
+    shown::<StepTraces>,
+    shown::<InputlessSteps>,
+    shown::<CalcChain>,
+];
+
+/// All metadata.
+pub fn panels(metadata: &Metadata, keys: &Keys<Key>) -> Vec<Panel> {
+    SHOWN.iter().flat_map(|panels| panels(metadata, keys)).collect()
 }
 
 /// All keys, by name.
@@ -49,7 +79,7 @@ fn names(ids: impl Iterator<Item = KeyId>, keys: &Keys<Key>) -> String {
 }
 
 /// Traces, the newest of a key first.
-pub fn traces<const E: usize>(
+fn traces<const E: usize>(
     table: &TraceTable<E>,
     keys: &Keys<Key>,
     result: impl Fn(Trace<'_, E>) -> String,
@@ -68,23 +98,9 @@ pub fn traces<const E: usize>(
     lines
 }
 
-impl Shown for () {
-    fn panels((): (), _: &Keys<Key>) -> Vec<Panel> {
-        Vec::new()
-    }
-}
-
-impl<A: Shown, B: Shown> Shown for (A, B) {
-    fn panels((first, second): (A::View<'_>, B::View<'_>), keys: &Keys<Key>) -> Vec<Panel> {
-        let mut panels = A::panels(first, keys);
-        panels.extend(B::panels(second, keys));
-        panels
-    }
-}
-
 impl Shown for CalcChain {
-    fn panels(chain: &CalcChain, keys: &Keys<Key>) -> Vec<Panel> {
-        let mut finished: Vec<_> = keys.iter().filter_map(|(id, key)| Some((chain.position(id)?, *key))).collect();
+    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
+        let mut finished: Vec<_> = keys.iter().filter_map(|(id, key)| Some((self.position(id)?, *key))).collect();
         finished.sort_unstable();
         let finished: Vec<Key> = finished.into_iter().map(|(_, key)| key).collect();
         let line = (!finished.is_empty()).then(|| finished.join(" "));
@@ -93,31 +109,31 @@ impl Shown for CalcChain {
 }
 
 impl Shown for VerifyingTraces {
-    fn panels(verifying: &VerifyingTraces, keys: &Keys<Key>) -> Vec<Panel> {
-        let lines = traces(verifying.table(), keys, |trace| trace.fingerprint().to_string());
+    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
+        let lines = traces(self.table(), keys, |trace| trace.fingerprint().to_string());
         Panel::of("traces", lines).into_iter().collect()
     }
 }
 
 impl Shown for ConstructiveTraces<i64> {
-    fn panels(constructive: &Self, keys: &Keys<Key>) -> Vec<Panel> {
-        let value = |trace: Trace<'_, 1>| constructive.value(trace).map_or("–".to_owned(), i64::to_string);
-        Panel::of("traces", traces(constructive.table(), keys, value)).into_iter().collect()
+    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
+        let value = |trace: Trace<'_, 1>| self.value(trace).map_or("–".to_owned(), i64::to_string);
+        Panel::of("traces", traces(self.table(), keys, value)).into_iter().collect()
     }
 }
 
 impl Shown for DeepConstructiveTraces<i64> {
-    fn panels(deep: &Self, keys: &Keys<Key>) -> Vec<Panel> {
-        let value = |trace: Trace<'_, 3>| deep.value(trace).map_or("–".to_owned(), i64::to_string);
-        Panel::of("deep", traces(deep.table(), keys, value)).into_iter().collect()
+    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
+        let value = |trace: Trace<'_, 3>| self.value(trace).map_or("–".to_owned(), i64::to_string);
+        Panel::of("deep", traces(self.table(), keys, value)).into_iter().collect()
     }
 }
 
 impl<L: LookUp> Shown for FlatTraces<i64, L> {
-    fn panels(flat: &Self, keys: &Keys<Key>) -> Vec<Panel> {
+    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
         let mut lines = Vec::new();
         for (id, key) in sorted(keys) {
-            for trace in flat.of(id) {
+            for trace in self.of(id) {
                 let inputs = trace.inputs.iter().map(|(id, then)| format!(" {} {then}", keys.show(*id)));
                 lines.push(format!("{key} ←{} ⇒ {}", inputs.collect::<String>(), trace.value));
             }
@@ -127,9 +143,9 @@ impl<L: LookUp> Shown for FlatTraces<i64, L> {
 }
 
 impl Shown for DependencyGraph {
-    fn panels(graph: &DependencyGraph, keys: &Keys<Key>) -> Vec<Panel> {
+    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
         let line = |id, key| {
-            let fetched = graph.dependencies(id)?.map(|(id, _)| id);
+            let fetched = self.dependencies(id)?.map(|(id, _)| id);
             Some(format!("{key} ← {}", names(fetched, keys)))
         };
         Panel::of("graph", each(keys, line)).into_iter().collect()
@@ -145,26 +161,26 @@ fn bits(graph: &DependencyGraph, keys: &Keys<Key>, is_dirty: impl Fn(KeyId) -> b
 }
 
 impl Shown for DirtyBits {
-    fn panels(dirty: &DirtyBits, keys: &Keys<Key>) -> Vec<Panel> {
-        bits(dirty.graph(), keys, |id| dirty.is_dirty(id))
+    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
+        bits(self.graph(), keys, |id| self.is_dirty(id))
     }
 }
 
 impl Shown for WideBits {
-    fn panels(dirty: &WideBits, keys: &Keys<Key>) -> Vec<Panel> {
-        bits(dirty.graph(), keys, |id| dirty.is_dirty(id))
+    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
+        bits(self.graph(), keys, |id| self.is_dirty(id))
     }
 }
 
 impl Shown for StepTraces {
-    fn panels(steps: &StepTraces, keys: &Keys<Key>) -> Vec<Panel> {
-        let line = |id, key| match steps.built(id) {
+    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
+        let line = |id, key| match self.built(id) {
             Some((built, _)) => {
-                let fetched = steps.graph().dependencies(id).into_iter().flatten().map(|(id, _)| id);
-                let changed = steps.changed(id);
+                let fetched = self.graph().dependencies(id).into_iter().flatten().map(|(id, _)| id);
+                let changed = self.changed(id);
                 Some(format!("{key} built {built}, changed {changed}  ← {}", names(fetched, keys)))
             }
-            None => match steps.changed(id) {
+            None => match self.changed(id) {
                 0 => Some(format!("{key} no step")),
                 changed => Some(format!("{key} changed {changed}")),
             },
@@ -174,14 +190,21 @@ impl Shown for StepTraces {
 }
 
 impl Shown for InputlessSteps {
-    fn panels(steps: &InputlessSteps, keys: &Keys<Key>) -> Vec<Panel> {
-        StepTraces::panels(steps.steps(), keys)
+    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
+        self.steps().panels(keys)
     }
 }
 
 impl Shown for ModificationTimes {
-    fn panels(times: &ModificationTimes, keys: &Keys<Key>) -> Vec<Panel> {
-        let line = each(keys, |id, key| Some(format!("{key} at {}", times.of(id)?))).join(", ");
+    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
+        let line = each(keys, |id, key| Some(format!("{key} at {}", self.of(id)?))).join(", ");
         Panel::of("times", Some(line).filter(|line| !line.is_empty()).into_iter().collect()).into_iter().collect()
+    }
+}
+
+impl Shown for LastTraces {
+    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
+        let lines = traces(self.table(), keys, |trace| trace.fingerprint().to_string());
+        Panel::of("traces", lines).into_iter().collect()
     }
 }

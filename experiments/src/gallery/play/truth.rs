@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::task::Poll;
 
-use alacarte_core::{Answer, Build, BuildError, Power, Question, Reason, Rebuilder, Rules};
+use alacarte_core::{Answer, Build, BuildError, Metadata, Power, Question, Reason, Rebuilder, Rules};
 use alacarte_metadata::DependencyGraph;
 use alacarte_schedulers::Suspending;
 
@@ -23,9 +23,11 @@ pub struct Truth {
 struct FromScratch;
 
 impl Rebuilder<Key, i64> for FromScratch {
-    type Reads = DependencyGraph;
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<DependencyGraph>();
+    }
 
-    fn ask(&self, _: &mut Question<'_, Key, i64>, _: &DependencyGraph) -> Poll<Answer<i64>> {
+    fn ask(&self, _: &mut Question<'_, Key, i64>, _: &Metadata) -> Poll<Answer<i64>> {
         Poll::Ready(Answer::Run(Reason::Always))
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use alacarte_core::{Decision, KeyId, Keys, Plan, PlanError, Power, Scheduler, WhenBlocked};
+use alacarte_core::{Decision, KeyId, Keys, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
 
 use super::world::Key;
 
@@ -31,24 +31,22 @@ pub struct Watched<S> {
     pub log: Log,
 }
 
-impl<P: Power, S: Scheduler<P>> Scheduler<P> for Watched<S> {
-    type Reads = S::Reads;
+impl<S: Scheduler> Scheduler for Watched<S> {
+    fn install(&self, metadata: &mut Metadata) {
+        self.inner.install(metadata);
+    }
 
     fn when_blocked(&self) -> WhenBlocked {
         self.inner.when_blocked()
     }
 
-    fn plan(
-        &mut self,
-        plan: &mut Plan<'_>,
-        reads: <Self::Reads as alacarte_core::Reads>::View<'_>,
-    ) -> Result<(), PlanError> {
-        self.inner.plan(plan, reads)
+    fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError> {
+        self.inner.plan(plan, metadata)
     }
 
-    fn push(&mut self, key: KeyId, reads: <Self::Reads as alacarte_core::Reads>::View<'_>) {
+    fn push(&mut self, key: KeyId, metadata: &Metadata) {
         self.log.borrow_mut().push(Note::Pushed(key));
-        self.inner.push(key, reads);
+        self.inner.push(key, metadata);
     }
 
     fn pop(&mut self) -> Option<KeyId> {
@@ -77,6 +75,8 @@ impl<P: Power, S: Scheduler<P>> Scheduler<P> for Watched<S> {
         self.inner.suspect(key);
     }
 }
+
+impl<P: Power, S: Schedules<P>> Schedules<P> for Watched<S> {}
 
 /// One key taken from the queue, told for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
