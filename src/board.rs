@@ -6,7 +6,7 @@
 
 use crate::error::{Reasoned, TaskError};
 use crate::fingerprint::{Fingerprint, Value};
-use crate::key::{Key, KeyId, Keys};
+use crate::key::{AsKey, Key, KeyId, Keys};
 use crate::waits::{Ticket, Waits};
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
@@ -156,7 +156,7 @@ impl<K: Key, V: Clone> Board<K, V> {
         }
     }
 
-    pub fn intern(&mut self, key: &K) -> KeyId {
+    pub fn intern(&mut self, key: &(impl AsKey<K> + ?Sized)) -> KeyId {
         let id = self.keys.intern(key);
         self.cover();
         id

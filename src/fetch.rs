@@ -4,7 +4,6 @@
 //! any other key leaves the task's future *pending*; what then becomes of the future is the scheduler's choice
 //! and nothing that a task can see.
 
-use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +14,7 @@ use smallvec::SmallVec;
 
 use crate::board::{Board, JOBS, Look, fetch_failed};
 use crate::error::{Result, TaskError, panic_message};
-use crate::key::{Key, KeyId};
+use crate::key::{AsKey, Key, KeyId};
 use crate::waits::Ticket;
 
 /// A task's way to the values of other keys, valid while the task runs.
@@ -37,8 +36,8 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     /// # Errors
     /// If the key has no value because its task failed, or because it is a missing input. Pass the error on with `?`: a
     /// task that met it fails in any case, and the report names the key that failed first.
-    pub fn get(self, key: impl Borrow<K>) -> Get<'b, K, V> {
-        let id = self.id_of(key.borrow());
+    pub fn get(self, key: impl AsKey<K>) -> Get<'b, K, V> {
+        let id = self.id_of(&key);
         self.id(id)
     }
 
@@ -55,8 +54,8 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     ///
     /// # Errors
     /// As [`Fetch::get`].
-    pub fn all<Q: Borrow<K>>(self, keys: impl IntoIterator<Item = Q>) -> All<'b, K, V> {
-        let ids = keys.into_iter().map(|key| self.id_of(key.borrow())).collect();
+    pub fn all<Q: AsKey<K>>(self, keys: impl IntoIterator<Item = Q>) -> All<'b, K, V> {
+        let ids = keys.into_iter().map(|key| self.id_of(&key)).collect();
         All { fetch: self, ids, recorded: false, ticket: None }
     }
 
@@ -89,8 +88,8 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     /// Has `key` brought up to date without waiting for it. The build ends only when all such work has ended; if it fails or
     /// is given up before, the next build goes on with it. It is no dependency: the task does not see the value. (Seed 000's
     /// detached jobs.)
-    pub fn detach(self, key: impl Borrow<K>) {
-        let id = self.id_of(key.borrow());
+    pub fn detach(self, key: impl AsKey<K>) {
+        let id = self.id_of(&key);
         self.board.borrow_mut().detached.push(id);
     }
 
@@ -133,12 +132,12 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
 
     /// The id of a key, for [`Fetch::id`] and its like. It is good for this build, and for later ones until the
     /// [epoch](Fetch::epoch) changes.
-    pub fn id_of(self, key: &K) -> KeyId {
+    pub fn id_of(self, key: &(impl AsKey<K> + ?Sized)) -> KeyId {
         self.board.borrow_mut().intern(key)
     }
 
     /// Whether `key` is up to date in this build, without asking for it.
-    pub fn is_ready(self, key: &K) -> bool {
+    pub fn is_ready(self, key: &(impl AsKey<K> + ?Sized)) -> bool {
         let id = self.id_of(key);
         matches!(self.board.borrow_mut().look(id), Look::Ready(_))
     }

@@ -10,7 +10,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::hash::{BuildHasher, Hash};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::rc::Rc;
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
@@ -21,6 +23,78 @@ use crate::fingerprint::Fingerprint;
 pub trait Key: Clone + Eq + Hash + fmt::Display + 'static {}
 
 impl<K: Clone + Eq + Hash + fmt::Display + 'static> Key for K {}
+
+/// What a key can be named by: the key itself, a reference to it, or, where it is some kind of string, a `str`.
+///
+/// ```
+/// use alacarte::Keys;
+///
+/// let mut keys: Keys<String> = Keys::default();
+/// let id = keys.intern("B1");
+/// assert_eq!(keys.find(&"B1".to_string()), Some(id));
+/// ```
+pub trait AsKey<K> {
+    /// Hashes as the key does.
+    fn hash<H: Hasher>(&self, state: &mut H);
+    /// Whether this is the key.
+    fn is(&self, key: &K) -> bool;
+    /// The key.
+    fn to_key(&self) -> K;
+}
+
+impl<K: Clone + Eq + Hash> AsKey<K> for K {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Hash::hash(self, state);
+    }
+    fn is(&self, key: &K) -> bool {
+        self == key
+    }
+    fn to_key(&self) -> K {
+        self.clone()
+    }
+}
+
+impl<K: Clone + Eq + Hash> AsKey<K> for &K {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Hash::hash(*self, state);
+    }
+    fn is(&self, key: &K) -> bool {
+        *self == key
+    }
+    fn to_key(&self) -> K {
+        (*self).clone()
+    }
+}
+
+macro_rules! named_by_text {
+    ($($key:ty),*) => {$(
+        impl AsKey<$key> for str {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                Hash::hash(self, state);
+            }
+            fn is(&self, key: &$key) -> bool {
+                self == &**key
+            }
+            fn to_key(&self) -> $key {
+                self.into()
+            }
+        }
+
+        impl AsKey<$key> for &str {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                Hash::hash(*self, state);
+            }
+            fn is(&self, key: &$key) -> bool {
+                *self == &**key
+            }
+            fn to_key(&self) -> $key {
+                (*self).into()
+            }
+        }
+    )*};
+}
+
+named_by_text!(String, Box<str>, Rc<str>, Arc<str>);
 
 /// A key's dense number, or the number of its task's definition.
 ///
@@ -96,6 +170,12 @@ impl Names for () {
     }
 }
 
+fn hash_of<K, Q: AsKey<K> + ?Sized>(key: &Q) -> u64 {
+    let mut state = FxBuildHasher.build_hasher();
+    key.hash(&mut state);
+    state.finish()
+}
+
 /// All keys of a build. As long as none is forgotten, in the order in which they were first met.
 #[derive(Debug, Clone)]
 pub struct Keys<K> {
@@ -116,20 +196,20 @@ impl<K> Default for Keys<K> {
 
 impl<K: Clone + Eq + Hash> Keys<K> {
     /// The id of `key`, a new one if it was never met.
-    pub fn intern(&mut self, key: &K) -> KeyId {
-        let hash = FxBuildHasher.hash_one(key);
-        if let Some(&id) = self.index.find(hash, |&id| self.names[id as usize] == *key) {
+    pub fn intern<Q: AsKey<K> + ?Sized>(&mut self, key: &Q) -> KeyId {
+        let hash = hash_of(key);
+        if let Some(&id) = self.index.find(hash, |&id| key.is(&self.names[id as usize])) {
             return KeyId(id);
         }
         let vacant = if self.fresh { None } else { self.vacant.pop_first() };
         let id = match vacant {
             Some(id) => {
-                self.names[id as usize] = key.clone();
+                self.names[id as usize] = key.to_key();
                 KeyId(id)
             }
             None => {
                 let id = KeyId::new(self.names.len());
-                self.names.push(key.clone());
+                self.names.push(key.to_key());
                 id
             }
         };
@@ -139,9 +219,8 @@ impl<K: Clone + Eq + Hash> Keys<K> {
     }
 
     /// The id of `key`, if it was ever met.
-    pub fn find(&self, key: &K) -> Option<KeyId> {
-        let hash = FxBuildHasher.hash_one(key);
-        self.index.find(hash, |&id| self.names[id as usize] == *key).map(|&id| KeyId(id))
+    pub fn find<Q: AsKey<K> + ?Sized>(&self, key: &Q) -> Option<KeyId> {
+        self.index.find(hash_of(key), |&id| key.is(&self.names[id as usize])).map(|&id| KeyId(id))
     }
 
     /// The key with this id; for a definition, the key it defines.

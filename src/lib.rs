@@ -48,7 +48,7 @@ pub use event::{Dependency, Event, Record, Time};
 pub use fetch::{All, Fetch, Get, off_thread};
 pub use fingerprint::{Fingerprint, Value};
 pub use journal::{Forgetful, Journal, Replay, SharedTrace, TraceCache};
-pub use key::{Key, KeyId, Keys, Names};
+pub use key::{AsKey, Key, KeyId, Keys, Names};
 pub use metadata::{Metadata, MetadataUpdater};
 pub use rebuilder::{Answer, Cursor, Lesson, Question, Reason, Rebuilder, Restored, Suspects};
 pub use report::{BuildError, Decision, Report};

@@ -10,8 +10,10 @@ use alacarte_conformance::Tape;
 use alacarte_core::{
     Build, BuildError, Cause, Decision, Event, Failure, Fetch, FetchRule, Fingerprint, Journal, Key, KeyId,
 };
+use alacarte_core::{
+    Dynamic, Rule, RuleKey, Rules, StoreError, TaskError, Tasks, TypedRules, Value, WhenBlocked, formula, task,
+};
 use alacarte_core::{Forgetful, Keys, Metadata, MetadataUpdater, Names, Output, Reason, Record, Report, Result};
-use alacarte_core::{Rule, RuleKey, StoreError, TaskError, Tasks, TypedRules, Value, WhenBlocked};
 use alacarte_metadata::{CalcChain, DependencyGraph, StepTraces};
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
@@ -349,4 +351,29 @@ fn a_build_answers_for_its_keys_and_parts() {
     build.store_mut();
     build.tasks_mut();
     assert!(build.run(["B"]).expect("built").ran.is_empty());
+}
+
+/// A key of one's own type is asked for by what it borrows as, and made of it if it is new.
+#[test]
+fn keys_that_are_strings_are_named_by_texts() {
+    let tasks: Rules<String, i64, Dynamic> = Rules::new()
+        .rule("B", formula(["A"], |[a]| a + 1))
+        .rule(
+            "C",
+            task(async |fetch| {
+                fetch.detach("D");
+                Ok(fetch.get("B").await? + fetch.all(["A", "B"]).await?[0] + i64::from(fetch.is_ready("A")))
+            }),
+        )
+        .rule("D", formula([] as [&str; 0], |[]| 7));
+    let mut build = Build::new(tasks, Memory::new()).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+    assert!(build.set("A", 1).expect("set"));
+    build.run(["C"]).expect("built");
+    assert_eq!([build.get("C"), build.get("D"), build.get("E")], [Some(4), Some(7), None]);
+    let (owned, borrowed) = ("A".to_owned(), &"C".to_owned());
+    build.set(&owned, 2).expect("set");
+    build.run([borrowed]).expect("built");
+    assert_eq!((build.get(owned), build.touch("A").expect("touched")), (Some(2), true));
+    assert_eq!((build.get(borrowed), build.remove("A").expect("removed")), (Some(6), true));
+    assert_eq!(build.intern("C"), build.keys().find("C").expect("known"));
 }

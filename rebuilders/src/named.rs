@@ -20,17 +20,15 @@ pub const NAMES: [&str; 7] = [
 /// The rebuilder of this name, if there is one.
 ///
 /// ```
-/// use alacarte_core::{Build, Rules, formula};
-/// use alacarte_rebuilders::named;
-/// # use alacarte_schedulers::Suspending;
-/// # use alacarte_stores::Memory;
+/// use alacarte::prelude::*;
+/// use alacarte::rebuilders::{NAMES, named};
 ///
-/// for name in alacarte_rebuilders::NAMES {
+/// for name in NAMES {
 ///     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
 ///     let build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Suspending::new());
 ///     build.rebuilder(named(name).unwrap()).run(["B"])?;
 /// }
-/// # Ok::<(), alacarte_core::BuildError>(())
+/// # Ok::<(), alacarte::BuildError>(())
 /// ```
 pub fn named<K: Key, V: Value>(name: &str) -> Option<Box<dyn Rebuilder<K, V>>> {
     Some(match name {

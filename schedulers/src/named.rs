@@ -10,17 +10,15 @@ pub const NAMES: [&str; 4] = ["topological", "restarting", "suspending", "bottom
 /// The scheduler of this name, if there is one.
 ///
 /// ```
-/// use alacarte_core::{Build, Rules, formula};
-/// use alacarte_schedulers::named;
-/// # use alacarte_rebuilders::VerifyingTrace;
-/// # use alacarte_stores::Memory;
+/// use alacarte::prelude::*;
+/// use alacarte::schedulers::{NAMES, named};
 ///
-/// for name in alacarte_schedulers::NAMES {
+/// for name in NAMES {
 ///     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
 ///     let build = Build::new(tasks, Memory::from([("A", 1)])).rebuilder(VerifyingTrace);
 ///     build.scheduler(named(name).unwrap()).run(["B"])?;
 /// }
-/// # Ok::<(), alacarte_core::BuildError>(())
+/// # Ok::<(), alacarte::BuildError>(())
 /// ```
 pub fn named(name: &str) -> Option<Box<dyn Scheduler>> {
     match name {

@@ -7,7 +7,6 @@
 mod opening;
 mod scope;
 
-use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
@@ -20,7 +19,7 @@ use crate::error::{Failure, StoreError};
 use crate::event::Event;
 use crate::fingerprint::Value;
 use crate::journal::{Forgetful, Journal, TraceCache};
-use crate::key::{Key, KeyId, Keys};
+use crate::key::{AsKey, Key, KeyId, Keys};
 use crate::ledger::{Ledger, News};
 use crate::metadata::Metadata;
 use crate::rebuilder::Rebuilder;
@@ -213,9 +212,9 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     }
 
     /// The value that a key holds now, up to date or not.
-    pub fn get(&self, key: impl Borrow<K>) -> Option<V> {
+    pub fn get(&self, key: impl AsKey<K>) -> Option<V> {
         let board = self.board.borrow();
-        let id = board.keys.find(key.borrow())?;
+        let id = board.keys.find(&key)?;
         board.value(id).cloned()
     }
 
@@ -232,9 +231,9 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// The id of a key, a new one if it was never met. As long as it is not [released](Build::release), the key is not
     /// forgotten.
-    pub fn intern(&mut self, key: impl Borrow<K>) -> KeyId {
+    pub fn intern(&mut self, key: impl AsKey<K>) -> KeyId {
         let board = self.board.get_mut();
-        let id = board.intern(key.borrow());
+        let id = board.intern(&key);
         board.hold_outside(id, true);
         id
     }
@@ -305,46 +304,50 @@ where
     ///
     /// # Errors
     /// If the store or the journal cannot be read or written.
-    pub fn set(&mut self, key: impl Borrow<K>, value: V) -> Result<bool, StoreError>
+    pub fn set(&mut self, key: impl AsKey<K>, value: V) -> Result<bool, StoreError>
     where
         S: Schedules<T::Power>,
         R: Rebuilder<K, V>,
     {
-        self.change(key.borrow(), Some(value), false)
+        let _watch = Watch(self.shaken.clone());
+        let id = self.meet(&key)?;
+        self.change(id, Some(value), false)
     }
 
     /// Takes a key's value away: an input that was deleted, an output that was lost.
     ///
     /// # Errors
     /// If the store or the journal cannot be read or written.
-    pub fn remove(&mut self, key: impl Borrow<K>) -> Result<bool, StoreError>
+    pub fn remove(&mut self, key: impl AsKey<K>) -> Result<bool, StoreError>
     where
         S: Schedules<T::Power>,
         R: Rebuilder<K, V>,
     {
-        self.change(key.borrow(), None, false)
+        let _watch = Watch(self.shaken.clone());
+        let id = self.meet(&key)?;
+        self.change(id, None, false)
     }
 
     /// Has an input written again with the value that it holds: only its modification time changes.
     ///
     /// # Errors
     /// If the store or the journal cannot be read or written.
-    pub fn touch(&mut self, key: impl Borrow<K>) -> Result<bool, StoreError>
+    pub fn touch(&mut self, key: impl AsKey<K>) -> Result<bool, StoreError>
     where
         S: Schedules<T::Power>,
         R: Rebuilder<K, V>,
     {
         let _watch = Watch(self.shaken.clone());
-        self.meet(key.borrow())?;
-        let value = self.get(key.borrow());
-        self.change(key.borrow(), value, true)
+        let id = self.meet(&key)?;
+        let value = self.board.get_mut().value(id).cloned();
+        self.change(id, value, true)
     }
 
     /// Brings the targets up to date.
     ///
     /// # Errors
     /// If a key that a target needs could not be brought up to date; what was finished is kept all the same.
-    pub fn run<Q: Borrow<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError>
+    pub fn run<Q: AsKey<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError>
     where
         S: Schedules<T::Power>,
         R: Rebuilder<K, V>,
@@ -375,13 +378,13 @@ where
     ///
     /// # Errors
     /// As [`Build::run`].
-    pub async fn run_async<Q: Borrow<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError>
+    pub async fn run_async<Q: AsKey<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError>
     where
         S: Schedules<T::Power>,
         R: Rebuilder<K, V>,
     {
         let board = self.board.get_mut();
-        let targets: Vec<KeyId> = targets.into_iter().map(|key| board.intern(key.borrow())).collect();
+        let targets: Vec<KeyId> = targets.into_iter().map(|key| board.intern(&key)).collect();
         self.drive(&targets).await
     }
 
@@ -428,10 +431,8 @@ where
     R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {
-    fn change(&mut self, key: &K, value: Option<V>, touched: bool) -> Result<bool, StoreError> {
-        let _watch = Watch(self.shaken.clone());
-        let id = self.meet(key)?;
-        let input = !self.tasks.has(key);
+    fn change(&mut self, id: KeyId, value: Option<V>, touched: bool) -> Result<bool, StoreError> {
+        let input = !self.tasks.has(self.board.get_mut().keys.name(id));
         // Whether an output that looks the same in a part is the one that was built, nobody can tell.
         let touched = touched || value.as_ref().is_some_and(|value| !input && !value.is_whole());
         let board = self.board.get_mut();
@@ -443,14 +444,15 @@ where
     }
 
     /// The id of a key, which the store was asked for.
-    fn meet(&mut self, key: &K) -> Result<KeyId, StoreError> {
+    fn meet(&mut self, key: &impl AsKey<K>) -> Result<KeyId, StoreError> {
         self.open()?;
         let board = self.board.get_mut();
         let id = board.intern(key);
         if !board.has(id, LOADED) {
+            let key = board.keys.name(id);
             let (input, value) = (!self.tasks.has(key), self.store.load(id, key)?);
-            let known = board.receive(id, value);
             let modified = self.store.modified(key);
+            let known = board.receive(id, value);
             if !board.has(id, CLASSIFIED) {
                 board.classify(id, input);
             }

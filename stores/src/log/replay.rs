@@ -180,7 +180,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
 
     fn define(&mut self, number: u32, input: bool, key: &[u8]) {
         self.reserve(number);
-        let Some(key) = self.schema.read_key(key) else {
+        let Some(key) = self.schema.read_key::<K>(key) else {
             self.damage.unreadable += 1;
             self.unknown += 1;
             return;
