@@ -50,7 +50,7 @@ pub use fingerprint::{Fingerprint, Value};
 pub use journal::{Forgetful, Journal, Replay, SharedTrace, TraceCache};
 pub use key::{AsKey, Key, KeyId, Keys, Names};
 pub use metadata::{Metadata, MetadataUpdater};
-pub use rebuilder::{Answer, Cursor, Lesson, Question, Reason, Rebuilder, Restored, Suspects};
+pub use rebuilder::{Answer, Lesson, Question, Reason, Rebuilder, Restored, Suspects};
 pub use report::{BuildError, Decision, Report};
 pub use rules::{IntoTask, Rules, Task, declared, formula, task};
 pub use scheduler::{Declared, Plan, PlanError, Problem, Scheduler, Schedules, WhenBlocked};

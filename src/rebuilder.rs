@@ -5,6 +5,7 @@
 //! asked again when the answer is there. So a rebuilder is a plain function, it works under every scheduler,
 //! and a key that is kept costs no future.
 
+use std::any::Any;
 use std::task::Poll;
 
 use crate::board::{BUILT, Board, FAILED, INPUT, LOADED, Look, Missing};
@@ -23,8 +24,8 @@ pub trait Rebuilder<K: Key, V: Value> {
     /// Installs the metadata that it reads.
     fn install(&self, _metadata: &mut Metadata) {}
 
-    /// Must the task of `question.key()` run? Asked again, with the same `question.cursor()`, each time
-    /// what a pending answer waited for has come.
+    /// Must the task of `question.key()` run? Asked again, with the same [`Question::progress`], each time what
+    /// a pending answer waited for has come.
     fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>>;
 
     /// Whether it would decide nothing anew for a key that is up to date while nothing in the store has
@@ -162,6 +163,8 @@ pub enum Reason {
     Volatile,
     /// A trace held, but no copy of its value was left.
     Evicted,
+    /// A reason of the rebuilder's own, as a half-sentence about the key: "it was not tasted for a week".
+    Other(&'static str),
 }
 
 impl Reason {
@@ -183,28 +186,47 @@ impl Reason {
             Reason::Always => "it runs in every build".into(),
             Reason::Volatile => "it looks at what no fetch shows, and says so".into(),
             Reason::Evicted => "a trace holds, but no copy of its value is left".into(),
+            Reason::Other(why) => why.into(),
         }
     }
 }
 
-/// How far a question has come: kept by the engine while the question waits, so that nothing is verified twice.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cursor {
-    /// How many dependencies have been verified.
-    pub position: u32,
-    /// Which traces still agree with all of them, a bit each, the newest lowest.
-    pub candidates: u32,
-    /// Whether the question was asked before.
-    pub begun: bool,
-    /// What was found wrong with the newest trace.
-    pub reason: Option<Reason>,
+/// What a rebuilder has noted of a question, kept by the engine while the question waits, so that nothing is verified twice.
+#[derive(Default)]
+pub(crate) struct Notes {
+    progress: Option<Box<dyn Any>>,
+    /// The progress is that of this question, and not of one that was asked with the same memory before.
+    own: bool,
+    /// The question was asked before.
+    pub resumed: bool,
+}
+
+impl Notes {
+    /// For another question, in the same memory.
+    pub fn renew(self) -> Self {
+        Notes { progress: self.progress, own: false, resumed: false }
+    }
+
+    fn progress<T: Default + 'static>(&mut self) -> &mut T {
+        if !self.own || !self.progress.as_ref().is_some_and(|progress| progress.is::<T>()) {
+            match self.progress.as_mut().and_then(|progress| progress.downcast_mut::<T>()) {
+                Some(another) => *another = T::default(),
+                None => self.progress = Some(Box::new(T::default())),
+            }
+            self.own = true;
+        }
+        match self.progress.as_mut().and_then(|progress| progress.downcast_mut()) {
+            Some(progress) => progress,
+            None => unreachable!("it was just put there"),
+        }
+    }
 }
 
 /// A question about one key, and the means to answer it.
 pub struct Question<'q, K, V> {
     pub(crate) board: &'q mut Board<K, V>,
     pub(crate) key: KeyId,
-    pub(crate) cursor: &'q mut Cursor,
+    pub(crate) notes: &'q mut Notes,
     pub(crate) volatile: &'q mut bool,
 }
 
@@ -260,9 +282,35 @@ impl<K: Key, V: Value> Question<'_, K, V> {
         self.board.revision
     }
 
-    /// How far the question had come when it last had to wait.
-    pub fn cursor(&mut self) -> &mut Cursor {
-        self.cursor
+    /// How far the question had come when it last had to wait, as a type of the rebuilder's own; the default if it is asked
+    /// for the first time.
+    ///
+    /// Whatever a rebuilder knows before it answers [`Poll::Pending`] and needs afterwards belongs here: the same question is
+    /// asked anew when what it waited for has come.
+    pub fn progress<T: Default + 'static>(&mut self) -> &mut T {
+        self.notes.progress()
+    }
+
+    /// Whether the question was asked before, and had to wait.
+    pub fn is_resumed(&self) -> bool {
+        self.notes.resumed
+    }
+
+    /// Whether the task is the one that a trace records: `recorded` is the fingerprint of its definition, if it had one.
+    pub fn same_task(&self, recorded: Option<Fingerprint>) -> bool {
+        self.definition() == recorded
+    }
+
+    /// Brings keys up to date that the task fetched at once, all of them underway together; whether each has a value.
+    pub fn fetch_group(&mut self, group: impl IntoIterator<Item = KeyId>) -> Poll<bool> {
+        let mut all = Poll::Ready(true);
+        for key in group {
+            all = match (self.fetch(key), all) {
+                (Poll::Ready(now), Poll::Ready(valued)) => Poll::Ready(valued && now.is_some()),
+                _ => Poll::Pending,
+            };
+        }
+        all
     }
 
     /// Brings a dependency up to date and answers its fingerprint; `None` if it has no value (it failed, it is gone).

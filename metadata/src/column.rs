@@ -2,12 +2,24 @@
 
 use alacarte_core::KeyId;
 
+/// One value a key. A key of which nothing was written has `T::default()`.
+///
+/// ```
+/// use alacarte::{KeyId, metadata::Column};
+///
+/// let mut runs: Column<u32> = Column::default();
+/// *runs.at(KeyId::new(3)) += 1;
+/// assert_eq!((runs.get(KeyId::new(3)), runs.get(KeyId::new(7))), (Some(&1), None));
+/// runs.forget(&[KeyId::new(3)]);
+/// assert_eq!(runs.get(KeyId::new(3)), None);
+/// ```
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Column<T> {
+pub struct Column<T> {
     cells: Vec<T>,
 }
 
 impl<T: Clone + Default + PartialEq> Column<T> {
+    /// The value of a key, to be written. (A definition has that of its key.)
     pub fn at(&mut self, key: KeyId) -> &mut T {
         let index = key.index();
         if index >= self.cells.len() {
@@ -16,16 +28,18 @@ impl<T: Clone + Default + PartialEq> Column<T> {
         &mut self.cells[index]
     }
 
-    /// All cells that were written, and those before them.
-    pub fn all(&mut self) -> impl Iterator<Item = &mut T> {
-        self.cells.iter_mut()
-    }
-
+    /// The value of a key; `None` beyond the last that was written.
     pub fn get(&self, key: KeyId) -> Option<&T> {
         self.cells.get(key.index())
     }
 
-    /// Says nothing of these keys any more, and takes no more room than for the last key of which it does.
+    /// The values of all keys up to the last that was written.
+    pub fn all(&mut self) -> impl Iterator<Item = &mut T> {
+        self.cells.iter_mut()
+    }
+
+    /// Says nothing of these keys any more, and takes no more room than for the last key of which it does: what an updater
+    /// owes to [`Event::Forgotten`](alacarte_core::Event::Forgotten).
     pub fn forget(&mut self, keys: &[KeyId]) {
         for key in keys {
             if let Some(cell) = self.cells.get_mut(key.index()) {
@@ -36,10 +50,6 @@ impl<T: Clone + Default + PartialEq> Column<T> {
         let last = self.cells.iter().rposition(|cell| *cell != nothing);
         self.cells.truncate(last.map_or(0, |last| last + 1));
         give_back(&mut self.cells);
-    }
-
-    pub fn cells_mut(&mut self) -> &mut [T] {
-        &mut self.cells
     }
 }
 

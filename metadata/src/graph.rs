@@ -46,6 +46,13 @@ impl DependencyGraph {
         Some((KeyId::from_raw(raw), raw & GROUPED != 0))
     }
 
+    /// The key at this place of what `key` fetched last, and those that were fetched together with it.
+    pub fn group(&self, key: KeyId, position: usize) -> impl Iterator<Item = KeyId> + '_ {
+        let first = self.dependency(key, position).map(|(dependency, _)| dependency);
+        let others = (position + 1..).map_while(move |next| self.dependency(key, next).filter(|(_, grouped)| *grouped));
+        first.into_iter().chain(others.map(|(dependency, _)| dependency))
+    }
+
     /// The keys that fetched this one when they were last built.
     pub fn dependents(&self, key: KeyId) -> impl Iterator<Item = KeyId> + '_ {
         let edges = self.reverse.get(key).map_or(&[] as &[_], Vec::as_slice);
@@ -64,7 +71,7 @@ impl DependencyGraph {
         }
         // The next key with such a number begins with the first version again: no edge of another one may be left.
         let forward = &self.forward;
-        for edges in self.reverse.cells_mut() {
+        for edges in self.reverse.all() {
             edges.retain(|&(dependent, version)| {
                 is_valid(forward, dependent, version) && keys.binary_search(&KeyId::from_raw(dependent)).is_err()
             });

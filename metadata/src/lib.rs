@@ -25,6 +25,7 @@ mod values;
 mod verifying;
 
 pub use chain::CalcChain;
+pub use column::Column;
 pub use constructive::ConstructiveTraces;
 pub use deep::{DeepConstructiveTraces, Stand, Verdict};
 pub use dirty::DirtyBits;

@@ -91,6 +91,17 @@ impl<'t, const EXTRA: usize> Trace<'t, EXTRA> {
         Dependency { key: KeyId::from_raw(raw), grouped: raw & GROUPED != 0, fingerprint }
     }
 
+    /// The keys of the group that begins here.
+    pub fn group(self, begin: usize) -> impl Iterator<Item = KeyId> + use<'t, EXTRA> {
+        let end = (begin + 1..self.len()).find(|&next| !self.is_grouped(next)).unwrap_or(self.len());
+        (begin..end).map(move |position| self.key(position))
+    }
+
+    /// The fingerprint of the definition of the task, if it had one.
+    pub fn definition(&self) -> Option<Fingerprint> {
+        (!self.is_empty() && self.key(0).is_definition()).then(|| self.dependency(0).fingerprint)
+    }
+
     /// All dependencies, in the order of recording.
     pub fn dependencies(self) -> impl ExactSizeIterator<Item = Dependency> + use<'t, EXTRA> {
         (0..self.len()).map(move |position| self.dependency(position))

@@ -72,8 +72,7 @@ fn follow<'t, K: Key, V: Value>(
     if let Some(Verdict::Fails) = traces.verdict(root) {
         return Poll::Ready(Found::Fails(Reason::Dirty));
     }
-    let defined = question.definition().is_some();
-    if defined != (!root.is_empty() && root.dependency(0).key.is_definition()) {
+    if question.definition().is_some() != root.definition().is_some() {
         return Poll::Ready(Found::Fails(Reason::Dirty));
     }
     if let Some(Verdict::Holds | Verdict::Wavers) = traces.verdict(root) {
@@ -144,8 +143,7 @@ fn look_into<'t, K: Key, V: Value>(
                     Poll::Ready(Some(expected.fingerprint))
                 }
                 Some((below, None)) => {
-                    let defined = !below.is_empty() && below.dependency(0).key.is_definition();
-                    if question.definition_matches(expected.key, defined) {
+                    if question.definition_matches(expected.key, below.definition().is_some()) {
                         // It is looked into once, by the question that came first.
                         return match traces.awaited(below) {
                             Some(awaited) if question.fetch(awaited).is_pending() => Seen::Pending(awaited),

@@ -9,8 +9,6 @@ use std::task::{Poll, ready};
 use alacarte_core::{Answer, Key, KeyId, Metadata, Question, Reason, Rebuilder, Suspects, Value};
 use alacarte_metadata::DirtyBits;
 
-use crate::group::fetch_group;
-
 /// Runs a key if its bit is set.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DirtyBit;
@@ -32,14 +30,16 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DirtyBit {
         if !bits.is_suspect(key) {
             return Poll::Ready(Answer::Keep);
         }
-        while let Some((dependency, grouped)) = bits.graph().dependency(key, question.cursor().position as usize) {
-            let valued = grouped || ready!(fetch_group(question, bits.graph(), dependency));
+        let mut position = *question.progress::<usize>();
+        while let Some((_, grouped)) = bits.graph().dependency(key, position) {
+            let valued = grouped || ready!(question.fetch_group(bits.graph().group(key, position)));
             // Its new value, or the lack of one, may have set the bit: whatever the task fetches from here on is not
             // known.
             if !valued || bits.is_dirty(key) {
                 return Poll::Ready(Answer::Run(Reason::Dirty));
             }
-            question.cursor().position += 1;
+            position += 1;
+            *question.progress() = position;
         }
         Poll::Ready(Answer::Keep)
     }

@@ -17,7 +17,6 @@
 mod constructive;
 mod deep;
 mod dirty_bit;
-mod group;
 mod modification_time;
 mod named;
 mod per_key;

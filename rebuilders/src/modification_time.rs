@@ -8,8 +8,6 @@ use std::task::{Poll, ready};
 use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::{DependencyGraph, ModificationTimes};
 
-use crate::group::fetch_group;
-
 /// Runs a key if it is missing, or a dependency is newer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ModificationTime;
@@ -29,9 +27,10 @@ impl<K: Key, V: Value> Rebuilder<K, V> for ModificationTime {
         let (Some(made), Some(_)) = (times.of(key), question.current()) else {
             return Poll::Ready(Answer::Run(Reason::OutputChanged));
         };
-        while let Some((dependency, grouped)) = graph.dependency(key, question.cursor().position as usize) {
+        let mut position = *question.progress::<usize>();
+        while let Some((dependency, grouped)) = graph.dependency(key, position) {
             if !grouped {
-                let _ = ready!(fetch_group(question, graph, dependency));
+                let _ = ready!(question.fetch_group(graph.group(key, position)));
             }
             let now = ready!(question.fetch(dependency));
             match times.of(dependency) {
@@ -41,7 +40,8 @@ impl<K: Key, V: Value> Rebuilder<K, V> for ModificationTime {
                     return Poll::Ready(Answer::Run(Reason::Newer { key: dependency, modified, than: made }));
                 }
             }
-            question.cursor().position += 1;
+            position += 1;
+            *question.progress() = position;
         }
         Poll::Ready(Answer::Keep)
     }

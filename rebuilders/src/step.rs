@@ -8,8 +8,6 @@ use std::task::{Poll, ready};
 use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::StepTraces;
 
-use crate::group::fetch_group;
-
 /// Keeps a key that was built after the last change of everything it fetched.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StepTrace;
@@ -31,9 +29,10 @@ impl<K: Key, V: Value> Rebuilder<K, V> for StepTrace {
         if steps.changed(key.definition()) > built {
             return Poll::Ready(Answer::Run(Reason::Dirty));
         }
-        while let Some((dependency, grouped)) = steps.graph().dependency(key, question.cursor().position as usize) {
+        let mut position = *question.progress::<usize>();
+        while let Some((dependency, grouped)) = steps.graph().dependency(key, position) {
             if !grouped {
-                let _ = ready!(fetch_group(question, steps.graph(), dependency));
+                let _ = ready!(question.fetch_group(steps.graph().group(key, position)));
             }
             let now = ready!(question.fetch(dependency));
             let changed = steps.changed(dependency);
@@ -41,7 +40,8 @@ impl<K: Key, V: Value> Rebuilder<K, V> for StepTrace {
                 let reason = Reason::Newer { key: dependency, modified: changed, than: built };
                 return Poll::Ready(Answer::Run(reason));
             }
-            question.cursor().position += 1;
+            position += 1;
+            *question.progress() = position;
         }
         Poll::Ready(Answer::Keep)
     }

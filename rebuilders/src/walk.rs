@@ -16,6 +16,17 @@ use alacarte_core::{Key, Question, Reason, Value};
 use alacarte_metadata::{Trace, TraceTable};
 use smallvec::SmallVec;
 
+/// How far a walk has come.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    /// How many dependencies have been verified.
+    position: usize,
+    /// Which traces still agree with all of them, a bit each, the newest lowest.
+    candidates: u32,
+    /// What was found wrong with the newest trace.
+    reason: Option<Reason>,
+}
+
 /// Where a walk ended.
 #[derive(Debug, Clone)]
 pub enum Walked<'t, const EXTRA: usize> {
@@ -41,14 +52,11 @@ pub fn walk<'t, K: Key, V: Value, const EXTRA: usize>(
     let mut all = table.of(question.key());
     let Some(newest) = all.next() else { return Poll::Ready(Walked::Fails(Reason::NeverBuilt)) };
     let older = all.next();
-    let begun = question.cursor().begun;
-    if !begun {
-        question.cursor().reason = Some(otherwise);
-    }
+    let begun = question.is_resumed();
     let defined = question.definition().is_some();
     let fits = |question: &Question<'_, K, V>, trace: &Trace<'t, EXTRA>, newest: bool| {
-        let has_definition = !trace.is_empty() && trace.key(0).is_definition();
-        has_definition == defined && admissible(question, trace, newest)
+        // (What the definition is, the walk itself sees: it is the first dependency.)
+        trace.definition().is_some() == defined && admissible(question, trace, newest)
     };
     let Some(second) = older else {
         // Most keys have one trace, which needs no list.
@@ -58,16 +66,19 @@ pub fn walk<'t, K: Key, V: Value, const EXTRA: usize>(
         return go_down_one(question, newest);
     };
     let traces: SmallVec<[Trace<'t, EXTRA>; 8]> = [newest, second].into_iter().chain(all).collect();
-    let mut cursor = *question.cursor();
+    let mut progress = *question.progress::<Progress>();
     if !begun {
+        progress.reason = Some(otherwise);
         for (number, trace) in traces.iter().enumerate() {
             if fits(question, trace, number == 0) {
-                cursor.candidates |= 1 << number;
+                progress.candidates |= 1 << number;
             }
         }
     }
-    let walked = go_down(question, &traces, &mut cursor);
-    *question.cursor() = cursor;
+    let walked = go_down(question, &traces, &mut progress);
+    if walked.is_pending() {
+        *question.progress() = progress;
+    }
     walked
 }
 
@@ -76,25 +87,31 @@ fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize>(
     question: &mut Question<'_, K, V>,
     trace: Trace<'t, EXTRA>,
 ) -> Poll<Walked<'t, EXTRA>> {
+    let mut position = if question.is_resumed() { question.progress::<Progress>().position } else { 0 };
+    let walked = go_down_from(question, trace, &mut position);
+    if walked.is_pending() {
+        question.progress::<Progress>().position = position;
+    }
+    walked
+}
+
+fn go_down_from<'t, K: Key, V: Value, const EXTRA: usize>(
+    question: &mut Question<'_, K, V>,
+    trace: Trace<'t, EXTRA>,
+    position: &mut usize,
+) -> Poll<Walked<'t, EXTRA>> {
     let length = trace.len();
-    let mut position = question.cursor().position as usize;
-    while position < length {
-        let expected = trace.dependency(position);
-        if !expected.grouped && position + 1 < length && trace.is_grouped(position + 1) {
-            question.cursor().position = position as u32;
-            ready!(fetch_group(question, trace, position));
+    while *position < length {
+        let expected = trace.dependency(*position);
+        if begins_group(trace, *position) {
+            let _ = ready!(question.fetch_group(trace.group(*position)));
         }
-        match question.fetch(expected.key) {
-            Poll::Ready(now) if now == Some(expected.fingerprint) => position += 1,
-            Poll::Ready(now) => {
-                let reason = Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now };
-                return Poll::Ready(Walked::Fails(reason));
-            }
-            Poll::Pending => {
-                question.cursor().position = position as u32;
-                return Poll::Pending;
-            }
+        let now = ready!(question.fetch(expected.key));
+        if now != Some(expected.fingerprint) {
+            let reason = Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now };
+            return Poll::Ready(Walked::Fails(reason));
         }
+        *position += 1;
     }
     Poll::Ready(Walked::Holds { trace, newest: true })
 }
@@ -102,60 +119,47 @@ fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize>(
 fn go_down<'t, K: Key, V: Value, const EXTRA: usize>(
     question: &mut Question<'_, K, V>,
     traces: &[Trace<'t, EXTRA>],
-    cursor: &mut alacarte_core::Cursor,
+    progress: &mut Progress,
 ) -> Poll<Walked<'t, EXTRA>> {
-    while cursor.candidates != 0 {
-        let lead = cursor.candidates.trailing_zeros() as usize;
+    while progress.candidates != 0 {
+        let lead = progress.candidates.trailing_zeros() as usize;
         let trace = traces[lead];
-        let position = cursor.position as usize;
+        let position = progress.position;
         if position == trace.len() {
             return Poll::Ready(Walked::Holds { trace, newest: lead == 0 });
         }
         let expected = trace.dependency(position);
-        if !expected.grouped {
-            ready!(fetch_group(question, trace, position));
+        if begins_group(trace, position) {
+            let _ = ready!(question.fetch_group(trace.group(position)));
         }
         let now = ready!(question.fetch(expected.key));
         for (number, other) in traces.iter().enumerate().skip(lead + 1).filter(|(_, other)| position < other.len()) {
             let recorded = other.dependency(position);
             if recorded.key == expected.key && now != Some(recorded.fingerprint) {
-                cursor.candidates &= !(1 << number);
+                progress.candidates &= !(1 << number);
             }
         }
         if now == Some(expected.fingerprint) {
-            cursor.position += 1;
+            progress.position += 1;
             continue;
         }
         // What made the newest trace fail is what a person wants to know.
         if lead == 0 {
-            cursor.reason = Some(Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now });
+            progress.reason =
+                Some(Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now });
         }
-        give_up(cursor, lead);
+        give_up(progress, lead);
     }
-    Poll::Ready(Walked::Fails(cursor.reason.unwrap_or(Reason::NeverBuilt)))
+    Poll::Ready(Walked::Fails(progress.reason.unwrap_or(Reason::NeverBuilt)))
 }
 
 /// This trace does not hold; the next is followed from its beginning.
-fn give_up(cursor: &mut alacarte_core::Cursor, lead: usize) {
-    cursor.candidates &= !(1 << lead);
-    cursor.position = 0;
+fn give_up(progress: &mut Progress, lead: usize) {
+    progress.candidates &= !(1 << lead);
+    progress.position = 0;
 }
 
-/// Brings all of the group that begins here up to date at once.
-fn fetch_group<K: Key, V: Value, const EXTRA: usize>(
-    question: &mut Question<'_, K, V>,
-    trace: Trace<'_, EXTRA>,
-    begin: usize,
-) -> Poll<()> {
-    let mut all = Poll::Ready(());
-    let end = (begin + 1..trace.len()).find(|&next| !trace.is_grouped(next)).unwrap_or(trace.len());
-    if end == begin + 1 {
-        return all;
-    }
-    for position in begin..end {
-        if question.fetch(trace.key(position)).is_pending() {
-            all = Poll::Pending;
-        }
-    }
-    all
+/// Whether this dependency and the next were fetched at once, and the one before was not.
+fn begins_group<const EXTRA: usize>(trace: Trace<'_, EXTRA>, position: usize) -> bool {
+    !trace.is_grouped(position) && position + 1 < trace.len() && trace.is_grouped(position + 1)
 }

@@ -25,7 +25,7 @@ use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
 use crate::ledger::News;
-use crate::rebuilder::{Answer, Cursor, Question, Reason, Rebuilder};
+use crate::rebuilder::{Answer, Notes, Question, Reason, Rebuilder};
 use crate::report::Decision;
 use crate::scheduler::{Schedules, WhenBlocked};
 use crate::steps::count_steps;
@@ -295,7 +295,7 @@ where
         let fresh = Slot {
             key,
             phase: Phase::Needs,
-            cursor: Cursor::default(),
+            notes: Notes::default(),
             waiters: SmallVec::new(),
             ticket: None,
             future: None,
@@ -311,8 +311,10 @@ where
         };
         let slot = match self.state.free.pop() {
             Some(slot) => {
-                let dependencies = std::mem::take(&mut self.state.slots[slot as usize].dependencies);
-                self.state.slots[slot as usize] = Slot { dependencies, ..fresh };
+                let before = &mut self.state.slots[slot as usize];
+                let dependencies = std::mem::take(&mut before.dependencies);
+                let notes = std::mem::take(&mut before.notes).renew();
+                *before = Slot { dependencies, notes, ..fresh };
                 slot
             }
             None => {
@@ -489,9 +491,9 @@ where
         let board = &mut *self.board.borrow_mut();
         let slot = &mut self.state.slots[slot as usize];
         board.missing.clear();
-        let mut question = Question { board, key: slot.key, cursor: &mut slot.cursor, volatile: &mut slot.volatile };
+        let mut question = Question { board, key: slot.key, notes: &mut slot.notes, volatile: &mut slot.volatile };
         let answer = self.rebuilder.ask(&mut question, &self.ledger.metadata);
-        slot.cursor.begun = true;
+        slot.notes.resumed = true;
         answer
     }
 

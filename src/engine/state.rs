@@ -15,7 +15,7 @@ use crate::fingerprint::Value;
 use crate::journal::TraceCache;
 use crate::key::{Key, KeyId, Keys};
 use crate::ledger::Ledger;
-use crate::rebuilder::{Cursor, Reason};
+use crate::rebuilder::{Notes, Reason};
 use crate::report::{Decision, Report};
 use crate::task::TaskFuture;
 use crate::waits::Ticket;
@@ -34,7 +34,7 @@ pub(crate) enum Phase {
 pub(crate) struct Slot<'b, V> {
     pub key: KeyId,
     pub phase: Phase,
-    pub cursor: Cursor,
+    pub notes: Notes,
     /// Those who wait for it.
     pub waiters: SmallVec<[Ticket; 2]>,
     /// What the slot as a whole waits for: its question, or a task that is no future.

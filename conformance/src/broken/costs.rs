@@ -2,11 +2,11 @@
 //! does sees that; the law over how its cost grows does ([`growth`](crate::growth)).
 
 use std::collections::HashSet;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Cursor, Key, KeyId, Metadata, Question, Rebuilder, Suspects, Value, count_steps};
+use alacarte_core::{Answer, Key, KeyId, Metadata, Question, Reason, Rebuilder, Suspects, Value, count_steps};
 use alacarte_metadata::{DirtyBits, VerifyingTraces};
-use alacarte_rebuilders::{DirtyBit, VerifyingTrace};
+use alacarte_rebuilders::DirtyBit;
 
 use super::fixture::Fixture;
 
@@ -45,7 +45,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for WalksAgain {
     }
 }
 
-/// Verifying traces that are verified from the beginning each time that what they waited for has come.
+/// Verifies the newest trace from the beginning each time that what it waited for has come.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BeginsAgain;
 
@@ -55,8 +55,20 @@ impl<K: Key, V: Value> Rebuilder<K, V> for BeginsAgain {
     }
 
     fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
-        *question.cursor() = Cursor::default();
-        VerifyingTrace.ask(question, metadata)
+        let newest = metadata.read::<VerifyingTraces>().table().newest(question.key());
+        let Some(trace) = newest.filter(|trace| question.current() == Some(trace.fingerprint())) else {
+            return Poll::Ready(Answer::Run(Reason::OutputChanged));
+        };
+        if !question.same_task(trace.definition()) {
+            return Poll::Ready(Answer::Run(Reason::Other("its task was replaced")));
+        }
+        for expected in trace.dependencies() {
+            let now = ready!(question.fetch(expected.key));
+            if now != Some(expected.fingerprint) {
+                return Poll::Ready(Answer::Run(Reason::Other("something that it fetches has changed")));
+            }
+        }
+        Poll::Ready(Answer::Keep)
     }
 }
 
