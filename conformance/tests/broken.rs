@@ -15,7 +15,7 @@ use alacarte_stores::Memory;
 const ENOUGH: u64 = 4096;
 /// How many a component has to pass that is right.
 const CASES: u64 = 128;
-/// What THEORY.md has found wrong with the published model, a row of its table each.
+/// What `paper-notes/rules.md` says is wrong with the published model, a row of its table each.
 const DEFECTS: [&str; 7] = [
     "Bazel",
     "step traces",

@@ -37,7 +37,7 @@ pub struct Fixture {
     pub name: &'static str,
     /// What is wrong with it, in a line.
     pub wrong: &'static str,
-    /// The rule of THEORY.md that it violates, or the defect there that it is an example of.
+    /// The rule of `paper-notes/rules.md` that it violates, or the defect there that it is an example of.
     pub theory: Option<&'static str>,
     /// The laws by which it may be caught.
     pub laws: &'static [&'static str],
