@@ -303,14 +303,14 @@ impl<K: Key, V: Value> Question<'_, K, V> {
 
     /// Brings keys up to date that the task fetched at once, all of them underway together; whether each has a value.
     pub fn fetch_group(&mut self, group: impl IntoIterator<Item = KeyId>) -> Poll<bool> {
-        let mut all = Poll::Ready(true);
+        let (mut valued, mut pending) = (true, false);
         for key in group {
-            all = match (self.fetch(key), all) {
-                (Poll::Ready(now), Poll::Ready(valued)) => Poll::Ready(valued && now.is_some()),
-                _ => Poll::Pending,
-            };
+            match self.fetch(key) {
+                Poll::Ready(now) => valued &= now.is_some(),
+                Poll::Pending => pending = true,
+            }
         }
-        all
+        if pending { Poll::Pending } else { Poll::Ready(valued) }
     }
 
     /// Brings a dependency up to date and answers its fingerprint; `None` if it has no value (it failed, it is gone).

@@ -87,31 +87,26 @@ fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize>(
     question: &mut Question<'_, K, V>,
     trace: Trace<'t, EXTRA>,
 ) -> Poll<Walked<'t, EXTRA>> {
-    let mut position = if question.is_resumed() { question.progress::<Progress>().position } else { 0 };
-    let walked = go_down_from(question, trace, &mut position);
-    if walked.is_pending() {
-        question.progress::<Progress>().position = position;
-    }
-    walked
-}
-
-fn go_down_from<'t, K: Key, V: Value, const EXTRA: usize>(
-    question: &mut Question<'_, K, V>,
-    trace: Trace<'t, EXTRA>,
-    position: &mut usize,
-) -> Poll<Walked<'t, EXTRA>> {
     let length = trace.len();
-    while *position < length {
-        let expected = trace.dependency(*position);
-        if begins_group(trace, *position) {
-            let _ = ready!(question.fetch_group(trace.group(*position)));
+    let mut position = if question.is_resumed() { question.progress::<Progress>().position } else { 0 };
+    while position < length {
+        let expected = trace.dependency(position);
+        let group = begins_group(trace, position).then(|| trace.group(position));
+        let now = match group.map(|group| question.fetch_group(group)) {
+            Some(Poll::Pending) => Poll::Pending,
+            _ => question.fetch(expected.key),
+        };
+        match now {
+            Poll::Ready(now) if now == Some(expected.fingerprint) => position += 1,
+            Poll::Ready(now) => {
+                let reason = Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now };
+                return Poll::Ready(Walked::Fails(reason));
+            }
+            Poll::Pending => {
+                question.progress::<Progress>().position = position;
+                return Poll::Pending;
+            }
         }
-        let now = ready!(question.fetch(expected.key));
-        if now != Some(expected.fingerprint) {
-            let reason = Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now };
-            return Poll::Ready(Walked::Fails(reason));
-        }
-        *position += 1;
     }
     Poll::Ready(Walked::Holds { trace, newest: true })
 }
