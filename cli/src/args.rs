@@ -73,10 +73,10 @@ pub struct Build {
     /// How many commands may run at once [default: the number of processors]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
-    /// In which order, and what of a task that must wait.
+    /// Order of tasks, and whether one that must wait is kept or restarted.
     #[arg(long, value_name = "S", default_value = "suspending")]
     pub scheduler: Scheduler,
-    /// Which commands must run at all. (deep-constructive-trace looks after targets only: files in between may be missing, or old.)
+    /// Which commands must run at all. (deep-constructive-trace keeps only the requested targets right; intermediate files may be missing or stale.)
     #[arg(long, value_name = "R", default_value = "verifying-trace")]
     pub rebuilder: Rebuilder,
     /// How to judge, for this build or (in .alacarte.toml: content = true) for every build of the directory.
@@ -135,8 +135,7 @@ pub struct Check {
     /// How many random histories each combination plays.
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = cases, allow_hyphen_values = true)]
     pub cases: u64,
-    /// The seed of the first of them [default: 0, after the cases that broke a law before]. A case is played again by its
-    /// own seed and `--cases 1`.
+    /// First seed [default: seeds that once failed, then 0, 1, …]. To replay one: its seed and `--cases 1`.
     #[arg(long, value_name = "N", value_parser = seed, allow_hyphen_values = true)]
     pub seed: Option<u64>,
     /// A scheduler to check; may be given several times [default: all]
@@ -145,7 +144,7 @@ pub struct Check {
     /// A rebuilder to check; may be given several times [default: all]
     #[arg(long = "rebuilder", value_name = "R", value_parser = PossibleValuesParser::new(REBUILDERS))]
     pub rebuilders: Vec<String>,
-    /// The tasks to check with: such as declare what they fetch, or such as find it while they run [default: both]
+    /// The tasks to check with. static: dependencies declared; dynamic: found while running [default: both]
     #[arg(long, value_name = "T")]
     pub tasks: Option<Tasks>,
     /// How to print the outcome.

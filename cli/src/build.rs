@@ -176,6 +176,9 @@ fn failed(screen: &RefCell<Screen>, error: &BuildError) -> ExitCode {
                 because.push(format!("{} (needs {dependency})", failure.key));
                 continue;
             }
+            Cause::MissingInput { dependency } => {
+                format!("'{dependency}', needed by '{}', missing and no known rule to make it", failure.key)
+            }
             // Its output was printed when it failed.
             Cause::Task(text) => text.lines().next().unwrap_or_default().to_owned(),
             _ => failure.to_string(),

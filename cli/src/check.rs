@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use alacarte_conformance::{Campaign, Finding, Scope, Subject, TaskKind, regressions};
+use alacarte_conformance::{Campaign, Finding, REBUILDERS, SCHEDULERS, Scope, Subject, TaskKind, menu, regressions};
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
@@ -133,7 +133,7 @@ fn again(subjects: &[Subject]) -> Vec<Finding> {
 }
 
 fn verdict(finding: &Finding) -> String {
-    finding.broken.as_ref().map_or("every law holds".into(), |broken| format!("breaks `{}`", broken.law))
+    finding.broken.as_ref().map_or("every law it promises holds".into(), |broken| format!("breaks `{}`", broken.law))
 }
 
 fn table(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
@@ -163,6 +163,22 @@ fn table(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
         column.set_padding((0, 2));
     }
     print(out, &table)?;
+    let mut page = Page::new(out, width());
+    page.gap()?;
+    // A combination promises what its rebuilder does, and to start no task twice if its scheduler can.
+    for (title, names) in [("scheduler", SCHEDULERS.as_slice()), ("rebuilder", &REBUILDERS)] {
+        for &name in names {
+            let plays = |finding: &&Finding| [finding.subject.scheduler, finding.subject.rebuilder].contains(&name);
+            let Some(finding) = findings.iter().find(plays) else { continue };
+            let promises = menu(finding.subject.scheduler, finding.subject.rebuilder).promises;
+            let of_scheduler = |law: &&str| *law == "starts-once";
+            let not: Vec<&str> = promises.not_promised();
+            let not: Vec<&str> = not.into_iter().filter(|law| of_scheduler(law) == (title == "scheduler")).collect();
+            if !not.is_empty() {
+                page.text(0, &format!("{name} does not promise: {}", not.join(", ")))?;
+            }
+        }
+    }
     Ok(())
 }
 

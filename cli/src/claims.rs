@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use alacarte_experiments::claims::{Cell as Claim, Options, PROPERTIES, Verdict, measure, rows};
+use alacarte_experiments::claims::{Cell as Claim, ENOUGH, Options, PROPERTIES, Verdict, measure, rows};
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
 use console::Style;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -43,7 +43,11 @@ fn tell(out: &mut impl Write, arguments: &Claims, cells: &[Claim]) -> Result<(),
     let histories = count(*cases, "random history of seed", "random histories of seeds");
     let up = if *cases == 1 { "" } else { " up" };
     page.text(0, &format!("✓ held in {histories} {seed}{up}    ✗ refuted by a counterexample"))?;
-    page.text(0, "! the paper claims otherwise    (its claims: alacarte claims --format json)")?;
+    let enough = format!(
+        "! the paper says otherwise: what it claims was refuted, or what it denies held in at least {ENOUGH} histories"
+    );
+    page.text(0, &enough)?;
+    page.text(0, "  (its claims: alacarte claims --format json)")?;
     page.gap()?;
     let widest = PROPERTIES.iter().map(|property| property.short.len()).max().unwrap_or(0);
     for property in PROPERTIES {
@@ -129,11 +133,14 @@ fn differences(page: &mut Page<'_>, cells: &[Claim]) -> Result<(), Problem> {
         match &claim.counterexample {
             None => {
                 let cases = count(claim.cases, "history", "histories");
-                page.text(0, &format!("{who} is {}: held in {cases}.", claim.property))?;
+                let text =
+                    format!("{who} is {}: no counterexample in {cases}; the paper says it is not.", claim.property);
+                page.text(0, &text)?;
             }
             Some(story) => {
                 let cases = count(claim.cases, "history", "histories");
-                page.text(0, &format!("{who} is not {}: refuted after {cases}.", claim.property))?;
+                let text = format!("{who} is not {}: refuted after {cases}; the paper says it is.", claim.property);
+                page.text(0, &text)?;
                 page.story(4, story)?;
             }
         }

@@ -38,6 +38,7 @@ pub fn systems() -> Result<ExitCode, Problem> {
     print(&mut out, &menu)?;
     writeln!(out)?;
     print(&mut out, &list)?;
-    writeln!(out, "\nA cell without a name is a build system all the same: `alacarte compare` runs all of them.")?;
+    writeln!(out, "\nA cell without a name is a build system all the same. `alacarte compare` runs the cells of the")?;
+    writeln!(out, "paper's three schedulers, and any other that is named: --scheduler bottom-up.")?;
     Ok(ExitCode::SUCCESS)
 }

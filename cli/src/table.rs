@@ -76,9 +76,9 @@ pub fn comparison(
         }
     }
     if unit == "formula" {
-        writeln!(out, "  In a sheet, a typed field is a source, one that many use a header, a formula")?;
-        writeln!(out, "  a command with its flags, a computed cell an output; «comment» is an edit that")?;
-        writeln!(out, "  rounding may hide.")?;
+        writeln!(out, "  The columns are named after C projects. In a sheet: source = a typed number;")?;
+        writeln!(out, "  header = a typed number that many formulas use; flags = a formula's text;")?;
+        writeln!(out, "  output = a computed value; comment = a change too small to show after rounding.")?;
     }
     Ok(())
 }
@@ -103,7 +103,7 @@ fn cells(room: Room, steps: &[String], combinations: &[Combination], outcomes: &
         let yardstick = combination.rebuilder.is_yardstick();
         if scheduler != Some((combination.scheduler, yardstick)) {
             scheduler = Some((combination.scheduler, yardstick));
-            let title = format!("{}{}", combination.scheduler, if yardstick { " (yardsticks)" } else { "" });
+            let title = format!("{}{}", combination.scheduler, if yardstick { " (baselines)" } else { "" });
             table.add_row([Cell::new(title).add_attribute(Attribute::Bold)]);
         }
         let rows = &outcomes[number * steps.len()..][..steps.len()];
@@ -179,7 +179,8 @@ pub fn duration(milliseconds: f64) -> String {
 /// What the signs mean, what is wrong and why, and which systems stand in which cells.
 pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Combination]) -> io::Result<()> {
     writeln!(out, "  –     nothing ran")?;
-    writeln!(out, "  3+4   3 ran, 4 keys were restored (second outputs, and names for others, count too)")?;
+    writeln!(out, "  3+4   3 ran, 4 values came from the cache (a command with two outputs counts twice,")?;
+    writeln!(out, "        an alias once more)")?;
     writeln!(out, "  ✗     differs from a build from scratch")?;
     let mut wrong: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.is_wrong()).collect();
     wrong.dedup_by_key(|outcome| (&outcome.workload, outcome.scheduler, outcome.rebuilder));
@@ -192,7 +193,7 @@ pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Comb
         if rebuilder == &"modification-time" {
             writeln!(
                 out,
-                "    So it is with make, which this yardstick models: it compares times, and a command has none."
+                "    Expected: this row imitates make, which compares file times only, so it misses a changed command."
             )?;
         }
     }

@@ -110,7 +110,7 @@ fn a_small_scope_is_played_whole() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let begins = "7 combinations × every history of up to 2 steps of 12 programs of up to 1 key";
     assert!(text(&output.stderr).contains(begins), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("every law holds"), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("every law it promises holds"), "{}", text(&output.stdout));
 }
 
 #[test]

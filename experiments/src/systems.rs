@@ -229,7 +229,7 @@ pub const SYSTEMS: [System; 14] = [
         BottomUp,
         DirtyBit,
         "what each task read and required",
-        "in a process that stays: what a change affects, not the project; ours runs nothing that is not needed"
+        "while the process lives, cost follows the change, not the project size; ours never runs a task in vain"
     ),
     system!("a shell script", Topological, Perpetual, "nothing", "does everything, every time"),
 ];

@@ -49,6 +49,23 @@ pub struct Promises {
     pub null: bool,
 }
 
+impl Promises {
+    /// The laws that are not asked, because nobody promises to keep them.
+    pub fn not_promised(&self) -> Vec<&'static str> {
+        let laws = [
+            ("correct", !self.shallow),
+            ("set-correct", !self.deterministic),
+            ("minimal", self.minimal != Thrift::None),
+            ("early-cutoff", self.cutoff != Thrift::None),
+            ("null-build", self.null),
+            ("starts-once", self.starts_once),
+            ("survives-revert", self.restores),
+            ("shared", self.restores),
+        ];
+        laws.into_iter().filter(|(_, promised)| !promised).map(|(law, _)| law).collect()
+    }
+}
+
 /// How a build ended.
 #[derive(Debug, Clone, Copy)]
 pub enum Ending<'m> {

@@ -51,8 +51,8 @@ pub const PROPERTIES: [Property; 10] = [
     Property {
         name: "minimal",
         short: "minimal",
-        says: "a task runs at most once, is reached, and has something below it that is not as it was when the key was \
-               last brought up to date",
+        says: "a task runs at most once in a build, and only if the target needs it and something it depends on has changed \
+               since its last update",
         law: Law::Minimal,
     },
     Property {
@@ -82,7 +82,7 @@ pub const PROPERTIES: [Property; 10] = [
     Property {
         name: "survives-restart",
         short: "restart",
-        says: "a new process runs what one would run that lives on",
+        says: "a restarted process runs the same tasks as one that kept running",
         law: Law::SurvivesRestart,
     },
     Property {
@@ -94,7 +94,7 @@ pub const PROPERTIES: [Property; 10] = [
     Property {
         name: "tolerates-non-determinism",
         short: "non-det.",
-        says: "where tasks answer by whim, every value is one that its task could give for what it fetches",
+        says: "with non-deterministic tasks, each value is one that its task could return for its current dependencies",
         law: Law::ToleratesNonDeterminism,
     },
 ];
