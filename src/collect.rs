@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use crate::board::{Board, STALE, State};
 use crate::fingerprint::Value;
 use crate::key::{Key, KeyId};
+use crate::key_table::{KeyTable, STALE, State};
 use crate::metadata::Metadata;
 use crate::task::Tasks;
 
@@ -96,7 +96,7 @@ impl Past {
 
 /// The keys that may be forgotten, in ascending order.
 pub(crate) fn garbage<K: Key, V: Value>(
-    board: &Board<K, V>,
+    board: &KeyTable<K, V>,
     tasks: &impl Tasks<K, V>,
     metadata: &Metadata,
     past: &Past,
@@ -107,7 +107,7 @@ pub(crate) fn garbage<K: Key, V: Value>(
     let stamp = past.stamp_after(build, board.revision);
     let mut live = vec![false; board.keys.bound()];
     let mut todo: Vec<KeyId> = past.reached_after(build).collect();
-    todo.extend(board.owed.iter().chain(&board.detached).chain(&board.debts));
+    todo.extend(board.detached_before.iter().chain(&board.detached).chain(&board.detached_in_journal));
     todo.extend(board.keys.iter().map(|(id, _)| id).filter(|&id| {
         let visited = board.state(id) != STALE && (stamp..=board.revision).contains(&board.state(id));
         // A value that no task gives is its owner's.

@@ -9,7 +9,7 @@
 use std::any::Any;
 
 use crate::fingerprint::Fingerprint;
-use crate::key::{KeyId, Names};
+use crate::key::{KeyId, StableKeyHash};
 
 /// A point in time: nanoseconds since 1970 where the store has a clock, a counter of events where it has none.
 pub type Time = u64;
@@ -44,7 +44,7 @@ pub struct Record<'a> {
     /// The value may not be kept beyond this build.
     pub volatile: bool,
     /// What the keys are called, for metadata that other processes are to understand.
-    pub names: &'a dyn Names,
+    pub names: &'a dyn StableKeyHash,
 }
 
 /// One thing that a build learned, in the order in which it learned it.
@@ -67,14 +67,14 @@ pub enum Event<'a> {
     /// A trace held, and its value was put in place without running the task.
     Restored(Record<'a>),
     /// Another build, somewhere, built the key so. Nothing happened to this build's store.
-    Learned(Record<'a>),
+    Imported(Record<'a>),
     /// A task started this key without waiting for it: the next build brings it up to date if this one does not. Or
-    /// (`paid`) it was found to be up to date; that it was built or restored says so as well.
-    Owed {
+    /// (`done`) it was found to be up to date; that it was built or restored says so as well.
+    Detached {
         /// The key that was started.
         key: KeyId,
         /// Whether that is done.
-        paid: bool,
+        done: bool,
     },
     /// These keys are known no more: nothing is remembered of them, nor any trace that names one of them. Their numbers
     /// may be given to other keys from now on.
@@ -88,8 +88,8 @@ impl Event<'_> {
     /// The key that this event is about; `None` if it is about many.
     pub fn key(&self) -> Option<KeyId> {
         match self {
-            Event::Changed { key, .. } | Event::Owed { key, .. } => Some(*key),
-            Event::Built(record) | Event::Restored(record) | Event::Learned(record) => Some(record.key),
+            Event::Changed { key, .. } | Event::Detached { key, .. } => Some(*key),
+            Event::Built(record) | Event::Restored(record) | Event::Imported(record) => Some(record.key),
             Event::Forgotten { .. } => None,
         }
     }

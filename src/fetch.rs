@@ -12,14 +12,36 @@ use std::task::{Context, Poll, Waker};
 
 use smallvec::SmallVec;
 
-use crate::board::{Board, JOBS, Look, fetch_failed};
 use crate::error::{Result, TaskError, panic_message};
 use crate::key::{AsKey, Key, KeyId};
+use crate::key_table::{JOBS, KeyTable, Look, fetch_failed};
 use crate::waits::Ticket;
 
 /// A task's way to the values of other keys, valid while the task runs.
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// // Key 0 says how many of the others are added up.
+/// let sum = task(async |fetch: Fetch<'_, u32, u32>| {
+///     let count = fetch.get(0).await?;
+///     Ok(fetch.all(1..=count).await?.iter().sum())
+/// });
+/// let inputs = Memory::from([(0, 2), (1, 10), (2, 20), (3, 30)]);
+/// let tasks = Rules::new().rule(9_u32, sum);
+/// let mut build = Build::new(tasks, inputs).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// build.run([9])?;
+/// assert_eq!(build.get(9), Some(30));
+/// // The task did not fetch key 3, so it does not depend on it.
+/// build.set(3, 33)?;
+/// assert!(build.run([9])?.ran.is_empty());
+/// build.set(0, 3)?;
+/// build.run([9])?;
+/// assert_eq!(build.get(9), Some(63));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Fetch<'b, K, V> {
-    pub(crate) board: &'b RefCell<Board<K, V>>,
+    pub(crate) board: &'b RefCell<KeyTable<K, V>>,
 }
 
 impl<K, V> Clone for Fetch<'_, K, V> {
@@ -145,7 +167,7 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
 
 /// All of a group, or what is missing of it: then the ticket for that, if a future waits.
 fn poll_group<K: Key, V: Clone>(
-    board: &mut Board<K, V>,
+    board: &mut KeyTable<K, V>,
     ids: &[KeyId],
     record: bool,
     waker: Option<&Waker>,

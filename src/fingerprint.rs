@@ -21,7 +21,7 @@ impl fmt::Debug for Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}", self.half())
+        write!(f, "{:08x}", self.fold32())
     }
 }
 
@@ -45,14 +45,14 @@ impl Fingerprint {
 
     /// Half of the bits, in which all of them have a part.
     #[inline]
-    pub fn half(self) -> u32 {
+    pub fn fold32(self) -> u32 {
         (self.0 >> 32 ^ self.0) as u32
     }
 
     /// The fingerprint of this followed by `next`; order matters.
     #[inline]
     #[must_use]
-    pub fn and(self, next: Fingerprint) -> Self {
+    pub fn combine(self, next: Fingerprint) -> Self {
         Fingerprint::of_integer(self.0.rotate_left(23).wrapping_mul(0x9fb2_1c65_1e98_df25) ^ next.0)
     }
 }
@@ -64,6 +64,35 @@ impl Fingerprint {
 /// by the word of whoever wrote the fingerprint, it shows nothing. The key itself always holds the *whole* value that its
 /// task gives for what its dependencies show now: a trace vouches for the value of its own run, and for another one only if
 /// the fingerprint [is whole](Value::is_whole).
+///
+/// ```
+/// use alacarte::prelude::*;
+/// use alacarte::{Fingerprint, Value};
+///
+/// #[derive(Clone)]
+/// struct Module {
+///     interface: &'static str,
+///     code: &'static str,
+/// }
+///
+/// impl Value for Module {
+///     // Dependents see the interface only.
+///     fn fingerprint(&self) -> Fingerprint {
+///         self.interface.fingerprint()
+///     }
+/// }
+///
+/// let header = formula(["module"], |[Module { interface, .. }]| Module { interface, code: "" });
+/// let tasks = Rules::new().rule("header", header);
+/// let inputs = Memory::from([("module", Module { interface: "f()", code: "1" })]);
+/// let mut build = Build::new(tasks, inputs).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// build.run(["header"])?;
+/// // The interface is the same, so no dependent runs.
+/// build.set("module", Module { interface: "f()", code: "2" })?;
+/// assert!(build.run(["header"])?.ran.is_empty());
+/// assert_eq!(build.get("module").map(|module| module.code), Some("2"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Value: Clone + 'static {
     /// Equal values have equal fingerprints; values that dependents must tell apart have different ones.
     fn fingerprint(&self) -> Fingerprint;
@@ -84,7 +113,7 @@ pub trait Value: Clone + 'static {
 /// The fingerprint of an output that others have written, where it looks at a part only: it is not the one that was built,
 /// even if it is equal in that part.
 pub(crate) fn foreign(part: Fingerprint) -> Fingerprint {
-    part.and(Fingerprint(0x666f_7265_6967_6e21))
+    part.combine(Fingerprint(0x666f_7265_6967_6e21))
 }
 
 macro_rules! integers {
@@ -218,7 +247,7 @@ impl<V: Value> Value for Arc<V> {
 impl<V: Value> Value for Option<V> {
     fn fingerprint(&self) -> Fingerprint {
         let tag = Fingerprint::of_integer(u64::from(self.is_some()));
-        self.as_ref().map_or(tag, |value| tag.and(value.fingerprint()))
+        self.as_ref().map_or(tag, |value| tag.combine(value.fingerprint()))
     }
 
     fn is_whole(&self) -> bool {
@@ -233,7 +262,7 @@ impl<V: Value> Value for Option<V> {
 impl<V: Value> Value for Vec<V> {
     fn fingerprint(&self) -> Fingerprint {
         let length = Fingerprint::of_integer(self.len() as u64);
-        self.iter().fold(length, |sum, value| sum.and(value.fingerprint()))
+        self.iter().fold(length, |sum, value| sum.combine(value.fingerprint()))
     }
 
     fn is_whole(&self) -> bool {
@@ -247,7 +276,7 @@ impl<V: Value> Value for Vec<V> {
 
 impl<A: Value, B: Value> Value for (A, B) {
     fn fingerprint(&self) -> Fingerprint {
-        self.0.fingerprint().and(self.1.fingerprint())
+        self.0.fingerprint().combine(self.1.fingerprint())
     }
 
     fn is_whole(&self) -> bool {
@@ -269,7 +298,7 @@ mod tests {
         let seen: HashSet<_> = (0..100_000_u64).map(Fingerprint::of_integer).collect();
         assert_eq!(seen.len(), 100_000);
         let (a, b) = (1_u64.fingerprint(), 2_u64.fingerprint());
-        assert_ne!(a.and(b), b.and(a));
+        assert_ne!(a.combine(b), b.combine(a));
         assert_ne!(vec![1_u64].fingerprint(), vec![1_u64, 0].fingerprint());
         assert_ne!(None::<u64>.fingerprint(), Some(0_u64).fingerprint());
     }

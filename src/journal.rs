@@ -13,7 +13,42 @@ use crate::key::Keys;
 /// What a replay calls for each event, with the keys known so far and the value that the event carries.
 pub type Replay<'r, K, V> = dyn FnMut(&Keys<K>, &Event<'_>, Option<&V>) + 'r;
 
-/// A place for events. Implemented by `alacarte-stores` (memory, a file); [`Forgetful`] keeps nothing.
+/// A place for events. Implemented by `alacarte-stores` (memory, a file); [`NoJournal`] keeps nothing.
+///
+/// ```
+/// use alacarte::prelude::*;
+/// use alacarte::{Event, Journal, Key, Keys, Replay, StoreError};
+///
+/// /// Writes every event down for a person, and cannot replay them.
+/// #[derive(Default)]
+/// struct Diary(Vec<String>);
+///
+/// impl<K: Key, V> Journal<K, V> for Diary {
+///     fn replay(&mut self, _: &mut Keys<K>, _: &mut Replay<'_, K, V>) -> Result<(), StoreError> {
+///         Ok(())
+///     }
+///
+///     fn append(&mut self, keys: &Keys<K>, event: &Event<'_>, _: Option<&V>) -> Result<(), StoreError> {
+///         let what = if let Event::Built(_) = event { "was built" } else { "changed" };
+///         self.0.extend(event.key().map(|key| format!("{} {what}", keys.show(key))));
+///         Ok(())
+///     }
+///
+///     fn keeps(&self) -> bool {
+///         false
+///     }
+/// }
+///
+/// let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
+/// let build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// let mut build = build.journal(Diary::default());
+/// build.run(["B"])?;
+/// build.set("A", 2)?;
+/// build.run(["B"])?;
+/// build.run(["B"])?; // This build finds nothing to do, so it appends no event.
+/// assert_eq!(build.journal_ref().0, ["A changed", "B was built", "A changed", "B was built"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Journal<K, V> {
     /// Gives back every event kept, oldest first, interning the keys it names. (The id of a key that was forgotten, and of which no
     /// later event speaks, goes to another key when all is read.) For `Built` and `Restored`
@@ -51,9 +86,9 @@ pub trait Journal<K, V> {
 
 /// No journal: metadata live as long as the build that holds them. Another scheduler or rebuilder starts from nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Forgetful;
+pub struct NoJournal;
 
-impl<K, V> Journal<K, V> for Forgetful {
+impl<K, V> Journal<K, V> for NoJournal {
     fn replay(&mut self, _: &mut Keys<K>, _: &mut Replay<'_, K, V>) -> Result<(), StoreError> {
         Ok(())
     }
@@ -82,6 +117,42 @@ pub struct SharedTrace<K, V> {
 }
 
 /// A place for constructive traces, shared by builds that know nothing of each other: only ever added to.
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+///
+/// use alacarte::prelude::*;
+/// use alacarte::{SharedTrace, StoreError, TraceCache};
+///
+/// type Trace = SharedTrace<&'static str, i64>;
+///
+/// /// Keeps traces in memory, for all builds of this program.
+/// #[derive(Clone, Default)]
+/// struct Shelf(Rc<RefCell<Vec<Trace>>>);
+///
+/// impl TraceCache<&'static str, i64> for Shelf {
+///     fn traces(&mut self, each: &mut dyn FnMut(Trace)) -> Result<(), StoreError> {
+///         self.0.borrow().iter().cloned().for_each(each);
+///         Ok(())
+///     }
+///
+///     fn add(&mut self, trace: &Trace) -> Result<(), StoreError> {
+///         self.0.borrow_mut().push(trace.clone());
+///         Ok(())
+///     }
+/// }
+///
+/// let shelf = Shelf::default();
+/// let build = || {
+///     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
+///     let build = Build::new(tasks, Memory::from([("A", 1)])).cache(shelf.clone());
+///     build.scheduler(Suspending::new()).rebuilder(ConstructiveTrace)
+/// };
+/// assert_eq!(build().run(["B"])?.ran.len(), 1);
+/// // The second build restores B from the trace of the first.
+/// assert_eq!(build().run(["B"])?.restored, 1);
+/// # Ok::<(), alacarte::BuildError>(())
+/// ```
 pub trait TraceCache<K, V> {
     /// Every trace kept, oldest first.
     ///

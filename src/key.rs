@@ -20,6 +20,29 @@ use rustc_hash::FxBuildHasher;
 use crate::fingerprint::Fingerprint;
 
 /// What a user may call a key: anything that can be compared, hashed, copied about and printed.
+///
+/// ```
+/// use std::fmt;
+///
+/// use alacarte::prelude::*;
+///
+/// #[derive(Clone, PartialEq, Eq, Hash)]
+/// struct Cell(char, u32);
+///
+/// impl fmt::Display for Cell {
+///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+///         write!(f, "{}{}", self.0, self.1)
+///     }
+/// }
+///
+/// // `Cell` needs no `impl Key`: every type with these traits has one.
+/// let tasks = Rules::new().rule(Cell('B', 1), formula([Cell('A', 1)], |[a]| 2 * a));
+/// let values = Memory::from([(Cell('A', 1), 21)]);
+/// let mut build = Build::new(tasks, values).scheduler(Suspending::new()).rebuilder(DirtyBit);
+/// build.run([Cell('B', 1)])?;
+/// assert_eq!(build.get(Cell('B', 1)), Some(42));
+/// # Ok::<(), alacarte::BuildError>(())
+/// ```
 pub trait Key: Clone + Eq + Hash + fmt::Display + 'static {}
 
 impl<K: Clone + Eq + Hash + fmt::Display + 'static> Key for K {}
@@ -158,14 +181,26 @@ impl fmt::Debug for KeyId {
 }
 
 /// Knows keys by something that is the same in every process, as a [`KeyId`] is not.
-pub trait Names {
+///
+/// ```
+/// use alacarte::{Keys, StableKeyHash};
+///
+/// let (mut here, mut there): (Keys<String>, Keys<String>) = Default::default();
+/// here.intern("A");
+/// let (b, same) = (here.intern("B"), there.intern("B"));
+/// // Each build numbers its keys in its own order, but both know B by the same name.
+/// assert_ne!(b, same);
+/// assert_eq!(here.stable_hash(b), there.stable_hash(same));
+/// assert_ne!(here.stable_hash(b), here.stable_hash(b.definition()));
+/// ```
+pub trait StableKeyHash {
     /// The fingerprint of what a key is called; another one for its definition.
-    fn name_of(&self, id: KeyId) -> Fingerprint;
+    fn stable_hash(&self, id: KeyId) -> Fingerprint;
 }
 
 /// For builds without names, such as a test of metadata alone: a key is called by its number.
-impl Names for () {
-    fn name_of(&self, id: KeyId) -> Fingerprint {
+impl StableKeyHash for () {
+    fn stable_hash(&self, id: KeyId) -> Fingerprint {
         Fingerprint::of_integer(id.to_raw().into())
     }
 }
@@ -296,10 +331,10 @@ impl<K: Clone + Eq + Hash> Keys<K> {
     }
 }
 
-impl<K: Key> Names for Keys<K> {
-    fn name_of(&self, id: KeyId) -> Fingerprint {
+impl<K: Key> StableKeyHash for Keys<K> {
+    fn stable_hash(&self, id: KeyId) -> Fingerprint {
         let name = Fingerprint::of_bytes(self.name(id).to_string().as_bytes());
-        name.and(Fingerprint::of_integer(id.is_definition().into()))
+        name.combine(Fingerprint::of_integer(id.is_definition().into()))
     }
 }
 

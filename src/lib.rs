@@ -18,17 +18,17 @@
 //! strategy a file.
 #![deny(missing_docs)]
 
-mod board;
 mod build;
 mod collect;
 mod engine;
 mod error;
 mod event;
+mod event_sink;
 mod fetch;
 mod fingerprint;
 mod journal;
 mod key;
-mod ledger;
+mod key_table;
 mod metadata;
 mod rebuilder;
 mod remembered;
@@ -47,10 +47,10 @@ pub use error::{Cause, Failure, Result, StoreError, TaskError};
 pub use event::{Dependency, Event, Record, Time};
 pub use fetch::{All, Fetch, Get, off_thread};
 pub use fingerprint::{Fingerprint, Value};
-pub use journal::{Forgetful, Journal, Replay, SharedTrace, TraceCache};
-pub use key::{AsKey, Key, KeyId, Keys, Names};
+pub use journal::{Journal, NoJournal, Replay, SharedTrace, TraceCache};
+pub use key::{AsKey, Key, KeyId, Keys, StableKeyHash};
 pub use metadata::{Metadata, MetadataUpdater};
-pub use rebuilder::{Answer, Lesson, Question, Reason, Rebuilder, Restored, Suspects};
+pub use rebuilder::{Answer, Question, Reason, Rebuilder, Restored, SharableTrace, Suspects};
 pub use report::{BuildError, Decision, Report};
 pub use rules::{IntoTask, Rules, Task, declared, formula, task};
 pub use scheduler::{Declared, Plan, PlanError, Problem, Scheduler, Schedules, WhenBlocked};

@@ -13,6 +13,37 @@ use crate::key::KeyId;
 ///
 /// Implement it for metadata of your own; its contract is a law over events: what must be true of it after any
 /// sequence of them.
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// use alacarte::{Event, KeyId, Metadata, MetadataUpdater, Value};
+///
+/// /// Contract: the number of `Changed` events of each key or definition since that key was last forgotten.
+/// #[derive(Default)]
+/// struct Changes(HashMap<KeyId, u32>);
+///
+/// impl MetadataUpdater for Changes {
+///     fn apply(&mut self, event: &Event<'_>) {
+///         match event {
+///             Event::Changed { key, .. } => *self.0.entry(*key).or_default() += 1,
+///             Event::Forgotten { keys } => self.0.retain(|key, _| !keys.contains(&key.subject())),
+///             _ => {}
+///         }
+///     }
+/// }
+///
+/// let mut metadata = Metadata::default();
+/// metadata.install::<Changes>(); // A scheduler or a rebuilder does this in its `install`.
+/// let key = KeyId::new(0);
+/// for value in [7, 8, 7] {
+///     let fingerprint = Some(value.fingerprint());
+///     metadata.apply(&Event::Changed { key, fingerprint, modified: 0, input: true });
+/// }
+/// assert_eq!(metadata.read::<Changes>().0.get(&key), Some(&3));
+/// metadata.apply(&Event::Forgotten { keys: &[key] });
+/// assert_eq!(metadata.read::<Changes>().0.get(&key), None);
+/// ```
 pub trait MetadataUpdater: Default + 'static {
     /// Takes one event into account. Called once for each event, in the order of the journal.
     ///

@@ -8,13 +8,50 @@
 use std::any::Any;
 use std::task::Poll;
 
-use crate::board::{BUILT, Board, FAILED, INPUT, LOADED, Look, Missing};
 use crate::event::{Dependency, Time};
 use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{Key, KeyId, Keys};
+use crate::key_table::{BUILT, FAILED, INPUT, KeyTable, LOADED, Look, Missing};
 use crate::metadata::Metadata;
 
 /// Decides for each key whether its value stands, can be restored, or must be made by running the task.
+///
+/// ```
+/// use std::task::Poll;
+///
+/// use alacarte::prelude::*;
+/// use alacarte::{Answer, Metadata, Question, Reason, Rebuilder};
+///
+/// /// Runs `clock` in every build, and asks verifying traces about all other keys.
+/// struct WithClock;
+///
+/// impl Rebuilder<&'static str, i64> for WithClock {
+///     fn install(&self, metadata: &mut Metadata) {
+///         Rebuilder::<&str, i64>::install(&VerifyingTrace, metadata);
+///     }
+///
+///     fn ask(&self, question: &mut Question<'_, &'static str, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
+///         match *question.name() {
+///             "clock" => Poll::Ready(Answer::Run(Reason::Always)),
+///             _ => VerifyingTrace.ask(question, metadata),
+///         }
+///     }
+///
+///     // The build must ask about `clock` even if no input changed.
+///     fn skips_unchanged_builds(&self) -> bool {
+///         false
+///     }
+/// }
+///
+/// let tasks = Rules::new()
+///     .rule("clock", task(async |_| Ok(12)))
+///     .rule("alarm", formula(["clock"], |[hour]| i64::from(hour == 7)));
+/// let mut build = Build::new(tasks, Memory::new()).scheduler(Suspending::new()).rebuilder(WithClock);
+/// build.run(["alarm"])?;
+/// let report = build.run(["alarm"])?;
+/// assert_eq!(build.names(&report.ran), ["clock"]); // The hour is the same, so `alarm` is kept.
+/// # Ok::<(), alacarte::BuildError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no rebuilder for keys `{K}` and values `{V}`",
     label = "this build has no rebuilder",
@@ -30,7 +67,7 @@ pub trait Rebuilder<K: Key, V: Value> {
 
     /// Whether it would decide nothing anew for a key that is up to date while nothing in the store has
     /// changed. A rebuilder that answers `false` is asked about every key in every build.
-    fn trusts_silence(&self) -> bool {
+    fn skips_unchanged_builds(&self) -> bool {
         true
     }
 
@@ -57,7 +94,7 @@ pub trait Rebuilder<K: Key, V: Value> {
     }
 
     /// The trace from which another build could restore this key, which was just built.
-    fn lesson(&self, _key: KeyId, _metadata: &Metadata) -> Option<Lesson> {
+    fn sharable_trace(&self, _key: KeyId, _metadata: &Metadata) -> Option<SharableTrace> {
         None
     }
 }
@@ -69,8 +106,8 @@ impl<K: Key, V: Value, R: Rebuilder<K, V> + ?Sized> Rebuilder<K, V> for Box<R> {
     fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
         (**self).ask(question, metadata)
     }
-    fn trusts_silence(&self) -> bool {
-        (**self).trusts_silence()
+    fn skips_unchanged_builds(&self) -> bool {
+        (**self).skips_unchanged_builds()
     }
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
         (**self).suspects(metadata)
@@ -84,8 +121,8 @@ impl<K: Key, V: Value, R: Rebuilder<K, V> + ?Sized> Rebuilder<K, V> for Box<R> {
     fn restores(&self) -> bool {
         (**self).restores()
     }
-    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
-        (**self).lesson(key, metadata)
+    fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
+        (**self).sharable_trace(key, metadata)
     }
 }
 
@@ -95,12 +132,12 @@ pub struct Suspects<'m> {
     /// All of them, and perhaps some that no longer are. While a build runs, new ones are added at the end.
     pub keys: &'m [KeyId],
     /// How often the list was made anew, after which its end is no longer where it was.
-    pub edition: u64,
+    pub generation: u64,
 }
 
 /// What one build can teach another about a key; the value goes with it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Lesson {
+pub struct SharableTrace {
     /// What the task fetched.
     pub dependencies: Vec<Dependency>,
     /// Whether they carry deep fingerprints.
@@ -224,7 +261,7 @@ impl Notes {
 
 /// A question about one key, and the means to answer it.
 pub struct Question<'q, K, V> {
-    pub(crate) board: &'q mut Board<K, V>,
+    pub(crate) board: &'q mut KeyTable<K, V>,
     pub(crate) key: KeyId,
     pub(crate) notes: &'q mut Notes,
     pub(crate) volatile: &'q mut bool,
@@ -276,7 +313,7 @@ impl<K: Key, V: Value> Question<'_, K, V> {
         *self.volatile = true;
     }
 
-    /// The number of the board's revision: what is up to date in it stays so while the number is the same. When anything
+    /// The number of the key table's revision: what is up to date in it stays so while the number is the same. When anything
     /// has changed, the next build's is another.
     pub fn revision(&self) -> u32 {
         self.board.revision

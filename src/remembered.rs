@@ -13,7 +13,7 @@ pub(crate) struct Remembered<V> {
     pub keys: HashMap<KeyId, (Option<Fingerprint>, Option<V>, bool)>,
     pub definitions: HashMap<KeyId, Fingerprint>,
     /// What tasks started without waiting, and nobody has brought up to date since.
-    pub owed: BTreeSet<KeyId>,
+    pub detached: BTreeSet<KeyId>,
     /// Keys whose last run was volatile.
     pub volatile: HashSet<KeyId>,
     /// Keys that were forgotten, and not heard of since.
@@ -25,7 +25,7 @@ impl<V> Default for Remembered<V> {
         Remembered {
             keys: HashMap::new(),
             definitions: HashMap::new(),
-            owed: BTreeSet::new(),
+            detached: BTreeSet::new(),
             volatile: HashSet::new(),
             gone: HashSet::new(),
         }
@@ -52,7 +52,7 @@ impl<V: Clone> Remembered<V> {
             }
             Event::Built(record) | Event::Restored(record) => {
                 self.keys.insert(record.key, (Some(record.fingerprint), value.cloned(), false));
-                self.owed.remove(&record.key);
+                self.detached.remove(&record.key);
                 if record.volatile {
                     self.volatile.insert(record.key);
                 } else {
@@ -68,12 +68,12 @@ impl<V: Clone> Remembered<V> {
                 }
                 record.modified
             }
-            Event::Learned(_) => 0,
-            Event::Owed { key, paid } => {
-                if *paid {
-                    self.owed.remove(key);
+            Event::Imported(_) => 0,
+            Event::Detached { key, done } => {
+                if *done {
+                    self.detached.remove(key);
                 } else {
-                    self.owed.insert(*key);
+                    self.detached.insert(*key);
                 }
                 0
             }
@@ -81,7 +81,7 @@ impl<V: Clone> Remembered<V> {
                 for key in *keys {
                     self.keys.remove(key);
                     self.definitions.remove(key);
-                    self.owed.remove(key);
+                    self.detached.remove(key);
                     self.volatile.remove(key);
                 }
                 self.gone.extend(*keys);
@@ -95,7 +95,7 @@ impl<V: Clone> Remembered<V> {
         if let Some(key) = event.key() {
             self.gone.remove(&key.subject());
         }
-        if let Event::Built(record) | Event::Restored(record) | Event::Learned(record) = event {
+        if let Event::Built(record) | Event::Restored(record) | Event::Imported(record) = event {
             for dependency in record.dependencies {
                 self.gone.remove(&dependency.key.subject());
             }

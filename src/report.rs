@@ -9,6 +9,25 @@ use crate::key::KeyId;
 use crate::rebuilder::Reason;
 
 /// What one build did.
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a / 10))
+///     .rule("C", formula(["B"], |[b]| b + 1));
+/// let inputs = Memory::from([("A", 40)]);
+/// let mut build = Build::new(tasks, inputs).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// let report = build.run(["C"])?;
+/// assert_eq!(build.names(&report.ran), ["B", "C"]);
+///
+/// build.set("A", 41)?;
+/// let report = build.run(["C"])?;
+/// // B gives 4 again, so C is kept.
+/// assert_eq!(build.names(&report.ran), ["B"]);
+/// assert_eq!((report.kept, report.restored, report.restarts), (1, 0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// The keys whose tasks ran to their end, in that order.

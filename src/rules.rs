@@ -24,6 +24,26 @@ use crate::task::{Dynamic, Power, Running, Static, TaskFuture, Tasks, of_this_pr
 /// If a build is given another collection in place of its own, all tasks of the new one run again, whatever they are
 /// made of; those of the first one are known again if it is put back. Two collections of the same [`Rules::version`]
 /// count as the same tasks.
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a + 1))
+///     .rule("C", formula(["A"], |[a]| a + 2))
+///     .rule("sum", formula(["B", "C"], |[b, c]| b + c));
+/// let inputs = Memory::from([("A", 10)]);
+/// let mut build = Build::new(tasks, inputs).scheduler(Topological::new()).rebuilder(VerifyingTrace);
+/// build.run(["sum"])?;
+/// assert_eq!(build.get("sum"), Some(23));
+///
+/// // The replaced task runs again. It gives another value, so `sum` runs too.
+/// build.tasks_mut().set("C", formula(["A"], |[a]| a * 2));
+/// let report = build.run(["sum"])?;
+/// assert_eq!(build.names(&report.ran), ["C", "sum"]);
+/// assert_eq!(build.get("sum"), Some(31));
+/// # Ok::<(), alacarte::BuildError>(())
+/// ```
 pub struct Rules<K, V, P = Static> {
     tasks: HashMap<K, Entry<K, V>>,
     /// Keys whose task was taken away: one that they are given later counts as another.
@@ -133,6 +153,30 @@ impl<K: Key, V: Value, F: AsyncFn(Fetch<'_, K, V>) -> Result<V>> Start<K, V> for
 }
 
 /// What can be the task of a key.
+///
+/// ```
+/// use alacarte::prelude::*;
+/// use alacarte::{IntoTask, Static, Task};
+///
+/// /// A task that adds up the values of these keys.
+/// struct Sum(Vec<u32>);
+///
+/// impl IntoTask<u32, u64> for Sum {
+///     type Power = Static;
+///
+///     fn into_task(self) -> Task<u32, u64> {
+///         let keys = self.0.clone();
+///         declared(self.0, async move |fetch| Ok(fetch.all(&keys).await?.iter().sum())).into_task()
+///     }
+/// }
+///
+/// let tasks = Rules::new().rule(0_u32, Sum(vec![1, 2, 3]));
+/// let inputs = Memory::from([(1, 10), (2, 20), (3, 30)]);
+/// let mut build = Build::new(tasks, inputs).scheduler(Topological::new()).rebuilder(DirtyBit);
+/// build.run([0])?;
+/// assert_eq!(build.get(0), Some(60));
+/// # Ok::<(), alacarte::BuildError>(())
+/// ```
 pub trait IntoTask<K, V> {
     /// Whether its dependencies are declared.
     type Power: Power;
@@ -278,7 +322,7 @@ impl<K: Key, V> Entry<K, V> {
         *self.declares.get_or_init(|| {
             let Some(keys) = self.task.declared.as_deref() else { return Fingerprint::default() };
             let length = Fingerprint::of_integer(keys.len() as u64);
-            keys.iter().fold(length, |sum, key| sum.and(Fingerprint::of_bytes(key.to_string().as_bytes())))
+            keys.iter().fold(length, |sum, key| sum.combine(Fingerprint::of_bytes(key.to_string().as_bytes())))
         })
     }
 }
@@ -328,7 +372,7 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
         let entry = self.tasks.get(key)?;
         let number = entry.number.map(of_this_process);
         match self.version {
-            Some(version) => Some(version.fingerprint().and(entry.declares()).and(number.unwrap_or_default())),
+            Some(version) => Some(version.fingerprint().combine(entry.declares()).combine(number.unwrap_or_default())),
             None => number,
         }
     }

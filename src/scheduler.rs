@@ -21,6 +21,48 @@ pub enum WhenBlocked {
 }
 
 /// Chooses the order.
+///
+/// ```
+/// use std::collections::VecDeque;
+///
+/// use alacarte::prelude::*;
+/// use alacarte::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
+///
+/// /// First come, first served.
+/// #[derive(Default)]
+/// struct Queue(VecDeque<KeyId>);
+///
+/// impl Scheduler for Queue {
+///     fn when_blocked(&self) -> WhenBlocked {
+///         WhenBlocked::Keep
+///     }
+///
+///     fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
+///         self.0 = plan.targets.iter().copied().collect();
+///         Ok(())
+///     }
+///
+///     fn push(&mut self, key: KeyId, _: &Metadata) {
+///         self.0.push_back(key);
+///     }
+///
+///     fn pop(&mut self) -> Option<KeyId> {
+///         self.0.pop_front()
+///     }
+/// }
+///
+/// impl<P: Power> Schedules<P> for Queue {} // It orders tasks of any power.
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a + 1))
+///     .rule("C", formula(["B"], |[b]| b + 1))
+///     .rule("D", formula(["A"], |[a]| a + 2));
+/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Queue::default()).rebuilder(DirtyBit);
+/// let report = build.run(["C", "D"])?;
+/// // C waits for B, which the queue has behind D.
+/// assert_eq!(build.names(&report.ran), ["D", "B", "C"]);
+/// # Ok::<(), alacarte::BuildError>(())
+/// ```
 pub trait Scheduler {
     /// Installs the metadata that it reads.
     fn install(&self, _metadata: &mut Metadata) {}
@@ -74,6 +116,8 @@ pub trait Scheduler {
 ///
 /// What the compiler refuses for a scheduler of the latter kind, one that is chosen at run time, a `Box<dyn Scheduler>`, finds
 /// out when it plans: a dynamic task is then an error.
+///
+/// [`Scheduler`] has an example.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot schedule tasks of power `{P}`",
     label = "this build has no scheduler that can order its tasks",

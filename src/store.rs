@@ -9,6 +9,42 @@ use crate::event::Time;
 use crate::key::{KeyId, Keys};
 
 /// What stands behind the column of values. Implemented by `alacarte-stores` (memory, files) and by users.
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+///
+/// use alacarte::prelude::*;
+/// use alacarte::{KeyId, Store, StoreError, Time};
+///
+/// /// The only input is `'s'`, a sensor: its value, and the time of its last change.
+/// struct Sensor(Rc<Cell<(i64, Time)>>);
+///
+/// impl Store<char, i64> for Sensor {
+///     fn load(&mut self, _: KeyId, key: &char) -> Result<Option<i64>, StoreError> {
+///         Ok((*key == 's').then(|| self.0.get().0))
+///     }
+///
+///     fn refresh(
+///         &mut self,
+///         known: &mut dyn Iterator<Item = (KeyId, &char, Option<&i64>)>,
+///         changed: &mut dyn FnMut(KeyId, Option<i64>, Time),
+///     ) -> Result<(), StoreError> {
+///         let (value, time) = self.0.get();
+///         let news = known.filter(|&(_, key, held)| *key == 's' && held != Some(&value));
+///         news.for_each(|(id, ..)| changed(id, Some(value), time));
+///         Ok(())
+///     }
+/// }
+///
+/// let sensor = Rc::new(Cell::new((1, 100)));
+/// let tasks = Rules::new().rule('b', formula(['s'], |[s]| s + 1));
+/// let mut build = Build::new(tasks, Sensor(sensor.clone())).scheduler(Suspending::new()).rebuilder(DirtyBit);
+/// build.run(['b'])?;
+/// sensor.set((5, 200));
+/// build.run(['b'])?;
+/// assert_eq!(build.get('b'), Some(6));
+/// # Ok::<(), alacarte::BuildError>(())
+/// ```
 pub trait Store<K, V> {
     /// Makes the keys known that the store starts with.
     fn open(&mut self, _keys: &mut Keys<K>) {}

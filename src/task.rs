@@ -29,6 +29,25 @@ mod sealed {
 }
 
 /// What tasks may do: [`Static`] or [`Dynamic`].
+///
+/// ```
+/// use alacarte::prelude::*;
+/// use alacarte::{Power, Static};
+///
+/// type Of<P> = Rules<&'static str, i64, P>;
+///
+/// /// A formula leaves static tasks static, and dynamic ones dynamic.
+/// fn with_sum<P: Power>(tasks: Of<P>) -> Of<P::With<Static>> {
+///     tasks.rule("sum", formula(["A", "B"], |[a, b]| a + b))
+/// }
+///
+/// let inputs = Memory::from([("A", 1), ("B", 2)]);
+/// let tasks: Of<Static> = with_sum(Rules::new());
+/// let mut build = Build::new(tasks, inputs).scheduler(Topological::new()).rebuilder(DirtyBit);
+/// build.run(["sum"])?;
+/// assert_eq!(build.get("sum"), Some(3));
+/// # Ok::<(), alacarte::BuildError>(())
+/// ```
 pub trait Power: sealed::Sealed + 'static {
     /// The power of a collection of tasks to which a task of power `P` is added.
     type With<P: Power>: Power;
@@ -56,6 +75,37 @@ pub enum Running<'t, V> {
 }
 
 /// All tasks of a build. [`Rules`](crate::Rules) collects closures; front ends implement it over what they parsed.
+///
+/// ```
+/// use alacarte::prelude::*;
+/// use alacarte::{Running, Static};
+///
+/// /// Every number from 2 on has a task; 0 and 1 are inputs.
+/// struct Fibonacci;
+///
+/// impl Tasks<u64, u64> for Fibonacci {
+///     type Power = Static;
+///
+///     fn has(&self, key: &u64) -> bool {
+///         *key >= 2
+///     }
+///
+///     fn run<'t>(&'t self, &key: &u64, fetch: Fetch<'t, u64, u64>) -> Running<'t, u64> {
+///         Running::Future(Box::pin(async move { Ok(fetch.all([key - 1, key - 2]).await?.iter().sum()) }))
+///     }
+///
+///     fn declared(&self, key: &u64, each: &mut dyn FnMut(&u64)) -> bool {
+///         [key - 1, key - 2].iter().for_each(each);
+///         true
+///     }
+/// }
+///
+/// let inputs = Memory::from([(0, 0), (1, 1)]);
+/// let mut build = Build::new(Fibonacci, inputs).scheduler(Topological::new()).rebuilder(VerifyingTrace);
+/// assert_eq!(build.run([50])?.ran.len(), 49);
+/// assert_eq!(build.get(50), Some(12_586_269_025));
+/// # Ok::<(), alacarte::BuildError>(())
+/// ```
 pub trait Tasks<K, V> {
     /// Whether all tasks declare their dependencies.
     type Power: Power;
@@ -119,5 +169,5 @@ pub(crate) fn identity<K, V, T: Tasks<K, V>>(tasks: &T, key: &K, first: Option<u
 pub(crate) fn of_this_process(number: u64) -> Fingerprint {
     static PROCESS: OnceLock<u64> = OnceLock::new();
     let process = *PROCESS.get_or_init(|| RandomState::new().build_hasher().finish());
-    Fingerprint::of_integer(process).and(Fingerprint::of_integer(number))
+    Fingerprint::of_integer(process).combine(Fingerprint::of_integer(number))
 }

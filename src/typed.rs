@@ -32,6 +32,39 @@ use crate::fingerprint::{Fingerprint, Value};
 use crate::task::{Dynamic, Running, TaskFuture, Tasks};
 
 /// A rule with its parameters. Two equal rules are the same key.
+///
+/// ```
+/// use alacarte::prelude::*;
+/// use alacarte::{FetchRule, Output, Result, Rule, RuleKey, TypedRules};
+///
+/// #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// struct Text(u32);
+///
+/// #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// struct Words(u32);
+///
+/// impl Rule for Text {
+///     type Output = String;
+///     const INPUT: bool = true;
+///     async fn run(&self, _: Fetch<'_, RuleKey, Output>) -> Result<String> {
+///         unreachable!("it is an input")
+///     }
+/// }
+///
+/// impl Rule for Words {
+///     type Output = usize;
+///     async fn run(&self, fetch: Fetch<'_, RuleKey, Output>) -> Result<usize> {
+///         let text: String = fetch.rule(Text(self.0)).await?;
+///         Ok(text.split_whitespace().count())
+///     }
+/// }
+///
+/// let mut build = Build::new(TypedRules, Memory::new()).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// build.set(RuleKey::new(Text(7)), Output::new("to be or not to be".to_string()))?;
+/// build.run([RuleKey::new(Words(7))])?;
+/// assert_eq!(build.get(RuleKey::new(Words(7))).unwrap().get::<usize>(), Some(&6));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[allow(async_fn_in_trait, reason = "builds run on one thread, so the future need not be `Send`")]
 pub trait Rule: Clone + Eq + Hash + Debug + 'static {
     /// What the rule's task gives.
@@ -188,6 +221,8 @@ impl Value for Output {
 }
 
 /// Fetches by rule.
+///
+/// [`Rule`] has an example.
 #[allow(async_fn_in_trait, reason = "builds run on one thread, so the future need not be `Send`")]
 pub trait FetchRule {
     /// The output of a rule, brought up to date first.

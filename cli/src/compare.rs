@@ -80,10 +80,10 @@ fn everything(arguments: &Compare, options: &Options) -> Result<ExitCode, Proble
     Ok(verdict(&all))
 }
 
-/// A yardstick may be wrong where the system that it models is wrong; a combination of the menu may not.
+/// A baseline may be wrong where the system that it models is wrong; a combination of the menu may not.
 fn verdict(outcomes: &[Outcome]) -> ExitCode {
-    let yardsticks = [RebuilderName::Perpetual.as_str(), RebuilderName::ModificationTime.as_str()];
-    let wrong = outcomes.iter().any(|outcome| outcome.is_wrong() && !yardsticks.contains(&outcome.rebuilder));
+    let baselines = [RebuilderName::Perpetual.as_str(), RebuilderName::ModificationTime.as_str()];
+    let wrong = outcomes.iter().any(|outcome| outcome.is_wrong() && !baselines.contains(&outcome.rebuilder));
     if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 

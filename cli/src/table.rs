@@ -100,10 +100,10 @@ fn cells(room: Room, steps: &[String], combinations: &[Combination], outcomes: &
     table.set_header(header);
     let mut scheduler = None;
     for (number, combination) in combinations.iter().enumerate() {
-        let yardstick = combination.rebuilder.is_yardstick();
-        if scheduler != Some((combination.scheduler, yardstick)) {
-            scheduler = Some((combination.scheduler, yardstick));
-            let title = format!("{}{}", combination.scheduler, if yardstick { " (baselines)" } else { "" });
+        let baseline = combination.rebuilder.is_baseline();
+        if scheduler != Some((combination.scheduler, baseline)) {
+            scheduler = Some((combination.scheduler, baseline));
+            let title = format!("{}{}", combination.scheduler, if baseline { " (baselines)" } else { "" });
             table.add_row([Cell::new(title).add_attribute(Attribute::Bold)]);
         }
         let rows = &outcomes[number * steps.len()..][..steps.len()];

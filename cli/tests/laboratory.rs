@@ -31,7 +31,7 @@ fn every_cell_is_held_or_refuted_by_a_counterexample() {
     properties.dedup();
     assert_eq!(properties.len(), 10);
     let combinations = cells.iter().filter(|cell| cell["system"].is_null()).count() / properties.len();
-    // The paper's twelve, two yardsticks, step traces, and four under the scheduler that the paper does not have.
+    // The paper's twelve, two baselines, step traces, and four under the scheduler that the paper does not have.
     assert_eq!(combinations, 12 + 2 + 1 + 4);
     for system in ["Make", "Excel", "Shake", "Bazel", "Nix", "Buck", "Ninja", "CloudBuild"] {
         assert!(cells.iter().any(|cell| cell["system"] == system), "{system}");

@@ -15,10 +15,10 @@ mod detached;
 mod events;
 #[path = "../tests/faults.rs"]
 mod faults;
+#[path = "../tests/imported.rs"]
+mod imported;
 #[path = "../tests/imports.rs"]
 mod imports;
-#[path = "../tests/learned.rs"]
-mod learned;
 #[path = "../tests/noticing.rs"]
 mod noticing;
 #[path = "../tests/order.rs"]

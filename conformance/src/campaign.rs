@@ -56,7 +56,7 @@ impl fmt::Display for Subject {
 }
 
 impl Subject {
-    /// Every combination of the menu, the yardsticks included, over every kind of tasks that it can build.
+    /// Every combination of the menu, the baselines included, over every kind of tasks that it can build.
     pub fn all() -> Vec<Subject> {
         let mut all = Vec::new();
         for scheduler in SCHEDULERS {

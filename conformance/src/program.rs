@@ -147,7 +147,7 @@ impl<P: Declares> Tasks<Name, i64> for Program<P> {
             }
             (_, None) => Running::Future(task.run(fetch, &self.world)),
             (_, Some(seed)) => {
-                let random = Fingerprint::of_integer(seed).and(u64::from(key.0).fingerprint()).0;
+                let random = Fingerprint::of_integer(seed).combine(u64::from(key.0).fingerprint()).0;
                 let outside = self.world.outside();
                 let combines = self.manner.combines;
                 Running::Future(Box::pin(async move {

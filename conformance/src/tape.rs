@@ -32,7 +32,7 @@ struct Kept<K, V> {
 #[derive(Debug)]
 enum Owned<K, V> {
     Changed { key: K, definition: bool, fingerprint: Option<Fingerprint>, modified: Time, input: bool },
-    Owed { key: K, paid: bool },
+    Detached { key: K, done: bool },
     Forgotten { first: K, others: Vec<K> },
     Made { key: K, dependencies: Vec<(K, bool, bool, Fingerprint)>, record: Made<V> },
 }
@@ -41,7 +41,7 @@ impl<K, V> Owned<K, V> {
     fn told(&self) -> Told<'_, K> {
         match self {
             Owned::Changed { key, .. } => Told { key, made: false, owed: false },
-            Owned::Owed { key, .. } => Told { key, made: false, owed: true },
+            Owned::Detached { key, .. } => Told { key, made: false, owed: true },
             Owned::Forgotten { first, .. } => Told { key: first, made: false, owed: false },
             Owned::Made { key, .. } => Told { key, made: true, owed: false },
         }
@@ -63,7 +63,7 @@ struct Made<V> {
 enum How {
     Built,
     Restored,
-    Learned,
+    Imported,
 }
 
 impl<K, V> Default for Tape<K, V> {
@@ -101,9 +101,9 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                     let (fingerprint, modified, input) = (*fingerprint, *modified, *input);
                     each(keys, &Event::Changed { key, fingerprint, modified, input }, None);
                 }
-                Owned::Owed { paid, .. } => {
+                Owned::Detached { done, .. } => {
                     let key = keys.intern(named);
-                    each(keys, &Event::Owed { key, paid: *paid }, None);
+                    each(keys, &Event::Detached { key, done: *done }, None);
                 }
                 Owned::Forgotten { others, .. } => {
                     let mut gone: Vec<KeyId> =
@@ -128,7 +128,7 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                     let event = match how {
                         How::Built => Event::Built(record),
                         How::Restored => Event::Restored(record),
-                        How::Learned => Event::Learned(record),
+                        How::Imported => Event::Imported(record),
                     };
                     each(keys, &event, Some(value));
                 }
@@ -156,8 +156,8 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                 let Some(first) = names.next() else { return Ok(()) };
                 Owned::Forgotten { first, others: names.collect() }
             }
-            (Event::Owed { key, paid }, _) => Owned::Owed { key: keys.name(*key).clone(), paid: *paid },
-            (Event::Built(record) | Event::Restored(record) | Event::Learned(record), Some(value)) => Owned::Made {
+            (Event::Detached { key, done }, _) => Owned::Detached { key: keys.name(*key).clone(), done: *done },
+            (Event::Built(record) | Event::Restored(record) | Event::Imported(record), Some(value)) => Owned::Made {
                 key: keys.name(record.key).clone(),
                 dependencies: record
                     .dependencies
@@ -170,7 +170,7 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                 record: Made {
                     how: match event {
                         Event::Restored(_) => How::Restored,
-                        Event::Learned(_) => How::Learned,
+                        Event::Imported(_) => How::Imported,
                         _ => How::Built,
                     },
                     deep: record.deep,

@@ -81,7 +81,7 @@ contracts! {
             with(graph, what, |list| list.iter_mut().for_each(|told| told.grouped = false));
         },
         what_others_learned_counts: |graph, _, what| {
-            let kind = if what.kind == Kind::Learned { Kind::Built } else { what.kind };
+            let kind = if what.kind == Kind::Imported { Kind::Built } else { what.kind };
             Happening { kind, ..what.clone() }.show(graph);
         };
     dirty: Dirty,
@@ -147,9 +147,9 @@ contracts! {
         a_forgotten_key_is_remembered: |steps, _, what| except(steps, what, what.kind == Kind::Forgotten),
         an_event_is_counted_twice: |steps, _, what| {
             what.show(steps);
-            except(steps, what, what.kind != Kind::Learned);
+            except(steps, what, what.kind != Kind::Imported);
         },
-        an_event_is_not_counted: |steps, _, what| except(steps, what, what.kind == Kind::Learned),
+        an_event_is_not_counted: |steps, _, what| except(steps, what, what.kind == Kind::Imported),
         an_input_has_no_step: |steps, _, what| {
             except(steps, what, what.kind == Kind::Changed && what.key.index() < INPUTS);
         },
@@ -211,7 +211,7 @@ contracts! {
         };
     constructive: Constructive,
         a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == Kind::Forgotten),
-        what_others_learned_is_forgotten: |traces, _, what| except(traces, what, what.kind == Kind::Learned),
+        what_others_learned_is_forgotten: |traces, _, what| except(traces, what, what.kind == Kind::Imported),
         the_value_of_another_trace: |traces, past, what| {
             let value = past.iter().rev().find(|other| other.key == what.key).and_then(|other| other.value);
             Happening { value: value.or(what.value), ..what.clone() }.show(traces);
@@ -222,7 +222,7 @@ contracts! {
             Happening { value, ..what.clone() }.show(traces);
         },
         what_others_learned_is_always_the_newest: |traces, _, what| {
-            let kind = if what.kind == Kind::Learned { Kind::Built } else { what.kind };
+            let kind = if what.kind == Kind::Imported { Kind::Built } else { what.kind };
             Happening { kind, ..what.clone() }.show(traces);
         },
         a_volatile_value_is_kept: |traces, _, what| Happening { volatile: false, ..what.clone() }.show(traces),

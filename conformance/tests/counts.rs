@@ -288,7 +288,7 @@ impl Rebuilder<Key, i64> for Doubting {
         DirtyBit.ask(question, metadata)
     }
 
-    fn trusts_silence(&self) -> bool {
+    fn skips_unchanged_builds(&self) -> bool {
         self.trusts
     }
 

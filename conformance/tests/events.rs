@@ -59,9 +59,9 @@ impl Journal<Key, i64> for Scribe {
             }
             Event::Built(record) => made("built", record),
             Event::Restored(record) => made("restored", record),
-            Event::Learned(_) => "a lesson".into(),
+            Event::Imported(_) => "a sharable".into(),
             Event::Forgotten { keys: gone } => format!("{} are forgotten", gone.len()),
-            Event::Owed { key, paid } => format!("{} is {}owed", keys.show(*key), if *paid { "not " } else { "" }),
+            Event::Detached { key, done } => format!("{} is {}owed", keys.show(*key), if *done { "not " } else { "" }),
         });
         Ok(())
     }

@@ -51,7 +51,7 @@ const ELSEWHERE: &[(&str, Where)] = &[
     ("bits-unclearing", Larger),
     ("bits-first-edges", Larger),
     ("bits-shallow", Larger),
-    ("suspects-same-edition", Larger),
+    ("suspects-same-generation", Larger),
     ("suspects-no-dependents", Larger),
     ("verifies-mixed", Larger),
     ("cutoff-by-previous", Larger),

@@ -1,4 +1,4 @@
-//! Every combination of the menu, and the yardsticks, under random histories.
+//! Every combination of the menu, and the baselines, under random histories.
 //!
 //! 2,000 random scenarios for each combination of scheduler, rebuilder and kind of tasks (static ones for all
 //! schedulers, dynamic ones for those that need no order beforehand), each judged by every law of single builds

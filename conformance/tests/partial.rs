@@ -29,7 +29,7 @@ impl Value for Part {
     fn fingerprint(&self) -> Fingerprint {
         match self {
             Part::Source(text) => text.fingerprint(),
-            Part::Object { interface, .. } => interface.fingerprint().and(1_u64.fingerprint()),
+            Part::Object { interface, .. } => interface.fingerprint().combine(1_u64.fingerprint()),
         }
     }
 

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use alacarte_conformance::Tape;
 use alacarte_core::{
-    Build, Cause, Decision, Dynamic, Fetch, Forgetful, KeyId, Reason, Rebuilder, Rules, Scheduler, SharedTrace, Store,
+    Build, Cause, Decision, Dynamic, Fetch, KeyId, NoJournal, Reason, Rebuilder, Rules, Scheduler, SharedTrace, Store,
     StoreError,
 };
 use alacarte_core::{Time, TraceCache, formula, task};
@@ -100,7 +100,7 @@ fn tasks() -> Rules<Key, i64> {
 }
 
 type System<P> =
-    Build<Key, i64, Rules<Key, i64, P>, Shelf, Box<dyn Scheduler>, Box<dyn Rebuilder<Key, i64>>, Forgetful>;
+    Build<Key, i64, Rules<Key, i64, P>, Shelf, Box<dyn Scheduler>, Box<dyn Rebuilder<Key, i64>>, NoJournal>;
 
 fn shelved<P: alacarte_core::Power>(scheduler: &str, rebuilder: &str, tasks: Rules<Key, i64, P>) -> (System<P>, Shelf) {
     let shelf = Shelf::default();

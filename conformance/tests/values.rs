@@ -13,7 +13,9 @@ use alacarte_core::{
 use alacarte_core::{
     Dynamic, Rule, RuleKey, Rules, StoreError, TaskError, Tasks, TypedRules, Value, WhenBlocked, formula, task,
 };
-use alacarte_core::{Forgetful, Keys, Metadata, MetadataUpdater, Names, Output, Reason, Record, Report, Result};
+use alacarte_core::{
+    Keys, Metadata, MetadataUpdater, NoJournal, Output, Reason, Record, Report, Result, StableKeyHash,
+};
 use alacarte_metadata::{CalcChain, DependencyGraph, StepTraces};
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
@@ -34,7 +36,7 @@ fn fingerprints_are_the_same_for_ever() {
         (None::<u8>.fingerprint(), 0xe220_a839_7b1d_cdaf),
         (vec![1_u32, 2].fingerprint(), 0xcab1_b63d_911d_2e33),
         ((1_u32, 2_u32).fingerprint(), 0xe6f3_0974_fc9f_de7b),
-        (Fingerprint::default().and(Fingerprint(9)), 0x63cb_e1e4_5932_0dd7),
+        (Fingerprint::default().combine(Fingerprint(9)), 0x63cb_e1e4_5932_0dd7),
     ];
     for (fingerprint, expected) in golden {
         assert_eq!(fingerprint, Fingerprint(expected));
@@ -61,7 +63,7 @@ fn a_value_has_one_fingerprint_whatever_it_is_wrapped_in() {
 #[test]
 fn half_of_a_fingerprint_knows_all_of_it() {
     let whole = Fingerprint(0x0123_4567_89ab_cdef);
-    assert_eq!(whole.half(), 0x0123_4567 ^ 0x89ab_cdef);
+    assert_eq!(whole.fold32(), 0x0123_4567 ^ 0x89ab_cdef);
     assert_eq!((whole.to_string(), format!("{whole:?}")), ("88888888".into(), "0123456789abcdef".into()));
     assert_eq!(Fingerprint(7).to_string(), "00000007");
 }
@@ -93,11 +95,11 @@ fn a_number_survives_the_raw_form_and_leaves_its_highest_bit_free() {
     assert_eq!(KeyId::LIMIT, 1 << 30);
 }
 
-/// Names are what processes have in common; numbers are not.
+/// StableKeyHash are what processes have in common; numbers are not.
 #[test]
 fn a_key_and_its_definition_have_names_of_their_own() {
-    fn names(names: &dyn Names, id: KeyId) -> [Fingerprint; 2] {
-        [names.name_of(id), names.name_of(id.definition())]
+    fn names(names: &dyn StableKeyHash, id: KeyId) -> [Fingerprint; 2] {
+        [names.stable_hash(id), names.stable_hash(id.definition())]
     }
     let mut keys: Keys<String> = Keys::default();
     let ids = ["a", "b"].map(|key| keys.intern(&key.to_owned()));
@@ -191,7 +193,7 @@ fn an_event_knows_whom_it_is_about() {
         names: &(),
     };
     let changed = Event::Changed { key: KeyId::new(4), fingerprint: None, modified: 0, input: true };
-    let events = [Event::Built(record), Event::Restored(record), Event::Learned(record), changed];
+    let events = [Event::Built(record), Event::Restored(record), Event::Imported(record), changed];
     assert_eq!(events.map(|event| event.key().map(KeyId::index)), [Some(3), Some(3), Some(3), Some(4)]);
     assert_eq!(Event::Forgotten { keys: &[KeyId::new(4)] }.key(), None);
 }
@@ -263,7 +265,7 @@ fn journals_say_whether_they_keep_anything() {
             Ok(())
         }
     }
-    assert_eq!((told(&Forgetful), told(&Plain), told(&Tape::forgetful())), ((false, 0), (true, 0), (false, 0)));
+    assert_eq!((told(&NoJournal), told(&Plain), told(&Tape::forgetful())), ((false, 0), (true, 0), (false, 0)));
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

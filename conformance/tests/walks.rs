@@ -76,7 +76,7 @@ fn a_trace_does_not_hold_for_a_value_of_which_half_a_fingerprint_agrees() {
         let mut build = Build::new(tasks, Memory::from([("A", Number(1)), ("D", Number(7))]))
             .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
             .rebuilder(VerifyingTrace);
-        assert_eq!(twin(1).fingerprint().half(), Number(1).fingerprint().half());
+        assert_eq!(twin(1).fingerprint().fold32(), Number(1).fingerprint().fold32());
         let mut run = |a: Number, expected: &[&str]| {
             build.set("A", a).expect("set");
             let report = build.run(["same", "none"]).expect("built");

@@ -26,9 +26,9 @@ pub enum RebuilderName {
     ConstructiveTrace,
     /// `DeepConstructiveTrace`.
     DeepConstructiveTrace,
-    /// `Perpetual`: a yardstick.
+    /// `Perpetual`: a baseline.
     Perpetual,
-    /// `ModificationTime`: a yardstick.
+    /// `ModificationTime`: a baseline.
     ModificationTime,
 }
 
@@ -51,7 +51,7 @@ impl SchedulerName {
 }
 
 impl RebuilderName {
-    /// All of them, in the paper's order, the yardsticks last.
+    /// All of them, in the paper's order, the baselines last.
     pub const ALL: [Self; 6] = [
         Self::DirtyBit,
         Self::VerifyingTrace,
@@ -74,7 +74,7 @@ impl RebuilderName {
     }
 
     /// Whether it is only there to compare with.
-    pub fn is_yardstick(self) -> bool {
+    pub fn is_baseline(self) -> bool {
         matches!(self, Self::Perpetual | Self::ModificationTime)
     }
 
@@ -112,11 +112,11 @@ impl fmt::Display for Combination {
 }
 
 impl Combination {
-    /// The twelve combinations and, last, each yardstick under the scheduler of the system that it stands for.
+    /// The twelve combinations and, last, each baseline under the scheduler of the system that it stands for.
     pub fn menu() -> Vec<Combination> {
         let mut menu = Vec::new();
         for scheduler in SchedulerName::PAPER {
-            for rebuilder in RebuilderName::ALL.into_iter().filter(|rebuilder| !rebuilder.is_yardstick()) {
+            for rebuilder in RebuilderName::ALL.into_iter().filter(|rebuilder| !rebuilder.is_baseline()) {
                 menu.push(Combination { scheduler, rebuilder });
             }
         }
@@ -126,7 +126,7 @@ impl Combination {
         menu
     }
 
-    /// The part of the menu that these names choose: all of it if there are none. A yardstick that is named
+    /// The part of the menu that these names choose: all of it if there are none. A baseline that is named
     /// runs under every scheduler that is. A scheduler that is not the paper's has to be named.
     pub fn chosen(schedulers: &[SchedulerName], rebuilders: &[RebuilderName]) -> Vec<Combination> {
         if schedulers.is_empty() && rebuilders.is_empty() {
@@ -239,14 +239,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_menu_has_twelve_cells_and_two_yardsticks() {
+    fn the_menu_has_twelve_cells_and_two_baselines() {
         let menu = Combination::menu();
         assert_eq!(menu.len(), 14);
-        assert_eq!(menu.iter().filter(|cell| cell.rebuilder.is_yardstick()).count(), 2);
+        assert_eq!(menu.iter().filter(|cell| cell.rebuilder.is_baseline()).count(), 2);
         assert_eq!(
             menu.iter().filter(|cell| cell.system().is_none()).count(),
             4,
-            "topological × dirty-bit is one, for make is a yardstick here"
+            "topological × dirty-bit is one, for make is a baseline here"
         );
         assert!(menu.iter().all(|cell| SchedulerName::PAPER.contains(&cell.scheduler)));
         assert_eq!(Combination::chosen(&[SchedulerName::BottomUp], &[]).len(), RebuilderName::ALL.len());

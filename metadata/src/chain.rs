@@ -9,6 +9,27 @@ use crate::column::Column;
 
 /// Contract: a key that was finished later than another, as of their last events, has the larger position. One that
 /// was forgotten has none.
+///
+/// ```
+/// use alacarte::metadata::CalcChain;
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a / 10))
+///     .rule("C", formula(["B"], |[b]| b + 1));
+/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Restarting::new()).rebuilder(DirtyBit);
+/// let [a, b, c] = ["A", "B", "C"].map(|key| build.intern(key));
+/// build.run(["C"])?;
+/// let chain = build.metadata().get::<CalcChain>().unwrap();
+/// assert!(chain.position(b) < chain.position(c));
+/// assert_eq!(chain.position(a), None); // An input is never finished.
+///
+/// build.set("A", 41)?;
+/// build.run(["C"])?; // Only B runs, so it goes to the end of the chain.
+/// let chain = build.metadata().get::<CalcChain>().unwrap();
+/// assert!(chain.position(b) > chain.position(c));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct CalcChain {
     positions: Column<u64>,

@@ -8,11 +8,29 @@ use crate::values::{KeepsValues, Values};
 
 /// Several traces a key, the newest first, each with its value.
 ///
-/// Contract: every trace is one `Built`, `Restored` or `Learned` event of its key that was neither volatile nor
+/// Contract: every trace is one `Built`, `Restored` or `Imported` event of its key that was neither volatile nor
 /// deep, with that event's value; the [`ConstructiveTraces::KEPT`] newest different ones are there (to learn
 /// what is known already does not make it newer), but for those that name a forgotten key, and those that made way because
 /// values took too many bytes ([`KeepsValues`]). The trace of the key's last `Built` or `Restored` event, if that was
 /// neither, is the *present* one: it comes first, and what is learned never takes its place, however much of it there is.
+///
+/// ```
+/// use alacarte::metadata::ConstructiveTraces;
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
+/// let build = Build::new(tasks, Memory::from([("A", 10)])).scheduler(Suspending::new());
+/// let mut build = build.rebuilder(ConstructiveTrace);
+/// build.run(["B"])?;
+/// build.set("A", 20)?;
+/// build.run(["B"])?;
+///
+/// let b = build.intern("B");
+/// let traces = build.metadata().get::<ConstructiveTraces<i32>>().unwrap();
+/// let values: Vec<_> = traces.table().of(b).filter_map(|trace| traces.value(trace)).collect();
+/// assert_eq!(values, [&21, &11]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ConstructiveTraces<V> {
     table: TraceTable<1>,
@@ -112,9 +130,9 @@ impl<V: Value> MetadataUpdater for ConstructiveTraces<V> {
             self.values.give_back();
             self.present.forget(keys);
         }
-        if let Event::Built(record) | Event::Restored(record) | Event::Learned(record) = event {
+        if let Event::Built(record) | Event::Restored(record) | Event::Imported(record) = event {
             // What others have learned is no news of this build: it does not become the newest if it was known.
-            let learned = matches!(event, Event::Learned(_));
+            let learned = matches!(event, Event::Imported(_));
             if !(learned && self.table.knows(record.key, record.fingerprint, record.dependencies)) {
                 self.remember(record, learned);
             }

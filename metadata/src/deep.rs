@@ -19,13 +19,35 @@ use crate::values::{KeepsValues, Values};
 
 /// Several traces a key, the newest first, each with its value.
 ///
-/// Contract: every trace is one `Built`, `Restored` or deep `Learned` event of its key that was not volatile,
+/// Contract: every trace is one `Built`, `Restored` or deep `Imported` event of its key that was not volatile,
 /// its dependencies with the deep fingerprints that they had at that event; the
 /// [`DeepConstructiveTraces::KEPT`] newest different ones are there (to learn what is known already does
 /// not make it newer), but for those that name a forgotten key, and those that made way because values took too many bytes
 /// ([`KeepsValues`]). The trace of the key's last `Built` or `Restored` event, if that was not volatile and the key has not
 /// become an input since, is the *present* one: it comes first, and what is learned never takes its place, however much of
 /// it there is. What is built above the key is filed under its deep fingerprint.
+///
+/// ```
+/// use alacarte::metadata::DeepConstructiveTraces;
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a / 10))
+///     .rule("C", formula(["B"], |[b]| b + 1));
+/// let build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Suspending::new());
+/// let mut build = build.rebuilder(DeepConstructiveTrace);
+/// build.run(["C"])?;
+/// build.set("A", 41)?;
+/// build.run(["C"])?;
+///
+/// let c = build.intern("C");
+/// let traces = build.metadata().get::<DeepConstructiveTraces<i32>>().unwrap();
+/// let [new, old] = traces.table().of(c).collect::<Vec<_>>()[..] else { panic!("two runs") };
+/// // B was 4 and C was 5 in both runs. The traces differ because A below B did.
+/// assert_eq!((traces.value(new), traces.value(old)), (Some(&5), Some(&5)));
+/// assert_ne!(new.dependency(0).fingerprint, old.dependency(0).fingerprint);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct DeepConstructiveTraces<V> {
     table: TraceTable<3>,
@@ -98,7 +120,7 @@ impl<V> DeepConstructiveTraces<V> {
         (verdict >> 2 == self.moment.get()).then_some(match verdict & 3 {
             0 => Verdict::Fails,
             1 => Verdict::Holds,
-            _ => Verdict::Wavers,
+            _ => Verdict::HoldsThisBuild,
         })
     }
 
@@ -158,7 +180,7 @@ pub enum Verdict {
     /// All terminal inputs are as they were.
     Holds = 1,
     /// They are, but one of them is a volatile key, which the next build has to bring up to date to know.
-    Wavers = 2,
+    HoldsThisBuild = 2,
 }
 
 /// Keeps deep fingerprints apart from those of values: a task that fetches nothing is no input that holds a zero.
@@ -203,12 +225,12 @@ impl<V: Value> DeepConstructiveTraces<V> {
         let value = record.value.downcast_ref::<V>()?.clone();
         // Named, because the same fingerprints may be those of other keys: tasks may fetch in another order, and a
         // definition and an input may be alike.
-        let none = Fingerprint::of_integer(dependencies.len() as u64).and(NO_VALUE);
+        let none = Fingerprint::of_integer(dependencies.len() as u64).combine(NO_VALUE);
         let deep = dependencies.iter().fold(none, |sum, dependency| {
             let subject = dependency.key.subject();
-            let name = *self.names.at(subject).get_or_insert_with(|| record.names.name_of(subject));
+            let name = *self.names.at(subject).get_or_insert_with(|| record.names.stable_hash(subject));
             let tag = Fingerprint::of_integer(dependency.key.is_definition().into());
-            sum.and(name).and(tag).and(dependency.fingerprint)
+            sum.combine(name).combine(tag).combine(dependency.fingerprint)
         });
         let slot = self.values.free();
         let extra = [slot, deep.0 as u32, (deep.0 >> 32) as u32];
@@ -277,7 +299,7 @@ impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
                 }
             }
             Event::Built(record) | Event::Restored(record) => self.made(record),
-            Event::Learned(record)
+            Event::Imported(record)
                 if record.deep
                     && !record.volatile
                     && !self.table.knows(record.key, record.fingerprint, record.dependencies) =>
@@ -297,7 +319,7 @@ impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
                 self.volatile.forget(keys);
                 self.names.forget(keys);
             }
-            Event::Learned(_) | Event::Owed { .. } => {}
+            Event::Imported(_) | Event::Detached { .. } => {}
         }
     }
 

@@ -22,6 +22,25 @@ use crate::graph::DependencyGraph;
 /// or it was changed itself (somebody overwrote it; its dependents saw what was built); or if that event was
 /// volatile, or deep (what lies between the key and its terminal inputs is then not known). A key that was forgotten, or
 /// that fetched one, counts as never built.
+///
+/// ```
+/// use alacarte::metadata::DirtyBits;
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a / 10))
+///     .rule("C", formula(["B"], |[b]| b + 1));
+/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Suspending::new()).rebuilder(DirtyBit);
+/// build.run(["C"])?;
+/// build.set("A", 41)?;
+///
+/// let [b, c] = ["B", "C"].map(|key| build.intern(key));
+/// let bits = build.metadata().get::<DirtyBits>().unwrap();
+/// // B fetched A, which changed. C is out of date only if B comes to another value.
+/// assert_eq!((bits.is_dirty(b), bits.is_dirty(c)), (true, false));
+/// assert!(bits.is_suspect(c));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct DirtyBits {
     graph: DependencyGraph,
@@ -30,7 +49,7 @@ pub struct DirtyBits {
     marked: Vec<KeyId>,
     dirty: usize,
     /// How often the list was gone through.
-    edition: u64,
+    generation: u64,
     suspects: RefCell<Suspects>,
 }
 
@@ -107,8 +126,8 @@ impl DirtyBits {
     }
 
     /// How often that list was made anew.
-    pub fn edition(&self) -> u64 {
-        self.edition
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// What each key fetched when it was last built.
@@ -192,7 +211,7 @@ impl DirtyBits {
         self.dirty -= keys.iter().filter(|key| self.bits.get(**key).is_some_and(|bits| bits.dirty)).count();
         self.bits.forget(keys);
         self.marked.retain(|key| keys.binary_search(key).is_err());
-        self.edition += 1;
+        self.generation += 1;
         let suspects = self.suspects.get_mut();
         suspects.valid = false;
         suspects.met.forget(keys);
@@ -209,7 +228,7 @@ impl DirtyBits {
             let bits = bits.at(key);
             bits.dirty && !std::mem::replace(&mut bits.listed, true)
         });
-        self.edition += 1;
+        self.generation += 1;
     }
 }
 
@@ -239,7 +258,7 @@ impl MetadataUpdater for DirtyBits {
             }
             Event::Built(record) | Event::Restored(record) => self.made(event, record),
             Event::Forgotten { keys } => self.forget(keys),
-            Event::Learned(_) | Event::Owed { .. } => {}
+            Event::Imported(_) | Event::Detached { .. } => {}
         }
     }
 
@@ -363,14 +382,14 @@ mod tests {
         }
         assert!(bits.is_dirty(KeyId::new(0)) && !bits.is_dirty(KeyId::new(2)));
         assert!(bits.marked().contains(&KeyId::new(0)) && bits.marked().len() <= SHORT, "{}", bits.marked().len());
-        assert!(bits.edition() > 0);
+        assert!(bits.generation() > 0);
     }
 
     #[test]
     fn the_list_of_dirty_keys_is_made_anew_where_some_are_no_more() {
         let list = |bits: &DirtyBits| {
             let numbers: Vec<_> = bits.marked().iter().map(|key| key.index()).collect();
-            (numbers, bits.edition())
+            (numbers, bits.generation())
         };
         let mut bits = chains();
         edited(&mut bits, 0, 8);

@@ -14,6 +14,27 @@ const GROUPED: u32 = 1 << 31;
 /// Contract: `dependencies(k)` is what the last `Built` or `Restored` event of `k` recorded, in order, without
 /// definitions; `d` is among `dependents(k)` exactly once if `k` is among `dependencies(d)`, and not otherwise. Of a key
 /// that was forgotten, or that fetched one, nothing is known until it is built again.
+///
+/// ```
+/// use alacarte::metadata::DependencyGraph;
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", task(async |fetch| if fetch.get("A").await? > 0 { fetch.get("X").await } else { Ok(0) }));
+/// let inputs = Memory::from([("A", 1), ("X", 7)]);
+/// let mut build = Build::new(tasks, inputs).scheduler(Suspending::new()).rebuilder(ModificationTime);
+/// let [a, b, x] = ["A", "B", "X"].map(|key| build.intern(key));
+/// build.run(["B"])?;
+/// let graph = build.metadata().get::<DependencyGraph>().unwrap();
+/// assert_eq!(graph.dependencies(b).unwrap().collect::<Vec<_>>(), [(a, false), (x, false)]);
+/// assert_eq!(graph.dependents(x).collect::<Vec<_>>(), [b]);
+///
+/// build.set("A", 0)?;
+/// build.run(["B"])?;
+/// let graph = build.metadata().get::<DependencyGraph>().unwrap();
+/// assert_eq!(graph.dependents(x).next(), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct DependencyGraph {
     forward: Column<List>,

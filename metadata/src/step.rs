@@ -13,6 +13,27 @@ use crate::graph::DependencyGraph;
 /// another key, that gave `k` a value different from the one before (a definition that was replaced counts as a
 /// change of a key of its own); `built(k)` is that of its last `Built` or `Restored` event, if that was neither
 /// volatile nor deep. A key that was forgotten has neither; one that fetched such a key counts as never built.
+///
+/// ```
+/// use alacarte::metadata::StepTraces;
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a / 10))
+///     .rule("C", formula(["B"], |[b]| b + 1));
+/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Suspending::new()).rebuilder(StepTrace);
+/// build.run(["C"])?;
+/// build.set("A", 41)?;
+/// build.run(["C"])?;
+///
+/// let [a, b, c] = ["A", "B", "C"].map(|key| build.intern(key));
+/// let steps = build.metadata().get::<StepTraces>().unwrap();
+/// let built = |key| steps.built(key).unwrap().0;
+/// // A changed after C was built, and B was built again. But B has not changed since C was built, so C is kept.
+/// assert!(built(c) < steps.changed(a) && steps.changed(a) < built(b));
+/// assert!(steps.changed(b) < built(c));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct StepTraces {
     step: u64,
@@ -69,7 +90,7 @@ impl MetadataUpdater for StepTraces {
                 self.definitions.forget(keys);
             }
             // An output that somebody overwrote: its dependents saw the value that was built.
-            Event::Changed { .. } | Event::Learned(_) | Event::Owed { .. } => {}
+            Event::Changed { .. } | Event::Imported(_) | Event::Detached { .. } => {}
             Event::Built(record) | Event::Restored(record) => {
                 let steps = self.steps.at(record.key);
                 if steps.value != Some(record.fingerprint) {

@@ -9,6 +9,21 @@ use crate::column::Column;
 ///
 /// Contract: the time of a key is that of its last `Changed`, `Built` or `Restored` event; a key that is gone, or
 /// forgotten, has none.
+///
+/// ```
+/// use alacarte::metadata::ModificationTimes;
+/// use alacarte::{Event, KeyId, MetadataUpdater, Value};
+///
+/// let mut times = ModificationTimes::default();
+/// let key = KeyId::new(0);
+/// let fingerprint = Some(5.fingerprint());
+/// times.apply(&Event::Changed { key, fingerprint, modified: 100, input: true });
+/// times.apply(&Event::Changed { key, fingerprint, modified: 200, input: true });
+/// // The second event wrote an equal value, but only the time counts.
+/// assert_eq!(times.of(key), Some(200));
+/// times.apply(&Event::Changed { key, fingerprint: None, modified: 300, input: true });
+/// assert_eq!(times.of(key), None);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ModificationTimes {
     times: Column<Time>,
@@ -29,7 +44,7 @@ impl MetadataUpdater for ModificationTimes {
             }
             Event::Built(record) | Event::Restored(record) => *self.times.at(record.key) = record.modified,
             Event::Forgotten { keys } => self.times.forget(keys),
-            Event::Changed { .. } | Event::Learned(_) | Event::Owed { .. } => {}
+            Event::Changed { .. } | Event::Imported(_) | Event::Detached { .. } => {}
         }
     }
 }

@@ -10,6 +10,21 @@ use crate::column::give_back;
 use crate::table::TraceTable;
 
 /// Traces that keep values.
+///
+/// ```
+/// use alacarte::metadata::{ConstructiveTraces, KeepsValues};
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
+/// let build = Build::new(tasks, Memory::from([("A", 1_i64)])).scheduler(Suspending::new());
+/// let mut build = build.rebuilder(ConstructiveTrace);
+/// build.run(["B"])?;
+/// build.set("A", 2)?;
+/// build.run(["B"])?;
+/// // The traces keep what B was, and what it is: two values of eight bytes.
+/// assert_eq!(build.metadata().get::<ConstructiveTraces<i64>>().unwrap().bytes(), 16);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait KeepsValues: MetadataUpdater {
     /// So many bytes of values are kept unless said otherwise: a thousand million.
     const BYTES: usize = 1_000_000_000;

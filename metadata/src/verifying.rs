@@ -10,6 +10,26 @@ use crate::table::TraceTable;
 /// Contract: every trace is the dependencies and the fingerprint of one `Built` or `Restored` event of its key
 /// that was neither volatile nor deep; the newest is that of the last such event; the [`VerifyingTraces::KEPT`]
 /// newest different ones are there, but for those that name a forgotten key.
+///
+/// ```
+/// use alacarte::Value;
+/// use alacarte::metadata::VerifyingTraces;
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new().rule("B", formula(["A"], |[a]| a / 10));
+/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// build.run(["B"])?;
+/// build.set("A", 41)?;
+/// build.run(["B"])?;
+///
+/// let b = build.intern("B");
+/// let traces = build.metadata().get::<VerifyingTraces>().unwrap();
+/// let seen = traces.table().of(b).map(|trace| (trace.dependency(0).fingerprint, trace.fingerprint()));
+/// // Each trace has what B fetched from A, and what B gave; the newest comes first.
+/// let expected = [(41, 4), (40, 4)].map(|(a, b)| (a.fingerprint(), b.fingerprint()));
+/// assert_eq!(seen.collect::<Vec<_>>(), expected);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct VerifyingTraces {
     table: TraceTable,

@@ -6,12 +6,32 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Key, KeyId, Lesson, Metadata, Question, Reason, Rebuilder, Restored, Value};
+use alacarte_core::{Answer, Key, KeyId, Metadata, Question, Reason, Rebuilder, Restored, SharableTrace, Value};
 use alacarte_metadata::ConstructiveTraces;
 
 use crate::walk::{Walked, walk};
 
 /// Restores a key if one of its traces holds.
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a * 10))
+///     .rule("C", formula(["B"], |[b]| b + 1));
+/// let build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Suspending::new());
+/// let mut build = build.rebuilder(ConstructiveTrace);
+/// build.run(["C"])?;
+/// build.set("A", 2)?;
+/// assert_eq!(build.run(["C"])?.ran.len(), 2);
+///
+/// // After the edit is taken back, traces give the older values, and no task runs.
+/// build.set("A", 1)?;
+/// let report = build.run(["C"])?;
+/// assert_eq!((report.ran.len(), report.restored), (0, 2));
+/// assert_eq!(build.get("C"), Some(11));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ConstructiveTrace;
 
@@ -42,9 +62,9 @@ impl<K: Key, V: Value> Rebuilder<K, V> for ConstructiveTrace {
         true
     }
 
-    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
+    fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
         let traces = metadata.read::<ConstructiveTraces<V>>();
         let newest = traces.table().newest(key)?;
-        Some(Lesson { dependencies: newest.dependencies().collect(), deep: false })
+        Some(SharableTrace { dependencies: newest.dependencies().collect(), deep: false })
     }
 }

@@ -7,10 +7,34 @@
 
 use std::task::Poll;
 
-use alacarte_core::{Answer, Key, KeyId, Lesson, Metadata, Question, Reason, Rebuilder, Restored, Value, count_steps};
+use alacarte_core::{
+    Answer, Key, KeyId, Metadata, Question, Reason, Rebuilder, Restored, SharableTrace, Value, count_steps,
+};
 use alacarte_metadata::{DeepConstructiveTraces, Stand, Trace, Verdict};
 
 /// Restores a key if the terminal inputs of one of its traces are as they were.
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a / 10))
+///     .rule("C", formula(["B"], |[b]| b + 1));
+/// let build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Suspending::new());
+/// let mut build = build.rebuilder(DeepConstructiveTrace);
+/// build.run(["C"])?;
+///
+/// // C is kept because its input A is the same, although B is gone.
+/// build.remove("B")?;
+/// assert!(build.run(["C"])?.ran.is_empty());
+/// assert_eq!((build.get("B"), build.get("C")), (None, Some(5)));
+///
+/// // No early cutoff: B is 4 again, but C runs because its input A changed.
+/// build.set("A", 41)?;
+/// let report = build.run(["C"])?;
+/// assert_eq!(build.names(&report.ran), ["B", "C"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DeepConstructiveTrace;
 
@@ -54,10 +78,10 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DeepConstructiveTrace {
         true
     }
 
-    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
+    fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
         let traces = metadata.read::<DeepConstructiveTraces<V>>();
         let newest = traces.table().newest(key)?;
-        Some(Lesson { dependencies: newest.dependencies().collect(), deep: true })
+        Some(SharableTrace { dependencies: newest.dependencies().collect(), deep: true })
     }
 }
 
@@ -75,7 +99,7 @@ fn follow<'t, K: Key, V: Value>(
     if question.definition().is_some() != root.definition().is_some() {
         return Poll::Ready(Found::Fails(Reason::Dirty));
     }
-    if let Some(Verdict::Holds | Verdict::Wavers) = traces.verdict(root) {
+    if let Some(Verdict::Holds | Verdict::HoldsThisBuild) = traces.verdict(root) {
         return Poll::Ready(Found::Holds);
     }
     let (key, beginning) = (question.key(), Stand::new(question.key(), root));
@@ -129,16 +153,16 @@ fn look_into<'t, K: Key, V: Value>(
         count_steps(1);
         let expected = trace.dependency(stand.position);
         let now = if traces.is_volatile(expected.key) && !expected.key.is_definition() {
-            stand.verdict = Verdict::Wavers;
+            stand.verdict = Verdict::HoldsThisBuild;
             question.fetch(expected.key)
         } else if question.is_input(expected.key) {
             question.input(expected.key)
         } else {
             let below = traces.find(expected.key, expected.fingerprint);
             match below.map(|below| (below, traces.verdict(below))) {
-                Some((_, Some(verdict @ (Verdict::Holds | Verdict::Wavers)))) => {
-                    if verdict == Verdict::Wavers {
-                        stand.verdict = Verdict::Wavers;
+                Some((_, Some(verdict @ (Verdict::Holds | Verdict::HoldsThisBuild)))) => {
+                    if verdict == Verdict::HoldsThisBuild {
+                        stand.verdict = Verdict::HoldsThisBuild;
                     }
                     Poll::Ready(Some(expected.fingerprint))
                 }

@@ -10,6 +10,27 @@ use alacarte_core::{Answer, Key, KeyId, Metadata, Question, Reason, Rebuilder, S
 use alacarte_metadata::DirtyBits;
 
 /// Runs a key if its bit is set.
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a / 10))
+///     .rule("C", formula(["B"], |[b]| b + 1));
+/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Suspending::new()).rebuilder(DirtyBit);
+/// build.run(["C"])?;
+///
+/// build.set("A", 41)?;
+/// let report = build.run(["C"])?;
+/// assert_eq!(build.names(&report.ran), ["B"]); // B is 4 again, so the bit of C stays clear.
+///
+/// // A bit does not say what the value was: an edit that is taken back leaves it set.
+/// build.set("A", 50)?;
+/// build.set("A", 41)?;
+/// let report = build.run(["C"])?;
+/// assert_eq!(build.names(&report.ran), ["B"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DirtyBit;
 
@@ -46,7 +67,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DirtyBit {
 
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
         let bits = metadata.read::<DirtyBits>();
-        Some(Suspects { keys: bits.marked(), edition: bits.edition() })
+        Some(Suspects { keys: bits.marked(), generation: bits.generation() })
     }
 
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {

@@ -8,7 +8,7 @@
 //! | [`DeepConstructiveTrace`] | its *terminal inputs* are those of a trace | any value that a trace remembers |
 //! | [`StepTrace`] | nothing that it fetched changed in a later step | – |
 //! | [`ModificationTime`] | it is newer than what it fetched: make's rule, and wrong where make is | – |
-//! | [`Perpetual`] | never: the yardstick of doing everything | – |
+//! | [`Perpetual`] | never: the baseline of doing everything | – |
 //!
 //! [`PerKey`] chooses one of them for each key, [`named`] finds one at run time; [`Within`] bounds what those keep
 //! that restore.

@@ -1,6 +1,6 @@
 //! Modification time: make's rule. A value stands if it is newer than everything that its task fetched.
 //!
-//! A yardstick, wrong where make is wrong: it does not see a changed command, an output that was touched, a
+//! A baseline, wrong where make is wrong: it does not see a changed command, an output that was touched, a
 //! clock set back (THEORY, rule 6). It has no early cutoff, and a touched input counts as changed.
 
 use std::task::{Poll, ready};
@@ -9,6 +9,27 @@ use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::{DependencyGraph, ModificationTimes};
 
 /// Runs a key if it is missing, or a dependency is newer.
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a / 10))
+///     .rule("C", formula(["B"], |[b]| b + 1));
+/// let build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Topological::new());
+/// let mut build = build.rebuilder(ModificationTime);
+/// build.run(["C"])?;
+///
+/// // `touch` writes A again with the value that it holds. B is older now; when B has run, C is older.
+/// build.touch("A")?;
+/// let report = build.run(["C"])?;
+/// assert_eq!(build.names(&report.ran), ["B", "C"]);
+///
+/// // Make does not see a changed command, and this rebuilder does not see a replaced task.
+/// build.tasks_mut().set("C", formula(["B"], |[b]| b + 2));
+/// assert!(build.run(["C"])?.ran.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ModificationTime;
 

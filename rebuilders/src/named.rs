@@ -6,7 +6,7 @@ use crate::{
     ConstructiveTrace, DeepConstructiveTrace, DirtyBit, ModificationTime, Perpetual, StepTrace, VerifyingTrace,
 };
 
-/// The names of the rebuilders: four of the paper's table, step traces, and the yardsticks.
+/// The names of the rebuilders: four of the paper's table, step traces, and the baselines.
 pub const NAMES: [&str; 7] = [
     "dirty-bit",
     "verifying-trace",

@@ -6,7 +6,7 @@
 
 use std::task::Poll;
 
-use alacarte_core::{Answer, Key, KeyId, Lesson, Metadata, Question, Rebuilder, Value};
+use alacarte_core::{Answer, Key, KeyId, Metadata, Question, Rebuilder, SharableTrace, Value};
 use alacarte_metadata::{ConstructiveTraces, DeepConstructiveTraces, DirtyBits, VerifyingTraces};
 
 use crate::{ConstructiveTrace, DeepConstructiveTrace, DirtyBit, Perpetual, VerifyingTrace};
@@ -27,6 +27,29 @@ pub enum Policy {
 }
 
 /// Asks, for each key, the rebuilder of the policy that `choose` gives it.
+///
+/// ```
+/// use std::cell::Cell;
+///
+/// use alacarte::prelude::*;
+/// use alacarte::rebuilders::{PerKey, Policy};
+///
+/// let coin = Cell::new(40);
+/// let tasks = Rules::new()
+///     .rule("draw", task(async move |_| Ok(coin.replace(coin.get() + 1))))
+///     .rule("tens", formula(["draw"], |[draw]| draw / 10))
+///     .rule("shown", formula(["tens"], |[tens]| tens + 1));
+/// let policies = PerKey::new(|key: &&str| match *key {
+///     "draw" => Policy::Volatile,
+///     _ => Policy::VerifyingTrace,
+/// });
+/// let mut build = Build::new(tasks, Memory::new()).scheduler(Suspending::new()).rebuilder(policies);
+/// build.run(["shown"])?;
+/// // `draw` runs in every build. `tens` gives 4 again, so `shown` is kept.
+/// let report = build.run(["shown"])?;
+/// assert_eq!(build.names(&report.ran), ["draw", "tens"]);
+/// # Ok::<(), alacarte::BuildError>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct PerKey<F> {
     choose: F,
@@ -64,9 +87,9 @@ impl<K: Key, V: Value, F: Fn(&K) -> Policy> Rebuilder<K, V> for PerKey<F> {
         true
     }
 
-    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
+    fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
         // Whatever a key's own policy, the shallow trace is what a constructive policy elsewhere can use. Deep traces
         // are not shared from here.
-        Rebuilder::<K, V>::lesson(&ConstructiveTrace, key, metadata)
+        Rebuilder::<K, V>::sharable_trace(&ConstructiveTrace, key, metadata)
     }
 }

@@ -9,6 +9,27 @@ use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::StepTraces;
 
 /// Keeps a key that was built after the last change of everything it fetched.
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a / 10))
+///     .rule("C", formula(["B"], |[b]| b + 1));
+/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Suspending::new()).rebuilder(StepTrace);
+/// build.run(["C"])?;
+/// build.set("A", 41)?;
+/// let report = build.run(["C"])?;
+/// assert_eq!(build.names(&report.ran), ["B"]); // Early cutoff: B is 4 again.
+///
+/// build.set("A", 50)?;
+/// build.run(["B"])?;
+/// build.set("A", 40)?;
+/// let report = build.run(["C"])?;
+/// // B is 4 again, but it changed after C was built. (A verifying trace would keep C.)
+/// assert_eq!(build.names(&report.ran), ["B", "C"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StepTrace;
 

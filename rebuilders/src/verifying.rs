@@ -12,6 +12,26 @@ use crate::walk::{Walked, walk};
 
 /// Keeps a key if one of its traces holds, and gave the very value that the store holds: the newest does if that was its
 /// last run, an older one if fingerprints say that the whole of it is equal.
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a / 10))
+///     .rule("C", formula(["B"], |[b]| b + 1));
+/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// build.run(["C"])?;
+///
+/// build.set("A", 41)?;
+/// let report = build.run(["C"])?;
+/// assert_eq!(build.names(&report.ran), ["B"]); // Early cutoff: B is 4 again, as in the trace of C.
+///
+/// // After an edit that is taken back, the traces hold.
+/// build.set("A", 50)?;
+/// build.set("A", 41)?;
+/// assert!(build.run(["C"])?.ran.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct VerifyingTrace;
 

@@ -2,12 +2,14 @@
 
 use std::task::Poll;
 
-use alacarte_core::{Answer, Key, KeyId, Lesson, Metadata, Question, Rebuilder, Suspects, Value};
+use alacarte_core::{Answer, Key, KeyId, Metadata, Question, Rebuilder, SharableTrace, Suspects, Value};
 use alacarte_metadata::{ConstructiveTraces, DeepConstructiveTraces, KeepsValues};
 
 use crate::{ConstructiveTrace, DeepConstructiveTrace};
 
 /// A rebuilder that restores values `V` from traces that keep them.
+///
+/// [`Within`] has an example.
 pub trait Restores<V> {
     /// The traces.
     type Traces: KeepsValues;
@@ -23,6 +25,24 @@ impl<V: Value> Restores<V> for DeepConstructiveTrace {
 
 /// [`ConstructiveTrace`] or [`DeepConstructiveTrace`], with another bound on the bytes of the values that are kept to be
 /// restored than [`KeepsValues::BYTES`].
+///
+/// ```
+/// use alacarte::prelude::*;
+/// use alacarte::rebuilders::Within;
+///
+/// for (bytes, restored) in [(0, 0), (1000, 1)] {
+///     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
+///     let build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Suspending::new());
+///     let mut build = build.rebuilder(Within::new(bytes, ConstructiveTrace));
+///     build.run(["B"])?;
+///     build.set("A", 2)?;
+///     build.run(["B"])?;
+///     // After the edit is taken back, B is restored if there was room for its older value.
+///     build.set("A", 1)?;
+///     assert_eq!(build.run(["B"])?.restored, restored);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Within<R> {
     rebuilder: R,
@@ -46,8 +66,8 @@ impl<K: Key, V: Value, R: Rebuilder<K, V> + Restores<V>> Rebuilder<K, V> for Wit
         self.rebuilder.ask(question, metadata)
     }
 
-    fn trusts_silence(&self) -> bool {
-        self.rebuilder.trusts_silence()
+    fn skips_unchanged_builds(&self) -> bool {
+        self.rebuilder.skips_unchanged_builds()
     }
 
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
@@ -66,7 +86,7 @@ impl<K: Key, V: Value, R: Rebuilder<K, V> + Restores<V>> Rebuilder<K, V> for Wit
         self.rebuilder.restores()
     }
 
-    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
-        self.rebuilder.lesson(key, metadata)
+    fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
+        self.rebuilder.sharable_trace(key, metadata)
     }
 }

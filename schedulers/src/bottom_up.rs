@@ -13,6 +13,25 @@
 use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
 
 /// From what changed to the targets; blocked futures are kept.
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// // A thousand keys in a row, each half of the one before.
+/// let mut tasks = Rules::new();
+/// for key in 1..=1000 {
+///     tasks.set(key, formula([key - 1], |[before]| before / 2));
+/// }
+/// let mut build = Build::new(tasks, Memory::from([(0, 20)])).scheduler(BottomUp::new()).rebuilder(DirtyBit);
+/// assert_eq!(build.run([1000])?.ran.len(), 1000);
+///
+/// build.set(0, 22)?;
+/// let report = build.run([1000])?;
+/// // Key 2 is 5 again, so the change ends there. The build does not look at the 998 keys above.
+/// assert_eq!(build.names(&report.ran), [1, 2]);
+/// assert_eq!(report.kept, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct BottomUp {
     stack: Vec<KeyId>,

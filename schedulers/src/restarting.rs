@@ -16,6 +16,22 @@ use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedule
 use alacarte_metadata::CalcChain;
 
 /// In the order of the calc chain; blocked futures are dropped.
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("B", formula(["A"], |[a]| a + 1))
+///     .rule("C", task(async |fetch| Ok(fetch.get("B").await? * 2)));
+/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Restarting::new()).rebuilder(Perpetual);
+///
+/// // C starts, fetches B and is dropped. When B is up to date, C starts again.
+/// assert_eq!(build.run(["C", "B"])?.restarts, 1);
+/// // Now the calc chain has B before C.
+/// let report = build.run(["C", "B"])?;
+/// assert_eq!((report.ran.len(), report.restarts), (2, 0));
+/// # Ok::<(), alacarte::BuildError>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Restarting {
     queue: BinaryHeap<Reverse<(Place, KeyId)>>,

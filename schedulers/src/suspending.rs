@@ -7,6 +7,26 @@
 use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
 
 /// Depth first, from targets to dependencies; blocked futures are kept.
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+///
+/// use alacarte::prelude::*;
+///
+/// let started = Rc::new(Cell::new(0));
+/// let count = started.clone();
+/// let twice = task(async move |fetch: Fetch<'_, _, i64>| {
+///     count.set(count.get() + 1);
+///     Ok(fetch.get("B").await? * 2)
+/// });
+/// let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1)).rule("C", twice);
+/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Suspending::new()).rebuilder(DirtyBit);
+/// let report = build.run(["C"])?;
+/// // C started once, and waited for B where it stood.
+/// assert_eq!((started.get(), report.suspended, report.restarts), (1, 1, 0));
+/// assert_eq!(build.get("C"), Some(4));
+/// # Ok::<(), alacarte::BuildError>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Suspending {
     stack: Vec<KeyId>,

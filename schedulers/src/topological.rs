@@ -15,6 +15,30 @@ use std::collections::BinaryHeap;
 use alacarte_core::{Declared, KeyId, Metadata, Plan, PlanError, Problem, Scheduler, Schedules, Static, WhenBlocked};
 
 /// Dependencies first; a task that blocks is an error.
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new()
+///     .rule("D", formula(["C", "B"], |[c, b]| c + b))
+///     .rule("C", formula(["B"], |[b]| b * 2))
+///     .rule("B", formula(["A"], |[a]| a + 1));
+/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Topological::new()).rebuilder(DirtyBit);
+/// let report = build.run(["D"])?;
+/// // Every task runs after the tasks that it may fetch, so none of them waits.
+/// assert_eq!(build.names(&report.ran), ["B", "C", "D"]);
+/// assert_eq!((report.restarts, report.suspended), (0, 0));
+/// # Ok::<(), alacarte::BuildError>(())
+/// ```
+///
+/// It cannot order a task that does not declare what it fetches, so this does not compile:
+///
+/// ```compile_fail,E0277
+/// # use alacarte::prelude::*;
+/// let tasks = Rules::new().rule("B", task(async |fetch| fetch.get("A").await));
+/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Topological::new()).rebuilder(DirtyBit);
+/// build.run(["B"]);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Topological {
     targets: Vec<KeyId>,

@@ -12,15 +12,15 @@ use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
 use std::rc::Rc;
 
-use crate::board::{Board, CLASSIFIED, JOBS, LOADED, Pool};
 use crate::collect::{Past, Retention, garbage};
 use crate::engine::{Engine, Observer, Progress};
 use crate::error::{Failure, StoreError};
 use crate::event::Event;
+use crate::event_sink::{EventSink, News};
 use crate::fingerprint::Value;
-use crate::journal::{Forgetful, Journal, TraceCache};
+use crate::journal::{Journal, NoJournal, TraceCache};
 use crate::key::{AsKey, Key, KeyId, Keys};
-use crate::ledger::{Ledger, News};
+use crate::key_table::{CLASSIFIED, JOBS, KeyTable, LOADED, Pool};
 use crate::metadata::Metadata;
 use crate::rebuilder::Rebuilder;
 use crate::report::{BuildError, Decision, Report};
@@ -34,13 +34,38 @@ use scope::Scope;
 /// Made by [`Build::new`] and completed by [`Build::scheduler`] and [`Build::rebuilder`]; both may be exchanged
 /// at any time between two builds. With a journal that keeps events, the new combination takes over where the
 /// old one stopped.
-pub struct Build<K, V, T, St, S = (), R = (), J = Forgetful> {
-    board: RefCell<Board<K, V>>,
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let tasks = Rules::new()
+///         .rule("area", formula(["width", "depth"], |[width, depth]| width * depth))
+///         .rule("tins", formula(["area"], |[area]| area / 50 + 1))
+///         .rule("price", task(async |fetch| Ok(fetch.get("tins").await? * fetch.get("tin").await?)));
+///     let measured = Memory::from([("width", 10), ("depth", 9), ("tin", 30)]);
+///     let mut build = Build::new(tasks, measured).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+///
+///     let report = build.run(["price"])?;
+///     assert_eq!(build.names(&report.ran), ["area", "tins", "price"]);
+///     assert_eq!(build.get("price"), Some(60));
+///
+///     build.set("depth", 8)?;
+///     let report = build.run(["price"])?;
+///     assert_eq!(build.names(&report.ran), ["area", "tins"]); // Two tins are enough again, so `price` is kept.
+///
+///     let mut build = build.scheduler(Restarting::new()).rebuilder(Perpetual); // This is another build system.
+///     assert_eq!(build.run(["price"])?.ran.len(), 3);
+///     Ok(())
+/// }
+/// ```
+pub struct Build<K, V, T, St, S = (), R = (), J = NoJournal> {
+    board: RefCell<KeyTable<K, V>>,
     tasks: T,
     store: St,
     scheduler: S,
     rebuilder: R,
-    ledger: Ledger<J>,
+    sink: EventSink<J>,
     cache: Option<Box<dyn TraceCache<K, V>>>,
     observer: Option<Observer<K>>,
     /// The collection of tasks that it began with.
@@ -64,7 +89,7 @@ pub struct Build<K, V, T, St, S = (), R = (), J = Forgetful> {
     /// This very combination has completed a build, so that whatever is not suspect is up to date.
     proven: bool,
     /// A build has visited suspects only: keys that its targets do not reach may count as up to date that are not.
-    narrowed: bool,
+    last_build_checked_roots_only: bool,
     /// The keys that each order-only input precedes, as far as they were met since everything was looked at.
     preceding: HashMap<KeyId, HashSet<KeyId>>,
     keep_going: bool,
@@ -79,13 +104,13 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
     /// A build system that lacks a scheduler and a rebuilder.
     pub fn new(tasks: T, store: St) -> Self {
         Build {
-            board: RefCell::new(Board::new()),
+            board: RefCell::new(KeyTable::new()),
             collection: tasks.collection(),
             tasks,
             store,
             scheduler: (),
             rebuilder: (),
-            ledger: Ledger { metadata: Metadata::default(), journal: Forgetful, clock: 0 },
+            sink: EventSink { metadata: Metadata::default(), journal: NoJournal, clock: 0 },
             cache: None,
             observer: None,
             generation: 0,
@@ -97,7 +122,7 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             shaken: Rc::default(),
             questionable: true,
             proven: false,
-            narrowed: false,
+            last_build_checked_roots_only: false,
             preceding: HashMap::new(),
             keep_going: false,
             jobs: 1,
@@ -128,14 +153,14 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// Exchanges parts. Metadata are read from the journal afresh, for the new parts may read others.
     fn with<S2, R2, J2>(self, exchange: impl FnOnce(S, R, J) -> (S2, R2, J2)) -> Build<K, V, T, St, S2, R2, J2> {
-        let (scheduler, rebuilder, journal) = exchange(self.scheduler, self.rebuilder, self.ledger.journal);
+        let (scheduler, rebuilder, journal) = exchange(self.scheduler, self.rebuilder, self.sink.journal);
         Build {
             board: self.board,
             tasks: self.tasks,
             store: self.store,
             scheduler,
             rebuilder,
-            ledger: Ledger { metadata: Metadata::default(), journal, clock: self.ledger.clock },
+            sink: EventSink { metadata: Metadata::default(), journal, clock: self.sink.clock },
             cache: self.cache,
             observer: self.observer,
             collection: self.collection,
@@ -148,7 +173,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             shaken: self.shaken,
             questionable: true,
             proven: false,
-            narrowed: self.narrowed,
+            last_build_checked_roots_only: self.last_build_checked_roots_only,
             preceding: self.preceding,
             keep_going: self.keep_going,
             jobs: self.jobs,
@@ -278,12 +303,12 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// The journal.
     pub fn journal_ref(&self) -> &J {
-        &self.ledger.journal
+        &self.sink.journal
     }
 
     /// The metadata installed by the last build.
     pub fn metadata(&self) -> &Metadata {
-        &self.ledger.metadata
+        &self.sink.metadata
     }
 }
 
@@ -416,7 +441,7 @@ where
         let aside = std::mem::take(&mut self.board.get_mut().aside);
         self.past.note(aside);
         let forgotten = self.forget_unreached(retention)?;
-        self.ledger.journal.flush()?;
+        self.sink.journal.flush()?;
         Ok(forgotten)
     }
 }
@@ -437,7 +462,7 @@ where
         let touched = touched || value.as_ref().is_some_and(|value| !input && !value.is_whole());
         let board = self.board.get_mut();
         let known = board.receive(id, value);
-        let changed = self.ledger.notice(board, id, News { known, modified: None, input, touched });
+        let changed = self.sink.notice(board, id, News { known, modified: None, input, touched });
         // (What the journal could not write has happened all the same.)
         self.questionable |= !matches!(changed, Ok(false));
         changed
@@ -456,18 +481,18 @@ where
             if !board.has(id, CLASSIFIED) {
                 board.classify(id, input);
             }
-            self.ledger.notice(board, id, News { known, modified, input, touched: false })?;
+            self.sink.notice(board, id, News { known, modified, input, touched: false })?;
         }
         Ok(id)
     }
 
     fn forget_unreached(&mut self, retention: Retention) -> Result<usize, StoreError> {
         let board = self.board.get_mut();
-        let keys = garbage(board, &self.tasks, &self.ledger.metadata, &self.past, retention);
+        let keys = garbage(board, &self.tasks, &self.sink.metadata, &self.past, retention);
         if keys.is_empty() {
             return Ok(0);
         }
-        self.ledger.tell(&board.keys, &Event::Forgotten { keys: &keys }, None)?;
+        self.sink.record(&board.keys, &Event::Forgotten { keys: &keys }, None)?;
         board.forget(&keys);
         self.past.forget(&keys);
         let gone = |key: &KeyId| keys.binary_search(key).is_ok();
@@ -517,7 +542,7 @@ where
             store: &mut self.store,
             scheduler: &mut self.scheduler,
             rebuilder: &self.rebuilder,
-            ledger: &mut self.ledger,
+            sink: &mut self.sink,
             cache: self.cache.as_deref_mut(),
             observer: self.observer.as_mut(),
             volatile: &mut volatile,
@@ -534,7 +559,7 @@ where
         match planned {
             Ok(refused) => {
                 refused.into_iter().for_each(|error| engine.refuse(error));
-                engine.begin_doubting();
+                engine.begin_maybe_stale();
                 poll_fn(|cx| engine.poll(cx)).await;
             }
             Err(error) => {
@@ -547,7 +572,7 @@ where
         let failures = std::mem::take(&mut engine.state.failures);
         drop(engine);
         while self.scheduler.pop().is_some() {}
-        let flushed = self.ledger.journal.flush();
+        let flushed = self.sink.journal.flush();
         let complete = failures.is_empty() && flushed.is_ok();
         // A volatile key has to be looked at again in any case.
         let settled = complete && !volatile;

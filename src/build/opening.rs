@@ -2,13 +2,13 @@
 //! compared with what the store holds and with the tasks of today.
 
 use super::Build;
-use crate::board::{BUILT, CLASSIFIED, DEFINED, HELD, INPUT, LOADED, STALE, VOLATILE};
 use crate::error::StoreError;
 use crate::event::{Dependency, Event, Record};
+use crate::event_sink::News;
 use crate::fingerprint::{Fingerprint, Value, foreign};
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
-use crate::ledger::News;
+use crate::key_table::{BUILT, CLASSIFIED, DEFINED, HELD, INPUT, LOADED, STALE, VOLATILE};
 use crate::metadata::Metadata;
 use crate::rebuilder::Rebuilder;
 use crate::remembered::Remembered;
@@ -27,7 +27,7 @@ where
     R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {
-    /// Has the metadata know all that journal and cache remember, and the board what the store holds.
+    /// Has the metadata know all that journal and cache remember, and the key table what the store holds.
     pub(super) fn open(&mut self) -> Result<(), StoreError> {
         if self.shaken.get() {
             // Of what was half done nothing is trusted but the values, each as it is, and the journal.
@@ -73,7 +73,7 @@ where
             let touched = value.as_ref().is_some_and(|value| !input && !value.is_whole());
             let known = board.receive(id, value);
             let modified = self.store.modified(board.keys.name(id));
-            self.ledger.notice(board, id, News { known, modified, input, touched })?;
+            self.sink.notice(board, id, News { known, modified, input, touched })?;
         }
         self.questionable = true;
         Ok(())
@@ -82,10 +82,10 @@ where
     /// Installs what scheduler and rebuilder read, replays the journal into it, and compares what the journal
     /// remembers with what this build holds, or the store.
     pub(super) fn replay(&mut self) -> Result<(), StoreError> {
-        let ledger = &mut self.ledger;
-        ledger.metadata = Metadata::default();
-        self.scheduler.install(&mut ledger.metadata);
-        self.rebuilder.install(&mut ledger.metadata);
+        let sink = &mut self.sink;
+        sink.metadata = Metadata::default();
+        self.scheduler.install(&mut sink.metadata);
+        self.rebuilder.install(&mut sink.metadata);
         let board = self.board.get_mut();
         self.store.open(&mut board.keys);
         board.cover();
@@ -93,29 +93,29 @@ where
         // What was forgotten and is not heard of again gets numbers that are given back when all is read.
         let known = board.keys.bound();
         board.keys.number_afresh(true);
-        let (metadata, clock) = (&mut ledger.metadata, &mut ledger.clock);
-        let replayed = ledger.journal.replay(&mut board.keys, &mut |_, event, value| {
+        let (metadata, clock) = (&mut sink.metadata, &mut sink.clock);
+        let replayed = sink.journal.replay(&mut board.keys, &mut |_, event, value| {
             metadata.apply(event);
             *clock = (*clock).max(remembered.take(event, value));
         });
         board.keys.number_afresh(false);
         replayed?;
-        let Remembered { mut keys, definitions, owed, volatile, gone } = remembered;
+        let Remembered { mut keys, definitions, detached, volatile, gone } = remembered;
         let gone: Vec<KeyId> = gone.into_iter().filter(|id| id.index() >= known).collect();
         board.keys.forget(&gone);
         board.cover();
         // Whatever another journal has said of a task, this one need not know of.
         (0..board.keys.bound()).for_each(|index| board.lower(KeyId::new(index), BUILT | DEFINED | VOLATILE));
         volatile.into_iter().for_each(|id| board.raise(id, VOLATILE));
-        board.owed.extend(&owed);
-        board.owed.sort_unstable();
-        board.owed.dedup();
-        board.debts = owed.into_iter().collect();
+        board.detached_before.extend(&detached);
+        board.detached_before.sort_unstable();
+        board.detached_before.dedup();
+        board.detached_in_journal = detached.into_iter().collect();
         // What a journal that is chosen late has not heard.
-        for key in board.owed.clone() {
-            if !board.debts.contains(&key) {
-                ledger.tell(&board.keys, &Event::Owed { key, paid: false }, None)?;
-                board.debts.insert(key);
+        for key in board.detached_before.clone() {
+            if !board.detached_in_journal.contains(&key) {
+                sink.record(&board.keys, &Event::Detached { key, done: false }, None)?;
+                board.detached_in_journal.insert(key);
             }
         }
         for (&id, &definition) in &definitions {
@@ -130,14 +130,14 @@ where
         let newer: Vec<KeyId> = board.loaded().into_iter().filter(newer).collect();
         for id in newer {
             let input = !self.tasks.has(board.keys.name(id));
-            ledger.notice_turn(board, id, input)?;
+            sink.notice_turn(board, id, input)?;
             let key = board.keys.name(id);
-            let modified = self.store.modified(key).unwrap_or_else(|| ledger.tick());
+            let modified = self.store.modified(key).unwrap_or_else(|| sink.tick());
             let part = board.value(id).filter(|value| !input && !value.is_whole()).map(Value::fingerprint);
             part.into_iter().for_each(|part| board.set_fingerprint(id, foreign(part)));
             let fingerprint = board.current(id);
             board.set_state(id, STALE);
-            ledger.tell(&board.keys, &Event::Changed { key: id, fingerprint, modified, input }, None)?;
+            sink.record(&board.keys, &Event::Changed { key: id, fingerprint, modified, input }, None)?;
         }
         let mut ids: Vec<KeyId> = keys.keys().copied().collect();
         ids.sort_unstable();
@@ -167,7 +167,7 @@ where
             if !board.has(id, CLASSIFIED) {
                 board.classify(id, input);
             }
-            ledger.notice(board, id, News { known: fingerprint, modified, input: !has, touched: false })?;
+            sink.notice(board, id, News { known: fingerprint, modified, input: !has, touched: false })?;
         }
         Ok(())
     }
@@ -178,7 +178,7 @@ where
         if !self.rebuilder.restores() {
             return;
         }
-        let (board, metadata) = (self.board.get_mut(), &mut self.ledger.metadata);
+        let (board, metadata) = (self.board.get_mut(), &mut self.sink.metadata);
         let learned = cache.traces(&mut |trace| {
             let key = board.intern(&trace.key);
             let dependencies: Vec<Dependency> = trace
@@ -190,7 +190,7 @@ where
                     Dependency { key, grouped: *grouped, fingerprint: Fingerprint(*fingerprint) }
                 })
                 .collect();
-            metadata.apply(&Event::Learned(Record {
+            metadata.apply(&Event::Imported(Record {
                 key,
                 dependencies: &dependencies,
                 deep: trace.deep,
@@ -220,7 +220,7 @@ where
             let input = !self.tasks.has(board.keys.name(id));
             let known = board.receive(id, value);
             let news = News { known, modified: Some(modified), input, touched: true };
-            noticed = noticed.and(self.ledger.notice(board, id, news).map(drop));
+            noticed = noticed.and(self.sink.notice(board, id, news).map(drop));
             self.questionable = true;
         }
         noticed
@@ -260,14 +260,14 @@ where
             }
             if replaced || flipped {
                 board.set_state(id, STALE);
-                let modified = self.ledger.tick();
+                let modified = self.sink.tick();
                 let event = Event::Changed { key: id.definition(), fingerprint: definition, modified, input: true };
-                told = told.and(self.ledger.tell(&board.keys, &event, None));
+                told = told.and(self.sink.record(&board.keys, &event, None));
                 if flipped && !has && board.has(id, LOADED) {
                     // An input from now on: what it holds need not be what its dependents saw when it was built.
                     let fingerprint = board.current(id);
                     let event = Event::Changed { key: id, fingerprint, modified, input: true };
-                    told = told.and(self.ledger.tell(&board.keys, &event, None));
+                    told = told.and(self.sink.record(&board.keys, &event, None));
                 }
                 self.questionable = true;
             }

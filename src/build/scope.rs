@@ -1,12 +1,12 @@
 //! How much a build has to look at, what a scheduler is told of it, and what it cannot order.
 
 use super::Build;
-use crate::board::{INPUT, JOBS, Look, STALE};
 use crate::engine::{Engine, Told};
 use crate::error::{Cause, Failure};
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
+use crate::key_table::{INPUT, JOBS, Look, STALE};
 use crate::rebuilder::Rebuilder;
 use crate::scheduler::{Declared, Plan, PlanError, Problem, Schedules, WhenBlocked};
 use crate::steps::count_steps;
@@ -34,18 +34,18 @@ where
         board.freed = false;
         board.fetches = 0;
         // What has neither a task nor a value may have one again. (What was given a value is up to date, and is owed no more.)
-        let owed = std::mem::take(&mut board.owed).into_iter();
+        let owed = std::mem::take(&mut board.detached_before).into_iter();
         let had = |&key: &KeyId| self.tasks.has(board.keys.name(key)) || board.value(key).is_some();
         let (detached, owed): (Vec<KeyId>, Vec<KeyId>) = owed.partition(had);
-        (board.detached, board.owed) = (detached, owed);
+        (board.detached, board.detached_before) = (detached, owed);
         board.told = board.detached.len();
-        let trusted = self.rebuilder.trusts_silence();
+        let trusted = self.rebuilder.skips_unchanged_builds();
         let follows = trusted && self.proven && self.scheduler.follows_suspects(targets, self.generation);
-        if !self.questionable && trusted && (follows || !self.narrowed) {
+        if !self.questionable && trusted && (follows || !self.last_build_checked_roots_only) {
             // Nothing changed: whatever was brought up to date by the last build still is.
             return Scope::Nothing;
         }
-        let suspects = self.rebuilder.suspects(&self.ledger.metadata);
+        let suspects = self.rebuilder.suspects(&self.sink.metadata);
         if let Some(suspects) = suspects
             && follows
         {
@@ -53,10 +53,10 @@ where
             for key in suspects.keys {
                 board.set_state(*key, STALE);
             }
-            self.narrowed = true;
-            return Scope::Suspects(Told { count: suspects.keys.len(), edition: suspects.edition });
+            self.last_build_checked_roots_only = true;
+            return Scope::Suspects(Told { count: suspects.keys.len(), generation: suspects.generation });
         }
-        self.narrowed = false;
+        self.last_build_checked_roots_only = false;
         self.preceding.clear();
         board.next_revision();
         self.past.raise();
@@ -80,7 +80,7 @@ where
             into.extend(names.drain(..).map(|key| board.intern(&key)));
             if known { Declared::Static } else { Declared::Dynamic }
         };
-        let metadata = &self.ledger.metadata;
+        let metadata = &self.sink.metadata;
         let suspects = match scope {
             Scope::Everything => None,
             Scope::Suspects(_) => self.rebuilder.suspects(metadata).map(|suspects| suspects.keys),
@@ -117,7 +117,7 @@ where
         }
     }
 
-    /// Names targets that are inputs without a value, and counts what was fetched.
+    /// StableKeyHash targets that are inputs without a value, and counts what was fetched.
     pub(super) fn check_targets(&mut self, targets: &[KeyId]) {
         let mut board = self.board.borrow_mut();
         self.state.report.fetches = board.fetches;

@@ -1,11 +1,11 @@
 //! A key has no value: whoever needs it fails too, by name; keys that wait for each other in a circle are found.
 
 use super::state::{Engine, Stalled};
-use crate::board::{ACTIVE, FAILED, INPUT};
 use crate::error::{Cause, Failure, StoreError};
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
+use crate::key_table::{ACTIVE, FAILED, INPUT};
 use crate::rebuilder::Rebuilder;
 use crate::report::Decision;
 use crate::scheduler::Schedules;
@@ -51,7 +51,7 @@ where
     pub(crate) fn mark_failed(&mut self, key: KeyId, cause: Option<Cause>) {
         self.board.borrow_mut().set_state(key, FAILED);
         self.state.marked.push(key);
-        self.dispel(key, true);
+        self.resolve(key, true);
         let Some(cause) = cause else { return };
         self.observe(key, &Decision::Failed(cause.clone()));
         self.state.stopped |= !self.keep_going;

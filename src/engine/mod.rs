@@ -7,9 +7,9 @@
 //! thread; work outside (a process, a thread) is awaited, and the loop itself is a future that sleeps while all
 //! it can do is wait.
 
-mod doubting;
-mod doubts;
 mod failing;
+mod maybe_stale;
+mod maybe_stale_keys;
 mod running;
 mod settling;
 mod state;
@@ -18,13 +18,13 @@ mod waking;
 use smallvec::SmallVec;
 use std::task::{Context, Poll, Waker};
 
-use crate::board::{ACTIVE, CLASSIFIED, FAILED, INPUT, JOBS, LOADED, Look, Missing, STALE, VOLATILE};
 use crate::error::{Cause, StoreError};
 use crate::event::Event;
+use crate::event_sink::News;
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
-use crate::ledger::News;
+use crate::key_table::{ACTIVE, CLASSIFIED, FAILED, INPUT, JOBS, LOADED, Look, Missing, STALE, VOLATILE};
 use crate::rebuilder::{Answer, Notes, Question, Reason, Rebuilder};
 use crate::report::Decision;
 use crate::scheduler::{Schedules, WhenBlocked};
@@ -56,7 +56,7 @@ where
         loop {
             self.admit();
             self.demand_detached();
-            self.pursue();
+            self.advance_maybe_stale();
             while !self.state.stopped
                 && let Some(key) = self.scheduler.pop()
             {
@@ -67,7 +67,7 @@ where
             let detached = !places.detached.is_empty() && !self.state.stopped;
             let working = places.pools[JOBS].free < places.pools[JOBS].depth;
             drop(places);
-            if freed || detached || self.has_doubts() {
+            if freed || detached || self.has_unresolved() {
                 continue;
             }
             if self.resume_partly() {
@@ -76,7 +76,7 @@ where
             // (A task that woke itself goes on when whatever runs this build has had its turn.)
             let outside = self.state.outside > 0 || self.state.woken.any();
             if outside && (working || !self.state.stopped) {
-                if let Err(error) = self.ledger.journal.flush() {
+                if let Err(error) = self.sink.journal.flush() {
                     self.fail_build(error);
                 }
                 return Poll::Pending;
@@ -147,15 +147,15 @@ where
         };
         for key in detached {
             let mut board = self.board.borrow_mut();
-            board.owed.push(key);
+            board.detached_before.push(key);
             // No record names what was detached.
             board.aside.push(key);
             drop(board);
-            self.stray(key);
+            self.invalidate_unplanned(key);
             let demand = self.demand(key);
             match demand {
-                Demand::Ready => self.pay(key),
-                Demand::Active(_) | Demand::Failed => self.owe(&[key]),
+                Demand::Ready => self.note_detached_done(key),
+                Demand::Active(_) | Demand::Failed => self.note_detached(&[key]),
             }
             let failed = matches!(demand, Demand::Failed) && self.board.borrow().has(key, INPUT);
             if failed && !self.state.named.contains(&key) {
@@ -167,16 +167,16 @@ where
 
     /// The journal hears of keys that were started without waiting, so that another process brings them up to date if this one
     /// does not. Before the task that started them has its value: a task that has one is not asked again.
-    pub(super) fn owe(&mut self, keys: &[KeyId]) {
+    pub(super) fn note_detached(&mut self, keys: &[KeyId]) {
         for &key in keys {
             let mut board = self.board.borrow_mut();
             let given = board.value(key).is_some() && !self.tasks.has(board.keys.name(key));
-            if given || board.debts.contains(&key) {
+            if given || board.detached_in_journal.contains(&key) {
                 continue;
             }
-            match self.ledger.tell(&board.keys, &Event::Owed { key, paid: false }, None) {
+            match self.sink.record(&board.keys, &Event::Detached { key, done: false }, None) {
                 Ok(()) => {
-                    board.debts.insert(key);
+                    board.detached_in_journal.insert(key);
                 }
                 Err(error) => {
                     drop(board);
@@ -187,13 +187,13 @@ where
     }
 
     /// A key is up to date: if it was owed, the journal hears that it is no more.
-    pub(super) fn pay(&mut self, key: KeyId) {
+    pub(super) fn note_detached_done(&mut self, key: KeyId) {
         let mut board = self.board.borrow_mut();
         // (Nearly always there are none, and nothing need be looked up.)
-        if board.debts.is_empty() || !board.debts.remove(&key) {
+        if board.detached_in_journal.is_empty() || !board.detached_in_journal.remove(&key) {
             return;
         }
-        let told = self.ledger.tell(&board.keys, &Event::Owed { key, paid: true }, None);
+        let told = self.sink.record(&board.keys, &Event::Detached { key, done: true }, None);
         drop(board);
         if let Err(error) = told {
             self.fail_build(error);
@@ -202,9 +202,9 @@ where
 
     /// A key is detached that may lie where the order of a scheduler that follows suspects does not lead: whatever
     /// has no place there counts as up to date though nobody looked, and is looked at now.
-    fn stray(&mut self, key: KeyId) {
-        let ordered = self.suspects.is_none() || self.doubts() || self.scheduler.precedes(key);
-        if ordered || std::mem::replace(&mut self.state.strayed, true) {
+    fn invalidate_unplanned(&mut self, key: KeyId) {
+        let ordered = self.suspects.is_none() || self.follows_maybe_stale() || self.scheduler.precedes(key);
+        if ordered || std::mem::replace(&mut self.state.unplanned_invalidated, true) {
             return;
         }
         let mut board = self.board.borrow_mut();
@@ -250,7 +250,7 @@ where
     pub(super) fn push(&mut self, key: KeyId) {
         match &mut self.state.glance {
             Some(keys) => keys.push(key),
-            None => self.scheduler.push(key, &self.ledger.metadata),
+            None => self.scheduler.push(key, &self.sink.metadata),
         }
     }
 
@@ -343,7 +343,7 @@ where
         let known = board.receive(key, value);
         if board.has(key, INPUT) {
             let modified = self.store.modified(board.keys.name(key));
-            self.ledger.notice(board, key, News { known, modified, input: true, touched: false })?;
+            self.sink.notice(board, key, News { known, modified, input: true, touched: false })?;
         } else if let Some(value) = board.value(key) {
             let fingerprint = value.fingerprint();
             board.set_fingerprint(key, fingerprint);
@@ -355,10 +355,10 @@ where
     pub(super) fn advance(&mut self, slot: u32) {
         let key = self.state.slots[slot as usize].key;
         self.go_on(slot);
-        if self.suspects.is_some() && !self.doubts() {
+        if self.suspects.is_some() && !self.follows_maybe_stale() {
             let state = self.board.borrow().state(key);
             if state == ACTIVE | slot || state == FAILED {
-                self.doubt_dependents(key);
+                self.mark_dependents(key);
             }
         }
     }
@@ -366,15 +366,15 @@ where
     /// A key that has to wait may yet change, and with it whatever lies above (one that failed fails it): none of that
     /// counts as up to date before it was looked at. (Only where suspects are followed in an order; elsewhere nothing
     /// that lies above a suspect does.)
-    fn doubt_dependents(&mut self, key: KeyId) {
+    fn mark_dependents(&mut self, key: KeyId) {
         let mut todo = vec![key];
         while let Some(key) = todo.pop() {
-            if !self.state.doubted.insert(key) {
+            if !self.state.marked_above.insert(key) {
                 continue;
             }
             count_steps(1);
             let above = todo.len();
-            self.rebuilder.dependents(key, &self.ledger.metadata, &mut |dependent| todo.push(dependent));
+            self.rebuilder.dependents(key, &self.sink.metadata, &mut |dependent| todo.push(dependent));
             let mut board = self.board.borrow_mut();
             for &dependent in &todo[above..] {
                 if board.state(dependent) == board.revision {
@@ -492,7 +492,7 @@ where
         let slot = &mut self.state.slots[slot as usize];
         board.missing.clear();
         let mut question = Question { board, key: slot.key, notes: &mut slot.notes, volatile: &mut slot.volatile };
-        let answer = self.rebuilder.ask(&mut question, &self.ledger.metadata);
+        let answer = self.rebuilder.ask(&mut question, &self.sink.metadata);
         slot.notes.resumed = true;
         answer
     }

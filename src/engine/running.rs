@@ -2,12 +2,12 @@
 
 use super::state::{Demand, Engine, Slot};
 use super::waking::SlotWaker;
-use crate::board::{FAILED, INPUT, Look, Missing};
 use crate::error::{Cause, Reasoned, Result, TaskError, panic_message};
 use crate::fetch::Fetch;
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
+use crate::key_table::{FAILED, INPUT, Look, Missing};
 use crate::rebuilder::{Reason, Rebuilder};
 use crate::report::Decision;
 use crate::scheduler::{Schedules, WhenBlocked};
@@ -272,7 +272,7 @@ where
         input
     }
 
-    /// Drops a future. It may hold places in pools, which it gives back to the board: nothing may borrow the board.
+    /// Drops a future. It may hold places in pools, which it gives back to the key table: nothing may borrow the key table.
     pub(super) fn discard(&mut self, future: Option<TaskFuture<'b, V>>) {
         drop(future);
     }

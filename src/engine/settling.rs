@@ -1,12 +1,12 @@
 //! A key has its value: it is stamped, and everyone who remembers is told.
 
 use super::state::{Engine, How, Slot, Told};
-use crate::board::{ACTIVE, BUILT, Board, DEFINED, FAILED, GROUPED, LOADED, Look, STALE, VOLATILE};
 use crate::error::StoreError;
 use crate::event::{Dependency, Event, Record};
 use crate::fingerprint::Value;
 use crate::journal::{Journal, SharedTrace};
 use crate::key::{Key, KeyId};
+use crate::key_table::{ACTIVE, BUILT, DEFINED, FAILED, GROUPED, KeyTable, LOADED, Look, STALE, VOLATILE};
 use crate::rebuilder::{Rebuilder, Restored};
 use crate::report::Decision;
 use crate::scheduler::{Schedules, WhenBlocked};
@@ -43,7 +43,7 @@ where
             changed
         };
         let started = self.board.borrow_mut().newly_detached();
-        self.owe(&started);
+        self.note_detached(&started);
         let told = self.tell(key, How::Ran { volatile }, &scratch);
         scratch.clear();
         self.state.scratch = scratch;
@@ -70,18 +70,18 @@ where
     ) -> std::result::Result<(), StoreError> {
         let board = self.board.borrow();
         let (Some(value), Some(fingerprint)) = (board.value(key), board.current(key)) else { return Ok(()) };
-        let modified = self.store.modified(board.keys.name(key)).unwrap_or_else(|| self.ledger.tick());
+        let modified = self.store.modified(board.keys.name(key)).unwrap_or_else(|| self.sink.tick());
         let names = &board.keys;
         let record = Record { key, dependencies, deep: false, fingerprint, value, modified, volatile: false, names };
         let event = match how {
             How::Ran { volatile } => Event::Built(Record { volatile, ..record }),
             How::FromTrace { deep } => Event::Restored(Record { deep, ..record }),
         };
-        self.ledger.tell(&board.keys, &event, Some(value))?;
-        let owed = !board.debts.is_empty();
+        self.sink.record(&board.keys, &event, Some(value))?;
+        let owed = !board.detached_in_journal.is_empty();
         drop(board);
         if owed {
-            self.board.borrow_mut().debts.remove(&key);
+            self.board.borrow_mut().detached_in_journal.remove(&key);
         }
         self.point_out_suspects();
         Ok(())
@@ -90,15 +90,15 @@ where
     /// Tells a scheduler that follows suspects of those that have just become so.
     pub(super) fn point_out_suspects(&mut self) {
         let Some(told) = self.suspects else { return };
-        let Some(suspects) = self.rebuilder.suspects(&self.ledger.metadata) else { return };
+        let Some(suspects) = self.rebuilder.suspects(&self.sink.metadata) else { return };
         // Of a list that was made anew, nobody knows which are new; to be told twice of a suspect does no harm.
-        let seen = if told.edition == suspects.edition { told.count } else { 0 };
+        let seen = if told.generation == suspects.generation { told.count } else { 0 };
         let mut board = self.board.borrow_mut();
         count_steps(suspects.keys.len().saturating_sub(seen));
-        // A list that is shorter than what was seen of it was made anew, whatever its edition says.
+        // A list that is shorter than what was seen of it was made anew, whatever its generation says.
         let new = suspects.keys.get(seen..).unwrap_or(suspects.keys);
         // A volatile key is a suspect for the next build; in this one, it has run.
-        let has_run = |board: &Board<K, V>, key| board.state(key) == board.revision && board.has(key, VOLATILE);
+        let has_run = |board: &KeyTable<K, V>, key| board.state(key) == board.revision && board.has(key, VOLATILE);
         let new: Vec<KeyId> = new.iter().copied().filter(|&key| !has_run(&board, key)).collect();
         for &key in &new {
             let state = board.state(key);
@@ -108,7 +108,7 @@ where
             self.scheduler.suspect(key);
         }
         drop(board);
-        self.suspects = Some(Told { count: suspects.keys.len(), edition: suspects.edition });
+        self.suspects = Some(Told { count: suspects.keys.len(), generation: suspects.generation });
         if self.scheduler.when_blocked() != WhenBlocked::Refuse {
             self.suspect(&new);
         }
@@ -121,17 +121,17 @@ where
         let name = board.keys.name(key);
         self.store.archive(name, value)?;
         let Some(cache) = &mut self.cache else { return Ok(()) };
-        let Some(lesson) = self.rebuilder.lesson(key, &self.ledger.metadata) else {
+        let Some(sharable) = self.rebuilder.sharable_trace(key, &self.sink.metadata) else {
             return Ok(());
         };
-        let dependencies = lesson.dependencies.iter().map(|dependency| {
+        let dependencies = sharable.dependencies.iter().map(|dependency| {
             let Dependency { key, grouped, fingerprint } = *dependency;
             (board.keys.name(key).clone(), key.is_definition(), grouped, fingerprint.0)
         });
         cache.add(&SharedTrace {
             key: name.clone(),
             dependencies: dependencies.collect(),
-            deep: lesson.deep,
+            deep: sharable.deep,
             value: value.clone(),
         })
     }
@@ -176,8 +176,8 @@ where
             let revision = board.revision;
             board.set_state(key, revision);
         }
-        self.pay(key);
-        self.dispel(key, false);
+        self.note_detached_done(key);
+        self.resolve(key, false);
         self.wake(slot);
     }
 
@@ -206,7 +206,7 @@ where
 
 /// Turns what a task fetched into what a trace records: its definition first, each key once, with its fingerprint.
 fn collect_dependencies<K: Key, V: Value>(
-    board: &mut Board<K, V>,
+    board: &mut KeyTable<K, V>,
     key: KeyId,
     fetched: &[u32],
     into: &mut Vec<Dependency>,

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::doubts::Doubts;
+use super::maybe_stale_keys::MaybeStaleKeys;
 use super::waking::{SlotWaker, Woken};
-use crate::board::{ACTIVE, Board, INPUT, STALE};
 use crate::error::Failure;
 use crate::event::Dependency;
+use crate::event_sink::EventSink;
 use crate::fingerprint::Value;
 use crate::journal::TraceCache;
 use crate::key::{Key, KeyId, Keys};
-use crate::ledger::Ledger;
+use crate::key_table::{ACTIVE, INPUT, KeyTable, STALE};
 use crate::rebuilder::{Notes, Reason};
 use crate::report::{Decision, Report};
 use crate::task::TaskFuture;
@@ -40,7 +40,7 @@ pub(crate) struct Slot<'b, V> {
     /// What the slot as a whole waits for: its question, or a task that is no future.
     pub ticket: Option<Ticket>,
     pub future: Option<TaskFuture<'b, V>>,
-    /// What the task fetched so far: raw ids, see `Board::recorder`.
+    /// What the task fetched so far: raw ids, see `KeyTable::recorder`.
     pub dependencies: Vec<u32>,
     pub met_failure: Option<KeyId>,
     pub volatile: bool,
@@ -64,11 +64,11 @@ pub(crate) enum How {
     FromTrace { deep: bool },
 }
 
-/// How many suspects the scheduler was told of, and of which edition of the list.
+/// How many suspects the scheduler was told of, and of which generation of the list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Told {
     pub count: usize,
-    pub edition: u64,
+    pub generation: u64,
 }
 
 /// What demanding a key led to.
@@ -81,12 +81,12 @@ pub(crate) enum Demand {
 pub(crate) type Observer<K> = Box<dyn FnMut(&Keys<K>, KeyId, &Decision)>;
 
 pub(crate) struct Engine<'b, K: Key, V: Value, T, St, S, R, J> {
-    pub board: &'b RefCell<Board<K, V>>,
+    pub board: &'b RefCell<KeyTable<K, V>>,
     pub tasks: &'b T,
     pub store: &'b mut St,
     pub scheduler: &'b mut S,
     pub rebuilder: &'b R,
-    pub ledger: &'b mut Ledger<J>,
+    pub sink: &'b mut EventSink<J>,
     pub cache: Option<&'b mut (dyn TraceCache<K, V> + 'static)>,
     pub observer: Option<&'b mut Observer<K>>,
     /// A volatile key was met: the next build has to look at everything again.
@@ -122,13 +122,13 @@ pub(crate) struct Progress<'b, V> {
     /// The keys of those failures.
     pub named: HashSet<KeyId>,
     /// Keys whose dependents have been taken for suspects, because they had to wait or failed.
-    pub doubted: HashSet<KeyId>,
+    pub marked_above: HashSet<KeyId>,
     /// Who waits for whom, if nothing could go on at some time.
     pub stalled: Option<Stalled>,
     /// What has no place in the order that is followed does not count as up to date any more.
-    pub strayed: bool,
+    pub unplanned_invalidated: bool,
     /// What lies above suspects that are followed in no order.
-    pub doubts: Doubts,
+    pub maybe_stale: MaybeStaleKeys,
     /// Keys that can go on, while a task that fetched them is underway.
     pub glance: Option<Vec<KeyId>>,
     /// One of them has a task that must run.
@@ -198,10 +198,10 @@ impl<V> Default for Progress<'_, V> {
             report: Report::default(),
             failures: Vec::new(),
             named: HashSet::new(),
-            doubted: HashSet::new(),
+            marked_above: HashSet::new(),
             stalled: None,
-            strayed: false,
-            doubts: Doubts::default(),
+            unplanned_invalidated: false,
+            maybe_stale: MaybeStaleKeys::default(),
             glance: None,
             discovered: false,
             marked: Vec::new(),
@@ -223,16 +223,16 @@ impl<K: Key, V: Value, T, St, S, R, J> Drop for Engine<'_, K, V, T, St, S, R, J>
                 board.aside.push(slot.key);
             }
         }
-        let mut owed = std::mem::take(&mut board.owed);
+        let mut owed = std::mem::take(&mut board.detached_before);
         // Some that were detached may not have been begun, if the build stopped at a failure.
         owed.append(&mut board.detached);
         // (One that the journal says is owed was not looked at in this build, whatever stamp it bears.)
-        let undone = |key| board.state(key) != board.revision || board.debts.contains(&key);
+        let undone = |key| board.state(key) != board.revision || board.detached_in_journal.contains(&key);
         let given = |key| board.has(key, INPUT) && board.value(key).is_some();
-        owed.retain(|&key| undone(key) && (!given(key) || board.debts.contains(&key)));
+        owed.retain(|&key| undone(key) && (!given(key) || board.detached_in_journal.contains(&key)));
         owed.sort_unstable();
         owed.dedup();
-        board.owed = owed;
+        board.detached_before = owed;
         for &key in &self.state.marked {
             board.set_state(key, STALE);
         }

@@ -16,6 +16,27 @@ use crate::digest::{Digest, READ_OR_EXECUTE};
 use crate::scratch;
 
 /// A directory of files, named by content.
+///
+/// ```
+/// use alacarte::stores::{Cas, FileKey, Files};
+///
+/// let directory = tempfile::tempdir()?;
+/// let (file, cas) = (directory.path().join("a"), Cas::new(directory.path().join("cache")));
+/// std::fs::write(&file, "hello")?;
+/// let digest = Files::open(directory.path())?.look(&FileKey::from("a"))?.unwrap().digest;
+///
+/// // The cache refuses a file that does not have this digest.
+/// std::fs::write(&file, "hullo")?;
+/// assert!(!cas.keep(&file, &digest)?);
+/// std::fs::write(&file, "hello")?;
+/// assert!(cas.keep(&file, &digest)?);
+///
+/// std::fs::remove_file(&file)?;
+/// let copy = cas.fetch(&digest, directory.path())?.unwrap();
+/// copy.persist(&file)?;
+/// assert_eq!(std::fs::read_to_string(&file)?, "hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Cas {
     directory: PathBuf,

@@ -36,6 +36,28 @@ use crate::value::FileKey;
 pub type SharedFiles = Rc<RefCell<Files>>;
 
 /// The files of a directory, and what is known of them.
+///
+/// ```
+/// use alacarte::stores::{FileKey, Files};
+///
+/// let directory = tempfile::tempdir()?;
+/// let mut files = Files::open(directory.path())?;
+/// let key = FileKey::from("a");
+/// assert_eq!(files.look(&key)?, None);
+///
+/// std::fs::write(files.path(&key), "one")?;
+/// let one = files.look(&key)?.unwrap();
+/// assert_eq!(files.look(&key)?, Some(one));
+/// std::fs::write(files.path(&key), "another")?;
+/// assert_ne!(files.look(&key)?.unwrap().digest, one.digest);
+///
+/// // While a command runs, its outputs count as unfinished.
+/// files.begin(&[key.clone()]);
+/// assert!(files.is_unfinished(&key));
+/// files.written(&key, None)?;
+/// assert!(!files.is_unfinished(&key));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Files {
     root: PathBuf,

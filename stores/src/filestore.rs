@@ -32,6 +32,37 @@ pub enum Shape {
 }
 
 /// The files of a directory as a store.
+///
+/// ```
+/// use std::fs;
+///
+/// use alacarte::prelude::*;
+/// use alacarte::stores::{FileKey, FileStore, FileValue, Files};
+///
+/// let directory = tempfile::tempdir()?;
+/// let [quiet, loud] = ["quiet", "loud"].map(|name| directory.path().join(name));
+/// let files = Files::shared(directory.path())?;
+/// let shared = files.clone();
+/// let shout = task(async move |fetch: Fetch<'_, FileKey, FileValue>| {
+///     let [quiet, loud] = ["quiet", "loud"].map(FileKey::from);
+///     fetch.get(&quiet).await?;
+///     let mut files = shared.borrow_mut();
+///     fs::write(files.path(&loud), fs::read_to_string(files.path(&quiet))?.to_uppercase())?;
+///     Ok(files.written(&loud, None)?.map_or(FileValue::Missing, |seen| FileValue::File(seen.digest)))
+/// });
+/// let tasks = Rules::new().rule("loud", shout);
+/// let mut build = Build::new(tasks, FileStore::new(&files)).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+///
+/// fs::write(&quiet, "hush")?;
+/// build.run([FileKey::from("loud")])?;
+/// // The store finds edited inputs and lost outputs by itself.
+/// fs::write(&quiet, "hello")?;
+/// build.run([FileKey::from("loud")])?;
+/// assert_eq!(fs::read_to_string(&loud)?, "HELLO");
+/// fs::remove_file(&loud)?;
+/// assert_eq!(build.run([FileKey::from("loud")])?.ran.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct FileStore {
     files: SharedFiles,

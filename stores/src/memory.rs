@@ -7,6 +7,22 @@ use std::fmt;
 use alacarte_core::{Key, KeyId, Keys, Store, StoreError, Value};
 
 /// Values in memory, by key.
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// let squares: Memory<u64, u64> = (1..=3).map(|n| (n, n * n)).collect();
+/// let tasks = Rules::new().rule(0_u64, formula([1_u64, 2, 3], |[a, b, c]| a + b + c));
+/// let mut build = Build::new(tasks, squares).scheduler(Suspending::new()).rebuilder(DirtyBit);
+/// build.run([0])?;
+/// assert_eq!(build.get(0), Some(14));
+///
+/// // From its first run on, the build holds the values, so the program edits them through the build.
+/// build.set(3, 100)?;
+/// build.run([0])?;
+/// assert_eq!(build.get(0), Some(105));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Memory<K, V> {
     values: HashMap<K, V>,

@@ -36,7 +36,7 @@ impl Schema {
     /// The schema of these types, in the user's own count of their versions.
     pub(crate) fn of<K, V>(version: u64) -> Self {
         let [keys, values] = [type_name::<K>(), type_name::<V>()].map(|name| Fingerprint::of_bytes(name.as_bytes()));
-        Schema(keys.and(values).and(Fingerprint::of_integer(version)))
+        Schema(keys.combine(values).combine(Fingerprint::of_integer(version)))
     }
 
     /// A number by which it is told from others.
@@ -54,7 +54,7 @@ impl Schema {
 
     /// The seal of a value; `None` if it cannot be serialised.
     pub(crate) fn of_value<V: Value + Serialize>(self, value: &V) -> Option<Fingerprint> {
-        let mut shape = Shape(self.0.and(value.fingerprint()));
+        let mut shape = Shape(self.0.combine(value.fingerprint()));
         value.serialize(&mut shape).ok()?;
         Some(shape.0)
     }
@@ -139,7 +139,7 @@ enum Kind {
 
 impl Shape {
     fn kind(&mut self, kind: Kind) -> Result<(), Unsealed> {
-        self.0 = self.0.and(Fingerprint(kind as u64));
+        self.0 = self.0.combine(Fingerprint(kind as u64));
         Ok(())
     }
 
@@ -150,11 +150,11 @@ impl Shape {
     }
 
     fn text(&mut self, text: &str) {
-        self.0 = self.0.and(Fingerprint(text.len() as u64));
+        self.0 = self.0.combine(Fingerprint(text.len() as u64));
         for chunk in text.as_bytes().chunks(8) {
             let mut word = [0; 8];
             word[..chunk.len()].copy_from_slice(chunk);
-            self.0 = self.0.and(Fingerprint(u64::from_le_bytes(word)));
+            self.0 = self.0.combine(Fingerprint(u64::from_le_bytes(word)));
         }
     }
 
@@ -182,7 +182,7 @@ struct Parts<'s> {
 
 impl Parts<'_> {
     fn end(self) -> Result<(), Unsealed> {
-        self.whole.0 = self.whole.0.and(Fingerprint(self.sum));
+        self.whole.0 = self.whole.0.combine(Fingerprint(self.sum));
         Ok(())
     }
 }

@@ -39,6 +39,24 @@ const MANY: usize = 16;
 const ATTEMPTS: usize = 10;
 
 /// A directory of traces.
+///
+/// ```
+/// use alacarte::prelude::*;
+/// use alacarte::stores::TraceLog;
+///
+/// let directory = tempfile::tempdir()?;
+/// let build = || {
+///     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
+///     let build = Build::new(tasks, Memory::from([("A".to_string(), 1)]));
+///     let build = build.scheduler(Suspending::new()).rebuilder(ConstructiveTrace);
+///     build.cache(TraceLog::new(directory.path()))
+/// };
+/// assert_eq!(build().run(["B"])?.ran.len(), 1);
+/// // Another build that shares the directory restores B.
+/// let report = build().run(["B"])?;
+/// assert_eq!((report.ran.len(), report.restored), (0, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct TraceLog<K, V> {
     directory: PathBuf,
@@ -265,7 +283,7 @@ where
     fn seal(&self, key: &K, dependencies: &[(K, bool, bool, u64)], value: &V) -> Option<Fingerprint> {
         let keys = std::iter::once(key).chain(dependencies.iter().map(|(key, ..)| key));
         let value = self.schema.of_value(value)?;
-        keys.into_iter().try_fold(value, |sum, key| Some(sum.and(self.schema.of_key(key)?)))
+        keys.into_iter().try_fold(value, |sum, key| Some(sum.combine(self.schema.of_key(key)?)))
     }
 
     /// What a record says, if this program would write it so.

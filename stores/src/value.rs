@@ -114,15 +114,15 @@ impl Value for FileValue {
         match self {
             FileValue::File(digest) => Fingerprint(digest.short()),
             FileValue::Outputs(digests) => {
-                let kind = number(1).and(number(digests.len() as u64));
-                digests.iter().fold(kind, |sum, digest| sum.and(short(digest)))
+                let kind = number(1).combine(number(digests.len() as u64));
+                digests.iter().fold(kind, |sum, digest| sum.combine(short(digest)))
             }
-            FileValue::Group(fingerprint) => number(2).and(*fingerprint),
+            FileValue::Group(fingerprint) => number(2).combine(*fingerprint),
             FileValue::Missing => number(3),
             FileValue::Ran(outputs) => {
-                let kind = number(4).and(number(outputs.len() as u64));
-                let run = |made: &Made| made.run.map_or(number(0), |run| number(1).and(run));
-                outputs.iter().fold(kind, |sum, made| sum.and(short(&made.digest)).and(run(made)))
+                let kind = number(4).combine(number(outputs.len() as u64));
+                let run = |made: &Made| made.run.map_or(number(0), |run| number(1).combine(run));
+                outputs.iter().fold(kind, |sum, made| sum.combine(short(&made.digest)).combine(run(made)))
             }
         }
     }

@@ -111,10 +111,10 @@ fn said(bytes: &[u8]) -> String {
     let outcome = log.replay(&mut keys, &mut |keys, event, value| {
         let what = match event {
             Event::Changed { fingerprint, modified, input, .. } => format!("{fingerprint:?} {modified} {input}"),
-            Event::Built(record) | Event::Restored(record) | Event::Learned(record) => {
+            Event::Built(record) | Event::Restored(record) | Event::Imported(record) => {
                 format!("{:?} {} {} {value:?}", record.dependencies, record.deep, record.volatile)
             }
-            Event::Owed { paid, .. } => format!("owed, {paid}"),
+            Event::Detached { done, .. } => format!("owed, {done}"),
             Event::Forgotten { keys: gone } => gone.iter().map(|key| keys.show(*key)).collect::<Vec<_>>().join(", "),
         };
         let key = event.key().map_or("forgotten:".into(), |key| keys.show(key));

@@ -160,7 +160,7 @@ fn after_a_thousand_rounds_of_other_keys_memory_is_what_it_was() {
                     continue;
                 }
                 let before = live();
-                let mut build = system(scheduler, rebuilder, alacarte_core::Forgetful);
+                let mut build = system(scheduler, rebuilder, alacarte_core::NoJournal);
                 let (keys, bytes) = most(&mut build, 1..40, top);
                 let (later, most) = most(&mut build, 40..1000, top);
                 let what = format!("{scheduler} × {rebuilder}, {top}");
@@ -176,7 +176,7 @@ fn after_a_thousand_rounds_of_other_keys_memory_is_what_it_was() {
 #[test]
 fn when_all_is_removed_all_is_given_back() {
     for rebuilder in REBUILDERS {
-        let mut build = system("suspending", rebuilder, alacarte_core::Forgetful).retention(None);
+        let mut build = system("suspending", rebuilder, alacarte_core::NoJournal).retention(None);
         round(&mut build, 1, false);
         build.collect(Retention { builds: 0 }).expect("collected");
         let before = live();
@@ -196,7 +196,7 @@ fn when_all_is_removed_all_is_given_back() {
 fn what_was_reached_lately_is_kept_and_costs_nothing() {
     for rebuilder in REBUILDERS.into_iter().filter(|rebuilder| *rebuilder != "perpetual") {
         for scheduler in SCHEDULERS {
-            let mut build = system(scheduler, rebuilder, alacarte_core::Forgetful).retention(None);
+            let mut build = system(scheduler, rebuilder, alacarte_core::NoJournal).retention(None);
             let targets = [1998, 2998, 3998, 4998];
             for key in (1..5).flat_map(|round| (0..WIDTH).map(move |n| input(round, n))) {
                 build.set(key, 1).expect("set");
@@ -249,7 +249,7 @@ fn a_key_that_gets_the_number_of_another_is_not_taken_for_it() {
 
 #[test]
 fn a_number_that_was_given_out_is_kept_until_it_is_released() {
-    let mut build = system("suspending", "verifying-trace", alacarte_core::Forgetful);
+    let mut build = system("suspending", "verifying-trace", alacarte_core::NoJournal);
     build.set(input(1, 0), 4).expect("set");
     let id = build.intern(middle(1, 0));
     build.run_ids(&[id]).expect("built");

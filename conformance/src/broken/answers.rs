@@ -77,7 +77,7 @@ impl Rebuilder<Name, i64> for Answers {
         };
         Poll::Ready(said)
     }
-    fn trusts_silence(&self) -> bool {
+    fn skips_unchanged_builds(&self) -> bool {
         // One that speaks in every build has to be asked in every build.
         self.0 != Twisted::Talkative
     }

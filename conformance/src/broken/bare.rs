@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Dependency, KeyId, Lesson, Metadata, Question, Reason, Rebuilder};
+use alacarte_core::{Answer, Dependency, KeyId, Metadata, Question, Reason, Rebuilder, SharableTrace};
 use alacarte_metadata::{ConstructiveTraces, DependencyGraph, VerifyingTraces};
 use alacarte_rebuilders::{ConstructiveTrace, VerifyingTrace};
 
@@ -82,7 +82,7 @@ impl Rebuilder<Name, i64> for Lazy {
         let keeps = self.0.get().is_multiple_of(2) && question.current().is_some();
         Poll::Ready(if keeps { Answer::Keep } else { Answer::Run(Reason::Always) })
     }
-    fn trusts_silence(&self) -> bool {
+    fn skips_unchanged_builds(&self) -> bool {
         false
     }
 }
@@ -124,8 +124,8 @@ impl Rebuilder<Name, i64> for ShortMemory {
     fn restores(&self) -> bool {
         true
     }
-    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
-        Rebuilder::<Name, i64>::lesson(&ConstructiveTrace, key, metadata)
+    fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
+        Rebuilder::<Name, i64>::sharable_trace(&ConstructiveTrace, key, metadata)
     }
 }
 

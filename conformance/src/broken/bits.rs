@@ -184,12 +184,12 @@ impl Rebuilder<Name, i64> for Mistold {
     }
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
         let bits = metadata.read::<DirtyBits>();
-        let (keys, edition) = (bits.marked(), bits.edition());
+        let (keys, generation) = (bits.marked(), bits.generation());
         Some(match self.0 {
-            Telling::LacksOne => Suspects { keys: keys.get(1..).unwrap_or_default(), edition },
-            Telling::LacksNew => Suspects { keys: &keys[..keys.len().min(1)], edition },
-            Telling::SameEdition => Suspects { keys, edition: 0 },
-            Telling::NoDependents => Suspects { keys, edition },
+            Telling::LacksOne => Suspects { keys: keys.get(1..).unwrap_or_default(), generation },
+            Telling::LacksNew => Suspects { keys: &keys[..keys.len().min(1)], generation },
+            Telling::SameEdition => Suspects { keys, generation: 0 },
+            Telling::NoDependents => Suspects { keys, generation },
         })
     }
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
@@ -243,7 +243,7 @@ pub(super) fn list() -> Vec<Fixture> {
         new("suspects-lack-new", "suspects that come up during the build are not told")
             .is(|| Mistold(Telling::LacksNew))
             .under("topological"),
-        new("suspects-same-edition", "a list made anew is said to be the same")
+        new("suspects-same-generation", "a list made anew is said to be the same")
             .is(|| Mistold(Telling::SameEdition))
             .under("topological")
             .by_hand(by_hand::a_list_made_anew),

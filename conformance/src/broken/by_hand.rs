@@ -21,7 +21,7 @@ fn scenario(inputs: &[i64], tasks: impl IntoIterator<Item = Expr>, steps: Vec<St
 
 /// While suspects are followed, a branch flips to an input that was never met. That is news, so the list of dirty
 /// keys is gone through and made anew, and is then exactly as long as the part of the old one that was told: the
-/// suspect at its end is known only to who asks for the edition.
+/// suspect at its end is known only to who asks for the generation.
 pub(super) fn a_list_made_anew() -> Scenario {
     branch_flips(3)
 }

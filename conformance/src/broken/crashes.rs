@@ -2,7 +2,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, KeyId, Lesson, Metadata, Question, Rebuilder};
+use alacarte_core::{Answer, KeyId, Metadata, Question, Rebuilder, SharableTrace};
 use alacarte_metadata::DeepConstructiveTraces;
 use alacarte_rebuilders::DeepConstructiveTrace;
 
@@ -38,7 +38,7 @@ impl Rebuilder<Name, i64> for TakesLearnedForItsOwn {
         true
     }
 
-    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
-        Rebuilder::<Name, i64>::lesson(&DeepConstructiveTrace, key, metadata)
+    fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
+        Rebuilder::<Name, i64>::sharable_trace(&DeepConstructiveTrace, key, metadata)
     }
 }

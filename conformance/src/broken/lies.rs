@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 use std::task::Poll;
 
 use alacarte_core::{
-    Answer, Dependency, Event, Fingerprint, KeyId, Lesson, Metadata, MetadataUpdater, Question, Rebuilder, Record,
-    Suspects,
+    Answer, Dependency, Event, Fingerprint, KeyId, Metadata, MetadataUpdater, Question, Rebuilder, Record,
+    SharableTrace, Suspects,
 };
 
 use crate::name::Name;
@@ -89,8 +89,8 @@ impl<R: Rebuilder<Name, i64>, L: Lie> Rebuilder<Name, i64> for Misled<R, L> {
     fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
         self.0.ask(question, &metadata.read::<Deceived<L>>().seen)
     }
-    fn trusts_silence(&self) -> bool {
-        self.0.trusts_silence()
+    fn skips_unchanged_builds(&self) -> bool {
+        self.0.skips_unchanged_builds()
     }
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
         self.0.suspects(&metadata.read::<Deceived<L>>().seen)
@@ -101,8 +101,8 @@ impl<R: Rebuilder<Name, i64>, L: Lie> Rebuilder<Name, i64> for Misled<R, L> {
     fn restores(&self) -> bool {
         self.0.restores()
     }
-    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
-        self.0.lesson(key, &metadata.read::<Deceived<L>>().seen)
+    fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
+        self.0.sharable_trace(key, &metadata.read::<Deceived<L>>().seen)
     }
 }
 

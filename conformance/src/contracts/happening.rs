@@ -60,12 +60,12 @@ pub enum Kind {
     Built,
     /// [`Event::Restored`]
     Restored,
-    /// [`Event::Learned`]
-    Learned,
-    /// [`Event::Owed`], which speaks of a key and nothing else.
-    Owed {
+    /// [`Event::Imported`]
+    Imported,
+    /// [`Event::Detached`], which speaks of a key and nothing else.
+    Detached {
         /// Whether it is owed no more.
-        paid: bool,
+        done: bool,
     },
     /// [`Event::Forgotten`], of one key.
     Forgotten,
@@ -93,8 +93,8 @@ impl Happening {
             Kind::Changed => Event::Changed { key, fingerprint: self.fingerprint(), modified, input },
             Kind::Built => Event::Built(record),
             Kind::Restored => Event::Restored(record),
-            Kind::Learned => Event::Learned(record),
-            Kind::Owed { paid } => Event::Owed { key, paid },
+            Kind::Imported => Event::Imported(record),
+            Kind::Detached { done } => Event::Detached { key, done },
             Kind::Forgotten => Event::Forgotten { keys: &alone },
         })
     }
@@ -134,8 +134,8 @@ impl Happening {
 impl fmt::Display for Happening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key;
-        if let Kind::Owed { paid } = self.kind {
-            return write!(f, "{key:?} is owed{}", if paid { " no more" } else { "" });
+        if let Kind::Detached { done } = self.kind {
+            return write!(f, "{key:?} is owed{}", if done { " no more" } else { "" });
         }
         if self.kind == Kind::Forgotten {
             return write!(f, "{key:?} is forgotten");

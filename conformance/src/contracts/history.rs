@@ -95,8 +95,8 @@ impl World {
         self.tell(Happening { kind, key, dependencies, value: None, modified: 0, volatile: false, deep: false });
     }
 
-    fn owed(&mut self, key: KeyId, paid: bool) {
-        let (dependencies, kind) = (Vec::new(), Kind::Owed { paid });
+    fn owed(&mut self, key: KeyId, done: bool) {
+        let (dependencies, kind) = (Vec::new(), Kind::Detached { done });
         self.tell(Happening { kind, key, dependencies, value: None, modified: 0, volatile: false, deep: false });
     }
 
@@ -119,7 +119,7 @@ impl World {
                 let version = 100 + self.history.len() as u64;
                 self.changed(output.definition(), some.map(|_| version), seed.modified);
             }
-            28..38 => self.record(Kind::Learned, output, seed),
+            28..38 => self.record(Kind::Imported, output, seed),
             38..50 => self.record(Kind::Restored, output, seed),
             _ => self.record(Kind::Built, output, &Seed { deep: false, ..seed.clone() }),
         }
@@ -127,7 +127,7 @@ impl World {
 
     fn record(&mut self, kind: Kind, key: KeyId, seed: &Seed) {
         let &Seed { value, modified, volatile, deep, .. } = seed;
-        let foreign = deep || kind == Kind::Learned;
+        let foreign = deep || kind == Kind::Imported;
         let fresh: Vec<_> = seed.list.iter().filter(|(n, _)| *n < key.index()).copied().collect();
         let mut dependencies = Vec::new();
         if let Some(definition) = self.definitions[key.index()] {
@@ -147,7 +147,7 @@ impl World {
         if !seed.again {
             self.shapes[key.index()] = fresh;
         }
-        if kind != Kind::Learned {
+        if kind != Kind::Imported {
             self.values[key.index()] = Some(value);
         }
         self.tell(Happening { kind, key, dependencies, value: Some(value), modified, volatile, deep });

@@ -1,6 +1,6 @@
 //! The contracts of this workspace's updaters, as plain as can be.
 
-use alacarte_core::{Dependency, Fingerprint, KeyId, Names, Time, Value};
+use alacarte_core::{Dependency, Fingerprint, KeyId, StableKeyHash, Time, Value};
 use alacarte_metadata::{
     CalcChain, ConstructiveTraces, DeepConstructiveTraces, DependencyGraph, DirtyBits, ModificationTimes, StepTraces,
     Trace, VerifyingTraces,
@@ -85,7 +85,7 @@ impl Contract for Dirty {
     fn see(&mut self, what: &Happening) {
         let n = what.key.index();
         self.forgotten[n] = what.kind == Kind::Forgotten
-            || (self.forgotten[n] && matches!(what.kind, Kind::Learned | Kind::Owed { .. }));
+            || (self.forgotten[n] && matches!(what.kind, Kind::Imported | Kind::Detached { .. }));
         if what.is_made() {
             self.keys[n] = Some(what.keys());
             self.dirty[n] = !what.is_plain();
@@ -242,7 +242,7 @@ impl Kept {
     fn keep(&mut self, what: &Happening, dependencies: Vec<Dependency>, bound: usize) {
         let entry = (what.value.unwrap_or_default(), dependencies);
         let (traces, present) = (&mut self.traces[what.key.index()], &mut self.present[what.key.index()]);
-        if what.kind != Kind::Learned {
+        if what.kind != Kind::Imported {
             traces.retain(|other| *other != entry);
             traces.insert(0, entry);
             *present = true;
@@ -298,7 +298,7 @@ impl Contract for Constructive {
         if what.is_made() {
             self.0.present[what.key.index()] = false;
         }
-        if (what.is_made() || what.kind == Kind::Learned) && what.is_plain() {
+        if (what.is_made() || what.kind == Kind::Imported) && what.is_plain() {
             self.0.keep(what, what.dependencies.clone(), ConstructiveTraces::<u64>::KEPT);
         }
         self.0.forget(what);
@@ -326,10 +326,10 @@ pub struct Deep {
 }
 
 fn deep_of(dependencies: &[Dependency]) -> Fingerprint {
-    let none = (dependencies.len() as u64).fingerprint().and(Fingerprint(u64::from_be_bytes(*b"\0\0\0\0deep")));
+    let none = (dependencies.len() as u64).fingerprint().combine(Fingerprint(u64::from_be_bytes(*b"\0\0\0\0deep")));
     dependencies.iter().fold(none, |sum, dependency| {
-        let name = ().name_of(dependency.key.subject());
-        sum.and(name).and(dependency.key.is_definition().fingerprint()).and(dependency.fingerprint)
+        let name = ().stable_hash(dependency.key.subject());
+        sum.combine(name).combine(dependency.key.is_definition().fingerprint()).combine(dependency.fingerprint)
     })
 }
 
@@ -351,7 +351,7 @@ impl Contract for Deep {
             self.current[what.key.index()] = None;
         }
         self.kept.present[what.key.index()] = self.current[what.key.index()].is_some();
-        if !what.volatile && (what.is_made() || (what.kind == Kind::Learned && what.deep)) {
+        if !what.volatile && (what.is_made() || (what.kind == Kind::Imported && what.deep)) {
             self.kept.keep(what, dependencies, DeepConstructiveTraces::<u64>::KEPT);
         }
         self.kept.forget(what);

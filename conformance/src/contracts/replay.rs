@@ -27,11 +27,11 @@ impl<U: MetadataUpdater + Default, J: Journal<u64, u64>> Process<U, J> {
             keys.intern(&key);
         }
         let replayed = journal.replay(&mut keys, &mut |_, event, _| {
-            // Names are left out of it: the model knows keys by number.
+            // StableKeyHash are left out of it: the model knows keys by number.
             updater.apply(&match event {
                 Event::Built(record) => Event::Built(unnamed(*record)),
                 Event::Restored(record) => Event::Restored(unnamed(*record)),
-                Event::Learned(record) => Event::Learned(unnamed(*record)),
+                Event::Imported(record) => Event::Imported(unnamed(*record)),
                 changed => *changed,
             });
         });
@@ -54,7 +54,7 @@ impl<U: MetadataUpdater + Default, J: Journal<u64, u64>> Process<U, J> {
 }
 
 fn is_written(what: &Happening) -> bool {
-    what.kind != Kind::Learned
+    what.kind != Kind::Imported
 }
 
 fn unnamed(record: Record<'_>) -> Record<'_> {

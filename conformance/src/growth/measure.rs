@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use alacarte_core::{
-    Answer, Build, Event, Journal, KeyId, Keys, Lesson, Metadata, Question, Rebuilder, Replay, Report, Schedules,
-    Static, Store, StoreError, Suspects, count_steps, steps_taken,
+    Answer, Build, Event, Journal, KeyId, Keys, Metadata, Question, Rebuilder, Replay, Report, Schedules,
+    SharableTrace, Static, Store, StoreError, Suspects, count_steps, steps_taken,
 };
 
 use super::{Act, Cells, Number, Play};
@@ -120,8 +120,8 @@ impl<R: Rebuilder<Number, i64>> Rebuilder<Number, i64> for Asked<R> {
         self.rebuilder.install(metadata);
     }
 
-    fn trusts_silence(&self) -> bool {
-        self.rebuilder.trusts_silence()
+    fn skips_unchanged_builds(&self) -> bool {
+        self.rebuilder.skips_unchanged_builds()
     }
 
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
@@ -144,8 +144,8 @@ impl<R: Rebuilder<Number, i64>> Rebuilder<Number, i64> for Asked<R> {
         self.rebuilder.restores()
     }
 
-    fn lesson(&self, key: KeyId, metadata: &Metadata) -> Option<Lesson> {
-        self.rebuilder.lesson(key, metadata)
+    fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
+        self.rebuilder.sharable_trace(key, metadata)
     }
 }
 

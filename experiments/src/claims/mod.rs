@@ -74,7 +74,7 @@ pub struct Row {
     pub system: Option<&'static str>,
 }
 
-/// The combinations of the menu, those beyond the paper, the yardsticks; then the named systems.
+/// The combinations of the menu, those beyond the paper, the baselines; then the named systems.
 pub fn rows() -> Vec<Row> {
     let row = |group, combination: Combination| Row {
         group,
@@ -82,13 +82,13 @@ pub fn rows() -> Vec<Row> {
         rebuilder: combination.rebuilder.as_str(),
         system: None,
     };
-    let group = |combination: Combination| match combination.rebuilder.is_yardstick() {
-        true => "yardsticks (topological)",
+    let group = |combination: Combination| match combination.rebuilder.is_baseline() {
+        true => "baselines (topological)",
         false => combination.scheduler.as_str(),
     };
     let mut rows: Vec<Row> = Combination::menu().into_iter().map(|place| row(group(place), place)).collect();
     rows.push(Row { group: "suspending, as in Shake", scheduler: "suspending", rebuilder: "step-trace", system: None });
-    let beyond = RebuilderName::ALL.into_iter().filter(|rebuilder| !rebuilder.is_yardstick());
+    let beyond = RebuilderName::ALL.into_iter().filter(|rebuilder| !rebuilder.is_baseline());
     let bottom_up = |rebuilder| Combination { scheduler: SchedulerName::BottomUp, rebuilder };
     rows.extend(beyond.map(|rebuilder| row("bottom-up", bottom_up(rebuilder))));
     rows.extend(

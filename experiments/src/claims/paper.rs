@@ -30,7 +30,7 @@ fn table(system: &str, property: &str) -> Option<bool> {
 
 /// What its text says of schedulers and rebuilders.
 fn text(row: &Row, property: &str) -> Option<bool> {
-    // The yardsticks are ours; so is whatever goes beyond its second table.
+    // The baselines are ours; so is whatever goes beyond its second table.
     let schedulers = ["topological", "restarting", "suspending"];
     let rebuilders = ["dirty-bit", "verifying-trace", "constructive-trace", "deep-constructive-trace"];
     if !schedulers.contains(&row.scheduler) || !rebuilders.contains(&row.rebuilder) {

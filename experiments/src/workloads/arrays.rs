@@ -1,4 +1,4 @@
-//! The yardsticks: no engine at all, only arrays.
+//! The baselines: no engine at all, only arrays.
 
 use std::sync::Arc;
 

@@ -261,7 +261,7 @@ impl NinjaTasks {
 /// What a run of a command is called: by the command, and by all that it read.
 fn name_of_run(step: &Step, read: &[(FileKey, FileValue)]) -> Fingerprint {
     read.iter().fold(step.text, |name, (key, value)| {
-        name.and(Fingerprint::of_bytes(key.as_str().as_bytes())).and(value.fingerprint())
+        name.combine(Fingerprint::of_bytes(key.as_str().as_bytes())).combine(value.fingerprint())
     })
 }
 

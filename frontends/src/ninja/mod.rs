@@ -12,6 +12,30 @@
 //! variables, `scope` says what a name means, `parse` and `build` read the statements, `eval` expands an edge's
 //! rule, `load` ties them together over the files. From there, `tasks` makes the edges tasks of a build,
 //! `execute` and `command` run what they say, and `depfile` reads what a compiler reports afterwards.
+//!
+//! ```
+//! use std::fs;
+//!
+//! use alacarte::ninja::Session;
+//! use alacarte::prelude::*;
+//!
+//! let directory = tempfile::tempdir()?;
+//! let at = |name: &str| directory.path().join(name);
+//! fs::write(at("build.ninja"), "rule shout\n  command = tr a-z A-Z < $in > $out\nbuild loud: shout quiet\n")?;
+//! fs::write(at("quiet"), "hello")?;
+//!
+//! let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! let session = Session::new(directory.path(), "build.ninja");
+//! for ran in [1, 0] {
+//!     // The second build learns from the journal of the first that everything is up to date.
+//!     let mut build = session.open(Topological::new(), VerifyingTrace, |_| {})?;
+//!     let targets = build.tasks().default_targets().to_vec();
+//!     let report = runtime.block_on(build.run_async(targets))?;
+//!     assert_eq!(report.ran.len(), ran);
+//! }
+//! assert_eq!(fs::read_to_string(at("loud"))?, "HELLO");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod build;
 mod command;

@@ -73,7 +73,7 @@ impl NinjaTasks {
     /// The tasks of a manifest. The files are those of the directory in which its commands run.
     pub fn new(manifest: Manifest, files: &SharedFiles) -> Self {
         let root = Root::of(files.borrow().root());
-        let mut names = Names { root: &root, known: HashSet::new() };
+        let mut names = StableKeyHash { root: &root, known: HashSet::new() };
         let defaults = manifest.targets_by_default().into_iter().map(|path| names.key(path)).collect();
         let steps: Vec<Step> = manifest.edges.into_iter().map(|edge| Step::new(edge, &mut names)).collect();
         let mut makers = HashMap::new();
@@ -119,7 +119,7 @@ impl NinjaTasks {
     pub(super) fn instant(&self) -> Fingerprint {
         self.ticks.set(self.ticks.get() + 1);
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Fingerprint::of_integer(now.as_nanos() as u64).and(Fingerprint::of_integer(self.ticks.get()))
+        Fingerprint::of_integer(now.as_nanos() as u64).combine(Fingerprint::of_integer(self.ticks.get()))
     }
 
     /// The key of a file, however its path is written: generators and compilers name files of the build
@@ -290,7 +290,7 @@ impl Tasks<FileKey, FileValue> for NinjaTasks {
         let step = &self.steps[maker.step];
         // Of an edge that regenerates the manifest, the manifest is the output: a change of its command alone is no
         // reason to run it.
-        (!step.edge.generator).then(|| step.text.and(Fingerprint::of_integer(maker.output as u64)))
+        (!step.edge.generator).then(|| step.text.combine(Fingerprint::of_integer(maker.output as u64)))
     }
 }
 
@@ -302,7 +302,7 @@ impl Edge {
 }
 
 impl Step {
-    fn new(edge: Edge, names: &mut Names) -> Self {
+    fn new(edge: Edge, names: &mut StableKeyHash) -> Self {
         let inputs: Arc<[FileKey]> = names.unique(edge.inputs.iter().chain(&edge.implicit)).into();
         let mut order_only = names.unique(&edge.order_only);
         let known: HashSet<&FileKey> = inputs.iter().collect();
@@ -368,12 +368,12 @@ impl Root {
 }
 
 /// Keys that share their text.
-struct Names<'r> {
+struct StableKeyHash<'r> {
     root: &'r Root,
     known: HashSet<FileKey>,
 }
 
-impl Names<'_> {
+impl StableKeyHash<'_> {
     fn key(&mut self, path: &str) -> FileKey {
         let path = self.root.local(path);
         if let Some(key) = self.known.get(&*path) {

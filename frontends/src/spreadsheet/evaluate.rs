@@ -14,6 +14,37 @@ use super::scalar::{CellError, Scalar};
 ///
 /// A cell that nobody wrote is [`Scalar::Empty`]. An error *in* a cell is a value, [`Scalar::Error`]; the error of
 /// this trait ends the evaluation, and is for what no formula can answer: a cycle, a lost file.
+///
+/// ```
+/// use std::cell::RefCell;
+/// use std::convert::Infallible;
+///
+/// use alacarte::spreadsheet::{CellRef, Cells, Formula, Scalar};
+///
+/// /// Every cell holds TRUE. The list has the cells that a formula read.
+/// #[derive(Default)]
+/// struct Asked(RefCell<Vec<String>>);
+///
+/// impl Cells for Asked {
+///     type Error = Infallible;
+///
+///     async fn cell(&self, at: CellRef) -> Result<Scalar, Infallible> {
+///         self.0.borrow_mut().push(at.to_string());
+///         Ok(Scalar::Bool(true))
+///     }
+///
+///     async fn cells(&self, group: &[CellRef]) -> Result<Vec<Scalar>, Infallible> {
+///         self.0.borrow_mut().extend(group.iter().map(CellRef::to_string));
+///         Ok(vec![Scalar::Bool(true); group.len()])
+///     }
+/// }
+///
+/// let (formula, asked) = (Formula::parse("=IF(A1, B1, C1)")?, Asked::default());
+/// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// assert_eq!(runtime.block_on(formula.evaluate(&asked))?, Scalar::Bool(true));
+/// assert_eq!(*asked.0.borrow(), ["A1", "B1"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[allow(
     async_fn_in_trait,
     reason = "a build runs on one thread, so its futures need not be Send, which is what the lint guards"

@@ -17,6 +17,28 @@
 //! | `evaluate` | running the program, fetching cells as they are needed |
 //! | `fields`, `sheet` | the CSV file, its fields with their positions, and the whole sheet |
 //! | `tasks` | the sheet as tasks of a build |
+//!
+//! ```
+//! use alacarte::prelude::*;
+//! use alacarte::spreadsheet::{CellRef, Scalar, Sheet, SheetStore, SheetTasks};
+//!
+//! let sheet = Sheet::parse("costs.csv", "bread,2\nmilk,3\nsum,=SUM(B1:B2)\n")?;
+//! let [milk, sum]: [CellRef; 2] = ["B2".parse()?, "B3".parse()?];
+//! let store = SheetStore::new(&sheet);
+//! let tasks = SheetTasks::new(sheet).into_static()?; // No cell uses INDIRECT.
+//! let mut build = Build::new(tasks, store).scheduler(Topological::new()).rebuilder(VerifyingTrace);
+//! build.run([sum])?;
+//! assert_eq!(build.get(sum), Some(Scalar::Number(5.0)));
+//!
+//! // A value that is typed into a cell changes an input, and a formula replaces a task.
+//! if let Some(value) = build.tasks_mut().set(milk, "4")? {
+//!     build.set(milk, value)?;
+//! }
+//! build.tasks_mut().set(sum, "=B1*B2")?;
+//! build.run([sum])?;
+//! assert_eq!(build.get(sum), Some(Scalar::Number(8.0)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod cell;
 mod evaluate;

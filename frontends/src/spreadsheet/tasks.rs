@@ -84,10 +84,10 @@ impl Value for Scalar {
         let kind = |kind: u64| Fingerprint::of_integer(kind);
         match self {
             Scalar::Empty => kind(0),
-            Scalar::Number(number) => kind(1).and(number.fingerprint()),
-            Scalar::Text(text) => kind(2).and(text.fingerprint()),
-            Scalar::Bool(truth) => kind(3).and(truth.fingerprint()),
-            Scalar::Error(error) => kind(4).and(Fingerprint::of_bytes(error.as_str().as_bytes())),
+            Scalar::Number(number) => kind(1).combine(number.fingerprint()),
+            Scalar::Text(text) => kind(2).combine(text.fingerprint()),
+            Scalar::Bool(truth) => kind(3).combine(truth.fingerprint()),
+            Scalar::Error(error) => kind(4).combine(Fingerprint::of_bytes(error.as_str().as_bytes())),
         }
     }
 

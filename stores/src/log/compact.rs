@@ -106,10 +106,10 @@ fn shorten(bytes: &[u8], next: Next) -> Option<Short> {
                 }
                 stays
             }
-            Entry::Owed { number, paid } => {
+            Entry::Detached { number, done } => {
                 let judged = std::mem::replace(&mut seen.entry((*number, false)).or_default().judged, true);
-                used[*number as usize] |= !judged && !paid;
-                !judged && !paid
+                used[*number as usize] |= !judged && !done;
+                !judged && !done
             }
             Entry::Forgotten { numbers } => {
                 for &number in numbers {
@@ -148,7 +148,7 @@ fn renumber<'e>(mut entry: Entry<'e>, numbers: &[u32]) -> Option<Entry<'e>> {
         Some(Subject::new(number, subject.is_definition(), subject.is_grouped()))
     };
     match &mut entry {
-        Entry::Key { number, .. } | Entry::Owed { number, .. } => *number = known(*number)?,
+        Entry::Key { number, .. } | Entry::Detached { number, .. } => *number = known(*number)?,
         Entry::Changed { subject, .. } => *subject = other(*subject)?,
         Entry::Made { number, dependencies, .. } => {
             *number = known(*number)?;

@@ -32,9 +32,9 @@ pub(super) enum Entry<'a> {
         value: &'a [u8],
     },
     /// A task started this key without waiting; or that is done.
-    Owed {
+    Detached {
         number: u32,
-        paid: bool,
+        done: bool,
     },
     /// Nothing is known of these keys any more, and no later record speaks of these numbers.
     Forgotten {
@@ -46,7 +46,7 @@ pub(super) enum Entry<'a> {
 pub(super) enum How {
     Built,
     Restored,
-    Learned,
+    Imported,
 }
 
 /// The number of a key, and two flags below it so that small numbers stay short.

@@ -64,6 +64,25 @@ const TITLE: &[u8] = b"alacarte log 2\n";
 const BUFFER: usize = 1 << 16;
 
 /// A journal in a file, or in memory as a test wants it.
+///
+/// ```
+/// use alacarte::prelude::*;
+/// use alacarte::stores::Log;
+///
+/// let directory = tempfile::tempdir()?;
+/// let tasks = || Rules::new().rule("B", formula(["A"], |[a]| a + 1));
+/// let inputs = || Memory::from([("A".to_string(), 1)]);
+/// let journal = || Log::<String, i32>::open(directory.path().join("journal"));
+///
+/// let build = Build::new(tasks(), inputs()).journal(journal()?);
+/// build.scheduler(Suspending::new()).rebuilder(DirtyBit).run(["B"])?;
+/// // A later process, with another scheduler and rebuilder, reads what the first one appended.
+/// let build = Build::new(tasks(), inputs()).journal(journal()?);
+/// let mut build = build.scheduler(Restarting::new()).rebuilder(VerifyingTrace);
+/// assert!(build.run(["B"])?.ran.is_empty());
+/// assert_eq!(build.get("B"), Some(2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Log<K, V> {
     place: Place,
@@ -347,10 +366,10 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
             }
             Event::Built(record) => self.made(keys, How::Built, record, value)?,
             Event::Restored(record) => self.made(keys, How::Restored, record, value)?,
-            Event::Learned(record) => self.made(keys, How::Learned, record, value)?,
-            Event::Owed { key, paid } => {
+            Event::Imported(record) => self.made(keys, How::Imported, record, value)?,
+            Event::Detached { key, done } => {
                 let number = self.number(keys, *key, false)?;
-                self.put(&Entry::Owed { number, paid: *paid })?;
+                self.put(&Entry::Detached { number, done: *done })?;
             }
             Event::Forgotten { keys } => {
                 // The next keys that are given these ids get numbers of their own.

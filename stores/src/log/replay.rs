@@ -128,10 +128,10 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
                     });
                 }
             }
-            Entry::Owed { number, paid } => {
+            Entry::Detached { number, done } => {
                 let Some(key) = self.id(Subject::new(number, false, false)) else { return };
                 self.tell_of(number);
-                (self.each)(self.keys, &Event::Owed { key, paid }, None);
+                (self.each)(self.keys, &Event::Detached { key, done }, None);
             }
             Entry::Forgotten { numbers } => {
                 let mut keys = Vec::with_capacity(numbers.len());
@@ -166,7 +166,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
                 let event = match how {
                     How::Built => Event::Built(record),
                     How::Restored => Event::Restored(record),
-                    How::Learned => return (self.each)(self.keys, &Event::Learned(record), Some(&value)),
+                    How::Imported => return (self.each)(self.keys, &Event::Imported(record), Some(&value)),
                 };
                 (self.each)(self.keys, &event, Some(&value));
                 let holds = Some(fingerprint);

@@ -15,7 +15,7 @@ fn said(log: &mut Small, keys: &mut Keys<String>) -> Vec<String> {
             Event::Changed { key, fingerprint, modified, input } => {
                 format!("{} changed to {:?} at {modified}, input: {input}", keys.show(*key), fingerprint.map(|f| f.0))
             }
-            Event::Built(record) | Event::Restored(record) | Event::Learned(record) => {
+            Event::Built(record) | Event::Restored(record) | Event::Imported(record) => {
                 let from = record.dependencies.iter().map(|d| format!("{}={}", keys.show(d.key), d.fingerprint.0));
                 let from: Vec<_> = from.collect();
                 format!("{} is {value:?} from {}", keys.show(record.key), from.join(", "))
@@ -24,7 +24,7 @@ fn said(log: &mut Small, keys: &mut Keys<String>) -> Vec<String> {
                 let gone: Vec<_> = gone.iter().map(|key| keys.show(*key)).collect();
                 format!("{} forgotten", gone.join(", "))
             }
-            Event::Owed { key, paid } => format!("{} is {}owed", keys.show(*key), if *paid { "not " } else { "" }),
+            Event::Detached { key, done } => format!("{} is {}owed", keys.show(*key), if *done { "not " } else { "" }),
         });
     });
     outcome.expect("read");

@@ -62,7 +62,7 @@ impl MetadataUpdater for WideBits {
                 self.graph.apply(event);
                 self.dirty.retain(|key| keys.binary_search(key).is_err());
             }
-            Event::Learned(_) | Event::Owed { .. } => {}
+            Event::Imported(_) | Event::Detached { .. } => {}
         }
     }
 }

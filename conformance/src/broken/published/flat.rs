@@ -114,7 +114,7 @@ impl<V: Value, L: LookUp> MetadataUpdater for FlatTraces<V, L> {
                     self.traces.remove(key);
                 }
             }
-            Event::Learned(_) | Event::Owed { .. } => {}
+            Event::Imported(_) | Event::Detached { .. } => {}
         }
     }
 }

@@ -1,22 +1,21 @@
-//! The ledger: whoever remembers, in one place. Every event is shown to the metadata and kept in the journal,
-//! in that order.
+//! The event sink shows each event to the metadata, then appends it to the journal. No other part does either.
 
-use crate::board::{Board, CLASSIFIED, DEFINED, INPUT, STALE};
 use crate::error::StoreError;
 use crate::event::{Event, Time};
 use crate::fingerprint::{Fingerprint, Value, foreign};
 use crate::journal::Journal;
 use crate::key::{Key, KeyId, Keys};
+use crate::key_table::{CLASSIFIED, DEFINED, INPUT, KeyTable, STALE};
 use crate::metadata::Metadata;
 
-pub(crate) struct Ledger<J> {
+pub(crate) struct EventSink<J> {
     pub metadata: Metadata,
     pub journal: J,
     /// The last moment of the clock that counts events, for stores without one.
     pub clock: Time,
 }
 
-impl<J> Ledger<J> {
+impl<J> EventSink<J> {
     /// The next moment of a store without a clock.
     pub fn tick(&mut self) -> Time {
         // (A store's own clock may have been anywhere.)
@@ -24,7 +23,7 @@ impl<J> Ledger<J> {
         self.clock
     }
 
-    pub fn tell<K, V>(&mut self, keys: &Keys<K>, event: &Event<'_>, value: Option<&V>) -> Result<(), StoreError>
+    pub fn record<K, V>(&mut self, keys: &Keys<K>, event: &Event<'_>, value: Option<&V>) -> Result<(), StoreError>
     where
         J: Journal<K, V>,
     {
@@ -35,7 +34,7 @@ impl<J> Ledger<J> {
     /// Takes into account that a key may hold another value than was known, or (`touched`) that an equal one was written.
     pub fn notice<K: Key, V: Value>(
         &mut self,
-        board: &mut Board<K, V>,
+        board: &mut KeyTable<K, V>,
         id: KeyId,
         news: News,
     ) -> Result<bool, StoreError>
@@ -58,7 +57,7 @@ impl<J> Ledger<J> {
         board.set_state(id, STALE);
         let modified = news.modified.unwrap_or_else(|| self.tick());
         let event = Event::Changed { key: id, fingerprint, modified, input: news.input };
-        told.and(self.tell(&board.keys, &event, None))?;
+        told.and(self.record(&board.keys, &event, None))?;
         Ok(changed)
     }
 
@@ -66,7 +65,7 @@ impl<J> Ledger<J> {
     /// again what they were.
     pub fn notice_turn<K: Key, V: Value>(
         &mut self,
-        board: &mut Board<K, V>,
+        board: &mut KeyTable<K, V>,
         id: KeyId,
         input: bool,
     ) -> Result<(), StoreError>
@@ -83,7 +82,7 @@ impl<J> Ledger<J> {
         }
         let fingerprint = board.fingerprint(id.definition());
         let event = Event::Changed { key: id.definition(), fingerprint, modified: self.tick(), input: true };
-        self.tell(&board.keys, &event, None)
+        self.record(&board.keys, &event, None)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The board: the state of every key while a build runs.
 //!
 //! One column of nodes, indexed by [`KeyId`], read by fetches, questions and the engine alike. A key is up to
-//! date when its node is stamped with the board's *revision*: raising the revision makes every key of the last
+//! date when its node is stamped with the key table's *revision*: raising the revision makes every key of the last
 //! build questionable again, with one assignment, without visiting any.
 
 use crate::error::{Reasoned, TaskError};
@@ -27,7 +27,7 @@ pub(crate) const CLASSIFIED: u8 = 1;
 pub(crate) const INPUT: u8 = 2;
 /// The store was asked for the key's value, or the build made it.
 pub(crate) const LOADED: u8 = 4;
-/// The task's definition is in `Board::definitions`.
+/// The task's definition is in `KeyTable::definitions`.
 pub(crate) const DEFINED: u8 = 8;
 
 /// The key's last event is that it was built or restored here.
@@ -70,7 +70,7 @@ pub(crate) struct Missing {
     pub ticket: Option<Ticket>,
 }
 
-pub(crate) struct Board<K, V> {
+pub(crate) struct KeyTable<K, V> {
     pub keys: Keys<K>,
     nodes: Vec<Node>,
     flags: Vec<u8>,
@@ -99,9 +99,9 @@ pub(crate) struct Board<K, V> {
     /// It fetched this key, which is not up to date, inside outside work.
     pub fetched_at_work: Option<KeyId>,
     /// Detached keys that were begun and are not up to date: the next build begins them again.
-    pub owed: Vec<KeyId>,
+    pub detached_before: Vec<KeyId>,
     /// Those of them that the journal knows of.
-    pub debts: FxHashSet<KeyId>,
+    pub detached_in_journal: FxHashSet<KeyId>,
     /// So many of `detached` have been told to the journal.
     pub told: usize,
     /// A place in some pool came free.
@@ -125,9 +125,9 @@ pub(crate) enum Look<T> {
     Failed,
 }
 
-impl<K: Key, V: Clone> Board<K, V> {
+impl<K: Key, V: Clone> KeyTable<K, V> {
     pub fn new() -> Self {
-        Board {
+        KeyTable {
             keys: Keys::default(),
             nodes: Vec::new(),
             flags: Vec::new(),
@@ -144,8 +144,8 @@ impl<K: Key, V: Clone> Board<K, V> {
             detached: Vec::new(),
             working: 0,
             fetched_at_work: None,
-            owed: Vec::new(),
-            debts: FxHashSet::default(),
+            detached_before: Vec::new(),
+            detached_in_journal: FxHashSet::default(),
             told: 0,
             freed: false,
             pools: vec![Pool::new("jobs".into(), 1)],
@@ -277,7 +277,7 @@ impl<K: Key, V: Clone> Board<K, V> {
         Look::Missing
     }
 
-    /// A task's fetch of one key. One that is missing is to be noted by [`Board::miss`].
+    /// A task's fetch of one key. One that is missing is to be noted by [`KeyTable::miss`].
     #[inline]
     pub fn fetch(&mut self, id: KeyId, record: bool) -> Look<V> {
         if record {
@@ -349,7 +349,7 @@ impl<K: Key, V: Clone> Board<K, V> {
     }
 }
 
-impl<K: Key, V: Value> Board<K, V> {
+impl<K: Key, V: Value> KeyTable<K, V> {
     /// Takes what the store or a user says that a key holds; the fingerprint of what it held. (At once, before anything else
     /// that may panic: a store may have given the value away.)
     pub fn receive(&mut self, id: KeyId, value: Option<V>) -> Option<Fingerprint> {
@@ -401,7 +401,7 @@ impl<K: Key, V: Value> Board<K, V> {
         self.recorder.clear();
         self.missing.clear();
         (self.met_failure, self.fetched_at_work, self.volatile, self.working) = (None, None, false, 0);
-        self.owed.append(&mut self.detached);
+        self.detached_before.append(&mut self.detached);
         self.told = 0;
         for id in (0..self.keys.bound()).map(KeyId::new) {
             let fingerprint = self.value(id).map(Value::fingerprint);
@@ -460,7 +460,7 @@ mod tests {
     /// The numbers of revisions end where those of other states begin: then no key is up to date.
     #[test]
     fn revisions_are_told_apart_however_many_there_were() {
-        let mut board: Board<&str, u64> = Board::new();
+        let mut board: KeyTable<&str, u64> = KeyTable::new();
         let (early, late) = (board.intern(&"early"), board.intern(&"late"));
         board.set_state(early, board.revision);
         board.revision = FAILED - 2;
@@ -495,7 +495,7 @@ mod tests {
             }
         }
         let panics = std::rc::Rc::new(std::cell::Cell::new(true));
-        let mut board: Board<&str, Once> = Board::new();
+        let mut board: KeyTable<&str, Once> = KeyTable::new();
         let keys = ["a", "b", "c"].map(|key| board.intern(&key));
         let held = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             board.hold(keys[1], Some(Once(1, panics.clone())));

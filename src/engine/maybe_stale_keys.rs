@@ -1,4 +1,4 @@
-//! What is known of each doubtful key.
+//! What is known of each maybe-stale key.
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -7,21 +7,21 @@ use crate::key::KeyId;
 
 /// The suspects, and what lies above them.
 #[derive(Default)]
-pub(crate) struct Doubts {
-    pub of: FxHashMap<KeyId, Doubt>,
+pub(crate) struct MaybeStaleKeys {
+    pub of: FxHashMap<KeyId, MaybeStale>,
     /// Keys that are certainly needed, to be looked into; the last is first.
     pub todo: Vec<KeyId>,
 }
 
 #[derive(Default)]
-pub(crate) struct Doubt {
+pub(crate) struct MaybeStale {
     pub suspect: bool,
     pub settled: bool,
     /// It is settled, but has no value.
     pub failed: bool,
     /// So is something that it fetched, or must be preceded by.
     pub failed_below: bool,
-    /// What it fetched, or must be preceded by, that is doubtful too.
+    /// What it fetched, or must be preceded by, that is maybe-stale too.
     pub below: SmallVec<[KeyId; 2]>,
     /// Some of that only precedes it.
     pub preceded: bool,

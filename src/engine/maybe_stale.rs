@@ -1,32 +1,32 @@
 //! Suspects are followed, and no order is known beforehand: which of them is needed, and which goes first?
 //!
-//! Whatever lies above a suspect is *doubtful*: it counts as stale until it is settled. So a key that looks up to date
+//! Whatever lies above a suspect is *maybe stale*: it counts as stale until it is settled. So a key that looks up to date
 //! is, whoever fetches it, whether its task always did or does so for the first time; and a circle that a new fetch
 //! closes is seen. Correctness rests on this alone. The rest of this file only avoids visits.
 //!
-//! A doubtful key that is no suspect need not be visited: it is up to date if what it fetched is unchanged. A target
-//! is needed; of a key that is needed, the first of the doubtful keys that it fetched is (all before it are unchanged, so
+//! A maybe-stale key that is no suspect need not be visited: it is up to date if what it fetched is unchanged. A target
+//! is needed; of a key that is needed, the first of the maybe-stale keys that it fetched is (all before it are unchanged, so
 //! its task would ask for the same again), and when that is settled without a change, the next. So from the targets down
 //! one comes upon a suspect that is *certainly* needed, and only such a one is visited. If it changes, its dependents
-//! become suspects, in their turn certain; if not, they are one doubt nearer to being settled where they lie. A suspect
+//! become suspects, in their turn certain; if not, they are one step nearer to being settled where they lie. A suspect
 //! that no target reaches any more is never come upon.
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::doubts::{Doubt, Doubts};
+use super::maybe_stale_keys::{MaybeStale, MaybeStaleKeys};
 use super::state::{Demand, Engine};
-use crate::board::{ACTIVE, Look, STALE};
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
+use crate::key_table::{ACTIVE, Look, STALE};
 use crate::rebuilder::Rebuilder;
 use crate::scheduler::{Schedules, WhenBlocked};
 use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
 
-/// What a doubtful key that is certainly needed leads to.
+/// What a maybe-stale key that is certainly needed leads to.
 enum Next {
     /// Nothing below it has changed.
     Settled,
@@ -47,30 +47,30 @@ where
     J: Journal<K, V>,
 {
     /// Whether suspects are followed by a scheduler that knows no order.
-    pub(super) fn doubts(&self) -> bool {
+    pub(super) fn follows_maybe_stale(&self) -> bool {
         self.suspects.is_some() && self.scheduler.when_blocked() != WhenBlocked::Refuse
     }
 
     /// A build that follows suspects begins.
-    pub fn begin_doubting(&mut self) {
-        if self.doubts() {
-            let known = self.rebuilder.suspects(&self.ledger.metadata);
+    pub fn begin_maybe_stale(&mut self) {
+        if self.follows_maybe_stale() {
+            let known = self.rebuilder.suspects(&self.sink.metadata);
             let suspects = known.map_or(Vec::new(), |suspects| suspects.keys.to_vec());
             self.suspect(&suspects);
-            self.state.doubts.todo.extend(self.targets.iter().rev());
+            self.state.maybe_stale.todo.extend(self.targets.iter().rev());
         }
     }
 
-    /// These may be out of date of themselves; so whatever lies above them is doubtful.
+    /// These may be out of date of themselves; so whatever lies above them is maybe-stale.
     pub(super) fn suspect(&mut self, suspects: &[KeyId]) {
-        let of = &mut self.state.doubts.of;
+        let of = &mut self.state.maybe_stale.of;
         let mut todo = Vec::new();
         for &key in suspects {
             of.entry(key).or_insert_with(|| {
                 todo.push(key);
-                Doubt::default()
+                MaybeStale::default()
             });
-            of.entry(key).and_modify(|doubt| doubt.suspect = true);
+            of.entry(key).and_modify(|known| known.suspect = true);
         }
         let mut board = self.board.borrow_mut();
         while let Some(key) = todo.pop() {
@@ -78,17 +78,17 @@ where
             if board.state(key) == board.revision {
                 board.set_state(key, STALE);
             }
-            let failed = of.get(&key).is_some_and(|doubt| doubt.failed);
+            let failed = of.get(&key).is_some_and(|known| known.failed);
             let mut raise = |dependent: KeyId, precedes: bool| {
-                let doubt = of.entry(dependent).or_insert_with(|| {
+                let known = of.entry(dependent).or_insert_with(|| {
                     todo.push(dependent);
-                    Doubt::default()
+                    MaybeStale::default()
                 });
-                doubt.below.push(key);
-                doubt.preceded |= precedes;
-                doubt.failed_below |= failed;
+                known.below.push(key);
+                known.preceded |= precedes;
+                known.failed_below |= failed;
             };
-            self.rebuilder.dependents(key, &self.ledger.metadata, &mut |dependent| raise(dependent, false));
+            self.rebuilder.dependents(key, &self.sink.metadata, &mut |dependent| raise(dependent, false));
             for &dependent in self.preceding.get(&key).into_iter().flatten() {
                 raise(dependent, true);
             }
@@ -96,32 +96,32 @@ where
     }
 
     /// A key has its value, or `failed`: those that waited to see it go on.
-    pub(super) fn dispel(&mut self, key: KeyId, failed: bool) {
-        let Doubts { of, todo } = &mut self.state.doubts;
-        let Some(doubt) = of.get_mut(&key) else { return };
-        doubt.settled = true;
-        doubt.failed = failed;
-        let waiters = std::mem::take(&mut doubt.waiters);
+    pub(super) fn resolve(&mut self, key: KeyId, failed: bool) {
+        let MaybeStaleKeys { of, todo } = &mut self.state.maybe_stale;
+        let Some(known) = of.get_mut(&key) else { return };
+        known.settled = true;
+        known.failed = failed;
+        let waiters = std::mem::take(&mut known.waiters);
         if failed {
             let mut tell = |above: KeyId| {
                 count_steps(1);
-                of.entry(above).and_modify(|doubt| doubt.failed_below = true);
+                of.entry(above).and_modify(|known| known.failed_below = true);
             };
-            self.rebuilder.dependents(key, &self.ledger.metadata, &mut tell);
+            self.rebuilder.dependents(key, &self.sink.metadata, &mut tell);
             self.preceding.get(&key).into_iter().flatten().copied().for_each(tell);
         }
         for waiter in waiters {
-            let Some(doubt) = of.get_mut(&waiter) else { continue };
-            doubt.waiting -= 1;
-            if doubt.waiting == 0 {
+            let Some(known) = of.get_mut(&waiter) else { continue };
+            known.waiting -= 1;
+            if known.waiting == 0 {
                 todo.push(waiter);
             }
         }
     }
 
-    /// The doubtful keys that wait for this one to be settled, and were not visited.
+    /// The maybe-stale keys that wait for this one to be settled, and were not visited.
     pub(super) fn who_waits_unvisited(&self, key: KeyId) -> SmallVec<[KeyId; 2]> {
-        self.state.doubts.of.get(&key).map_or(SmallVec::new(), |doubt| doubt.waiters.clone())
+        self.state.maybe_stale.of.get(&key).map_or(SmallVec::new(), |known| known.waiters.clone())
     }
 
     /// The build stops because `key` failed: those that waited for it without having been visited are named too.
@@ -139,50 +139,51 @@ where
     }
 
     /// Whether keys are left that can be looked into.
-    pub(super) fn has_doubts(&self) -> bool {
-        !self.state.doubts.todo.is_empty() && !self.state.stopped
+    pub(super) fn has_unresolved(&self) -> bool {
+        !self.state.maybe_stale.todo.is_empty() && !self.state.stopped
     }
 
     /// Goes down from the keys that are certainly needed to the next suspect that is, and has it visited.
-    pub(super) fn pursue(&mut self) {
+    pub(super) fn advance_maybe_stale(&mut self) {
         while !self.state.stopped
-            && let Some(key) = self.state.doubts.todo.pop()
+            && let Some(key) = self.state.maybe_stale.todo.pop()
         {
-            let Some(doubt) = self.state.doubts.of.get(&key) else { continue };
+            let Some(known) = self.state.maybe_stale.of.get(&key) else { continue };
             // One that is underway, because a task fetched it, is settled in that way.
-            if doubt.settled || doubt.waiting > 0 || self.board.borrow().state(key) & ACTIVE != 0 {
+            if known.settled || known.waiting > 0 || self.board.borrow().state(key) & ACTIVE != 0 {
                 continue;
             }
             match self.next(key) {
                 Next::Itself => match self.demand(key) {
                     Demand::Active(_) => return,
-                    Demand::Ready => self.dispel(key, false),
-                    Demand::Failed => self.dispel(key, true),
+                    Demand::Ready => self.resolve(key, false),
+                    Demand::Failed => self.resolve(key, true),
                 },
                 Next::Settled => {
                     let mut board = self.board.borrow_mut();
                     let revision = board.revision;
                     board.set_state(key, revision);
                     drop(board);
-                    self.pay(key);
-                    self.dispel(key, false);
+                    self.note_detached_done(key);
+                    self.resolve(key, false);
                 }
                 Next::Below(keys) => {
-                    let Doubts { of, todo } = &mut self.state.doubts;
+                    let MaybeStaleKeys { of, todo } = &mut self.state.maybe_stale;
                     for &first in keys.iter().rev() {
                         of.entry(first).or_default().waiters.push(key);
                         todo.push(first);
                     }
-                    of.entry(key).and_modify(|doubt| doubt.waiting = keys.len());
+                    of.entry(key).and_modify(|known| known.waiting = keys.len());
                 }
             }
         }
     }
 
     fn next(&mut self, key: KeyId) -> Next {
-        let Doubts { of, .. } = &mut self.state.doubts;
-        let doubtful = |of: &FxHashMap<KeyId, Doubt>, key: KeyId| of.get(&key).is_some_and(|doubt| !doubt.settled);
-        let Doubt { suspect, failed_below, ref below, mut preceded, mut position, .. } = of[&key];
+        let MaybeStaleKeys { of, .. } = &mut self.state.maybe_stale;
+        let unresolved =
+            |of: &FxHashMap<KeyId, MaybeStale>, key: KeyId| of.get(&key).is_some_and(|known| !known.settled);
+        let MaybeStale { suspect, failed_below, ref below, mut preceded, mut position, .. } = of[&key];
         count_steps(1);
         if suspect || self.board.borrow().state(key) != STALE {
             return Next::Itself;
@@ -192,44 +193,44 @@ where
             return Next::Itself;
         }
         if let &[only] = &below[..] {
-            return if doubtful(of, only) { Next::Below([only].into_iter().collect()) } else { Next::Settled };
+            return if unresolved(of, only) { Next::Below([only].into_iter().collect()) } else { Next::Settled };
         }
         let mut first = SmallVec::new();
         if preceded {
             let board = self.board.borrow();
             let mut consider = |name: &K| {
                 count_steps(1);
-                first.extend(board.keys.find(name).filter(|&key| doubtful(of, key)));
+                first.extend(board.keys.find(name).filter(|&key| unresolved(of, key)));
             };
             self.tasks.order_only(board.keys.name(key), &mut consider);
             // When all of that is settled, it is looked through no more.
             preceded = !first.is_empty();
         }
         while first.is_empty()
-            && let Some((dependency, _)) = self.rebuilder.dependency(key, position, &self.ledger.metadata)
+            && let Some((dependency, _)) = self.rebuilder.dependency(key, position, &self.sink.metadata)
         {
             position += 1;
-            first.extend(Some(dependency).filter(|&key| doubtful(of, key)));
+            first.extend(Some(dependency).filter(|&key| unresolved(of, key)));
             // What was fetched at once is needed at once.
-            while let Some((dependency, true)) = self.rebuilder.dependency(key, position, &self.ledger.metadata) {
+            while let Some((dependency, true)) = self.rebuilder.dependency(key, position, &self.sink.metadata) {
                 position += 1;
-                first.extend(Some(dependency).filter(|&key| doubtful(of, key)));
+                first.extend(Some(dependency).filter(|&key| unresolved(of, key)));
             }
         }
         let next = match first.is_empty() {
             false => Next::Below(first),
-            true if below.iter().all(|&key| !doubtful(of, key)) => Next::Settled,
+            true if below.iter().all(|&key| !unresolved(of, key)) => Next::Settled,
             // A rebuilder that does not know in which order: it is asked.
             true => Next::Itself,
         };
-        of.entry(key).and_modify(|doubt| (doubt.position, doubt.preceded) = (position, preceded));
+        of.entry(key).and_modify(|known| (known.position, known.preceded) = (position, preceded));
         next
     }
 
     /// Has the targets that are still stale visited; whether there are any. (One that a circle of outdated traces kept from
     /// being looked into, say.)
     pub(super) fn demand_targets(&mut self) -> bool {
-        if !self.doubts() || self.state.stopped {
+        if !self.follows_maybe_stale() || self.state.stopped {
             return false;
         }
         let mut left = false;
