@@ -37,7 +37,7 @@
 //! | `ninja` | manifests of ninja and their commands: `alacarte::ninja` |
 //! | `spreadsheet` | CSV files with formulas: `alacarte::spreadsheet` |
 //! | `lab` | the laboratory, which judges a strategy of your own by laws: `alacarte::lab` |
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 pub use alacarte_core::*;
 

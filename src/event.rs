@@ -7,6 +7,7 @@
 //! to do has no event.
 
 use std::any::Any;
+use std::fmt;
 
 use crate::fingerprint::Fingerprint;
 use crate::key::{KeyId, StableKeyHash};
@@ -48,7 +49,7 @@ pub struct Record<'a> {
 }
 
 /// One thing that a build learned, in the order in which it learned it.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// A key holds another value than was known, and no task of ours did it: an input was edited or touched, a
     /// formula was replaced, an output was damaged or deleted.
@@ -92,5 +93,14 @@ impl Event<'_> {
             Event::Built(record) | Event::Restored(record) | Event::Imported(record) => Some(record.key),
             Event::Forgotten { .. } => None,
         }
+    }
+}
+
+impl fmt::Debug for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut record = f.debug_struct("Record");
+        record.field("key", &self.key).field("dependencies", &self.dependencies).field("deep", &self.deep);
+        record.field("fingerprint", &self.fingerprint).field("modified", &self.modified);
+        record.field("volatile", &self.volatile).finish_non_exhaustive()
     }
 }

@@ -5,6 +5,7 @@
 //! and nothing that a task can see.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -353,5 +354,23 @@ pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'st
         Ok(Ok(done)) => Ok(done),
         Ok(Err(panic)) => Err(panicked(&panic_message(&*panic))),
         Err(_) => Err(panicked("(no message)")),
+    }
+}
+
+impl<K, V> fmt::Debug for Fetch<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetch").finish_non_exhaustive()
+    }
+}
+
+impl<K, V> fmt::Debug for Get<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Get").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl<K, V> fmt::Debug for All<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("All").field("ids", &self.ids).finish_non_exhaustive()
     }
 }

@@ -16,7 +16,7 @@
 //!
 //! The crates `alacarte-metadata`, `-schedulers`, `-rebuilders` and `-stores` hold the implementations, a
 //! strategy a file.
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 mod build;
 mod collect;
@@ -52,7 +52,7 @@ pub use key::{AsKey, Key, KeyId, Keys, StableKeyHash};
 pub use metadata::{Metadata, MetadataUpdater};
 pub use rebuilder::{Answer, Question, Reason, Rebuilder, Restored, SharableTrace, Suspects};
 pub use report::{BuildError, Decision, Report};
-pub use rules::{IntoTask, Rules, Task, declared, formula, task};
+pub use rules::{DynamicTask, IntoTask, Rules, StaticTask, Task, declared, formula, task};
 pub use scheduler::{Declared, Plan, PlanError, Problem, Scheduler, Schedules, WhenBlocked};
 pub use steps::{count_steps, steps_taken};
 pub use store::Store;

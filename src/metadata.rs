@@ -5,6 +5,7 @@
 //! needs them; seed 000 makes the case for taking them out.)
 
 use std::any::{Any, TypeId, type_name};
+use std::fmt;
 
 use crate::event::Event;
 use crate::key::KeyId;
@@ -58,11 +59,15 @@ pub trait MetadataUpdater: Default + 'static {
 }
 
 trait Installed: Any {
+    fn name(&self) -> &'static str;
     fn apply(&mut self, event: &Event<'_>);
     fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId));
 }
 
 impl<U: MetadataUpdater> Installed for U {
+    fn name(&self) -> &'static str {
+        type_name::<U>()
+    }
     fn apply(&mut self, event: &Event<'_>) {
         MetadataUpdater::apply(self, event);
     }
@@ -136,5 +141,11 @@ impl Metadata {
     /// Whether none is installed.
     pub fn is_empty(&self) -> bool {
         self.updaters.is_empty()
+    }
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.updaters.iter().map(|(_, updater)| updater.name())).finish()
     }
 }

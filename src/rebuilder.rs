@@ -6,6 +6,7 @@
 //! and a key that is kept costs no future.
 
 use std::any::Any;
+use std::fmt;
 use std::task::Poll;
 
 use crate::event::{Dependency, Time};
@@ -387,5 +388,11 @@ impl<K: Key, V: Value> Question<'_, K, V> {
     /// Whether the key has no task.
     pub fn is_input(&self, key: KeyId) -> bool {
         key.is_definition() || self.board.has(key, INPUT)
+    }
+}
+
+impl<K, V> fmt::Debug for Question<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Question").field("key", &self.key).finish_non_exhaustive()
     }
 }

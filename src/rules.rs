@@ -9,6 +9,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
@@ -188,7 +189,7 @@ pub trait IntoTask<K, V> {
 pub fn formula<K: Key, V: Value, const N: usize>(
     keys: [impl Into<K>; N],
     compute: impl Fn([V; N]) -> V + 'static,
-) -> Declared<K, V> {
+) -> StaticTask<K, V> {
     let body = Body::Formula(Box::new(move |values: &mut Vec<V>| {
         let values: std::result::Result<[V; N], _> = std::mem::take(values).try_into();
         match values {
@@ -196,7 +197,7 @@ pub fn formula<K: Key, V: Value, const N: usize>(
             Err(_) => unreachable!("a group of {N} keys has {N} values"),
         }
     }));
-    Declared { declared: keys.into_iter().map(Into::into).collect(), body }
+    StaticTask { declared: keys.into_iter().map(Into::into).collect(), body }
 }
 
 /// A static task that fetches some of these keys, and no others.
@@ -206,34 +207,34 @@ pub fn formula<K: Key, V: Value, const N: usize>(
 pub fn declared<K: Key, V: Value>(
     keys: impl IntoIterator<Item = impl Into<K>>,
     run: impl AsyncFn(Fetch<'_, K, V>) -> Result<V> + 'static,
-) -> Declared<K, V> {
-    Declared { declared: keys.into_iter().map(Into::into).collect(), body: Body::Future(Box::new(run)) }
+) -> StaticTask<K, V> {
+    StaticTask { declared: keys.into_iter().map(Into::into).collect(), body: Body::Future(Box::new(run)) }
 }
 
 /// A dynamic task: what it fetches is found out while it runs.
-pub fn task<K: Key, V: Value>(run: impl AsyncFn(Fetch<'_, K, V>) -> Result<V> + 'static) -> Undeclared<K, V> {
-    Undeclared { body: Body::Future(Box::new(run)) }
+pub fn task<K: Key, V: Value>(run: impl AsyncFn(Fetch<'_, K, V>) -> Result<V> + 'static) -> DynamicTask<K, V> {
+    DynamicTask { body: Body::Future(Box::new(run)) }
 }
 
 /// Made by [`formula`] and [`declared`].
-pub struct Declared<K, V> {
+pub struct StaticTask<K, V> {
     declared: Box<[K]>,
     body: Body<K, V>,
 }
 
 /// Made by [`task`].
-pub struct Undeclared<K, V> {
+pub struct DynamicTask<K, V> {
     body: Body<K, V>,
 }
 
-impl<K, V> IntoTask<K, V> for Declared<K, V> {
+impl<K, V> IntoTask<K, V> for StaticTask<K, V> {
     type Power = Static;
     fn into_task(self) -> Task<K, V> {
         Task { declared: Some(self.declared), ids: RefCell::default(), body: self.body }
     }
 }
 
-impl<K, V> IntoTask<K, V> for Undeclared<K, V> {
+impl<K, V> IntoTask<K, V> for DynamicTask<K, V> {
     type Power = Dynamic;
     fn into_task(self) -> Task<K, V> {
         Task { declared: None, ids: RefCell::default(), body: self.body }
@@ -394,6 +395,32 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
     }
 }
 
+impl<K, V, P> fmt::Debug for Rules<K, V, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rules = f.debug_struct("Rules");
+        rules.field("tasks", &self.tasks.len()).field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+impl<K, V> fmt::Debug for Task<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let declared = self.declared.as_ref().map(|keys| keys.len());
+        f.debug_struct("Task").field("declared", &declared).finish_non_exhaustive()
+    }
+}
+
+impl<K, V> fmt::Debug for StaticTask<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StaticTask").field("declared", &self.declared.len()).finish_non_exhaustive()
+    }
+}
+
+impl<K, V> fmt::Debug for DynamicTask<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicTask").finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -403,7 +430,7 @@ mod tests {
         rules.changed_since(since?, &mut |&key| keys.push(key)).then_some(keys)
     }
 
-    fn one() -> Declared<u32, i64> {
+    fn one() -> StaticTask<u32, i64> {
         formula([] as [u32; 0], |[]| 1)
     }
 

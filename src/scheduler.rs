@@ -7,6 +7,7 @@ use crate::error::Cause;
 use crate::key::KeyId;
 use crate::metadata::Metadata;
 use crate::task::Power;
+use std::fmt;
 
 /// What happens to the future of a task that fetched a key which is not up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,5 +221,13 @@ impl Plan<'_> {
     /// Adds what the task of `key` may fetch, and what must precede it, to `into`.
     pub fn declared(&mut self, key: KeyId, into: &mut Vec<KeyId>) -> Declared {
         (self.declared)(key, into)
+    }
+}
+
+impl fmt::Debug for Plan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut plan = f.debug_struct("Plan");
+        plan.field("targets", &self.targets).field("generation", &self.generation).field("suspects", &self.suspects);
+        plan.field("keep_going", &self.keep_going).finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@
 //! topological scheduler accepts only [`Static`] tasks, and a build that would give it dynamic ones does not
 //! compile.
 
+use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::Pin;
 use std::sync::OnceLock;
@@ -170,4 +171,14 @@ pub(crate) fn of_this_process(number: u64) -> Fingerprint {
     static PROCESS: OnceLock<u64> = OnceLock::new();
     let process = *PROCESS.get_or_init(|| RandomState::new().build_hasher().finish());
     Fingerprint::of_integer(process).combine(Fingerprint::of_integer(number))
+}
+
+impl<V: fmt::Debug> fmt::Debug for Running<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Running::Done(done) => f.debug_tuple("Done").field(done).finish(),
+            Running::Future(_) => f.write_str("Future"),
+            Running::Waiting => f.write_str("Waiting"),
+        }
+    }
 }

@@ -10,7 +10,7 @@
 //! | [`ConstructiveTraces`] | the same, and the value | CloudBuild, Bazel |
 //! | [`DeepConstructiveTraces`] | the value for given *terminal inputs* | Buck, Nix |
 //! | [`StepTraces`] | when each key was built and when it last changed | Shake's implementation |
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 mod chain;
 mod column;

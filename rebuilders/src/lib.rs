@@ -12,7 +12,7 @@
 //!
 //! [`PerKey`] chooses one of them for each key, [`named`] finds one at run time; [`Within`] bounds what those keep
 //! that restore.
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 mod constructive;
 mod deep;

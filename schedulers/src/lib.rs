@@ -8,7 +8,7 @@
 //!
 //! These are the paper's. [`BottomUp`] keeps futures too, but begins at what changed rather than at the targets.
 //! [`named`] finds one of them at run time.
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 mod bottom_up;
 mod named;

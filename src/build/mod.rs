@@ -7,8 +7,10 @@
 mod opening;
 mod scope;
 
+use std::any::type_name;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::future::poll_fn;
 use std::rc::Rc;
 
@@ -599,5 +601,13 @@ impl Drop for Watch {
         if std::thread::panicking() {
             self.0.set(true);
         }
+    }
+}
+
+impl<K, V, T, St, S, R, J> fmt::Debug for Build<K, V, T, St, S, R, J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut build = f.debug_struct("Build");
+        build.field("scheduler", &type_name::<S>()).field("rebuilder", &type_name::<R>());
+        build.field("metadata", &self.sink.metadata).field("jobs", &self.jobs).finish_non_exhaustive()
     }
 }

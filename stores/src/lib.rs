@@ -6,7 +6,7 @@
 //! | [`FileStore`] | the files of a directory; [`Files`] is what is known of them, [`Cas`] keeps copies |
 //! | [`Log`] | a journal in a file |
 //! | [`TraceLog`] | constructive traces that many builds share |
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 #[cfg(feature = "files")]
 mod cas;

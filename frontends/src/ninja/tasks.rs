@@ -22,6 +22,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -389,5 +390,12 @@ impl StableKeyHash<'_> {
         let mut seen = HashSet::new();
         let keys = paths.into_iter().map(|path| self.key(path));
         keys.filter(|key| seen.insert(key.clone())).collect()
+    }
+}
+
+impl fmt::Debug for NinjaTasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut tasks = f.debug_struct("NinjaTasks");
+        tasks.field("edges", &self.steps.len()).field("defaults", &self.defaults).finish_non_exhaustive()
     }
 }
