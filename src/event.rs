@@ -51,8 +51,8 @@ pub struct Record<'a> {
 /// One thing that a build learned, in the order in which it learned it.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
-    /// A key holds another value than was known, and no task of ours did it: an input was edited or touched, a
-    /// formula was replaced, an output was damaged or deleted.
+    /// A key holds another value than was known, and no task of ours did it: an input was met for the first time, edited or
+    /// touched, a formula was replaced, an output was damaged or deleted.
     Changed {
         /// The key, or the definition that was replaced.
         key: KeyId,

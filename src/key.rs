@@ -89,26 +89,51 @@ impl<K: Clone + Eq + Hash> AsKey<K> for &K {
     }
 }
 
+/// Lets keys of these types be named by a `str` ([`AsKey`]). They are made of one and borrow as one: `From<&str>` and
+/// `Borrow<str>`, and so hash as one.
+///
+/// ```
+/// use std::borrow::Borrow;
+///
+/// #[derive(Clone, PartialEq, Eq, Hash)]
+/// struct Cell(String);
+///
+/// impl From<&str> for Cell {
+///     fn from(name: &str) -> Self {
+///         Cell(name.into())
+///     }
+/// }
+/// impl Borrow<str> for Cell {
+///     fn borrow(&self) -> &str {
+///         &self.0
+///     }
+/// }
+/// alacarte::named_by_text!(Cell);
+///
+/// let mut keys = alacarte::Keys::<Cell>::default();
+/// assert_eq!(keys.intern("B1"), keys.intern(&Cell("B1".into())));
+/// ```
+#[macro_export]
 macro_rules! named_by_text {
-    ($($key:ty),*) => {$(
-        impl AsKey<$key> for str {
-            fn hash<H: Hasher>(&self, state: &mut H) {
-                Hash::hash(self, state);
+    ($($key:ty),* $(,)?) => {$(
+        impl $crate::AsKey<$key> for str {
+            fn hash<H: ::std::hash::Hasher>(&self, state: &mut H) {
+                ::std::hash::Hash::hash(self, state);
             }
             fn is(&self, key: &$key) -> bool {
-                self == &**key
+                self == <$key as ::std::borrow::Borrow<str>>::borrow(key)
             }
             fn to_key(&self) -> $key {
                 self.into()
             }
         }
 
-        impl AsKey<$key> for &str {
-            fn hash<H: Hasher>(&self, state: &mut H) {
-                Hash::hash(*self, state);
+        impl $crate::AsKey<$key> for &str {
+            fn hash<H: ::std::hash::Hasher>(&self, state: &mut H) {
+                ::std::hash::Hash::hash(*self, state);
             }
             fn is(&self, key: &$key) -> bool {
-                *self == &**key
+                *self == <$key as ::std::borrow::Borrow<str>>::borrow(key)
             }
             fn to_key(&self) -> $key {
                 (*self).into()

@@ -2,24 +2,6 @@
 //!
 //! Seed 000 derives task keys from rule functions and their arguments. Here a rule is a struct: its fields are
 //! the parameters, its [`Rule::run`] is the task, and the key ([`RuleKey`]) is nothing but the struct.
-//!
-//! ```
-//! # use alacarte_core::{Fetch, Result, Rule, RuleKey, FetchRule, Output, TypedRules, Tasks};
-//! #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-//! struct Fibonacci(u32);
-//!
-//! impl Rule for Fibonacci {
-//!     type Output = u64;
-//!     async fn run(&self, fetch: Fetch<'_, RuleKey, Output>) -> Result<u64> {
-//!         match self.0 {
-//!             0 | 1 => Ok(u64::from(self.0)),
-//!             n => Ok(fetch.rule(Fibonacci(n - 1)).await? + fetch.rule(Fibonacci(n - 2)).await?),
-//!         }
-//!     }
-//! }
-//! assert!(TypedRules.has(&RuleKey::new(Fibonacci(10))));
-//! assert_eq!(RuleKey::new(Fibonacci(10)).to_string(), "Fibonacci(10)");
-//! ```
 
 use std::any::Any;
 use std::fmt::{self, Debug};
@@ -239,6 +221,24 @@ impl FetchRule for Fetch<'_, RuleKey, Output> {
 }
 
 /// The tasks of all typed rules: every rule carries its own, so there is nothing to collect.
+///
+/// ```
+/// use alacarte::{Fetch, Result, Rule, RuleKey, FetchRule, Output, TypedRules, Tasks};
+/// #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// struct Fibonacci(u32);
+///
+/// impl Rule for Fibonacci {
+///     type Output = u64;
+///     async fn run(&self, fetch: Fetch<'_, RuleKey, Output>) -> Result<u64> {
+///         match self.0 {
+///             0 | 1 => Ok(u64::from(self.0)),
+///             n => Ok(fetch.rule(Fibonacci(n - 1)).await? + fetch.rule(Fibonacci(n - 2)).await?),
+///         }
+///     }
+/// }
+/// assert!(TypedRules.has(&RuleKey::new(Fibonacci(10))));
+/// assert_eq!(RuleKey::new(Fibonacci(10)).to_string(), "Fibonacci(10)");
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TypedRules;
 

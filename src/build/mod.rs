@@ -37,6 +37,13 @@ use scope::Scope;
 /// at any time between two builds. With a journal that keeps events, the new combination takes over where the
 /// old one stopped.
 ///
+/// # Threads
+///
+/// A build is not [`Send`]: tasks, values and strategies may hold an [`Rc`], and coordination takes no lock. Make it on the
+/// thread that runs it, or on a thread of its own that is told by a channel what to build and answers with values. What is heavy
+/// goes to other threads from within a task: [`Fetch::work`](crate::Fetch::work) with [`off_thread`](crate::off_thread), a
+/// process, a runtime around [`Build::run_async`].
+///
 /// ```
 /// use alacarte::prelude::*;
 ///
@@ -323,8 +330,8 @@ where
     St: Store<K, V>,
     J: Journal<K, V>,
 {
-    /// Gives an input another value; `Ok(false)` if it holds an equal one already, and nothing changes. For
-    /// stores in memory: a file is edited where it lies.
+    /// Gives an input another value; `Ok(false)` if it holds one of the same fingerprint already: then nothing has changed for
+    /// those that depend on it, and the value is held all the same. For stores in memory: a file is edited where it lies.
     ///
     /// A key with a task can be set too. That models an output that somebody else overwrote; the next build
     /// that reaches it puts it right.

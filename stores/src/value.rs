@@ -38,6 +38,8 @@ impl Borrow<str> for FileKey {
     }
 }
 
+alacarte_core::named_by_text!(FileKey);
+
 impl fmt::Display for FileKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
