@@ -51,6 +51,12 @@ pub struct Compare {
     /// A rebuilder to compare; may be given several times [default: all]
     #[arg(long = "rebuilder", value_name = "R")]
     pub rebuilders: Vec<Rebuilder>,
+    /// Compare every scheduler with every rebuilder: bottom-up, and baselines under all schedulers.
+    #[arg(long, conflicts_with_all = ["schedulers", "rebuilders"])]
+    pub all: bool,
+    /// A script of edits (experiments/README.md) [default: X.edits.json beside X.csv; else edits are chosen by the seed]
+    #[arg(long, value_name = "FILE", requires = "workload")]
+    pub edits: Option<PathBuf>,
     /// How to print the outcome.
     #[arg(long, value_name = "F", default_value = "table")]
     pub format: Format,

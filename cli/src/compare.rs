@@ -13,7 +13,8 @@ use crate::status::Problem;
 use crate::table;
 
 pub fn compare(arguments: &Compare) -> Result<ExitCode, Problem> {
-    let options = Options { jobs: args::jobs(arguments.jobs), seed: arguments.seed, stop: Stop::default() };
+    let (jobs, edits) = (args::jobs(arguments.jobs), arguments.edits.clone());
+    let options = Options { jobs, seed: arguments.seed, edits, stop: Stop::default() };
     let caught = ending::raise(&options.stop)?;
     match everything(arguments, &options) {
         Err(error) if matches!(error.downcast_ref(), Some(CompareError::Stopped)) => {
@@ -31,7 +32,8 @@ fn everything(arguments: &Compare, options: &Options) -> Result<ExitCode, Proble
     };
     let schedulers: Vec<SchedulerName> = arguments.schedulers.iter().map(|name| name.0).collect();
     let rebuilders: Vec<RebuilderName> = arguments.rebuilders.iter().map(|name| name.0).collect();
-    let mut combinations = Combination::chosen(&schedulers, &rebuilders);
+    let chosen = || Combination::chosen(&schedulers, &rebuilders);
+    let mut combinations = if arguments.all { Combination::all() } else { chosen() };
     for workload in &workloads {
         let refusal = combinations.iter().find_map(|&combination| workload.refuses(combination));
         if let Some(refusal) = refusal {

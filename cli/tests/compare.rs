@@ -220,3 +220,63 @@ fn a_reader_that_goes_away_is_no_error() {
     drop(child.stdout.take());
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }
+
+/// A script of one's own: named, or beside the sheet; every cell of the table if asked for.
+#[test]
+fn edits_of_ones_own_are_played() {
+    let script = "[{\"step\": \"clean\"},\n {\"step\": \"dearer\", \"cell\": \"A1\", \"to\": \"4\"}]";
+    let place = directory(&[
+        ("s.csv", "3,=A1*2\n,=B1+1\n"),
+        ("s.edits.json", script),
+        ("other.json", "[{\"step\": \"once\"}]"),
+    ]);
+    let steps = |rows: &[Value]| {
+        let mut steps: Vec<String> = rows.iter().map(|row| row["step"].as_str().expect("a name").to_owned()).collect();
+        steps.dedup();
+        steps
+    };
+    let one = ["compare", "s.csv", "--format", "json", "--scheduler", "suspending", "--rebuilder", "verifying-trace"];
+    let (code, rows) = json(&one, place.path());
+    assert_eq!((code, steps(&rows)), (0, vec!["clean".to_owned(), "dearer".to_owned()]));
+    assert_eq!(rows.iter().map(|row| row["ran"].as_u64()).collect::<Vec<_>>(), [Some(2), Some(2)]);
+    let (code, rows) = json(&[&one[..], &["--edits", "other.json"]].concat(), place.path());
+    assert_eq!((code, steps(&rows)), (0, vec!["once".to_owned()]));
+    let (_, rows) = json(&["compare", "s.csv", "--format", "json", "--all", "--edits", "other.json"], place.path());
+    let mut cells: Vec<_> =
+        rows.iter().map(|row| (row["scheduler"].to_string(), row["rebuilder"].to_string())).collect();
+    cells.sort_unstable();
+    cells.dedup();
+    assert_eq!(cells.len(), 24, "{cells:?}");
+}
+
+/// What is wrong with a script is told by file, line and step, with what is possible, before anything is played.
+#[test]
+fn an_edit_that_does_not_fit_is_told_with_its_line() {
+    let place = directory(&[
+        ("s.csv", "3,=A1*2\n"),
+        ("build.ninja", "rule c\n  command = cp $in $out\nbuild b: c a\n"),
+        ("a", "text"),
+        ("cell.json", "[{\"step\": \"clean\"},\n {\"step\": \"x\", \"cell\": \"?\", \"to\": \"4\"}]"),
+        ("lost.json", "[{\"step\": \"clean\"},\n\n {\"step\": \"x\", \"delete\": \"C9\"}]"),
+        ("file.json", "[{\"step\": \"x\", \"touch\": \"a\"}]"),
+        ("unknown.json", "[\n{\"step\": \"x\", \"edit\": \"a\"}]"),
+        ("for_sheets.json", "[\n\n\n{\"step\": \"x\", \"cell\": \"A1\", \"to\": \"1\"}]"),
+        ("missing.json", "[{\"step\": \"clean\"},\n{\"step\": \"x\", \"file\": \"none.c\", \"append\": \"1\"}]"),
+    ]);
+    for (workload, edits, expected) in [
+        ("s.csv", "cell.json", "cell.json:2: step «x»: ?"),
+        ("s.csv", "lost.json", "lost.json:3: step «x»: C9 is empty: the cells of this sheet end in row 1 and column B"),
+        (
+            "s.csv",
+            "file.json",
+            "file.json:1: step «x»: a sheet has cells, and no `touch`: a step says `cell` with `to`",
+        ),
+        ("s.csv", "unknown.json", "unknown.json:2: unknown field `edit`, expected one of"),
+        ("s.csv", "none.json", "cannot read the edits in none.json"),
+        (".", "for_sheets.json", "for_sheets.json:4: step «x»: a project has files, and no `cell`"),
+        (".", "missing.json", "missing.json:2: step «x»: cannot edit none.c"),
+    ] {
+        let (code, out, told) = run(place.path(), &["compare", workload, "--edits", edits]);
+        assert!(told.contains(expected) && code == 1 && out.is_empty(), "{edits}: {told}{out}");
+    }
+}

@@ -126,6 +126,12 @@ impl Combination {
         menu
     }
 
+    /// Every scheduler with every rebuilder.
+    pub fn all() -> Vec<Combination> {
+        let with = |scheduler| RebuilderName::ALL.map(|rebuilder| Combination { scheduler, rebuilder });
+        SchedulerName::ALL.into_iter().flat_map(with).collect()
+    }
+
     /// The part of the menu that these names choose: all of it if there are none. A baseline that is named
     /// runs under every scheduler that is. A scheduler that is not the paper's has to be named.
     pub fn chosen(schedulers: &[SchedulerName], rebuilders: &[RebuilderName]) -> Vec<Combination> {

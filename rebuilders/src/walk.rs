@@ -66,7 +66,7 @@ pub fn walk<'t, K: Key, V: Value, const EXTRA: usize>(
         return go_down_one(question, newest);
     };
     let traces: SmallVec<[Trace<'t, EXTRA>; 8]> = [newest, second].into_iter().chain(all).collect();
-    let mut progress = *question.progress::<Progress>();
+    let mut progress = if begun { *question.progress() } else { Progress::default() };
     if !begun {
         progress.reason = Some(otherwise);
         for (number, trace) in traces.iter().enumerate() {

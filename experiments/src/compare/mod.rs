@@ -15,7 +15,7 @@ mod sheet;
 mod sources;
 mod stop;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -41,8 +41,10 @@ pub enum Workload {
 pub struct Options {
     /// How many commands may run at once.
     pub jobs: usize,
-    /// Chooses what to edit in a project that has no script of its own.
+    /// Chooses what to edit in a workload that has no script of its own.
     pub seed: u64,
+    /// The script, if a person named one.
+    pub edits: Option<PathBuf>,
     /// Ends the comparison early.
     pub stop: Stop,
 }

@@ -67,7 +67,7 @@ impl Project {
         let scratch = Scratch::new()?;
         let snapshot = scratch.snapshot();
         PROJECT.extract(&snapshot).map_err(|source| failed("write to", &snapshot, source))?;
-        let steps = script::parse(SCRIPT)?;
+        let steps = script::parse("c-project.edits.json", SCRIPT)?;
         Ok(Project {
             name: "c-project".into(),
             build: PathBuf::new(),
@@ -78,7 +78,7 @@ impl Project {
         })
     }
 
-    /// Somebody's project: what is edited is chosen by the seed.
+    /// Somebody's project: what is edited is chosen by the seed, if there is no script.
     pub(super) fn at(directory: &Path, options: &Options) -> Result<Self, CompareError> {
         let given = std::path::absolute(directory).map_err(|source| failed("read", directory, source))?;
         let directory = fs::canonicalize(directory).map_err(|source| failed("read", directory, source))?;
@@ -101,9 +101,27 @@ impl Project {
         }
         project.remove_outputs(&stage, &manifest)?;
         stage.set(&[])?;
-        let steps = super::edits::edits(&stage.work, &stage.session.directory, &manifest, options.seed);
-        project.steps = steps;
+        let steps = match &options.edits {
+            Some(file) => script::read(file)?,
+            None => super::edits::edits(&stage.work, &stage.session.directory, &manifest, options.seed),
+        };
+        (project.scripted, project.steps) = (options.edits.is_some(), steps);
+        project.check_script()?;
         Ok(project)
+    }
+
+    /// What a script says that is for sheets.
+    fn check_script(&self) -> Result<(), ScriptError> {
+        for step in &self.steps {
+            if let Some(said) = step.says().into_iter().find(|said| ["cell", "to"].contains(said)) {
+                let problem = format!(
+                    "a project has files, and no `{said}`: a step says `touch`, `file` with `replace` and `with`, `file` with \
+                     `append`, `delete` (an output), or `fresh`"
+                );
+                return Err(ScriptError::Unfit { place: step.place(), problem });
+            }
+        }
+        Ok(())
     }
 
     /// Takes the one snapshot of the project. Its manifests name the place where the copies will lie.
@@ -386,13 +404,13 @@ impl<'p> Stage<'p> {
 
     fn apply(&self, step: &Step) -> Result<(), ScriptError> {
         let failed = |file: &str| {
-            let (step, file) = (step.name.clone(), file.to_owned());
-            move |source| ScriptError::Edit { step, file, source }
+            let (place, file) = (step.place(), file.to_owned());
+            move |source| ScriptError::Edit { place, file, source }
         };
         // A command may have put a link there.
         let inside = |base: &Path, file: &str| match destination(&base.join(file)) {
             Ok(path) if path.starts_with(&self.work) => Ok(path),
-            Ok(_) => Err(ScriptError::Outside { step: step.name.clone(), file: file.to_owned() }),
+            Ok(_) => Err(ScriptError::Outside { place: step.place(), file: file.to_owned() }),
             Err(source) => Err(failed(file)(source)),
         };
         if let Some(file) = &step.touch {
@@ -405,7 +423,7 @@ impl<'p> Stage<'p> {
             let text = fs::read_to_string(&path).map_err(failed(file))?;
             let count = text.matches(replace.as_str()).count();
             if count != 1 {
-                return Err(ScriptError::Replace { step: step.name.clone(), file: file.clone(), count });
+                return Err(ScriptError::Replace { place: step.place(), file: file.clone(), count });
             }
             fs::write(&path, text.replacen(replace.as_str(), with, 1)).map_err(failed(file))?;
         }

@@ -1,6 +1,12 @@
 //! Edit scripts: what happens to a project between two builds.
+//!
+//! A script is a JSON array of steps, each an object with the name of the step and what it does; `experiments/README.md` says
+//! what a step can say. Whatever is wrong with it is told with the file and the line of the step.
+
+use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 /// One step: an edit (or none), then a build.
@@ -40,6 +46,9 @@ pub struct Step {
     /// Why the step cannot be made in this workload, if it cannot.
     #[serde(skip)]
     pub not_made: Option<String>,
+    /// The file and the line where it stands, if a person wrote it.
+    #[serde(skip)]
+    pub at: Option<(String, usize)>,
 }
 
 impl Step {
@@ -57,7 +66,32 @@ impl Step {
             delete: None,
             fresh: false,
             not_made: None,
+            at: None,
         }
+    }
+
+    /// What an error calls it.
+    pub(super) fn place(&self) -> String {
+        match &self.at {
+            Some((file, line)) => format!("{file}:{line}: step «{}»", self.name),
+            None => format!("step «{}»", self.name),
+        }
+    }
+
+    /// What it says, by the names that stand in the script.
+    pub(super) fn says(&self) -> Vec<&'static str> {
+        let said = [
+            ("touch", self.touch.is_some()),
+            ("file", self.file.is_some()),
+            ("replace", self.replace.is_some()),
+            ("with", self.with.is_some()),
+            ("append", self.append.is_some()),
+            ("cell", self.cell.is_some()),
+            ("to", self.to.is_some()),
+            ("delete", self.delete.is_some()),
+            ("fresh", self.fresh),
+        ];
+        said.into_iter().filter(|(_, said)| *said).map(|(name, _)| name).collect()
     }
 
     /// Whether it changes what is in a file.
@@ -71,54 +105,120 @@ impl Step {
     }
 }
 
-/// A script cannot be read, or does not fit the project.
+/// A script cannot be read, or does not fit the project. `place` is the file and the line, and the step.
 #[derive(Debug, Error)]
 pub enum ScriptError {
+    /// There is no such file, or it cannot be read.
+    #[error("cannot read the edits in {file}: {source}")]
+    Read {
+        /// The file.
+        file: String,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// It is not JSON of the right shape.
-    #[error("the edit script does not parse: {0}")]
-    Parse(#[from] serde_json::Error),
+    #[error("{file}:{line}: {problem}")]
+    Parse {
+        /// The file.
+        file: String,
+        /// The line.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
     /// A file lacks the text to replace, or has it more than once.
-    #[error("step «{step}»: {file} holds the text to replace {count} times, not once")]
+    #[error("{place}: {file} holds the text to replace {count} times, not once")]
     Replace {
         /// The step.
-        step: String,
+        place: String,
         /// The file.
         file: String,
         /// How often the text occurs.
         count: usize,
     },
     /// A file cannot be edited.
-    #[error("step «{step}»: cannot edit {file}: {source}")]
+    #[error("{place}: cannot edit {file}: {source}")]
     Edit {
         /// The step.
-        step: String,
+        place: String,
         /// The file.
         file: String,
         /// Why.
         source: std::io::Error,
     },
     /// A file lies outside the copy, or a link leads there.
-    #[error("step «{step}»: {file} leads out of the copy of the project, which alone is edited")]
+    #[error("{place}: {file} leads out of the copy of the project, which alone is edited")]
     Outside {
         /// The step.
-        step: String,
+        place: String,
         /// The file.
         file: String,
     },
     /// The step says something that this kind of project does not know.
-    #[error("step «{step}»: {problem}")]
+    #[error("{place}: {problem}")]
     Unfit {
         /// The step.
-        step: String,
+        place: String,
         /// What is wrong.
         problem: String,
     },
 }
 
+/// Reads the script in a file.
+///
+/// # Errors
+/// If it cannot be read, or does not parse.
+pub fn read(path: &Path) -> Result<Vec<Step>, ScriptError> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|source| ScriptError::Read { file: file.clone(), source })?;
+    parse(&file, &text)
+}
+
 /// Reads a script.
 ///
 /// # Errors
-/// If it does not parse.
-pub fn parse(text: &str) -> Result<Vec<Step>, ScriptError> {
-    Ok(serde_json::from_str(text)?)
+/// If it does not parse: with the line.
+pub fn parse(file: &str, text: &str) -> Result<Vec<Step>, ScriptError> {
+    let wrong = |line: usize, error: &serde_json::Error| {
+        // (It ends in the line and the column, and these are those of the part that was read.)
+        let problem = error.to_string();
+        let problem = problem.split(" at line ").next().unwrap_or_default().to_owned();
+        ScriptError::Parse { file: file.to_owned(), line, problem }
+    };
+    let steps: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| wrong(error.line(), &error))?;
+    let read = |step: &&RawValue| {
+        let before = step.get().as_ptr() as usize - text.as_ptr() as usize;
+        let line = 1 + text[..before].matches('\n').count();
+        let mut read: Step =
+            serde_json::from_str(step.get()).map_err(|error| wrong(line + error.line().saturating_sub(1), &error))?;
+        read.at = Some((file.to_owned(), line));
+        let says = read.says();
+        for (one, other) in [("cell", "to"), ("replace", "with"), ("replace", "file"), ("append", "file")] {
+            if says.contains(&one) && !says.contains(&other) {
+                let problem = format!("`{one}` needs `{other}` beside it");
+                return Err(ScriptError::Unfit { place: read.place(), problem });
+            }
+        }
+        Ok(read)
+    };
+    steps.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_script_is_told_with_its_line() {
+        let told = |text: &str| parse("x.json", text).expect_err("it is wrong").to_string();
+        assert_eq!(told("[\n {\"step\": \"a\"},\n {\"step\" \"b\"}]"), "x.json:3: expected `:`");
+        let unknown = told("[\n {\"step\": \"a\"},\n\n {\"step\": \"b\",\n  \"edit\": 1}]");
+        assert!(unknown.starts_with("x.json:5: unknown field `edit`, expected one of `step`"), "{unknown}");
+        let typed = told("[{\"step\": \"a\", \"cell\": 3}]");
+        assert_eq!(typed, "x.json:1: invalid type: integer `3`, expected a string");
+        assert_eq!(told("[\n{\"step\": \"a\", \"cell\": \"B1\"}]"), "x.json:2: step «a»: `cell` needs `to` beside it");
+        assert_eq!(told("{}"), "x.json:1: invalid type: map, expected a sequence");
+        let steps = parse("x.json", "[{\"step\": \"a\"},\n{\"step\": \"b\", \"fresh\": true}]").expect("a script");
+        assert_eq!((steps.len(), steps[1].at.clone()), (2, Some(("x.json".into(), 2))));
+    }
 }

@@ -33,17 +33,25 @@ impl SheetWorkload {
     /// The sheet that comes with the program.
     pub(super) fn embedded() -> Result<Self, CompareError> {
         let sheet = Sheet::parse("budget.csv", SHEET).map_err(unreadable)?;
-        Ok(SheetWorkload { name: "budget.csv".into(), sheet, steps: script::parse(SCRIPT)? })
+        Ok(SheetWorkload { name: "budget.csv".into(), sheet, steps: script::parse("budget.edits.json", SCRIPT)? })
     }
 
-    /// Somebody's sheet. Its edits are chosen by the seed.
+    /// Somebody's sheet. Its edits are those of the script that was named, or that lies beside it (`x.edits.json` beside
+    /// `x.csv`); else they are chosen by the seed.
     pub(super) fn at(path: &Path, options: &Options) -> Result<Self, CompareError> {
         let sheet = Sheet::read(path).map_err(unreadable)?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         if !sheet.cells().any(|(_, cell)| matches!(cell, Cell::Formula(_))) {
             return Err(CompareError::Workload(format!("{}: there is no formula in this sheet", path.display())));
         }
-        let steps = edits(&sheet, options.seed);
+        let beside = Some(path.with_extension("edits.json")).filter(|beside| beside.is_file());
+        let steps = match options.edits.as_ref().or(beside.as_ref()) {
+            Some(file) => script::read(file)?,
+            None => edits(&sheet, options.seed),
+        };
+        // Whether each can be made is known before anything is played.
+        let mut played = sheet.clone();
+        steps.iter().filter(|step| step.not_made.is_none()).try_for_each(|step| edit(&mut played, step))?;
         Ok(SheetWorkload { name, sheet, steps })
     }
 
@@ -134,15 +142,35 @@ fn unreadable(error: impl std::fmt::Display) -> CompareError {
 
 /// Types what the step says into the sheet.
 fn edit(sheet: &mut Sheet, step: &Step) -> Result<(), ScriptError> {
-    let unfit = |problem: String| ScriptError::Unfit { step: step.name.clone(), problem };
-    if step.file.is_some() || step.touch.is_some() {
-        return Err(unfit("a sheet has cells, not files".into()));
+    let unfit = |problem: String| ScriptError::Unfit { place: step.place(), problem };
+    let of_files = ["touch", "file", "replace", "with", "append"];
+    if let Some(said) = step.says().into_iter().find(|said| of_files.contains(said)) {
+        let can = "a step says `cell` with `to`, `delete` (a cell whose value is lost), or `fresh`";
+        return Err(unfit(format!("a sheet has cells, and no `{said}`: {can}")));
+    }
+    let place = |cell: &String| cell.parse::<CellRef>().map_err(|error| unfit(format!("{cell}: {error}")));
+    if let Some(cell) = &step.delete
+        && sheet.get(place(cell)?).is_none()
+    {
+        let (rows, columns) = extent(sheet);
+        return Err(unfit(format!("{cell} is empty: the cells of this sheet end in row {rows} and column {columns}")));
     }
     if let (Some(cell), Some(to)) = (&step.cell, &step.to) {
-        let at: CellRef = cell.parse().map_err(|error| unfit(format!("{cell}: {error}")))?;
-        sheet.set(at, to).map_err(|error| unfit(error.to_string()))?;
+        sheet.set(place(cell)?, to).map_err(|error| unfit(error.to_string()))?;
     }
     Ok(())
+}
+
+/// The last row and the last column in which a cell stands, as a person names them.
+fn extent(sheet: &Sheet) -> (String, String) {
+    let names: Vec<String> = sheet.cells().map(|(at, _)| at.to_string()).collect();
+    let split = |name: &String| {
+        let digits = name.find(|c: char| c.is_ascii_digit()).unwrap_or(name.len());
+        (name[..digits].to_owned(), name[digits..].parse::<u64>().unwrap_or(0))
+    };
+    let rows = names.iter().map(|name| split(name).1).max().unwrap_or(0);
+    let columns = names.iter().map(|name| split(name).0).max_by_key(|name| (name.len(), name.clone()));
+    (rows.to_string(), columns.unwrap_or_default())
 }
 
 /// One combination, playing.
