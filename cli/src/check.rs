@@ -8,7 +8,7 @@ use std::time::Instant;
 use alacarte_conformance::{Campaign, Finding, REBUILDERS, SCHEDULERS, Scope, Subject, TaskKind, menu, regressions};
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -132,32 +132,40 @@ fn again(subjects: &[Subject]) -> Vec<Finding> {
     findings
 }
 
-fn verdict(finding: &Finding) -> String {
-    finding.broken.as_ref().map_or("every law it promises holds".into(), |broken| format!("breaks `{}`", broken.law))
-}
+/// Below this width, the number of scripts is left out.
+const WIDE: usize = 90;
 
 fn table(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     style(&mut table);
+    let wide = width() >= WIDE;
     let right = |name: &str| Cell::new(name).set_alignment(CellAlignment::Right);
-    let mut header: Vec<Cell> = ["scheduler", "rebuilder", "tasks"].map(Cell::new).into();
-    header.extend(["cases", "scripts", "builds", "task runs", "time"].map(right));
+    let mut header: Vec<Cell> = ["", "tasks"].map(Cell::new).into();
+    header.extend(
+        ["cases", "scripts", "builds", "task runs", "time"]
+            .iter()
+            .filter(|name| wide || **name != "scripts")
+            .map(|name| right(name)),
+    );
     table.set_header(header);
+    let mut scheduler = "";
     for finding in findings {
+        let Subject { rebuilder, tasks, .. } = finding.subject;
+        if finding.subject.scheduler != scheduler {
+            scheduler = finding.subject.scheduler;
+            table.add_row([Cell::new(scheduler).add_attribute(Attribute::Bold)]);
+        }
         let number = |number: u64| Cell::new(number).set_alignment(CellAlignment::Right);
-        let time = format!("{:.1} s", finding.time.as_secs_f64());
-        table.add_row([
-            Cell::new(finding.subject.scheduler),
-            Cell::new(finding.subject.rebuilder),
-            Cell::new(finding.subject.tasks),
-            number(finding.cases),
-            number(finding.tally.scripts),
-            number(finding.tally.builds),
-            number(finding.tally.runs),
-            Cell::new(time).set_alignment(CellAlignment::Right),
-            Cell::new(verdict(finding)),
-        ]);
+        let mut cells = vec![Cell::new(format!("  {rebuilder}")), Cell::new(tasks), number(finding.cases)];
+        cells.extend(wide.then(|| number(finding.tally.scripts)));
+        cells.extend([number(finding.tally.builds), number(finding.tally.runs)]);
+        cells.push(right(&format!("{:.1} s", finding.time.as_secs_f64())));
+        cells.push(match &finding.broken {
+            None => Cell::new("✓"),
+            Some(broken) => Cell::new(format!("✗ {}", broken.law)).fg(Color::Red),
+        });
+        table.add_row(cells);
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -165,6 +173,7 @@ fn table(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
     print(out, &table)?;
     let mut page = Page::new(out, width());
     page.gap()?;
+    page.text(0, "✓ every law it promises holds    ✗ breaks this law")?;
     // A combination promises what its rebuilder does, and to start no task twice if its scheduler can.
     for (title, names) in [("scheduler", SCHEDULERS.as_slice()), ("rebuilder", &REBUILDERS)] {
         for &name in names {
