@@ -54,6 +54,9 @@ pub struct Compare {
     /// Compare every scheduler with every rebuilder: bottom-up, and baselines under all schedulers.
     #[arg(long, conflicts_with_all = ["schedulers", "rebuilders"])]
     pub all: bool,
+    /// How many times the script is played: times are medians, with their spread.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub repeat: u16,
     /// A script of edits (experiments/README.md) [default: X.edits.json beside X.csv; else edits are chosen by the seed]
     #[arg(long, value_name = "FILE", requires = "workload")]
     pub edits: Option<PathBuf>,

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use alacarte_experiments::compare::{CompareError, Confinement, Options, Outcome, Stop, Workload};
 use alacarte_experiments::systems::{Combination, RebuilderName, SchedulerName};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use crate::args::{self, Compare, Format};
 use crate::ending;
@@ -14,7 +15,8 @@ use crate::table;
 
 pub fn compare(arguments: &Compare) -> Result<ExitCode, Problem> {
     let (jobs, edits) = (args::jobs(arguments.jobs), arguments.edits.clone());
-    let options = Options { jobs, seed: arguments.seed, edits, stop: Stop::default() };
+    let repeat = usize::from(arguments.repeat.max(1));
+    let options = Options { jobs, seed: arguments.seed, repeat, edits, stop: Stop::default() };
     let caught = ending::raise(&options.stop)?;
     match everything(arguments, &options) {
         Err(error) if matches!(error.downcast_ref(), Some(CompareError::Stopped)) => {
@@ -47,7 +49,7 @@ fn everything(arguments: &Compare, options: &Options) -> Result<ExitCode, Proble
 
     // One more player than there are combinations: the build from scratch.
     let steps: usize = workloads.iter().map(|workload| workload.steps().len() * (combinations.len() + 1)).sum();
-    let bar = ProgressBar::new(steps as u64);
+    let bar = ProgressBar::new((steps * options.repeat) as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {eta:>4}  {wide_msg}")?);
     let mut all = Vec::new();
     let mut out = std::io::stdout().lock();
@@ -73,10 +75,11 @@ fn everything(arguments: &Compare, options: &Options) -> Result<ExitCode, Proble
     match arguments.format {
         Format::Table => table::epilogue(&mut out, &all, &combinations)?,
         Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &all).map_err(std::io::Error::from)?;
+            let rows: Vec<Row<'_>> = all.iter().map(|outcome| Row { outcome, made: Made::now(options) }).collect();
+            serde_json::to_writer_pretty(&mut out, &rows).map_err(std::io::Error::from)?;
             writeln!(out)?;
         }
-        Format::Csv => csv(&mut out, &all)?,
+        Format::Csv => csv(&mut out, &all, options)?,
     }
     out.flush()?;
     Ok(verdict(&all))
@@ -89,7 +92,33 @@ fn verdict(outcomes: &[Outcome]) -> ExitCode {
     if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn csv(out: &mut impl Write, outcomes: &[Outcome]) -> Result<(), Problem> {
+/// How a comparison was made, so that it can be made again.
+#[derive(Serialize)]
+struct Made {
+    seed: u64,
+    repeated: usize,
+    version: &'static str,
+    machine: String,
+}
+
+impl Made {
+    fn now(options: &Options) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let machine = format!("{} {}, {processors} processors", std::env::consts::OS, std::env::consts::ARCH);
+        Made { seed: options.seed, repeated: options.repeat, version: env!("CARGO_PKG_VERSION"), machine }
+    }
+}
+
+/// What is written of each outcome for other programs.
+#[derive(Serialize)]
+struct Row<'o> {
+    #[serde(flatten)]
+    outcome: &'o Outcome,
+    #[serde(flatten)]
+    made: Made,
+}
+
+fn csv(out: &mut impl Write, outcomes: &[Outcome], options: &Options) -> Result<(), Problem> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record([
         "workload",
@@ -107,7 +136,14 @@ fn csv(out: &mut impl Write, outcomes: &[Outcome]) -> Result<(), Problem> {
         "correct",
         "problem",
         "not_made",
+        "wall_ms_spread",
+        "edit",
+        "seed",
+        "repeated",
+        "version",
+        "machine",
     ])?;
+    let made = Made::now(options);
     for outcome in outcomes {
         let mut fields = [
             &outcome.workload,
@@ -134,6 +170,9 @@ fn csv(out: &mut impl Write, outcomes: &[Outcome]) -> Result<(), Problem> {
             None => fields.extend(std::iter::repeat_n(String::new(), 9)),
         }
         fields.push(outcome.not_made.clone().unwrap_or_default());
+        let spread = outcome.built.as_ref().map(|built| format!("{:.3}", built.wall_ms_spread));
+        fields.extend([spread.unwrap_or_default(), outcome.edit.clone().unwrap_or_default()]);
+        fields.extend([made.seed.to_string(), made.repeated.to_string(), made.version.into(), made.machine.clone()]);
         writer.write_record(fields)?;
     }
     writer.flush()?;

@@ -35,6 +35,11 @@ fn json_has_a_row_for_every_combination_and_step_and_the_twelve_are_right() {
             "restarts",
             "fetches",
             "wall_ms",
+            "wall_ms_spread",
+            "seed",
+            "repeated",
+            "version",
+            "machine",
             "journal_bytes",
             "correct",
         ] {
@@ -239,7 +244,9 @@ fn edits_of_ones_own_are_played() {
     let (code, rows) = json(&one, place.path());
     assert_eq!((code, steps(&rows)), (0, vec!["clean".to_owned(), "dearer".to_owned()]));
     assert_eq!(rows.iter().map(|row| row["ran"].as_u64()).collect::<Vec<_>>(), [Some(2), Some(2)]);
-    let (code, rows) = json(&[&one[..], &["--edits", "other.json"]].concat(), place.path());
+    assert_eq!(rows.iter().map(|row| row["edit"].as_str()).collect::<Vec<_>>(), [None, Some("A1 := 4")]);
+    let (code, rows) = json(&[&one[..], &["--edits", "other.json", "--repeat", "3"]].concat(), place.path());
+    assert_eq!(rows.iter().map(|row| row["repeated"].as_u64()).collect::<Vec<_>>(), [Some(3)]);
     assert_eq!((code, steps(&rows)), (0, vec!["once".to_owned()]));
     let (_, rows) = json(&["compare", "s.csv", "--format", "json", "--all", "--edits", "other.json"], place.path());
     let mut cells: Vec<_> =

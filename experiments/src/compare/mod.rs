@@ -43,6 +43,8 @@ pub struct Options {
     pub jobs: usize,
     /// Chooses what to edit in a workload that has no script of its own.
     pub seed: u64,
+    /// How many times the script is played; times are then medians. At least once.
+    pub repeat: usize,
     /// The script, if a person named one.
     pub edits: Option<PathBuf>,
     /// Ends the comparison early.
@@ -189,9 +191,13 @@ impl Workload {
         options: &Options,
         progress: &mut (dyn FnMut(&Progress<'_>) + Send),
     ) -> Result<Vec<Outcome>, CompareError> {
-        match self {
+        let mut play = || match self {
             Workload::Project(project) => project.play(combinations, options, progress),
             Workload::Sheet(sheet) => sheet.play(combinations, options, progress),
-        }
+        };
+        let mut outcomes = play()?;
+        let others = (1..options.repeat).map(|_| play()).collect::<Result<Vec<_>, _>>()?;
+        outcome::merge(&mut outcomes, &others);
+        Ok(outcomes)
     }
 }

@@ -225,6 +225,7 @@ impl Project {
                     rebuilder: combination.rebuilder.as_str(),
                     system: combination.system(),
                     step: step.name.clone(),
+                    edit: step.edit(),
                     not_made: step.not_made.clone(),
                     built,
                 });
@@ -312,6 +313,7 @@ impl Project {
             restarts: ended.report.restarts,
             fetches: ended.report.fetches,
             wall_ms,
+            wall_ms_spread: 0.0,
             journal_bytes: ended.journal_bytes,
             correct: problem.is_none(),
             problem,

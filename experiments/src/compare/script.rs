@@ -70,6 +70,23 @@ impl Step {
         }
     }
 
+    /// What it edits, as a person says it.
+    pub fn edit(&self) -> Option<String> {
+        let short = |text: &str| text.trim().lines().next().unwrap_or_default().to_owned();
+        let edits = [
+            self.touch.as_ref().map(|file| format!("{file} is written again as it is")),
+            self.cell.as_ref().zip(self.to.as_ref()).map(|(cell, to)| format!("{cell} := {to}")),
+            self.file.as_ref().zip(self.replace.as_ref()).map(|(file, old)| {
+                format!("{file}: «{}» becomes «{}»", short(old), short(self.with.as_deref().unwrap_or_default()))
+            }),
+            self.file.as_ref().zip(self.append.as_ref()).map(|(file, text)| format!("{file}: + «{}»", short(text))),
+            self.delete.as_ref().map(|output| format!("{output} is lost")),
+            self.fresh.then(|| "all that was built and remembered is lost, but for the cache".to_owned()),
+        ];
+        let edits: Vec<String> = edits.into_iter().flatten().collect();
+        (!edits.is_empty()).then(|| edits.join("; "))
+    }
+
     /// What an error calls it.
     pub(super) fn place(&self) -> String {
         match &self.at {

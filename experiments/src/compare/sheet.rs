@@ -199,6 +199,7 @@ impl<'w> Player<'w> {
             rebuilder: self.combination.rebuilder.as_str(),
             system: self.combination.system(),
             step: step.name.clone(),
+            edit: step.edit(),
             not_made: step.not_made.clone(),
             built,
         })
@@ -235,6 +236,7 @@ impl<'w> Player<'w> {
             restarts: report.restarts,
             fetches: report.fetches,
             wall_ms,
+            wall_ms_spread: 0.0,
             journal_bytes,
             correct: problem.is_none(),
             problem,
