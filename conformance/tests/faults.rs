@@ -462,7 +462,7 @@ mod typed {
     }
 }
 
-/// The static types accept what `AnyScheduler` does.
+/// The static types accept what strategies that are found by their names do.
 #[test]
 fn named_combinations_compile() {
     let mut build = Build::new(picky(10), Memory::from([("A", 1)])).scheduler(Suspending::new()).rebuilder(DirtyBit);
