@@ -2,7 +2,7 @@
 //!
 //! A build appends events to its journal, and everything it remembers (dirty bits, traces, the calc chain) is a
 //! fold over them. There are six: something *changed* outside the build, a key was *built*, a key was
-//! *restored* from a trace, a trace was *learned* from a cache that others share, a key is *owed* because a task
+//! *restored* from a trace, a trace was *imported* from a cache that others share, a key was *detached*: a task
 //! started it without waiting, keys are *forgotten* because nobody reaches them any more. A build that finds nothing
 //! to do has no event.
 

@@ -178,7 +178,7 @@ pub enum Tasks {
 /// The names of the gallery, a line each.
 fn names() -> String {
     let names = gallery::SCENES.map(|scene| format!("  {}", scene.name));
-    format!("StableKeyHash:\n{}", names.join("\n"))
+    format!("Names:\n{}", names.join("\n"))
 }
 
 fn cases(text: &str) -> Result<u64, String> {

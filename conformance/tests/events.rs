@@ -59,7 +59,7 @@ impl Journal<Key, i64> for Scribe {
             }
             Event::Built(record) => made("built", record),
             Event::Restored(record) => made("restored", record),
-            Event::Imported(_) => "a sharable".into(),
+            Event::Imported(_) => "an imported trace".into(),
             Event::Forgotten { keys: gone } => format!("{} are forgotten", gone.len()),
             Event::Detached { key, done } => format!("{} is {}owed", keys.show(*key), if *done { "not " } else { "" }),
         });

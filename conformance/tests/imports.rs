@@ -12,7 +12,7 @@ use syn::{Attribute, File, Item, UseTree};
 type Module = Vec<String>;
 
 /// Which modules of its crate each module names. (What lies in a module, or around it, belongs to it.)
-type StableKeyHash = BTreeMap<Module, BTreeSet<Module>>;
+type Names = BTreeMap<Module, BTreeSet<Module>>;
 
 /// Collects the paths that a file names.
 struct Paths {
@@ -98,7 +98,7 @@ fn module(source: &Path, file: &Path) -> Module {
 }
 
 /// What each module names: the texts of a crate, by module.
-fn names(texts: &BTreeMap<Module, String>) -> StableKeyHash {
+fn names(texts: &BTreeMap<Module, String>) -> Names {
     let names = |(at, text): (&Module, &String)| {
         let file: File = syn::parse_file(text).unwrap_or_else(|error| panic!("{at:?}: {error}"));
         let mut paths = Paths { at: at.clone(), named: BTreeSet::new() };
@@ -113,7 +113,7 @@ fn names(texts: &BTreeMap<Module, String>) -> StableKeyHash {
 }
 
 /// The modules, or the rooms of modules, that lead back to themselves.
-fn circles(names: &StableKeyHash) -> Vec<Vec<String>> {
+fn circles(names: &Names) -> Vec<Vec<String>> {
     let all = names.iter().flat_map(|(from, to)| to.iter().map(move |to| (from.join("::"), to.join("::"))));
     let room = |module: &Module| module.first().cloned().unwrap_or_default();
     let rooms = names.iter().flat_map(|(from, to)| to.iter().map(move |to| (room(from), room(to))));

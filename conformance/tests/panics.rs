@@ -14,7 +14,7 @@ use alacarte_core::{
 use alacarte_stores::Memory;
 use common::{RIGHT, Tape};
 
-/// StableKeyHash each kind of code once: as a variant, and in the list of all.
+/// Names each kind of code once: as a variant, and in the list of all.
 macro_rules! fragile {
     ($($name:ident),*) => {
         /// What may panic.
@@ -338,7 +338,7 @@ fn whatever_panics_once_the_next_build_is_right() {
             }
         }
     }
-    // (StableKeyHash are printed for deep traces and for failures; a value that is equal is not put back.)
+    // (Names are printed for deep traces and for failures; a value that is equal is not put back.)
     let unseen: Vec<Fragile> = EVERYTHING.iter().copied().filter(|what| !seen.contains(what)).collect();
     assert_eq!(unseen, [], "everything is asked for in some build");
 }

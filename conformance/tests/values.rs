@@ -95,7 +95,7 @@ fn a_number_survives_the_raw_form_and_leaves_its_highest_bit_free() {
     assert_eq!(KeyId::LIMIT, 1 << 30);
 }
 
-/// StableKeyHash are what processes have in common; numbers are not.
+/// Names are what processes have in common; numbers are not.
 #[test]
 fn a_key_and_its_definition_have_names_of_their_own() {
     fn names(names: &dyn StableKeyHash, id: KeyId) -> [Fingerprint; 2] {

@@ -117,7 +117,7 @@ where
         }
     }
 
-    /// StableKeyHash targets that are inputs without a value, and counts what was fetched.
+    /// Names targets that are inputs without a value, and counts what was fetched.
     pub(super) fn check_targets(&mut self, targets: &[KeyId]) {
         let mut board = self.board.borrow_mut();
         self.state.report.fetches = board.fetches;

@@ -27,7 +27,7 @@ impl<U: MetadataUpdater + Default, J: Journal<u64, u64>> Process<U, J> {
             keys.intern(&key);
         }
         let replayed = journal.replay(&mut keys, &mut |_, event, _| {
-            // StableKeyHash are left out of it: the model knows keys by number.
+            // Names are left out of it: the model knows keys by number.
             updater.apply(&match event {
                 Event::Built(record) => Event::Built(unnamed(*record)),
                 Event::Restored(record) => Event::Restored(unnamed(*record)),

@@ -11,7 +11,7 @@ use super::scope::{Bindings, Rule, ScopeId, Scopes, bound};
 use super::template::{Piece, pieces};
 
 /// The names in an edge's rule.
-pub(super) struct StableKeyHash<'a> {
+pub(super) struct Names<'a> {
     pub(super) scopes: &'a Scopes,
     pub(super) scope: ScopeId,
     pub(super) own: &'a Bindings,
@@ -37,7 +37,7 @@ pub(super) enum Quoting {
     None,
 }
 
-impl<'a> StableKeyHash<'a> {
+impl<'a> Names<'a> {
     /// Expands all of the rule; what is wrong with it, in words, if it cannot be.
     pub(super) fn expand(&self) -> Result<Expanded, String> {
         use Quoting::Shell;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::error::ParseError;
-use super::eval::StableKeyHash;
+use super::eval::Names;
 use super::manifest::Edge;
 use super::scope::{Bindings, Mark, RuleId, ScopeId, Scopes};
 use super::source::Source;
@@ -119,9 +119,9 @@ impl<'r> Loader<'r> {
     }
 
     /// The names in an edge's rule.
-    pub(super) fn names(&self, edge: usize) -> StableKeyHash<'_> {
+    pub(super) fn names(&self, edge: usize) -> Names<'_> {
         let origin = &self.origins[edge];
-        StableKeyHash {
+        Names {
             scopes: &self.scopes,
             scope: origin.scope,
             own: &origin.own,

@@ -74,7 +74,7 @@ impl NinjaTasks {
     /// The tasks of a manifest. The files are those of the directory in which its commands run.
     pub fn new(manifest: Manifest, files: &SharedFiles) -> Self {
         let root = Root::of(files.borrow().root());
-        let mut names = StableKeyHash { root: &root, known: HashSet::new() };
+        let mut names = Names { root: &root, known: HashSet::new() };
         let defaults = manifest.targets_by_default().into_iter().map(|path| names.key(path)).collect();
         let steps: Vec<Step> = manifest.edges.into_iter().map(|edge| Step::new(edge, &mut names)).collect();
         let mut makers = HashMap::new();
@@ -303,7 +303,7 @@ impl Edge {
 }
 
 impl Step {
-    fn new(edge: Edge, names: &mut StableKeyHash) -> Self {
+    fn new(edge: Edge, names: &mut Names) -> Self {
         let inputs: Arc<[FileKey]> = names.unique(edge.inputs.iter().chain(&edge.implicit)).into();
         let mut order_only = names.unique(&edge.order_only);
         let known: HashSet<&FileKey> = inputs.iter().collect();
@@ -369,12 +369,12 @@ impl Root {
 }
 
 /// Keys that share their text.
-struct StableKeyHash<'r> {
+struct Names<'r> {
     root: &'r Root,
     known: HashSet<FileKey>,
 }
 
-impl StableKeyHash<'_> {
+impl Names<'_> {
     fn key(&mut self, path: &str) -> FileKey {
         let path = self.root.local(path);
         if let Some(key) = self.known.get(&*path) {
