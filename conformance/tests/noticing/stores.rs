@@ -1,0 +1,103 @@
+//! Another store takes the place of one, or is edited where it lies.
+
+use std::collections::HashMap;
+
+use alacarte_core::{Build, Fetch, KeyId, Rules, Store, StoreError, declared, formula};
+use alacarte_stores::Memory;
+
+use super::adding;
+use super::common::{Key, Tape, everywhere, system};
+
+/// Another store in memory was not looked at: nobody asks a store again that only the build itself changes.
+#[test]
+fn a_store_that_takes_anothers_place_is_looked_at() {
+    let sum = || {
+        Rules::new()
+            .rule("B", formula(["A", "D"], |[a, d]| a + d))
+            .rule("C", formula(["B"], |[b]| 2 * b))
+            .rule("E", declared(["A", "D"], async |fetch: Fetch<'_, Key, i64>| fetch.get("A").await))
+    };
+    everywhere(|scheduler, rebuilder| {
+        let mut build = system(scheduler, rebuilder, sum(), &[("A", 1), ("D", 5)]);
+        build.run(["C"]).expect("built");
+        *build.store_mut() = Memory::from([("A", 2), ("D", 5)]);
+        build.run(["C"]).expect("built");
+        assert_eq!(build.get("C"), Some(14), "{scheduler} × {rebuilder}");
+        build.set("D", 6).expect("set");
+        let emptied = Store::<Key, i64>::gives_away(build.store_mut());
+        build.run(["C"]).expect("built");
+        assert_eq!((build.get("C"), emptied), (Some(16), true), "{scheduler} × {rebuilder}: it has given all away");
+        let idle = build.run(["C"]).expect("built").ran.is_empty();
+        assert_eq!(idle, rebuilder != "perpetual", "{scheduler} × {rebuilder}");
+        // Exchanged twice, then a part of the build is exchanged, then something is set: the last word counts.
+        *build.store_mut() = Memory::from([("A", 8), ("D", 8)]);
+        *build.store_mut() = Memory::from([("A", 3), ("D", 1), ("B", 50)]);
+        let mut build = build.rebuilder(alacarte_rebuilders::named(rebuilder).expect("the same"));
+        build.set("D", 2).expect("set");
+        build.run(["C"]).expect("built");
+        assert_eq!(build.get("C"), Some(10), "{scheduler} × {rebuilder}");
+        // What the new store lacks is gone.
+        *build.store_mut() = Memory::from([("A", 4)]);
+        let error = build.run(["C"]).expect_err("an input is missing").to_string();
+        assert!(error.contains('D'), "{scheduler} × {rebuilder}: {error}");
+        build.run(["E"]).expect("the key that is missing is not fetched");
+        assert_eq!(build.get("E"), Some(4), "{scheduler} × {rebuilder}");
+        build.set("D", 1).expect("set");
+        build.run(["C"]).expect("built");
+        assert_eq!(build.get("C"), Some(10), "{scheduler} × {rebuilder}");
+    });
+}
+
+/// Two builds exchange their stores before anything was taken from them, and after.
+#[test]
+fn stores_that_are_swapped_bring_what_they_still_hold() {
+    everywhere(|scheduler, rebuilder| {
+        let mut one = system(scheduler, rebuilder, adding(1), &[("A", 1)]);
+        let mut two = system(scheduler, rebuilder, adding(1), &[("A", 5)]);
+        one.run(["C"]).expect("built");
+        std::mem::swap(one.store_mut(), two.store_mut());
+        for (build, expected) in [(&mut one, 12), (&mut two, 12)] {
+            build.set("A", 5).expect("set");
+            build.run(["C"]).expect("built");
+            assert_eq!(build.get("C"), Some(expected), "{scheduler} × {rebuilder}");
+        }
+    });
+}
+
+/// A store of a user's own, which keeps what it is asked for, and is written to directly.
+#[test]
+fn a_store_that_is_edited_where_it_lies_is_looked_at() {
+    #[derive(Default)]
+    struct Shelf {
+        values: HashMap<Key, i64>,
+        /// It keeps no outputs, and the journal does.
+        relies: bool,
+    }
+    impl Store<Key, i64> for Shelf {
+        fn relies_on_journal(&self) -> bool {
+            self.relies
+        }
+        fn load(&mut self, _: KeyId, key: &Key) -> Result<Option<i64>, StoreError> {
+            Ok(self.values.get(key).copied())
+        }
+    }
+    everywhere(|scheduler, rebuilder| {
+        for relies in [true, false] {
+            let mut build = Build::new(adding(1), Shelf { values: HashMap::from([("A", 1)]), relies })
+                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .rebuilder(alacarte_rebuilders::named::<Key, i64>(rebuilder).expect("a rebuilder"))
+                .journal(Tape::default());
+            let mut run = |edit: Option<i64>, expected: i64| {
+                build.store_mut().values.extend(edit.map(|value| ("A", value)));
+                build.run(["C"]).expect("built");
+                assert_eq!(build.get("C"), Some(expected), "{scheduler} × {rebuilder}, relies: {relies}");
+            };
+            run(None, 4);
+            run(Some(2), 6);
+            run(None, 6);
+            run(Some(1), 4);
+            build.store_mut().values.remove("A");
+            assert!(build.run(["C"]).is_err(), "{scheduler} × {rebuilder}, relies: {relies}");
+        }
+    });
+}
