@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use alacarte_core::{Build, Event, Journal, KeyId, Keys, Replay, SharedTrace, Store, StoreError, Time, TraceCache, formula};
+use alacarte_core::{
+    Build, Event, Journal, KeyId, Keys, Replay, SharedTrace, Store, StoreError, Time, TraceCache, formula,
+};
 
 use super::adding;
 use super::common::{Key, Tape, everywhere, system};
