@@ -43,7 +43,7 @@ impl<J> EventSink<J> {
     {
         // (What an input holds from now on need not be what its dependents saw when it was built.)
         let new_input = news.input && board.has(id, CLASSIFIED) && !board.has(id, INPUT);
-        let told = self.notice_turn(board, id, news.input);
+        let told = self.reclassify(board, id, news.input);
         let value = board.value(id);
         let mut fingerprint = value.map(Value::fingerprint);
         if !news.input && (news.touched || news.known != fingerprint) && !value.is_some_and(Value::is_whole) {
@@ -63,7 +63,7 @@ impl<J> EventSink<J> {
 
     /// Takes into account that a key has become an input, or is none any more. Before the tasks are next compared, they may be
     /// again what they were.
-    pub fn notice_turn<K: Key, V: Value>(
+    pub fn reclassify<K: Key, V: Value>(
         &mut self,
         board: &mut KeyTable<K, V>,
         id: KeyId,

@@ -191,10 +191,8 @@ pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Comb
         let first = problem.lines().next().unwrap_or_default();
         writeln!(out, "\n  ✗ {scheduler} × {rebuilder} on {workload}, «{step}»: {first}")?;
         if rebuilder == &"modification-time" {
-            writeln!(
-                out,
-                "    Expected: this row imitates make, which compares file times only, so it misses a changed command."
-            )?;
+            writeln!(out, "    Expected: this row imitates make, which compares file times only, so it")?;
+            writeln!(out, "    misses a changed command.")?;
         }
     }
     writeln!(out, "\nThe named systems:\n")?;

@@ -248,6 +248,17 @@ fn edits_of_ones_own_are_played() {
     let (code, rows) = json(&[&one[..], &["--edits", "other.json", "--repeat", "3"]].concat(), place.path());
     assert_eq!(rows.iter().map(|row| row["repeated"].as_u64()).collect::<Vec<_>>(), [Some(3)]);
     assert_eq!((code, steps(&rows)), (0, vec!["once".to_owned()]));
+    let script = "[{\"step\": \"clean\"}, {\"step\": \"more\", \"file\": \"a\", \"append\": \"x\"}, {\"step\": \"lost\", \"delete\": \"b\"}]";
+    let project = directory(&[
+        ("build.ninja", "rule c\n  command = cp $in $out\nbuild b: c a\n"),
+        ("a", "text"),
+        ("edits.json", script),
+    ]);
+    let again =
+        ["compare", ".", "--format", "json", "--edits", "edits.json", "--repeat", "2", "--scheduler", "suspending"];
+    let (code, rows) = json(&[&again[..], &["--rebuilder", "dirty-bit"]].concat(), project.path());
+    let ran: Vec<_> = rows.iter().map(|row| (row["ran"].as_u64(), row["correct"].as_bool())).collect();
+    assert_eq!((code, ran), (0, vec![(Some(1), Some(true)); 3]));
     let (_, rows) = json(&["compare", "s.csv", "--format", "json", "--all", "--edits", "other.json"], place.path());
     let mut cells: Vec<_> =
         rows.iter().map(|row| (row["scheduler"].to_string(), row["rebuilder"].to_string())).collect();
@@ -268,11 +279,12 @@ fn an_edit_that_does_not_fit_is_told_with_its_line() {
         ("file.json", "[{\"step\": \"x\", \"touch\": \"a\"}]"),
         ("unknown.json", "[\n{\"step\": \"x\", \"edit\": \"a\"}]"),
         ("for_sheets.json", "[\n\n\n{\"step\": \"x\", \"cell\": \"A1\", \"to\": \"1\"}]"),
+        ("no_output.json", "[{\"step\": \"x\", \"delete\": \"a\"}]"),
         ("missing.json", "[{\"step\": \"clean\"},\n{\"step\": \"x\", \"file\": \"none.c\", \"append\": \"1\"}]"),
     ]);
     for (workload, edits, expected) in [
         ("s.csv", "cell.json", "cell.json:2: step «x»: ?"),
-        ("s.csv", "lost.json", "lost.json:3: step «x»: C9 is empty: the cells of this sheet end in row 1 and column B"),
+        ("s.csv", "lost.json", "lost.json:3: step «x»: C9 is empty: the cells of this sheet lie between A1 and B1"),
         (
             "s.csv",
             "file.json",
@@ -281,6 +293,7 @@ fn an_edit_that_does_not_fit_is_told_with_its_line() {
         ("s.csv", "unknown.json", "unknown.json:2: unknown field `edit`, expected one of"),
         ("s.csv", "none.json", "cannot read the edits in none.json"),
         (".", "for_sheets.json", "for_sheets.json:4: step «x»: a project has files, and no `cell`"),
+        (".", "no_output.json", "no_output.json:1: step «x»: a is no output of the manifest"),
         (".", "missing.json", "missing.json:2: step «x»: cannot edit none.c"),
     ] {
         let (code, out, told) = run(place.path(), &["compare", workload, "--edits", edits]);

@@ -110,7 +110,12 @@ fn a_small_scope_is_played_whole() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let begins = "7 combinations × every history of up to 2 steps of 12 programs of up to 1 key";
     assert!(text(&output.stderr).contains(begins), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("every law it promises holds"), "{}", text(&output.stdout));
+    let table = text(&output.stdout);
+    assert!(table.contains("✓ every law it promises holds"), "{table}");
+    assert_eq!(table.lines().filter(|line| line.ends_with('✓')).count(), 7, "{table}");
+    let not = ["restarting does not promise: starts-once", "verifying-trace does not promise: survives-revert, shared"];
+    assert_eq!(table.lines().filter(|line| line.contains("promise:")).collect::<Vec<_>>(), not, "{table}");
+    assert!(table.lines().all(|line| line.trim_end().chars().count() <= 80), "{table}");
 }
 
 #[test]

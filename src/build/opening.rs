@@ -130,7 +130,7 @@ where
         let newer: Vec<KeyId> = board.loaded().into_iter().filter(newer).collect();
         for id in newer {
             let input = !self.tasks.has(board.keys.name(id));
-            sink.notice_turn(board, id, input)?;
+            sink.reclassify(board, id, input)?;
             let key = board.keys.name(id);
             let modified = self.store.modified(key).unwrap_or_else(|| sink.tick());
             let part = board.value(id).filter(|value| !input && !value.is_whole()).map(Value::fingerprint);

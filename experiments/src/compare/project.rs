@@ -106,19 +106,22 @@ impl Project {
             None => super::edits::edits(&stage.work, &stage.session.directory, &manifest, options.seed),
         };
         (project.scripted, project.steps) = (options.edits.is_some(), steps);
-        project.check_script()?;
+        project.check_script(&manifest)?;
         Ok(project)
     }
 
-    /// What a script says that is for sheets.
-    fn check_script(&self) -> Result<(), ScriptError> {
-        for step in &self.steps {
+    /// What a script of a person's says that is for sheets, or deletes that no command makes.
+    fn check_script(&self, manifest: &Manifest) -> Result<(), ScriptError> {
+        for step in self.steps.iter().filter(|_| self.scripted) {
+            let unfit = |problem: String| Err(ScriptError::Unfit { place: step.place(), problem });
             if let Some(said) = step.says().into_iter().find(|said| ["cell", "to"].contains(said)) {
-                let problem = format!(
-                    "a project has files, and no `{said}`: a step says `touch`, `file` with `replace` and `with`, `file` with \
-                     `append`, `delete` (an output), or `fresh`"
-                );
-                return Err(ScriptError::Unfit { place: step.place(), problem });
+                let can = "a step says `touch`, `file` with `replace` and `with`, `file` with `append`, `delete` (an \
+                           output), or `fresh`";
+                return unfit(format!("a project has files, and no `{said}`: {can}"));
+            }
+            let mut outputs = manifest.edges.iter().flat_map(|edge| &edge.outputs);
+            if let Some(output) = step.delete.as_ref().filter(|deleted| !outputs.any(|output| output == *deleted)) {
+                return unfit(format!("{output} is no output of the manifest, and only outputs are deleted"));
             }
         }
         Ok(())

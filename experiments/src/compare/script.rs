@@ -181,6 +181,17 @@ pub enum ScriptError {
     },
 }
 
+/// What says nothing alone, and one of which it needs beside it.
+const BESIDE: [(&str, &[&str]); 7] = [
+    ("cell", &["to"]),
+    ("to", &["cell"]),
+    ("replace", &["with"]),
+    ("replace", &["file"]),
+    ("with", &["replace"]),
+    ("file", &["replace", "append"]),
+    ("append", &["file"]),
+];
+
 /// Reads the script in a file.
 ///
 /// # Errors
@@ -210,9 +221,9 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Step>, ScriptError> {
             serde_json::from_str(step.get()).map_err(|error| wrong(line + error.line().saturating_sub(1), &error))?;
         read.at = Some((file.to_owned(), line));
         let says = read.says();
-        for (one, other) in [("cell", "to"), ("replace", "with"), ("replace", "file"), ("append", "file")] {
-            if says.contains(&one) && !says.contains(&other) {
-                let problem = format!("`{one}` needs `{other}` beside it");
+        for (one, others) in BESIDE {
+            if says.contains(&one) && !others.iter().any(|other| says.contains(other)) {
+                let problem = format!("`{one}` needs `{}` beside it", others.join("` or `"));
                 return Err(ScriptError::Unfit { place: read.place(), problem });
             }
         }
@@ -234,6 +245,17 @@ mod tests {
         let typed = told("[{\"step\": \"a\", \"cell\": 3}]");
         assert_eq!(typed, "x.json:1: invalid type: integer `3`, expected a string");
         assert_eq!(told("[\n{\"step\": \"a\", \"cell\": \"B1\"}]"), "x.json:2: step «a»: `cell` needs `to` beside it");
+        for (says, expected) in [
+            ("\"to\": \"3\"", "`to` needs `cell`"),
+            ("\"file\": \"a\"", "`file` needs `replace` or `append`"),
+            ("\"file\": \"a\", \"replace\": \"x\"", "`replace` needs `with`"),
+            ("\"with\": \"a\"", "`with` needs `replace`"),
+            ("\"replace\": \"a\", \"with\": \"b\"", "`replace` needs `file`"),
+            ("\"append\": \"a\"", "`append` needs `file`"),
+        ] {
+            let told = told(&format!("[{{\"step\": \"a\", {says}}}]"));
+            assert_eq!(told, format!("x.json:1: step «a»: {expected} beside it"));
+        }
         assert_eq!(told("{}"), "x.json:1: invalid type: map, expected a sequence");
         let steps = parse("x.json", "[{\"step\": \"a\"},\n{\"step\": \"b\", \"fresh\": true}]").expect("a script");
         assert_eq!((steps.len(), steps[1].at.clone()), (2, Some(("x.json".into(), 2))));

@@ -152,25 +152,15 @@ fn edit(sheet: &mut Sheet, step: &Step) -> Result<(), ScriptError> {
     if let Some(cell) = &step.delete
         && sheet.get(place(cell)?).is_none()
     {
-        let (rows, columns) = extent(sheet);
-        return Err(unfit(format!("{cell} is empty: the cells of this sheet end in row {rows} and column {columns}")));
+        let (column, row) =
+            sheet.cells().fold((0, 0), |(column, row), (at, _)| (column.max(at.column), row.max(at.row)));
+        let last = CellRef::new(column, row);
+        return Err(unfit(format!("{cell} is empty: the cells of this sheet lie between A1 and {last}")));
     }
     if let (Some(cell), Some(to)) = (&step.cell, &step.to) {
         sheet.set(place(cell)?, to).map_err(|error| unfit(error.to_string()))?;
     }
     Ok(())
-}
-
-/// The last row and the last column in which a cell stands, as a person names them.
-fn extent(sheet: &Sheet) -> (String, String) {
-    let names: Vec<String> = sheet.cells().map(|(at, _)| at.to_string()).collect();
-    let split = |name: &String| {
-        let digits = name.find(|c: char| c.is_ascii_digit()).unwrap_or(name.len());
-        (name[..digits].to_owned(), name[digits..].parse::<u64>().unwrap_or(0))
-    };
-    let rows = names.iter().map(|name| split(name).1).max().unwrap_or(0);
-    let columns = names.iter().map(|name| split(name).0).max_by_key(|name| (name.len(), name.clone()));
-    (rows.to_string(), columns.unwrap_or_default())
 }
 
 /// One combination, playing.
