@@ -389,6 +389,25 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_told_from_every_other_whatever_it_is_named_by() {
+        let mut keys: Keys<String> = Keys::default();
+        let names: Vec<String> = (0..5000).map(|n| format!("k{n}")).collect();
+        let ids: Vec<_> = names.iter().map(|name| keys.intern(name.as_str())).collect();
+        for (name, id) in names.iter().zip(&ids) {
+            let found = [keys.find(name), keys.find(&name), keys.find(name.as_str()), keys.find(&name.as_str())];
+            assert_eq!(found, [Some(*id); 4], "{name}");
+        }
+        let others: Vec<String> = (5000..10_000).map(|n| format!("k{n}")).collect();
+        for name in &others {
+            assert_eq!(
+                [keys.find(name), keys.find(&name), keys.find(name.as_str()), keys.find(&name.as_str())],
+                [None; 4]
+            );
+        }
+        assert_eq!(keys.len(), 5000);
+    }
+
+    #[test]
     fn the_number_of_a_forgotten_key_goes_to_the_next_new_one() {
         let mut keys: Keys<String> = Keys::default();
         let name = |n: usize| format!("k{n}");

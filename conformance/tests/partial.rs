@@ -113,6 +113,21 @@ fn everywhere(mut each: impl FnMut(&str, &str)) {
     }
 }
 
+/// What the journal remembers of a value is enough for a new process to know it again, though the fingerprint is of a part.
+#[test]
+fn a_new_process_knows_again_what_the_one_before_has_built() {
+    everywhere(|scheduler, rebuilder| {
+        let tape = Tape::default();
+        for process in 0..3 {
+            let mut parts = build(scheduler, rebuilder, 41, 0, &tape);
+            let report = parts.run(["B", "C"]).expect("built");
+            let idle = process > 0 && rebuilder != "perpetual";
+            assert_eq!(report.ran.is_empty(), idle, "{scheduler} × {rebuilder}, process {process}");
+            assert_eq!(parts.get("B"), Some(truth("B", 41, 0)), "{scheduler} × {rebuilder}");
+        }
+    });
+}
+
 /// Edited and edited back: the older trace holds, but what lies there is the value of the newer.
 #[test]
 fn a_trace_does_not_vouch_for_a_value_that_is_equal_in_a_part() {
