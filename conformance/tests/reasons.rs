@@ -2,8 +2,17 @@
 
 mod common;
 
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::task::Poll;
+
 use alacarte_conformance::Tape;
-use alacarte_core::{Decision, Fetch, Reason, Rules, Value, formula, task};
+use alacarte_core::{
+    Answer, Build, Decision, Fetch, Key as AnyKey, Metadata, Question, Reason, Rebuilder, Rules, Value, formula, task,
+};
+use alacarte_metadata::VerifyingTraces;
+use alacarte_schedulers::Suspending;
+use alacarte_stores::Memory;
 use common::{Key, everywhere_dynamic, observed, system};
 
 /// The reason is what made the newest trace fail, whatever an older one failed at.
@@ -117,4 +126,52 @@ fn a_volatile_key_runs_because_it_is_one() {
         build.run(["clock"]).expect("built");
         assert_eq!(first(&seen), perpetual, "{scheduler} × {rebuilder}");
     });
+}
+
+/// Runs a key whose task is not the one of its newest trace, and no other.
+#[derive(Clone)]
+struct ByTask;
+
+impl<K: AnyKey, V: Value> Rebuilder<K, V> for ByTask {
+    fn install(&self, metadata: &mut Metadata) {
+        metadata.install::<VerifyingTraces>();
+    }
+
+    fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
+        let newest = metadata.read::<VerifyingTraces>().table().newest(question.key());
+        Poll::Ready(match newest {
+            None => Answer::Run(Reason::NeverBuilt),
+            Some(trace) if question.same_task(trace.definition()) => Answer::Keep,
+            Some(_) => Answer::Run(Reason::Other("its task is another")),
+        })
+    }
+}
+
+/// A rebuilder of one's own knows whether a trace is of the task of today, and gives a reason in its own words.
+#[test]
+fn a_rebuilder_knows_the_task_of_a_trace_and_says_why_in_its_own_words() {
+    let tasks = |version| {
+        let rules = Rules::new().rule("B", formula(["A"], |[a]: [i64; 1]| a)).rule("C", formula(["B"], |[b]| b));
+        rules.version(version)
+    };
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let tell = told.clone();
+    let mut build = Build::new(tasks(1), Memory::from([("A", 1)]))
+        .scheduler(Suspending::new())
+        .rebuilder(ByTask)
+        .observe(move |keys, key, decision| {
+            if let Decision::Started(reason) = decision {
+                tell.borrow_mut().push((*keys.name(key), reason.explain(keys)));
+            }
+        });
+    let mut started = |version: u64| {
+        *build.tasks_mut() = tasks(version);
+        build.run(["C"]).expect("built");
+        std::mem::take(&mut *told.borrow_mut())
+    };
+    assert_eq!(started(1).len(), 2);
+    assert_eq!(started(1), []);
+    let another = "its task is another".to_owned();
+    assert_eq!(started(2), [("C", another.clone()), ("B", another)]);
+    assert_eq!(started(2), []);
 }
