@@ -17,9 +17,13 @@ pub const UNBROKEN: char = '\u{a0}';
 /// How wide a line may be: as the terminal is, but no wider than a person likes to read; where there is none, as
 /// `COLUMNS` says.
 pub fn width() -> usize {
+    columns().unwrap_or(WIDTH).clamp(NARROWEST, WIDTH + 20)
+}
+
+/// How many columns the terminal has, or the environment says, if either does.
+pub fn columns() -> Option<usize> {
     let terminal = console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
-    let said = || std::env::var("COLUMNS").ok()?.parse().ok();
-    terminal.or_else(said).unwrap_or(WIDTH).clamp(NARROWEST, WIDTH + 20)
+    terminal.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
 }
 
 /// So many, in words that fit the number.

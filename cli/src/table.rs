@@ -6,6 +6,8 @@ use alacarte_experiments::compare::Outcome;
 use alacarte_experiments::systems::{Combination, SYSTEMS};
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle, presets};
 
+use crate::paragraph::{Page, columns, width};
+
 /// Honours what the user said about colours: NO_COLOR, CLICOLOR_FORCE, and otherwise whether a person looks.
 pub fn style(table: &mut Table) {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
@@ -26,7 +28,7 @@ pub fn print(out: &mut impl Write, table: &Table) -> io::Result<()> {
     Ok(())
 }
 
-/// A table that is not printed to a terminal may be as wide as this.
+/// A table may be as wide as this where neither a terminal nor `COLUMNS` says how wide.
 const WIDTH: usize = 160;
 
 /// How much of the table there is room for.
@@ -54,7 +56,7 @@ pub fn comparison(
     combinations: &[Combination],
     outcomes: &[Outcome],
 ) -> io::Result<()> {
-    let available = console::Term::stdout().size_checked().map_or(WIDTH, |(_, columns)| usize::from(columns));
+    let available = columns().unwrap_or(WIDTH);
     let fits = |room: &Room| {
         let mut table = cells(*room, steps, combinations, outcomes);
         table.force_no_tty();
@@ -76,9 +78,10 @@ pub fn comparison(
         }
     }
     if unit == "formula" {
-        writeln!(out, "  The columns are named after C projects. In a sheet: source = a typed number;")?;
-        writeln!(out, "  header = a typed number that many formulas use; flags = a formula's text;")?;
-        writeln!(out, "  output = a computed value; comment = a change too small to show after rounding.")?;
+        let columns = "The columns are named after C projects. In a sheet: source = a typed number; header = a typed number \
+                       that many formulas use; flags = a formula's text; output = a computed value; comment = a change too \
+                       small to show after rounding.";
+        Page::new(out, width()).text(2, columns)?;
     }
     Ok(())
 }
@@ -107,7 +110,8 @@ fn cells(room: Room, steps: &[String], combinations: &[Combination], outcomes: &
             table.add_row([Cell::new(title).add_attribute(Attribute::Bold)]);
         }
         let rows = &outcomes[number * steps.len()..][..steps.len()];
-        let mut cells = vec![Cell::new(format!("  {}", combination.rebuilder))];
+        let indent = if room == Room::Numbers { " " } else { "  " };
+        let mut cells = vec![Cell::new(format!("{indent}{}", combination.rebuilder))];
         cells.extend(rows.iter().map(|outcome| right(cell(outcome))));
         if room == Room::All {
             let built = || rows.iter().filter_map(|outcome| outcome.built.as_ref());
@@ -179,8 +183,8 @@ pub fn duration(milliseconds: f64) -> String {
 /// What the signs mean, what is wrong and why, and which systems stand in which cells.
 pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Combination]) -> io::Result<()> {
     writeln!(out, "  –     nothing ran")?;
-    writeln!(out, "  3+4   3 ran, 4 values came from the cache (a command with two outputs counts twice,")?;
-    writeln!(out, "        an alias once more)")?;
+    writeln!(out, "  3+4   3 ran, 4 values came from the cache (a command with two outputs counts")?;
+    writeln!(out, "        twice, an alias once more)")?;
     writeln!(out, "  ✗     differs from a build from scratch")?;
     let mut wrong: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.is_wrong()).collect();
     wrong.dedup_by_key(|outcome| (&outcome.workload, outcome.scheduler, outcome.rebuilder));
@@ -189,7 +193,8 @@ pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Comb
         let problem = outcome.built.as_ref().and_then(|built| built.problem.as_deref());
         let problem = problem.unwrap_or("its result differs");
         let first = problem.lines().next().unwrap_or_default();
-        writeln!(out, "\n  ✗ {scheduler} × {rebuilder} on {workload}, «{step}»: {first}")?;
+        writeln!(out)?;
+        Page::new(out, width()).text(2, &format!("✗ {scheduler} × {rebuilder} on {workload}, «{step}»: {first}"))?;
         if rebuilder == &"modification-time" {
             writeln!(out, "    Expected: this row imitates make, which compares file times only, so it")?;
             writeln!(out, "    misses a changed command.")?;
@@ -198,6 +203,9 @@ pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Comb
     writeln!(out, "\nThe named systems:\n")?;
     let mut list = Table::new();
     list.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(columns) = columns() {
+        list.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
+    }
     style(&mut list);
     for system in SYSTEMS.iter().filter(|system| combinations.contains(&system.combination)) {
         list.add_row([format!("  {}", system.name), format!("= {}", system.combination), system.note.to_owned()]);
