@@ -1,11 +1,12 @@
 //! `alacarte systems`: the menu, and who stands where in it.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use alacarte_experiments::systems::{Combination, RebuilderName, SYSTEMS, SchedulerName};
 use comfy_table::{Cell, ContentArrangement, Table, presets};
+use console::Style;
 
+use crate::paragraph::{Page, width};
 use crate::status::Problem;
 use crate::table::{print, style};
 
@@ -23,22 +24,18 @@ pub fn systems() -> Result<ExitCode, Problem> {
         });
         menu.add_row(std::iter::once(Cell::new(rebuilder)).chain(cells));
     }
-    let mut list = Table::new();
-    list.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    style(&mut list);
-    for system in SYSTEMS {
-        list.add_row([
-            system.name.to_owned(),
-            format!("= {}", system.combination),
-            format!("remembers {}", system.remembers),
-            system.note.to_owned(),
-        ]);
-    }
     let mut out = std::io::stdout().lock();
     print(&mut out, &menu)?;
-    writeln!(out)?;
-    print(&mut out, &list)?;
-    writeln!(out, "\nA cell without a name is a build system all the same. `alacarte compare` runs the cells of the")?;
-    writeln!(out, "paper's three schedulers, and any other that is named: --scheduler bottom-up.")?;
+    let mut page = Page::new(&mut out, width());
+    page.gap()?;
+    let widest = SYSTEMS.iter().map(|system| system.name.len()).max().unwrap_or(0);
+    for system in SYSTEMS {
+        let text = format!("= {}; remembers {}; {}", system.combination, system.remembers, system.note);
+        page.item(&Style::new().bold(), system.name, widest + 2, &text)?;
+    }
+    page.gap()?;
+    let others = "A cell without a name is a build system all the same. `alacarte compare` runs the cells of the paper's three \
+                  schedulers, and any other that is named (--scheduler bottom-up), or all (--all).";
+    page.text(0, others)?;
     Ok(ExitCode::SUCCESS)
 }

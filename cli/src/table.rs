@@ -8,8 +8,11 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Lin
 
 use crate::paragraph::{Page, columns, width};
 
-/// Honours what the user said about colours: NO_COLOR, CLICOLOR_FORCE, and otherwise whether a person looks.
+/// No wider than the terminal, if its arrangement is dynamic. Honours what the user said about colours: NO_COLOR, CLICOLOR_FORCE, and otherwise whether a person looks.
 pub fn style(table: &mut Table) {
+    if let Some(columns) = columns() {
+        table.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
+    }
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
     if set("NO_COLOR") {
         table.force_no_tty();
@@ -203,9 +206,6 @@ pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Comb
     writeln!(out, "\nThe named systems:\n")?;
     let mut list = Table::new();
     list.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if let Some(columns) = columns() {
-        list.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
-    }
     style(&mut list);
     for system in SYSTEMS.iter().filter(|system| combinations.contains(&system.combination)) {
         list.add_row([format!("  {}", system.name), format!("= {}", system.combination), system.note.to_owned()]);

@@ -301,13 +301,15 @@ fn an_edit_that_does_not_fit_is_told_with_its_line() {
     }
 }
 
-/// What the columns are is said below a table that has no room for their names; no line of it is longer than the terminal.
+/// Where the terminal has eighty columns, no line is longer; the steps are then said below the table, by number.
 #[test]
-fn a_table_fits_eighty_columns() {
+fn what_is_printed_fits_eighty_columns() {
     let place = directory(&[("s.csv", SHEET)]);
-    let output = alacarte(place.path(), &["compare", "s.csv"]).env("COLUMNS", "80").output().expect("it runs");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("1 clean · 2 nothing changed"), "{text}");
-    let long: Vec<&str> = text.lines().filter(|line| line.trim_end().chars().count() > 80).collect();
-    assert!(long.is_empty(), "{long:?}");
+    for (arguments, says) in [(&["compare", "s.csv"][..], "1 clean · 2 nothing changed"), (&["systems"], "Excel")] {
+        let output = alacarte(place.path(), arguments).env("COLUMNS", "80").output().expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains(says), "{text}");
+        let long: Vec<&str> = text.lines().filter(|line| line.trim_end().chars().count() > 80).collect();
+        assert!(long.is_empty(), "{long:?}");
+    }
 }
