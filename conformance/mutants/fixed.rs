@@ -23,8 +23,6 @@ mod imports;
 mod noticing;
 #[path = "../tests/order.rs"]
 mod order;
-#[path = "../tests/panics.rs"]
-mod panics;
 #[path = "../tests/partial.rs"]
 mod partial;
 #[path = "../tests/reasons.rs"]
@@ -37,6 +35,8 @@ mod sharing;
 mod stopping;
 #[path = "../tests/tasks.rs"]
 mod tasks;
+#[path = "../tests/user.rs"]
+mod user;
 #[path = "../tests/values.rs"]
 mod values;
 #[path = "../tests/walks.rs"]

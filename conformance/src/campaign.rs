@@ -16,6 +16,7 @@ use crate::program::Declares;
 use crate::relations::Tally;
 use crate::stage::{Broken, Combination};
 use crate::trial::Trial;
+use crate::user::{Label, Makes, Part};
 
 /// So many cases are handed out at once.
 const PORTION: u64 = 64;
@@ -80,18 +81,29 @@ impl Subject {
     }
 
     fn over<P: Declares>(&self, trial: Trial) -> (Tally, Option<Broken>) {
-        on_trial::<P, _, _>(trial, &self.by_turns())
+        let named = self.names().map(|(scheduler, rebuilder)| {
+            move || {
+                let scheduler = alacarte_schedulers::named(scheduler).expect("a scheduler of that name");
+                (scheduler, alacarte_rebuilders::named::<Label, Part>(rebuilder).expect("a rebuilder of that name"))
+            }
+        });
+        on_trial::<P, _, _, _>(trial, &self.by_turns(), &named.each_ref().map(|make| make as Makes<'_, _, _>))
     }
 
     /// The combination, and others that take turns with it.
-    pub(crate) fn by_turns(&self) -> Vec<Combination<'static>> {
+    fn names(&self) -> [(&'static str, &'static str); 4] {
         let top_down = if self.tasks == TaskKind::Static { "topological" } else { "suspending" };
-        let others = [
-            menu(top_down, "verifying-trace"),
-            menu("bottom-up", "dirty-bit"),
-            menu("restarting", "deep-constructive-trace"),
-        ];
-        std::iter::once(menu(self.scheduler, self.rebuilder)).chain(others).collect()
+        [
+            (self.scheduler, self.rebuilder),
+            (top_down, "verifying-trace"),
+            ("bottom-up", "dirty-bit"),
+            ("restarting", "deep-constructive-trace"),
+        ]
+    }
+
+    /// The same, with what they promise.
+    pub(crate) fn by_turns(&self) -> Vec<Combination<'static>> {
+        self.names().into_iter().map(|(scheduler, rebuilder)| menu(scheduler, rebuilder)).collect()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::shrink;
 use crate::silence;
 use crate::stage::{Broken, Combination, script};
 use crate::trial::{Trial, fitting, smallest, sprout, tell};
+use crate::user::{self, Label, Makes, Part, Untold};
 
 /// Looks for a scenario for which `fails` has something to say, and answers the smallest that it finds which breaks the
 /// same law.
@@ -71,12 +72,18 @@ where
 
 /// Tries the first of these combinations: it plays every seed alone, and every fourth also where tasks answer by whim, by
 /// turns with the others, where tasks that declare what they fetch do so in circles, and on a disk that crashes between its
-/// writes. Answers how much was done, and the smallest story found of a law that is broken.
-pub(crate) fn on_trial<P, S, R>(trial: Trial, combinations: &[Combination<'_, S, R>]) -> (Tally, Option<Broken>)
+/// writes; and it builds a user's own program, for which `makes` makes the combinations. Answers how much was done, and the
+/// smallest story found of a law that is broken.
+pub(crate) fn on_trial<P, S, R, U>(
+    trial: Trial,
+    combinations: &[Combination<'_, S, R>],
+    makes: &[Makes<'_, S, U>],
+) -> (Tally, Option<Broken>)
 where
     P: Declares,
     S: Schedules<P>,
     R: Rebuilder<Name, i64>,
+    U: Rebuilder<Label, Part>,
 {
     let (alone, plain) = (&combinations[..1], fitting::<P>(trial).style);
     let turns = Style { combinations: combinations.len(), ..plain };
@@ -96,10 +103,12 @@ where
                 return (tally, Some(Broken { cases: case + 1, ..broken }));
             }
         }
-        // (Who cannot see that a file is an older one again promises nothing of a crash.)
+        // (Who cannot see that a file is an older one again promises nothing of a crash, or of what somebody wrote.)
         if seed.is_multiple_of(4) && plain.overwrites {
-            let crashes = Trial { cases: 1, seed, style: plain };
-            if let Err(broken) = judge_crashes::<P, S, R>(crashes, combinations, Careless::Never) {
+            let once = Trial { cases: 1, seed, style: plain };
+            let judged = judge_crashes::<P, S, R>(once, combinations, Careless::Never)
+                .and_then(|()| user::judge::<P, S, U>(once, makes, Untold::Nothing));
+            if let Err(broken) = judged {
                 return (tally, Some(Broken { cases: case + 1, ..broken }));
             }
         }
@@ -109,15 +118,15 @@ where
 
 /// Judges a scheduler and a rebuilder of your own, over tasks that find their dependencies while they run: two thousand
 /// random histories, with all that can happen to a build system, by every law that all must obey; and five hundred more
-/// each in which tasks answer by whim, in which other rebuilders take over and give back, and in which the disk crashes
-/// between its writes.
+/// each in which tasks answer by whim, in which other rebuilders take over and give back, in which the disk crashes
+/// between its writes, and of a user's own program ([`user`]). A rebuilder that is for numbers alone is judged by [`judge`].
 ///
 /// # Panics
 /// If they break a law; the message tells the smallest story found.
 pub fn check<S, R>(scheduler: S, rebuilder: R)
 where
     S: Schedules<Dynamic> + Clone,
-    R: Rebuilder<Name, i64> + Clone + 'static,
+    R: Rebuilder<Name, i64> + Rebuilder<Label, Part> + Clone + 'static,
 {
     check_promises(scheduler, rebuilder, Promises::default());
 }
@@ -129,7 +138,7 @@ where
 pub fn check_promises<S, R>(scheduler: S, rebuilder: R, promises: Promises)
 where
     S: Schedules<Dynamic> + Clone,
-    R: Rebuilder<Name, i64> + Clone + 'static,
+    R: Rebuilder<Name, i64> + Rebuilder<Label, Part> + Clone + 'static,
 {
     of_your_own::<Dynamic, S, R>(scheduler, rebuilder, promises);
 }
@@ -141,7 +150,7 @@ where
 pub fn check_static<S, R>(scheduler: S, rebuilder: R, promises: Promises)
 where
     S: Schedules<Static> + Clone,
-    R: Rebuilder<Name, i64> + Clone + 'static,
+    R: Rebuilder<Name, i64> + Rebuilder<Label, Part> + Clone + 'static,
 {
     of_your_own::<Static, S, R>(scheduler, rebuilder, promises);
 }
@@ -149,7 +158,7 @@ where
 fn of_your_own<P: Declares, S, R>(scheduler: S, rebuilder: R, promises: Promises)
 where
     S: Schedules<P> + Clone,
-    R: Rebuilder<Name, i64> + Clone + 'static,
+    R: Rebuilder<Name, i64> + Rebuilder<Label, Part> + Clone + 'static,
 {
     // Of the others nothing is asked here but that they are right.
     let others = Promises { starts_once: promises.starts_once, ..Promises::default() };
@@ -165,5 +174,9 @@ where
             name: "its scheduler × deep-constructive-trace".into(), make: Box::new(deep), promises: shallow
         },
     ];
-    tell(on_trial::<P, _, _>(Trial::default(), &combinations).1.map_or(Ok(()), Err));
+    type Users = Box<dyn Rebuilder<Label, Part>>;
+    let yours = || (scheduler.clone(), Box::new(rebuilder.clone()) as Users);
+    let dirty = || (scheduler.clone(), Box::new(DirtyBit) as Users);
+    let deep = || (scheduler.clone(), Box::new(DeepConstructiveTrace) as Users);
+    tell(on_trial::<P, _, _, _>(Trial::default(), &combinations, &[&yours, &dirty, &deep]).1.map_or(Ok(()), Err));
 }

@@ -13,6 +13,7 @@
 //! | [`contracts`] | what an updater owes, and what of it a journal gives back |
 //! | [`perform`], [`check`] | a scenario, many scenarios |
 //! | [`judge_crashes`], [`every_loss`] | a disk that crashes between its writes |
+//! | [`user`] | a user's own program: values that look alike in a part, code that panics, types that change |
 //! | [`Outside`], [`drive`], [`every_interleaving`] | outside work under control: one interleaving, all of them |
 //! | [`growth`] | how fast what a build costs may grow, and the families of graphs on which it is counted |
 //! | [`broken`] | components that are broken on purpose: the laws must catch each |
@@ -84,6 +85,7 @@ mod silence;
 mod stage;
 mod tape;
 mod trial;
+pub mod user;
 mod world;
 
 pub use campaign::{Campaign, Finding, Subject, TaskKind};

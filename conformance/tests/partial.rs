@@ -1,22 +1,11 @@
 //! Fingerprints of a part: what a key holds is the whole value of its own last run, never one that is merely equal in that
-//! part.
+//! part. (Random histories of such values are in `user.rs`.)
 
 mod common;
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
-use alacarte_core::{
-    Build, Dynamic, Fetch, Fingerprint, Key as AnyKey, Rebuilder, Rules, Scheduler, SharedTrace, StoreError,
-    TraceCache, Value, task,
-};
+use alacarte_core::{Build, Dynamic, Fetch, Fingerprint, Rebuilder, Rules, Scheduler, Value, task};
 use alacarte_stores::Memory;
 use common::{DYNAMIC, Key, RIGHT, Tape};
-
-thread_local! {
-    /// Values say that their fingerprints are whole, though they are not.
-    static LIES: Cell<bool> = const { Cell::new(false) };
-}
 
 /// A source, of which everything counts, or an object, of which dependents see the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +20,6 @@ impl Value for Part {
             Part::Source(text) => text.fingerprint(),
             Part::Object { interface, .. } => interface.fingerprint().combine(1_u64.fingerprint()),
         }
-    }
-
-    fn is_whole(&self) -> bool {
-        LIES.get()
     }
 }
 
@@ -179,107 +164,4 @@ fn early_cutoff_goes_by_the_part() {
         let idle = parts.run(["C"]).expect("built");
         assert!(rebuilder == "perpetual" || idle.ran.is_empty(), "{scheduler} × {rebuilder}");
     });
-}
-
-/// A shelf of traces that machines share.
-#[derive(Clone)]
-struct Shelf<K, V>(Rc<RefCell<Vec<SharedTrace<K, V>>>>);
-
-impl<K: AnyKey, V: Value> TraceCache<K, V> for Shelf<K, V> {
-    fn traces(&mut self, each: &mut dyn FnMut(SharedTrace<K, V>)) -> Result<(), StoreError> {
-        self.0.borrow().iter().cloned().for_each(each);
-        Ok(())
-    }
-
-    fn add(&mut self, trace: &SharedTrace<K, V>) -> Result<(), StoreError> {
-        self.0.borrow_mut().push(trace.clone());
-        Ok(())
-    }
-}
-
-/// Everything that can happen, at random: every key that was asked for holds its own whole value. If not, after how many
-/// histories that was found, and the story.
-fn play(rounds: u64) -> Result<(), (u64, String)> {
-    let mut random = 0x1234_5678_u64;
-    let mut next = move |below: u64| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) % below
-    };
-    const KEYS: [Key; 4] = ["B", "C", "now and then", "chosen"];
-    for round in 0..rounds {
-        let (scheduler, rebuilder) = (DYNAMIC[next(3) as usize], RIGHT[next(6) as usize]);
-        let tapes = [Tape::default(), Tape::default()];
-        let shelf = Shelf(Rc::default());
-        let cached = next(3) == 0;
-        let start = |a, d, tape| {
-            let parts = build(scheduler, rebuilder, a, d, tape);
-            if cached { parts.cache(shelf.clone()) } else { parts }
-        };
-        let (mut a, mut d, mut told) = (41, 0, Vec::new());
-        let mut parts = start(a, d, &tapes[0]);
-        for _ in 0..24 {
-            let (step, key, number) = (next(16), KEYS[next(4) as usize], next(30) as usize);
-            told.push(match step {
-                0..=3 => {
-                    a = [40, 41, 42, 51, 57][number % 5];
-                    parts.set("A", Part::Source(a)).expect("set");
-                    format!("A := {a}")
-                }
-                4 => {
-                    d = number as i64 % 2;
-                    parts.set("D", Part::Source(d)).expect("set");
-                    format!("D := {d}")
-                }
-                5 => {
-                    let interface = truth(key, a, d).shown();
-                    parts.set(key, Part::Object { interface, body: -1 }).expect("set");
-                    format!("{key} is written over")
-                }
-                6 => {
-                    parts.remove(key).expect("removed");
-                    format!("{key} is lost")
-                }
-                7 => {
-                    let name = RIGHT[number % 6];
-                    parts = parts.rebuilder(alacarte_rebuilders::named(name).expect("one"));
-                    format!("{name} takes over")
-                }
-                8 => {
-                    parts = start(a, d, &tapes[number % 2]);
-                    format!("a new process starts from journal {}", number % 2)
-                }
-                9 => {
-                    parts = parts.journal(tapes[number % 2].clone());
-                    format!("journal {} is chosen", number % 2)
-                }
-                _ => {
-                    let report = parts.run([key]).expect("built");
-                    format!("build {key}: {:?} ran", parts.names(&report.ran))
-                }
-            });
-            let (is, should) = (parts.get(key), Some(truth(key, a, d)));
-            if step > 9 && is != should {
-                let told = told.join("\n");
-                let from = format!("from {scheduler} × {rebuilder}, cache: {cached}");
-                return Err((round + 1, format!("{from}: {key} is {is:?}, not {should:?}, after\n{told}")));
-            }
-        }
-    }
-    Ok(())
-}
-
-#[test]
-fn whatever_happens_a_key_holds_its_own_whole_value() {
-    if let Err((round, story)) = play(1_500) {
-        panic!("history {round}, {story}");
-    }
-}
-
-/// The histories bite: if a value is believed to be the one whose fingerprint it has, they show it.
-#[test]
-fn values_that_pass_for_whole_are_found_out() {
-    LIES.set(true);
-    let found = play(1_500).map_err(|(round, _)| round);
-    LIES.set(false);
-    assert!(found.is_err(), "nothing was noticed");
 }

@@ -483,10 +483,11 @@ where
         let board = self.board.get_mut();
         let id = board.intern(key);
         if !board.has(id, LOADED) {
-            let key = board.keys.name(id);
-            let (input, value) = (!self.tasks.has(key), self.store.load(id, key)?);
-            let modified = self.store.modified(key);
+            let input = !self.tasks.has(board.keys.name(id));
+            // (Nothing of the user's comes between: what a store has given away would be lost in a panic.)
+            let value = self.store.load(id, board.keys.name(id))?;
             let known = board.receive(id, value);
+            let modified = self.store.modified(board.keys.name(id));
             if !board.has(id, CLASSIFIED) {
                 board.classify(id, input);
             }

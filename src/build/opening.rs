@@ -145,23 +145,22 @@ where
             let Some((fingerprint, value, input)) = keys.remove(&id) else { continue };
             board.raise(id, if input { 0 } else { BUILT });
             let kept = value.filter(|_| self.store.relies_on_journal());
+            let met = board.has(id, LOADED);
+            if !met {
+                // (Nothing of the user's comes between: what a store has given away would be lost in a panic.)
+                let value = self.store.load(id, board.keys.name(id))?;
+                board.receive(id, value);
+            }
             // Of values that are equal in a part, the one that was built last is the key's.
             let built = |held: &V, kept: &V| !held.is_whole() && held.fingerprint() == kept.fingerprint();
-            if board.has(id, LOADED) {
-                if let (Some(held), Some(kept)) = (board.value(id), kept)
-                    && built(held, &kept)
-                {
-                    board.hold(id, Some(kept));
-                }
+            match (board.value(id), kept) {
+                (Some(held), Some(kept)) if built(held, &kept) => board.hold(id, Some(kept)),
+                (None, kept @ Some(_)) if !met => board.hold(id, kept),
+                _ => {}
+            }
+            if met {
                 continue;
             }
-            let key = board.keys.name(id);
-            let loaded = self.store.load(id, key)?;
-            let value = match (loaded, kept) {
-                (Some(loaded), Some(kept)) if built(&loaded, &kept) => Some(kept),
-                (loaded, kept) => loaded.or(kept),
-            };
-            board.receive(id, value);
             let key = board.keys.name(id);
             let (modified, has) = (self.store.modified(key), self.tasks.has(key));
             if !board.has(id, CLASSIFIED) {

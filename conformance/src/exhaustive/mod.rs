@@ -6,9 +6,8 @@
 //! *Programs.* A key is an input (missing, or with one of two values) or has a task. A task is any decision tree over the
 //! other keys: it answers a value, or fetches a key that it has not fetched yet and goes on in one of two ways. (A key that looks
 //! at both others may also fetch them as one group, or by two futures at once, and add.) Static tasks declare all that the tree
-//! mentions. Programs in which keys mention each other in a circle, and that have an input, are played in histories that are a
-//! step shorter. Of programs that differ by the names of keys, or by the two values' having changed places everywhere, one is
-//! played.
+//! mentions. Of programs in which keys mention each other in a circle, those that have an input are played. Of programs that
+//! differ by the names of keys, or by the two values' having changed places everywhere, one is played.
 //!
 //! *Histories.* The last step is a build, of any key that has a task or of all keys: of what nobody builds nothing is seen. The
 //! first is a build of one key: what is edited before it makes another program. Between them a step is a build of one key; an
@@ -84,10 +83,14 @@ impl Scope {
     /// The programs, smaller ones first; those with circles last.
     fn list(self) -> Vec<Program> {
         let mut programs = Vec::new();
-        for (circular, steps) in [(false, self.steps), (true, self.steps - 1)] {
+        for circular in [false, true] {
             for model in (1..=self.keys).flat_map(|keys| Model::all(keys, circular)) {
                 let manners = if model.keys() < 3 { &MANNERS[..] } else { &MANNERS[..1] };
-                programs.extend(manners.iter().map(|&manner| Program { model: model.clone(), steps, manner }));
+                programs.extend(manners.iter().map(|&manner| Program {
+                    model: model.clone(),
+                    steps: self.steps,
+                    manner,
+                }));
             }
         }
         programs

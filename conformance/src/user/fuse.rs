@@ -1,0 +1,123 @@
+//! Fuses: which call of a user's code is to panic.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::panic::resume_unwind;
+
+/// Names each kind of code once: as a variant, and in the list of all.
+macro_rules! fragile {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// A kind of code that is the user's, and may panic.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Fragile {
+            $($(#[$doc])* $name),*
+        }
+
+        impl Fragile {
+            /// Every kind.
+            pub const ALL: &'static [Fragile] = &[$(Fragile::$name),*];
+        }
+    };
+}
+
+fragile!(
+    /// A value is cloned.
+    CloneValue,
+    /// The fingerprint of a value is asked for.
+    Fingerprint,
+    /// A value is written for another process.
+    WriteValue,
+    /// A value is read that another process has written.
+    ReadValue,
+    /// A key is cloned.
+    CloneKey,
+    /// A key is hashed.
+    Hash,
+    /// Two keys are compared.
+    Equal,
+    /// A key is printed.
+    Display,
+    /// A key is written for another process.
+    WriteKey,
+    /// A key is read that another process has written.
+    ReadKey,
+    /// Has a key a task?
+    Has,
+    /// What does a task declare?
+    Declared,
+    /// What is the definition of a task?
+    Definition,
+    /// A task is begun.
+    Run,
+    /// A task goes on.
+    Task,
+    /// The store reads a value.
+    Load,
+    /// The store tells what has changed.
+    Refresh,
+    /// The store says when a value came.
+    Modified,
+    /// The store keeps a copy.
+    Archive,
+    /// The store takes a value from its copy.
+    Restore,
+    /// The journal gives an event back.
+    Replay,
+    /// The journal takes an event.
+    Append,
+    /// The journal is flushed.
+    Flush,
+    /// The cache gives its traces.
+    Traces,
+    /// The cache takes a trace.
+    Add,
+    /// The observer hears of a decision.
+    Observe,
+);
+
+thread_local! {
+    static FUSE: Cell<Option<(Fragile, u32)>> = const { Cell::new(None) };
+    static BURNT: RefCell<BTreeSet<Fragile>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// Panics if it is time.
+pub(super) fn burn(what: Fragile) {
+    FUSE.set(match FUSE.get() {
+        Some((fragile, 0)) if fragile == what => {
+            FUSE.set(None);
+            BURNT.with_borrow_mut(|burnt| burnt.insert(what));
+            // Like `panic!`, but nothing is written to the terminal.
+            resume_unwind(Box::new(format!("{what:?} panics")))
+        }
+        Some((fragile, left)) if fragile == what => Some((fragile, left - 1)),
+        fuse => fuse,
+    });
+}
+
+/// From now on, the call of this kind after so many others is to panic.
+pub(super) fn light(what: Fragile, after: u32) {
+    FUSE.set(Some((what, after)));
+}
+
+/// Whether something is to panic yet.
+pub(super) fn is_lit() -> bool {
+    FUSE.get().is_some()
+}
+
+/// Nothing is to panic any more.
+pub(super) fn put_out() {
+    FUSE.set(None);
+}
+
+/// Runs this, and nothing panics meanwhile.
+pub(super) fn safely<T>(act: impl FnOnce() -> T) -> T {
+    let fuse = FUSE.take();
+    let done = act();
+    FUSE.set(fuse);
+    done
+}
+
+/// Which kinds of code have panicked on this thread.
+pub fn burnt() -> BTreeSet<Fragile> {
+    BURNT.with_borrow(Clone::clone)
+}

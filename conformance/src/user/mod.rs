@@ -1,0 +1,69 @@
+//! What is the user's: values whose fingerprints look at a part, code that panics, types that change.
+//!
+//! The other histories speak of numbers, whose fingerprints are all that they are and whose code never fails. A user's types
+//! and functions are not like that. So here a small program of a user is built, whose values have an *interface*, which dependents
+//! see and fingerprints look at, and a *body*, which they do not; whose every line may panic, once; and which comes in two
+//! versions, whose keys and values are written in other ways. A history edits, writes over, loses, restarts, exchanges journals
+//! and rebuilders, shares traces, and lights *fuses*: the call of a kind after so many more is to panic.
+//!
+//! After each build the target holds its own whole value, as computed from scratch. What panicked, or failed for it, is done once
+//! more, and then succeeds.
+
+mod brittle;
+mod fuse;
+mod history;
+mod machine;
+mod program;
+mod types;
+
+use alacarte_core::{Rebuilder, Schedules};
+use proptest::strategy::ValueTree;
+
+use crate::program::Declares;
+use crate::silence;
+use crate::stage::Broken;
+use crate::trial::{Trial, grow, smallest};
+use history::History;
+
+pub use fuse::{Fragile, burnt};
+pub use types::{Label, Part, Untold};
+
+/// Makes a scheduler and a rebuilder for what is the user's.
+pub type Makes<'m, S, R> = &'m dyn Fn() -> (S, R);
+
+/// How often a story is tried to be made smaller.
+const SHRINKING: u32 = 2_000;
+
+/// Plays many histories of a user's own program; the first combination begins, and others may take over.
+///
+/// # Errors
+/// The smallest story found of a law that is broken.
+pub fn judge<P, S, R>(trial: Trial, makes: &[Makes<'_, S, R>], untold: Untold) -> Result<(), Broken>
+where
+    P: Declares,
+    S: Schedules<P>,
+    R: Rebuilder<Label, Part>,
+{
+    let histories = history::histories(makes.len());
+    let fails = |history: &History| {
+        let judged = silence::quietly(|| machine::play::<P, S, R>(history, makes, untold));
+        fuse::put_out();
+        judged.unwrap_or_else(|panic| Err(("no-panic", panic))).map_err(|(law, what)| {
+            let story = format!("{}\n{history}\n\nThe law `{law}` is broken: {what}\n", program::TEXT);
+            Broken { law, story, cases: 1, seed: 0 }
+        })
+    };
+    for case in 0..trial.cases {
+        let seed = trial.seed.wrapping_add(case);
+        let tree = grow(&histories, seed);
+        if let Err(broken) = fails(&tree.current()) {
+            let mut left = SHRINKING;
+            let (_, broken) = smallest(tree, broken, |history| {
+                left = left.saturating_sub(1);
+                if left == 0 { Ok(()) } else { fails(history) }
+            });
+            return Err(Broken { cases: case + 1, seed, ..broken });
+        }
+    }
+    Ok(())
+}
