@@ -26,9 +26,8 @@ pub struct Dependency {
     pub fingerprint: Fingerprint,
 }
 
-/// How a key came to its value.
-#[derive(Clone, Copy)]
-pub struct Record<'a> {
+/// How a key came to its value, which is of type `V`, or of a type that is not known here.
+pub struct Record<'a, V: ?Sized = dyn Any> {
     /// The key.
     pub key: KeyId,
     /// What its task fetched, in order; the first is the task's definition if it has one.
@@ -39,7 +38,7 @@ pub struct Record<'a> {
     /// The fingerprint of the value.
     pub fingerprint: Fingerprint,
     /// The value, of the build's value type.
-    pub value: &'a dyn Any,
+    pub value: &'a V,
     /// When the value was made, by the store's clock.
     pub modified: Time,
     /// The value may not be kept beyond this build.
@@ -49,8 +48,10 @@ pub struct Record<'a> {
 }
 
 /// One thing that a build learned, in the order in which it learned it.
-#[derive(Debug, Clone, Copy)]
-pub enum Event<'a> {
+///
+/// A journal is told the values with their type `V`. Metadata updaters serve builds of every type of values, and are told
+/// them [without it](Event::untyped): an updater that keeps values asks for its own type by `downcast_ref`.
+pub enum Event<'a, V: ?Sized = dyn Any> {
     /// A key holds another value than was known, and no task of ours did it: an input was met for the first time, edited or
     /// touched, a formula was replaced, an output was damaged or deleted.
     Changed {
@@ -58,17 +59,19 @@ pub enum Event<'a> {
         key: KeyId,
         /// What it holds now; `None` if it is gone.
         fingerprint: Option<Fingerprint>,
+        /// The value that it holds now; `None` if it is gone, for a definition, and where a journal lost it.
+        value: Option<&'a V>,
         /// When that happened, by the store's clock.
         modified: Time,
         /// Whether the key is an input (or a definition), rather than a key with a task.
         input: bool,
     },
     /// A task ran and gave this value.
-    Built(Record<'a>),
+    Built(Record<'a, V>),
     /// A trace held, and its value was put in place without running the task.
-    Restored(Record<'a>),
+    Restored(Record<'a, V>),
     /// Another build, somewhere, built the key so. Nothing happened to this build's store.
-    Imported(Record<'a>),
+    Imported(Record<'a, V>),
     /// A task started this key without waiting for it: the next build brings it up to date if this one does not. Or
     /// (`done`) it was found to be up to date; that it was built or restored says so as well.
     Detached {
@@ -85,7 +88,7 @@ pub enum Event<'a> {
     },
 }
 
-impl Event<'_> {
+impl<V: ?Sized> Event<'_, V> {
     /// The key that this event is about; `None` if it is about many.
     pub fn key(&self) -> Option<KeyId> {
         match self {
@@ -96,7 +99,64 @@ impl Event<'_> {
     }
 }
 
-impl fmt::Debug for Record<'_> {
+impl<'a, V: 'static> Event<'a, V> {
+    /// The same event, for a reader that does not know the type of the values.
+    pub fn untyped(&self) -> Event<'a> {
+        match *self {
+            Event::Changed { key, fingerprint, value, modified, input } => {
+                Event::Changed { key, fingerprint, value: value.map(|value| value as _), modified, input }
+            }
+            Event::Built(record) => Event::Built(record.untyped()),
+            Event::Restored(record) => Event::Restored(record.untyped()),
+            Event::Imported(record) => Event::Imported(record.untyped()),
+            Event::Detached { key, done } => Event::Detached { key, done },
+            Event::Forgotten { keys } => Event::Forgotten { keys },
+        }
+    }
+}
+
+impl<'a, V: 'static> Record<'a, V> {
+    /// The same record, for a reader that does not know the type of the value.
+    pub fn untyped(self) -> Record<'a> {
+        let Record { key, dependencies, deep, fingerprint, value, modified, volatile, names } = self;
+        Record { key, dependencies, deep, fingerprint, value, modified, volatile, names }
+    }
+}
+
+impl<V: ?Sized> Clone for Event<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V: ?Sized> Copy for Event<'_, V> {}
+
+impl<V: ?Sized> Clone for Record<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V: ?Sized> Copy for Record<'_, V> {}
+
+impl<V: ?Sized> fmt::Debug for Event<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Changed { key, fingerprint, modified, input, .. } => {
+                let mut event = f.debug_struct("Changed");
+                event.field("key", key).field("fingerprint", fingerprint).field("modified", modified);
+                event.field("input", input).finish_non_exhaustive()
+            }
+            Event::Built(record) => f.debug_tuple("Built").field(record).finish(),
+            Event::Restored(record) => f.debug_tuple("Restored").field(record).finish(),
+            Event::Imported(record) => f.debug_tuple("Imported").field(record).finish(),
+            Event::Detached { key, done } => f.debug_struct("Detached").field("key", key).field("done", done).finish(),
+            Event::Forgotten { keys } => f.debug_struct("Forgotten").field("keys", keys).finish(),
+        }
+    }
+}
+
+impl<V: ?Sized> fmt::Debug for Record<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut record = f.debug_struct("Record");
         record.field("key", &self.key).field("dependencies", &self.dependencies).field("deep", &self.deep);

@@ -23,12 +23,12 @@ impl<J> EventSink<J> {
         self.clock
     }
 
-    pub fn record<K, V>(&mut self, keys: &Keys<K>, event: &Event<'_>, value: Option<&V>) -> Result<(), StoreError>
+    pub fn record<K, V: 'static>(&mut self, keys: &Keys<K>, event: &Event<'_, V>) -> Result<(), StoreError>
     where
         J: Journal<K, V>,
     {
-        self.metadata.apply(event);
-        self.journal.append(keys, event, value)
+        self.metadata.apply(&event.untyped());
+        self.journal.append(keys, event)
     }
 
     /// Takes into account that a key may hold another value than was known, or (`touched`) that an equal one was written.
@@ -56,8 +56,8 @@ impl<J> EventSink<J> {
         }
         board.set_state(id, STALE);
         let modified = news.modified.unwrap_or_else(|| self.tick());
-        let event = Event::Changed { key: id, fingerprint, modified, input: news.input };
-        told.and(self.record(&board.keys, &event, None))?;
+        let event = Event::Changed { key: id, fingerprint, value: board.value(id), modified, input: news.input };
+        told.and(self.record(&board.keys, &event))?;
         Ok(changed)
     }
 
@@ -81,8 +81,9 @@ impl<J> EventSink<J> {
             board.lower(id, DEFINED);
         }
         let fingerprint = board.fingerprint(id.definition());
-        let event = Event::Changed { key: id.definition(), fingerprint, modified: self.tick(), input: true };
-        self.record(&board.keys, &event, None)
+        let modified = self.tick();
+        let event = Event::Changed { key: id.definition(), fingerprint, value: None, modified, input: true };
+        self.record(&board.keys, &event)
     }
 }
 

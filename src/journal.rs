@@ -10,8 +10,8 @@ use crate::error::StoreError;
 use crate::event::Event;
 use crate::key::Keys;
 
-/// What a replay calls for each event, with the keys known so far and the value that the event carries.
-pub type Replay<'r, K, V> = dyn FnMut(&Keys<K>, &Event<'_>, Option<&V>) + 'r;
+/// What a replay calls for each event, with the keys known so far.
+pub type Replay<'r, K, V> = dyn FnMut(&Keys<K>, &Event<'_, V>) + 'r;
 
 /// A place for events. Implemented by `alacarte-stores` (memory, a file); [`NoJournal`] keeps nothing.
 ///
@@ -28,7 +28,7 @@ pub type Replay<'r, K, V> = dyn FnMut(&Keys<K>, &Event<'_>, Option<&V>) + 'r;
 ///         Ok(())
 ///     }
 ///
-///     fn append(&mut self, keys: &Keys<K>, event: &Event<'_>, _: Option<&V>) -> Result<(), StoreError> {
+///     fn append(&mut self, keys: &Keys<K>, event: &Event<'_, V>) -> Result<(), StoreError> {
 ///         let what = if let Event::Built(_) = event { "was built" } else { "changed" };
 ///         self.0.extend(event.key().map(|key| format!("{} {what}", keys.show(key))));
 ///         Ok(())
@@ -51,19 +51,18 @@ pub type Replay<'r, K, V> = dyn FnMut(&Keys<K>, &Event<'_>, Option<&V>) + 'r;
 /// ```
 pub trait Journal<K, V> {
     /// Gives back every event kept, oldest first, interning the keys it names. (The id of a key that was forgotten, and of which no
-    /// later event speaks, goes to another key when all is read.) For `Built` and `Restored`
-    /// events the value is given too.
+    /// later event speaks, goes to another key when all is read.)
     ///
     /// # Errors
     /// If the place cannot be read at all. Damage to single records is not an error: they are left out, and a gap is told of.
     fn replay(&mut self, keys: &mut Keys<K>, each: &mut Replay<'_, K, V>) -> Result<(), StoreError>;
 
-    /// Keeps one event, and the value that it carries. A journal that knows keys by their ids forgets those that are
+    /// Keeps one event, with the value that it carries. A journal that knows keys by their ids forgets those that are
     /// [forgotten](Event::Forgotten): they may be given to other keys.
     ///
     /// # Errors
     /// If the place cannot be written.
-    fn append(&mut self, keys: &Keys<K>, event: &Event<'_>, value: Option<&V>) -> Result<(), StoreError>;
+    fn append(&mut self, keys: &Keys<K>, event: &Event<'_, V>) -> Result<(), StoreError>;
 
     /// Makes sure that what was appended would survive the end of this process.
     ///
@@ -93,7 +92,7 @@ impl<K, V> Journal<K, V> for NoJournal {
         Ok(())
     }
 
-    fn append(&mut self, _: &Keys<K>, _: &Event<'_>, _: Option<&V>) -> Result<(), StoreError> {
+    fn append(&mut self, _: &Keys<K>, _: &Event<'_, V>) -> Result<(), StoreError> {
         Ok(())
     }
 

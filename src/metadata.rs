@@ -39,7 +39,7 @@ use crate::key::KeyId;
 /// let key = KeyId::new(0);
 /// for value in [7, 8, 7] {
 ///     let fingerprint = Some(value.fingerprint());
-///     metadata.apply(&Event::Changed { key, fingerprint, modified: 0, input: true });
+///     metadata.apply(&Event::Changed { key, fingerprint, value: Some(&value), modified: 0, input: true });
 /// }
 /// assert_eq!(metadata.read::<Changes>().0.get(&key), Some(&3));
 /// metadata.apply(&Event::Forgotten { keys: &[key] });

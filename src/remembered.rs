@@ -34,12 +34,12 @@ impl<V> Default for Remembered<V> {
 
 impl<V: Clone> Remembered<V> {
     /// Takes an event into account; when it happened.
-    pub fn take(&mut self, event: &Event<'_>, value: Option<&V>) -> Time {
+    pub fn take(&mut self, event: &Event<'_, V>) -> Time {
         if !self.gone.is_empty() {
             self.hear_of(event);
         }
         match event {
-            Event::Changed { key, fingerprint, modified, input } => {
+            Event::Changed { key, fingerprint, modified, input, .. } => {
                 if !key.is_definition() {
                     let known = self.keys.remove(key).filter(|(known, ..)| known == fingerprint);
                     self.keys.insert(*key, (*fingerprint, known.and_then(|(_, value, _)| value), *input));
@@ -51,7 +51,7 @@ impl<V: Clone> Remembered<V> {
                 *modified
             }
             Event::Built(record) | Event::Restored(record) => {
-                self.keys.insert(record.key, (Some(record.fingerprint), value.cloned(), false));
+                self.keys.insert(record.key, (Some(record.fingerprint), Some(record.value.clone()), false));
                 self.detached.remove(&record.key);
                 if record.volatile {
                     self.volatile.insert(record.key);
@@ -91,7 +91,7 @@ impl<V: Clone> Remembered<V> {
     }
 
     /// Whatever an event names is known again.
-    fn hear_of(&mut self, event: &Event<'_>) {
+    fn hear_of(&mut self, event: &Event<'_, V>) {
         if let Some(key) = event.key() {
             self.gone.remove(&key.subject());
         }

@@ -72,7 +72,7 @@ impl Journal<Name, i64> for Diary {
         }
     }
 
-    fn append(&mut self, keys: &Keys<Name>, event: &Event<'_>, value: Option<&i64>) -> Result<(), StoreError> {
+    fn append(&mut self, keys: &Keys<Name>, event: &Event<'_, i64>) -> Result<(), StoreError> {
         self.told.set(self.told.get() + 1);
         let changed = matches!(event, Event::Changed { .. });
         if !changed {
@@ -81,9 +81,9 @@ impl Journal<Name, i64> for Diary {
             return Ok(());
         }
         match &mut self.lying {
-            Some(tape) => tape.append(keys, event, value),
+            Some(tape) => tape.append(keys, event),
             None if self.forgetful => Ok(()),
-            None => self.with(|log| log.append(keys, event, value)),
+            None => self.with(|log| log.append(keys, event)),
         }
     }
 

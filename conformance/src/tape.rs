@@ -31,10 +31,27 @@ struct Kept<K, V> {
 /// An event that owns its parts; keys by name, for ids mean nothing to the next process.
 #[derive(Debug)]
 enum Owned<K, V> {
-    Changed { key: K, definition: bool, fingerprint: Option<Fingerprint>, modified: Time, input: bool },
-    Detached { key: K, done: bool },
-    Forgotten { first: K, others: Vec<K> },
-    Made { key: K, dependencies: Vec<(K, bool, bool, Fingerprint)>, record: Made<V> },
+    Changed {
+        key: K,
+        definition: bool,
+        fingerprint: Option<Fingerprint>,
+        value: Option<V>,
+        modified: Time,
+        input: bool,
+    },
+    Detached {
+        key: K,
+        done: bool,
+    },
+    Forgotten {
+        first: K,
+        others: Vec<K>,
+    },
+    Made {
+        key: K,
+        dependencies: Vec<(K, bool, bool, Fingerprint)>,
+        record: Made<V>,
+    },
 }
 
 impl<K, V> Owned<K, V> {
@@ -96,20 +113,21 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
         for (position, alias) in Lie::order(self.lie, &told) {
             let named = told[alias].key;
             match &kept.events[position] {
-                Owned::Changed { definition, fingerprint, modified, input, .. } => {
+                Owned::Changed { definition, fingerprint, value, modified, input, .. } => {
                     let key = id(keys, named, *definition);
-                    let (fingerprint, modified, input) = (*fingerprint, *modified, *input);
-                    each(keys, &Event::Changed { key, fingerprint, modified, input }, None);
+                    let (fingerprint, value) = (*fingerprint, value.as_ref());
+                    let (modified, input) = (*modified, *input);
+                    each(keys, &Event::Changed { key, fingerprint, value, modified, input });
                 }
                 Owned::Detached { done, .. } => {
                     let key = keys.intern(named);
-                    each(keys, &Event::Detached { key, done: *done }, None);
+                    each(keys, &Event::Detached { key, done: *done });
                 }
                 Owned::Forgotten { others, .. } => {
                     let mut gone: Vec<KeyId> =
                         std::iter::once(named).chain(others).map(|key| keys.intern(key)).collect();
                     gone.sort_unstable();
-                    each(keys, &Event::Forgotten { keys: &gone }, None);
+                    each(keys, &Event::Forgotten { keys: &gone });
                 }
                 Owned::Made { dependencies, record, .. } => {
                     let key = keys.intern(named);
@@ -130,34 +148,35 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                         How::Restored => Event::Restored(record),
                         How::Imported => Event::Imported(record),
                     };
-                    each(keys, &event, Some(value));
+                    each(keys, &event);
                 }
             }
         }
         Ok(())
     }
 
-    fn append(&mut self, keys: &Keys<K>, event: &Event<'_>, value: Option<&V>) -> Result<(), StoreError> {
+    fn append(&mut self, keys: &Keys<K>, event: &Event<'_, V>) -> Result<(), StoreError> {
         let mut kept = self.kept.borrow_mut();
         kept.appended += 1;
         if self.forgetful {
             return Ok(());
         }
-        let owned = match (event, value) {
-            (Event::Changed { key, fingerprint, modified, input }, _) => Owned::Changed {
+        let owned = match event {
+            Event::Changed { key, fingerprint, value, modified, input } => Owned::Changed {
                 key: keys.name(*key).clone(),
                 definition: key.is_definition(),
                 fingerprint: *fingerprint,
+                value: value.cloned(),
                 modified: *modified,
                 input: *input,
             },
-            (Event::Forgotten { keys: gone }, _) => {
+            Event::Forgotten { keys: gone } => {
                 let mut names = gone.iter().map(|key| keys.name(*key).clone());
                 let Some(first) = names.next() else { return Ok(()) };
                 Owned::Forgotten { first, others: names.collect() }
             }
-            (Event::Detached { key, done }, _) => Owned::Detached { key: keys.name(*key).clone(), done: *done },
-            (Event::Built(record) | Event::Restored(record) | Event::Imported(record), Some(value)) => Owned::Made {
+            Event::Detached { key, done } => Owned::Detached { key: keys.name(*key).clone(), done: *done },
+            Event::Built(record) | Event::Restored(record) | Event::Imported(record) => Owned::Made {
                 key: keys.name(record.key).clone(),
                 dependencies: record
                     .dependencies
@@ -175,12 +194,11 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                     },
                     deep: record.deep,
                     fingerprint: record.fingerprint,
-                    value: value.clone(),
+                    value: record.value.clone(),
                     modified: record.modified,
                     volatile: record.volatile,
                 },
             },
-            _ => return Ok(()),
         };
         kept.events.push(owned);
         Ok(())

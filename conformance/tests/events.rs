@@ -41,11 +41,11 @@ impl Journal<Key, i64> for Scribe {
         self.works("read")
     }
 
-    fn append(&mut self, keys: &Keys<Key>, event: &Event<'_>, value: Option<&i64>) -> Result<(), StoreError> {
+    fn append(&mut self, keys: &Keys<Key>, event: &Event<'_, i64>) -> Result<(), StoreError> {
         self.works("write")?;
-        let made = |how: &str, record: &Record<'_>| {
+        let made = |how: &str, record: &Record<'_, i64>| {
             let Record { deep, modified, volatile, .. } = *record;
-            let mut line = format!("{modified}: {} {how} as {}, from", keys.show(record.key), value.unwrap_or(&-1));
+            let mut line = format!("{modified}: {} {how} as {}, from", keys.show(record.key), record.value);
             for dependency in record.dependencies {
                 line += if dependency.grouped { " with " } else { " " };
                 line += &keys.show(dependency.key);
@@ -53,7 +53,7 @@ impl Journal<Key, i64> for Scribe {
             format!("{line}{}{}", if deep { ", deep" } else { "" }, if volatile { ", volatile" } else { "" })
         };
         self.lines.borrow_mut().push(match event {
-            Event::Changed { key, fingerprint, modified, input } => {
+            Event::Changed { key, fingerprint, modified, input, .. } => {
                 let (what, lost) = (if *input { "input" } else { "output" }, fingerprint.is_none());
                 format!("{modified}: {} changed as an {what}{}", keys.show(*key), if lost { ", lost" } else { "" })
             }

@@ -192,10 +192,11 @@ fn an_event_knows_whom_it_is_about() {
         volatile: false,
         names: &(),
     };
-    let changed = Event::Changed { key: KeyId::new(4), fingerprint: None, modified: 0, input: true };
+    let changed = Event::Changed { key: KeyId::new(4), fingerprint: None, value: None, modified: 0, input: true };
     let events = [Event::Built(record), Event::Restored(record), Event::Imported(record), changed];
     assert_eq!(events.map(|event| event.key().map(KeyId::index)), [Some(3), Some(3), Some(3), Some(4)]);
-    assert_eq!(Event::Forgotten { keys: &[KeyId::new(4)] }.key(), None);
+    let forgotten: Event<'_> = Event::Forgotten { keys: &[KeyId::new(4)] };
+    assert_eq!(forgotten.key(), None);
 }
 
 #[test]
@@ -207,7 +208,13 @@ fn metadata_are_installed_once_however_many_read_them() {
     metadata.install::<CalcChain>();
     metadata.install::<DependencyGraph>();
     assert_eq!((metadata.is_empty(), metadata.len()), (false, 3));
-    metadata.apply(&Event::Changed { key: KeyId::new(1), fingerprint: Some(Fingerprint(1)), modified: 1, input: true });
+    metadata.apply(&Event::Changed {
+        key: KeyId::new(1),
+        fingerprint: Some(Fingerprint(1)),
+        value: None,
+        modified: 1,
+        input: true,
+    });
     let steps = metadata.read::<StepTraces>();
     assert_eq!((steps.changed(KeyId::new(1)), steps.changed(KeyId::new(0))), (1, 0));
     #[derive(Default)]
@@ -256,12 +263,7 @@ fn journals_say_whether_they_keep_anything() {
         ) -> std::result::Result<(), StoreError> {
             Ok(())
         }
-        fn append(
-            &mut self,
-            _: &Keys<&'static str>,
-            _: &Event<'_>,
-            _: Option<&i64>,
-        ) -> std::result::Result<(), StoreError> {
+        fn append(&mut self, _: &Keys<&'static str>, _: &Event<'_, i64>) -> std::result::Result<(), StoreError> {
             Ok(())
         }
     }

@@ -162,7 +162,7 @@ mod tests {
                 volatile: false,
                 names: &(),
             };
-            traces.apply(&Event::Built(record));
+            traces.apply(&Event::Built(record).untyped());
         }
         // One more while a trace takes the place of another.
         assert_eq!(traces.values.counts(), (16, 17));

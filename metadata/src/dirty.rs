@@ -293,7 +293,7 @@ mod tests {
 
     fn edited(bits: &mut DirtyBits, key: usize, value: u64) {
         let (key, fingerprint) = (KeyId::new(key), Some(value.fingerprint()));
-        bits.apply(&Event::Changed { key, fingerprint, modified: 0, input: true });
+        bits.apply(&Event::Changed { key, fingerprint, value: None, modified: 0, input: true });
     }
 
     /// 4 above 3 above 2 above the input 0; 5 above the input 1.

@@ -185,7 +185,7 @@ mod tests {
             volatile: false,
             names: &(),
         };
-        graph.apply(&Event::Built(record));
+        graph.apply(&Event::Built(record).untyped());
     }
 
     #[test]

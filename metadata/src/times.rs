@@ -17,11 +17,11 @@ use crate::column::Column;
 /// let mut times = ModificationTimes::default();
 /// let key = KeyId::new(0);
 /// let fingerprint = Some(5.fingerprint());
-/// times.apply(&Event::Changed { key, fingerprint, modified: 100, input: true });
-/// times.apply(&Event::Changed { key, fingerprint, modified: 200, input: true });
+/// times.apply(&Event::Changed { key, fingerprint, value: None, modified: 100, input: true });
+/// times.apply(&Event::Changed { key, fingerprint, value: None, modified: 200, input: true });
 /// // The second event wrote an equal value, but only the time counts.
 /// assert_eq!(times.of(key), Some(200));
-/// times.apply(&Event::Changed { key, fingerprint: None, modified: 300, input: true });
+/// times.apply(&Event::Changed { key, fingerprint: None, value: None, modified: 300, input: true });
 /// assert_eq!(times.of(key), None);
 /// ```
 #[derive(Debug, Clone, Default)]

@@ -502,7 +502,7 @@ where
         if keys.is_empty() {
             return Ok(0);
         }
-        self.sink.record(&board.keys, &Event::Forgotten { keys: &keys }, None)?;
+        self.sink.record(&board.keys, &Event::Forgotten { keys: &keys })?;
         board.forget(&keys);
         self.past.forget(&keys);
         let gone = |key: &KeyId| keys.binary_search(key).is_ok();

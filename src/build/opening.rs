@@ -94,9 +94,9 @@ where
         let known = board.keys.bound();
         board.keys.number_afresh(true);
         let (metadata, clock) = (&mut sink.metadata, &mut sink.clock);
-        let replayed = sink.journal.replay(&mut board.keys, &mut |_, event, value| {
-            metadata.apply(event);
-            *clock = (*clock).max(remembered.take(event, value));
+        let replayed = sink.journal.replay(&mut board.keys, &mut |_, event| {
+            metadata.apply(&event.untyped());
+            *clock = (*clock).max(remembered.take(event));
         });
         board.keys.number_afresh(false);
         replayed?;
@@ -114,7 +114,7 @@ where
         // What a journal that is chosen late has not heard.
         for key in board.detached_before.clone() {
             if !board.detached_in_journal.contains(&key) {
-                sink.record(&board.keys, &Event::Detached { key, done: false }, None)?;
+                sink.record(&board.keys, &Event::Detached { key, done: false })?;
                 board.detached_in_journal.insert(key);
             }
         }
@@ -137,7 +137,8 @@ where
             part.into_iter().for_each(|part| board.set_fingerprint(id, foreign(part)));
             let fingerprint = board.current(id);
             board.set_state(id, STALE);
-            sink.record(&board.keys, &Event::Changed { key: id, fingerprint, modified, input }, None)?;
+            let value = board.value(id);
+            sink.record(&board.keys, &Event::Changed { key: id, fingerprint, value, modified, input })?;
         }
         let mut ids: Vec<KeyId> = keys.keys().copied().collect();
         ids.sort_unstable();
@@ -260,13 +261,19 @@ where
             if replaced || flipped {
                 board.set_state(id, STALE);
                 let modified = self.sink.tick();
-                let event = Event::Changed { key: id.definition(), fingerprint: definition, modified, input: true };
-                told = told.and(self.sink.record(&board.keys, &event, None));
+                let event = Event::Changed {
+                    key: id.definition(),
+                    fingerprint: definition,
+                    value: None,
+                    modified,
+                    input: true,
+                };
+                told = told.and(self.sink.record(&board.keys, &event));
                 if flipped && !has && board.has(id, LOADED) {
                     // An input from now on: what it holds need not be what its dependents saw when it was built.
                     let fingerprint = board.current(id);
-                    let event = Event::Changed { key: id, fingerprint, modified, input: true };
-                    told = told.and(self.sink.record(&board.keys, &event, None));
+                    let event = Event::Changed { key: id, fingerprint, value: board.value(id), modified, input: true };
+                    told = told.and(self.sink.record(&board.keys, &event));
                 }
                 self.questionable = true;
             }

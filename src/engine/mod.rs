@@ -174,7 +174,7 @@ where
             if given || board.detached_in_journal.contains(&key) {
                 continue;
             }
-            match self.sink.record(&board.keys, &Event::Detached { key, done: false }, None) {
+            match self.sink.record(&board.keys, &Event::Detached { key, done: false }) {
                 Ok(()) => {
                     board.detached_in_journal.insert(key);
                 }
@@ -193,7 +193,7 @@ where
         if board.detached_in_journal.is_empty() || !board.detached_in_journal.remove(&key) {
             return;
         }
-        let told = self.sink.record(&board.keys, &Event::Detached { key, done: true }, None);
+        let told = self.sink.record(&board.keys, &Event::Detached { key, done: true });
         drop(board);
         if let Err(error) = told {
             self.fail_build(error);

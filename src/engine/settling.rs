@@ -77,7 +77,7 @@ where
             How::Ran { volatile } => Event::Built(Record { volatile, ..record }),
             How::FromTrace { deep } => Event::Restored(Record { deep, ..record }),
         };
-        self.sink.record(&board.keys, &event, Some(value))?;
+        self.sink.record(&board.keys, &event)?;
         let owed = !board.detached_in_journal.is_empty();
         drop(board);
         if owed {

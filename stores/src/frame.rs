@@ -9,7 +9,7 @@
 //! spends on places that are no frames is bounded by the length of the file; beyond that, the rest counts as torn.
 
 /// (Another one since keys and values are sealed: a log of that time holds no frames.)
-const MARK: [u8; 2] = [0xA1, 0xCB];
+const MARK: [u8; 2] = [0xA1, 0xCC];
 const HEADER: usize = MARK.len() + 4 + 4;
 
 /// How many bytes are summed in vain, for each byte of a file. In honest files there is next to nothing: one place in

@@ -586,7 +586,7 @@ mod tests {
     fn a_hostile_segment_costs_itself() {
         let directory = written_by(2);
         let mut cache = TraceLog::<String, u64>::new(directory.path());
-        for (number, bytes) in [vec![0; 100_000], [0xA1, 0xCB].repeat(100_000)].into_iter().enumerate() {
+        for (number, bytes) in [vec![0; 100_000], [0xA1, 0xCC].repeat(100_000)].into_iter().enumerate() {
             std::fs::write(directory.path().join(format!("{number}{}", cache.suffix())), bytes).expect("written");
         }
         assert_eq!(values(&read(&mut cache)), [0, 1]);

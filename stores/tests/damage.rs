@@ -108,11 +108,13 @@ fn written(rebuilder: &str) -> Vec<u8> {
 fn said(bytes: &[u8]) -> String {
     let (mut keys, mut said) = (Keys::default(), String::new());
     let mut log = Log::<String, i64>::from_bytes(bytes.to_vec());
-    let outcome = log.replay(&mut keys, &mut |keys, event, value| {
+    let outcome = log.replay(&mut keys, &mut |keys, event| {
         let what = match event {
-            Event::Changed { fingerprint, modified, input, .. } => format!("{fingerprint:?} {modified} {input}"),
+            Event::Changed { fingerprint, value, modified, input, .. } => {
+                format!("{fingerprint:?} {value:?} {modified} {input}")
+            }
             Event::Built(record) | Event::Restored(record) | Event::Imported(record) => {
-                format!("{:?} {} {} {value:?}", record.dependencies, record.deep, record.volatile)
+                format!("{:?} {} {} {:?}", record.dependencies, record.deep, record.volatile, record.value)
             }
             Event::Detached { done, .. } => format!("owed, {done}"),
             Event::Forgotten { keys: gone } => gone.iter().map(|key| keys.show(*key)).collect::<Vec<_>>().join(", "),

@@ -41,7 +41,7 @@ lies! {
         bits.apply(event);
         if let Event::Built(record) = event && past.first.contains_key(&record.key) {
             let fingerprint = Some(record.fingerprint);
-            bits.apply(&Event::Changed { key: record.key, fingerprint, modified: record.modified, input: false });
+            bits.apply(&Event::Changed { key: record.key, fingerprint, value: None, modified: record.modified, input: false });
         }
     };
 

@@ -22,7 +22,7 @@ lies! {
     /// Takes every build for a change, so that nothing is ever cut off.
     Restless to StepTraces: |past, steps, event| {
         if let Event::Built(record) = event && past.first.contains_key(&record.key) {
-            let gone = Event::Changed { key: record.key, fingerprint: None, modified: record.modified, input: true };
+            let gone = Event::Changed { key: record.key, fingerprint: None, value: None, modified: record.modified, input: true };
             steps.apply(&gone);
         }
         steps.apply(event);

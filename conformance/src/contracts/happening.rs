@@ -79,18 +79,21 @@ impl Happening {
 
     /// Shows it to an updater.
     pub fn show(&self, to: &mut impl MetadataUpdater) {
-        self.with_event(|event| to.apply(event));
+        self.with_event(|event| to.apply(&event.untyped()));
     }
 
     /// Calls this with the event.
-    pub fn with_event<T>(&self, told: impl FnOnce(&Event<'_>) -> T) -> T {
+    pub fn with_event<T>(&self, told: impl FnOnce(&Event<'_, u64>) -> T) -> T {
         let &Happening { key, ref dependencies, modified, volatile, deep, .. } = self;
         let value = self.value.unwrap_or_default();
         let fingerprint = value.fingerprint();
         let record = Record { key, dependencies, deep, fingerprint, value: &value, modified, volatile, names: &() };
         let (input, alone) = (self.is_about_an_input(), [key]);
         told(&match self.kind {
-            Kind::Changed => Event::Changed { key, fingerprint: self.fingerprint(), modified, input },
+            Kind::Changed => {
+                let (fingerprint, value) = (self.fingerprint(), self.value.as_ref());
+                Event::Changed { key, fingerprint, value, modified, input }
+            }
             Kind::Built => Event::Built(record),
             Kind::Restored => Event::Restored(record),
             Kind::Imported => Event::Imported(record),

@@ -26,13 +26,13 @@ impl<U: MetadataUpdater + Default, J: Journal<u64, u64>> Process<U, J> {
         for key in 0..KEYS as u64 {
             keys.intern(&key);
         }
-        let replayed = journal.replay(&mut keys, &mut |_, event, _| {
+        let replayed = journal.replay(&mut keys, &mut |_, event| {
             // Names are left out of it: the model knows keys by number.
-            updater.apply(&match event {
-                Event::Built(record) => Event::Built(unnamed(*record)),
-                Event::Restored(record) => Event::Restored(unnamed(*record)),
-                Event::Imported(record) => Event::Imported(unnamed(*record)),
-                changed => *changed,
+            updater.apply(&match event.untyped() {
+                Event::Built(record) => Event::Built(unnamed(record)),
+                Event::Restored(record) => Event::Restored(unnamed(record)),
+                Event::Imported(record) => Event::Imported(unnamed(record)),
+                changed => changed,
             });
         });
         replayed.expect("what was written can be read");
@@ -45,7 +45,7 @@ impl<U: MetadataUpdater + Default, J: Journal<u64, u64>> Process<U, J> {
             return;
         }
         let Process { keys, journal, .. } = self;
-        what.with_event(|event| journal.append(keys, event, what.value.as_ref())).expect("the journal can be written");
+        what.with_event(|event| journal.append(keys, event)).expect("the journal can be written");
     }
 
     fn end(mut self) {

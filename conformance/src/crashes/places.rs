@@ -54,9 +54,9 @@ impl Journal<Name, i64> for Book {
         self.with(|log| log.replay(keys, each))
     }
 
-    fn append(&mut self, keys: &Keys<Name>, event: &Event<'_>, value: Option<&i64>) -> Result<(), StoreError> {
+    fn append(&mut self, keys: &Keys<Name>, event: &Event<'_, i64>) -> Result<(), StoreError> {
         // (The log keeps it until it is to hand over.)
-        self.log().append(keys, event, value)
+        self.log().append(keys, event)
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

@@ -157,7 +157,7 @@ impl Journal<Number, i64> for Told {
         Ok(())
     }
 
-    fn append(&mut self, _: &Keys<Number>, event: &Event<'_>, _: Option<&i64>) -> Result<(), StoreError> {
+    fn append(&mut self, _: &Keys<Number>, event: &Event<'_, i64>) -> Result<(), StoreError> {
         let named = match event {
             Event::Built(record) | Event::Restored(record) => record.dependencies.len(),
             _ => 0,

@@ -62,16 +62,16 @@ impl Store<Label, Part> for Brittle<Memory<Label, Part>> {
 impl Journal<Label, Part> for Brittle<Option<Log<Label, Part>>> {
     fn replay(&mut self, keys: &mut Keys<Label>, each: &mut Replay<'_, Label, Part>) -> Result<(), StoreError> {
         let Some(log) = &mut self.0 else { return Ok(()) };
-        log.replay(keys, &mut |keys, event, value| {
+        log.replay(keys, &mut |keys, event| {
             burn(Fragile::Replay);
-            each(keys, event, value);
+            each(keys, event);
         })
     }
 
-    fn append(&mut self, keys: &Keys<Label>, event: &Event<'_>, value: Option<&Part>) -> Result<(), StoreError> {
+    fn append(&mut self, keys: &Keys<Label>, event: &Event<'_, Part>) -> Result<(), StoreError> {
         // It may panic before it has kept what it is told, or after.
         burn(Fragile::Append);
-        let kept = self.0.as_mut().map_or(Ok(()), |log| log.append(keys, event, value));
+        let kept = self.0.as_mut().map_or(Ok(()), |log| log.append(keys, event));
         burn(Fragile::Append);
         kept
     }

@@ -121,8 +121,8 @@ impl Journal<Key, i64> for Failing {
         self.tape.replay(keys, each)
     }
 
-    fn append(&mut self, keys: &Keys<Key>, event: &Event<'_>, value: Option<&i64>) -> Result<(), StoreError> {
-        self.tape.append(keys, event, value)?;
+    fn append(&mut self, keys: &Keys<Key>, event: &Event<'_, i64>) -> Result<(), StoreError> {
+        self.tape.append(keys, event)?;
         self.call()
     }
 }

@@ -181,7 +181,13 @@ mod tests {
 
     fn changed(number: u32, to: u8) -> Entry<'static> {
         let fingerprint = Some([to; 8]);
-        Entry::Changed { subject: Subject::new(number, false, false), fingerprint, modified: 0, input: true }
+        Entry::Changed {
+            subject: Subject::new(number, false, false),
+            fingerprint,
+            modified: 0,
+            input: true,
+            value: None,
+        }
     }
 
     fn built(number: u32, from: (u32, u8)) -> Entry<'static> {
@@ -196,7 +202,7 @@ mod tests {
 
     fn gone(number: u32) -> Entry<'static> {
         let subject = Subject::new(number, false, false);
-        Entry::Changed { subject, fingerprint: None, modified: 0, input: true }
+        Entry::Changed { subject, fingerprint: None, modified: 0, input: true, value: None }
     }
 
     fn forgotten(numbers: &[u32]) -> Entry<'static> {

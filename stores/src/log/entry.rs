@@ -20,6 +20,7 @@ pub(super) enum Entry<'a> {
         fingerprint: Option<[u8; 8]>,
         modified: u64,
         input: bool,
+        value: Option<&'a [u8]>,
     },
     Made {
         how: How,
@@ -89,8 +90,14 @@ mod tests {
         let (subject, fingerprint) = (Subject::new(7, true, false), [9; 8]);
         let entries = [
             Entry::Key { number: 7, input: true, key: b"seven" },
-            Entry::Changed { subject, fingerprint: Some(fingerprint), modified: u64::MAX, input: false },
-            Entry::Changed { subject, fingerprint: None, modified: 0, input: true },
+            Entry::Changed {
+                subject,
+                fingerprint: Some(fingerprint),
+                modified: u64::MAX,
+                input: false,
+                value: Some(b"7"),
+            },
+            Entry::Changed { subject, fingerprint: None, modified: 0, input: true, value: None },
             Entry::Made {
                 how: How::Restored,
                 number: 7,

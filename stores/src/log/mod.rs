@@ -58,7 +58,7 @@ use place::Place;
 pub use place::SharedBytes;
 
 /// How every log begins. (The mark of a frame is that of this version, too.)
-const TITLE: &[u8] = b"alacarte log 2\n";
+const TITLE: &[u8] = b"alacarte log 3\n";
 
 /// Buffered records are written when there are so many bytes of them.
 const BUFFER: usize = 1 << 16;
@@ -294,7 +294,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         Ok(())
     }
 
-    fn made(&mut self, keys: &Keys<K>, how: How, record: &Record<'_>, value: Option<&V>) -> Result<(), StoreError> {
+    fn made(&mut self, keys: &Keys<K>, how: How, record: &Record<'_, V>) -> Result<(), StoreError> {
         let number = self.number(keys, record.key, false)?;
         let mut dependencies = Vec::with_capacity(record.dependencies.len());
         for dependency in record.dependencies {
@@ -304,15 +304,15 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         }
         let fingerprint = record.fingerprint.0.to_le_bytes();
         let Record { modified, deep, volatile, .. } = *record;
-        match value.or_else(|| record.value.downcast_ref()).and_then(|value| self.schema.write_value(value).ok()) {
-            Some(value) => {
+        match self.schema.write_value(record.value) {
+            Ok(value) => {
                 let value = &value;
                 self.put(&Entry::Made { how, number, dependencies, fingerprint, modified, deep, volatile, value })
             }
             // A value that cannot be written is one that has to be made again.
-            None => {
+            Err(_) => {
                 let subject = Subject::new(number, false, false);
-                self.put(&Entry::Changed { subject, fingerprint: None, modified, input: false })
+                self.put(&Entry::Changed { subject, fingerprint: None, modified, input: false, value: None })
             }
         }
     }
@@ -348,25 +348,27 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         Ok(())
     }
 
-    fn append(&mut self, keys: &Keys<K>, event: &Event<'_>, value: Option<&V>) -> Result<(), StoreError> {
+    fn append(&mut self, keys: &Keys<K>, event: &Event<'_, V>) -> Result<(), StoreError> {
         if !self.read {
             // Somebody adds to a log without having read it. The numbers must go on all the same.
             let mut keys = keys.clone();
-            self.replay(&mut keys, &mut |_, _, _| {})?;
+            self.replay(&mut keys, &mut |_, _| {})?;
         }
         if self.place.length() == 0 && self.pending.is_empty() {
             self.pending.extend_from_slice(TITLE);
         }
         match event {
-            Event::Changed { key, fingerprint, modified, input } => {
+            Event::Changed { key, fingerprint, value, modified, input } => {
                 let number = self.number(keys, key.subject(), *input && !key.is_definition())?;
                 let subject = Subject::new(number, key.is_definition(), false);
                 let fingerprint = fingerprint.map(|fingerprint| fingerprint.0.to_le_bytes());
-                self.put(&Entry::Changed { subject, fingerprint, modified: *modified, input: *input })?;
+                let value = value.and_then(|value| self.schema.write_value(value).ok());
+                let (modified, input, value) = (*modified, *input, value.as_deref());
+                self.put(&Entry::Changed { subject, fingerprint, modified, input, value })?;
             }
-            Event::Built(record) => self.made(keys, How::Built, record, value)?,
-            Event::Restored(record) => self.made(keys, How::Restored, record, value)?,
-            Event::Imported(record) => self.made(keys, How::Imported, record, value)?,
+            Event::Built(record) => self.made(keys, How::Built, record)?,
+            Event::Restored(record) => self.made(keys, How::Restored, record)?,
+            Event::Imported(record) => self.made(keys, How::Imported, record)?,
             Event::Detached { key, done } => {
                 let number = self.number(keys, *key, false)?;
                 self.put(&Entry::Detached { number, done: *done })?;

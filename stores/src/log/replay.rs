@@ -113,13 +113,15 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         self.next.sequence = sequence + 1;
         match entry {
             Entry::Key { number, input, key } => self.define(number, input, key),
-            Entry::Changed { subject, fingerprint, modified, input } => {
+            Entry::Changed { subject, fingerprint, modified, input, value } => {
                 self.latest = self.latest.max(modified);
                 let Some(key) = self.id(subject) else { return };
                 let told = fingerprint;
                 self.tell_of(subject.number());
                 let fingerprint = fingerprint.map(|bytes| Fingerprint(u64::from_le_bytes(bytes)));
-                (self.each)(self.keys, &Event::Changed { key, fingerprint, modified, input }, None);
+                let value = value.and_then(|value| self.schema.read_value::<V>(value));
+                let value = value.as_ref();
+                (self.each)(self.keys, &Event::Changed { key, fingerprint, value, modified, input });
                 if !subject.is_definition() {
                     self.set(subject.number(), |known| match input {
                         true => Known { input, holds: told, certain: Certain::Yes, ..known },
@@ -131,7 +133,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
             Entry::Detached { number, done } => {
                 let Some(key) = self.id(Subject::new(number, false, false)) else { return };
                 self.tell_of(number);
-                (self.each)(self.keys, &Event::Detached { key, done }, None);
+                (self.each)(self.keys, &Event::Detached { key, done });
             }
             Entry::Forgotten { numbers } => {
                 let mut keys = Vec::with_capacity(numbers.len());
@@ -140,7 +142,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
                     keys.extend(self.known[number as usize].take().map(|known| known.id));
                 }
                 keys.sort_unstable();
-                (self.each)(self.keys, &Event::Forgotten { keys: &keys }, None);
+                (self.each)(self.keys, &Event::Forgotten { keys: &keys });
             }
             Entry::Made { how, number, dependencies, fingerprint, modified, deep, volatile, value } => {
                 self.latest = self.latest.max(modified);
@@ -166,9 +168,9 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
                 let event = match how {
                     How::Built => Event::Built(record),
                     How::Restored => Event::Restored(record),
-                    How::Imported => return (self.each)(self.keys, &Event::Imported(record), Some(&value)),
+                    How::Imported => return (self.each)(self.keys, &Event::Imported(record)),
                 };
-                (self.each)(self.keys, &event, Some(&value));
+                (self.each)(self.keys, &event);
                 let holds = Some(fingerprint);
                 self.set(number, |known| Known { input: false, holds, certain: Certain::Yes, ..known });
                 if !certain {
@@ -241,7 +243,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         let Some(Known { id: key, input, .. }) = self.known[number as usize] else { return };
         let modified = self.latest;
         self.tell_of(number);
-        (self.each)(self.keys, &Event::Changed { key, fingerprint: None, modified, input }, None);
+        (self.each)(self.keys, &Event::Changed { key, fingerprint: None, value: None, modified, input });
         self.set(number, |known| Known { certain: Certain::No, ..known });
     }
 

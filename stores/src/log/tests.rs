@@ -10,15 +10,15 @@ type Small = Log<String, u64>;
 /// Everything that a replay says, in words.
 fn said(log: &mut Small, keys: &mut Keys<String>) -> Vec<String> {
     let mut said = Vec::new();
-    let outcome = log.replay(keys, &mut |keys, event, value| {
+    let outcome = log.replay(keys, &mut |keys, event| {
         said.push(match event {
-            Event::Changed { key, fingerprint, modified, input } => {
-                format!("{} changed to {:?} at {modified}, input: {input}", keys.show(*key), fingerprint.map(|f| f.0))
+            Event::Changed { key, value, modified, input, .. } => {
+                format!("{} changed to {value:?} at {modified}, input: {input}", keys.show(*key))
             }
             Event::Built(record) | Event::Restored(record) | Event::Imported(record) => {
                 let from = record.dependencies.iter().map(|d| format!("{}={}", keys.show(d.key), d.fingerprint.0));
                 let from: Vec<_> = from.collect();
-                format!("{} is {value:?} from {}", keys.show(record.key), from.join(", "))
+                format!("{} is {} from {}", keys.show(record.key), record.value, from.join(", "))
             }
             Event::Forgotten { keys: gone } => {
                 let gone: Vec<_> = gone.iter().map(|key| keys.show(*key)).collect();
@@ -33,8 +33,8 @@ fn said(log: &mut Small, keys: &mut Keys<String>) -> Vec<String> {
 
 fn change(log: &mut Small, keys: &mut Keys<String>, key: &str, to: u64) {
     let key = keys.intern(&key.to_owned());
-    let event = Event::Changed { key, fingerprint: Some(Fingerprint(to)), modified: to, input: true };
-    log.append(keys, &event, None).expect("written");
+    let event = Event::Changed { key, fingerprint: Some(Fingerprint(to)), value: Some(&to), modified: to, input: true };
+    log.append(keys, &event).expect("written");
 }
 
 fn made(log: &mut Small, keys: &mut Keys<String>, key: &str, from: &str, value: u64) {
@@ -51,12 +51,12 @@ fn made(log: &mut Small, keys: &mut Keys<String>, key: &str, from: &str, value: 
         volatile: false,
         names: &(),
     };
-    log.append(keys, &Event::Built(record), Some(&value)).expect("written");
+    log.append(keys, &Event::Built(record)).expect("written");
 }
 
 const STORY: [&str; 3] = [
     "x changed to Some(7) at 7, input: true",
-    "y is Some(7) from the definition of y=5, x=7",
+    "y is 7 from the definition of y=5, x=7",
     "x changed to Some(8) at 8, input: true",
 ];
 
@@ -144,7 +144,7 @@ fn a_lost_record_casts_doubt_on_all_that_came_before() {
         "v changed to Some(1) at 1, input: true",
         "x changed to None at 7, input: true",
         "v changed to None at 7, input: true",
-        "y is Some(7) from the definition of y=5, x=7",
+        "y is 7 from the definition of y=5, x=7",
         "y changed to None at 7, input: false",
         "v changed to Some(3) at 3, input: true",
     ];
@@ -162,8 +162,9 @@ fn a_value_that_somebody_wrote_does_not_stand_in_for_a_lost_record() {
     made(&mut log, &mut keys, "y", "x", 7);
     made(&mut log, &mut keys, "z", "y", 7);
     let key = keys.intern(&"y".to_owned());
-    let overwritten = Event::Changed { key, fingerprint: Some(Fingerprint(8)), modified: 8, input: false };
-    log.append(&keys, &overwritten, None).expect("written");
+    let overwritten =
+        Event::Changed { key, fingerprint: Some(Fingerprint(8)), value: Some(&8), modified: 8, input: false };
+    log.append(&keys, &overwritten).expect("written");
     change(&mut log, &mut keys, "x", 8);
     log.flush().expect("written");
     let start = log.bytes() as usize;
@@ -171,14 +172,14 @@ fn a_value_that_somebody_wrote_does_not_stand_in_for_a_lost_record() {
     log.flush().expect("written");
     let end = log.bytes() as usize;
     // Nor if somebody does so once more, and a build keeps it.
-    log.append(&keys, &overwritten, None).expect("written");
+    log.append(&keys, &overwritten).expect("written");
     made(&mut log, &mut keys, "z", "y", 8);
     log.flush().expect("written");
     let mut bytes = log.shared().expect("in memory").to_vec();
     bytes.drain(start..end);
     let said = said(&mut Small::from_bytes(bytes), &mut Keys::default());
     assert_eq!(said.last().map(String::as_str), Some("z changed to None at 8, input: false"), "{said:#?}");
-    assert!(!said.iter().any(|line| line.starts_with("z is Some(8)")), "{said:#?}");
+    assert!(!said.iter().any(|line| line.starts_with("z is 8")), "{said:#?}");
 }
 
 /// Everything that a replay says, in words, of a program whose values are other ones but have the same names.
@@ -188,10 +189,13 @@ fn said_of_others<V: Value + Serialize + DeserializeOwned + std::fmt::Debug>(
     let mut log = Log::<String, V>::from_bytes(bytes);
     log.schema = Schema::of::<String, u64>(0);
     let mut said = Vec::new();
-    let replayed = log.replay(&mut Keys::default(), &mut |keys, event, value| {
+    let replayed = log.replay(&mut Keys::default(), &mut |keys, event| {
         let what = match event {
-            Event::Changed { fingerprint, .. } => format!("changed to {:?}", fingerprint.map(|f| f.0)),
-            _ => format!("is {value:?}"),
+            Event::Changed { fingerprint, value, .. } => {
+                format!("changed to {:?}, {value:?}", fingerprint.map(|f| f.0))
+            }
+            Event::Built(record) => format!("is {:?}", record.value),
+            _ => unreachable!("nothing else was told"),
         };
         said.push(format!("{} {what}", keys.show(event.key().expect("a key"))));
     });
@@ -200,20 +204,22 @@ fn said_of_others<V: Value + Serialize + DeserializeOwned + std::fmt::Debug>(
     (said, log.damage())
 }
 
-/// Whether their bytes cannot be read, or are read as something else.
+/// Whether their bytes cannot be read, or are read as something else. (What an input has changed to is known by its fingerprint.)
 #[test]
 fn values_of_another_type_cost_just_their_keys() {
     let mut log = Small::in_memory();
     tell(&mut log);
     log.flush().expect("written");
     let bytes = || log.shared().expect("in memory");
-    let expected = ["x changed to Some(7)", "y changed to None", "x changed to Some(8)"].map(String::from).to_vec();
+    let expected = ["x changed to Some(7), None", "y changed to None, None", "x changed to Some(8), None"]
+        .map(String::from)
+        .to_vec();
     let damage = Damage { unreadable: 1, ..Damage::default() };
     assert_eq!(said_of_others::<(String, u64)>(bytes()), (expected.clone(), damage));
     assert_eq!(said_of_others::<i64>(bytes()), (expected.clone(), damage));
     assert_eq!(said_of_others::<u32>(bytes()), (expected.clone(), damage));
     assert_eq!(said_of_others::<Option<bool>>(bytes()), (expected, damage));
-    assert_eq!(said_of_others::<u64>(bytes()).0[1], "y is Some(7)");
+    assert_eq!(said_of_others::<u64>(bytes()).0[1], "y is 7");
 }
 
 /// A record whose value is lost says of its key that nobody knows what it holds, and so it is with whatever was built from it
@@ -257,7 +263,7 @@ fn what_was_built_from_a_value_that_is_lost_is_lost() {
             volatile: false,
             names: &(),
         };
-        odd.append(keys, &Event::Built(record), Some(&value)).expect("written");
+        odd.append(keys, &Event::Built(record)).expect("written");
     };
     for n in [7, 8] {
         made(&mut odd, &mut keys, "y", "x", n);
@@ -267,8 +273,9 @@ fn what_was_built_from_a_value_that_is_lost_is_lost() {
     odd.flush().expect("written");
     let mut said = Vec::new();
     let mut again = Log::<String, Odd>::from_bytes(log.shared().expect("in memory"));
-    let replayed = again.replay(&mut Keys::default(), &mut |keys, event, value| {
-        said.push(format!("{} {:?}", keys.show(event.key().expect("a key")), value.map(|odd| odd.0)));
+    let replayed = again.replay(&mut Keys::default(), &mut |keys, event| {
+        let value = if let Event::Built(record) = event { Some(record.value.0) } else { None };
+        said.push(format!("{} {value:?}", keys.show(event.key().expect("a key"))));
     });
     replayed.expect("read");
     let whole = ["y Some(7)", "z Some(7)", "u Some(7)"];
@@ -286,7 +293,7 @@ fn the_log_of_another_program_is_set_aside() {
     let theirs = std::fs::read(&path).expect("read");
     let mut other = Log::<String, i64>::open(&path).expect("opened");
     let mut keys = Keys::default();
-    other.replay(&mut keys, &mut |_, _, _| panic!("nothing is told")).expect("replayed");
+    other.replay(&mut keys, &mut |_, _| panic!("nothing is told")).expect("replayed");
     assert!(keys.is_empty());
     let anew = other.anew().expect("it begins anew").clone();
     let aside = anew.aside.clone().expect("a file");
@@ -294,25 +301,26 @@ fn the_log_of_another_program_is_set_aside() {
     assert_eq!(std::fs::read(aside).expect("read"), theirs);
     assert!(Small::open(&path).is_err(), "it is locked");
     let key = keys.intern(&"z".to_owned());
-    let event = Event::Changed { key, fingerprint: None, modified: 1, input: true };
-    other.append(&keys, &event, None).expect("written");
+    let event = Event::Changed { key, fingerprint: None, value: None, modified: 1, input: true };
+    other.append(&keys, &event).expect("written");
     drop(other);
     // From now on it is this program's.
     let mut other = Log::<String, i64>::open(&path).expect("opened");
-    other.replay(&mut Keys::default(), &mut |_, _, _| {}).expect("replayed");
+    other.replay(&mut Keys::default(), &mut |_, _| {}).expect("replayed");
     assert!(other.anew().is_none() && other.damage().is_none());
     // Of another version, it is another program's.
     drop(other);
     let mut newer = Log::<String, i64>::open(&path).expect("opened").version(1);
-    newer.replay(&mut Keys::default(), &mut |_, _, _| {}).expect("replayed");
+    newer.replay(&mut Keys::default(), &mut |_, _| {}).expect("replayed");
     assert!(newer.anew().is_some_and(|anew| anew.foreign));
 }
 
 #[test]
 fn a_file_of_zeroes_or_noise_is_set_aside() {
     let mut version_1 = b"alacarte log 1\n".to_vec();
+    let version_2 = [&b"alacarte log 2\n"[..], &[0xA1, 0xCB, 1, 0, 0, 0, 9, 9, 9, 9, 0]].concat();
     let noise: Vec<u8> = (0..5000_u32).flat_map(|n| *blake3::hash(&n.to_le_bytes()).as_bytes()).collect();
-    for bytes in [vec![0; 10], vec![0; 100_000], noise, version_1.clone(), {
+    for bytes in [vec![0; 10], vec![0; 100_000], noise, version_2, version_1.clone(), {
         version_1.extend([0xA1, 0xCA, 1, 0, 0, 0]);
         version_1
     }] {
@@ -357,7 +365,7 @@ fn a_file_that_is_no_log_is_left_alone() {
     let path = directory.path().join("thesis.tex");
     std::fs::write(&path, "\\begin{document}").expect("written");
     let mut log = Small::open(&path).expect("opened");
-    let error = log.replay(&mut Keys::default(), &mut |_, _, _| {}).expect_err("no log").to_string();
+    let error = log.replay(&mut Keys::default(), &mut |_, _| {}).expect_err("no log").to_string();
     assert!(error.contains("thesis.tex") && error.contains("no log"), "{error}");
     assert_eq!(std::fs::read(&path).expect("read"), b"\\begin{document}");
 }
