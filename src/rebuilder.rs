@@ -7,7 +7,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use crate::event::{Dependency, Time};
 use crate::fingerprint::{Fingerprint, Value};
@@ -337,6 +337,27 @@ impl<K: Key, V: Value> Question<'_, K, V> {
     /// Whether the task is the one that a trace records: `recorded` is the fingerprint of its definition, if it had one.
     pub fn same_task(&self, recorded: Option<Fingerprint>) -> bool {
         self.definition() == recorded
+    }
+
+    /// Whether the task and the value that the store holds are those of a run: it had this definition, and gave a value of this
+    /// fingerprint.
+    pub fn stands(&self, definition: Option<Fingerprint>, fingerprint: Fingerprint) -> bool {
+        self.same_task(definition) && self.current() == Some(fingerprint)
+    }
+
+    /// Whether each of these keys has a value that `holds` beside what was noted of it: brings one after the other up to date, in
+    /// their order, up to the first that does not hold. Goes on from where the question last had to wait, which is its
+    /// [progress](Question::progress).
+    pub fn all_hold<T>(&mut self, noted: &[(KeyId, T)], holds: impl Fn(&T, &V) -> bool) -> Poll<bool> {
+        let from = *self.progress::<usize>();
+        for (key, then) in noted.get(from..).unwrap_or_default() {
+            ready!(self.fetch(*key));
+            if !self.value(*key).is_some_and(|now| holds(then, now)) {
+                return Poll::Ready(false);
+            }
+            *self.progress::<usize>() += 1;
+        }
+        Poll::Ready(true)
     }
 
     /// Brings keys up to date that the task fetched at once, all of them underway together; whether each has a value.

@@ -35,6 +35,8 @@ mod sharing;
 mod stopping;
 #[path = "../tests/tasks.rs"]
 mod tasks;
+#[path = "../tests/tolerance.rs"]
+mod tolerance;
 #[path = "../tests/user.rs"]
 mod user;
 #[path = "../tests/values.rs"]

@@ -88,7 +88,12 @@ where
     let (alone, plain) = (&combinations[..1], fitting::<P>(trial).style);
     let turns = Style { combinations: combinations.len(), ..plain };
     let ways = [(plain, alone), (plain.by_whim(), alone), (turns, combinations), (trial.style, alone)];
-    let ways = if plain == trial.style { &ways[..3] } else { &ways };
+    let ways = match combinations[0].promises.within {
+        // Whoever takes over from it would go on from what is not right.
+        Some(_) => &ways[..1],
+        None if plain == trial.style => &ways[..3],
+        None => &ways,
+    };
     let mut tally = Tally::default();
     for case in 0..trial.cases {
         let seed = trial.seed.wrapping_add(case);
@@ -104,10 +109,12 @@ where
             }
         }
         // (Who cannot see that a file is an older one again promises nothing of a crash, or of what somebody wrote.)
-        if seed.is_multiple_of(4) && plain.overwrites {
+        if seed.is_multiple_of(4) && plain.overwrites && ways.len() > 1 {
             let once = Trial { cases: 1, seed, style: plain };
-            let judged = judge_crashes::<P, S, R>(once, combinations, Careless::Never)
-                .and_then(|()| user::judge::<P, S, U>(once, makes, Untold::Nothing));
+            let mut judged = judge_crashes::<P, S, R>(once, combinations, Careless::Never);
+            if !makes.is_empty() {
+                judged = judged.and_then(|()| user::judge::<P, S, U>(once, makes, Untold::Nothing));
+            }
             if let Err(broken) = judged {
                 return (tally, Some(Broken { cases: case + 1, ..broken }));
             }
@@ -155,28 +162,53 @@ where
     of_your_own::<Static, S, R>(scheduler, rebuilder, promises);
 }
 
+/// [`check_promises`] for a rebuilder that is for numbers alone: without a user's own program. One that promises values
+/// [within](Promises::within) something is judged alone, for others cannot take over from it.
+///
+/// # Panics
+/// As [`check`].
+pub fn check_numbers<S, R>(scheduler: S, rebuilder: R, promises: Promises)
+where
+    S: Schedules<Dynamic> + Clone,
+    R: Rebuilder<Name, i64> + Clone + 'static,
+{
+    let combinations = beside_others(&scheduler, &rebuilder, promises);
+    type Users = Box<dyn Rebuilder<Label, Part>>;
+    tell(on_trial::<Dynamic, _, _, Users>(Trial::default(), &combinations, &[]).1.map_or(Ok(()), Err));
+}
+
 fn of_your_own<P: Declares, S, R>(scheduler: S, rebuilder: R, promises: Promises)
 where
     S: Schedules<P> + Clone,
     R: Rebuilder<Name, i64> + Rebuilder<Label, Part> + Clone + 'static,
 {
-    // Of the others nothing is asked here but that they are right.
-    let others = Promises { starts_once: promises.starts_once, ..Promises::default() };
-    let shallow = Promises { shallow: true, deterministic: true, ..others };
-    type Boxed = Box<dyn Rebuilder<Name, i64>>;
-    let yours = || (scheduler.clone(), Box::new(rebuilder.clone()) as Boxed);
-    let dirty = || (scheduler.clone(), Box::new(DirtyBit) as Boxed);
-    let deep = || (scheduler.clone(), Box::new(DeepConstructiveTrace) as Boxed);
-    let combinations = [
-        Combination { name: "the combination on trial".into(), make: Box::new(yours), promises },
-        Combination { name: "its scheduler × dirty-bit".into(), make: Box::new(dirty), promises: others },
-        Combination {
-            name: "its scheduler × deep-constructive-trace".into(), make: Box::new(deep), promises: shallow
-        },
-    ];
+    let combinations = beside_others(&scheduler, &rebuilder, promises);
     type Users = Box<dyn Rebuilder<Label, Part>>;
     let yours = || (scheduler.clone(), Box::new(rebuilder.clone()) as Users);
     let dirty = || (scheduler.clone(), Box::new(DirtyBit) as Users);
     let deep = || (scheduler.clone(), Box::new(DeepConstructiveTrace) as Users);
     tell(on_trial::<P, _, _, _>(Trial::default(), &combinations, &[&yours, &dirty, &deep]).1.map_or(Ok(()), Err));
+}
+
+type Boxed = Box<dyn Rebuilder<Name, i64>>;
+
+/// The combination on trial, and others that take over from it.
+fn beside_others<'c, S: Clone, R: Rebuilder<Name, i64> + Clone + 'static>(
+    scheduler: &'c S,
+    rebuilder: &'c R,
+    promises: Promises,
+) -> [Combination<'c, S, Boxed>; 3] {
+    // Of the others nothing is asked here but that they are right.
+    let others = Promises { starts_once: promises.starts_once, ..Promises::default() };
+    let shallow = Promises { shallow: true, deterministic: true, ..others };
+    let yours = || (scheduler.clone(), Box::new(rebuilder.clone()) as Boxed);
+    let dirty = || (scheduler.clone(), Box::new(DirtyBit) as Boxed);
+    let deep = || (scheduler.clone(), Box::new(DeepConstructiveTrace) as Boxed);
+    [
+        Combination { name: "the combination on trial".into(), make: Box::new(yours), promises },
+        Combination { name: "its scheduler × dirty-bit".into(), make: Box::new(dirty), promises: others },
+        Combination {
+            name: "its scheduler × deep-constructive-trace".into(), make: Box::new(deep), promises: shallow
+        },
+    ]
 }

@@ -89,7 +89,7 @@ pub mod user;
 mod world;
 
 pub use campaign::{Campaign, Finding, Subject, TaskKind};
-pub use check::{check, check_promises, check_static, explore, judge};
+pub use check::{check, check_numbers, check_promises, check_static, explore, judge};
 pub use combines::Combines;
 pub use crashes::{Careless, Loss, every_loss, judge_crashes};
 pub use exhaustive::Scope;
@@ -98,7 +98,7 @@ pub use generate::{Shape, Style, scenarios};
 pub use graph::Graph;
 pub use laws::{
     Ending, LAWS, Law, Moment, Promises, Thrift, at_most_once, correct, early_cutoff, honest, inputs_untouched,
-    minimal, null_build, reached_only, set_correct, shallow_correct, starts_once,
+    minimal, near, null_build, reached_only, set_correct, shallow_correct, starts_once,
 };
 pub use memory::{Kind, Onlooker, Reference};
 pub use menu::{REBUILDERS, SCHEDULERS, menu, promises, style};

@@ -39,6 +39,9 @@ pub struct Reference {
 pub struct Onlooker {
     /// By key, as of the last time that the key was seen to be brought up to date.
     pub references: BTreeMap<Name, Reference>,
+    /// What each key's task was given when it ran, the last run last: the value of each key that it fetched. (Of combinations that
+    /// promise values within something.)
+    pub saw: BTreeMap<Name, Vec<BTreeMap<Name, Option<i64>>>>,
     /// How many times an input was edited or a task replaced.
     pub edits: BTreeMap<Name, u64>,
     /// How many times a key took another value, in the eyes of those that depend on it.

@@ -4,7 +4,7 @@
 
 use alacarte_conformance::Trial;
 use alacarte_conformance::contracts::ours::{
-    Chain, Constructive, Deep, Dirty, Graph, Steps, Suspects, Times, Verifying,
+    Chain, Constructive, Deep, Dirty, Graph, Seen, Steps, Suspects, Times, Verifying,
 };
 use alacarte_conformance::contracts::{Contract, Happening, INPUTS, Kind, Messenger, judge_contract};
 use alacarte_core::{Dependency, Fingerprint, KeyId, MetadataUpdater, Value};
@@ -123,6 +123,25 @@ contracts! {
                     list.clone_from(&first.dependencies);
                 }
             });
+        };
+    seen: Seen,
+        a_forgotten_key_is_remembered: |runs, _, what| except(runs, what, what.kind == Kind::Forgotten),
+        an_edited_input_is_forgotten: |runs, _, what| {
+            except(runs, what, what.kind == Kind::Changed && what.key.index() < INPUTS);
+        },
+        a_restored_key_is_forgotten: |runs, _, what| except(runs, what, what.kind == Kind::Restored),
+        a_volatile_run_is_one_to_go_by: |runs, _, what| Happening { volatile: false, ..what.clone() }.show(runs),
+        a_deep_run_is_one_to_go_by: |runs, _, what| Happening { deep: false, ..what.clone() }.show(runs),
+        a_value_goes_by_unseen: |runs, _, what| {
+            with(runs, what, |list| list.truncate(list.len().saturating_sub(1)));
+        },
+        an_older_value_passes_for_what_was_seen: |runs, past, what| {
+            let old = past.iter().rev().find(|other| other.kind == Kind::Changed && other.key == what.key);
+            let value = old.filter(|_| what.kind == Kind::Changed).map_or(what.value, |old| old.value);
+            Happening { value, ..what.clone() }.show(runs);
+        },
+        a_definition_counts_as_a_key: |runs, _, what| {
+            with(runs, what, |list| list.iter_mut().for_each(|told| told.key = told.key.subject()));
         };
     times: Times,
         a_forgotten_key_is_remembered: |times, _, what| except(times, what, what.kind == Kind::Forgotten),

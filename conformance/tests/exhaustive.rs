@@ -73,6 +73,8 @@ const ELSEWHERE: &[(&str, Where)] = &[
     ("counts-questions", Larger),
     ("takes-anything-over", Larger),
     ("precedes", Larger),
+    ("tolerance-drifts", Beyond("values more than one apart")),
+    ("tolerance-too-wide", Beyond("values more than one apart")),
     ("verifies-only-two", Beyond("a task with three dependencies")),
     ("bits-trusting", Beyond("an output that somebody wrote over, or that was lost")),
     ("verifies-any-output", Beyond("an output that somebody wrote over")),

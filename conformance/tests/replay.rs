@@ -3,7 +3,7 @@
 
 use alacarte_conformance::broken::Lie;
 use alacarte_conformance::contracts::ours::{
-    Chain, Constructive, Deep, Dirty, Graph, Steps, Suspects, Times, Verifying,
+    Chain, Constructive, Deep, Dirty, Graph, Seen, Steps, Suspects, Times, Verifying,
 };
 use alacarte_conformance::contracts::{Contract, check_replay, judge_replay};
 use alacarte_conformance::{Broken, Tape, Trial};
@@ -46,6 +46,7 @@ replays! {
     dirty: Dirty;
     suspects: Suspects;
     times: Times;
+    seen: Seen;
     chain: Chain;
     steps: Steps;
     verifying: Verifying;

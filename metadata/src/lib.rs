@@ -10,6 +10,7 @@
 //! | [`ConstructiveTraces`] | the same, and the value | CloudBuild, Bazel |
 //! | [`DeepConstructiveTraces`] | the value for given *terminal inputs* | Buck, Nix |
 //! | [`StepTraces`] | when each key was built and when it last changed | Shake's implementation |
+//! | [`LastRuns`] | the *values* that each task was given when it ran last | tolerance |
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod chain;
@@ -18,6 +19,7 @@ mod constructive;
 mod deep;
 mod dirty;
 mod graph;
+mod last_run;
 mod step;
 mod table;
 mod times;
@@ -30,6 +32,7 @@ pub use constructive::ConstructiveTraces;
 pub use deep::{DeepConstructiveTraces, Stand, Verdict};
 pub use dirty::DirtyBits;
 pub use graph::DependencyGraph;
+pub use last_run::{LastRun, LastRuns};
 pub use step::StepTraces;
 pub use table::{Trace, TraceTable};
 pub use times::ModificationTimes;

@@ -8,6 +8,7 @@
 //! | [`DeepConstructiveTrace`] | its *terminal inputs* are those of a trace | any value that a trace remembers |
 //! | [`StepTrace`] | nothing that it fetched changed in a later step | – |
 //! | [`ModificationTime`] | it is newer than what it fetched: make's rule, and wrong where make is | – |
+//! | [`Tolerance`] | nothing that it fetched has moved too far since it ran | – |
 //! | [`Perpetual`] | never: the baseline of doing everything | – |
 //!
 //! [`PerKey`] chooses one of them for each key, [`named`] finds one at run time; [`Within`] bounds what those keep
@@ -22,6 +23,7 @@ mod named;
 mod per_key;
 mod perpetual;
 mod step;
+mod tolerance;
 mod verifying;
 mod walk;
 mod within;
@@ -34,6 +36,7 @@ pub use named::{NAMES, named};
 pub use per_key::{PerKey, Policy};
 pub use perpetual::Perpetual;
 pub use step::StepTrace;
+pub use tolerance::Tolerance;
 pub use verifying::VerifyingTrace;
 pub use walk::{Walked, walk};
 pub use within::{Restores, Within};

@@ -13,6 +13,7 @@
 //! | [`answers`] | constructive traces that put something else in place |
 //! | [`deep`] | deep traces that miss a terminal input |
 //! | [`steps`] | steps and times that are off by one |
+//! | [`tolerant`] | tolerance of other moves than it promises |
 //! | [`twist`], [`schedulers`] | schedulers that do one thing otherwise; orders that are none |
 //! | [`journals`] | journals that give back something else than they were given |
 //! | [`caches`] | shared caches that do |
@@ -38,6 +39,7 @@ mod list;
 pub mod published;
 pub mod schedulers;
 pub mod steps;
+pub mod tolerant;
 pub mod traces;
 pub mod twist;
 pub mod verifying;

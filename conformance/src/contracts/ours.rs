@@ -2,8 +2,8 @@
 
 use alacarte_core::{Dependency, Fingerprint, KeyId, StableKeyHash, Time, Value};
 use alacarte_metadata::{
-    CalcChain, ConstructiveTraces, DeepConstructiveTraces, DependencyGraph, DirtyBits, ModificationTimes, StepTraces,
-    Trace, VerifyingTraces,
+    CalcChain, ConstructiveTraces, DeepConstructiveTraces, DependencyGraph, DirtyBits, LastRuns, ModificationTimes,
+    StepTraces, Trace, VerifyingTraces,
 };
 
 use super::happening::{AT_FIRST, Contract, Happening, INPUTS, KEYS, Kind};
@@ -147,6 +147,56 @@ impl Contract for Times {
     }
     fn check(&self, times: &ModificationTimes) {
         assert_eq!(all().map(|key| times.of(key)).collect::<Vec<_>>(), self.0, "when each key was modified");
+    }
+}
+
+/// What a run left: its definition, what it was given, what it gave.
+type Run = (Option<Fingerprint>, Vec<(KeyId, u64)>, Fingerprint);
+
+/// The values that each task was given when it ran last.
+#[derive(Default)]
+pub struct Seen {
+    values: [Option<u64>; KEYS],
+    runs: [Option<Run>; KEYS],
+}
+
+impl Seen {
+    fn run(&self, what: &Happening) -> Option<Run> {
+        let (mut definition, mut saw) = (None, Vec::new());
+        for Dependency { key, fingerprint, .. } in &what.dependencies {
+            if key.is_definition() {
+                definition = Some(*fingerprint);
+            } else {
+                let value = self.values[key.index()].filter(|value| value.fingerprint() == *fingerprint);
+                saw.push((*key, value?));
+            }
+        }
+        what.is_plain().then_some((definition, saw, what.fingerprint()?))
+    }
+}
+
+impl Contract for Seen {
+    type Of = LastRuns<u64>;
+    fn see(&mut self, what: &Happening) {
+        let n = what.key.index();
+        if what.is_made() {
+            self.runs[n] = self.run(what);
+        }
+        if (what.is_made() || what.kind == Kind::Changed) && !what.key.is_definition() {
+            self.values[n] = what.value;
+        }
+        if what.kind == Kind::Forgotten {
+            (self.values[n], self.runs[n]) = (None, None);
+            for run in &mut self.runs {
+                run.take_if(|(_, saw, _)| saw.iter().any(|(key, _)| *key == what.key));
+            }
+        }
+    }
+    fn check(&self, runs: &LastRuns<u64>) {
+        for key in all() {
+            let is = runs.of(key).map(|run| (run.definition, run.saw.clone(), run.fingerprint));
+            assert_eq!(is, self.runs[key.index()], "the last run of {key:?}");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::name::Name;
 /// What a task starts without waiting for it may fail the build as well. A build that was given up says nothing;
 /// and what tasks by whim need, nobody could say beforehand.
 pub fn honest(moment: &mut Moment<'_>) -> Result<(), String> {
-    if moment.whims {
+    if moment.whims || moment.promises.within.is_some() {
         return Ok(());
     }
     let mut bound = moment.targets.to_vec();
@@ -64,7 +64,7 @@ fn compare(moment: &mut Moment<'_>, keys: BTreeSet<Name>) -> Result<(), String> 
 /// Every target of a build that succeeded, and every key that a build vouches for, has the value that a computation from
 /// scratch gives. What lies between them and the inputs may be old or missing. (JFP paper, "shallow" correctness.)
 pub fn shallow_correct(moment: &mut Moment<'_>) -> Result<(), String> {
-    if moment.whims {
+    if moment.whims || moment.promises.within.is_some() {
         return Ok(());
     }
     let mut compared = moment.vouched();
@@ -78,7 +78,8 @@ pub fn shallow_correct(moment: &mut Moment<'_>) -> Result<(), String> {
 /// and so has every key that a task of this build started without waiting, or one of a build before that did not end well. Of a combination that promises no more
 /// than shallow correctness this is not asked. (JFP paper, definition of correctness.)
 pub fn correct(moment: &mut Moment<'_>) -> Result<(), String> {
-    if moment.whims || moment.promises.shallow || !moment.ending.is_success() {
+    let Promises { shallow, within, .. } = moment.promises;
+    if moment.whims || shallow || within.is_some() || !moment.ending.is_success() {
         return Ok(());
     }
     let mut compared = moment.reach();
@@ -94,8 +95,8 @@ pub fn correct(moment: &mut Moment<'_>) -> Result<(), String> {
 /// targets must have looked at; where correctness is shallow, of keys only all of whose dependencies the build vouches for
 /// too. (JFP paper, correctness for non-deterministic tasks.)
 pub fn set_correct(moment: &mut Moment<'_>) -> Result<(), String> {
-    let Promises { shallow, deterministic, .. } = moment.promises;
-    if deterministic && moment.whims {
+    let Promises { shallow, deterministic, within, .. } = moment.promises;
+    if deterministic && moment.whims || within.is_some() {
         return Ok(());
     }
     let vouched = moment.vouched();

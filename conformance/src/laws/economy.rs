@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::nearness::has_moved;
 use super::{Moment, Promises, Thrift};
 use crate::memory::{Kind, Reference};
 use crate::name::Name;
@@ -30,7 +31,9 @@ pub fn reached_only(moment: &mut Moment<'_>) -> Result<(), String> {
     if moment.whims {
         return Ok(());
     }
-    let mut reach = moment.reach();
+    // (Within what is tolerated, conditions may be other ones than by right.)
+    let tolerant = moment.promises.within.is_some();
+    let mut reach = if tolerant { moment.truth.widest_reach(moment.targets) } else { moment.reach() };
     let aside: Vec<Name> = moment.detached().into_iter().collect();
     reach.extend(if moment.declares { moment.truth.declared_reach(&aside) } else { moment.truth.reach(&aside) });
     let stray = moment.started().find(|key| !reach.contains(key));
@@ -69,7 +72,7 @@ pub fn minimal(moment: &mut Moment<'_>) -> Result<(), String> {
 /// A task runs only if something that it fetched when it was last brought up to date has another value now, or its
 /// definition was replaced, or its own value was overwritten or lost, or it is volatile.
 pub fn early_cutoff(moment: &mut Moment<'_>) -> Result<(), String> {
-    let Promises { cutoff, .. } = moment.promises;
+    let Promises { cutoff, within, .. } = moment.promises;
     for &key in moment.ran {
         let Some(reference) = reference(moment, key).cloned() else { continue };
         if cutoff == Thrift::None || moment.truth.of(key).volatile || reference.looked {
@@ -82,7 +85,10 @@ pub fn early_cutoff(moment: &mut Moment<'_>) -> Result<(), String> {
             moment.onlooker.edits(key) != reference.definition.1
         };
         for (fetched, (value, moves)) in &reference.fetched {
-            changed |= moment.truth.value(*fetched) != *value;
+            changed |= match within {
+                Some(within) => has_moved(*value, moment.values.get(fetched).copied().flatten(), within),
+                None => moment.truth.value(*fetched) != *value,
+            };
             changed |= !by_values && moment.onlooker.moves(*fetched) != *moves;
         }
         if !changed {

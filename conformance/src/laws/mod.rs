@@ -6,6 +6,7 @@
 
 mod correctness;
 mod economy;
+mod nearness;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,7 @@ use crate::oracle::Truth;
 
 pub use correctness::{correct, honest, inputs_untouched, set_correct, shallow_correct};
 pub use economy::{at_most_once, early_cutoff, minimal, null_build, reached_only, starts_once};
+pub use nearness::near;
 
 /// How well a combination avoids work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +45,8 @@ pub struct Promises {
     pub cutoff: Thrift,
     /// A value that was computed once, here or elsewhere, is put back without running the task.
     pub restores: bool,
+    /// Values are right within so much: what a task was given may have moved by no more since it ran ([`near`]).
+    pub within: Option<u64>,
     /// No task is started twice in one build.
     pub starts_once: bool,
     /// A build after which nothing happened need not be done again.
@@ -53,8 +57,8 @@ impl Promises {
     /// The laws that are not asked, because nobody promises to keep them.
     pub fn not_promised(&self) -> Vec<&'static str> {
         let laws = [
-            ("correct", !self.shallow),
-            ("set-correct", !self.deterministic),
+            ("correct", !self.shallow && self.within.is_none()),
+            ("set-correct", !self.deterministic && self.within.is_none()),
             ("minimal", self.minimal != Thrift::None),
             ("early-cutoff", self.cutoff != Thrift::None),
             ("null-build", self.null),
@@ -163,7 +167,7 @@ pub struct Law {
 }
 
 /// Every law of a single build.
-pub const LAWS: [Law; 11] = [
+pub const LAWS: [Law; 12] = [
     Law { name: "honest", says: "a build fails if and only if a target has no value by right", judge: honest },
     Law { name: "correct", says: "what the targets reach is what a computation from scratch gives", judge: correct },
     Law {
@@ -175,6 +179,11 @@ pub const LAWS: [Law; 11] = [
         name: "set-correct",
         says: "every value is one that its task could give for the values that it fetches",
         judge: set_correct,
+    },
+    Law {
+        name: "near",
+        says: "every value is what its task gives for what it was given, which has moved by no more than is promised",
+        judge: near,
     },
     Law { name: "inputs-untouched", says: "inputs hold what they held", judge: inputs_untouched },
     Law { name: "at-most-once", says: "no task runs twice in one build", judge: at_most_once },

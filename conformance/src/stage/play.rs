@@ -113,6 +113,12 @@ where
         }
         let lies = self.world.held();
         let mut truth = Truth::new(&graph, &self.inputs, self.world.now());
+        let tolerant = self.promises.within.is_some();
+        for key in ran.iter().filter(|_| tolerant) {
+            let fetched = truth.possible(*key, &values).into_iter().flat_map(|(_, fetched)| fetched);
+            let saw = fetched.map(|fetched| (fetched, values[&fetched])).collect();
+            self.onlooker.saw.entry(*key).or_default().push(saw);
+        }
         let mut moment = Moment {
             targets,
             ending,
@@ -151,7 +157,15 @@ where
                 self.onlooker.references.remove(&key);
                 continue;
             }
-            let reference = self.reference(key, &mut truth, &kinds);
+            // What is kept within what is tolerated is compared with what its last run saw, and not with what it sees now.
+            if tolerant && !ran.contains(&key) {
+                continue;
+            }
+            let mut reference = self.reference(key, &mut truth, &kinds);
+            if tolerant {
+                let saw = self.onlooker.saw[&key].last().into_iter().flatten();
+                reference.fetched = saw.map(|(&key, &value)| (key, (value, self.onlooker.moves(key)))).collect();
+            }
             self.onlooker.references.insert(key, reference);
         }
         self.held = values.clone();

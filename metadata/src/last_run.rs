@@ -1,0 +1,113 @@
+//! Last runs: of each key, the values that its task saw when it ran last.
+
+use std::collections::HashMap;
+
+use alacarte_core::{Event, Fingerprint, KeyId, MetadataUpdater, Record, Value};
+
+/// What the last run of each key's task fetched, with the *values* that it was given: for rebuilders to which it matters how
+/// far a value has moved. It keeps each value twice: as it is, and as others saw it.
+///
+/// Contract: of each key its last `Built` or `Restored` event, with the values that its dependencies had by the events before; nothing
+/// if that was volatile or deep, if such a value has not the fingerprint that was recorded, or if a key is forgotten that it names.
+///
+/// ```
+/// use alacarte::metadata::LastRuns;
+/// use alacarte::{Dependency, Event, KeyId, MetadataUpdater, Record, Value};
+///
+/// let (a, b) = (KeyId::new(0), KeyId::new(1));
+/// let mut runs = LastRuns::<i64>::default();
+/// let mut change = |runs: &mut LastRuns<i64>, to: i64| {
+///     let fingerprint = Some(to.fingerprint());
+///     runs.apply(&Event::Changed { key: a, fingerprint, value: Some(&to), modified: 0, input: true });
+/// };
+/// change(&mut runs, 40);
+/// let dependencies = &[Dependency { key: a, grouped: false, fingerprint: 40.fingerprint() }];
+/// runs.apply(&Event::Built(Record {
+///     key: b,
+///     dependencies,
+///     deep: false,
+///     fingerprint: 4.fingerprint(),
+///     value: &4_i64,
+///     modified: 0,
+///     volatile: false,
+///     names: &(),
+/// }));
+/// change(&mut runs, 41);
+/// assert_eq!(runs.of(b).unwrap().saw, [(a, 40)]);
+/// ```
+#[derive(Debug, Clone)]
+pub struct LastRuns<V> {
+    runs: HashMap<KeyId, LastRun<V>>,
+    values: HashMap<KeyId, V>,
+}
+
+/// The last run of a key's task.
+#[derive(Debug, Clone)]
+pub struct LastRun<V> {
+    /// The fingerprint of the task's definition, if it had one.
+    pub definition: Option<Fingerprint>,
+    /// What it fetched, in order, and the value that it was given.
+    pub saw: Vec<(KeyId, V)>,
+    /// The fingerprint of what it gave.
+    pub fingerprint: Fingerprint,
+}
+
+impl<V: Value> LastRuns<V> {
+    /// The last run of a key; `None` if it left nothing to go by.
+    pub fn of(&self, key: KeyId) -> Option<&LastRun<V>> {
+        self.runs.get(&key)
+    }
+
+    /// The run of which a record tells, if all that it was given is known.
+    fn run(&self, record: &Record<'_>) -> Option<LastRun<V>> {
+        let (definition, fetched) = match record.dependencies {
+            [first, fetched @ ..] if first.key.is_definition() => (Some(first.fingerprint), fetched),
+            fetched => (None, fetched),
+        };
+        let saw = fetched.iter().map(|fetched| {
+            let value = self.values.get(&fetched.key)?;
+            (value.fingerprint() == fetched.fingerprint).then(|| (fetched.key, value.clone()))
+        });
+        let goes_by = !record.volatile && !record.deep;
+        let saw = goes_by.then(|| saw.collect::<Option<Vec<_>>>()).flatten()?;
+        Some(LastRun { definition, saw, fingerprint: record.fingerprint })
+    }
+}
+
+impl<V> Default for LastRuns<V> {
+    fn default() -> Self {
+        LastRuns { runs: HashMap::new(), values: HashMap::new() }
+    }
+}
+
+impl<V: Value> MetadataUpdater for LastRuns<V> {
+    fn apply(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Changed { key, value, .. } if !key.is_definition() => {
+                match value.and_then(|value| value.downcast_ref::<V>()) {
+                    Some(value) => self.values.insert(*key, value.clone()),
+                    None => self.values.remove(key),
+                };
+            }
+            Event::Built(record) | Event::Restored(record) => {
+                match self.run(record) {
+                    Some(run) => self.runs.insert(record.key, run),
+                    None => self.runs.remove(&record.key),
+                };
+                if let Some(value) = record.value.downcast_ref::<V>() {
+                    self.values.insert(record.key, value.clone());
+                }
+            }
+            Event::Forgotten { keys } => {
+                let gone = |key: &KeyId| keys.binary_search(key).is_ok();
+                self.values.retain(|key, _| !gone(key));
+                self.runs.retain(|key, run| !gone(key) && !run.saw.iter().any(|(fetched, _)| gone(fetched)));
+            }
+            Event::Changed { .. } | Event::Imported(_) | Event::Detached { .. } => {}
+        }
+    }
+
+    fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
+        self.of(key).into_iter().flat_map(|run| &run.saw).for_each(|(fetched, _)| each(*fetched));
+    }
+}
