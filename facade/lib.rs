@@ -77,6 +77,10 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../conformance/README.md")]
     struct Laboratory;
+    #[doc = include_str!("../paper-notes/rebuilders/tolerance.md")]
+    struct Tolerance;
+    #[doc = include_str!("../paper-notes/interface.md")]
+    struct Interface;
     #[doc = include_str!("../paper-notes/write-your-own-rebuilder.md")]
     struct WriteYourOwnRebuilder;
     #[doc = include_str!("../paper-notes/write-your-own-scheduler.md")]

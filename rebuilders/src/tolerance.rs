@@ -25,7 +25,7 @@ use alacarte_metadata::LastRuns;
 /// assert_eq!(build.get("mean"), Some(21.0));
 /// // No step is longer than the one before. The run saw 20.
 /// build.set("a", 20.8)?;
-/// assert_eq!(build.names(&build.run(["mean"])?.ran), ["mean"]);
+/// assert_eq!(build.run(["mean"])?.ran.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy)]
