@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use alacarte_conformance::{REBUILDERS, SCHEDULERS};
 use alacarte_experiments::gallery::{self, Scene};
-use alacarte_experiments::systems::{RebuilderName, SchedulerName};
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use alacarte_experiments::systems::Menu;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 /// Build systems à la carte: every scheduler with every rebuilder.
 ///
@@ -32,6 +31,8 @@ pub enum Command {
     Claims(Claims),
     /// Plays random histories with each combination, and judges every build by every law.
     Check(Check),
+    /// Writes a crate for a rebuilder, a scheduler or a workload of your own: judged by `cargo test`, compared by `cargo run`.
+    New(New),
 }
 
 impl Default for Command {
@@ -47,10 +48,10 @@ pub struct Compare {
     pub workload: Option<PathBuf>,
     /// A scheduler to compare; may be given several times [default: the paper's three]
     #[arg(long = "scheduler", value_name = "S")]
-    pub schedulers: Vec<Scheduler>,
+    pub schedulers: Vec<String>,
     /// A rebuilder to compare; may be given several times [default: all]
     #[arg(long = "rebuilder", value_name = "R")]
-    pub rebuilders: Vec<Rebuilder>,
+    pub rebuilders: Vec<String>,
     /// Compare every scheduler with every rebuilder: bottom-up, and baselines under all schedulers.
     #[arg(long, conflicts_with_all = ["schedulers", "rebuilders"])]
     pub all: bool,
@@ -84,10 +85,10 @@ pub struct Build {
     pub jobs: Option<u16>,
     /// Order of tasks, and whether one that must wait is kept or restarted.
     #[arg(long, value_name = "S", default_value = "suspending")]
-    pub scheduler: Scheduler,
+    pub scheduler: String,
     /// Which commands must run at all. (deep-constructive-trace keeps only the requested targets right; intermediate files may be missing or stale.)
     #[arg(long, value_name = "R", default_value = "verifying-trace")]
-    pub rebuilder: Rebuilder,
+    pub rebuilder: String,
     /// How to judge, for this build or (in .alacarte.toml: content = true) for every build of the directory.
     #[arg(short = 'o', value_name = "OPTION")]
     pub options: Vec<BuildOption>,
@@ -103,6 +104,35 @@ pub struct Build {
     /// What to build [default: what the manifest says]
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct New {
+    /// What it is to be.
+    pub kind: Kind,
+    /// What it is called: the crate, its folder, and its row in every table.
+    pub name: String,
+}
+
+/// What a person can make of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Must a task run at all?
+    Rebuilder,
+    /// In which order do keys go on?
+    Scheduler,
+    /// What the others are compared on.
+    Workload,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Kind::Rebuilder => "rebuilder",
+            Kind::Scheduler => "scheduler",
+            Kind::Workload => "workload",
+        })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -148,10 +178,10 @@ pub struct Check {
     #[arg(long, value_name = "N", value_parser = seed, allow_hyphen_values = true)]
     pub seed: Option<u64>,
     /// A scheduler to check; may be given several times [default: all]
-    #[arg(long = "scheduler", value_name = "S", value_parser = PossibleValuesParser::new(SCHEDULERS))]
+    #[arg(long = "scheduler", value_name = "S")]
     pub schedulers: Vec<String>,
     /// A rebuilder to check; may be given several times [default: all]
-    #[arg(long = "rebuilder", value_name = "R", value_parser = PossibleValuesParser::new(REBUILDERS))]
+    #[arg(long = "rebuilder", value_name = "R")]
     pub rebuilders: Vec<String>,
     /// The tasks to check with. static: dependencies declared; dynamic: found while running [default: both]
     #[arg(long, value_name = "T")]
@@ -205,14 +235,6 @@ pub enum BuildOption {
     Content,
 }
 
-/// A scheduler's name as an argument.
-#[derive(Debug, Clone, Copy)]
-pub struct Scheduler(pub SchedulerName);
-
-/// A rebuilder's name as an argument.
-#[derive(Debug, Clone, Copy)]
-pub struct Rebuilder(pub RebuilderName);
-
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For a person.
@@ -224,38 +246,26 @@ pub enum Format {
     Csv,
 }
 
-impl ValueEnum for Scheduler {
-    fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Scheduler; 4] = [
-            Scheduler(SchedulerName::ALL[0]),
-            Scheduler(SchedulerName::ALL[1]),
-            Scheduler(SchedulerName::ALL[2]),
-            Scheduler(SchedulerName::ALL[3]),
-        ];
-        &ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.0.as_str()))
-    }
+/// The command line, where names are those of a menu.
+pub fn command(menu: &Menu) -> clap::Command {
+    let named = |command: clap::Command, schedulers: &'static str, rebuilders: &'static str| {
+        let (first, second) =
+            (PossibleValuesParser::new(menu.schedulers()), PossibleValuesParser::new(menu.rebuilders()));
+        command
+            .mut_arg(schedulers, |argument| argument.value_parser(first))
+            .mut_arg(rebuilders, |argument| argument.value_parser(second))
+    };
+    Arguments::command()
+        .mut_subcommand("compare", |command| named(command, "schedulers", "rebuilders"))
+        .mut_subcommand("check", |command| named(command, "schedulers", "rebuilders"))
+        .mut_subcommand("build", |command| named(command, "scheduler", "rebuilder"))
 }
 
-impl ValueEnum for Rebuilder {
-    fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Rebuilder; 6] = [
-            Rebuilder(RebuilderName::ALL[0]),
-            Rebuilder(RebuilderName::ALL[1]),
-            Rebuilder(RebuilderName::ALL[2]),
-            Rebuilder(RebuilderName::ALL[3]),
-            Rebuilder(RebuilderName::ALL[4]),
-            Rebuilder(RebuilderName::ALL[5]),
-        ];
-        &ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.0.as_str()))
-    }
+/// What the arguments of this process say; if they make no sense, that is said, and the process ends.
+pub fn parse(menu: &Menu) -> Option<Command> {
+    let matches = command(menu).get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    arguments.command
 }
 
 /// The number of jobs that was asked for, or that of the processors.
@@ -266,10 +276,9 @@ pub fn jobs(asked: Option<u16>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
+        command(&Menu::ours()).debug_assert();
     }
 }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Report, Scheduler};
+use alacarte_experiments::systems::Menu;
 use alacarte_frontends::ninja::{CommandEvent, NinjaBuild, Session, Stage};
 use alacarte_stores::{FileKey, FileValue};
 use thiserror::Error;
@@ -33,7 +34,7 @@ enum Misuse {
     Nothing,
 }
 
-pub fn build(arguments: &Build) -> Result<ExitCode, Problem> {
+pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
     let session = Session::new(&arguments.directory, &arguments.file);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -42,12 +43,12 @@ pub fn build(arguments: &Build) -> Result<ExitCode, Problem> {
         tokio::select! {
             biased;
             () = signals.noticed() => Ok(interrupt::interrupted()),
-            outcome = everything(arguments, session) => outcome,
+            outcome = everything(menu, arguments, session) => outcome,
         }
     })
 }
 
-async fn everything(arguments: &Build, mut session: Session) -> Result<ExitCode, Problem> {
+async fn everything(menu: &Menu, arguments: &Build, mut session: Session) -> Result<ExitCode, Problem> {
     let begin = Instant::now();
     if !arguments.directory.is_dir() {
         return Err(Misuse::NoDirectory(arguments.directory.display().to_string()).into());
@@ -58,7 +59,7 @@ async fn everything(arguments: &Build, mut session: Session) -> Result<ExitCode,
     let text = || std::fs::read(session.directory.join(&session.file)).unwrap_or_default();
     let mut regenerations = REGENERATIONS;
     loop {
-        let mut build = open(&session, arguments, &screen)?;
+        let mut build = open(menu, &session, arguments, &screen)?;
         let manifest = build.tasks().key_of(&arguments.file.to_string_lossy());
         if regenerations > 0 && build.tasks().is_older(&manifest) {
             // The manifest is made by a command of its own (CMake's, Meson's), and what that reads has changed.
@@ -105,13 +106,12 @@ fn tell_of_journal(build: &AnyBuild) {
     }
 }
 
-fn open(session: &Session, arguments: &Build, screen: &Rc<RefCell<Screen>>) -> Result<AnyBuild, Problem> {
-    let names = (arguments.scheduler.0.as_str(), arguments.rebuilder.0.as_str());
-    let (Some(scheduler), Some(rebuilder)) = (alacarte_schedulers::named(names.0), alacarte_rebuilders::named(names.1))
-    else {
-        // The names on the command line are those of the menu.
-        return Err(format!("{} × {} is not on the menu", names.0, names.1).into());
+fn open(menu: &Menu, session: &Session, arguments: &Build, screen: &Rc<RefCell<Screen>>) -> Result<AnyBuild, Problem> {
+    let (scheduler, rebuilder) = (arguments.scheduler.clone(), arguments.rebuilder.clone());
+    let Some(cell) = menu.chosen(&[scheduler], &[rebuilder]).into_iter().next() else {
+        unreachable!("the names on the command line are those of the menu")
     };
+    let (scheduler, rebuilder) = cell.of_files();
     let told = Rc::clone(screen);
     let build = session.open(scheduler, rebuilder, move |event| told.borrow_mut().command(&event))?;
     let mut build = build.jobs(args::jobs(arguments.jobs)).keep_going(arguments.keep_going);

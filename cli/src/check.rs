@@ -5,20 +5,20 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use alacarte_conformance::{Campaign, Finding, REBUILDERS, Scope, Subject, TaskKind, promises, regressions};
-use clap::CommandFactory;
+use alacarte_conformance::{Campaign, Finding, Scope, Subject, TaskKind, regressions};
+use alacarte_experiments::systems::Menu;
 use clap::error::ErrorKind;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::args::{self, Arguments, Check, Format, Tasks};
+use crate::args::{self, Check, Format, Tasks};
 use crate::paragraph::{Page, count, width};
 use crate::status::Problem;
 use crate::table::{print, style};
 
-pub fn check(arguments: &Check) -> Result<ExitCode, Problem> {
-    let subjects = subjects(arguments)?;
+pub fn check(menu: &Menu, arguments: &Check) -> Result<ExitCode, Problem> {
+    let subjects = subjects(menu, arguments)?;
     let begun = Instant::now();
     let findings = if arguments.exhaustive { exhaustive(arguments, &subjects)? } else { random(arguments, &subjects)? };
     let mut out = std::io::stdout().lock();
@@ -43,7 +43,7 @@ pub fn check(arguments: &Check) -> Result<ExitCode, Problem> {
 }
 
 /// Plays random histories.
-fn random(arguments: &Check, subjects: &[Subject]) -> Result<Vec<Finding>, Problem> {
+fn random<'m>(arguments: &Check, subjects: &[Subject<'m>]) -> Result<Vec<Finding<'m>>, Problem> {
     let (cases, seed) = (arguments.cases, arguments.seed.unwrap_or(0));
     let campaign = Campaign { cases, seed, threads: args::jobs(arguments.jobs) };
     if arguments.format == Format::Table {
@@ -68,7 +68,7 @@ fn random(arguments: &Check, subjects: &[Subject]) -> Result<Vec<Finding>, Probl
 }
 
 /// Plays all that is within the scope.
-fn exhaustive(arguments: &Check, subjects: &[Subject]) -> Result<Vec<Finding>, Problem> {
+fn exhaustive<'m>(arguments: &Check, subjects: &[Subject<'m>]) -> Result<Vec<Finding<'m>>, Problem> {
     let scope = scope(arguments);
     let programs = scope.programs() as u64;
     if arguments.format == Format::Table {
@@ -100,13 +100,15 @@ fn bar(length: u64) -> Result<ProgressBar, Problem> {
     Ok(bar)
 }
 
-fn subjects(arguments: &Check) -> Result<Vec<Subject>, Problem> {
+fn subjects<'m>(menu: &'m Menu, arguments: &Check) -> Result<Vec<Subject<'m>>, Problem> {
     let chosen = |names: &[String], name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
     let kind = |tasks| match tasks {
         TaskKind::Static => Tasks::Static,
         TaskKind::Dynamic => Tasks::Dynamic,
     };
-    let subjects: Vec<Subject> = Subject::all()
+    let subjects: Vec<Subject<'m>> = menu
+        .lab()
+        .subjects()
         .into_iter()
         .filter(|subject| chosen(&arguments.schedulers, subject.scheduler))
         .filter(|subject| chosen(&arguments.rebuilders, subject.rebuilder))
@@ -115,13 +117,13 @@ fn subjects(arguments: &Check) -> Result<Vec<Subject>, Problem> {
     if subjects.is_empty() {
         let why = "the topological scheduler orders tasks beforehand, so it builds static tasks only: \
                    leave `--tasks dynamic` out, or choose another scheduler";
-        return Err(Arguments::command().error(ErrorKind::ArgumentConflict, why).into());
+        return Err(args::command(menu).error(ErrorKind::ArgumentConflict, why).into());
     }
     Ok(subjects)
 }
 
 /// Cases that broke a law once are played before all others; those that do so again are all that is told.
-fn again(subjects: &[Subject]) -> Vec<Finding> {
+fn again(subjects: &[Subject<'_>]) -> Vec<Finding<'static>> {
     let known = regressions().into_iter().filter(|case| subjects.contains(&case.subject));
     let mut findings = Vec::new();
     for case in known {
@@ -135,7 +137,7 @@ fn again(subjects: &[Subject]) -> Vec<Finding> {
 /// Below this width, the number of scripts is left out.
 const WIDE: usize = 90;
 
-fn table(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
+fn table(out: &mut impl Write, findings: &[Finding<'_>]) -> Result<(), Problem> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     style(&mut table);
@@ -173,10 +175,15 @@ fn table(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
     if findings.iter().any(|finding| finding.subject.scheduler == "restarting") {
         page.text(0, "restarting does not promise: starts-once")?;
     }
-    for rebuilder in REBUILDERS.into_iter().filter(|name| findings.iter().any(|other| other.subject.rebuilder == *name))
-    {
+    let mut told = Vec::new();
+    for Subject { menu, rebuilder, .. } in findings.iter().map(|finding| finding.subject) {
+        if told.contains(&rebuilder) {
+            continue;
+        }
+        told.push(rebuilder);
         // (What is started how often is the scheduler's.)
-        let not: Vec<_> = promises(rebuilder).not_promised().into_iter().filter(|law| *law != "starts-once").collect();
+        let not: Vec<_> =
+            menu.promises(rebuilder).not_promised().into_iter().filter(|law| *law != "starts-once").collect();
         if !not.is_empty() {
             page.text(0, &format!("{rebuilder} does not promise: {}", not.join(", ")))?;
         }
@@ -185,10 +192,10 @@ fn table(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
 }
 
 /// What is wrong, and how to see it again.
-fn stories(out: &mut impl Write, arguments: &Check, findings: &[Finding]) -> Result<(), Problem> {
+fn stories(out: &mut impl Write, arguments: &Check, findings: &[Finding<'_>]) -> Result<(), Problem> {
     for finding in findings {
         let Some(broken) = &finding.broken else { continue };
-        let Subject { scheduler, rebuilder, tasks } = finding.subject;
+        let Subject { scheduler, rebuilder, tasks, .. } = finding.subject;
         writeln!(out, "\n{}\n", finding.subject)?;
         Page::new(&mut *out, width()).story(0, &broken.story)?;
         writeln!(out, "\nTo see it again:")?;
@@ -211,8 +218,8 @@ fn stories(out: &mut impl Write, arguments: &Check, findings: &[Finding]) -> Res
     Ok(())
 }
 
-fn row(finding: &Finding) -> serde_json::Value {
-    let Subject { scheduler, rebuilder, tasks } = finding.subject;
+fn row(finding: &Finding<'_>) -> serde_json::Value {
+    let Subject { scheduler, rebuilder, tasks, .. } = finding.subject;
     let broken = finding.broken.as_ref();
     json!({
         "scheduler": scheduler,
@@ -229,7 +236,7 @@ fn row(finding: &Finding) -> serde_json::Value {
     })
 }
 
-fn csv(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
+fn csv(out: &mut impl Write, findings: &[Finding<'_>]) -> Result<(), Problem> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record([
         "scheduler",
@@ -245,7 +252,7 @@ fn csv(out: &mut impl Write, findings: &[Finding]) -> Result<(), Problem> {
         "counterexample",
     ])?;
     for finding in findings {
-        let Subject { scheduler, rebuilder, tasks } = finding.subject;
+        let Subject { scheduler, rebuilder, tasks, .. } = finding.subject;
         let broken = finding.broken.as_ref();
         writer.write_record([
             scheduler,

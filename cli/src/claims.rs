@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use alacarte_experiments::claims::{Cell as Claim, ENOUGH, Options, PROPERTIES, Verdict, measure, rows};
+use alacarte_experiments::systems::Menu;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
 use console::Style;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,18 +14,18 @@ use crate::paragraph::{Page, UNBROKEN, count, width};
 use crate::status::Problem;
 use crate::table::{print, style};
 
-pub fn claims(arguments: &Claims) -> Result<ExitCode, Problem> {
+pub fn claims(menu: &Menu, arguments: &Claims) -> Result<ExitCode, Problem> {
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} trials {eta:>4}")?);
     let options = Options { cases: arguments.cases, seed: arguments.seed, threads: args::jobs(arguments.jobs) };
-    let cells = measure(options, &|done, of| {
+    let cells = measure(menu, options, &|done, of| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);
     });
     bar.finish_and_clear();
     let mut out = std::io::stdout().lock();
     match arguments.format {
-        Format::Table => tell(&mut out, arguments, &cells)?,
+        Format::Table => tell(menu, &mut out, arguments, &cells)?,
         Format::Json => {
             serde_json::to_writer_pretty(&mut out, &cells).map_err(std::io::Error::from)?;
             writeln!(out)?;
@@ -35,9 +36,9 @@ pub fn claims(arguments: &Claims) -> Result<ExitCode, Problem> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(out: &mut impl Write, arguments: &Claims, cells: &[Claim]) -> Result<(), Problem> {
+fn tell(menu: &Menu, out: &mut impl Write, arguments: &Claims, cells: &[Claim]) -> Result<(), Problem> {
     let Claims { cases, seed, .. } = arguments;
-    matrix(out, cells)?;
+    matrix(menu, out, cells)?;
     let mut page = Page::new(out, width());
     page.gap()?;
     let histories = count(*cases, "random history of seed", "random histories of seeds");
@@ -60,9 +61,9 @@ fn tell(out: &mut impl Write, arguments: &Claims, cells: &[Claim]) -> Result<(),
 /// Below this, ten columns beside the names are too many.
 const TABLE: usize = 64;
 
-fn matrix(out: &mut impl Write, cells: &[Claim]) -> Result<(), Problem> {
+fn matrix(menu: &Menu, out: &mut impl Write, cells: &[Claim]) -> Result<(), Problem> {
     if width() < TABLE {
-        return Ok(list(&mut Page::new(out, width()), cells)?);
+        return Ok(list(menu, &mut Page::new(out, width()), cells)?);
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -77,7 +78,7 @@ fn matrix(out: &mut impl Write, cells: &[Claim]) -> Result<(), Problem> {
     header.extend(PROPERTIES.map(|property| Cell::new(head(property.short)).set_alignment(CellAlignment::Center)));
     table.set_header(header);
     let mut title = None;
-    for (row, cells) in rows().iter().zip(cells.chunks(PROPERTIES.len())) {
+    for (row, cells) in rows(menu).iter().zip(cells.chunks(PROPERTIES.len())) {
         if title != Some(row.group) {
             title = Some(row.group);
             table.add_row([Cell::new(row.group).add_attribute(Attribute::Bold)]);
@@ -99,9 +100,9 @@ fn mark(cell: &Claim) -> String {
 }
 
 /// The matrix, a row below the other.
-fn list(page: &mut Page<'_>, cells: &[Claim]) -> std::io::Result<()> {
+fn list(menu: &Menu, page: &mut Page<'_>, cells: &[Claim]) -> std::io::Result<()> {
     let mut title = None;
-    for (row, cells) in rows().iter().zip(cells.chunks(PROPERTIES.len())) {
+    for (row, cells) in rows(menu).iter().zip(cells.chunks(PROPERTIES.len())) {
         if title != Some(row.group) {
             title = Some(row.group);
             page.gap()?;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use alacarte_experiments::compare::{CompareError, Confinement, Options, Outcome, Stop, Workload};
-use alacarte_experiments::systems::{Combination, RebuilderName, SchedulerName};
+use alacarte_experiments::systems::{BASELINES, Menu};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -13,12 +13,12 @@ use crate::ending;
 use crate::status::Problem;
 use crate::table;
 
-pub fn compare(arguments: &Compare) -> Result<ExitCode, Problem> {
+pub fn compare(menu: &Menu, workloads: Vec<Workload>, arguments: &Compare) -> Result<ExitCode, Problem> {
     let (jobs, edits) = (args::jobs(arguments.jobs), arguments.edits.clone());
     let repeat = usize::from(arguments.repeat.max(1));
     let options = Options { jobs, seed: arguments.seed, repeat, edits, stop: Stop::default() };
     let caught = ending::raise(&options.stop)?;
-    match everything(arguments, &options) {
+    match everything(menu, workloads, arguments, &options) {
         Err(error) if matches!(error.downcast_ref(), Some(CompareError::Stopped)) => {
             eprintln!("\nalacarte: {error}");
             Ok(caught.exit_code())
@@ -27,19 +27,23 @@ pub fn compare(arguments: &Compare) -> Result<ExitCode, Problem> {
     }
 }
 
-fn everything(arguments: &Compare, options: &Options) -> Result<ExitCode, Problem> {
+fn everything(
+    menu: &Menu,
+    workloads: Vec<Workload>,
+    arguments: &Compare,
+    options: &Options,
+) -> Result<ExitCode, Problem> {
     let mut workloads = match &arguments.workload {
         Some(path) => vec![Workload::at(path, options)?],
-        None => Workload::embedded()?,
+        None if workloads.is_empty() => Workload::embedded()?,
+        None => workloads,
     };
-    let schedulers: Vec<SchedulerName> = arguments.schedulers.iter().map(|name| name.0).collect();
-    let rebuilders: Vec<RebuilderName> = arguments.rebuilders.iter().map(|name| name.0).collect();
-    let chosen = || Combination::chosen(&schedulers, &rebuilders);
-    let mut combinations = if arguments.all { Combination::all() } else { chosen() };
+    let chosen = || menu.chosen(&arguments.schedulers, &arguments.rebuilders);
+    let mut combinations = if arguments.all { menu.all() } else { chosen() };
     for workload in &workloads {
         let refusal = combinations.iter().find_map(|&combination| workload.refuses(combination));
         if let Some(refusal) = refusal {
-            if schedulers.contains(&SchedulerName::Topological) {
+            if arguments.schedulers.iter().any(|scheduler| menu.lab().is_ordered(scheduler)) {
                 return Err(refusal.into());
             }
             eprintln!("alacarte: left out: {refusal}");
@@ -87,8 +91,7 @@ fn everything(arguments: &Compare, options: &Options) -> Result<ExitCode, Proble
 
 /// A baseline may be wrong where the system that it models is wrong; a combination of the menu may not.
 fn verdict(outcomes: &[Outcome]) -> ExitCode {
-    let baselines = [RebuilderName::Perpetual.as_str(), RebuilderName::ModificationTime.as_str()];
-    let wrong = outcomes.iter().any(|outcome| outcome.is_wrong() && !baselines.contains(&outcome.rebuilder));
+    let wrong = outcomes.iter().any(|outcome| outcome.is_wrong() && !BASELINES.contains(&outcome.rebuilder));
     if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 

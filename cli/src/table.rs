@@ -56,7 +56,7 @@ pub fn comparison(
     workload: &str,
     unit: &str,
     steps: &[String],
-    combinations: &[Combination],
+    combinations: &[Combination<'_>],
     outcomes: &[Outcome],
 ) -> io::Result<()> {
     let available = columns().unwrap_or(WIDTH);
@@ -89,7 +89,7 @@ pub fn comparison(
     Ok(())
 }
 
-fn cells(room: Room, steps: &[String], combinations: &[Combination], outcomes: &[Outcome]) -> Table {
+fn cells(room: Room, steps: &[String], combinations: &[Combination<'_>], outcomes: &[Outcome]) -> Table {
     let mut table = Table::new();
     table.load_style(LINES).set_content_arrangement(ContentArrangement::Disabled);
     let headers = steps.iter().enumerate().map(|(number, step)| match room {
@@ -106,7 +106,7 @@ fn cells(room: Room, steps: &[String], combinations: &[Combination], outcomes: &
     table.set_header(header);
     let mut scheduler = None;
     for (number, combination) in combinations.iter().enumerate() {
-        let baseline = combination.rebuilder.is_baseline();
+        let baseline = combination.is_baseline();
         if scheduler != Some((combination.scheduler, baseline)) {
             scheduler = Some((combination.scheduler, baseline));
             let title = format!("{}{}", combination.scheduler, if baseline { " (baselines)" } else { "" });
@@ -184,7 +184,7 @@ pub fn duration(milliseconds: f64) -> String {
 }
 
 /// What the signs mean, what is wrong and why, and which systems stand in which cells.
-pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Combination]) -> io::Result<()> {
+pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Combination<'_>]) -> io::Result<()> {
     writeln!(out, "  –     nothing ran")?;
     writeln!(out, "  3+4   3 ran, 4 values came from the cache (a command with two outputs counts")?;
     writeln!(out, "        twice, an alias once more)")?;
@@ -207,8 +207,12 @@ pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Comb
     let mut list = Table::new();
     list.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     style(&mut list);
-    for system in SYSTEMS.iter().filter(|system| combinations.contains(&system.combination)) {
-        list.add_row([format!("  {}", system.name), format!("= {}", system.combination), system.note.to_owned()]);
+    for system in SYSTEMS.iter().filter(|system| combinations.iter().any(|cell| system.stands_in(*cell))) {
+        list.add_row([
+            format!("  {}", system.name),
+            format!("= {} × {}", system.scheduler, system.rebuilder),
+            system.note.to_owned(),
+        ]);
     }
     print(out, &list)
 }

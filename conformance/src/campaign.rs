@@ -3,7 +3,6 @@
 //! Cases are handed out in portions, so that all threads are busy to the end. Which thread plays a case decides
 //! nothing: a case is its seed.
 
-use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -11,69 +10,20 @@ use std::time::{Duration, Instant};
 use alacarte_core::{Dynamic, Static};
 
 use crate::check::on_trial;
-use crate::menu::{REBUILDERS, SCHEDULERS, menu, style};
+use crate::menu::{Subject, TaskKind};
 use crate::program::Declares;
 use crate::relations::Tally;
 use crate::stage::{Broken, Combination};
 use crate::trial::Trial;
-use crate::user::{Label, Makes, Part};
+use crate::user::Makes;
 
 /// So many cases are handed out at once.
 const PORTION: u64 = 64;
 
-/// The power of the tasks that are built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TaskKind {
-    /// They declare what they may fetch.
-    Static,
-    /// They find it while they run.
-    Dynamic,
-}
-
-/// A combination of the menu, over tasks of one kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Subject {
-    /// The scheduler's name.
-    pub scheduler: &'static str,
-    /// The rebuilder's name.
-    pub rebuilder: &'static str,
-    /// What it builds.
-    pub tasks: TaskKind,
-}
-
-impl fmt::Display for TaskKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            TaskKind::Static => "static",
-            TaskKind::Dynamic => "dynamic",
-        })
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} × {}, {} tasks", self.scheduler, self.rebuilder, self.tasks)
-    }
-}
-
-impl Subject {
-    /// Every combination of the menu, the baselines included, over every kind of tasks that it can build.
-    pub fn all() -> Vec<Subject> {
-        let mut all = Vec::new();
-        for scheduler in SCHEDULERS {
-            for rebuilder in REBUILDERS {
-                all.push(Subject { scheduler, rebuilder, tasks: TaskKind::Static });
-                if scheduler != "topological" {
-                    all.push(Subject { scheduler, rebuilder, tasks: TaskKind::Dynamic });
-                }
-            }
-        }
-        all
-    }
-
+impl Subject<'_> {
     /// Tries it, beginning with this seed: how much was done, and the smallest story of a broken law, if there is one.
     pub fn on_trial(&self, seed: u64, cases: u64) -> (Tally, Option<Broken>) {
-        let trial = Trial { cases, seed, style: style(self.rebuilder) };
+        let trial = Trial { cases, seed, style: self.menu.style(self.rebuilder) };
         match self.tasks {
             TaskKind::Static => self.over::<Static>(trial),
             TaskKind::Dynamic => self.over::<Dynamic>(trial),
@@ -81,12 +31,7 @@ impl Subject {
     }
 
     fn over<P: Declares>(&self, trial: Trial) -> (Tally, Option<Broken>) {
-        let named = self.names().map(|(scheduler, rebuilder)| {
-            move || {
-                let scheduler = alacarte_schedulers::named(scheduler).expect("a scheduler of that name");
-                (scheduler, alacarte_rebuilders::named::<Label, Part>(rebuilder).expect("a rebuilder of that name"))
-            }
-        });
+        let named = self.names().map(|(scheduler, rebuilder)| move || self.menu.for_users(scheduler, rebuilder));
         on_trial::<P, _, _, _>(trial, &self.by_turns(), &named.each_ref().map(|make| make as Makes<'_, _, _>))
     }
 
@@ -103,7 +48,7 @@ impl Subject {
 
     /// The same, with what they promise.
     pub(crate) fn by_turns(&self) -> Vec<Combination<'static>> {
-        self.names().into_iter().map(|(scheduler, rebuilder)| menu(scheduler, rebuilder)).collect()
+        self.names().into_iter().map(|(scheduler, rebuilder)| self.menu.combination(scheduler, rebuilder)).collect()
     }
 }
 
@@ -120,9 +65,9 @@ pub struct Campaign {
 
 /// What a campaign found of one subject.
 #[derive(Debug, Clone)]
-pub struct Finding {
+pub struct Finding<'m> {
     /// The subject.
-    pub subject: Subject,
+    pub subject: Subject<'m>,
     /// The cases that were played.
     pub cases: u64,
     /// What that came to.
@@ -136,11 +81,11 @@ pub struct Finding {
 impl Campaign {
     /// Plays, calling `progress` with the number of cases played since it was last called. A subject that breaks a law is
     /// left alone from then on.
-    pub fn run(&self, subjects: &[Subject], progress: &(dyn Fn(&Subject, u64) + Sync)) -> Vec<Finding> {
+    pub fn run<'m>(&self, subjects: &[Subject<'m>], progress: &(dyn Fn(&Subject<'m>, u64) + Sync)) -> Vec<Finding<'m>> {
         let portions = self.cases.div_ceil(PORTION) as usize;
-        let subjects: Vec<(Subject, usize)> = subjects.iter().map(|&subject| (subject, portions)).collect();
+        let subjects: Vec<(Subject<'m>, usize)> = subjects.iter().map(|&subject| (subject, portions)).collect();
         let cases = |number: usize| PORTION.min(self.cases - number as u64 * PORTION);
-        let play = |subject: &Subject, number: usize| {
+        let play = |subject: &Subject<'m>, number: usize| {
             let cases = cases(number);
             let (tally, broken) = subject.on_trial(self.seed.wrapping_add(number as u64 * PORTION), cases);
             Portion { cases: broken.as_ref().map_or(cases, |broken| broken.cases), tally, broken }
@@ -158,15 +103,15 @@ pub(crate) struct Portion {
 
 /// Plays all portions of each subject on so many threads; `done` is told of each. A subject that breaks a law is left alone
 /// from then on.
-pub(crate) fn hand_out(
-    subjects: &[(Subject, usize)],
+pub(crate) fn hand_out<'m>(
+    subjects: &[(Subject<'m>, usize)],
     threads: usize,
-    play: &(dyn Fn(&Subject, usize) -> Portion + Sync),
-    done: &(dyn Fn(&Subject, usize) + Sync),
-) -> Vec<Finding> {
+    play: &(dyn Fn(&Subject<'m>, usize) -> Portion + Sync),
+    done: &(dyn Fn(&Subject<'m>, usize) + Sync),
+) -> Vec<Finding<'m>> {
     let finding =
         |&(subject, _)| Finding { subject, cases: 0, tally: Tally::default(), time: Duration::ZERO, broken: None };
-    let findings: Vec<Mutex<Finding>> = subjects.iter().map(finding).map(Mutex::new).collect();
+    let findings: Vec<Mutex<Finding<'m>>> = subjects.iter().map(finding).map(Mutex::new).collect();
     let given_up: Vec<AtomicBool> = subjects.iter().map(|_| AtomicBool::new(false)).collect();
     // How many portions there are up to each subject, itself included.
     let sums = subjects.iter().scan(0_usize, |sum, &(_, portions)| {

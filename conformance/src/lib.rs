@@ -88,7 +88,7 @@ mod trial;
 pub mod user;
 mod world;
 
-pub use campaign::{Campaign, Finding, Subject, TaskKind};
+pub use campaign::{Campaign, Finding};
 pub use check::{check, check_numbers, check_promises, check_static, explore, judge};
 pub use combines::Combines;
 pub use crashes::{Careless, Loss, every_loss, judge_crashes};
@@ -101,7 +101,7 @@ pub use laws::{
     minimal, near, null_build, reached_only, set_correct, shallow_correct, starts_once,
 };
 pub use memory::{Kind, Onlooker, Reference};
-pub use menu::{REBUILDERS, SCHEDULERS, menu, promises, style};
+pub use menu::{Menu, REBUILDERS, SCHEDULERS, Subject, TaskKind, menu, promises, style};
 pub use name::Name;
 pub use oracle::{Outcome, Truth};
 pub use outside::{Choices, Driven, Label, Outside, Path, Seeded, Stuck, Work, drive, every_interleaving};

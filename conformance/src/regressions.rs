@@ -1,6 +1,6 @@
 //! Cases that once broke a law. They are played first, by the tests and by every campaign.
 
-use crate::campaign::{Subject, TaskKind};
+use crate::menu::{Subject, TaskKind};
 
 /// The seeds, as they are kept: scheduler, rebuilder, tasks, seed, and what it found, a case a line.
 const KEPT: &str = include_str!("../regressions.txt");
@@ -9,7 +9,7 @@ const KEPT: &str = include_str!("../regressions.txt");
 #[derive(Debug, Clone, Copy)]
 pub struct Regression {
     /// Who broke it.
-    pub subject: Subject,
+    pub subject: Subject<'static>,
     /// The seed of the scenario.
     pub seed: u64,
     /// What it found.
@@ -29,8 +29,9 @@ pub fn regressions() -> Vec<Regression> {
             panic!("regressions.txt: {line:?} is not «scheduler rebuilder tasks seed»");
         };
         let tasks = if tasks == "static" { TaskKind::Static } else { TaskKind::Dynamic };
-        let is_named =
-            |subject: &&Subject| (subject.scheduler, subject.rebuilder, subject.tasks) == (scheduler, rebuilder, tasks);
+        let is_named = |subject: &&Subject<'_>| {
+            (subject.scheduler, subject.rebuilder, subject.tasks) == (scheduler, rebuilder, tasks)
+        };
         let subject = subjects.iter().find(is_named);
         let subject = *subject.unwrap_or_else(|| panic!("regressions.txt: nobody on the menu is {line:?}"));
         let seed = seed.parse().unwrap_or_else(|error| panic!("regressions.txt: the seed of {line:?}: {error}"));

@@ -1,182 +1,289 @@
-//! The menu: every scheduler with every rebuilder, and the systems of the world that stand in its cells.
+//! The menu: every scheduler with every rebuilder, and the systems of the world that stand in its cells. Strategies of
+//! one's own can be added to it ([`Menu::with_scheduler`], [`Menu::with_rebuilder`]): then they have cells beside ours.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
-/// A scheduler.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SchedulerName {
-    /// `Topological`.
-    Topological,
-    /// `Restarting`.
-    Restarting,
-    /// `Suspending`.
-    Suspending,
-    /// `BottomUp`: not in the paper's table.
-    BottomUp,
+use alacarte_conformance as lab;
+use alacarte_core::{Dynamic, Rebuilder, Scheduler, Schedules, Static};
+use alacarte_frontends::spreadsheet::{CellRef, Scalar};
+use alacarte_stores::{FileKey, FileValue};
+use lab::user::{Label, Part};
+use lab::{Name, Promises};
+
+/// The paper's three schedulers, in its order.
+pub const PAPER: [&str; 3] = ["topological", "restarting", "suspending"];
+
+/// Rebuilders that are only there to compare with.
+pub const BASELINES: [&str; 2] = ["perpetual", "modification-time"];
+
+/// What the comparison plays if nothing is named, but for baselines: the paper's.
+const MAIN: [&str; 4] = ["dirty-bit", "verifying-trace", "constructive-trace", "deep-constructive-trace"];
+
+/// A rebuilder for each of the two kinds of workloads.
+type OfSheets = Box<dyn Rebuilder<CellRef, Scalar>>;
+type OfFiles = Box<dyn Rebuilder<FileKey, FileValue>>;
+
+/// Makes a rebuilder of one's own for each kind of workload.
+#[derive(Clone)]
+struct Makes {
+    of_sheets: Arc<dyn Fn() -> OfSheets + Send + Sync>,
+    of_files: Arc<dyn Fn() -> OfFiles + Send + Sync>,
 }
 
-/// A rebuilder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum RebuilderName {
-    /// `DirtyBit`.
-    DirtyBit,
-    /// `VerifyingTrace`.
-    VerifyingTrace,
-    /// `ConstructiveTrace`.
-    ConstructiveTrace,
-    /// `DeepConstructiveTrace`.
-    DeepConstructiveTrace,
-    /// `Perpetual`: a baseline.
-    Perpetual,
-    /// `ModificationTime`: a baseline.
-    ModificationTime,
+/// Schedulers and rebuilders by name: ours, and any that are added.
+///
+/// ```
+/// use alacarte_experiments::systems::Menu;
+/// use alacarte_conformance::promises;
+/// use alacarte_rebuilders::VerifyingTrace;
+///
+/// let menu = Menu::ours().with_rebuilder("mine", promises("verifying-trace"), || VerifyingTrace);
+/// let cells: Vec<String> = menu.cells().iter().map(ToString::to_string).collect();
+/// assert!(cells.contains(&"suspending × mine".to_string()));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Menu {
+    lab: lab::Menu,
+    own: HashMap<&'static str, Makes>,
 }
 
-impl SchedulerName {
-    /// The paper's three, in its order.
-    pub const PAPER: [Self; 3] = [Self::Topological, Self::Restarting, Self::Suspending];
+/// A rebuilder that can be on the menu: one for the keys and values of the laboratory and of every workload. Whatever is a
+/// rebuilder for all keys and values is one.
+pub trait Anywhere:
+    Rebuilder<Name, i64> + Rebuilder<Label, Part> + Rebuilder<CellRef, Scalar> + Rebuilder<FileKey, FileValue> + 'static
+{
+}
 
-    /// All of them: the paper's, and one more.
-    pub const ALL: [Self; 4] = [Self::Topological, Self::Restarting, Self::Suspending, Self::BottomUp];
+impl<R> Anywhere for R where
+    R: Rebuilder<Name, i64>
+        + Rebuilder<Label, Part>
+        + Rebuilder<CellRef, Scalar>
+        + Rebuilder<FileKey, FileValue>
+        + 'static
+{
+}
 
-    /// The name on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Topological => "topological",
-            Self::Restarting => "restarting",
-            Self::Suspending => "suspending",
-            Self::BottomUp => "bottom-up",
+impl Menu {
+    /// What is on it without anybody's doing.
+    pub fn ours() -> Self {
+        Menu { lab: lab::Menu::ours(), own: HashMap::new() }
+    }
+
+    /// The same, with a scheduler of your own for all tasks.
+    ///
+    /// # Panics
+    /// If the name is taken.
+    #[must_use]
+    pub fn with_scheduler<S: Schedules<Dynamic> + 'static>(
+        self,
+        name: &'static str,
+        make: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Self {
+        Menu { lab: self.lab.with_scheduler(name, make), ..self }
+    }
+
+    /// The same, with a scheduler of your own that makes an order beforehand, of what tasks declare.
+    ///
+    /// # Panics
+    /// If the name is taken.
+    #[must_use]
+    pub fn with_ordered_scheduler<S: Schedules<Static> + 'static>(
+        self,
+        name: &'static str,
+        make: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Self {
+        Menu { lab: self.lab.with_ordered_scheduler(name, make), ..self }
+    }
+
+    /// The same, with a rebuilder of your own, which promises this.
+    ///
+    /// # Panics
+    /// If the name is taken.
+    #[must_use]
+    pub fn with_rebuilder<R: Anywhere>(
+        mut self,
+        name: &'static str,
+        promises: Promises,
+        make: impl Fn() -> R + Send + Sync + 'static,
+    ) -> Self {
+        let make = Arc::new(make);
+        let (of_sheets, of_files) = (make.clone(), make.clone());
+        self.lab = self.lab.with_rebuilder(name, promises, move || make());
+        let makes = Makes {
+            of_sheets: Arc::new(move || Box::new(of_sheets())),
+            of_files: Arc::new(move || Box::new(of_files())),
+        };
+        self.own.insert(name, makes);
+        self
+    }
+
+    /// The same menu, as the laboratory has it.
+    pub fn lab(&self) -> &lab::Menu {
+        &self.lab
+    }
+
+    /// The names of its schedulers.
+    pub fn schedulers(&self) -> impl Iterator<Item = &'static str> {
+        self.lab.schedulers()
+    }
+
+    /// The names of its rebuilders, those last that are only there to compare with.
+    pub fn rebuilders(&self) -> Vec<&'static str> {
+        let mut rebuilders: Vec<_> = self.lab.rebuilders().collect();
+        rebuilders.sort_by_key(|rebuilder| BASELINES.contains(rebuilder));
+        rebuilders
+    }
+
+    fn cell(&self, scheduler: &'static str, rebuilder: &'static str) -> Combination<'_> {
+        Combination { menu: self, scheduler, rebuilder }
+    }
+
+    /// The twelve combinations of the paper; what was added, a scheduler with its four rebuilders, a rebuilder under its three
+    /// schedulers; and, last, each baseline under the scheduler of the system that it stands for.
+    pub fn cells(&self) -> Vec<Combination<'_>> {
+        let ours = lab::SCHEDULERS;
+        let schedulers = PAPER.into_iter().chain(self.schedulers().filter(|name| !ours.contains(name)));
+        let own: Vec<_> = self.lab.rebuilders().filter(|name| self.own.contains_key(name)).collect();
+        let mut cells = Vec::new();
+        for scheduler in schedulers {
+            let rebuilders = MAIN.into_iter().chain(own.iter().copied());
+            cells.extend(rebuilders.map(|rebuilder| self.cell(scheduler, rebuilder)));
         }
+        cells.push(self.cell("topological", "modification-time"));
+        cells.push(self.cell("topological", "perpetual"));
+        cells
     }
-}
 
-impl RebuilderName {
-    /// All of them, in the paper's order, the baselines last.
-    pub const ALL: [Self; 6] = [
-        Self::DirtyBit,
-        Self::VerifyingTrace,
-        Self::ConstructiveTrace,
-        Self::DeepConstructiveTrace,
-        Self::Perpetual,
-        Self::ModificationTime,
-    ];
+    /// Every scheduler with every rebuilder.
+    pub fn all(&self) -> Vec<Combination<'_>> {
+        let rebuilders = self.rebuilders();
+        let with = |scheduler| rebuilders.iter().map(move |rebuilder| self.cell(scheduler, rebuilder));
+        self.schedulers().flat_map(with).collect()
+    }
 
-    /// The name on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DirtyBit => "dirty-bit",
-            Self::VerifyingTrace => "verifying-trace",
-            Self::ConstructiveTrace => "constructive-trace",
-            Self::DeepConstructiveTrace => "deep-constructive-trace",
-            Self::Perpetual => "perpetual",
-            Self::ModificationTime => "modification-time",
+    /// The part of the menu that these names choose: [`Menu::cells`] if there are none. A baseline that is named
+    /// runs under every scheduler that is. A scheduler that is not the paper's has to be named.
+    pub fn chosen(&self, schedulers: &[String], rebuilders: &[String]) -> Vec<Combination<'_>> {
+        if schedulers.is_empty() && rebuilders.is_empty() {
+            return self.cells();
         }
-    }
-
-    /// Whether it is only there to compare with.
-    pub fn is_baseline(self) -> bool {
-        matches!(self, Self::Perpetual | Self::ModificationTime)
-    }
-
-    /// Whether intermediate keys need not be right, or there at all, once the target is (shallow correctness).
-    pub fn is_shallow(self) -> bool {
-        self == Self::DeepConstructiveTrace
+        let usual = |cell: &Combination<'_>| self.cells().contains(cell) || BASELINES.contains(&cell.rebuilder);
+        let paper = |scheduler: &str| PAPER.contains(&scheduler);
+        let named = |names: &[String], name: &str| names.iter().any(|other| other == name);
+        let mut all = self.all();
+        all.retain(|cell| match (schedulers.is_empty(), rebuilders.is_empty()) {
+            (true, _) => paper(cell.scheduler) && named(rebuilders, cell.rebuilder),
+            (_, true) => {
+                let under = Combination { scheduler: PAPER[0], ..*cell };
+                named(schedulers, cell.scheduler) && (usual(cell) || usual(&under))
+            }
+            _ => named(schedulers, cell.scheduler) && named(rebuilders, cell.rebuilder),
+        });
+        all
     }
 }
 
-impl fmt::Display for SchedulerName {
+impl fmt::Debug for Makes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        f.write_str("Makes")
     }
 }
 
-impl fmt::Display for RebuilderName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// A cell of the menu.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Combination {
+/// A cell of a menu.
+#[derive(Debug, Clone, Copy)]
+pub struct Combination<'m> {
+    /// The menu.
+    pub menu: &'m Menu,
     /// Its scheduler.
-    pub scheduler: SchedulerName,
+    pub scheduler: &'static str,
     /// Its rebuilder.
-    pub rebuilder: RebuilderName,
+    pub rebuilder: &'static str,
 }
 
-impl fmt::Display for Combination {
+/// Of the same names.
+impl PartialEq for Combination<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.scheduler, self.rebuilder) == (other.scheduler, other.rebuilder)
+    }
+}
+
+impl Eq for Combination<'_> {}
+
+impl fmt::Display for Combination<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} × {}", self.scheduler, self.rebuilder)
     }
 }
 
-impl Combination {
-    /// The twelve combinations and, last, each baseline under the scheduler of the system that it stands for.
-    pub fn menu() -> Vec<Combination> {
-        let mut menu = Vec::new();
-        for scheduler in SchedulerName::PAPER {
-            for rebuilder in RebuilderName::ALL.into_iter().filter(|rebuilder| !rebuilder.is_baseline()) {
-                menu.push(Combination { scheduler, rebuilder });
-            }
-        }
-        let scheduler = SchedulerName::Topological;
-        menu.push(Combination { scheduler, rebuilder: RebuilderName::ModificationTime });
-        menu.push(Combination { scheduler, rebuilder: RebuilderName::Perpetual });
-        menu
+impl Combination<'_> {
+    /// Whether its rebuilder is only there to compare with.
+    pub fn is_baseline(self) -> bool {
+        BASELINES.contains(&self.rebuilder)
     }
 
-    /// Every scheduler with every rebuilder.
-    pub fn all() -> Vec<Combination> {
-        let with = |scheduler| RebuilderName::ALL.map(|rebuilder| Combination { scheduler, rebuilder });
-        SchedulerName::ALL.into_iter().flat_map(with).collect()
+    /// Whether intermediate keys need not be right, or there at all, once the target is (shallow correctness).
+    pub fn is_shallow(self) -> bool {
+        self.menu.lab.promises(self.rebuilder).shallow
     }
 
-    /// The part of the menu that these names choose: all of it if there are none. A baseline that is named
-    /// runs under every scheduler that is. A scheduler that is not the paper's has to be named.
-    pub fn chosen(schedulers: &[SchedulerName], rebuilders: &[RebuilderName]) -> Vec<Combination> {
-        if schedulers.is_empty() && rebuilders.is_empty() {
-            return Combination::menu();
-        }
-        let mut chosen = Vec::new();
-        for &scheduler in if schedulers.is_empty() { &SchedulerName::PAPER[..] } else { schedulers } {
-            for &rebuilder in if rebuilders.is_empty() { &RebuilderName::ALL[..] } else { rebuilders } {
-                let combination = Combination { scheduler, rebuilder };
-                if !chosen.contains(&combination) {
-                    chosen.push(combination);
-                }
-            }
-        }
-        chosen
+    /// Whether its scheduler makes its order beforehand, of what tasks declare.
+    pub fn is_ordered(self) -> bool {
+        self.menu.lab.is_ordered(self.scheduler)
     }
 
     /// The system that stands in this cell, if one has a name.
     pub fn system(self) -> Option<&'static str> {
-        SYSTEMS.iter().find(|system| system.combination == self).map(|system| system.name)
+        SYSTEMS.iter().find(|system| system.stands_in(self)).map(|system| system.name)
+    }
+
+    /// Its two parts, for spreadsheets.
+    pub fn of_sheets(self) -> (Box<dyn Scheduler>, OfSheets) {
+        let own = self.menu.own.get(self.rebuilder).map(|makes| (makes.of_sheets)());
+        (
+            self.menu.lab.scheduler(self.scheduler),
+            own.or_else(|| alacarte_rebuilders::named(self.rebuilder)).expect(NAMED),
+        )
+    }
+
+    /// Its two parts, for files.
+    pub fn of_files(self) -> (Box<dyn Scheduler>, OfFiles) {
+        let own = self.menu.own.get(self.rebuilder).map(|makes| (makes.of_files)());
+        (
+            self.menu.lab.scheduler(self.scheduler),
+            own.or_else(|| alacarte_rebuilders::named(self.rebuilder)).expect(NAMED),
+        )
     }
 }
+
+const NAMED: &str = "what a cell names is on its menu";
 
 /// A build system of the world, as the paper places it.
 #[derive(Debug, Clone, Copy)]
 pub struct System {
     /// Its name.
     pub name: &'static str,
-    /// Its cell.
-    pub combination: Combination,
+    /// The scheduler of its cell.
+    pub scheduler: &'static str,
+    /// The rebuilder of its cell.
+    pub rebuilder: &'static str,
     /// What it remembers between builds.
     pub remembers: &'static str,
     /// What is peculiar about it.
     pub note: &'static str,
 }
 
+impl System {
+    /// Whether it stands in this cell.
+    pub fn stands_in(&self, cell: Combination<'_>) -> bool {
+        (self.scheduler, self.rebuilder) == (cell.scheduler, cell.rebuilder)
+    }
+}
+
 macro_rules! system {
-    ($name:literal, $scheduler:ident, $rebuilder:ident, $remembers:literal, $note:literal) => {
-        System {
-            name: $name,
-            combination: Combination { scheduler: SchedulerName::$scheduler, rebuilder: RebuilderName::$rebuilder },
-            remembers: $remembers,
-            note: $note,
-        }
+    ($name:literal, $scheduler:literal, $rebuilder:literal, $remembers:literal, $note:literal) => {
+        System { name: $name, scheduler: $scheduler, rebuilder: $rebuilder, remembers: $remembers, note: $note }
     };
 }
 
@@ -184,77 +291,110 @@ macro_rules! system {
 pub const SYSTEMS: [System; 14] = [
     system!(
         "Make",
-        Topological,
-        ModificationTime,
+        "topological",
+        "modification-time",
         "modification times",
         "the times stand in for dirty bits; sees no changed command"
     ),
     system!(
         "Ninja",
-        Topological,
-        VerifyingTrace,
+        "topological",
+        "verifying-trace",
         "command hashes and times",
         "ours compares contents, so it has early cutoff without `restat`"
     ),
-    system!("CloudBuild", Topological, ConstructiveTrace, "a cache shared by machines", "Microsoft's"),
-    system!("Buck", Topological, DeepConstructiveTrace, "rule keys over terminal inputs", "Meta's first one"),
+    system!("CloudBuild", "topological", "constructive-trace", "a cache shared by machines", "Microsoft's"),
+    system!("Buck", "topological", "deep-constructive-trace", "rule keys over terminal inputs", "Meta's first one"),
     system!(
         "Excel",
-        Restarting,
-        DirtyBit,
+        "restarting",
+        "dirty-bit",
         "dirty cells and a calc chain",
         "Excel's own bits also cover what only may have changed"
     ),
     system!(
         "Bazel",
-        Restarting,
-        ConstructiveTrace,
+        "restarting",
+        "constructive-trace",
         "a cache and the history of commands",
         "Google's; the published model of it goes stale"
     ),
-    system!("Shake", Suspending, VerifyingTrace, "traces of the last build", "implemented by step traces"),
-    system!("Cloud Shake", Suspending, ConstructiveTrace, "a cache shared by machines", "the paper's own proposal"),
+    system!("Shake", "suspending", "verifying-trace", "traces of the last build", "implemented by step traces"),
+    system!(
+        "Cloud Shake",
+        "suspending",
+        "constructive-trace",
+        "a cache shared by machines",
+        "the paper's own proposal"
+    ),
     system!(
         "Nix",
-        Suspending,
-        DeepConstructiveTrace,
+        "suspending",
+        "deep-constructive-trace",
         "hashes of terminal inputs",
         "intermediate results need not exist"
     ),
-    system!("make.py", Suspending, ConstructiveTrace, "a policy for each task", "seed 000; see the per-key rebuilder"),
-    system!("samurai, n2", Topological, VerifyingTrace, "as Ninja", "Ninja's rule, written again"),
+    system!(
+        "make.py",
+        "suspending",
+        "constructive-trace",
+        "a policy for each task",
+        "seed 000; see the per-key rebuilder"
+    ),
+    system!("samurai, n2", "topological", "verifying-trace", "as Ninja", "Ninja's rule, written again"),
     system!(
         "redo",
-        Suspending,
-        VerifyingTrace,
+        "suspending",
+        "verifying-trace",
         "stamps or checksums of what was read",
         "dependencies are found while a script runs"
     ),
     system!(
         "PIE (bottom-up)",
-        BottomUp,
-        DirtyBit,
+        "bottom-up",
+        "dirty-bit",
         "what each task read and required",
         "while the process lives, cost follows the change, not the project size; ours never runs a task in vain"
     ),
-    system!("a shell script", Topological, Perpetual, "nothing", "does everything, every time"),
+    system!("a shell script", "topological", "perpetual", "nothing", "does everything, every time"),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
     fn the_menu_has_twelve_cells_and_two_baselines() {
-        let menu = Combination::menu();
-        assert_eq!(menu.len(), 14);
-        assert_eq!(menu.iter().filter(|cell| cell.rebuilder.is_baseline()).count(), 2);
+        let menu = Menu::ours();
+        let cells = menu.cells();
+        assert_eq!(cells.len(), 14);
+        assert_eq!(cells.iter().filter(|cell| cell.is_baseline()).count(), 2);
         assert_eq!(
-            menu.iter().filter(|cell| cell.system().is_none()).count(),
+            cells.iter().filter(|cell| cell.system().is_none()).count(),
             4,
             "topological × dirty-bit is one, for make is a baseline here"
         );
-        assert!(menu.iter().all(|cell| SchedulerName::PAPER.contains(&cell.scheduler)));
-        assert_eq!(Combination::chosen(&[SchedulerName::BottomUp], &[]).len(), RebuilderName::ALL.len());
+        assert!(cells.iter().all(|cell| PAPER.contains(&cell.scheduler)));
+        assert_eq!(menu.all().len(), 28);
+        assert_eq!(menu.chosen(&names(&["bottom-up"]), &[]).len(), MAIN.len() + BASELINES.len());
+        assert_eq!(menu.chosen(&[], &names(&["step-trace", "perpetual"])).len(), 6);
+        assert_eq!(menu.chosen(&names(&["bottom-up"]), &names(&["step-trace"])).len(), 1);
+    }
+
+    #[test]
+    fn what_is_added_has_cells_beside_ours() {
+        let menu = Menu::ours()
+            .with_rebuilder("mine", Promises::default(), || alacarte_rebuilders::VerifyingTrace)
+            .with_scheduler("straight", alacarte_schedulers::Suspending::new);
+        let cells = menu.cells();
+        assert_eq!(cells.len(), 4 * 5 + 2);
+        let shown: Vec<String> = cells.iter().map(ToString::to_string).collect();
+        assert!(shown.contains(&"straight × mine".into()) && shown.contains(&"straight × dirty-bit".into()));
+        assert_eq!(menu.chosen(&names(&["straight"]), &[]).len(), 5 + BASELINES.len());
+        assert_eq!(menu.all().len(), 5 * 8);
     }
 }

@@ -30,10 +30,10 @@ mod programs;
 
 use alacarte_core::{Dynamic, Static};
 
-use crate::campaign::{Finding, Portion, Subject, TaskKind, hand_out};
+use crate::campaign::{Finding, Portion, hand_out};
 use crate::combines::Combines;
 use crate::generate::Style;
-use crate::menu::style;
+use crate::menu::{Subject, TaskKind};
 use crate::program::Declares;
 use crate::relations::{Tally, shared, some_warm_some_cold, survives_revert};
 use crate::script::{Manner, Scenario, Step};
@@ -70,10 +70,15 @@ impl Scope {
     }
 
     /// Plays everything for each subject on so many threads, calling `progress` after each program. A subject that breaks a law is left alone from then on.
-    pub fn exhaust(self, subjects: &[Subject], threads: usize, progress: &(dyn Fn(&Subject) + Sync)) -> Vec<Finding> {
+    pub fn exhaust<'m>(
+        self,
+        subjects: &[Subject<'m>],
+        threads: usize,
+        progress: &(dyn Fn(&Subject<'m>) + Sync),
+    ) -> Vec<Finding<'m>> {
         let programs = self.list();
         let portions: Vec<_> = subjects.iter().map(|&subject| (subject, programs.len())).collect();
-        let play = |subject: &Subject, number: usize| match subject.tasks {
+        let play = |subject: &Subject<'m>, number: usize| match subject.tasks {
             TaskKind::Static => play::<Static>(subject, &programs[number], number),
             TaskKind::Dynamic => play::<Dynamic>(subject, &programs[number], number),
         };
@@ -147,9 +152,9 @@ impl Program {
 }
 
 /// Plays one program, of this number.
-fn play<P: Declares>(subject: &Subject, program: &Program, number: usize) -> Portion {
+fn play<P: Declares>(subject: &Subject<'_>, program: &Program, number: usize) -> Portion {
     let combinations = subject.by_turns();
-    let of = Alphabet::new(Style { combinations: combinations.len(), ..style(subject.rebuilder) });
+    let of = Alphabet::new(Style { combinations: combinations.len(), ..subject.menu.style(subject.rebuilder) });
     let mut tally = Tally::default();
     let (cases, mut broken) = program.histories(of, |scenario| {
         let played = perform::<P, _, _>(scenario, &combinations, Setup::default())?;

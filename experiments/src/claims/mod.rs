@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 
-use crate::systems::{Combination, RebuilderName, SYSTEMS, SchedulerName};
+use crate::systems::{Combination, Menu, SYSTEMS, System};
 
 pub use properties::{PROPERTIES, Property};
 
@@ -75,25 +75,22 @@ pub struct Row {
 }
 
 /// The combinations of the menu, those beyond the paper, the baselines; then the named systems.
-pub fn rows() -> Vec<Row> {
-    let row = |group, combination: Combination| Row {
-        group,
-        scheduler: combination.scheduler.as_str(),
-        rebuilder: combination.rebuilder.as_str(),
-        system: None,
-    };
-    let group = |combination: Combination| match combination.rebuilder.is_baseline() {
+pub fn rows(menu: &Menu) -> Vec<Row> {
+    let row = |group, scheduler, rebuilder| Row { group, scheduler, rebuilder, system: None };
+    let group = |cell: &Combination<'_>| match cell.is_baseline() {
         true => "baselines (topological)",
-        false => combination.scheduler.as_str(),
+        false => cell.scheduler,
     };
-    let mut rows: Vec<Row> = Combination::menu().into_iter().map(|place| row(group(place), place)).collect();
-    rows.push(Row { group: "suspending, as in Shake", scheduler: "suspending", rebuilder: "step-trace", system: None });
-    let beyond = RebuilderName::ALL.into_iter().filter(|rebuilder| !rebuilder.is_baseline());
-    let bottom_up = |rebuilder| Combination { scheduler: SchedulerName::BottomUp, rebuilder };
-    rows.extend(beyond.map(|rebuilder| row("bottom-up", bottom_up(rebuilder))));
-    rows.extend(
-        SYSTEMS.iter().map(|system| Row { system: Some(system.name), ..row("named systems", system.combination) }),
-    );
+    let cells = menu.cells();
+    let mut rows: Vec<Row> = cells.iter().map(|cell| row(group(cell), cell.scheduler, cell.rebuilder)).collect();
+    rows.push(row("suspending, as in Shake", "suspending", "step-trace"));
+    let mut rebuilders: Vec<_> = cells.iter().filter(|cell| !cell.is_baseline()).map(|cell| cell.rebuilder).collect();
+    rebuilders.sort_unstable_by_key(|name| menu.rebuilders().iter().position(|other| other == name));
+    rebuilders.dedup();
+    rows.extend(rebuilders.into_iter().map(|rebuilder| row("bottom-up", "bottom-up", rebuilder)));
+    let named =
+        |system: &System| Row { system: Some(system.name), ..row("named systems", system.scheduler, system.rebuilder) };
+    rows.extend(SYSTEMS.iter().map(named));
     rows
 }
 
@@ -110,8 +107,8 @@ pub struct Options {
 
 /// Measures every property of every row, calling `progress` after each trial with how many are done, of how many. Systems
 /// that stand in the same place share its trials.
-pub fn measure(options: Options, progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<Cell> {
-    let rows = rows();
+pub fn measure(menu: &Menu, options: Options, progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<Cell> {
+    let rows = rows(menu);
     let mut places: Vec<(&'static str, &'static str)> = Vec::new();
     for row in &rows {
         if !places.contains(&(row.scheduler, row.rebuilder)) {
@@ -128,7 +125,7 @@ pub fn measure(options: Options, progress: &(dyn Fn(usize, usize) + Sync)) -> Ve
             let Some(outcome) = outcomes.get(trial) else { return };
             let (scheduler, rebuilder) = places[trial / PROPERTIES.len()];
             let property = PROPERTIES[trial % PROPERTIES.len()];
-            let measured = match property.try_on(scheduler, rebuilder, options.seed, options.cases) {
+            let measured = match property.try_on(menu.lab(), (scheduler, rebuilder), options.seed, options.cases) {
                 Ok(judged) => (judged, None),
                 Err(broken) => (broken.cases, Some(broken.story)),
             };

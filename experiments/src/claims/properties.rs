@@ -2,7 +2,7 @@
 
 use alacarte_conformance::relations::{Tally, shared, survives_revert, warm_is_cold};
 use alacarte_conformance::{
-    Broken, Combination, Declares, Promises, Scenario, Setup, Style, Thrift, Trial, explore, menu, perform,
+    Broken, Combination, Declares, Menu, Promises, Scenario, Setup, Style, Thrift, Trial, explore, perform,
 };
 use alacarte_core::{Dynamic, Static};
 
@@ -103,15 +103,22 @@ type Any = Combination<'static>;
 
 impl Property {
     /// Looks for a counterexample: how many cases were judged, or the smallest story.
-    pub(super) fn try_on(&self, scheduler: &str, rebuilder: &str, seed: u64, cases: u64) -> Result<u64, Broken> {
+    pub(super) fn try_on(
+        &self,
+        menu: &Menu,
+        (scheduler, rebuilder): (&str, &str),
+        seed: u64,
+        cases: u64,
+    ) -> Result<u64, Broken> {
         let trial = Trial { cases, seed, style: self.style() };
-        let menu = menu(scheduler, rebuilder);
+        let ordered = menu.is_ordered(scheduler);
+        let cell = menu.combination(scheduler, rebuilder);
         // That what lies below the target may be old is a property of its own.
         let beside = [Law::SurvivesRevert, Law::SurvivesRestart, Law::ToleratesNonDeterminism];
-        let shallow = menu.promises.shallow && beside.contains(&self.law);
-        let subject = Combination { promises: Promises { shallow, ..self.promises() }, ..menu };
+        let shallow = cell.promises.shallow && beside.contains(&self.law);
+        let subject = Combination { promises: Promises { shallow, ..self.promises() }, ..cell };
         // An order that is made beforehand needs tasks that declare what they fetch.
-        if scheduler == "topological" && !matches!(self.law, Law::DynamicDependencies) {
+        if ordered && !matches!(self.law, Law::DynamicDependencies) {
             let trial = Trial { style: Style { circles: false, ..trial.style }, ..trial };
             draw(trial, |scenario| self.judge::<Static>(scenario, &subject))
         } else {

@@ -26,7 +26,7 @@ pub use script::{ScriptError, Step};
 pub use sheet::SheetWorkload;
 pub use stop::Stop;
 
-use crate::systems::{Combination, SchedulerName};
+use crate::systems::Combination;
 
 /// Something on which combinations are compared.
 pub enum Workload {
@@ -49,6 +49,13 @@ pub struct Options {
     pub edits: Option<PathBuf>,
     /// Ends the comparison early.
     pub stop: Stop,
+}
+
+impl Default for Options {
+    /// One command at a time, once.
+    fn default() -> Self {
+        Options { jobs: 1, seed: 0, repeat: 1, edits: None, stop: Stop::default() }
+    }
 }
 
 /// A comparison that could not be made.
@@ -108,7 +115,7 @@ pub struct Progress<'p> {
     /// The workload.
     pub workload: &'p str,
     /// The combination that plays, or none while the reference is built.
-    pub combination: Option<Combination>,
+    pub combination: Option<Combination<'p>>,
     /// The step that was played.
     pub step: &'p str,
 }
@@ -120,6 +127,14 @@ impl Workload {
     /// If they cannot be read, which would be a defect, or there is no place for a copy.
     pub fn embedded() -> Result<Vec<Workload>, CompareError> {
         Ok(vec![Workload::Sheet(SheetWorkload::embedded()?), Workload::Project(Project::embedded()?)])
+    }
+
+    /// A sheet that a program has made, the text of a CSV file, and a script of edits in JSON.
+    ///
+    /// # Errors
+    /// If one of them cannot be read, or they do not fit each other.
+    pub fn sheet(name: &str, sheet: &str, edits: &str) -> Result<Workload, CompareError> {
+        Ok(Workload::Sheet(SheetWorkload::of(name, sheet, edits)?))
     }
 
     /// The workload at a path: a directory with a `build.ninja`, or a `.csv` file. What counts is what it is now: edits that
@@ -174,9 +189,9 @@ impl Workload {
     }
 
     /// Why a combination cannot play here at all: a topological scheduler over tasks that it cannot order.
-    pub fn refuses(&self, combination: Combination) -> Option<String> {
+    pub fn refuses(&self, combination: Combination<'_>) -> Option<String> {
         match self {
-            Workload::Sheet(sheet) if combination.scheduler == SchedulerName::Topological => sheet.unordered(),
+            Workload::Sheet(sheet) if combination.is_ordered() => sheet.unordered(),
             _ => None,
         }
     }
@@ -187,7 +202,7 @@ impl Workload {
     /// If the comparison itself cannot be made. A combination that fails or is wrong is an outcome, not an error.
     pub fn play(
         &mut self,
-        combinations: &[Combination],
+        combinations: &[Combination<'_>],
         options: &Options,
         progress: &mut (dyn FnMut(&Progress<'_>) + Send),
     ) -> Result<Vec<Outcome>, CompareError> {

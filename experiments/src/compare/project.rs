@@ -12,9 +12,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use alacarte_core::Report;
+use alacarte_core::{Rebuilder, Report, Scheduler};
 use alacarte_frontends::ninja::{Manifest, Session, journal_bytes, load};
-use alacarte_stores::Digest;
+use alacarte_rebuilders::Perpetual;
+use alacarte_schedulers::Topological;
+use alacarte_stores::{Digest, FileKey, FileValue};
 use include_dir::{Dir, include_dir};
 
 use super::confine::{Confinement, confine};
@@ -24,7 +26,7 @@ use super::paths::destination;
 use super::scratch::{self, Scratch, failed};
 use super::script::{self, ScriptError, Step};
 use super::{Built, CompareError, Options, Outcome, Progress};
-use crate::systems::{Combination, RebuilderName, SchedulerName};
+use crate::systems::Combination;
 
 static PROJECT: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/workloads/c-project");
 const SCRIPT: &str = include_str!("../../workloads/c-project.edits.json");
@@ -182,7 +184,7 @@ impl Project {
 
     pub(super) fn play(
         &mut self,
-        combinations: &[Combination],
+        combinations: &[Combination<'_>],
         options: &Options,
         progress: &mut (dyn FnMut(&Progress<'_>) + Send),
     ) -> Result<Vec<Outcome>, CompareError> {
@@ -201,7 +203,7 @@ impl Project {
 
     fn perform(
         &self,
-        combinations: &[Combination],
+        combinations: &[Combination<'_>],
         options: &Options,
         progress: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Vec<Outcome>, CompareError> {
@@ -224,8 +226,8 @@ impl Project {
                 };
                 outcomes.push(Outcome {
                     workload: self.name.clone(),
-                    scheduler: combination.scheduler.as_str(),
-                    rebuilder: combination.rebuilder.as_str(),
+                    scheduler: combination.scheduler,
+                    rebuilder: combination.rebuilder,
                     system: combination.system(),
                     step: step.name.clone(),
                     edit: step.edit(),
@@ -289,10 +291,9 @@ impl Project {
         steps: &[Step],
         options: &Options,
     ) -> Result<Expected, CompareError> {
-        let everything = Combination { scheduler: SchedulerName::Topological, rebuilder: RebuilderName::Perpetual };
         stage.set(steps)?;
         stage.forget_everything()?;
-        let ended = build(stage, everything, options);
+        let ended = build(stage, (Box::new(Topological::new()), Box::new(Perpetual)), options);
         stage.unless_stopped()?;
         ended.and_then(|_| stage.expected()).map_err(|problem| CompareError::Reference {
             workload: self.name.clone(),
@@ -301,12 +302,12 @@ impl Project {
         })
     }
 
-    fn built(&self, stage: &Stage<'_>, combination: Combination, expected: &Expected, options: &Options) -> Built {
+    fn built(&self, stage: &Stage<'_>, combination: Combination<'_>, expected: &Expected, options: &Options) -> Built {
         let begin = Instant::now();
-        let ended = build(stage, combination, options);
+        let ended = build(stage, combination.of_files(), options);
         let wall_ms = begin.elapsed().as_micros() as f64 / 1000.0;
         let (ended, problem) = match ended {
-            Ok(ended) => (ended, stage.difference(expected, combination.rebuilder.is_shallow())),
+            Ok(ended) => (ended, stage.difference(expected, combination.is_shallow())),
             Err(problem) => (Ended::default(), Some(problem)),
         };
         Built {
@@ -332,13 +333,11 @@ struct Ended {
     journal_bytes: u64,
 }
 
+/// The two parts of a combination.
+type Parts = (Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileValue>>);
+
 /// Builds the default targets, as a new process would.
-fn build(stage: &Stage<'_>, combination: Combination, options: &Options) -> Result<Ended, String> {
-    let names = (combination.scheduler.as_str(), combination.rebuilder.as_str());
-    let (Some(scheduler), Some(rebuilder)) = (alacarte_schedulers::named(names.0), alacarte_rebuilders::named(names.1))
-    else {
-        return Err(format!("{combination} is not on the menu"));
-    };
+fn build(stage: &Stage<'_>, (scheduler, rebuilder): Parts, options: &Options) -> Result<Ended, String> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {

@@ -36,6 +36,23 @@ impl SheetWorkload {
         Ok(SheetWorkload { name: "budget.csv".into(), sheet, steps: script::parse("budget.edits.json", SCRIPT)? })
     }
 
+    /// A sheet that a program has made.
+    pub(super) fn of(name: &str, sheet: &str, edits: &str) -> Result<Self, CompareError> {
+        let sheet = Sheet::parse(name, sheet).map_err(unreadable)?;
+        let workload = SheetWorkload { name: name.into(), sheet, steps: script::parse(name, edits)? };
+        workload.fits()?;
+        Ok(workload)
+    }
+
+    /// Whether there is something to compute, and each edit can be made: known before anything is played.
+    fn fits(&self) -> Result<(), CompareError> {
+        if !self.sheet.cells().any(|(_, cell)| matches!(cell, Cell::Formula(_))) {
+            return Err(CompareError::Workload(format!("{}: there is no formula in this sheet", self.name)));
+        }
+        let mut played = self.sheet.clone();
+        Ok(self.steps.iter().filter(|step| step.not_made.is_none()).try_for_each(|step| edit(&mut played, step))?)
+    }
+
     /// Somebody's sheet. Its edits are those of the script that was named, or that lies beside it (`x.edits.json` beside
     /// `x.csv`); else they are chosen by the seed.
     pub(super) fn at(path: &Path, options: &Options) -> Result<Self, CompareError> {
@@ -49,10 +66,9 @@ impl SheetWorkload {
             Some(file) => script::read(file)?,
             None => edits(&sheet, options.seed),
         };
-        // Whether each can be made is known before anything is played.
-        let mut played = sheet.clone();
-        steps.iter().filter(|step| step.not_made.is_none()).try_for_each(|step| edit(&mut played, step))?;
-        Ok(SheetWorkload { name, sheet, steps })
+        let workload = SheetWorkload { name, sheet, steps };
+        workload.fits()?;
+        Ok(workload)
     }
 
     /// Its name.
@@ -82,7 +98,7 @@ impl SheetWorkload {
 
     pub(super) fn play(
         &mut self,
-        combinations: &[Combination],
+        combinations: &[Combination<'_>],
         options: &Options,
         progress: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Vec<Outcome>, CompareError> {
@@ -166,13 +182,13 @@ fn edit(sheet: &mut Sheet, step: &Step) -> Result<(), ScriptError> {
 /// One combination, playing.
 struct Player<'w> {
     workload: &'w SheetWorkload,
-    combination: Combination,
+    combination: Combination<'w>,
     sheet: Sheet,
     scratch: tempfile::TempDir,
 }
 
 impl<'w> Player<'w> {
-    fn new(workload: &'w SheetWorkload, combination: Combination) -> Result<Self, CompareError> {
+    fn new(workload: &'w SheetWorkload, combination: Combination<'w>) -> Result<Self, CompareError> {
         let scratch = tempfile::tempdir().map_err(|source| CompareError::Scratch {
             action: "make",
             place: "a scratch directory".into(),
@@ -185,8 +201,8 @@ impl<'w> Player<'w> {
         let built = if step.not_made.is_none() { Some(self.play(step, expected)?) } else { None };
         Ok(Outcome {
             workload: self.workload.name.clone(),
-            scheduler: self.combination.scheduler.as_str(),
-            rebuilder: self.combination.rebuilder.as_str(),
+            scheduler: self.combination.scheduler,
+            rebuilder: self.combination.rebuilder,
             system: self.combination.system(),
             step: step.name.clone(),
             edit: step.edit(),
@@ -204,12 +220,12 @@ impl<'w> Player<'w> {
         }
         let tasks = SheetTasks::new(self.sheet.clone());
         let begin = Instant::now();
-        let (result, values, journal_bytes) = match self.combination.scheduler {
-            crate::systems::SchedulerName::Topological => match tasks.into_static() {
+        let (result, values, journal_bytes) = match self.combination.is_ordered() {
+            true => match tasks.into_static() {
                 Ok(tasks) => self.build(tasks, step, &journal),
                 Err(dynamic) => (Err(dynamic.to_string()), Vec::new(), 0),
             },
-            _ => self.build(tasks, step, &journal),
+            false => self.build(tasks, step, &journal),
         };
         let wall_ms = begin.elapsed().as_micros() as f64 / 1000.0;
         let (report, mut problem) = match result {
@@ -236,7 +252,7 @@ impl<'w> Player<'w> {
     /// The cells that must be right: all formulas, or only the targets.
     fn wanted(&self) -> Vec<CellRef> {
         let formulas: Vec<CellRef> = SheetTasks::new(self.sheet.clone()).formulas().collect();
-        if self.combination.rebuilder.is_shallow() { targets(&self.sheet, &formulas) } else { formulas }
+        if self.combination.is_shallow() { targets(&self.sheet, &formulas) } else { formulas }
     }
 
     /// Builds the targets with nothing in memory but what the journal and the cache hold.
@@ -250,12 +266,7 @@ impl<'w> Player<'w> {
         SheetTasks<P>: Tasks<CellRef, Scalar, Power = P>,
     {
         let nothing = |error: String| (Err(error), Vec::new(), 0);
-        let names = (self.combination.scheduler.as_str(), self.combination.rebuilder.as_str());
-        let (Some(scheduler), Some(rebuilder)) =
-            (alacarte_schedulers::named(names.0), alacarte_rebuilders::named(names.1))
-        else {
-            return nothing(format!("{} is not on the menu", self.combination));
-        };
+        let (scheduler, rebuilder) = self.combination.of_sheets();
         let log = match Log::open(journal) {
             Ok(log) => log,
             Err(error) => return nothing(error.to_string()),

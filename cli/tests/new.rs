@@ -1,0 +1,82 @@
+//! `alacarte new`: the crates that it writes are judged, and compared, as they stand.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn new(at: &Path, kind: &str, name: &str) -> Output {
+    let command = Command::new(env!("CARGO_BIN_EXE_alacarte")).current_dir(at).args(["new", kind, name]).output();
+    command.expect("it runs")
+}
+
+/// What `cargo` says of a crate; it fetches nothing, and has all crates that it is made of compiled once.
+fn cargo(at: &Path, arguments: &[&str]) -> String {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // (The same versions as here.)
+    std::fs::copy(workspace.join("Cargo.lock"), at.join("Cargo.lock")).expect("copied");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new");
+    let output = Command::new(env!("CARGO"))
+        .current_dir(at)
+        .args(arguments)
+        .envs([("CARGO_TARGET_DIR", target.as_os_str()), ("PROPTEST_CASES", "40".as_ref()), ("COLUMNS", "80".as_ref())])
+        .env("CARGO_NET_OFFLINE", "true")
+        .env_remove("CONFORMANCE_SEED")
+        .output()
+        .expect("cargo runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {said}\n{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+#[test]
+fn a_strategy_of_ones_own_is_judged_and_has_its_rows_beside_ours() {
+    let place = tempfile::tempdir().expect("a directory");
+    for (kind, name) in [("rebuilder", "my-idea"), ("scheduler", "in-order"), ("workload", "ladder")] {
+        let output = new(place.path(), kind, name);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            said.contains(&format!("{name}/src/lib.rs")) && said.lines().all(|line| line.chars().count() <= 80),
+            "{said}"
+        );
+        let at = place.path().join(name);
+        let judged = cargo(&at, &["test"]);
+        assert!(judged.contains("test result: ok. ") && !judged.contains("FAILED"), "{judged}");
+        let compare = |arguments: &[&str]| cargo(&at, &[&["run", "--quiet", "--"], arguments].concat());
+        if kind == "workload" {
+            let compared = compare(&["compare"]);
+            assert!(
+                compared.contains("ladder: formulas run at each step") && !compared.contains("budget.csv"),
+                "{compared}"
+            );
+            continue;
+        }
+        let compared = compare(&["compare", &format!("--{kind}"), name, "--format", "csv"]);
+        let rows = compared.lines().filter(|line| line.contains(&format!(",{name},"))).count();
+        assert!(rows >= 40, "{compared}");
+        assert!(compare(&["systems"]).contains(name));
+        assert!(compare(&["check", &format!("--{kind}"), name, "--cases", "4"]).contains(name));
+        assert!(compare(&["claims", "--cases", "2", "--format", "csv"]).contains(name));
+    }
+}
+
+#[test]
+fn what_cannot_be_made_is_refused_and_nothing_is_written() {
+    let place = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(place.path().join("there")).expect("made");
+    std::fs::write(place.path().join("there/notes"), "mine").expect("written");
+    for (name, says) in [
+        ("there", "there exists: nothing was written"),
+        ("Upper", "cannot be the name of a crate"),
+        ("../out", "cannot be the name of a crate"),
+        ("9lives", "cannot be the name of a crate"),
+        ("dirty-bit", "there is a strategy `dirty-bit` on the menu already"),
+    ] {
+        let output = new(place.path(), "rebuilder", name);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(says), "{name}: {said}");
+    }
+    let left: Vec<_> =
+        std::fs::read_dir(place.path()).expect("there").map(|entry| entry.expect("read").file_name()).collect();
+    assert_eq!(left, ["there"]);
+    assert_eq!(std::fs::read_dir(place.path().join("there")).expect("there").count(), 1);
+}
