@@ -133,6 +133,25 @@ pub enum Cause {
         "it would wait for ever: its rebuilder answered `Pending` without fetching anything, or its scheduler has lost it"
     )]
     Stuck,
+    /// It is a target that no scheduler has given to be looked at.
+    #[error(
+        "it is a target, and its scheduler has never given it: `pop` must answer every key that `plan` or `push` was told of"
+    )]
+    NeverGiven,
+    /// It is the id of no key, or of one that was forgotten: a target of [`Build::run_ids`](crate::Build::run_ids), or what a
+    /// scheduler gave.
+    #[error("it is the id of no key, or of one that was forgotten")]
+    UnknownId,
+    /// A pool of this name was added twice, with different depths.
+    #[error("the pool `{name}` was added twice, with depth {first} and with depth {second}: add it once")]
+    DuplicatePool {
+        /// Its name.
+        name: String,
+        /// How deep it was at first.
+        first: usize,
+        /// How deep it was to be then.
+        second: usize,
+    },
     /// The store, the journal or the cache failed.
     #[error("{0}")]
     Store(Arc<StoreError>),

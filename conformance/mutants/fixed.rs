@@ -19,6 +19,8 @@ mod faults;
 mod imported;
 #[path = "../tests/imports.rs"]
 mod imports;
+#[path = "../tests/misuse.rs"]
+mod misuse;
 #[path = "../tests/noticing.rs"]
 mod noticing;
 #[path = "../tests/order.rs"]

@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 use crate::collect::{Past, Retention, garbage};
 use crate::engine::{Engine, Observer, Progress};
-use crate::error::{Failure, StoreError};
+use crate::error::{Cause, Failure, StoreError};
 use crate::event::Event;
 use crate::event_sink::{EventSink, News};
 use crate::fingerprint::Value;
@@ -93,6 +93,8 @@ pub struct Build<K, V, T, St, S = (), R = (), J = NoJournal> {
     restocked: bool,
     /// Something panicked in the middle of a change or of a build, other than a task.
     shaken: Rc<Cell<bool>>,
+    /// How it was composed wrongly: each build says so.
+    misused: Option<Cause>,
     /// Something changed since the last build, or the last build left something open.
     questionable: bool,
     /// This very combination has completed a build, so that whatever is not suspect is up to date.
@@ -129,6 +131,7 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             learned: false,
             restocked: false,
             shaken: Rc::default(),
+            misused: None,
             questionable: true,
             proven: false,
             last_build_checked_roots_only: false,
@@ -180,6 +183,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             learned: false,
             restocked: self.restocked,
             shaken: self.shaken,
+            misused: self.misused,
             questionable: true,
             proven: false,
             last_build_checked_roots_only: self.last_build_checked_roots_only,
@@ -208,14 +212,19 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     }
 
     /// Adds a named pool: a further bound on the outside work that names it (see
-    /// [`Fetch::work_in`](crate::Fetch::work_in)). Of a pool that is there already it changes the depth.
+    /// [`Fetch::work_in`](crate::Fetch::work_in)). A pool that is there already, with another depth, is an error of each build
+    /// ([`Cause::DuplicatePool`](crate::Cause::DuplicatePool)).
     #[must_use]
     pub fn pool(mut self, name: impl Into<String>, depth: usize) -> Self {
         let (name, depth) = (name.into(), depth.max(1));
         let pools = &mut self.board.get_mut().pools;
         // (The first pool is that of all outside work, which `jobs` is for, whatever others are called.)
         match pools.iter_mut().skip(JOBS + 1).find(|pool| pool.name == name) {
-            Some(pool) => pool.depth = depth,
+            Some(pool) if pool.depth == depth => {}
+            Some(pool) => {
+                let (name, first) = (pool.name.clone(), pool.depth);
+                self.misused.get_or_insert(Cause::DuplicatePool { name, first, second: depth });
+            }
             None => pools.push(Pool::new(name, depth)),
         }
         self
@@ -394,16 +403,16 @@ where
     /// # Errors
     /// As [`Build::run`].
     ///
-    /// # Panics
-    /// If one of them is the id of no key, or of a key that was forgotten.
+    /// An id of no key, or of one that was forgotten, is such a failure ([`Cause::UnknownId`](crate::Cause::UnknownId)).
     pub fn run_ids(&mut self, targets: &[KeyId]) -> Result<Report, BuildError>
     where
         S: Schedules<T::Power>,
         R: Rebuilder<K, V>,
     {
         let keys = &self.board.get_mut().keys;
-        let unknown = targets.iter().find(|target| !keys.knows(**target));
-        assert!(unknown.is_none(), "{unknown:?} is the id of no key, or of one that was forgotten");
+        if let Some(unknown) = targets.iter().find(|target| !keys.knows(**target)) {
+            return Err(refused(format!("{unknown:?}"), Cause::UnknownId));
+        }
         pollster::block_on(self.drive(targets))
     }
 
@@ -535,10 +544,10 @@ where
 
     async fn drive(&mut self, targets: &[KeyId]) -> Result<Report, BuildError> {
         let _watch = Watch(self.shaken.clone());
-        let store_failed = |error: StoreError| BuildError {
-            failures: vec![Failure { key: String::new(), cause: error.into() }],
-            report: Report::default(),
-        };
+        if let Some(misused) = &self.misused {
+            return Err(refused(String::new(), misused.clone()));
+        }
+        let store_failed = |error: StoreError| refused(String::new(), error.into());
         self.open().map_err(store_failed)?;
         self.refresh().map_err(store_failed)?;
         self.compare_definitions().map_err(store_failed)?;
@@ -599,6 +608,11 @@ where
         failures.sort_by_key(|failure| failure.cause.is_consequence());
         Err(BuildError { failures, report })
     }
+}
+
+/// The error of a build that does not begin.
+fn refused(key: String, cause: Cause) -> BuildError {
+    BuildError { failures: vec![Failure { key, cause }], report: Report::default() }
 }
 
 /// Notes that whoever holds it was left by a panic.

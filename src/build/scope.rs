@@ -117,7 +117,7 @@ where
         }
     }
 
-    /// Names targets that are inputs without a value, and counts what was fetched.
+    /// Names targets that are inputs without a value, or were never looked at, and counts what was fetched.
     pub(super) fn check_targets(&mut self, targets: &[KeyId]) {
         let mut board = self.board.borrow_mut();
         self.state.report.fetches = board.fetches;
@@ -128,10 +128,9 @@ where
             if let Look::Ready(_) = board.look(target) {
                 continue;
             }
-            if board.has(target, INPUT) {
-                let failure = Failure { key: board.keys.show(target), cause: Cause::MissingTarget };
-                self.state.failures.push((target, failure));
-            }
+            let cause = if board.has(target, INPUT) { Cause::MissingTarget } else { Cause::NeverGiven };
+            let failure = Failure { key: board.keys.show(target), cause };
+            self.state.failures.push((target, failure));
         }
     }
 }

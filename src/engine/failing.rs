@@ -66,6 +66,12 @@ where
         self.state.failures.push((KeyId::new(0), failure));
     }
 
+    /// Ends the build, because a scheduler gave something that it cannot give.
+    pub(super) fn fail_plan_of(&mut self, key: KeyId, cause: Cause) {
+        self.state.stopped = true;
+        self.state.failures.push((key, Failure { key: format!("{key:?}"), cause }));
+    }
+
     /// What to say of a key that needs `dependency`, which has no value.
     pub(super) fn consequence(&self, dependency: KeyId) -> Cause {
         let board = self.board.borrow();

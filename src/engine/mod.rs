@@ -60,6 +60,10 @@ where
             while !self.state.stopped
                 && let Some(key) = self.scheduler.pop()
             {
+                if !self.board.borrow().keys.knows(key) {
+                    self.fail_plan_of(key, Cause::UnknownId);
+                    continue;
+                }
                 self.visit(key);
             }
             let places = self.board.borrow();
