@@ -195,7 +195,7 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
-            Cause::Cycle { .. } | Cause::Store(_) => write!(f, "{}", self.cause),
+            Cause::Cycle { .. } | Cause::Store(_) | Cause::DuplicatePool { .. } => write!(f, "{}", self.cause),
             cause => write!(f, "{}: {cause}", self.key),
         }
     }
