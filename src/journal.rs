@@ -61,7 +61,8 @@ pub trait Journal<K, V> {
     /// [forgotten](Event::Forgotten): they may be given to other keys.
     ///
     /// # Errors
-    /// If the place cannot be written.
+    /// If the place cannot be written. The event is kept all the same, and written before any later one: what is missing in the
+    /// middle is a gap, which a replay must tell of.
     fn append(&mut self, keys: &Keys<K>, event: &Event<'_, V>) -> Result<(), StoreError>;
 
     /// Makes sure that what was appended would survive the end of this process.

@@ -1,9 +1,9 @@
-//! A store, a journal and a cache whose every call may panic, around ones that are right.
+//! A store, a journal and a cache whose every call may panic, or fail, around ones that are right.
 
 use alacarte_core::{Event, Journal, KeyId, Keys, Replay, SharedTrace, Store, StoreError, Time, TraceCache};
 use alacarte_stores::{Log, Memory, TraceLog};
 
-use super::fuse::{Fragile, burn};
+use super::fuse::{Fragile, burn, burn_or_fail};
 use super::types::{Label, Part, Untold, untold};
 
 /// Something that may panic whenever it is asked.
@@ -29,7 +29,7 @@ impl Store<Label, Part> for Brittle<Memory<Label, Part>> {
             burn(Fragile::Load);
             return value;
         }
-        burn(Fragile::Load);
+        burn_or_fail(Fragile::Load)?;
         self.0.load(id, key)
     }
 
@@ -38,7 +38,7 @@ impl Store<Label, Part> for Brittle<Memory<Label, Part>> {
         known: &mut dyn Iterator<Item = (KeyId, &Label, Option<&Part>)>,
         changed: &mut dyn FnMut(KeyId, Option<Part>, Time),
     ) -> Result<(), StoreError> {
-        burn(Fragile::Refresh);
+        burn_or_fail(Fragile::Refresh)?;
         self.0.refresh(known, changed)
     }
 
@@ -48,12 +48,12 @@ impl Store<Label, Part> for Brittle<Memory<Label, Part>> {
     }
 
     fn archive(&mut self, key: &Label, value: &Part) -> Result<(), StoreError> {
-        burn(Fragile::Archive);
+        burn_or_fail(Fragile::Archive)?;
         self.0.archive(key, value)
     }
 
     fn restore(&mut self, key: &Label, value: &Part) -> Result<bool, StoreError> {
-        burn(Fragile::Restore);
+        burn_or_fail(Fragile::Restore)?;
         self.0.restore(key, value)
     }
 }
@@ -69,15 +69,15 @@ impl Journal<Label, Part> for Brittle<Option<Log<Label, Part>>> {
     }
 
     fn append(&mut self, keys: &Keys<Label>, event: &Event<'_, Part>) -> Result<(), StoreError> {
-        // It may panic before it has kept what it is told, or after.
+        // It may panic before it has kept what it is told, or after. If it fails it has kept it all the same, as a log does that
+        // finds its disk full.
         burn(Fragile::Append);
         let kept = self.0.as_mut().map_or(Ok(()), |log| log.append(keys, event));
-        burn(Fragile::Append);
-        kept
+        burn_or_fail(Fragile::Append).and(kept)
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
-        burn(Fragile::Flush);
+        burn_or_fail(Fragile::Flush)?;
         self.0.as_mut().map_or(Ok(()), Journal::<Label, Part>::flush)
     }
 
@@ -88,14 +88,13 @@ impl Journal<Label, Part> for Brittle<Option<Log<Label, Part>>> {
 
 impl TraceCache<Label, Part> for Brittle<TraceLog<Label, Part>> {
     fn traces(&mut self, each: &mut dyn FnMut(SharedTrace<Label, Part>)) -> Result<(), StoreError> {
-        burn(Fragile::Traces);
+        burn_or_fail(Fragile::Traces)?;
         self.0.traces(each)
     }
 
     fn add(&mut self, trace: &SharedTrace<Label, Part>) -> Result<(), StoreError> {
-        burn(Fragile::Add);
+        burn_or_fail(Fragile::Add)?;
         let kept = self.0.add(trace);
-        burn(Fragile::Add);
-        kept
+        burn_or_fail(Fragile::Add).and(kept)
     }
 }

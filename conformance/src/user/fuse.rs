@@ -1,8 +1,10 @@
-//! Fuses: which call of a user's code is to panic.
+//! Fuses: which call of a user's code is to panic, or to fail.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
+
+use alacarte_core::StoreError;
 
 /// Names each kind of code once: as a variant, and in the list of all.
 macro_rules! fragile {
@@ -75,31 +77,51 @@ fragile!(
     Observe,
 );
 
+/// What a call does when its time has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// It panics.
+    Panics,
+    /// It answers an error, if it can; a call that cannot does nothing.
+    Fails,
+}
+
 thread_local! {
-    static FUSE: Cell<Option<(Fragile, u32)>> = const { Cell::new(None) };
+    static FUSE: Cell<Option<(Fragile, u32, How)>> = const { Cell::new(None) };
     static BURNT: RefCell<BTreeSet<Fragile>> = const { RefCell::new(BTreeSet::new()) };
 }
 
 /// Panics if it is time.
 pub(super) fn burn(what: Fragile) {
-    FUSE.set(match FUSE.get() {
-        Some((fragile, 0)) if fragile == what => {
-            FUSE.set(None);
-            BURNT.with_borrow_mut(|burnt| burnt.insert(what));
-            // Like `panic!`, but nothing is written to the terminal.
-            resume_unwind(Box::new(format!("{what:?} panics")))
-        }
-        Some((fragile, left)) if fragile == what => Some((fragile, left - 1)),
-        fuse => fuse,
-    });
+    // (A call that cannot fail does what it should.)
+    let _ = burn_or_fail(what);
 }
 
-/// From now on, the call of this kind after so many others is to panic.
-pub(super) fn light(what: Fragile, after: u32) {
-    FUSE.set(Some((what, after)));
+/// Panics, or is an error, if it is time.
+pub(super) fn burn_or_fail(what: Fragile) -> Result<(), StoreError> {
+    let (left, how) = match FUSE.get() {
+        Some((fragile, left, how)) if fragile == what => (left, how),
+        _ => return Ok(()),
+    };
+    if left > 0 {
+        FUSE.set(Some((what, left - 1, how)));
+        return Ok(());
+    }
+    FUSE.set(None);
+    BURNT.with_borrow_mut(|burnt| burnt.insert(what));
+    match how {
+        // Like `panic!`, but nothing is written to the terminal.
+        How::Panics => resume_unwind(Box::new(format!("{what:?} panics"))),
+        How::Fails => Err(StoreError::new("do this", format!("{what:?}"), std::io::Error::other("it is full"))),
+    }
 }
 
-/// Whether something is to panic yet.
+/// From now on, the call of this kind after so many others is to panic, or to fail.
+pub(super) fn light(what: Fragile, after: u32, how: How) {
+    FUSE.set(Some((what, after, how)));
+}
+
+/// Whether something is to panic, or to fail, yet.
 pub(super) fn is_lit() -> bool {
     FUSE.get().is_some()
 }

@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::fuse::Fragile;
+use super::fuse::{Fragile, How};
 use super::types::{INPUT, Label, TASK};
 
 /// How long a history is at most.
@@ -35,12 +35,14 @@ pub(super) enum Step {
     Touch(u8),
     /// Another combination goes on.
     TakeOver(usize),
-    /// A new process, of this version, goes on from this journal.
-    Restart { journal: usize, version: u8 },
+    /// A new process, of this version, goes on from this journal, which it may choose only when something is to be built.
+    Restart { journal: usize, version: u8, late: bool },
     /// The other journal is chosen.
     Choose,
-    /// The call of this kind after so many others is to panic.
-    Light(Fragile, u32),
+    /// From now on this process shares its traces.
+    Share,
+    /// The call of this kind after so many others is to panic, or to fail.
+    Light(Fragile, u32, How),
     /// A key with a task is built.
     Build(u8),
 }
@@ -65,10 +67,12 @@ fn step(combinations: usize) -> impl Strategy<Value = Step> {
         1 => key().prop_map(Step::Lose),
         1 => input.prop_map(Step::Touch),
         1 => (0..combinations).prop_map(Step::TakeOver),
-        2 => (0..2_usize, 0..2_u8).prop_map(|(journal, version)| Step::Restart { journal, version }),
+        2 => (0..2_usize, 0..2_u8, proptest::bool::weighted(0.3))
+            .prop_map(|(journal, version, late)| Step::Restart { journal, version, late }),
+        1 => Just(Step::Share),
         1 => Just(Step::Choose),
-        2 => (select(Fragile::ALL), prop_oneof![0..1_u32, 0..6_u32, 0..60_u32])
-            .prop_map(|(what, after)| Step::Light(what, after)),
+        2 => (select(Fragile::ALL), prop_oneof![0..1_u32, 0..6_u32, 0..60_u32], select(vec![How::Panics, How::Fails]))
+            .prop_map(|(what, after, how)| Step::Light(what, after, how)),
     ]
 }
 
@@ -82,12 +86,19 @@ impl fmt::Display for Step {
             Step::Lose(number) => write!(f, "`{}` is deleted", key(number)),
             Step::Touch(number) => write!(f, "{} is touched", input(number)),
             Step::TakeOver(which) => write!(f, "combination {which} goes on"),
-            Step::Restart { journal, version } => {
-                write!(f, "a new process, of version {version}, goes on from journal {journal}")
+            Step::Restart { journal, version, late } => {
+                let late = if late { ", which it chooses when it builds" } else { "" };
+                write!(f, "a new process, of version {version}, goes on from journal {journal}{late}")
             }
+            Step::Share => f.write_str("from now on this process shares its traces"),
             Step::Choose => f.write_str("the other journal is chosen"),
-            Step::Light(what, 0) => write!(f, "the next call of {what:?} is to panic"),
-            Step::Light(what, after) => write!(f, "the call of {what:?} after {after} others is to panic"),
+            Step::Light(what, after, how) => {
+                let how = if how == How::Panics { "is to panic" } else { "is to fail" };
+                match after {
+                    0 => write!(f, "the next call of {what:?} {how}"),
+                    _ => write!(f, "the call of {what:?} after {after} others {how}"),
+                }
+            }
             Step::Build(number) => write!(f, "build `{}`", key(number)),
         }
     }

@@ -1,5 +1,6 @@
 //! A machine on which a history of a user's program is played, and every build of it judged.
 
+use std::cell::OnceCell;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -28,8 +29,11 @@ struct Machine<'m, P, S, R> {
     journals: Option<[SharedBytes; 2]>,
     /// and which is in use.
     journal: usize,
-    /// Where traces are shared, if they are.
-    shared: Option<tempfile::TempDir>,
+    /// It was not chosen yet.
+    late: bool,
+    /// Where traces are shared, and whether all processes do so.
+    shared: OnceCell<tempfile::TempDir>,
+    shares: bool,
     untold: Untold,
     /// Always there, but while its parts are exchanged.
     process: Option<Built<P, S, R>>,
@@ -44,10 +48,20 @@ where
 {
     put_out();
     speak(0, untold);
-    let shared = history.shares.then(|| tempfile::tempdir().expect("a directory for temporary files"));
+    let (shares, shared) = (history.shares, OnceCell::new());
     let (inputs, journals) = ([41, 0], (!history.forgets).then(Default::default));
-    let mut machine =
-        Machine::<P, S, R> { makes, current: 0, inputs, journals, journal: 0, shared, untold, process: None };
+    let mut machine = Machine::<P, S, R> {
+        makes,
+        current: 0,
+        inputs,
+        journals,
+        journal: 0,
+        late: false,
+        shared,
+        shares,
+        untold,
+        process: None,
+    };
     machine.begin()?;
     history.steps.iter().try_for_each(|step| machine.step(step))
 }
@@ -76,6 +90,11 @@ where
     S: Schedules<P>,
     R: Rebuilder<Label, Part>,
 {
+    fn cache(&self) -> Brittle<TraceLog<Label, Part>> {
+        let shared = self.shared.get_or_init(|| tempfile::tempdir().expect("a directory for temporary files"));
+        Brittle(TraceLog::new(shared.path()))
+    }
+
     fn log(&self) -> Journal {
         Brittle(self.journals.as_ref().map(|journals| Log::from_bytes(journals[self.journal].clone())))
     }
@@ -84,16 +103,15 @@ where
     fn begin(&mut self) -> Result<(), Wrong> {
         // (The one before is no more: only one may write a journal.)
         self.process = None;
+        let late = self.late;
         let process = once_more(|| {
             let (scheduler, rebuilder) = self.makes[self.current]();
             let [a, d] = self.inputs;
             let store = Brittle(Memory::from([(A, Part::Source(a)), (D, Part::Source(d))]));
             let build = Build::new(Program(PhantomData), store).scheduler(scheduler).rebuilder(rebuilder);
-            let build = build.journal(self.log()).observe(|_, _, _| burn(Fragile::Observe));
-            Ok(match &self.shared {
-                Some(directory) => build.cache(Brittle(TraceLog::new(directory.path()))),
-                None => build,
-            })
+            let log = if late { Brittle(None) } else { self.log() };
+            let build = build.journal(log).observe(|_, _, _| burn(Fragile::Observe));
+            Ok(if self.shares { build.cache(self.cache()) } else { build })
         })?;
         self.process = Some(process);
         Ok(())
@@ -113,20 +131,24 @@ where
 
     fn step(&mut self, step: &Step) -> Result<(), Wrong> {
         match *step {
-            Step::Light(what, after) => light(what, after),
+            Step::Light(what, after, how) => light(what, after, how),
             Step::TakeOver(which) => {
                 self.current = which;
                 let (scheduler, rebuilder) = self.makes[which]();
                 self.exchange(|build| build.scheduler(scheduler).rebuilder(rebuilder))?;
             }
-            Step::Restart { journal, version } => {
+            Step::Restart { journal, version, late } => {
                 self.process = None;
-                self.journal = journal;
+                (self.journal, self.late) = (journal, late);
                 speak(version, self.untold);
                 self.begin()?;
             }
+            Step::Share => {
+                let cache = self.cache();
+                self.exchange(|build| build.cache(cache))?;
+            }
             Step::Choose => {
-                self.journal = 1 - self.journal;
+                (self.journal, self.late) = (1 - self.journal, false);
                 let log = self.log();
                 self.exchange(|build| build.journal(log))?;
             }
@@ -141,6 +163,10 @@ where
             }
             Step::Lose(number) => self.say(TASK, number, |build, key| build.remove(key))?,
             Step::Build(number) => {
+                if std::mem::take(&mut self.late) {
+                    let log = self.log();
+                    self.exchange(|build| build.journal(log))?;
+                }
                 let (key, process) =
                     (Label { kind: TASK, number }, self.process.as_mut().expect("a process is at work"));
                 once_more(|| process.run([&key]).map_err(told))?;

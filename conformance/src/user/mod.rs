@@ -4,7 +4,8 @@
 //! and functions are not like that. So here a small program of a user is built, whose values have an *interface*, which dependents
 //! see and fingerprints look at, and a *body*, which they do not; whose every line may panic, once; and which comes in two
 //! versions, whose keys and values are written in other ways. A history edits, writes over, loses, restarts, exchanges journals
-//! and rebuilders, shares traces, and lights *fuses*: the call of a kind after so many more is to panic.
+//! and rebuilders (a journal may be chosen late, a cache by a build that has built), and lights *fuses*: the call of a kind after so
+//! many more is to panic, or, if it is the store's, the journal's or the cache's, to fail.
 //!
 //! After each build the target holds its own whole value, as computed from scratch. What panicked, or failed for it, is done once
 //! more, and then succeeds.
