@@ -264,7 +264,7 @@ fn edits_of_ones_own_are_played() {
         rows.iter().map(|row| (row["scheduler"].to_string(), row["rebuilder"].to_string())).collect();
     cells.sort_unstable();
     cells.dedup();
-    assert_eq!(cells.len(), 24, "{cells:?}");
+    assert_eq!(cells.len(), 28, "{cells:?}");
 }
 
 /// What is wrong with a script is told by file, line and step, with what is possible, before anything is played.
