@@ -27,7 +27,7 @@ const ELSEWHERE: &[(&str, Where)] = &[
     ("bits-claim-values", Within(Scope { keys: 2, steps: 4 })),
     ("steps-claim-values", Within(Scope { keys: 2, steps: 4 })),
     ("takes-nothing-over", Within(Scope { keys: 2, steps: 4 })),
-    ("optimist", Within(Scope { keys: 2, steps: 4 })),
+    ("optimist", Program(Scope { keys: 3, steps: 4 }, 198)),
     ("journal-repeats", Within(Scope { keys: 2, steps: 4 })),
     ("journal-swaps", Within(Scope { keys: 2, steps: 4 })),
     ("journal-misnames", Within(Scope { keys: 2, steps: 4 })),
