@@ -258,8 +258,8 @@ fn a_number_that_was_given_out_is_kept_until_it_is_released() {
     assert_eq!(build.run_ids(&[id]).expect("built").ran, []);
     build.release(id);
     assert_eq!(collect(&mut build), 1);
-    let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| build.run_ids(&[id])));
-    assert!(refused.is_err(), "it is the number of no key");
+    let refused = build.run_ids(&[id]).expect_err("it is the number of no key");
+    assert!(matches!(refused.failures[0].cause, alacarte_core::Cause::UnknownId), "{refused}");
 }
 
 #[test]
