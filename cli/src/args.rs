@@ -161,8 +161,8 @@ pub struct Claims {
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Plays no random histories, but every history of every program within a small scope. The whole takes an hour of a
-    /// processor; with fewer combinations, keys or steps, less.
+    /// Plays no random histories, but every history of every program within a small scope. The whole takes some three
+    /// hours of a processor; with fewer combinations, keys or steps, less.
     #[arg(long, conflicts_with_all = ["cases", "seed"])]
     pub exhaustive: bool,
     /// How many keys, over two values, the programs of that scope have at most.

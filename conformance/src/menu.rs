@@ -21,8 +21,8 @@ type Makes<T> = Arc<dyn Fn() -> T + Send + Sync>;
 /// Schedulers and rebuilders by name.
 ///
 /// ```
-/// use alacarte::lab::{Campaign, Menu, promises};
-/// use alacarte::rebuilders::VerifyingTrace;
+/// use alacarte_conformance::{Campaign, Menu, promises};
+/// use alacarte_rebuilders::VerifyingTrace;
 ///
 /// let menu = Menu::ours().with_rebuilder("mine", promises("verifying-trace"), || VerifyingTrace);
 /// let mine: Vec<_> = menu.subjects().into_iter().filter(|subject| subject.rebuilder == "mine").collect();
