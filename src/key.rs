@@ -366,7 +366,7 @@ impl<K: Key> StableKeyHash for Keys<K> {
 impl<K: Key> Keys<K> {
     /// How to print this id to a person.
     pub fn show(&self, id: KeyId) -> String {
-        let name = self.name(id);
+        let Some(name) = self.names.get(id.index()) else { return format!("{id:?}") };
         if id.is_definition() { format!("the definition of {name}") } else { name.to_string() }
     }
 }

@@ -19,6 +19,8 @@ enum NewError {
     Name(String),
     #[error("there is a strategy `{0}` on the menu already: choose another name")]
     Taken(String),
+    #[error("`{0}` is a name that the crate needs for something else: choose another, such as `my-{0}`")]
+    Reserved(String),
     #[error("{} exists: nothing was written; choose another name, or remove it", .0.display())]
     Exists(PathBuf),
     #[error("cannot write {}", .0.display())]
@@ -58,6 +60,9 @@ pub fn new(menu: &Menu, arguments: &New) -> Result<ExitCode, Problem> {
     if menu.schedulers().chain(menu.rebuilders()).any(|taken| taken == name) {
         return Err(NewError::Taken(name.clone()).into());
     }
+    if is_reserved(*kind, name) {
+        return Err(NewError::Reserved(name.clone()).into());
+    }
     let directory = PathBuf::from(name);
     match std::fs::create_dir(&directory) {
         Ok(()) => {}
@@ -84,18 +89,36 @@ pub fn new(menu: &Menu, arguments: &New) -> Result<ExitCode, Problem> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The template, with the name of the crate in it.
-fn filled(template: &str, name: &str) -> String {
+/// Words of the language, and crates that every crate has or that ours need.
+const RESERVED: &str = "abstract alacarte alacarte-cli alloc as async await become box break const continue core crate do dyn \
+    else enum extern false final fn for gen if impl in let loop macro match mod move mut override priv proc-macro pub ref return self \
+    static std struct super test trait true try type typeof unsafe unsized use virtual where while yield";
+
+/// Whether the crate could not be called so, or its type: a template names something else so, or the language does.
+fn is_reserved(kind: Kind, name: &str) -> bool {
+    let own = type_name(name);
+    let names_it =
+        |(_, template): Template| template.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == own);
+    RESERVED.split_whitespace().any(|word| word == name) || templates(kind).into_iter().any(names_it)
+}
+
+/// `MyIdea`, of `my-idea`.
+fn type_name(name: &str) -> String {
     let capitals = name.split('-').map(|word| {
         let (first, rest) = word.split_at(word.len().min(1));
         first.to_uppercase() + rest
     });
+    capitals.collect()
+}
+
+/// The template, with the name of the crate in it.
+fn filled(template: &str, name: &str) -> String {
     template
         .replace("@alacarte-cli@", &dependency("cli"))
         .replace("@alacarte@", &dependency(""))
         .replace("@name@", name)
         .replace("@crate@", &name.replace('-', "_"))
-        .replace("@Type@", &capitals.collect::<String>())
+        .replace("@Type@", &type_name(name))
 }
 
 /// Where a crate of ours is found: in the sources of which this program was made, if they are still there, else by its version.

@@ -130,7 +130,7 @@ fn cells(room: Room, steps: &[String], combinations: &[Combination<'_>], outcome
         table.add_row(cells);
     }
     for column in table.column_iter_mut() {
-        column.set_padding((0, 1));
+        column.set_padding((0, u16::from(room != Room::Numbers)));
     }
     table
 }

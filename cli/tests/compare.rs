@@ -305,7 +305,12 @@ fn an_edit_that_does_not_fit_is_told_with_its_line() {
 #[test]
 fn what_is_printed_fits_eighty_columns() {
     let place = directory(&[("s.csv", SHEET)]);
-    for (arguments, says) in [(&["compare", "s.csv"][..], "1 clean · 2 nothing changed"), (&["systems"], "Excel")] {
+    let embedded = &["compare", "--rebuilder", "deep-constructive-trace", "--rebuilder", "constructive-trace"][..];
+    for (arguments, says) in [
+        (&["compare", "s.csv"][..], "1 clean · 2 nothing changed"),
+        (embedded, "1 clean · 2 nothing changed"),
+        (&["systems"], "Excel"),
+    ] {
         let output = alacarte(place.path(), arguments).env("COLUMNS", "80").output().expect("it runs");
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(text.contains(says), "{text}");

@@ -70,6 +70,11 @@ fn what_cannot_be_made_is_refused_and_nothing_is_written() {
         ("../out", "cannot be the name of a crate"),
         ("9lives", "cannot be the name of a crate"),
         ("dirty-bit", "there is a strategy `dirty-bit` on the menu already"),
+        ("match", "`match` is a name that the crate needs for something else"),
+        ("alacarte", "`alacarte` is a name that the crate needs"),
+        // (Its type would be called as the trait is.)
+        ("rebuilder", "`rebuilder` is a name that the crate needs"),
+        ("last-runs", "`last-runs` is a name that the crate needs"),
     ] {
         let output = new(place.path(), "rebuilder", name);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

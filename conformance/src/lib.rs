@@ -11,6 +11,7 @@
 //! | [`Truth`] | what is right |
 //! | [`LAWS`], [`Law`], [`Promises`] | what every build must obey, and what is promised beyond |
 //! | [`contracts`] | what an updater owes, and what of it a journal gives back |
+//! | [`Menu`], [`Subject`] | strategies by name, ours and others |
 //! | [`perform`], [`check`] | a scenario, many scenarios |
 //! | [`judge_crashes`], [`every_loss`] | a disk that crashes between its writes |
 //! | [`user`] | a user's own program: values that look alike in a part, code that panics, types that change |

@@ -5,8 +5,8 @@ mod common;
 use std::task::Poll;
 
 use alacarte_core::{
-    Answer, Build, Cause, Dynamic, Fetch, Key as AnyKey, KeyId, Metadata, Plan, PlanError, Power, Question, Rebuilder,
-    Rules, Scheduler, Schedules, Value, WhenBlocked, task,
+    Answer, Build, Cause, Dynamic, Fetch, Key as AnyKey, KeyId, Metadata, Plan, PlanError, Power, Problem, Question,
+    Rebuilder, Rules, Scheduler, Schedules, Value, WhenBlocked, task,
 };
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
@@ -70,13 +70,34 @@ fn a_scheduler_that_never_gives_a_target_is_named() {
 
 #[test]
 fn a_scheduler_that_gives_what_is_no_key_is_named() {
-    let (key, cause) = failing(Odd { gives: vec![KeyId::new(777)], times: 1, ..Odd::default() }, VerifyingTrace);
-    assert!(matches!(cause, Cause::NeverGiven | Cause::UnknownId), "{key}: {cause}");
-    let mut build = Build::new(tasks(), Memory::from([("A", 1)])).rebuilder(VerifyingTrace);
-    build.intern("C");
-    let mut build = build.scheduler(Odd { gives: vec![KeyId::new(777)], times: 0, ..Odd::default() });
-    let error = build.run(["C"]).expect_err("it is nonsense").to_string();
-    assert!(error.contains("key777: it is the id of no key"), "{error}");
+    for times in [0, 1] {
+        let (key, cause) = failing(Odd { gives: vec![KeyId::new(777)], times, ..Odd::default() }, VerifyingTrace);
+        assert!(key == "key777" && matches!(cause, Cause::UnknownId), "{key}: {cause}");
+    }
+}
+
+/// A scheduler whose plan fails for what is no key.
+struct Refuses;
+
+impl Scheduler for Refuses {
+    fn when_blocked(&self) -> WhenBlocked {
+        WhenBlocked::Keep
+    }
+    fn plan(&mut self, _: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
+        Err(PlanError { key: KeyId::new(777), problem: Problem::Dynamic })
+    }
+    fn push(&mut self, _: KeyId, _: &Metadata) {}
+    fn pop(&mut self) -> Option<KeyId> {
+        None
+    }
+}
+
+impl<P: Power> Schedules<P> for Refuses {}
+
+#[test]
+fn a_plan_that_fails_for_what_is_no_key_says_which() {
+    let (key, cause) = failing(Refuses, VerifyingTrace);
+    assert!(key == "key777" && matches!(cause, Cause::Dynamic), "{key}: {cause}");
 }
 
 /// To give a key twice does no harm.

@@ -169,17 +169,13 @@ impl Menu {
         if schedulers.is_empty() && rebuilders.is_empty() {
             return self.cells();
         }
-        let usual = |cell: &Combination<'_>| self.cells().contains(cell) || BASELINES.contains(&cell.rebuilder);
-        let paper = |scheduler: &str| PAPER.contains(&scheduler);
+        let usual: Vec<_> = self.cells().iter().map(|cell| cell.rebuilder).collect();
         let named = |names: &[String], name: &str| names.iter().any(|other| other == name);
         let mut all = self.all();
-        all.retain(|cell| match (schedulers.is_empty(), rebuilders.is_empty()) {
-            (true, _) => paper(cell.scheduler) && named(rebuilders, cell.rebuilder),
-            (_, true) => {
-                let under = Combination { scheduler: PAPER[0], ..*cell };
-                named(schedulers, cell.scheduler) && (usual(cell) || usual(&under))
-            }
-            _ => named(schedulers, cell.scheduler) && named(rebuilders, cell.rebuilder),
+        all.retain(|cell| {
+            let (scheduler, rebuilder) = (cell.scheduler, cell.rebuilder);
+            let first = if schedulers.is_empty() { PAPER.contains(&scheduler) } else { named(schedulers, scheduler) };
+            first && if rebuilders.is_empty() { usual.contains(&rebuilder) } else { named(rebuilders, rebuilder) }
         });
         all
     }

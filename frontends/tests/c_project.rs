@@ -42,6 +42,12 @@ fn edits(at: &Path, scheduler: &str, rebuilder: &str) {
     assert_eq!(linked(process.ran()), !looks_between, "{what}: the interface of the library is what it was");
     edit(at, "src/format.c", "large = 1e6;", "large = 1e9;");
     process.ran();
+    let source = std::fs::read_to_string(at.join("src/format.c")).expect("read");
+    let exported = "\nint exported(void);\nint exported(void) { return 1; }\n";
+    std::fs::write(at.join("src/format.c"), format!("{source}{exported}")).expect("written");
+    assert!(linked(process.ran()), "{what}: the library exports another function");
+    std::fs::write(at.join("src/format.c"), source).expect("written");
+    process.ran();
     edit(at, "src/lexer.c", "/* 12, 12.5,", "/* As in 12, 12.5,");
     let again = match rebuilder {
         "modification-time" => 4,

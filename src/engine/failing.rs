@@ -66,10 +66,10 @@ where
         self.state.failures.push((KeyId::new(0), failure));
     }
 
-    /// Ends the build, because a scheduler gave something that it cannot give.
-    pub(super) fn fail_plan_of(&mut self, key: KeyId, cause: Cause) {
+    /// Ends the build, because its scheduler gave the id of no key.
+    pub(super) fn fail_unknown(&mut self, key: KeyId) {
         self.state.stopped = true;
-        self.state.failures.push((key, Failure { key: format!("{key:?}"), cause }));
+        self.state.failures.push((key, Failure { key: format!("{key:?}"), cause: Cause::UnknownId }));
     }
 
     /// What to say of a key that needs `dependency`, which has no value.

@@ -61,7 +61,7 @@ where
                 && let Some(key) = self.scheduler.pop()
             {
                 if !self.board.borrow().keys.knows(key) {
-                    self.fail_plan_of(key, Cause::UnknownId);
+                    self.fail_unknown(key);
                     continue;
                 }
                 self.visit(key);

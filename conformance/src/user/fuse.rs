@@ -82,7 +82,7 @@ fragile!(
 pub(super) enum How {
     /// It panics.
     Panics,
-    /// It answers an error, if it can; a call that cannot does nothing.
+    /// It answers an error; a call that cannot panics.
     Fails,
 }
 
@@ -93,8 +93,19 @@ thread_local! {
 
 /// Panics if it is time.
 pub(super) fn burn(what: Fragile) {
-    // (A call that cannot fail does what it should.)
-    let _ = burn_or_fail(what);
+    if burn_or_fail(what).is_err() {
+        panic_quietly(what);
+    }
+}
+
+/// Like `panic!`, but nothing is written to the terminal.
+fn panic_quietly(what: Fragile) -> ! {
+    resume_unwind(Box::new(format!("{what:?} panics")))
+}
+
+/// Whether what is to happen next is a failure, and no panic.
+pub(super) fn is_to_fail() -> bool {
+    matches!(FUSE.get(), Some((_, _, How::Fails)))
 }
 
 /// Panics, or is an error, if it is time.
@@ -110,8 +121,7 @@ pub(super) fn burn_or_fail(what: Fragile) -> Result<(), StoreError> {
     FUSE.set(None);
     BURNT.with_borrow_mut(|burnt| burnt.insert(what));
     match how {
-        // Like `panic!`, but nothing is written to the terminal.
-        How::Panics => resume_unwind(Box::new(format!("{what:?} panics"))),
+        How::Panics => panic_quietly(what),
         How::Fails => Err(StoreError::new("do this", format!("{what:?}"), std::io::Error::other("it is full"))),
     }
 }
