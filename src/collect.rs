@@ -114,7 +114,7 @@ pub(crate) fn garbage<K: Key, V: Value>(
         visited || board.is_held_outside(id) || (board.value(id).is_some() && !tasks.has(board.keys.name(id)))
     }));
     while let Some(key) = todo.pop() {
-        if std::mem::replace(&mut live[key.index()], true) {
+        if !board.keys.knows(key) || std::mem::replace(&mut live[key.index()], true) {
             continue;
         }
         metadata.mentions(key, &mut |named| todo.push(named.subject()));

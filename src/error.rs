@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::key::KeyId;
+
 /// Why a task did not give a value. Any error converts into it with `?`.
 ///
 /// Like `anyhow`'s, it does not implement [`std::error::Error`] itself: that is what lets every error convert.
@@ -142,6 +144,15 @@ pub enum Cause {
     /// scheduler gave.
     #[error("it is the id of no key, or of one that was forgotten")]
     UnknownId,
+    /// It depends on the id of no key, or of one that was forgotten: its task fetched it, or its rebuilder answered with it.
+    #[error(
+        "it depends on {id:?}, which is the id of no key, or of one that was forgotten: ids are those of one build, \
+         from `Fetch::id_of` or `Build::intern`, and good while `Fetch::epoch` is the same"
+    )]
+    UnknownDependency {
+        /// The id.
+        id: KeyId,
+    },
     /// A pool of this name was added twice, with different depths.
     #[error("the pool `{name}` was added twice, with depth {first} and with depth {second}: add it once")]
     DuplicatePool {

@@ -343,9 +343,9 @@ impl<K: Clone + Eq + Hash> Keys<K> {
         self.fresh = fresh;
     }
 
-    /// Whether a key has this id.
+    /// Whether a key has this id, as its own and not as that of its definition.
     pub(crate) fn knows(&self, id: KeyId) -> bool {
-        id.index() < self.names.len() && !self.is_vacant(id.index())
+        (id.to_raw() as usize) < self.names.len() && !self.is_vacant(id.index())
     }
 
     /// Makes room for `more` keys at once.

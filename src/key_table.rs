@@ -203,19 +203,24 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
         self.values.reserve_exact(keys);
     }
 
+    /// The state of a key; strategies also speak of ids that are of no key, which are stale.
     #[inline]
     pub fn state(&self, id: KeyId) -> State {
-        self.nodes[id.index()].state
+        self.nodes.get(id.index()).map_or(STALE, |node| node.state)
     }
 
+    /// Gives a key another state; the id of no key keeps its own.
     #[inline]
     pub fn set_state(&mut self, id: KeyId, state: State) {
-        self.nodes[id.index()].state = state;
+        if let Some(node) = self.nodes.get_mut(id.index()) {
+            node.state = state;
+        }
     }
 
+    /// Whether a key has this flag; the id of no key has none.
     #[inline]
     pub fn has(&self, id: KeyId, flag: u8) -> bool {
-        self.flags[id.index()] & flag != 0
+        self.flags.get(id.index()).is_some_and(|flags| flags & flag != 0)
     }
 
     pub fn raise(&mut self, id: KeyId, flag: u8) {
@@ -259,10 +264,10 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
         if self.has(id, HELD) { Some(self.stored(id)) } else { None }
     }
 
-    /// Whether a key is up to date.
+    /// Whether a key is up to date. The id of no key failed; so did that of a definition, which has no value.
     #[inline]
     pub fn look(&mut self, id: KeyId) -> Look<()> {
-        let state = self.state(id);
+        let Some(&Node { state, .. }) = self.nodes.get(id.to_raw() as usize) else { return Look::Failed };
         if state == self.revision {
             return Look::Ready(());
         }
@@ -274,7 +279,7 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
             self.set_state(id, self.revision);
             return Look::Ready(());
         }
-        Look::Missing
+        if self.keys.knows(id) { Look::Missing } else { Look::Failed }
     }
 
     /// A task's fetch of one key. One that is missing is to be noted by [`KeyTable::miss`].

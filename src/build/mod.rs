@@ -267,6 +267,9 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     }
 
     /// The keys with these ids, such as [`Report::ran`].
+    ///
+    /// # Panics
+    /// If one of them is the id of no key.
     pub fn names(&self, ids: &[KeyId]) -> Vec<K> {
         let board = self.board.borrow();
         ids.iter().map(|&id| board.keys.name(id).clone()).collect()
@@ -283,7 +286,10 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// Gives back the id of a key: nobody uses it any more.
     pub fn release(&mut self, id: KeyId) {
-        self.board.get_mut().hold_outside(id, false);
+        let board = self.board.get_mut();
+        if board.keys.knows(id) {
+            board.hold_outside(id, false);
+        }
     }
 
     /// Makes room for so many keys at once.

@@ -71,6 +71,9 @@ where
         let mut names: Vec<K> = Vec::new();
         let mut declared = |id: KeyId, into: &mut Vec<KeyId>| {
             let mut board = board.borrow_mut();
+            if !board.keys.knows(id) {
+                return Declared::Input;
+            }
             let key = board.keys.name(id);
             if !tasks.has(key) {
                 return Declared::Input;

@@ -75,6 +75,9 @@ where
     /// What to say of a key that needs `dependency`, which has no value.
     pub(super) fn consequence(&self, dependency: KeyId) -> Cause {
         let board = self.board.borrow();
+        if !board.keys.knows(dependency) {
+            return Cause::UnknownDependency { id: dependency };
+        }
         let input = board.has(dependency, INPUT);
         let dependency = board.keys.show(dependency);
         if input { Cause::MissingInput { dependency } } else { Cause::Dependency { dependency } }

@@ -427,7 +427,7 @@ where
                     Poll::Ready(Answer::Restore(restored)) => match self.restore(slot, restored) {
                         Ok(true) => return self.settle(slot),
                         Ok(false) => self.state.slots[slot as usize].phase = Phase::Task(Reason::Evicted),
-                        Err(error) => return self.fail(slot, error.into()),
+                        Err(cause) => return self.fail(slot, cause),
                     },
                     Poll::Ready(Answer::Run(reason)) => {
                         // Of a volatile key no trace is kept, so that rebuilders do not know better.

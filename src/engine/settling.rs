@@ -1,11 +1,11 @@
 //! A key has its value: it is stamped, and everyone who remembers is told.
 
 use super::state::{Engine, How, Slot, Told};
-use crate::error::StoreError;
+use crate::error::{Cause, StoreError};
 use crate::event::{Dependency, Event, Record};
 use crate::fingerprint::Value;
 use crate::journal::{Journal, SharedTrace};
-use crate::key::{Key, KeyId};
+use crate::key::{Key, KeyId, Keys};
 use crate::key_table::{ACTIVE, BUILT, DEFINED, FAILED, GROUPED, KeyTable, LOADED, Look, STALE, VOLATILE};
 use crate::rebuilder::{Rebuilder, Restored};
 use crate::report::Decision;
@@ -115,7 +115,7 @@ where
     }
 
     /// Archives a value that was just built, and adds its trace to the cache.
-    pub(super) fn share(&mut self, key: KeyId) -> std::result::Result<(), StoreError> {
+    pub(super) fn share(&mut self, key: KeyId) -> std::result::Result<(), Cause> {
         let board = self.board.borrow();
         let Some(value) = board.value(key) else { return Ok(()) };
         let name = board.keys.name(key);
@@ -124,22 +124,20 @@ where
         let Some(sharable) = self.rebuilder.sharable_trace(key, &self.sink.metadata) else {
             return Ok(());
         };
+        known(&board.keys, &sharable.dependencies)?;
         let dependencies = sharable.dependencies.iter().map(|dependency| {
             let Dependency { key, grouped, fingerprint } = *dependency;
             (board.keys.name(key).clone(), key.is_definition(), grouped, fingerprint.0)
         });
-        cache.add(&SharedTrace {
-            key: name.clone(),
-            dependencies: dependencies.collect(),
-            deep: sharable.deep,
-            value: value.clone(),
-        })
+        let (key, dependencies) = (name.clone(), dependencies.collect());
+        Ok(cache.add(&SharedTrace { key, dependencies, deep: sharable.deep, value: value.clone() })?)
     }
 
     /// Puts a remembered value in place; `false` if there is no copy of it any more.
-    pub(super) fn restore(&mut self, slot: u32, restored: Restored<V>) -> std::result::Result<bool, StoreError> {
+    pub(super) fn restore(&mut self, slot: u32, restored: Restored<V>) -> std::result::Result<bool, Cause> {
         let key = self.state.slots[slot as usize].key;
         let Restored { dependencies, deep, value } = restored;
+        known(&self.board.borrow().keys, &dependencies)?;
         let moved = value.is_some();
         if let Some(value) = value {
             let board = &mut *self.board.borrow_mut();
@@ -234,4 +232,10 @@ fn collect_dependencies<K: Key, V: Value>(
             joined = true;
         }
     }
+}
+
+/// Whether a rebuilder speaks of keys that there are.
+fn known<K: Key>(keys: &Keys<K>, dependencies: &[Dependency]) -> std::result::Result<(), Cause> {
+    let unknown = dependencies.iter().map(|dependency| dependency.key).find(|key| !keys.knows(key.subject()));
+    unknown.map_or(Ok(()), |id| Err(Cause::UnknownDependency { id }))
 }
