@@ -140,10 +140,13 @@ pub enum Cause {
         "it is a target, and its scheduler has never given it: `pop` must answer every key that `plan` or `push` was told of"
     )]
     NeverGiven,
-    /// It is the id of no key, or of one that was forgotten: a target of [`Build::run_ids`](crate::Build::run_ids), or what a
-    /// scheduler gave.
-    #[error("it is the id of no key, or of one that was forgotten")]
-    UnknownId,
+    /// A target of [`Build::run_ids`](crate::Build::run_ids), or what a scheduler gave, is the id of no key, or of one that was
+    /// forgotten.
+    #[error("{id:?} is the id of no key, or of one that was forgotten: it was a target, or its scheduler gave it")]
+    UnknownId {
+        /// The id.
+        id: KeyId,
+    },
     /// It depends on the id of no key, or of one that was forgotten: its task fetched it, or its rebuilder answered with it.
     #[error(
         "it depends on {id:?}, which is the id of no key, or of one that was forgotten: ids are those of one build, \
@@ -195,20 +198,46 @@ impl From<StoreError> for Cause {
 }
 
 /// A key that was not brought up to date, and why.
-#[derive(Debug, Clone)]
-pub struct Failure {
-    /// The key, as a person would read it.
-    pub key: String,
+///
+/// ```
+/// use alacarte::prelude::*;
+///
+/// let tasks = Rules::new().rule(3, formula([1, 2], |[a, b]| a + b));
+/// let mut build = Build::new(tasks, Memory::from([(1, 10)])).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// let error = build.run([3]).unwrap_err();
+/// assert_eq!(error.failures[0].key, Some(3));
+/// assert!(error.to_string().starts_with("3: it needs 2, which has no task and no value"));
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Failure<K> {
+    /// The key; `None` if it was the build that failed: its journal, a pool, the id of no key.
+    pub key: Option<K>,
     /// Why.
     pub cause: Cause,
 }
 
-impl fmt::Display for Failure {
+impl<K> Failure<K> {
+    /// A failure of this key, or of the build.
+    pub fn new(key: impl Into<Option<K>>, cause: impl Into<Cause>) -> Self {
+        Failure { key: key.into(), cause: cause.into() }
+    }
+}
+
+impl<K: fmt::Display> fmt::Display for Failure<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.cause {
-            Cause::Cycle { .. } | Cause::Store(_) | Cause::DuplicatePool { .. } => write!(f, "{}", self.cause),
-            cause => write!(f, "{}: {cause}", self.key),
+        match (&self.key, &self.cause) {
+            // A circle is told by its path, and what a store says by the place.
+            (Some(key), cause) if !matches!(cause, Cause::Cycle { .. } | Cause::Store(_)) => write!(f, "{key}: {cause}"),
+            (_, cause) => write!(f, "{cause}"),
         }
+    }
+}
+
+impl<K: fmt::Display> fmt::Debug for Failure<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = self.key.as_ref().map(ToString::to_string);
+        f.debug_struct("Failure").field("key", &key).field("cause", &self.cause).finish()
     }
 }
 

@@ -151,7 +151,7 @@ pub struct SharedTrace<K, V> {
 /// assert_eq!(build().run(["B"])?.ran.len(), 1);
 /// // The second build restores B from the trace of the first.
 /// assert_eq!(build().run(["B"])?.restored, 1);
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait TraceCache<K, V> {
     /// Every trace kept, oldest first.

@@ -41,7 +41,7 @@ use crate::fingerprint::Fingerprint;
 /// let mut build = Build::new(tasks, values).scheduler(Suspending::new()).rebuilder(DirtyBit);
 /// build.run([Cell('B', 1)])?;
 /// assert_eq!(build.get(Cell('B', 1)), Some(42));
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Key: Clone + Eq + Hash + fmt::Display + 'static {}
 

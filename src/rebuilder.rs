@@ -51,7 +51,7 @@ use crate::metadata::Metadata;
 /// build.run(["alarm"])?;
 /// let report = build.run(["alarm"])?;
 /// assert_eq!(build.names(&report.ran), ["clock"]); // The hour is the same, so `alarm` is kept.
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no rebuilder for keys `{K}` and values `{V}`",

@@ -69,18 +69,26 @@ pub enum Decision {
 }
 
 /// A build that did not bring every target up to date. Whatever it finished is kept.
-#[derive(Debug, Clone, Error)]
-pub struct BuildError {
+#[derive(Clone, Error)]
+#[non_exhaustive]
+pub struct BuildError<K> {
     /// The keys that failed; first those that failed of themselves.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<Failure<K>>,
     /// What the build did all the same.
     pub report: Report,
+}
+
+impl<K> BuildError<K> {
+    /// A build that ended with these failures, and had done this by then.
+    pub fn new(failures: Vec<Failure<K>>, report: Report) -> Self {
+        BuildError { failures, report }
+    }
 }
 
 /// So many keys are named that failed only because others did; the rest are counted.
 const CONSEQUENCES: usize = 12;
 
-impl fmt::Display for BuildError {
+impl<K: fmt::Display> fmt::Display for BuildError<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         let mut consequences = 0;
@@ -98,21 +106,24 @@ impl fmt::Display for BuildError {
     }
 }
 
+impl<K: fmt::Display> fmt::Debug for BuildError<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BuildError").field("failures", &self.failures).field("report", &self.report).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_failed_of_itself_is_named_and_the_rest_is_counted() {
-        let failure = |key: usize| Failure {
-            key: key.to_string(),
-            cause: match key {
-                0 => Cause::MissingTarget,
-                _ => Cause::Dependency { dependency: (key - 1).to_string() },
-            },
+        let failure = |key: usize| match key {
+            0 => Failure::new(key, Cause::MissingTarget),
+            _ => Failure::new(key, Cause::Dependency { dependency: (key - 1).to_string() }),
         };
         let told = |failures: usize| {
-            BuildError { failures: (0..failures).map(failure).collect(), report: Report::default() }.to_string()
+            BuildError::new((0..failures).map(failure).collect(), Report::default()).to_string()
         };
         assert_eq!(told(13).lines().count(), 13);
         assert!(told(13).ends_with("12: it needs 11, which failed"), "{}", told(13));

@@ -43,7 +43,7 @@ use crate::task::{Dynamic, Power, Running, Static, TaskFuture, Tasks, of_this_pr
 /// let report = build.run(["sum"])?;
 /// assert_eq!(build.names(&report.ran), ["C", "sum"]);
 /// assert_eq!(build.get("sum"), Some(31));
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Rules<K, V, P = Static> {
     tasks: HashMap<K, Entry<K, V>>,
@@ -176,7 +176,7 @@ impl<K: Key, V: Value, F: AsyncFn(Fetch<'_, K, V>) -> Result<V>> Start<K, V> for
 /// let mut build = Build::new(tasks, inputs).scheduler(Topological::new()).rebuilder(DirtyBit);
 /// build.run([0])?;
 /// assert_eq!(build.get(0), Some(60));
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait IntoTask<K, V> {
     /// Whether its dependencies are declared.

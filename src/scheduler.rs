@@ -62,7 +62,7 @@ pub enum WhenBlocked {
 /// let report = build.run(["C", "D"])?;
 /// // C waits for B, which the queue has behind D.
 /// assert_eq!(build.names(&report.ran), ["D", "B", "C"]);
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Scheduler {
     /// Installs the metadata that it reads.

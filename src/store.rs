@@ -43,7 +43,7 @@ use crate::key::{KeyId, Keys};
 /// sensor.set((5, 200));
 /// build.run(['b'])?;
 /// assert_eq!(build.get('b'), Some(6));
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Store<K, V> {
     /// Makes the keys known that the store starts with.

@@ -47,7 +47,7 @@ mod sealed {
 /// let mut build = Build::new(tasks, inputs).scheduler(Topological::new()).rebuilder(DirtyBit);
 /// build.run(["sum"])?;
 /// assert_eq!(build.get("sum"), Some(3));
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Power: sealed::Sealed + 'static {
     /// The power of a collection of tasks to which a task of power `P` is added.
@@ -105,7 +105,7 @@ pub enum Running<'t, V> {
 /// let mut build = Build::new(Fibonacci, inputs).scheduler(Topological::new()).rebuilder(VerifyingTrace);
 /// assert_eq!(build.run([50])?.ran.len(), 49);
 /// assert_eq!(build.get(50), Some(12_586_269_025));
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Tasks<K, V> {
     /// Whether all tasks declare their dependencies.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
 
-use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Report, Scheduler};
+use alacarte_core::{BuildError, Cause, Decision, Key, Rebuilder, Report, Scheduler};
 use alacarte_experiments::systems::Menu;
 use alacarte_frontends::ninja::{CommandEvent, NinjaBuild, Session, Stage};
 use alacarte_stores::{FileKey, FileValue};
@@ -164,23 +164,23 @@ fn summary(build: &AnyBuild, report: &Report, begin: Instant) -> io::Result<()> 
 }
 
 /// Prints what failed of itself in full, and what failed because of it by name.
-fn failed(screen: &RefCell<Screen>, error: &BuildError) -> ExitCode {
+fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCode {
     // What cannot be written to a screen that is gone need not be.
     let _ = screen.borrow_mut().clear();
     screen.borrow_mut().warn(&error.report);
     let mut because: Vec<String> = Vec::new();
     let mut told = HashSet::new();
     for failure in &error.failures {
-        let line = match &failure.cause {
-            Cause::Dependency { dependency } => {
-                because.push(format!("{} (needs {dependency})", failure.key));
+        let line = match (&failure.key, &failure.cause) {
+            (Some(key), Cause::Dependency { dependency }) => {
+                because.push(format!("{key} (needs {dependency})"));
                 continue;
             }
-            Cause::MissingInput { dependency } => {
-                format!("'{dependency}', needed by '{}', missing and no known rule to make it", failure.key)
+            (Some(key), Cause::MissingInput { dependency }) => {
+                format!("'{dependency}', needed by '{key}', missing and no known rule to make it")
             }
             // Its output was printed when it failed.
-            Cause::Task(text) => text.lines().next().unwrap_or_default().to_owned(),
+            (_, Cause::Task(text)) => text.lines().next().unwrap_or_default().to_owned(),
             _ => failure.to_string(),
         };
         // (A full disk is the same trouble for every command that was underway.)

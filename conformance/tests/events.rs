@@ -226,7 +226,7 @@ fn a_journal_that_cannot_be_written_fails_the_key_that_was_to_be_told() {
     scribe.broken.set(Some("write"));
     let error = build.run(["C"]).expect_err("it cannot be written");
     assert_eq!(error.to_string(), "cannot write the journal: full");
-    assert_eq!(error.failures[0].key, "C");
+    assert_eq!(error.failures[0].key, Some("C"));
     assert!(build.set("A", 9).is_err());
     scribe.broken.set(None);
     build.set("A", 2).expect("set");

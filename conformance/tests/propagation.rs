@@ -252,7 +252,7 @@ fn whatever_lies_above_a_failure_fails_too() {
     build.run(["top"]).expect("built");
     build.remove("A").expect("removed");
     let error = build.run(["top"]).expect_err("A is gone");
-    let mut failed: Vec<&str> = error.failures.iter().map(|failure| failure.key.as_str()).collect();
+    let mut failed: Vec<&str> = error.failures.iter().filter_map(|failure| failure.key).collect();
     failed.sort_unstable();
     assert_eq!(failed, ["high", "low", "middle", "top"]);
 }

@@ -11,8 +11,8 @@ use alacarte_core::{BuildError, Dynamic, Fetch, Rules, TaskError, formula, task}
 use common::{DYNAMIC, Key, system};
 
 /// The keys that failed, in the order in which they are told.
-fn failed(error: &BuildError) -> Vec<&str> {
-    error.failures.iter().map(|failure| failure.key.as_str()).collect()
+fn failed(error: &BuildError<Key>) -> Vec<Key> {
+    error.failures.iter().filter_map(|failure| failure.key).collect()
 }
 
 /// A task that works so long in a job, and another way.

@@ -113,7 +113,7 @@ fn a_key_and_its_definition_have_names_of_their_own() {
 }
 
 fn failed(key: &str, cause: Cause) -> String {
-    Failure { key: key.into(), cause }.to_string()
+    Failure::new(key.to_owned(), cause).to_string()
 }
 
 #[test]
@@ -135,8 +135,8 @@ fn errors_say_what_is_wrong_and_what_to_do_about_it() {
     let error = StoreError::new("read", "the attic", io::Error::other("dark"));
     assert_eq!(failed("a", error.into()), "cannot read the attic: dark");
     let failures = [("a", Cause::Task("no".into())), ("b", Cause::Dynamic), ("c", Cause::Task("nor".into()))];
-    let failures = failures.map(|(key, cause)| Failure { key: key.into(), cause });
-    let told = BuildError { failures: failures.to_vec(), report: Report::default() }.to_string();
+    let failures = failures.map(|(key, cause)| Failure::new(key, cause));
+    let told = BuildError::new(failures.to_vec(), Report::default()).to_string();
     let lines: Vec<&str> = told.split('\n').collect();
     assert_eq!((lines.len(), lines[0], lines[2]), (3, "a: no", "c: nor"));
     assert!(Cause::Dependency { dependency: b() }.is_consequence() && !Cause::Dynamic.is_consequence());

@@ -28,7 +28,7 @@ pub const NAMES: [&str; 7] = [
 ///     let build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Suspending::new());
 ///     build.rebuilder(named(name).unwrap()).run(["B"])?;
 /// }
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn named<K: Key, V: Value>(name: &str) -> Option<Box<dyn Rebuilder<K, V>>> {
     Some(match name {

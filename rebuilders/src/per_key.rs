@@ -48,7 +48,7 @@ pub enum Policy {
 /// // `draw` runs in every build. `tens` gives 4 again, so `shown` is kept.
 /// let report = build.run(["shown"])?;
 /// assert_eq!(build.names(&report.ran), ["draw", "tens"]);
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct PerKey<F> {

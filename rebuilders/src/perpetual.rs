@@ -18,7 +18,7 @@ use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Value};
 /// // No input changed, and everything below the target runs. (D is not below C.)
 /// let report = build.run(["C"])?;
 /// assert_eq!(build.names(&report.ran), ["B", "C"]);
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Perpetual;

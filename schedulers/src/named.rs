@@ -18,7 +18,7 @@ pub const NAMES: [&str; 4] = ["topological", "restarting", "suspending", "bottom
 ///     let build = Build::new(tasks, Memory::from([("A", 1)])).rebuilder(VerifyingTrace);
 ///     build.scheduler(named(name).unwrap()).run(["B"])?;
 /// }
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn named(name: &str) -> Option<Box<dyn Scheduler>> {
     match name {

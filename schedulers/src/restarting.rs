@@ -30,7 +30,7 @@ use alacarte_metadata::CalcChain;
 /// // Now the calc chain has B before C.
 /// let report = build.run(["C", "B"])?;
 /// assert_eq!((report.ran.len(), report.restarts), (2, 0));
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Restarting {

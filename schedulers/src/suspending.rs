@@ -25,7 +25,7 @@ use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedule
 /// // C started once, and waited for B where it stood.
 /// assert_eq!((started.get(), report.suspended, report.restarts), (1, 1, 0));
 /// assert_eq!(build.get("C"), Some(4));
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Suspending {

@@ -28,7 +28,7 @@ use alacarte_core::{Declared, KeyId, Metadata, Plan, PlanError, Problem, Schedul
 /// // Every task runs after the tasks that it may fetch, so none of them waits.
 /// assert_eq!(build.names(&report.ran), ["B", "C", "D"]);
 /// assert_eq!((report.restarts, report.suspended), (0, 0));
-/// # Ok::<(), alacarte::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// It cannot order a task that does not declare what it fetches, so this does not compile:

@@ -396,7 +396,7 @@ where
     ///
     /// # Errors
     /// If a key that a target needs could not be brought up to date; what was finished is kept all the same.
-    pub fn run<Q: AsKey<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError>
+    pub fn run<Q: AsKey<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError<K>>
     where
         S: Schedules<T::Power>,
         R: Rebuilder<K, V>,
@@ -410,14 +410,14 @@ where
     /// As [`Build::run`].
     ///
     /// An id of no key, or of one that was forgotten, is such a failure ([`Cause::UnknownId`](crate::Cause::UnknownId)).
-    pub fn run_ids(&mut self, targets: &[KeyId]) -> Result<Report, BuildError>
+    pub fn run_ids(&mut self, targets: &[KeyId]) -> Result<Report, BuildError<K>>
     where
         S: Schedules<T::Power>,
         R: Rebuilder<K, V>,
     {
         let keys = &self.board.get_mut().keys;
         if let Some(unknown) = targets.iter().find(|target| !keys.knows(**target)) {
-            return Err(refused(format!("{unknown:?}"), Cause::UnknownId));
+            return Err(refused(Cause::UnknownId { id: *unknown }));
         }
         pollster::block_on(self.drive(targets))
     }
@@ -427,7 +427,7 @@ where
     ///
     /// # Errors
     /// As [`Build::run`].
-    pub async fn run_async<Q: AsKey<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError>
+    pub async fn run_async<Q: AsKey<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError<K>>
     where
         S: Schedules<T::Power>,
         R: Rebuilder<K, V>,
@@ -548,12 +548,12 @@ where
         Ok(())
     }
 
-    async fn drive(&mut self, targets: &[KeyId]) -> Result<Report, BuildError> {
+    async fn drive(&mut self, targets: &[KeyId]) -> Result<Report, BuildError<K>> {
         let _watch = Watch(self.shaken.clone());
         if let Some(misused) = &self.misused {
-            return Err(refused(String::new(), misused.clone()));
+            return Err(refused(misused.clone()));
         }
-        let store_failed = |error: StoreError| refused(String::new(), error.into());
+        let store_failed = |error: StoreError| refused(error);
         self.open().map_err(store_failed)?;
         self.refresh().map_err(store_failed)?;
         self.compare_definitions().map_err(store_failed)?;
@@ -594,7 +594,7 @@ where
         }
         engine.check_targets(targets);
         let report = std::mem::take(&mut engine.state.report);
-        let failures = std::mem::take(&mut engine.state.failures);
+        let mut failures = std::mem::take(&mut engine.state.failures);
         drop(engine);
         while self.scheduler.pop().is_some() {}
         let flushed = self.sink.journal.flush();
@@ -604,21 +604,18 @@ where
         self.scheduler.finish(settled);
         self.questionable = !settled;
         self.proven |= settled;
-        let mut failures: Vec<Failure> = failures.into_iter().map(|(_, failure)| failure).collect();
-        if let Err(error) = flushed {
-            failures.push(Failure { key: String::new(), cause: error.into() });
-        }
+        failures.extend(flushed.err().map(|error| Failure::new(None, error)));
         if failures.is_empty() {
             return Ok(report);
         }
         failures.sort_by_key(|failure| failure.cause.is_consequence());
-        Err(BuildError { failures, report })
+        Err(BuildError::new(failures, report))
     }
 }
 
 /// The error of a build that does not begin.
-fn refused(key: String, cause: Cause) -> BuildError {
-    BuildError { failures: vec![Failure { key, cause }], report: Report::default() }
+fn refused<K>(cause: impl Into<Cause>) -> BuildError<K> {
+    BuildError::new(vec![Failure::new(None, cause)], Report::default())
 }
 
 /// Notes that whoever holds it was left by a panic.

@@ -105,9 +105,13 @@ where
     V: Value,
 {
     pub(super) fn fail_plan(&mut self, error: PlanError) {
-        let cause = self.cause_of(error.problem);
-        let failure = Failure { key: self.board.borrow().keys.show(error.key), cause };
-        self.state.failures.push((error.key, failure));
+        let PlanError { key, problem } = error;
+        if !self.board.borrow().keys.knows(key) {
+            return self.state.failures.push(Failure::new(None, Cause::UnknownId { id: key }));
+        }
+        let cause = self.cause_of(problem);
+        let failure = Failure::new(self.board.borrow().keys.name(key).clone(), cause);
+        self.state.failures.push(failure);
     }
 
     fn cause_of(&self, problem: Problem) -> Cause {
@@ -132,8 +136,7 @@ where
                 continue;
             }
             let cause = if board.has(target, INPUT) { Cause::MissingTarget } else { Cause::NeverGiven };
-            let failure = Failure { key: board.keys.show(target), cause };
-            self.state.failures.push((target, failure));
+            self.state.failures.push(Failure::new(board.keys.name(target).clone(), cause));
         }
     }
 }
@@ -150,8 +153,12 @@ where
 {
     /// A key that has no place in the order fails, and the build goes on without it.
     pub(super) fn refuse(&mut self, error: PlanError) {
-        let cause = self.cause_of(error.problem);
-        self.mark_failed(error.key, Some(cause));
+        let PlanError { key, problem } = error;
+        if !self.board.borrow().keys.knows(key) {
+            return self.fail_unknown(key);
+        }
+        let cause = self.cause_of(problem);
+        self.mark_failed(key, Some(cause));
     }
 }
 

@@ -55,21 +55,20 @@ where
         let Some(cause) = cause else { return };
         self.observe(key, &Decision::Failed(cause.clone()));
         self.state.stopped |= !self.keep_going;
-        let failure = Failure { key: self.board.borrow().keys.show(key), cause };
+        let failure = Failure::new(self.board.borrow().keys.name(key).clone(), cause);
         self.state.named.insert(key);
-        self.state.failures.push((key, failure));
+        self.state.failures.push(failure);
     }
 
     pub(super) fn fail_build(&mut self, error: StoreError) {
         self.state.stopped = true;
-        let failure = Failure { key: String::new(), cause: error.into() };
-        self.state.failures.push((KeyId::new(0), failure));
+        self.state.failures.push(Failure::new(None, error));
     }
 
     /// Ends the build, because its scheduler gave the id of no key.
-    pub(super) fn fail_unknown(&mut self, key: KeyId) {
+    pub(crate) fn fail_unknown(&mut self, key: KeyId) {
         self.state.stopped = true;
-        self.state.failures.push((key, Failure { key: format!("{key:?}"), cause: Cause::UnknownId }));
+        self.state.failures.push(Failure::new(None, Cause::UnknownId { id: key }));
     }
 
     /// What to say of a key that needs `dependency`, which has no value.

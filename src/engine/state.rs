@@ -99,11 +99,11 @@ pub(crate) struct Engine<'b, K: Key, V: Value, T, St, S, R, J> {
     pub preceding: &'b mut HashMap<KeyId, HashSet<KeyId>>,
     /// How many suspects the scheduler was told of, if it follows them.
     pub suspects: Option<Told>,
-    pub state: Progress<'b, V>,
+    pub state: Progress<'b, K, V>,
 }
 
 /// The part of the engine that changes while it runs.
-pub(crate) struct Progress<'b, V> {
+pub(crate) struct Progress<'b, K, V> {
     pub slots: Vec<Slot<'b, V>>,
     pub free: Vec<u32>,
     pub live: usize,
@@ -118,7 +118,7 @@ pub(crate) struct Progress<'b, V> {
     pub suspended: u64,
     pub stopped: bool,
     pub report: Report,
-    pub failures: Vec<(KeyId, Failure)>,
+    pub failures: Vec<Failure<K>>,
     /// The keys of those failures.
     pub named: HashSet<KeyId>,
     /// Keys whose dependents have been taken for suspects, because they had to wait or failed.
@@ -182,7 +182,7 @@ impl Stalled {
     }
 }
 
-impl<V> Default for Progress<'_, V> {
+impl<K, V> Default for Progress<'_, K, V> {
     fn default() -> Self {
         Progress {
             slots: Vec::new(),

@@ -259,7 +259,7 @@ fn a_number_that_was_given_out_is_kept_until_it_is_released() {
     build.release(id);
     assert_eq!(collect(&mut build), 1);
     let refused = build.run_ids(&[id]).expect_err("it is the number of no key");
-    assert!(matches!(refused.failures[0].cause, alacarte_core::Cause::UnknownId), "{refused}");
+    assert!(matches!(refused.failures[0].cause, alacarte_core::Cause::UnknownId { .. }), "{refused}");
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub enum Ending<'m> {
     /// Every target was brought up to date.
     Succeeded,
     /// Something failed.
-    Failed(&'m BuildError),
+    Failed(&'m BuildError<Name>),
     /// It was given up, or killed.
     Dropped,
 }

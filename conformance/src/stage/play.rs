@@ -13,7 +13,7 @@ use crate::outside::{Seeded, drive};
 use crate::program::Declares;
 
 /// What came of a build, if it was not given up, and how many events it told the journal.
-type Ran = (Option<Result<Report, BuildError>>, usize);
+type Ran = (Option<Result<Report, BuildError<Name>>>, usize);
 
 impl<P, S, R> Stage<'_, P, S, R>
 where
@@ -82,7 +82,7 @@ where
     fn judge(
         &mut self,
         targets: &[Name],
-        result: Option<Result<Report, BuildError>>,
+        result: Option<Result<Report, BuildError<Name>>>,
         events: usize,
     ) -> Result<Played, Broken> {
         let decisions = self.decisions.borrow().clone();

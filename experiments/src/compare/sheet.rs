@@ -278,7 +278,7 @@ impl<'w> Player<'w> {
         let mut build = Build::new(tasks, store).scheduler(scheduler).rebuilder(rebuilder).journal(log).cache(cache);
         let edited = touch(&mut build, step);
         let result = match edited {
-            Ok(()) => build.run(&targets).map_err(|error: BuildError| error.to_string()),
+            Ok(()) => build.run(&targets).map_err(|error: BuildError<CellRef>| error.to_string()),
             Err(error) => Err(error),
         };
         let values = formulas.iter().filter_map(|&cell| Some((cell, build.get(cell)?))).collect();

@@ -27,7 +27,7 @@ pub mod undeclared_input;
 pub mod wide_clearing;
 
 use alacarte_conformance::broken::published::Stopped;
-use alacarte_core::BuildError;
+use alacarte_core::{BuildError, Key as AnyKey};
 use thiserror::Error;
 
 pub use play::{
@@ -83,11 +83,24 @@ pub struct UnknownScene {
 
 /// A scene that could not be played to its end.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SceneError {
     /// A task failed.
     #[error("{0}")]
-    Build(#[from] BuildError),
+    Build(String),
     /// The published queue did not come to its end.
     #[error("{0}")]
-    Walk(#[from] Stopped),
+    Walk(String),
+}
+
+impl<K: AnyKey> From<BuildError<K>> for SceneError {
+    fn from(error: BuildError<K>) -> Self {
+        SceneError::Build(error.to_string())
+    }
+}
+
+impl<K: AnyKey> From<Stopped<K>> for SceneError {
+    fn from(stopped: Stopped<K>) -> Self {
+        SceneError::Walk(stopped.to_string())
+    }
 }

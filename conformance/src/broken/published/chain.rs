@@ -33,14 +33,14 @@ pub struct Walk<K, V> {
 
 /// Why a walk did not end.
 #[derive(Debug)]
-pub enum Stopped {
+pub enum Stopped<K: Key> {
     /// A task failed.
-    Failed(BuildError),
+    Failed(BuildError<K>),
     /// The keys that are left wait for each other; the published walk would go on for ever.
     Cycle,
 }
 
-impl fmt::Display for Stopped {
+impl<K: Key> fmt::Display for Stopped<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Stopped::Failed(error) => write!(f, "{error}"),
@@ -49,7 +49,7 @@ impl fmt::Display for Stopped {
     }
 }
 
-impl std::error::Error for Stopped {}
+impl<K: Key + fmt::Debug> std::error::Error for Stopped<K> {}
 
 impl<K: Key> Default for ChainWalk<K> {
     fn default() -> Self {
@@ -77,7 +77,7 @@ impl<K: Key> ChainWalk<K> {
         tasks: &T,
         inputs: &HashMap<K, V>,
         target: &K,
-    ) -> Result<Walk<K, V>, Stopped> {
+    ) -> Result<Walk<K, V>, Stopped<K>> {
         let values = RefCell::new(inputs.clone());
         let mut queue: VecDeque<K> = self.chain.iter().cloned().collect();
         if !queue.contains(target) {
@@ -130,7 +130,7 @@ fn start<K: Key, V: Value, T: Tasks<K, V>>(
     tasks: &T,
     values: &RefCell<HashMap<K, V>>,
     key: &K,
-) -> Result<Option<K>, BuildError> {
+) -> Result<Option<K>, BuildError<K>> {
     let one = One { tasks, values };
     let mut build = Build::new(one, Finished { values }).scheduler(Only::default()).rebuilder(Perpetual);
     match build.run([key]) {

@@ -94,7 +94,7 @@ pub fn perform<P, S, R>(
     tasks: fn(Rc<World>) -> Rules<Key, i64, P>,
     scheduler: S,
     rebuilder: R,
-) -> Result<Performance, BuildError>
+) -> Result<Performance, BuildError<Key>>
 where
     P: Power,
     S: Schedules<P>,
@@ -107,7 +107,7 @@ where
         .scheduler(Watched { inner: scheduler, log: log.clone() })
         .rebuilder(rebuilder)
         .observe(move |_, key, decision| decided.borrow_mut().push(Note::Decided(key, decision.clone())));
-    let truths = |world: &World, targets: &[Key]| -> Result<Vec<Truth>, BuildError> {
+    let truths = |world: &World, targets: &[Key]| -> Result<Vec<Truth>, BuildError<Key>> {
         script.coin.iter().map(|&side| Truth::of(tasks(world.copy(side)), world.copy(side), targets)).collect()
     };
     let targets = script.targets();
