@@ -15,9 +15,17 @@ use crate::task::Tasks;
 
 /// How long a key is kept that nobody reaches, see [`Build::collect`](crate::Build::collect).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Retention {
     /// What was reached in so many last builds of this process is kept.
     pub builds: u64,
+}
+
+impl Retention {
+    /// What was reached in so many last builds of this process is kept.
+    pub fn of_builds(builds: u64) -> Self {
+        Retention { builds }
+    }
 }
 
 impl Default for Retention {

@@ -62,6 +62,7 @@ pub type Result<V> = std::result::Result<V, TaskError>;
 /// A store, a journal or a cache could not be read or written.
 #[derive(Debug, Error)]
 #[error("cannot {action} {place}: {source}")]
+#[non_exhaustive]
 pub struct StoreError {
     /// What was tried: "read", "write", …
     pub action: &'static str,
@@ -228,7 +229,9 @@ impl<K: fmt::Display> fmt::Display for Failure<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.key, &self.cause) {
             // A circle is told by its path, and what a store says by the place.
-            (Some(key), cause) if !matches!(cause, Cause::Cycle { .. } | Cause::Store(_)) => write!(f, "{key}: {cause}"),
+            (Some(key), cause) if !matches!(cause, Cause::Cycle { .. } | Cause::Store(_)) => {
+                write!(f, "{key}: {cause}")
+            }
             (_, cause) => write!(f, "{cause}"),
         }
     }

@@ -26,7 +26,17 @@ pub struct Dependency {
     pub fingerprint: Fingerprint,
 }
 
+/// One fetched key, without what the fetch gave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fetched {
+    /// The key that was fetched.
+    pub key: KeyId,
+    /// Fetched at once with the one before it.
+    pub grouped: bool,
+}
+
 /// How a key came to its value, which is of type `V`, or of a type that is not known here.
+#[non_exhaustive]
 pub struct Record<'a, V: ?Sized = dyn Any> {
     /// The key.
     pub key: KeyId,
@@ -51,6 +61,8 @@ pub struct Record<'a, V: ?Sized = dyn Any> {
 ///
 /// A journal is told the values with their type `V`. Metadata updaters serve builds of every type of values, and are told
 /// them [without it](Event::untyped): an updater that keeps values asks for its own type by `downcast_ref`.
+///
+/// It is exhaustive on purpose: a fold or a journal that overlooks an event is wrong, and should not compile.
 pub enum Event<'a, V: ?Sized = dyn Any> {
     /// A key holds another value than was known, and no task of ours did it: an input was met for the first time, edited or
     /// touched, a formula was replaced, an output was damaged or deleted.
@@ -112,6 +124,38 @@ impl<'a, V: 'static> Event<'a, V> {
             Event::Detached { key, done } => Event::Detached { key, done },
             Event::Forgotten { keys } => Event::Forgotten { keys },
         }
+    }
+}
+
+impl<'a, V: ?Sized> Record<'a, V> {
+    /// The key got this value, of this fingerprint, from these dependencies with the fingerprints of their values: at time 0, and
+    /// the value may be kept.
+    pub fn new(
+        key: KeyId,
+        dependencies: &'a [Dependency],
+        fingerprint: Fingerprint,
+        value: &'a V,
+        names: &'a dyn StableKeyHash,
+    ) -> Self {
+        Record { key, dependencies, deep: false, fingerprint, value, modified: 0, volatile: false, names }
+    }
+
+    /// The same; or its dependencies carry deep fingerprints.
+    #[must_use]
+    pub fn with_deep(self, deep: bool) -> Self {
+        Record { deep, ..self }
+    }
+
+    /// The same, made at this time.
+    #[must_use]
+    pub fn with_modified(self, modified: Time) -> Self {
+        Record { modified, ..self }
+    }
+
+    /// The same; or its value may not be kept.
+    #[must_use]
+    pub fn with_volatile(self, volatile: bool) -> Self {
+        Record { volatile, ..self }
     }
 }
 

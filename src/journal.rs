@@ -8,6 +8,7 @@
 
 use crate::error::StoreError;
 use crate::event::Event;
+use crate::fingerprint::Fingerprint;
 use crate::key::Keys;
 
 /// What a replay calls for each event, with the keys known so far.
@@ -104,16 +105,36 @@ impl<K, V> Journal<K, V> for NoJournal {
 
 /// A trace that other builds may use, as a [`TraceCache`] keeps it.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct SharedTrace<K, V> {
     /// The key that was built.
     pub key: K,
-    /// What its task fetched: the key, whether it is that key's definition, whether it was fetched together
-    /// with the one before, and its fingerprint.
-    pub dependencies: Vec<(K, bool, bool, u64)>,
+    /// What its task fetched, in order; the first is the task's definition if it has one.
+    pub dependencies: Vec<SharedDependency<K>>,
     /// Whether the fingerprints of the dependencies are deep ones.
     pub deep: bool,
     /// What it gave.
     pub value: V,
+}
+
+impl<K, V> SharedTrace<K, V> {
+    /// The key was built to this value from these dependencies, whose fingerprints are `deep` ones or those of their values.
+    pub fn new(key: K, dependencies: Vec<SharedDependency<K>>, deep: bool, value: V) -> Self {
+        SharedTrace { key, dependencies, deep, value }
+    }
+}
+
+/// One fetched key, as a [`SharedTrace`] names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedDependency<K> {
+    /// The key.
+    pub key: K,
+    /// It is the definition of the key's task that was looked at, and not the key's value.
+    pub definition: bool,
+    /// Fetched at once with the dependency before it.
+    pub grouped: bool,
+    /// The fingerprint of what the fetch gave; its deep fingerprint in a deep trace.
+    pub fingerprint: Fingerprint,
 }
 
 /// A place for constructive traces, shared by builds that know nothing of each other: only ever added to.

@@ -9,7 +9,7 @@ use std::any::Any;
 use std::fmt;
 use std::task::{Poll, ready};
 
-use crate::event::{Dependency, Time};
+use crate::event::{Dependency, Fetched, Time};
 use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{Key, KeyId, Keys};
 use crate::key_table::{BUILT, FAILED, INPUT, KeyTable, LOADED, Look, Missing};
@@ -82,10 +82,9 @@ pub trait Rebuilder<K: Key, V: Value> {
     /// rebuilder that knows its suspects: while this key is underway, none of them is known to be up to date.
     fn dependents(&self, _key: KeyId, _metadata: &Metadata, _each: &mut dyn FnMut(KeyId)) {}
 
-    /// The key at this place of what `key` fetched when it was last brought up to date, and whether it was fetched together
-    /// with the one before; `None` beyond the last. Asked only of a rebuilder that knows its suspects: one that does not
-    /// answer is asked about more keys.
-    fn dependency(&self, _key: KeyId, _position: usize, _metadata: &Metadata) -> Option<(KeyId, bool)> {
+    /// The key at this place of what `key` fetched when it was last brought up to date; `None` beyond the last. Asked only of
+    /// a rebuilder that knows its suspects: one that does not answer is asked about more keys.
+    fn dependency(&self, _key: KeyId, _position: usize, _metadata: &Metadata) -> Option<Fetched> {
         None
     }
 
@@ -116,7 +115,7 @@ impl<K: Key, V: Value, R: Rebuilder<K, V> + ?Sized> Rebuilder<K, V> for Box<R> {
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
         (**self).dependents(key, metadata, each);
     }
-    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<(KeyId, bool)> {
+    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<Fetched> {
         (**self).dependency(key, position, metadata)
     }
     fn restores(&self) -> bool {
@@ -129,6 +128,7 @@ impl<K: Key, V: Value, R: Rebuilder<K, V> + ?Sized> Rebuilder<K, V> for Box<R> {
 
 /// Keys that may be out of date, see [`Rebuilder::suspects`].
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Suspects<'m> {
     /// All of them, and perhaps some that no longer are. While a build runs, new ones are added at the end.
     pub keys: &'m [KeyId],
@@ -136,13 +136,28 @@ pub struct Suspects<'m> {
     pub generation: u64,
 }
 
+impl<'m> Suspects<'m> {
+    /// These keys, in a list that was made anew so many times.
+    pub fn new(keys: &'m [KeyId], generation: u64) -> Self {
+        Suspects { keys, generation }
+    }
+}
+
 /// What one build can teach another about a key; the value goes with it.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct SharableTrace {
     /// What the task fetched.
     pub dependencies: Vec<Dependency>,
     /// Whether they carry deep fingerprints.
     pub deep: bool,
+}
+
+impl SharableTrace {
+    /// The task fetched this; the fingerprints are `deep` ones, or those of values.
+    pub fn new(dependencies: Vec<Dependency>, deep: bool) -> Self {
+        SharableTrace { dependencies, deep }
+    }
 }
 
 /// A rebuilder's answer.
@@ -158,6 +173,7 @@ pub enum Answer<V> {
 
 /// The trace that holds.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Restored<V> {
     /// What the task fetched when it made the value.
     pub dependencies: Vec<Dependency>,
@@ -165,6 +181,13 @@ pub struct Restored<V> {
     pub deep: bool,
     /// The value; `None` if it is the one that the store holds already.
     pub value: Option<V>,
+}
+
+impl<V> Restored<V> {
+    /// The task fetched this when it made the value; the fingerprints are `deep` ones, or those of values.
+    pub fn new(dependencies: Vec<Dependency>, deep: bool, value: Option<V>) -> Self {
+        Restored { dependencies, deep, value }
+    }
 }
 
 /// Why a task must run.

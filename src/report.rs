@@ -29,6 +29,7 @@ use crate::rebuilder::Reason;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// The keys whose tasks ran to their end, in that order.
     pub ran: Vec<KeyId>,
@@ -122,9 +123,8 @@ mod tests {
             0 => Failure::new(key, Cause::MissingTarget),
             _ => Failure::new(key, Cause::Dependency { dependency: (key - 1).to_string() }),
         };
-        let told = |failures: usize| {
-            BuildError::new((0..failures).map(failure).collect(), Report::default()).to_string()
-        };
+        let told =
+            |failures: usize| BuildError::new((0..failures).map(failure).collect(), Report::default()).to_string();
         assert_eq!(told(13).lines().count(), 13);
         assert!(told(13).ends_with("12: it needs 11, which failed"), "{}", told(13));
         let long = told(100_000);

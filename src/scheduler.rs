@@ -164,6 +164,7 @@ impl<P: Power> Schedules<P> for Box<dyn Scheduler + '_> {}
 
 /// Why a plan cannot be made.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct PlanError {
     /// The key at which it was noticed.
     pub key: KeyId,
@@ -171,8 +172,16 @@ pub struct PlanError {
     pub problem: Problem,
 }
 
+impl PlanError {
+    /// This is wrong, and was noticed at this key.
+    pub fn new(key: KeyId, problem: Problem) -> Self {
+        PlanError { key, problem }
+    }
+}
+
 /// What is wrong with the graph.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Problem {
     /// Keys declare each other in a circle; the first stands at the end again.
     Cycle(Vec<KeyId>),

@@ -220,7 +220,6 @@ impl Screen {
         let total = self.total.max(event.started as usize);
         match event.stage {
             Stage::Started if self.terminal => self.overwrite(&format!("[{}/{total}] {what}", event.finished)),
-            Stage::Started => {}
             Stage::Ended { success, output } => {
                 let line = format!("[{}/{total}] {what}", event.finished);
                 if self.terminal && !self.verbose && output.is_empty() {
@@ -233,6 +232,8 @@ impl Screen {
                 }
                 self.write(output);
             }
+            // (What a screen does not show need not be known to it.)
+            _ => {}
         }
     }
 

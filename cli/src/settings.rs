@@ -17,6 +17,7 @@ pub struct Settings {
 }
 
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SettingsError {
     #[error("cannot read {path}: {source}")]
     Unreadable { path: PathBuf, source: io::Error },

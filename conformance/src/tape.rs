@@ -140,9 +140,8 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                         })
                         .collect();
                     let Made { how, deep, fingerprint, ref value, modified, volatile } = *record;
-                    let dependencies = &dependencies;
-                    let names = &*keys;
-                    let record = Record { key, dependencies, deep, fingerprint, value, modified, volatile, names };
+                    let record = Record::new(key, &dependencies, fingerprint, value, &*keys);
+                    let record = record.with_deep(deep).with_modified(modified).with_volatile(volatile);
                     let event = match how {
                         How::Built => Event::Built(record),
                         How::Restored => Event::Restored(record),

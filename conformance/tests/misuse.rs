@@ -87,7 +87,7 @@ impl Scheduler for Refuses {
         WhenBlocked::Keep
     }
     fn plan(&mut self, _: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
-        Err(PlanError { key: KeyId::new(777), problem: Problem::Dynamic })
+        Err(PlanError::new(KeyId::new(777), Problem::Dynamic))
     }
     fn push(&mut self, _: KeyId, _: &Metadata) {}
     fn pop(&mut self) -> Option<KeyId> {
@@ -206,7 +206,7 @@ fn a_task_that_fetches_what_was_forgotten_fails_by_name() {
     build.run(["F", "C"]).expect("built");
     let forgotten = build.keys().find(&"F").expect("it was built");
     build.run(["C"]).expect("built");
-    assert!(build.collect(Retention { builds: 0 }).expect("collected") > 0);
+    assert!(build.collect(Retention::of_builds(0)).expect("collected") > 0);
     asked.set(Some(forgotten));
     let error = build.run(["D"]).expect_err("it is forgotten");
     assert!(matches!(error.failures[0].cause, Cause::UnknownDependency { .. }), "{error}");
@@ -243,8 +243,8 @@ fn a_rebuilder_that_restores_from_what_is_no_key_is_named() {
     let id = KeyId::new(777);
     for value in [None, Some(1)] {
         let restores = match value {
-            None => |key| Answer::Restore(Restored { dependencies: vec![of(key)], deep: false, value: None }),
-            Some(_) => |key| Answer::Restore(Restored { dependencies: vec![of(key)], deep: false, value: Some(1) }),
+            None => |key| Answer::Restore(Restored::new(vec![of(key)], false, None)),
+            Some(_) => |key| Answer::Restore(Restored::new(vec![of(key)], false, Some(1))),
         };
         let (key, cause) = failing(Suspending::new(), AsksOf(id, restores));
         assert!(key == Some("C") && matches!(cause, Cause::UnknownDependency { .. }), "{key:?}: {cause}");
@@ -263,7 +263,7 @@ impl Rebuilder<Key, i64> for Suspicious {
         Poll::Ready(Answer::Run(alacarte_core::Reason::Always))
     }
     fn suspects<'m>(&self, _: &'m Metadata) -> Option<Suspects<'m>> {
-        Some(Suspects { keys: self.0, generation: 0 })
+        Some(Suspects::new(self.0, 0))
     }
     fn dependents(&self, _: KeyId, _: &Metadata, each: &mut dyn FnMut(KeyId)) {
         each(KeyId::new(778));
@@ -272,7 +272,7 @@ impl Rebuilder<Key, i64> for Suspicious {
         true
     }
     fn sharable_trace(&self, _: KeyId, _: &Metadata) -> Option<SharableTrace> {
-        Some(SharableTrace { dependencies: vec![of(KeyId::new(779))], deep: false })
+        Some(SharableTrace::new(vec![of(KeyId::new(779))], false))
     }
 }
 
@@ -307,7 +307,8 @@ fn a_rebuilder_that_suspects_what_is_no_key_is_named() {
         for value in 2..5 {
             // What it says of keys that exist is no nonsense: an error names a number, or there is none.
             if let Err(error) = build.run(["C"]) {
-                let unknown = |cause: &Cause| matches!(cause, Cause::UnknownId { .. } | Cause::UnknownDependency { .. });
+                let unknown =
+                    |cause: &Cause| matches!(cause, Cause::UnknownId { .. } | Cause::UnknownDependency { .. });
                 assert!(error.failures.iter().any(|failure| unknown(&failure.cause)), "{error}");
             }
             build.set("A", value).expect("it is set");

@@ -407,7 +407,7 @@ fn a_shared_trace_can_be_read_by_whoever_knows_the_names() {
         let told = cache.0.borrow();
         let [trace] = &told[..] else { panic!("one trace, not {}", told.len()) };
         assert_eq!((trace.key, trace.deep, trace.value), ("B", deep, 6));
-        let names: Vec<_> = trace.dependencies.iter().map(|&(key, is, grouped, _)| (key, is, grouped)).collect();
+        let names: Vec<_> = trace.dependencies.iter().map(|of| (of.key, of.definition, of.grouped)).collect();
         assert_eq!(names, [("B", true, false), ("A", false, false), ("E", false, true)]);
     }
 }

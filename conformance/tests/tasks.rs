@@ -286,7 +286,7 @@ impl Scheduler for Refusing {
         let mut into = Vec::new();
         assert_ne!(plan.declared(plan.targets[0], &mut into), Declared::Input);
         match self.0.take() {
-            Some(problem) => Err(PlanError { key: plan.targets[0], problem }),
+            Some(problem) => Err(PlanError::new(plan.targets[0], problem)),
             None => Ok(()),
         }
     }

@@ -182,16 +182,7 @@ fn reasons_are_told_in_words_with_the_names_of_keys() {
 
 #[test]
 fn an_event_knows_whom_it_is_about() {
-    let record = Record {
-        key: KeyId::new(3),
-        dependencies: &[],
-        deep: false,
-        fingerprint: Fingerprint(0),
-        value: &(),
-        modified: 0,
-        volatile: false,
-        names: &(),
-    };
+    let record = Record::new(KeyId::new(3), &[], Fingerprint(0), &(), &());
     let changed = Event::Changed { key: KeyId::new(4), fingerprint: None, value: None, modified: 0, input: true };
     let events = [Event::Built(record), Event::Restored(record), Event::Imported(record), changed];
     assert_eq!(events.map(|event| event.key().map(KeyId::index)), [Some(3), Some(3), Some(3), Some(4)]);

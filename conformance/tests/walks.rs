@@ -271,7 +271,10 @@ fn a_group_with_a_member_that_failed_is_not_verified() {
             build.run(["top"]).expect("built");
             build.set("A", 2).expect("set");
             let error = build.run(["top"]).expect_err("a member fails");
-            assert!(error.failures.iter().any(|failure| failure.key == Some("top")), "{scheduler} × {rebuilder}: {error}");
+            assert!(
+                error.failures.iter().any(|failure| failure.key == Some("top")),
+                "{scheduler} × {rebuilder}: {error}"
+            );
             build.set("A", 3).expect("set");
             build.run(["top"]).expect("built");
             assert_eq!(build.get("top"), Some(0), "{scheduler} × {rebuilder}");

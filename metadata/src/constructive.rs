@@ -152,16 +152,7 @@ mod tests {
     fn a_value_that_no_trace_remembers_is_dropped() {
         let mut traces = ConstructiveTraces::<u64>::default();
         for value in 0..100_u64 {
-            let record = Record {
-                key: KeyId::new((value % 2) as usize),
-                dependencies: &[],
-                deep: false,
-                fingerprint: value.fingerprint(),
-                value: &value,
-                modified: 0,
-                volatile: false,
-                names: &(),
-            };
+            let record = Record::new(KeyId::new((value % 2) as usize), &[], value.fingerprint(), &value, &());
             traces.apply(&Event::Built(record).untyped());
         }
         // One more while a trace takes the place of another.
@@ -171,16 +162,7 @@ mod tests {
 
     fn built(traces: &mut impl MetadataUpdater, key: usize, text: &String) {
         let key = KeyId::new(key);
-        traces.apply(&Event::Built(Record {
-            key,
-            dependencies: &[],
-            deep: false,
-            fingerprint: text.fingerprint(),
-            value: text,
-            modified: 0,
-            volatile: false,
-            names: &(),
-        }));
+        traces.apply(&Event::Built(Record::new(key, &[], text.fingerprint(), text, &())));
     }
 
     /// What is kept of each key, the newest first.

@@ -152,6 +152,7 @@ impl<V> DeepConstructiveTraces<V> {
 
 /// A trace that a question looks into, and how far it has come.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Stand {
     /// The key of the trace.
     pub key: KeyId,
@@ -338,16 +339,7 @@ mod tests {
         let mut traces = DeepConstructiveTraces::<u64>::default();
         let (key, input) = (KeyId::new(1), KeyId::new(0));
         let one = [Dependency { key: input, grouped: false, fingerprint: 1_u64.fingerprint() }];
-        traces.apply(&Event::Built(Record {
-            key,
-            dependencies: &one,
-            deep: false,
-            fingerprint: 1_u64.fingerprint(),
-            value: &1_u64,
-            modified: 0,
-            volatile: false,
-            names: &(),
-        }));
+        traces.apply(&Event::Built(Record::new(key, &one, 1_u64.fingerprint(), &1_u64, &())));
         for revision in [1, 2, 3, u32::MAX, 1, 2, 3] {
             traces.enter(revision);
             let trace = traces.table().newest(key).expect("a trace");

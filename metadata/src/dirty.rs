@@ -279,16 +279,7 @@ mod tests {
             fingerprint: value.fingerprint(),
         };
         let dependencies: Vec<_> = on.iter().map(dependency).collect();
-        bits.apply(&Event::Built(Record {
-            key: KeyId::new(key),
-            dependencies: &dependencies,
-            deep: false,
-            fingerprint: value.fingerprint(),
-            value: &(),
-            modified: 0,
-            volatile: false,
-            names: &(),
-        }));
+        bits.apply(&Event::Built(Record::new(KeyId::new(key), &dependencies, value.fingerprint(), &(), &())));
     }
 
     fn edited(bits: &mut DirtyBits, key: usize, value: u64) {
@@ -359,16 +350,8 @@ mod tests {
 
     fn built_volatile(bits: &mut DirtyBits, key: usize) {
         let key = KeyId::new(key);
-        bits.apply(&Event::Built(Record {
-            key,
-            dependencies: &[],
-            deep: false,
-            fingerprint: 1_u64.fingerprint(),
-            value: &(),
-            modified: 0,
-            volatile: true,
-            names: &(),
-        }));
+        let record = Record::new(key, &[], 1_u64.fingerprint(), &(), &()).with_volatile(true);
+        bits.apply(&Event::Built(record).untyped());
     }
 
     #[test]

@@ -5,11 +5,15 @@
 //! has to grow, after which at least half of it is free. So an edge that flips costs what the key fetches, however many
 //! others depend on the same key.
 
-use alacarte_core::{Event, KeyId, MetadataUpdater, count_steps};
+use alacarte_core::{Event, Fetched, KeyId, MetadataUpdater, count_steps};
 
 use crate::column::{Column, give_back};
 
 const GROUPED: u32 = 1 << 31;
+
+fn fetched(raw: u32) -> Fetched {
+    Fetched { key: KeyId::from_raw(raw), grouped: raw & GROUPED != 0 }
+}
 
 /// Contract: `dependencies(k)` is what the last `Built` or `Restored` event of `k` recorded, in order, without
 /// definitions; `d` is among `dependents(k)` exactly once if `k` is among `dependencies(d)`, and not otherwise. Of a key
@@ -26,7 +30,7 @@ const GROUPED: u32 = 1 << 31;
 /// let [a, b, x] = ["A", "B", "X"].map(|key| build.intern(key));
 /// build.run(["B"])?;
 /// let graph = build.metadata().get::<DependencyGraph>().unwrap();
-/// assert_eq!(graph.dependencies(b).unwrap().collect::<Vec<_>>(), [(a, false), (x, false)]);
+/// assert_eq!(graph.dependencies(b).unwrap().collect::<Vec<_>>(), [a, x].map(|key| Fetched { key, grouped: false }));
 /// assert_eq!(graph.dependents(x).collect::<Vec<_>>(), [b]);
 ///
 /// build.set("A", 0)?;
@@ -49,11 +53,10 @@ struct List {
 }
 
 impl DependencyGraph {
-    /// What the key fetched last, in order, each with whether it was fetched together with the one before;
-    /// `None` if it was never built.
-    pub fn dependencies(&self, key: KeyId) -> Option<impl ExactSizeIterator<Item = (KeyId, bool)> + '_> {
+    /// What the key fetched last, in order; `None` if it was never built.
+    pub fn dependencies(&self, key: KeyId) -> Option<impl ExactSizeIterator<Item = Fetched> + '_> {
         let list = self.forward.get(key).filter(|list| list.known)?;
-        Some(list.keys.iter().map(|&raw| (KeyId::from_raw(raw), raw & GROUPED != 0)))
+        Some(list.keys.iter().map(|&raw| fetched(raw)))
     }
 
     /// Whether the key was ever built.
@@ -61,17 +64,15 @@ impl DependencyGraph {
         self.forward.get(key).is_some_and(|list| list.known)
     }
 
-    /// The key at this place of the key's dependencies, and whether it was fetched together with the one before.
-    pub fn dependency(&self, key: KeyId, position: usize) -> Option<(KeyId, bool)> {
-        let raw = *self.forward.get(key)?.keys.get(position)?;
-        Some((KeyId::from_raw(raw), raw & GROUPED != 0))
+    /// The key at this place of what the key fetched last.
+    pub fn dependency(&self, key: KeyId, position: usize) -> Option<Fetched> {
+        self.forward.get(key)?.keys.get(position).map(|&raw| fetched(raw))
     }
 
     /// The key at this place of what `key` fetched last, and those that were fetched together with it.
     pub fn group(&self, key: KeyId, position: usize) -> impl Iterator<Item = KeyId> + '_ {
-        let first = self.dependency(key, position).map(|(dependency, _)| dependency);
-        let others = (position + 1..).map_while(move |next| self.dependency(key, next).filter(|(_, grouped)| *grouped));
-        first.into_iter().chain(others.map(|(dependency, _)| dependency))
+        let others = (position + 1..).map_while(move |next| self.dependency(key, next).filter(|next| next.grouped));
+        self.dependency(key, position).into_iter().chain(others).map(|fetched| fetched.key)
     }
 
     /// The keys that fetched this one when they were last built.
@@ -123,7 +124,7 @@ impl DependencyGraph {
         list.keys = fetched.collect();
         let version = list.version;
         for position in 0..list_len(&self.forward, key) {
-            let Some((dependency, _)) = self.dependency(key, position) else { continue };
+            let Some(Fetched { key: dependency, .. }) = self.dependency(key, position) else { continue };
             let forward = &self.forward;
             let edges = self.reverse.at(dependency);
             if edges.len() == edges.capacity() {
@@ -160,7 +161,7 @@ impl MetadataUpdater for DependencyGraph {
     }
 
     fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
-        self.dependencies(key).into_iter().flatten().for_each(|(dependency, _)| each(dependency));
+        self.dependencies(key).into_iter().flatten().for_each(|fetched| each(fetched.key));
     }
 }
 
@@ -175,16 +176,7 @@ mod tests {
             .iter()
             .map(|&key| Dependency { key: KeyId::new(key), grouped: false, fingerprint: Fingerprint(0) })
             .collect();
-        let record = Record {
-            key: KeyId::new(key),
-            dependencies: &dependencies,
-            deep: false,
-            fingerprint: Fingerprint(0),
-            value: &(),
-            modified: 0,
-            volatile: false,
-            names: &(),
-        };
+        let record = Record::new(KeyId::new(key), &dependencies, Fingerprint(0), &(), &());
         graph.apply(&Event::Built(record).untyped());
     }
 

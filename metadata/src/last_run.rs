@@ -22,16 +22,7 @@ use alacarte_core::{Event, Fingerprint, KeyId, MetadataUpdater, Record, Value};
 /// };
 /// change(&mut runs, 40);
 /// let dependencies = &[Dependency { key: a, grouped: false, fingerprint: 40.fingerprint() }];
-/// runs.apply(&Event::Built(Record {
-///     key: b,
-///     dependencies,
-///     deep: false,
-///     fingerprint: 4.fingerprint(),
-///     value: &4_i64,
-///     modified: 0,
-///     volatile: false,
-///     names: &(),
-/// }));
+/// runs.apply(&Event::Built(Record::new(b, dependencies, 4.fingerprint(), &4_i64, &())));
 /// change(&mut runs, 41);
 /// assert_eq!(runs.of(b).unwrap().saw, [(a, 40)]);
 /// ```
@@ -43,6 +34,7 @@ pub struct LastRuns<V> {
 
 /// The last run of a key's task.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct LastRun<V> {
     /// The fingerprint of the task's definition, if it had one.
     pub definition: Option<Fingerprint>,

@@ -55,7 +55,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for ConstructiveTrace {
         }
         let value = if stands { None } else { traces.value(trace).cloned() };
         let dependencies = trace.dependencies().collect();
-        Poll::Ready(Answer::Restore(Restored { dependencies, deep: false, value }))
+        Poll::Ready(Answer::Restore(Restored::new(dependencies, false, value)))
     }
 
     fn restores(&self) -> bool {
@@ -65,6 +65,6 @@ impl<K: Key, V: Value> Rebuilder<K, V> for ConstructiveTrace {
     fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
         let traces = metadata.read::<ConstructiveTraces<V>>();
         let newest = traces.table().newest(key)?;
-        Some(SharableTrace { dependencies: newest.dependencies().collect(), deep: false })
+        Some(SharableTrace::new(newest.dependencies().collect(), false))
     }
 }

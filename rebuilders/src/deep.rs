@@ -67,7 +67,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DeepConstructiveTrace {
                     }
                     let value = if stands { None } else { traces.value(trace).cloned() };
                     let dependencies = trace.dependencies().collect();
-                    return Poll::Ready(Answer::Restore(Restored { dependencies, deep: true, value }));
+                    return Poll::Ready(Answer::Restore(Restored::new(dependencies, true, value)));
                 }
             }
         }
@@ -81,7 +81,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DeepConstructiveTrace {
     fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
         let traces = metadata.read::<DeepConstructiveTraces<V>>();
         let newest = traces.table().newest(key)?;
-        Some(SharableTrace { dependencies: newest.dependencies().collect(), deep: true })
+        Some(SharableTrace::new(newest.dependencies().collect(), true))
     }
 }
 

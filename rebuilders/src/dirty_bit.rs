@@ -6,7 +6,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Key, KeyId, Metadata, Question, Reason, Rebuilder, Suspects, Value};
+use alacarte_core::{Answer, Fetched, Key, KeyId, Metadata, Question, Reason, Rebuilder, Suspects, Value};
 use alacarte_metadata::DirtyBits;
 
 /// Runs a key if its bit is set.
@@ -52,7 +52,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DirtyBit {
             return Poll::Ready(Answer::Keep);
         }
         let mut position = *question.progress::<usize>();
-        while let Some((_, grouped)) = bits.graph().dependency(key, position) {
+        while let Some(Fetched { grouped, .. }) = bits.graph().dependency(key, position) {
             let valued = grouped || ready!(question.fetch_group(bits.graph().group(key, position)));
             // Its new value, or the lack of one, may have set the bit: whatever the task fetches from here on is not
             // known.
@@ -67,7 +67,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DirtyBit {
 
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
         let bits = metadata.read::<DirtyBits>();
-        Some(Suspects { keys: bits.marked(), generation: bits.generation() })
+        Some(Suspects::new(bits.marked(), bits.generation()))
     }
 
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
@@ -75,7 +75,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DirtyBit {
         bits.graph().dependents(key).for_each(each);
     }
 
-    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<(KeyId, bool)> {
+    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<Fetched> {
         let bits = metadata.read::<DirtyBits>();
         bits.graph().dependency(key, position)
     }

@@ -5,7 +5,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Value};
+use alacarte_core::{Answer, Fetched, Key, Metadata, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::{DependencyGraph, ModificationTimes};
 
 /// Runs a key if it is missing, or a dependency is newer.
@@ -49,7 +49,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for ModificationTime {
             return Poll::Ready(Answer::Run(Reason::OutputChanged));
         };
         let mut position = *question.progress::<usize>();
-        while let Some((dependency, grouped)) = graph.dependency(key, position) {
+        while let Some(Fetched { key: dependency, grouped }) = graph.dependency(key, position) {
             if !grouped {
                 let _ = ready!(question.fetch_group(graph.group(key, position)));
             }

@@ -13,6 +13,7 @@ use crate::{ConstructiveTrace, DeepConstructiveTrace, DirtyBit, Perpetual, Verif
 
 /// How one key is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Policy {
     /// See [`DirtyBit`].
     DirtyBit,

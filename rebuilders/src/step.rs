@@ -5,7 +5,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Value};
+use alacarte_core::{Answer, Fetched, Key, Metadata, Question, Reason, Rebuilder, Value};
 use alacarte_metadata::StepTraces;
 
 /// Keeps a key that was built after the last change of everything it fetched.
@@ -51,7 +51,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for StepTrace {
             return Poll::Ready(Answer::Run(Reason::Dirty));
         }
         let mut position = *question.progress::<usize>();
-        while let Some((dependency, grouped)) = steps.graph().dependency(key, position) {
+        while let Some(Fetched { key: dependency, grouped }) = steps.graph().dependency(key, position) {
             if !grouped {
                 let _ = ready!(question.fetch_group(steps.graph().group(key, position)));
             }

@@ -49,7 +49,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for VerifyingTrace {
         Poll::Ready(match ready!(walk(question, traces.table(), Reason::OutputChanged, gave_this)) {
             Walked::Holds { newest: true, .. } => Answer::Keep,
             Walked::Holds { trace, newest: false } => {
-                Answer::Restore(Restored { dependencies: trace.dependencies().collect(), deep: false, value: None })
+                Answer::Restore(Restored::new(trace.dependencies().collect(), false, None))
             }
             Walked::Fails(reason) => Answer::Run(reason),
         })

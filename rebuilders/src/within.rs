@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use alacarte_core::{Answer, Key, KeyId, Metadata, Question, Rebuilder, SharableTrace, Suspects, Value};
+use alacarte_core::{Answer, Fetched, Key, KeyId, Metadata, Question, Rebuilder, SharableTrace, Suspects, Value};
 use alacarte_metadata::{ConstructiveTraces, DeepConstructiveTraces, KeepsValues};
 
 use crate::{ConstructiveTrace, DeepConstructiveTrace};
@@ -78,7 +78,7 @@ impl<K: Key, V: Value, R: Rebuilder<K, V> + Restores<V>> Rebuilder<K, V> for Wit
         self.rebuilder.dependents(key, metadata, each);
     }
 
-    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<(KeyId, bool)> {
+    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<Fetched> {
         self.rebuilder.dependency(key, position, metadata)
     }
 

@@ -223,7 +223,7 @@ impl Sort {
                 Mark::Done | Mark::Input => {}
                 Mark::New => self.enter(next, plan)?,
                 Mark::Open => return Err(self.cycle(next)),
-                Mark::Refused => return Err(PlanError { key, problem: Problem::Needs(next) }),
+                Mark::Refused => return Err(PlanError::new(key, Problem::Needs(next))),
             }
         }
         Ok(())
@@ -237,11 +237,11 @@ impl Sort {
         plan.refuse(error);
         for around in circle.windows(2).skip(1) {
             *self.mark(around[0]) = Mark::Refused;
-            plan.refuse(PlanError { key: around[0], problem: Problem::Needs(around[1]) });
+            plan.refuse(PlanError::new(around[0], Problem::Needs(around[1])));
         }
         while let Some((key, ..)) = self.path.pop() {
             if std::mem::replace(self.mark(key), Mark::Refused) != Mark::Refused {
-                plan.refuse(PlanError { key, problem: Problem::Needs(below) });
+                plan.refuse(PlanError::new(key, Problem::Needs(below)));
             }
             below = key;
         }
@@ -261,7 +261,7 @@ impl Sort {
                 self.path.push((key, start, 0));
                 Ok(())
             }
-            Declared::Dynamic => Err(PlanError { key, problem: Problem::Dynamic }),
+            Declared::Dynamic => Err(PlanError::new(key, Problem::Dynamic)),
         }
     }
 
@@ -272,6 +272,6 @@ impl Sort {
         let first = (0..path.len()).min_by_key(|&at| path[at]).unwrap_or(0);
         path.rotate_left(first);
         path.push(path[0]);
-        PlanError { key: path[0], problem: Problem::Cycle(path) }
+        PlanError::new(path[0], Problem::Cycle(path))
     }
 }

@@ -427,7 +427,10 @@ where
     ///
     /// # Errors
     /// As [`Build::run`].
-    pub async fn run_async<Q: AsKey<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError<K>>
+    pub async fn run_async<Q: AsKey<K>>(
+        &mut self,
+        targets: impl IntoIterator<Item = Q>,
+    ) -> Result<Report, BuildError<K>>
     where
         S: Schedules<T::Power>,
         R: Rebuilder<K, V>,

@@ -5,8 +5,8 @@ use super::Build;
 use crate::error::StoreError;
 use crate::event::{Dependency, Event, Record};
 use crate::event_sink::News;
-use crate::fingerprint::{Fingerprint, Value, foreign};
-use crate::journal::Journal;
+use crate::fingerprint::{Value, foreign};
+use crate::journal::{Journal, SharedDependency};
 use crate::key::{Key, KeyId};
 use crate::key_table::{BUILT, CLASSIFIED, DEFINED, HELD, INPUT, LOADED, STALE, VOLATILE};
 use crate::metadata::Metadata;
@@ -184,10 +184,9 @@ where
             let dependencies: Vec<Dependency> = trace
                 .dependencies
                 .iter()
-                .map(|(key, definition, grouped, fingerprint)| {
+                .map(|&SharedDependency { ref key, definition, grouped, fingerprint }| {
                     let id = board.intern(key);
-                    let key = if *definition { id.definition() } else { id };
-                    Dependency { key, grouped: *grouped, fingerprint: Fingerprint(*fingerprint) }
+                    Dependency { key: if definition { id.definition() } else { id }, grouped, fingerprint }
                 })
                 .collect();
             metadata.apply(&Event::Imported(Record {

@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 
 use super::maybe_stale_keys::{MaybeStale, MaybeStaleKeys};
 use super::state::{Demand, Engine};
+use crate::event::Fetched;
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
@@ -207,12 +208,14 @@ where
             preceded = !first.is_empty();
         }
         while first.is_empty()
-            && let Some((dependency, _)) = self.rebuilder.dependency(key, position, &self.sink.metadata)
+            && let Some(Fetched { key: dependency, .. }) = self.rebuilder.dependency(key, position, &self.sink.metadata)
         {
             position += 1;
             first.extend(Some(dependency).filter(|&key| unresolved(of, key)));
             // What was fetched at once is needed at once.
-            while let Some((dependency, true)) = self.rebuilder.dependency(key, position, &self.sink.metadata) {
+            while let Some(Fetched { key: dependency, grouped: true }) =
+                self.rebuilder.dependency(key, position, &self.sink.metadata)
+            {
                 position += 1;
                 first.extend(Some(dependency).filter(|&key| unresolved(of, key)));
             }

@@ -4,7 +4,7 @@ use super::state::{Engine, How, Slot, Told};
 use crate::error::{Cause, StoreError};
 use crate::event::{Dependency, Event, Record};
 use crate::fingerprint::Value;
-use crate::journal::{Journal, SharedTrace};
+use crate::journal::{Journal, SharedDependency, SharedTrace};
 use crate::key::{Key, KeyId, Keys};
 use crate::key_table::{ACTIVE, BUILT, DEFINED, FAILED, GROUPED, KeyTable, LOADED, Look, STALE, VOLATILE};
 use crate::rebuilder::{Rebuilder, Restored};
@@ -127,7 +127,12 @@ where
         known(&board.keys, &sharable.dependencies)?;
         let dependencies = sharable.dependencies.iter().map(|dependency| {
             let Dependency { key, grouped, fingerprint } = *dependency;
-            (board.keys.name(key).clone(), key.is_definition(), grouped, fingerprint.0)
+            SharedDependency {
+                key: board.keys.name(key).clone(),
+                definition: key.is_definition(),
+                grouped,
+                fingerprint,
+            }
         });
         let (key, dependencies) = (name.clone(), dependencies.collect());
         Ok(cache.add(&SharedTrace { key, dependencies, deep: sharable.deep, value: value.clone() })?)

@@ -22,7 +22,7 @@ use std::marker::PhantomData;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use alacarte_core::{Fingerprint, Key, SharedTrace, StoreError, TraceCache, Value};
+use alacarte_core::{Fingerprint, Key, SharedDependency, SharedTrace, StoreError, TraceCache, Value};
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -280,8 +280,8 @@ where
     V: Value + Serialize + DeserializeOwned,
 {
     /// The seal of a trace; `None` if a part of it cannot be serialised.
-    fn seal(&self, key: &K, dependencies: &[(K, bool, bool, u64)], value: &V) -> Option<Fingerprint> {
-        let keys = std::iter::once(key).chain(dependencies.iter().map(|(key, ..)| key));
+    fn seal(&self, SharedTrace { key, dependencies, value, .. }: &SharedTrace<K, V>) -> Option<Fingerprint> {
+        let keys = std::iter::once(key).chain(dependencies.iter().map(|dependency| &dependency.key));
         let value = self.schema.of_value(value)?;
         keys.into_iter().try_fold(value, |sum, key| Some(sum.combine(self.schema.of_key(key)?)))
     }
@@ -290,9 +290,14 @@ where
     fn read<'p>(&self, payload: &'p [u8]) -> Option<(SharedTrace<K, V>, Parts<'p>)> {
         let parts @ (seal, story, end) = postcard::from_bytes::<Parts<'_>>(payload).ok()?;
         let (key, dependencies, deep) = whole::<Story<K>>(story)?;
-        let value = whole(end)?;
-        let sealed = self.seal(&key, &dependencies, &value)?;
-        (sealed.0 == seal).then_some((SharedTrace { key, dependencies, deep, value }, parts))
+        let dependencies = dependencies.into_iter().map(|(key, definition, grouped, fingerprint)| SharedDependency {
+            key,
+            definition,
+            grouped,
+            fingerprint: Fingerprint(fingerprint),
+        });
+        let trace = SharedTrace::new(key, dependencies.collect(), deep, whole(end)?);
+        (self.seal(&trace)?.0 == seal).then_some((trace, parts))
     }
 }
 
@@ -337,10 +342,14 @@ where
     }
 
     fn add(&mut self, trace: &SharedTrace<K, V>) -> Result<(), StoreError> {
-        let SharedTrace { key, dependencies, deep, value } = trace;
-        let story = postcard::to_stdvec(&(key, dependencies, deep));
-        let seal = self.seal(key, dependencies, value);
-        let (Ok(story), Ok(end), Some(seal)) = (story, postcard::to_stdvec(value), seal) else {
+        let SharedTrace { key, dependencies, deep, value, .. } = trace;
+        let fetched = |dependency: &SharedDependency<K>| {
+            let SharedDependency { key, definition, grouped, fingerprint } = dependency.clone();
+            (key, definition, grouped, fingerprint.0)
+        };
+        let story: Story<K> = (key.clone(), dependencies.iter().map(fetched).collect(), *deep);
+        let story = postcard::to_stdvec(&story);
+        let (Ok(story), Ok(end), Some(seal)) = (story, postcard::to_stdvec(value), self.seal(trace)) else {
             // What cannot be written is not shared.
             return Ok(());
         };
@@ -366,8 +375,13 @@ mod tests {
     use super::*;
 
     fn trace(key: &str, input: u64, value: u64) -> SharedTrace<String, u64> {
-        let dependencies = vec![(key.into(), true, false, 9), ("in".into(), false, false, input)];
-        SharedTrace { key: key.into(), dependencies, deep: false, value }
+        let fetched = |key: &str, definition, fingerprint| SharedDependency {
+            key: key.into(),
+            definition,
+            grouped: false,
+            fingerprint: Fingerprint(fingerprint),
+        };
+        SharedTrace::new(key.into(), vec![fetched(key, true, 9), fetched("in", false, input)], false, value)
     }
 
     fn read(cache: &mut TraceLog<String, u64>) -> Vec<SharedTrace<String, u64>> {

@@ -224,7 +224,7 @@ fn a_key_of_which_only_the_name_is_left_is_not_taken_for_another() {
             let bytes = log.shared().expect("in memory");
             let mut build = system(log);
             build.run(["a".to_owned()]).expect("built");
-            assert_eq!(build.collect(Retention { builds: 0 }).expect("in memory"), 1, "{rebuilder}");
+            assert_eq!(build.collect(Retention::of_builds(0)).expect("in memory"), 1, "{rebuilder}");
             build.run(["b".to_owned(), "a".to_owned()]).expect("built");
             drop(build);
             bytes.to_vec()

@@ -122,7 +122,7 @@ fn system<J: Journal<u64, u64>>(scheduler: &str, rebuilder: &str, journal: J) ->
         .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
         .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
         .journal(journal)
-        .retention(Some(Retention { builds: 4 }))
+        .retention(Some(Retention::of_builds(4)))
 }
 
 fn round<J: Journal<u64, u64>>(build: &mut Churned<J>, round: u64, top: bool) {
@@ -178,14 +178,14 @@ fn when_all_is_removed_all_is_given_back() {
     for rebuilder in REBUILDERS {
         let mut build = system("suspending", rebuilder, alacarte_core::NoJournal).retention(None);
         round(&mut build, 1, false);
-        build.collect(Retention { builds: 0 }).expect("collected");
+        build.collect(Retention::of_builds(0)).expect("collected");
         let before = live();
         for number in 2..200 {
             round(&mut build, number, false);
         }
         assert!(build.keys().len() > 198 * 2 * WIDTH as usize, "without retention nothing is forgotten");
         let held = live() - before;
-        assert!(build.collect(Retention { builds: 0 }).expect("collected") > 0);
+        assert!(build.collect(Retention::of_builds(0)).expect("collected") > 0);
         assert_eq!(build.keys().len(), 0);
         let left = live() - before;
         assert!(left < held / 50, "{rebuilder}: of {held} bytes {left} are left");
@@ -204,7 +204,8 @@ fn what_was_reached_lately_is_kept_and_costs_nothing() {
             for target in targets {
                 build.run([target]).expect("built");
             }
-            let forgotten = |build: &mut Churned<_>, builds| build.collect(Retention { builds }).expect("collected");
+            let forgotten =
+                |build: &mut Churned<_>, builds| build.collect(Retention::of_builds(builds)).expect("collected");
             assert_eq!([5, 4].map(|builds| forgotten(&mut build, builds)), [0, 0]);
             // The tasks of the first round go; its inputs hold what nobody could give again.
             assert_eq!(forgotten(&mut build, 3), WIDTH as usize + 1);
@@ -234,7 +235,7 @@ fn a_key_that_gets_the_number_of_another_is_not_taken_for_it() {
             build.remove(1).expect("removed");
             build.run([200]).expect("built");
             // 100 and 1 are forgotten, and others get their numbers: among them one that holds what 1 held.
-            assert_eq!(build.collect(Retention { builds: 1 }).expect("collected"), 2, "{scheduler} × {rebuilder}");
+            assert_eq!(build.collect(Retention::of_builds(1)).expect("collected"), 2, "{scheduler} × {rebuilder}");
             for key in [50, 51, 52] {
                 build.set(key, 7).expect("set");
             }
@@ -253,7 +254,7 @@ fn a_number_that_was_given_out_is_kept_until_it_is_released() {
     build.set(input(1, 0), 4).expect("set");
     let id = build.intern(middle(1, 0));
     build.run_ids(&[id]).expect("built");
-    let collect = |build: &mut Churned<_>| build.collect(Retention { builds: 0 }).expect("collected");
+    let collect = |build: &mut Churned<_>| build.collect(Retention::of_builds(0)).expect("collected");
     assert_eq!(collect(&mut build), 0);
     assert_eq!(build.run_ids(&[id]).expect("built").ran, []);
     build.release(id);
@@ -275,7 +276,7 @@ fn a_journal_whose_keys_come_and_go_is_as_long_as_those_that_stay() {
         }
         let bytes = build.journal_ref().bytes();
         assert!(bytes < 1_000_000, "{bytes} bytes while the process lives");
-        build.collect(Retention { builds: 2 }).expect("collected");
+        build.collect(Retention::of_builds(2)).expect("collected");
         drop(build);
         let mut build = system("suspending", "verifying-trace", open());
         build.set(0, 0).expect("set");

@@ -55,7 +55,7 @@ impl Rebuilder<Name, i64> for Answers {
             (Twisted::Rerun, Answer::Restore(Restored { value: Some(_), .. })) => Answer::Run(Reason::OutputChanged),
             (Twisted::Talkative, Answer::Keep) => {
                 let dependencies = newest.map(list).unwrap_or_default();
-                Answer::Restore(Restored { dependencies, deep: false, value: None })
+                Answer::Restore(Restored::new(dependencies, false, None))
             }
             (twisted, Answer::Restore(right)) => {
                 let mut wrong = right.clone();
@@ -108,7 +108,7 @@ impl Rebuilder<Name, i64> for Undefined {
             if holds {
                 let dependencies = trace.dependencies().collect();
                 let value = traces.value(trace).copied();
-                return Poll::Ready(Answer::Restore(Restored { dependencies, deep: false, value }));
+                return Poll::Ready(Answer::Restore(Restored::new(dependencies, false, value)));
             }
         }
         Poll::Ready(Answer::Run(Reason::NeverBuilt))

@@ -186,10 +186,10 @@ impl Rebuilder<Name, i64> for Mistold {
         let bits = metadata.read::<DirtyBits>();
         let (keys, generation) = (bits.marked(), bits.generation());
         Some(match self.0 {
-            Telling::LacksOne => Suspects { keys: keys.get(1..).unwrap_or_default(), generation },
-            Telling::LacksNew => Suspects { keys: &keys[..keys.len().min(1)], generation },
-            Telling::SameEdition => Suspects { keys, generation: 0 },
-            Telling::NoDependents => Suspects { keys, generation },
+            Telling::LacksOne => Suspects::new(keys.get(1..).unwrap_or_default(), generation),
+            Telling::LacksNew => Suspects::new(&keys[..keys.len().min(1)], generation),
+            Telling::SameEdition => Suspects::new(keys, 0),
+            Telling::NoDependents => Suspects::new(keys, generation),
         })
     }
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {

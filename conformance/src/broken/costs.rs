@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Key, KeyId, Metadata, Question, Reason, Rebuilder, Suspects, Value, count_steps};
+use alacarte_core::{Answer, Fetched, Key, KeyId, Metadata, Question, Reason, Rebuilder, Suspects, Value, count_steps};
 use alacarte_metadata::{DirtyBits, VerifyingTraces};
 use alacarte_rebuilders::DirtyBit;
 
@@ -40,7 +40,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for WalksAgain {
         Rebuilder::<K, V>::dependents(&DirtyBit, key, metadata, each);
     }
 
-    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<(KeyId, bool)> {
+    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<Fetched> {
         Rebuilder::<K, V>::dependency(&DirtyBit, key, position, metadata)
     }
 }

@@ -89,7 +89,7 @@ impl Rebuilder<Name, i64> for Deep {
                 }
                 let value = if stands { None } else { traces.value(trace).copied() };
                 let dependencies = trace.dependencies().collect();
-                return Poll::Ready(Answer::Restore(Restored { dependencies, deep: true, value }));
+                return Poll::Ready(Answer::Restore(Restored::new(dependencies, true, value)));
             }
         }
         Poll::Ready(Answer::Run(Reason::NeverBuilt))

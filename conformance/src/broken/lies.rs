@@ -120,7 +120,8 @@ pub(super) fn without(to: &mut impl MetadataUpdater, event: &Event<'_>, left_out
     let mut event = *event;
     if let Event::Built(record) | Event::Restored(record) = event {
         let told: Vec<_> = record.dependencies.iter().filter(|told| !left_out(told)).copied().collect();
-        let record = Record { dependencies: &told, ..record };
+        let mut record = record;
+        record.dependencies = &told;
         event = if matches!(event, Event::Built(_)) { Event::Built(record) } else { Event::Restored(record) };
         return to.apply(&event);
     }

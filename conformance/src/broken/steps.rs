@@ -2,7 +2,7 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Event, KeyId, Metadata, MetadataUpdater, Question, Reason, Rebuilder};
+use alacarte_core::{Answer, Event, Fetched, KeyId, Metadata, MetadataUpdater, Question, Reason, Rebuilder};
 use alacarte_metadata::{DependencyGraph, ModificationTimes, StepTraces};
 use alacarte_rebuilders::StepTrace;
 
@@ -83,7 +83,7 @@ impl Rebuilder<Name, i64> for Stepper {
             return Poll::Ready(Answer::Run(Reason::OutputChanged));
         }
         let skipped = usize::from(off == Off::ButFirst);
-        for (below, _) in steps.graph().dependencies(key).into_iter().flatten().skip(skipped) {
+        for Fetched { key: below, .. } in steps.graph().dependencies(key).into_iter().flatten().skip(skipped) {
             let now = ready!(question.fetch(below));
             if newer(steps.changed(below)) || now.is_none() && off != Off::NoValue {
                 return Poll::Ready(Answer::Run(Reason::Dirty));
@@ -126,7 +126,7 @@ impl Rebuilder<Name, i64> for LateTime {
             return Poll::Ready(Answer::Run(Reason::OutputChanged));
         };
         let Some(list) = graph.dependencies(key) else { return Poll::Ready(Answer::Run(Reason::NeverBuilt)) };
-        for (below, _) in list {
+        for Fetched { key: below, .. } in list {
             let now = ready!(question.fetch(below));
             // A dependency that was built has a late time too, so it is no newer than itself.
             if now.is_none() || times.of(below).is_none_or(|modified| modified > made) {

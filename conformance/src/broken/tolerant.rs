@@ -37,16 +37,7 @@ lies! {
                     dependency.fingerprint = now.fingerprint();
                 }
             }
-            runs.apply(&Event::Built(Record {
-                key: of,
-                dependencies: &dependencies,
-                deep: false,
-                fingerprint: made.fingerprint,
-                value: &(),
-                modified: 0,
-                volatile: false,
-                names: &(),
-            }));
+            runs.apply(&Event::Built(Record::new(of, &dependencies, made.fingerprint, &(), &())));
         }
     };
 }

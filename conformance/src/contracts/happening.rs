@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alacarte_core::{Dependency, Event, Fingerprint, KeyId, MetadataUpdater, Record, Time, Value};
+use alacarte_core::{Dependency, Event, Fetched, Fingerprint, KeyId, MetadataUpdater, Record, Time, Value};
 
 /// What an updater says after some events: a model, as plain as can be, and a comparison with the updater.
 pub trait Contract: Default {
@@ -87,7 +87,8 @@ impl Happening {
         let &Happening { key, ref dependencies, modified, volatile, deep, .. } = self;
         let value = self.value.unwrap_or_default();
         let fingerprint = value.fingerprint();
-        let record = Record { key, dependencies, deep, fingerprint, value: &value, modified, volatile, names: &() };
+        let record = Record::new(key, dependencies, fingerprint, &value, &());
+        let record = record.with_deep(deep).with_modified(modified).with_volatile(volatile);
         let (input, alone) = (self.is_about_an_input(), [key]);
         told(&match self.kind {
             Kind::Changed => {
@@ -128,9 +129,9 @@ impl Happening {
     }
 
     /// The keys that were fetched, without the definition, and which of them in one group with the key before.
-    pub fn keys(&self) -> Vec<(KeyId, bool)> {
+    pub fn keys(&self) -> Vec<Fetched> {
         let keys = self.dependencies.iter().filter(|dependency| !dependency.key.is_definition());
-        keys.map(|dependency| (dependency.key, dependency.grouped)).collect()
+        keys.map(|dependency| Fetched { key: dependency.key, grouped: dependency.grouped }).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Random histories: what a store and its tasks hold is followed along, so that every record is one that a build could
 //! have made.
 
-use alacarte_core::{Dependency, KeyId, Time, Value};
+use alacarte_core::{Dependency, Fetched, KeyId, Time, Value};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -159,7 +159,7 @@ impl World {
             return;
         }
         if let Some(keys) = self.dirty.keys[n].clone().filter(|_| !self.dirty.dirty[n]) {
-            for (dependency, _) in keys {
+            for Fetched { key: dependency, .. } in keys {
                 self.bring(dependency.index(), seed);
             }
         }

@@ -1,6 +1,6 @@
 //! The contracts of this workspace's updaters, as plain as can be.
 
-use alacarte_core::{Dependency, Fingerprint, KeyId, StableKeyHash, Time, Value};
+use alacarte_core::{Dependency, Fetched, Fingerprint, KeyId, StableKeyHash, Time, Value};
 use alacarte_metadata::{
     CalcChain, ConstructiveTraces, DeepConstructiveTraces, DependencyGraph, DirtyBits, LastRuns, ModificationTimes,
     StepTraces, Trace, VerifyingTraces,
@@ -14,7 +14,7 @@ fn all() -> impl Iterator<Item = KeyId> {
 
 /// What each key fetched last.
 #[derive(Default)]
-pub struct Graph([Option<Vec<(KeyId, bool)>>; KEYS]);
+pub struct Graph([Option<Vec<Fetched>>; KEYS]);
 
 impl Contract for Graph {
     type Of = DependencyGraph;
@@ -31,19 +31,19 @@ impl Contract for Graph {
             assert_eq!(graph.knows(key), fetched.is_some(), "whether it is known what {key:?} fetched");
             let mut dependents: Vec<_> = graph.dependents(key).collect();
             dependents.sort_unstable();
-            let fetches = |other: &KeyId| self.0[other.index()].iter().flatten().any(|(fetched, _)| *fetched == key);
+            let fetches = |other: &KeyId| self.0[other.index()].iter().flatten().any(|fetched| fetched.key == key);
             assert_eq!(dependents, all().filter(fetches).collect::<Vec<_>>(), "who fetched {key:?}");
         }
     }
 }
 
 /// What a forgotten key fetched is not known any more, nor what those did that fetched it; the latter.
-fn forget_lists(lists: &mut [Option<Vec<(KeyId, bool)>>; KEYS], what: &Happening) -> Vec<KeyId> {
+fn forget_lists(lists: &mut [Option<Vec<Fetched>>; KEYS], what: &Happening) -> Vec<KeyId> {
     if what.kind != Kind::Forgotten {
         return Vec::new();
     }
     lists[what.key.index()] = None;
-    let fetched_it = |key: &KeyId| lists[key.index()].iter().flatten().any(|(fetched, _)| what.forgets(*fetched));
+    let fetched_it = |key: &KeyId| lists[key.index()].iter().flatten().any(|fetched| what.forgets(fetched.key));
     let orphans: Vec<KeyId> = all().filter(fetched_it).collect();
     orphans.iter().for_each(|orphan| lists[orphan.index()] = None);
     orphans
@@ -51,7 +51,7 @@ fn forget_lists(lists: &mut [Option<Vec<(KeyId, bool)>>; KEYS], what: &Happening
 
 /// Which keys a change has made out of date: those that fetched what changed, and those of which it was told.
 pub struct Dirty {
-    pub(super) keys: [Option<Vec<(KeyId, bool)>>; KEYS],
+    pub(super) keys: [Option<Vec<Fetched>>; KEYS],
     values: [Option<Fingerprint>; KEYS],
     pub(super) dirty: [bool; KEYS],
     /// Keys that were forgotten, and not heard of since.
@@ -69,14 +69,14 @@ impl Dirty {
     fn becomes(&mut self, key: KeyId, value: Option<Fingerprint>) {
         if std::mem::replace(&mut self.values[key.index()], value) != value {
             for (keys, dirty) in self.keys.iter().zip(&mut self.dirty) {
-                *dirty |= keys.iter().flatten().any(|(fetched, _)| *fetched == key);
+                *dirty |= keys.iter().flatten().any(|fetched| fetched.key == key);
             }
         }
     }
 
     fn is_suspect(&self, key: KeyId) -> bool {
         let below = self.keys[key.index()].iter().flatten();
-        self.dirty[key.index()] || below.into_iter().any(|(below, _)| self.is_suspect(*below))
+        self.dirty[key.index()] || below.into_iter().any(|below| self.is_suspect(below.key))
     }
 }
 
@@ -247,7 +247,7 @@ impl Contract for Steps {
             self.made[n] = what.is_made().then(|| (self.step, what.clone()));
         } else if what.kind == Kind::Forgotten {
             (self.changed[n], self.defined[n], self.values[n], self.made[n]) = (0, 0, None, None);
-            let fetched_it = |made: &(u64, Happening)| made.1.keys().iter().any(|(key, _)| *key == what.key);
+            let fetched_it = |made: &(u64, Happening)| made.1.keys().iter().any(|fetched| fetched.key == what.key);
             self.made.iter_mut().filter(|made| made.as_ref().is_some_and(fetched_it)).for_each(|made| *made = None);
         }
     }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use alacarte_core::{
-    Answer, Build, Event, Journal, KeyId, Keys, Metadata, Question, Rebuilder, Replay, Report, Schedules,
+    Answer, Build, Event, Fetched, Journal, KeyId, Keys, Metadata, Question, Rebuilder, Replay, Report, Schedules,
     SharableTrace, Static, Store, StoreError, Suspects, count_steps, steps_taken,
 };
 
@@ -135,7 +135,7 @@ impl<R: Rebuilder<Number, i64>> Rebuilder<Number, i64> for Asked<R> {
         });
     }
 
-    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<(KeyId, bool)> {
+    fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<Fetched> {
         count_steps(1);
         self.rebuilder.dependency(key, position, metadata)
     }

@@ -286,7 +286,7 @@ where
     }
 
     fn collect(&mut self, builds: u64) {
-        self.build().collect(Retention { builds }).expect("memory can be written");
+        self.build().collect(Retention::of_builds(builds)).expect("memory can be written");
         let Some(build) = &self.build else { unreachable!("the build is only ever exchanged") };
         let known: BTreeSet<Name> = build.keys().iter().map(|(_, key)| *key).collect();
         let forgotten: Vec<Name> = build.tasks().graph().keys().filter(|key| !known.contains(key)).collect();

@@ -60,6 +60,7 @@ impl Default for Options {
 
 /// A comparison that could not be made.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum CompareError {
     /// The workload cannot be read.
     #[error("{0}")]

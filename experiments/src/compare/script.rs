@@ -124,6 +124,7 @@ impl Step {
 
 /// A script cannot be read, or does not fit the project. `place` is the file and the line, and the step.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ScriptError {
     /// There is no such file, or it cannot be read.
     #[error("cannot read the edits in {file}: {source}")]

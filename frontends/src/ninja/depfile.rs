@@ -9,6 +9,7 @@ use thiserror::Error;
 
 /// One rule: what is made, and what it was made from, in the order written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DepfileEntry {
     /// The targets.
     pub outputs: Vec<String>,
@@ -19,6 +20,7 @@ pub struct DepfileEntry {
 /// The text is not a depfile.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("line {line} of the depfile: {explanation}")]
+#[non_exhaustive]
 pub struct DepfileError {
     /// The line, from 1, on which the bad rule ends.
     pub line: usize,

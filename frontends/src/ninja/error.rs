@@ -9,6 +9,7 @@ use thiserror::Error;
 
 /// A character of a manifest, with the line it stands in.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Place {
     /// The file, as it was named on the command line or in an `include`.
     pub file: PathBuf,
@@ -22,6 +23,7 @@ pub struct Place {
 
 /// Why a manifest could not be loaded.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ParseError {
     /// The text is not a manifest, or speaks of something that does not exist.
     #[error("{place}: {explanation}\n{}", place.excerpt())]

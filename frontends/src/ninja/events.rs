@@ -8,6 +8,7 @@ use alacarte_stores::FileKey;
 
 /// A command started or ended.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct CommandEvent<'a> {
     /// The first output.
     pub key: &'a FileKey,
@@ -25,6 +26,7 @@ pub struct CommandEvent<'a> {
 
 /// What happened to a command.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Stage<'a> {
     /// It was started.
     Started,

@@ -8,6 +8,7 @@ pub(super) const PHONY: &str = "phony";
 
 /// A `build.ninja` and all that it includes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Manifest {
     /// The build statements, in the order in which they were read.
     pub edges: Vec<Edge>,
@@ -23,6 +24,7 @@ pub struct Manifest {
 
 /// One build statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Edge {
     /// The name of its rule.
     pub rule: String,
@@ -60,6 +62,7 @@ pub struct Edge {
 
 /// How a command reports the dependencies it discovers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Deps {
     /// In a file, as a rule of Make (`deps = gcc`).
     Gcc,
@@ -69,6 +72,7 @@ pub enum Deps {
 
 /// A response file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RspFile {
     /// Where to write it.
     pub path: String,
@@ -78,6 +82,7 @@ pub struct RspFile {
 
 /// A line of one of the manifest's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Location {
     /// Which of [`Manifest::files`].
     pub file: usize,

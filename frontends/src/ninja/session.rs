@@ -37,6 +37,7 @@ pub type NinjaBuild<S, R> = Build<FileKey, FileValue, NinjaTasks, FileStore, S, 
 
 /// A build of a manifest that could not be put together.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SessionError {
     /// The manifest does not parse.
     #[error(transparent)]

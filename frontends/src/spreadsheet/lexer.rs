@@ -6,6 +6,7 @@ use super::scalar::{CellError, parse_number};
 /// What is wrong with a formula, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("column {column}: expected {expected}, found {found}")]
+#[non_exhaustive]
 pub struct FormulaError {
     /// The column within the formula's text, counted in characters from 1 (the `=` in front).
     pub column: usize,

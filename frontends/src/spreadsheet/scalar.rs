@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 /// The errors a cell can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum CellError {
     /// `#DIV/0!`: a division by zero, or the average of nothing.
     DivideByZero,

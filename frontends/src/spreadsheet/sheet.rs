@@ -24,6 +24,7 @@ pub enum Cell {
 
 /// Why there is no sheet, or not the cell that was to be set.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SheetError {
     /// The file could not be read.
     #[error("{file}: cannot be read")]
@@ -77,6 +78,7 @@ pub enum SheetError {
 
 /// The smallest rectangle from `A1` on that holds all cells of a sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Dimensions {
     /// Its width.
     pub columns: u32,

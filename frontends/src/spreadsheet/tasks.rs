@@ -27,6 +27,7 @@ pub struct SheetTasks<P = Dynamic> {
     "{sheet}: cell {cell} uses INDIRECT, so what it refers to is known only while it is computed: \
      a topological scheduler cannot order it; choose the restarting or suspending scheduler"
 )]
+#[non_exhaustive]
 pub struct DynamicCell {
     /// The sheet's name.
     pub sheet: String,

@@ -110,6 +110,7 @@ struct Next {
 
 /// What the last replay found to be lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Damage {
     /// How often records were missing before others.
     pub gaps: u64,
@@ -128,6 +129,7 @@ impl Damage {
 
 /// Why a log began anew, to be told to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Anew {
     /// Whether what was there is a log, of other keys and values than this program's.
     pub foreign: bool,

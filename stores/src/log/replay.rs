@@ -155,16 +155,9 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
                 };
                 self.tell_of(number);
                 dependencies.iter().for_each(|(subject, _)| self.tell_of(subject.number()));
-                let record = Record {
-                    key,
-                    dependencies: &self.dependencies,
-                    deep,
-                    fingerprint: Fingerprint(u64::from_le_bytes(fingerprint)),
-                    value: &value,
-                    modified,
-                    volatile,
-                    names: &*self.keys,
-                };
+                let made = Fingerprint(u64::from_le_bytes(fingerprint));
+                let record = Record::new(key, &self.dependencies, made, &value, &*self.keys);
+                let record = record.with_deep(deep).with_modified(modified).with_volatile(volatile);
                 let event = match how {
                     How::Built => Event::Built(record),
                     How::Restored => Event::Restored(record),

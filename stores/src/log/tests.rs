@@ -41,16 +41,7 @@ fn made(log: &mut Small, keys: &mut Keys<String>, key: &str, from: &str, value: 
     let (key, from) = (keys.intern(&key.to_owned()), keys.intern(&from.to_owned()));
     let dependency = |key, value| Dependency { key, grouped: false, fingerprint: Fingerprint(value) };
     let dependencies = [dependency(key.definition(), 5), dependency(from, value)];
-    let record = Record {
-        key,
-        dependencies: &dependencies,
-        deep: false,
-        fingerprint: Fingerprint(value),
-        value: &value,
-        modified: value,
-        volatile: false,
-        names: &(),
-    };
+    let record = Record::new(key, &dependencies, Fingerprint(value), &value, &()).with_modified(value);
     log.append(keys, &Event::Built(record)).expect("written");
 }
 
@@ -253,16 +244,7 @@ fn what_was_built_from_a_value_that_is_lost_is_lost() {
         let (key, from) = (keys.intern(&key.to_owned()), keys.intern(&from.to_owned()));
         let dependencies = [Dependency { key: from, grouped: false, fingerprint: Fingerprint(value) }];
         let (fingerprint, value) = (Fingerprint(value), Odd(value));
-        let record = Record {
-            key,
-            dependencies: &dependencies,
-            deep: false,
-            fingerprint,
-            value: &value,
-            modified: 1,
-            volatile: false,
-            names: &(),
-        };
+        let record = Record::new(key, &dependencies, fingerprint, &value, &()).with_modified(1);
         odd.append(keys, &Event::Built(record)).expect("written");
     };
     for n in [7, 8] {

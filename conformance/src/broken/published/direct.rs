@@ -34,7 +34,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DirectTraces {
             }
             if holds {
                 let (dependencies, value) = (trace.dependencies().collect(), traces.value(trace).cloned());
-                return Poll::Ready(Answer::Restore(Restored { dependencies, deep: false, value }));
+                return Poll::Ready(Answer::Restore(Restored::new(dependencies, false, value)));
             }
         }
         Poll::Ready(Answer::Run(why.unwrap_or(Reason::NeverBuilt)))

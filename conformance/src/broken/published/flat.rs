@@ -148,7 +148,7 @@ impl<K: Key, V: Value, L: LookUp> Rebuilder<K, V> for FlatTrace<L> {
                 let dependency = |&(key, fingerprint)| Dependency { key, grouped: false, fingerprint };
                 let dependencies = trace.inputs.iter().map(dependency).collect();
                 let value = Some(trace.value.clone());
-                return Poll::Ready(Answer::Restore(Restored { dependencies, deep: false, value }));
+                return Poll::Ready(Answer::Restore(Restored::new(dependencies, false, value)));
             }
         }
         Poll::Ready(Answer::Run(why.unwrap_or(Reason::NeverBuilt)))

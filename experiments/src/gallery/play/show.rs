@@ -145,7 +145,7 @@ impl<L: LookUp> Shown for FlatTraces<i64, L> {
 impl Shown for DependencyGraph {
     fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
         let line = |id, key| {
-            let fetched = self.dependencies(id)?.map(|(id, _)| id);
+            let fetched = self.dependencies(id)?.map(|fetched| fetched.key);
             Some(format!("{key} ← {}", names(fetched, keys)))
         };
         Panel::of("graph", each(keys, line)).into_iter().collect()
@@ -154,7 +154,7 @@ impl Shown for DependencyGraph {
 
 fn bits(graph: &DependencyGraph, keys: &Keys<Key>, is_dirty: impl Fn(KeyId) -> bool) -> Vec<Panel> {
     let line = |id, key| {
-        let fetched = names(graph.dependencies(id)?.map(|(id, _)| id), keys);
+        let fetched = names(graph.dependencies(id)?.map(|fetched| fetched.key), keys);
         Some(format!("{key} {}  ← {fetched}", if is_dirty(id) { "dirty" } else { "clean" }))
     };
     Panel::of("bits", each(keys, line)).into_iter().collect()
@@ -176,7 +176,7 @@ impl Shown for StepTraces {
     fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
         let line = |id, key| match self.built(id) {
             Some((built, _)) => {
-                let fetched = self.graph().dependencies(id).into_iter().flatten().map(|(id, _)| id);
+                let fetched = self.graph().dependencies(id).into_iter().flatten().map(|fetched| fetched.key);
                 let changed = self.changed(id);
                 Some(format!("{key} built {built}, changed {changed}  ← {}", names(fetched, keys)))
             }

@@ -45,7 +45,7 @@ impl Truth {
         let values: BTreeMap<Key, i64> = values.collect();
         let graph: &DependencyGraph = build.metadata().read();
         let fetched = keys.iter().filter_map(|(id, key)| {
-            let fetched = graph.dependencies(id)?.map(|(id, _)| *keys.name(id));
+            let fetched = graph.dependencies(id)?.map(|fetched| *keys.name(fetched.key));
             Some((*key, fetched.filter_map(|key| Some((key, *values.get(key)?))).collect()))
         });
         Ok(Truth { fetched: fetched.collect(), values })
