@@ -9,8 +9,8 @@
 //!     .rule("B2", task(async |fetch| Ok(fetch.get("B1").await? * 2))); // dynamic: discovered
 //!
 //! let mut build = Build::new(tasks, Memory::from([("A1", 10), ("A2", 20)]))
-//!     .scheduler(Suspending::new())
-//!     .rebuilder(VerifyingTrace); // Shake = Suspending × VerifyingTrace
+//!     .with_scheduler(Suspending::new())
+//!     .with_rebuilder(VerifyingTrace); // Shake = Suspending × VerifyingTrace
 //!
 //! build.run(["B2"])?;
 //! assert_eq!(build.get("B2"), Some(60));

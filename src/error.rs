@@ -204,7 +204,7 @@ impl From<StoreError> for Cause {
 /// use alacarte::prelude::*;
 ///
 /// let tasks = Rules::new().rule(3, formula([1, 2], |[a, b]| a + b));
-/// let mut build = Build::new(tasks, Memory::from([(1, 10)])).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// let mut build = Build::new(tasks, Memory::from([(1, 10)])).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
 /// let error = build.run([3]).unwrap_err();
 /// assert_eq!(error.failures[0].key, Some(3));
 /// assert!(error.to_string().starts_with("3: it needs 2, which has no task and no value"));

@@ -30,7 +30,7 @@ use crate::waits::Ticket;
 /// });
 /// let inputs = Memory::from([(0, 2), (1, 10), (2, 20), (3, 30)]);
 /// let tasks = Rules::new().rule(9_u32, sum);
-/// let mut build = Build::new(tasks, inputs).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// let mut build = Build::new(tasks, inputs).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
 /// build.run([9])?;
 /// assert_eq!(build.get(9), Some(30));
 /// // The task did not fetch key 3, so it does not depend on it.

@@ -85,7 +85,7 @@ impl Fingerprint {
 /// let header = formula(["module"], |[Module { interface, .. }]| Module { interface, code: "" });
 /// let tasks = Rules::new().rule("header", header);
 /// let inputs = Memory::from([("module", Module { interface: "f()", code: "1" })]);
-/// let mut build = Build::new(tasks, inputs).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// let mut build = Build::new(tasks, inputs).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
 /// build.run(["header"])?;
 /// // The interface is the same, so no dependent runs.
 /// build.set("module", Module { interface: "f()", code: "2" })?;

@@ -41,13 +41,13 @@ pub type Replay<'r, K, V> = dyn FnMut(&Keys<K>, &Event<'_, V>) + 'r;
 /// }
 ///
 /// let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
-/// let build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
-/// let mut build = build.journal(Diary::default());
+/// let build = Build::new(tasks, Memory::from([("A", 1)])).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
+/// let mut build = build.with_journal(Diary::default());
 /// build.run(["B"])?;
 /// build.set("A", 2)?;
 /// build.run(["B"])?;
 /// build.run(["B"])?; // This build finds nothing to do, so it appends no event.
-/// assert_eq!(build.journal_ref().0, ["A changed", "B was built", "A changed", "B was built"]);
+/// assert_eq!(build.journal().0, ["A changed", "B was built", "A changed", "B was built"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Journal<K, V> {
@@ -166,8 +166,8 @@ pub struct SharedDependency<K> {
 /// let shelf = Shelf::default();
 /// let build = || {
 ///     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
-///     let build = Build::new(tasks, Memory::from([("A", 1)])).cache(shelf.clone());
-///     build.scheduler(Suspending::new()).rebuilder(ConstructiveTrace)
+///     let build = Build::new(tasks, Memory::from([("A", 1)])).with_cache(shelf.clone());
+///     build.with_scheduler(Suspending::new()).with_rebuilder(ConstructiveTrace)
 /// };
 /// assert_eq!(build().run(["B"])?.ran.len(), 1);
 /// // The second build restores B from the trace of the first.

@@ -38,7 +38,7 @@ use crate::fingerprint::Fingerprint;
 /// // `Cell` needs no `impl Key`: every type with these traits has one.
 /// let tasks = Rules::new().rule(Cell('B', 1), formula([Cell('A', 1)], |[a]| 2 * a));
 /// let values = Memory::from([(Cell('A', 1), 21)]);
-/// let mut build = Build::new(tasks, values).scheduler(Suspending::new()).rebuilder(DirtyBit);
+/// let mut build = Build::new(tasks, values).with_scheduler(Suspending::new()).with_rebuilder(DirtyBit);
 /// build.run([Cell('B', 1)])?;
 /// assert_eq!(build.get(Cell('B', 1)), Some(42));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

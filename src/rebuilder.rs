@@ -47,7 +47,7 @@ use crate::metadata::Metadata;
 /// let tasks = Rules::new()
 ///     .rule("clock", task(async |_| Ok(12)))
 ///     .rule("alarm", formula(["clock"], |[hour]| i64::from(hour == 7)));
-/// let mut build = Build::new(tasks, Memory::new()).scheduler(Suspending::new()).rebuilder(WithClock);
+/// let mut build = Build::new(tasks, Memory::new()).with_scheduler(Suspending::new()).with_rebuilder(WithClock);
 /// build.run(["alarm"])?;
 /// let report = build.run(["alarm"])?;
 /// assert_eq!(build.names(&report.ran), ["clock"]); // The hour is the same, so `alarm` is kept.
@@ -56,7 +56,7 @@ use crate::metadata::Metadata;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no rebuilder for keys `{K}` and values `{V}`",
     label = "this build has no rebuilder",
-    note = "choose one by `.rebuilder(…)`: `VerifyingTrace`, say"
+    note = "choose one by `.with_rebuilder(…)`: `VerifyingTrace`, say"
 )]
 pub trait Rebuilder<K: Key, V: Value> {
     /// Installs the metadata that it reads.

@@ -17,7 +17,7 @@ use crate::rebuilder::Reason;
 ///     .rule("B", formula(["A"], |[a]| a / 10))
 ///     .rule("C", formula(["B"], |[b]| b + 1));
 /// let inputs = Memory::from([("A", 40)]);
-/// let mut build = Build::new(tasks, inputs).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// let mut build = Build::new(tasks, inputs).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
 /// let report = build.run(["C"])?;
 /// assert_eq!(build.names(&report.ran), ["B", "C"]);
 ///

@@ -23,7 +23,7 @@ use crate::task::{Dynamic, Power, Running, Static, TaskFuture, Tasks, of_this_pr
 /// A collection of closures, one a key. Its power grows to [`Dynamic`] with the first dynamic task.
 ///
 /// If a build is given another collection in place of its own, all tasks of the new one run again, whatever they are
-/// made of; those of the first one are known again if it is put back. Two collections of the same [`Rules::version`]
+/// made of; those of the first one are known again if it is put back. Two collections of the same [`Rules::with_version`]
 /// count as the same tasks.
 ///
 /// ```
@@ -34,7 +34,7 @@ use crate::task::{Dynamic, Power, Running, Static, TaskFuture, Tasks, of_this_pr
 ///     .rule("C", formula(["A"], |[a]| a + 2))
 ///     .rule("sum", formula(["B", "C"], |[b, c]| b + c));
 /// let inputs = Memory::from([("A", 10)]);
-/// let mut build = Build::new(tasks, inputs).scheduler(Topological::new()).rebuilder(VerifyingTrace);
+/// let mut build = Build::new(tasks, inputs).with_scheduler(Topological::new()).with_rebuilder(VerifyingTrace);
 /// build.run(["sum"])?;
 /// assert_eq!(build.get("sum"), Some(23));
 ///
@@ -49,7 +49,7 @@ pub struct Rules<K, V, P = Static> {
     tasks: HashMap<K, Entry<K, V>>,
     /// Keys whose task was taken away: one that they are given later counts as another.
     removed: HashSet<K>,
-    /// See [`Rules::version`].
+    /// See [`Rules::with_version`].
     version: Option<u64>,
     /// See [`Tasks::collection`].
     number: u64,
@@ -173,7 +173,7 @@ impl<K: Key, V: Value, F: AsyncFn(Fetch<'_, K, V>) -> Result<V>> Start<K, V> for
 ///
 /// let tasks = Rules::new().rule(0_u32, Sum(vec![1, 2, 3]));
 /// let inputs = Memory::from([(1, 10), (2, 20), (3, 30)]);
-/// let mut build = Build::new(tasks, inputs).scheduler(Topological::new()).rebuilder(DirtyBit);
+/// let mut build = Build::new(tasks, inputs).with_scheduler(Topological::new()).with_rebuilder(DirtyBit);
 /// build.run([0])?;
 /// assert_eq!(build.get(0), Some(60));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -268,7 +268,7 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
     /// collection is put in place of one of the same version, it tells that nothing was. A task that declares other keys,
     /// or is put in the place of another by [`Rules::set`], counts as another all the same.
     #[must_use]
-    pub fn version(mut self, version: u64) -> Self {
+    pub fn with_version(mut self, version: u64) -> Self {
         self.version = Some(version);
         // All have changed.
         self.changes = Changes::default();
@@ -447,7 +447,7 @@ mod tests {
         assert_eq!(changed(&rules, second), Some(vec![1]));
         assert_eq!(changed(&rules, foreign), None);
         // Another version of all of them.
-        rules = rules.version(2);
+        rules = rules.with_version(2);
         assert_eq!(changed(&rules, second), None);
     }
 

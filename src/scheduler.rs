@@ -58,7 +58,7 @@ pub enum WhenBlocked {
 ///     .rule("B", formula(["A"], |[a]| a + 1))
 ///     .rule("C", formula(["B"], |[b]| b + 1))
 ///     .rule("D", formula(["A"], |[a]| a + 2));
-/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Queue::default()).rebuilder(DirtyBit);
+/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).with_scheduler(Queue::default()).with_rebuilder(DirtyBit);
 /// let report = build.run(["C", "D"])?;
 /// // C waits for B, which the queue has behind D.
 /// assert_eq!(build.names(&report.ran), ["D", "B", "C"]);
@@ -122,7 +122,7 @@ pub trait Scheduler {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot schedule tasks of power `{P}`",
     label = "this build has no scheduler that can order its tasks",
-    note = "choose one by `.scheduler(…)`: a topological scheduler needs tasks that declare their dependencies (`formula`, not \
+    note = "choose one by `.with_scheduler(…)`: a topological scheduler needs tasks that declare their dependencies (`formula`, not \
             `task`); `Restarting` and `Suspending` are for dynamic tasks too"
 )]
 pub trait Schedules<P: Power>: Scheduler {}

@@ -38,7 +38,7 @@ use crate::key::{KeyId, Keys};
 ///
 /// let sensor = Rc::new(Cell::new((1, 100)));
 /// let tasks = Rules::new().rule('b', formula(['s'], |[s]| s + 1));
-/// let mut build = Build::new(tasks, Sensor(sensor.clone())).scheduler(Suspending::new()).rebuilder(DirtyBit);
+/// let mut build = Build::new(tasks, Sensor(sensor.clone())).with_scheduler(Suspending::new()).with_rebuilder(DirtyBit);
 /// build.run(['b'])?;
 /// sensor.set((5, 200));
 /// build.run(['b'])?;

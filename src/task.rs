@@ -44,7 +44,7 @@ mod sealed {
 ///
 /// let inputs = Memory::from([("A", 1), ("B", 2)]);
 /// let tasks: Of<Static> = with_sum(Rules::new());
-/// let mut build = Build::new(tasks, inputs).scheduler(Topological::new()).rebuilder(DirtyBit);
+/// let mut build = Build::new(tasks, inputs).with_scheduler(Topological::new()).with_rebuilder(DirtyBit);
 /// build.run(["sum"])?;
 /// assert_eq!(build.get("sum"), Some(3));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -102,7 +102,7 @@ pub enum Running<'t, V> {
 /// }
 ///
 /// let inputs = Memory::from([(0, 0), (1, 1)]);
-/// let mut build = Build::new(Fibonacci, inputs).scheduler(Topological::new()).rebuilder(VerifyingTrace);
+/// let mut build = Build::new(Fibonacci, inputs).with_scheduler(Topological::new()).with_rebuilder(VerifyingTrace);
 /// assert_eq!(build.run([50])?.ran.len(), 49);
 /// assert_eq!(build.get(50), Some(12_586_269_025));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -41,7 +41,7 @@ use crate::task::{Dynamic, Running, TaskFuture, Tasks};
 ///     }
 /// }
 ///
-/// let mut build = Build::new(TypedRules, Memory::new()).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// let mut build = Build::new(TypedRules, Memory::new()).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
 /// build.set(RuleKey::new(Text(7)), Output::new("to be or not to be".to_string()))?;
 /// build.run([RuleKey::new(Words(7))])?;
 /// assert_eq!(build.get(RuleKey::new(Words(7))).unwrap().get::<usize>(), Some(&6));

@@ -97,7 +97,7 @@ async fn everything(menu: &Menu, arguments: &Build, mut session: Session) -> Res
 
 /// Why more is built than was edited: the journal is not what the last build left.
 fn tell_of_journal(build: &AnyBuild) {
-    let journal = build.journal_ref();
+    let journal = build.journal();
     let damage = journal.damage();
     if let Some(anew) = journal.anew() {
         eprintln!("alacarte: {anew}");
@@ -114,7 +114,7 @@ fn open(menu: &Menu, session: &Session, arguments: &Build, screen: &Rc<RefCell<S
     let (scheduler, rebuilder) = cell.of_files();
     let told = Rc::clone(screen);
     let build = session.open(scheduler, rebuilder, move |event| told.borrow_mut().command(&event))?;
-    let mut build = build.jobs(args::jobs(arguments.jobs)).keep_going(arguments.keep_going);
+    let mut build = build.with_jobs(args::jobs(arguments.jobs)).keep_going(arguments.keep_going);
     if arguments.explain {
         let told = Rc::clone(screen);
         let commands: HashSet<FileKey> = build.tasks().commands().cloned().collect();

@@ -30,7 +30,7 @@
 //! # use alacarte_stores::Memory;
 //! let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
 //! let build = Build::new(tasks, Memory::from([("A", 1)]));
-//! build.scheduler(Topological::new()).rebuilder(VerifyingTrace).run(["B"]).unwrap();
+//! build.with_scheduler(Topological::new()).with_rebuilder(VerifyingTrace).run(["B"]).unwrap();
 //! ```
 //!
 //! Over a dynamic one, which differs in nothing else, it is not:
@@ -42,7 +42,7 @@
 //! # use alacarte_stores::Memory;
 //! let tasks = Rules::new().rule("B", task(async |fetch| Ok(fetch.get("A").await? + 1)));
 //! let build = Build::new(tasks, Memory::from([("A", 1)]));
-//! build.scheduler(Topological::new()).rebuilder(VerifyingTrace).run(["B"]).unwrap();
+//! build.with_scheduler(Topological::new()).with_rebuilder(VerifyingTrace).run(["B"]).unwrap();
 //! ```
 //!
 //! That it is the scheduler which is at fault there:
@@ -54,7 +54,7 @@
 //! # use alacarte_stores::Memory;
 //! let tasks = Rules::new().rule("B", task(async |fetch| Ok(fetch.get("A").await? + 1)));
 //! let build = Build::new(tasks, Memory::from([("A", 1)]));
-//! build.scheduler(Suspending::new()).rebuilder(VerifyingTrace).run(["B"]).unwrap();
+//! build.with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace).run(["B"]).unwrap();
 //! ```
 #![deny(missing_docs)]
 

@@ -338,8 +338,8 @@ where
         world.furnish(scenario.inputs.clone());
         let (scheduler, rebuilder) = (combination.make)();
         let program = Program::<P>::new(scenario.graph.clone(), manner, world.clone());
-        let build = Build::new(program, world).scheduler(scheduler).rebuilder(rebuilder);
-        let mut build = build.cache(Lends { shelf: shelf.clone(), fault: Fault::None }).jobs(manner.jobs);
+        let build = Build::new(program, world).with_scheduler(scheduler).with_rebuilder(rebuilder);
+        let mut build = build.with_cache(Lends { shelf: shelf.clone(), fault: Fault::None }).with_jobs(manner.jobs);
         let result = build.run([target]);
         let ran = result.as_ref().map_or_else(|error| &error.report.ran, |report| &report.ran);
         let ran = build.names(ran).into_iter().collect();

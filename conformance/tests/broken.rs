@@ -138,7 +138,7 @@ fn a_forgotten_chain_is_paid_for_in_restarts() {
         }
         let inputs: Memory<Name, i64> = (0..4).map(|key| (Name(key), 1)).collect();
         // Every task runs, and none of them waits because of a question.
-        let mut build = Build::new(tasks, inputs).scheduler(scheduler).rebuilder(Box::new(Perpetual));
+        let mut build = Build::new(tasks, inputs).with_scheduler(scheduler).with_rebuilder(Box::new(Perpetual));
         // Dependents first, as a user may name them.
         let targets = || (4..20).rev().map(Name);
         build.run(targets()).expect("built");
@@ -170,8 +170,8 @@ fn a_group_recorded_as_a_sequence_is_verified_one_by_one() {
                 Ok(value)
             });
         }
-        let build = Build::new(tasks, Memory::from([(Name(0), 5)])).scheduler(scheduler).rebuilder(rebuilder);
-        let mut build = build.jobs(3);
+        let build = Build::new(tasks, Memory::from([(Name(0), 5)])).with_scheduler(scheduler).with_rebuilder(rebuilder);
+        let mut build = build.with_jobs(3);
         build.run([Name(4)]).expect("built");
         build.set(Name(0), 6).expect("set");
         most.set(0);
@@ -187,7 +187,8 @@ fn luck_that_passes_for_order_is_not_told() {
     let failed = beside("permits", |(scheduler, rebuilder)| {
         let tasks = Rules::new().rule(Name(1), formula([Name(0)], |[value]| value + 1));
         let tasks = tasks.rule(Name(2), declared([Name(0)], async |fetch| fetch.get(Name(1)).await));
-        let mut build = Build::new(tasks, Memory::from([(Name(0), 1)])).scheduler(scheduler).rebuilder(rebuilder);
+        let mut build =
+            Build::new(tasks, Memory::from([(Name(0), 1)])).with_scheduler(scheduler).with_rebuilder(rebuilder);
         build.run([Name(1)]).expect("built");
         build.run([Name(2), Name(1)]).is_err()
     });

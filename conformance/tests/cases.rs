@@ -211,8 +211,8 @@ fn collatz_stops_where_the_old_path_begins() {
     }
     const START: u64 = 1;
     let mut build = alacarte_core::Build::new(Collatz, alacarte_stores::Memory::from([(START, 6)]))
-        .scheduler(alacarte_schedulers::Suspending::new())
-        .rebuilder(alacarte_rebuilders::VerifyingTrace);
+        .with_scheduler(alacarte_schedulers::Suspending::new())
+        .with_rebuilder(alacarte_rebuilders::VerifyingTrace);
     build.run([0]).expect("built");
     build.set(START, 40).expect("set");
     let report = build.run([0]).expect("built");

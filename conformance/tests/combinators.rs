@@ -96,9 +96,9 @@ fn collecting(scheduler: &str, rebuilder: &str, jobs: usize, collect: Collect) -
     }
     let inputs: Memory<u64, u64> = (1..=WIDE).map(|key| (1000 + key, key)).collect();
     let mut build = Build::new(rules, inputs)
-        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
-        .jobs(jobs);
+        .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+        .with_jobs(jobs);
     clock.drive(build.run_async([0])).expect("built");
     let clean = build.get(0).expect("a value");
     build.set(1003, 103).expect("set");
@@ -280,10 +280,10 @@ fn joined_work_gets_its_permits_one_after_the_other() {
                 })
             };
             let mut build = Build::new(Rules::new().rule(0_u64, at_work), Memory::default())
-                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
-                .jobs(jobs)
-                .pool("pool", pools);
+                .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+                .with_jobs(jobs)
+                .with_pool("pool", pools);
             clock.drive(build.run_async([0])).expect("built");
             assert_eq!((build.get(0), most.get()), (Some(80), jobs), "{scheduler} × {rebuilder}");
         }
@@ -321,9 +321,9 @@ fn races(scheduler: &str, rebuilder: &str, race: for<'f> fn(Fetch<'f, u64, u64>,
         .rule(3_u64, working(2000))
         .rule(4_u64, task(async |_| Ok(1)));
     let mut build = Build::new(rules, Memory::from([(5, 1)]))
-        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
-        .jobs(4);
+        .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+        .with_jobs(4);
     let built = clock.drive(build.run_async([0]));
     assert_eq!((build.get(0), seen.get()), (Some(51), 50), "{scheduler} × {rebuilder}: {built:?}");
 }
@@ -446,8 +446,8 @@ fn a_fetch_that_is_given_up_is_waited_for_no_more() {
         };
         let rules = Rules::new().rule(0_u64, top).rule(1_u64, slow).rule(2_u64, task(async |_| Ok(1)));
         let mut build = Build::new(rules, Memory::default())
-            .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-            .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
+            .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+            .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
         clock.drive(build.run_async([0])).expect("built");
         assert_eq!(build.get(0), Some(1), "{scheduler} × {rebuilder}");
     });
@@ -468,8 +468,8 @@ fn a_circle_through_combinators_is_found() {
         };
         let rules = Rules::new().rule(0_u64, around(1)).rule(1_u64, around(2)).rule(2_u64, around(0));
         let mut build = Build::new(rules.rule(9_u64, task(async |_| Ok(1))), Memory::default())
-            .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-            .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
+            .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+            .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
         let error = Clock::default().drive(build.run_async([0])).expect_err("a circle");
         assert!(error.to_string().contains("a cycle: 0 → 1 → 2 → 0"), "{scheduler} × {rebuilder}: {error}");
     });
@@ -493,8 +493,8 @@ fn a_timeout_of_tokio_is_seen_when_it_fires() {
             Ok(begin.elapsed().as_millis() as u64)
         });
         let mut build = Build::new(Rules::new().rule(0_u64, top).rule(1_u64, slow), Memory::default())
-            .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-            .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
+            .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+            .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
         runtime.block_on(build.run_async([0])).expect("built");
         // Tokio's timers are exact to a millisecond.
         assert!(matches!(build.get(0), Some(50 | 51)), "{scheduler} × {rebuilder}: {:?}", build.get(0));
@@ -509,8 +509,8 @@ fn a_task_may_run_another_build() {
             Ok(1 + if floors > 0 { tower(floors - 1)? } else { ground })
         });
         let mut build = Build::new(Rules::new().rule(0_u64, below), Memory::from([(100, 10)]))
-            .scheduler(Suspending::new())
-            .rebuilder(VerifyingTrace);
+            .with_scheduler(Suspending::new())
+            .with_rebuilder(VerifyingTrace);
         build.run([0])?;
         Ok(build.get(0).expect("a value"))
     }
@@ -527,7 +527,8 @@ fn what_a_thread_said_when_it_panicked_is_told() {
         0_u64,
         task(async |fetch: Fetch<'_, u64, u64>| fetch.work(off_thread(|| panic!("no ink in {}", "the printer"))).await),
     );
-    let mut build = Build::new(rules, Memory::default()).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+    let mut build =
+        Build::new(rules, Memory::default()).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
     let error = build.run([0]).expect_err("it panicked").to_string();
     std::panic::set_hook(hook);
     assert!(error.contains("panicked: no ink in the printer"), "{error}");
@@ -557,8 +558,8 @@ fn what_ends_outside_has_one_task_polled() {
                 );
             }
             let mut build = Build::new(rules, Memory::default())
-                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
+                .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
             clock.drive(build.run_async([0])).expect("built");
             assert_eq!((build.get(0), polls.get()), (Some(tasks), 2 * tasks), "{scheduler} × {rebuilder}");
         }

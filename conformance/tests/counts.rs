@@ -117,7 +117,7 @@ fn without_suspects_all_that_the_targets_reach_is_asked_about() {
 #[test]
 fn a_scheduler_that_does_not_follow_suspects_asks_about_what_the_targets_reach() {
     fn kept<S: Schedules<Static>>(scheduler: S) -> u64 {
-        let mut build = Build::new(chains(), Memory::from(INPUTS)).scheduler(scheduler).rebuilder(DirtyBit);
+        let mut build = Build::new(chains(), Memory::from(INPUTS)).with_scheduler(scheduler).with_rebuilder(DirtyBit);
         build.set("A", 10).expect("set");
         build.run(["C", "F"]).expect("built");
         build.set("A", 11).expect("set");
@@ -305,8 +305,8 @@ impl Rebuilder<Key, i64> for Doubting {
 fn a_rebuilder_that_does_not_trust_silence_is_asked_about_every_key_in_every_build() {
     let asked = Rc::new(Cell::new(0));
     let mut build = Build::new(chains(), INPUTS.into_iter().collect::<Memory<_, _>>())
-        .scheduler(Topological::new())
-        .rebuilder(Doubting { asked: asked.clone(), trusts: false });
+        .with_scheduler(Topological::new())
+        .with_rebuilder(Doubting { asked: asked.clone(), trusts: false });
     for a in [1, 1, 5, 5] {
         build.set("A", a).expect("set");
         asked.set(0);
@@ -320,8 +320,8 @@ fn a_rebuilder_that_does_not_trust_silence_is_asked_about_every_key_in_every_bui
 fn a_rebuilder_that_does_not_tell_the_order_of_fetches_is_asked_about_more_keys() {
     let asked = Rc::new(Cell::new(0));
     let mut build = Build::new(chains().rule("top", formula(["C", "F"], |[c, f]| c * 100 + f)), Memory::from(INPUTS))
-        .scheduler(BottomUp::new())
-        .rebuilder(Doubting { asked: asked.clone(), trusts: true });
+        .with_scheduler(BottomUp::new())
+        .with_rebuilder(Doubting { asked: asked.clone(), trusts: true });
     for (a, d, expected, times) in
         [(10, 2, 1004, 5), (11, 3, 1005, 8), (12, 3, 1005, 1), (5, 3, 605, 3), (4, 1, 503, 8)]
     {

@@ -81,9 +81,9 @@ fn written<P: alacarte_core::Power>(
 ) -> (System<P>, Scribe) {
     let scribe = Scribe::default();
     let build = Build::new(tasks, inputs.iter().copied().collect::<Memory<_, _>>())
-        .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
-        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
-        .journal(scribe.clone());
+        .with_scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+        .with_journal(scribe.clone());
     (build, scribe)
 }
 
@@ -211,8 +211,8 @@ fn what_is_fetched_again_is_recorded_once_however_much_it_is() {
         };
         let tasks = Rules::new().rule("top", task(again));
         let mut build = Build::new(tasks, names.into_iter().map(|name| (name, 1)).collect::<Memory<_, _>>())
-            .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
-            .rebuilder(alacarte_rebuilders::named("verifying-trace").expect("a rebuilder"));
+            .with_scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+            .with_rebuilder(alacarte_rebuilders::named("verifying-trace").expect("a rebuilder"));
         assert_eq!(build.run(["top".to_owned()]).expect("built").fetches, 2 * many as u64);
         build.touch("k0".to_owned()).expect("touched");
         assert_eq!(build.run(["top".to_owned()]).expect("built").fetches, many as u64, "what is recorded is verified");
@@ -287,10 +287,10 @@ fn a_journal_that_cannot_be_read_fails_whatever_needs_it() {
 fn an_output_that_was_touched_survives_the_process() {
     everywhere(|scheduler, rebuilder| {
         let tape = Tape::default();
-        let mut build = system(scheduler, rebuilder, two_steps(), &[("A", 1)]).journal(tape.clone());
+        let mut build = system(scheduler, rebuilder, two_steps(), &[("A", 1)]).with_journal(tape.clone());
         build.run(["C"]).expect("built");
         build.touch("B").expect("touched");
-        let mut next = system(scheduler, rebuilder, two_steps(), &[("A", 1)]).journal(tape);
+        let mut next = system(scheduler, rebuilder, two_steps(), &[("A", 1)]).with_journal(tape);
         assert!(next.touch("B").expect("touched"));
         assert_eq!(next.get("B"), Some(1), "{scheduler} × {rebuilder}");
         next.run(["C"]).expect("built");
@@ -303,12 +303,12 @@ fn an_output_that_was_touched_survives_the_process() {
 #[test]
 fn the_clock_goes_on_where_the_process_before_stopped() {
     let tape = Tape::default();
-    let mut build = system("suspending", "modification-time", two_steps(), &[("A", 1)]).journal(tape.clone());
+    let mut build = system("suspending", "modification-time", two_steps(), &[("A", 1)]).with_journal(tape.clone());
     for a in [1, 2, 3, 2] {
         build.set("A", a).expect("set");
         build.run(["C"]).expect("built");
     }
-    let mut next = system("suspending", "modification-time", two_steps(), &[("A", 2)]).journal(tape);
+    let mut next = system("suspending", "modification-time", two_steps(), &[("A", 2)]).with_journal(tape);
     let report = next.run(["C"]).expect("built");
     assert_eq!(common::ran(&next, &report), [""; 0]);
     next.set("A", 1).expect("set");
@@ -321,13 +321,13 @@ fn the_clock_goes_on_where_the_process_before_stopped() {
 fn a_task_that_is_taken_away_between_two_processes_is_noticed() {
     everywhere(|scheduler, rebuilder| {
         let tape = Tape::default();
-        let mut build = system(scheduler, rebuilder, two_steps(), &[("A", 1)]).journal(tape.clone());
+        let mut build = system(scheduler, rebuilder, two_steps(), &[("A", 1)]).with_journal(tape.clone());
         build.run(["C"]).expect("built");
         build.set("B", 40).expect("set");
         let tasks = Rules::new().rule("B", declared(["A"], async |_| Ok(0)));
         let mut tasks = tasks.rule("C", formula(["B"], |[b]| b + 1));
         tasks.remove(&"B");
-        let mut next = system(scheduler, rebuilder, tasks, &[("A", 1), ("B", 40)]).journal(tape);
+        let mut next = system(scheduler, rebuilder, tasks, &[("A", 1), ("B", 40)]).with_journal(tape);
         next.run(["C"]).expect("built");
         assert_eq!(next.get("C"), Some(41), "{scheduler} × {rebuilder}");
     });

@@ -86,7 +86,7 @@ fn a_dependency_that_failed_shows_no_value() {
     let rules = Rules::new()
         .rule("middle", task(async |fetch| Ok(fetch.get("A").await? + 1)))
         .rule("top", task(async |fetch| Ok(fetch.get("middle").await? * 2)));
-    let build = Build::new(rules, Memory::from([("A", 1)])).scheduler(Suspending::new()).rebuilder(ByValue);
+    let build = Build::new(rules, Memory::from([("A", 1)])).with_scheduler(Suspending::new()).with_rebuilder(ByValue);
     let mut build = build.keep_going(true);
     build.run(["top"]).expect("built");
     build.remove("A").expect("removed");
@@ -157,7 +157,7 @@ fn working() -> Rules<Key, i64, alacarte_core::Dynamic> {
 fn a_build_may_be_dropped_at_any_moment() {
     everywhere_dynamic(|scheduler, rebuilder| {
         for polls in 0..20 {
-            let mut build = system(scheduler, rebuilder, working(), &[("A", 0)]).jobs(2);
+            let mut build = system(scheduler, rebuilder, working(), &[("A", 0)]).with_jobs(2);
             for start in [10, 20, 10] {
                 build.set("A", start).expect("set");
                 let mut future: LocalBoxFuture<'_, _> = build.run_async(["top"]).boxed_local();
@@ -285,7 +285,7 @@ fn job_slots_are_never_more_than_allowed_and_all_are_used() {
                     }),
                 );
             }
-            let mut build = system(scheduler, "verifying-trace", tasks, &[]).jobs(jobs);
+            let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(jobs);
             build.run(["top"]).expect("built");
             assert_eq!((gauge.most.get(), build.get("top")), (jobs, Some(6)), "{scheduler}");
         }
@@ -309,7 +309,7 @@ fn a_pool_bounds_the_work_that_names_it() {
             }),
         );
     }
-    let mut build = system("suspending", "verifying-trace", tasks, &[]).jobs(4).pool("link", 2);
+    let mut build = system("suspending", "verifying-trace", tasks, &[]).with_jobs(4).with_pool("link", 2);
     build.run(["top"]).expect("built");
     assert_eq!((links.most.get(), build.get("top")), (2, Some(6)));
 }
@@ -340,7 +340,7 @@ fn a_task_may_do_several_works_at_once() {
                 .rule("x", task(both))
                 .rule("y", task(both))
                 .rule("top", formula(["x", "y"], |[x, y]| x + y));
-            let mut build = system(scheduler, "verifying-trace", tasks, &[]).jobs(jobs);
+            let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(jobs);
             build.run(["top"]).expect("built");
             assert_eq!(build.get("top"), Some(12), "{scheduler}, {jobs} jobs");
         }
@@ -375,7 +375,7 @@ fn a_task_that_has_failed_is_not_started_again() {
             }),
         )
         .rule("top", task(async |fetch| Ok(fetch.all(["holds", "long"]).await?.iter().sum())));
-    let mut build = system("suspending", "verifying-trace", tasks, &[]).jobs(4);
+    let mut build = system("suspending", "verifying-trace", tasks, &[]).with_jobs(4);
     build.run(["top"]).expect_err("it fails");
     assert_eq!(started.get(), 1);
 }
@@ -397,8 +397,8 @@ fn every_key_may_have_a_policy_of_its_own() {
             .rule("c", task(async |fetch| fetch.get(if fetch.get("a").await? > 1 { "b" } else { "y" }).await))
             .rule("d", formula(["b", "c"], |[b, c]| b * c));
         let mut build = Build::new(tasks, Memory::from([("x", 0), ("y", 1)]))
-            .scheduler(Restarting::new())
-            .rebuilder(PerKey::new(choose));
+            .with_scheduler(Restarting::new())
+            .with_rebuilder(PerKey::new(choose));
         for (x, y) in [(0, 1), (2, 1), (5, 1), (6, 1), (2, 1), (0, 4), (5, 1), (0, 1), (2, 4)] {
             build.set("x", x).expect("set");
             build.set("y", y).expect("set");
@@ -447,8 +447,8 @@ mod typed {
         let inputs =
             [(Text(1).into(), Output::new("one".to_string())), (Text(2).into(), Output::new("three".to_string()))];
         let mut build = Build::new(TypedRules, Memory::from(inputs))
-            .scheduler(super::Suspending::new())
-            .rebuilder(super::VerifyingTrace);
+            .with_scheduler(super::Suspending::new())
+            .with_rebuilder(super::VerifyingTrace);
         let report = RuleKey::new(Report);
         build.run([&report]).expect("built");
         let lines = |build: &Option<Output>| build.as_ref().and_then(|output| output.get::<Vec<String>>().cloned());
@@ -465,7 +465,8 @@ mod typed {
 /// The static types accept what strategies that are found by their names do.
 #[test]
 fn named_combinations_compile() {
-    let mut build = Build::new(picky(10), Memory::from([("A", 1)])).scheduler(Suspending::new()).rebuilder(DirtyBit);
+    let mut build =
+        Build::new(picky(10), Memory::from([("A", 1)])).with_scheduler(Suspending::new()).with_rebuilder(DirtyBit);
     build.run(["top"]).expect("built");
     assert_eq!(build.get("top"), Some(4));
 }
@@ -485,7 +486,7 @@ fn a_fetch_inside_outside_work_is_an_error_rather_than_a_wait_for_ever() {
     };
     for jobs in [1, 4] {
         for scheduler in common::DYNAMIC {
-            let mut build = system(scheduler, "verifying-trace", tasks(), &[]).jobs(jobs);
+            let mut build = system(scheduler, "verifying-trace", tasks(), &[]).with_jobs(jobs);
             let error = build.run(["careless"]).expect_err("it fails").to_string();
             assert!(error.contains("careless") && error.contains("below"), "{scheduler}, {jobs} jobs: {error}");
             // A key that is up to date is no wait.
@@ -531,7 +532,7 @@ fn a_declared_dependency_that_fails_fails_nobody_who_does_not_take_it() {
             .rule("bad", declared([] as [Key; 0], bad))
             .rule("good", formula([] as [Key; 0], |[]| 1))
             .rule("top", declared(["good", "bad"], top));
-        let mut build = system("topological", rebuilder, tasks, &[]).jobs(2).keep_going(true);
+        let mut build = system("topological", rebuilder, tasks, &[]).with_jobs(2).keep_going(true);
         build.run(["long", "top"]).expect_err("what is declared is built");
         assert_eq!(build.get("top"), Some(1), "{rebuilder}");
     }

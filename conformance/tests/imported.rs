@@ -58,11 +58,11 @@ impl Checkout {
             );
         let files: Memory<String, i64> = self.files.iter().map(|(&key, &value)| (key.to_owned(), value)).collect();
         let build = Build::new(tasks, files)
-            .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
-            .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
-            .journal(Log::from_bytes(self.journal.clone()));
+            .with_scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+            .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+            .with_journal(Log::from_bytes(self.journal.clone()));
         let mut build = match &self.cache {
-            Some(cache) => build.cache(cache.clone()),
+            Some(cache) => build.with_cache(cache.clone()),
             None => build,
         };
         let report = build.run([target.to_owned()]).expect("built");

@@ -43,16 +43,20 @@ fn count(plan: &Plan, outside: impl Fn() -> Outside) -> usize {
 #[test]
 fn interleavings_are_as_many_as_combinatorics_says() {
     let fan = shapes::fan();
-    assert_eq!(count(&fan.jobs(1), Outside::new), 1, "nothing to choose");
-    assert_eq!(count(&fan.jobs(2), Outside::new), 2 * 2 * 2, "one of two, until one is left");
-    assert_eq!(count(&fan.jobs(3), Outside::new), 3 * 3 * 2);
-    assert_eq!(count(&fan.jobs(4), Outside::new), 24, "4!");
-    assert_eq!(count(&fan.jobs(4), || Outside::new().several()), 75, "the orders of four, ties allowed");
-    assert_eq!(count(&fan.jobs(4), || Outside::new().false_alarms()), 24 * 16, "or not, at each of four sleeps");
-    assert_eq!(count(&shapes::chains().jobs(2), Outside::new), 6, "two of four are the first chain's");
-    assert_eq!(count(&shapes::chains().jobs(2), || Outside::new().several()), 13, "the Delannoy number of 2 and 2");
+    assert_eq!(count(&fan.with_jobs(1), Outside::new), 1, "nothing to choose");
+    assert_eq!(count(&fan.with_jobs(2), Outside::new), 2 * 2 * 2, "one of two, until one is left");
+    assert_eq!(count(&fan.with_jobs(3), Outside::new), 3 * 3 * 2);
+    assert_eq!(count(&fan.with_jobs(4), Outside::new), 24, "4!");
+    assert_eq!(count(&fan.with_jobs(4), || Outside::new().several()), 75, "the orders of four, ties allowed");
+    assert_eq!(count(&fan.with_jobs(4), || Outside::new().false_alarms()), 24 * 16, "or not, at each of four sleeps");
+    assert_eq!(count(&shapes::chains().with_jobs(2), Outside::new), 6, "two of four are the first chain's");
+    assert_eq!(
+        count(&shapes::chains().with_jobs(2), || Outside::new().several()),
+        13,
+        "the Delannoy number of 2 and 2"
+    );
     let error = every_interleaving(23, |path| {
-        Site::new(&fan.jobs(4), Outside::new(), "suspending", "perpetual").build(path, None).map(|_| ())
+        Site::new(&fan.with_jobs(4), Outside::new(), "suspending", "perpetual").build(path, None).map(|_| ())
     });
     assert_eq!(error, Err("there are more than 23 interleavings".into()));
 }
@@ -62,7 +66,7 @@ fn parallel_is_sequential(what: &str, plan: &Plan, edit: (Key, i64), outside: im
     everywhere(|scheduler, rebuilder| {
         let judge = |jobs: usize, edited: bool, expected: &mut Option<BTreeSet<Key>>| {
             every_interleaving(BOUND, |path| {
-                let mut site = Site::new(&plan.jobs(jobs), outside(), scheduler, rebuilder);
+                let mut site = Site::new(&plan.with_jobs(jobs), outside(), scheduler, rebuilder);
                 if edited {
                     site.build(&mut Seeded(7), None)?;
                     site.edit(edit.0, edit.1);
@@ -114,7 +118,7 @@ fn a_build_that_failed_can_be_mended() {
         everywhere(|scheduler, rebuilder| {
             for jobs in 1..=3 {
                 let played = every_interleaving(BOUND, |path| {
-                    let mut plan = plan.jobs(jobs);
+                    let mut plan = plan.with_jobs(jobs);
                     plan.inputs.insert("switch", 1);
                     let mut site = Site::new(&plan, Outside::new().several(), scheduler, rebuilder);
                     if site.build(path, None)? != Some(false) {

@@ -59,7 +59,7 @@ fn tasks() -> Rules<Key, i64, Dynamic> {
 
 /// How a build of C fails.
 fn failing<S: Schedules<Dynamic>, R: Rebuilder<Key, i64>>(scheduler: S, rebuilder: R) -> (Option<Key>, Cause) {
-    let mut build = Build::new(tasks(), Memory::from([("A", 1)])).scheduler(scheduler).rebuilder(rebuilder);
+    let mut build = Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(scheduler).with_rebuilder(rebuilder);
     let failure = build.run(["C"]).expect_err("it is nonsense").failures.remove(0);
     (failure.key, failure.cause)
 }
@@ -107,7 +107,7 @@ fn a_plan_that_fails_for_what_is_no_key_says_which() {
 #[test]
 fn a_scheduler_that_gives_keys_twice_is_right() {
     let odd = Odd { times: 2, ..Odd::default() };
-    let mut build = Build::new(tasks(), Memory::from([("A", 1)])).scheduler(odd).rebuilder(VerifyingTrace);
+    let mut build = Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(odd).with_rebuilder(VerifyingTrace);
     let report = build.run(["C"]).expect("built");
     assert_eq!((report.ran.len(), build.get("C")), (2, Some(3)));
 }
@@ -121,7 +121,7 @@ fn a_rebuilder_that_waits_for_nothing_is_named() {
 #[test]
 fn an_id_of_no_key_is_an_error() {
     let build = Build::new(tasks(), Memory::from([("A", 1)]));
-    let mut build = build.scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+    let mut build = build.with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
     let error = build.run_ids(&[KeyId::new(99)]).expect_err("it is none").to_string();
     assert!(error.contains("key99 is the id of no key, or of one that was forgotten"), "{error}");
     build.run(["C"]).expect("another build is right");
@@ -130,8 +130,12 @@ fn an_id_of_no_key_is_an_error() {
 #[test]
 fn pools_that_contradict_each_other_are_an_error() {
     let build = Build::new(tasks(), Memory::from([("A", 1)]));
-    let build = build.scheduler(Suspending::new()).rebuilder(VerifyingTrace).pool("link", 1).pool("link", 1);
-    let mut build = build.pool("net", 4).pool("link", 2);
+    let build = build
+        .with_scheduler(Suspending::new())
+        .with_rebuilder(VerifyingTrace)
+        .with_pool("link", 1)
+        .with_pool("link", 1);
+    let mut build = build.with_pool("net", 4).with_pool("link", 2);
     let error = build.run(["C"]).expect_err("it is a contradiction").to_string();
     assert!(error.contains("the pool `link` was added twice, with depth 1 and with depth 2"), "{error}");
 }
@@ -168,7 +172,7 @@ fn fetches_what_is_no_key<S: Schedules<Dynamic>, R: Rebuilder<Key, i64>>(schedul
     for how in [Asks::One, Asks::Group, Asks::Anyway, Asks::Select] {
         for id in foreign() {
             let build = Build::new(asking(how, id), Memory::from([("A", 1)]));
-            let mut build = build.scheduler(scheduler()).rebuilder(rebuilder());
+            let mut build = build.with_scheduler(scheduler()).with_rebuilder(rebuilder());
             let failures = build.run(["D"]).expect_err("it is no key").failures;
             let [failure] = &failures[..] else { panic!("{failures:?}") };
             assert!(
@@ -200,7 +204,7 @@ fn a_task_that_fetches_what_was_forgotten_fails_by_name() {
         None => Ok(0),
     };
     let rules = tasks().rule("F", task(async |fetch: Fetch<'_, Key, i64>| fetch.get("E").await)).rule("D", task(late));
-    let mut build = Build::new(rules, inputs).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+    let mut build = Build::new(rules, inputs).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
     // (D has a number of its own: it is not given that of F.)
     build.intern("D");
     build.run(["F", "C"]).expect("built");
@@ -233,7 +237,8 @@ impl Rebuilder<Key, i64> for AsksOf {
 fn a_rebuilder_may_ask_of_what_is_no_key_and_hears_that_it_has_no_value() {
     for id in foreign() {
         let asks = AsksOf(id, |_| Answer::Run(alacarte_core::Reason::Always));
-        let mut build = Build::new(tasks(), Memory::from([("A", 1)])).scheduler(Suspending::new()).rebuilder(asks);
+        let mut build =
+            Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(Suspending::new()).with_rebuilder(asks);
         build.run(["C"]).expect("built");
     }
 }
@@ -290,8 +295,8 @@ impl TraceCache<Key, i64> for Away {
 
 #[test]
 fn a_rebuilder_that_shares_what_is_no_key_is_named() {
-    let build = Build::new(tasks(), Memory::from([("A", 1)])).scheduler(Suspending::new());
-    let mut build = build.rebuilder(Suspicious(&[])).cache(Away);
+    let build = Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(Suspending::new());
+    let mut build = build.with_rebuilder(Suspicious(&[])).with_cache(Away);
     // Nobody loses by what is not shared: the build goes on, and says so.
     let trouble = build.run(["B"]).expect("built").cache_trouble.expect("it is nonsense");
     assert!(trouble.contains("key779, which is the id of no key"), "{trouble}");
@@ -301,9 +306,9 @@ fn a_rebuilder_that_shares_what_is_no_key_is_named() {
 fn a_rebuilder_that_suspects_what_is_no_key_is_named() {
     fn suspecting<S: Schedules<Static>>(scheduler: S) {
         let rules = Rules::new().rule("B", formula(["A"], |[a]| a + 1)).rule("C", formula(["B"], |[b]| b + 1));
-        let build = Build::new(rules, Memory::from([("A", 1)])).scheduler(scheduler);
+        let build = Build::new(rules, Memory::from([("A", 1)])).with_scheduler(scheduler);
         let suspects: &[KeyId] = Box::leak(Box::new([KeyId::new(777), KeyId::new(0).definition()]));
-        let mut build = build.rebuilder(Suspicious(suspects));
+        let mut build = build.with_rebuilder(Suspicious(suspects));
         for value in 2..5 {
             // What it says of keys that exist is no nonsense: an error names a number, or there is none.
             if let Err(error) = build.run(["C"]) {
@@ -347,14 +352,14 @@ impl<P: Power> Schedules<P> for Inquires {}
 #[test]
 fn a_scheduler_may_ask_what_the_id_of_no_key_declares() {
     let build = Build::new(tasks(), Memory::from([("A", 1)]));
-    let mut build = build.scheduler(Inquires(Suspending::new())).rebuilder(VerifyingTrace);
+    let mut build = build.with_scheduler(Inquires(Suspending::new())).with_rebuilder(VerifyingTrace);
     build.run(["C"]).expect("built");
 }
 
 #[test]
 fn the_id_of_no_key_is_released_at_no_cost() {
     let mut build =
-        Build::new(tasks(), Memory::from([("A", 1)])).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+        Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
     foreign().into_iter().for_each(|id| build.release(id));
     build.run(["C"]).expect("built");
 }

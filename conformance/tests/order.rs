@@ -67,7 +67,7 @@ proptest! {
         let cyclic = is_cyclic_directed(&below);
         for name in alacarte_schedulers::NAMES {
             let scheduler = alacarte_schedulers::named(name).expect("a scheduler");
-            let mut build = Build::new(tasks(&graph), Memory::new()).scheduler(scheduler).rebuilder(Perpetual);
+            let mut build = Build::new(tasks(&graph), Memory::new()).with_scheduler(scheduler).with_rebuilder(Perpetual);
             match build.run([target]) {
                 Ok(report) => {
                     prop_assert!(!cyclic, "{name} built what has a cycle");

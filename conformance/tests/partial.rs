@@ -85,9 +85,9 @@ type Parts = Build<
 
 fn build(scheduler: &str, rebuilder: &str, a: i64, d: i64, tape: &Tape<Key, Part>) -> Parts {
     Build::new(tasks(), Memory::from([("A", Part::Source(a)), ("D", Part::Source(d))]))
-        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
-        .journal(tape.clone())
+        .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+        .with_journal(tape.clone())
 }
 
 fn everywhere(mut each: impl FnMut(&str, &str)) {

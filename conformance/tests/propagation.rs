@@ -92,8 +92,8 @@ fn one_edit(scheduler: &str, keys: u32) -> (usize, usize, u64) {
     let decisions = Rc::new(Cell::new(0));
     let count = decisions.clone();
     let mut build = Build::new(Rows, (0..WIDTH).map(|key| (key, 1)).collect::<Memory<_, _>>())
-        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-        .rebuilder(alacarte_rebuilders::named("dirty-bit").expect("a rebuilder"))
+        .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named("dirty-bit").expect("a rebuilder"))
         .observe(move |_, _, decision| {
             count.set(count.get() + usize::from(matches!(decision, Decision::Kept | Decision::Ran { .. })));
         });
@@ -270,7 +270,8 @@ fn a_circle_that_a_new_fetch_closes_is_found() {
         )
         .rule("middle", task(async |fetch: Fetch<'_, Key, i64>| fetch.get("low").await))
         .rule("high", task(async |fetch: Fetch<'_, Key, i64>| fetch.get("middle").await));
-    let mut build = Build::new(tasks, Memory::from([("A", 0)])).scheduler(BottomUp::new()).rebuilder(DirtyBit);
+    let mut build =
+        Build::new(tasks, Memory::from([("A", 0)])).with_scheduler(BottomUp::new()).with_rebuilder(DirtyBit);
     build.run(["high"]).expect("built");
     build.set("A", 1).expect("set");
     let error = build.run(["high"]).expect_err("a circle");

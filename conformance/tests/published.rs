@@ -18,7 +18,7 @@ fn an_edit_right_below_the_dependency_is_seen_and_one_further_down_is_not() {
             .rule("C", formula(["B"], |[b]| b + 1))
             .rule("D", formula(["C"], |[c]| c + 1));
         let mut build =
-            Build::new(tasks, Memory::from([("A", 0)])).scheduler(Restarting::new()).rebuilder(DirectTraces);
+            Build::new(tasks, Memory::from([("A", 0)])).with_scheduler(Restarting::new()).with_rebuilder(DirectTraces);
         build.run(["D"]).expect("built");
         build.set("A", 10).expect("set");
         build.run([target]).expect("built");
@@ -37,8 +37,8 @@ fn what_a_flat_trace_looks_at() {
         let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
         let write = seen.clone();
         let mut build = Build::new(tasks, Memory::from([("A", 0)]))
-            .scheduler(Suspending::new())
-            .rebuilder(rebuilder)
+            .with_scheduler(Suspending::new())
+            .with_rebuilder(rebuilder)
             .observe(move |keys, key, _| write.borrow_mut().push(*keys.name(key)));
         build.run(["D"]).expect("built");
         for lost in ["B", "C", "D"] {
@@ -61,7 +61,7 @@ fn every_trace_is_looked_at_for_each_key_and_each_rebuild_makes_it_worse() {
         let rebuilder = ScanTrace::default();
         let looked = rebuilder.looked.clone();
         let inputs = Memory::from([(0, 7)]);
-        let mut build = Build::new(chain(length), inputs).scheduler(Suspending::new()).rebuilder(rebuilder);
+        let mut build = Build::new(chain(length), inputs).with_scheduler(Suspending::new()).with_rebuilder(rebuilder);
         build.run([length]).expect("built");
         for value in 0..rebuilds {
             build.set(0, value).expect("set");
@@ -92,8 +92,8 @@ fn the_walk_gives_the_right_values_and_starts_keys_over_and_over() {
         let starts = std::rc::Rc::new(std::cell::Cell::new(0));
         let count = starts.clone();
         let mut build = Build::new(chain(length), Memory::from([(0, 7)]))
-            .scheduler(Restarting::new())
-            .rebuilder(alacarte_rebuilders::Perpetual)
+            .with_scheduler(Restarting::new())
+            .with_rebuilder(alacarte_rebuilders::Perpetual)
             .observe(move |_, _, decision| {
                 if let Decision::Started(Reason::Always) = decision {
                     count.set(count.get() + 1);

@@ -107,7 +107,9 @@ fn a_volatile_key_runs_because_it_is_one() {
                 }
                 Ok(0)
             };
-            observed(system(scheduler, rebuilder, Rules::new().rule("clock", task(clock)), &[]).journal(tape.clone()))
+            observed(
+                system(scheduler, rebuilder, Rules::new().rule("clock", task(clock)), &[]).with_journal(tape.clone()),
+            )
         };
         let first = |seen: &common::Seen| match seen.take().first() {
             Some(&(_, Decision::Started(reason))) => Some(reason),
@@ -152,13 +154,13 @@ impl<K: AnyKey, V: Value> Rebuilder<K, V> for ByTask {
 fn a_rebuilder_knows_the_task_of_a_trace_and_says_why_in_its_own_words() {
     let tasks = |version| {
         let rules = Rules::new().rule("B", formula(["A"], |[a]: [i64; 1]| a)).rule("C", formula(["B"], |[b]| b));
-        rules.version(version)
+        rules.with_version(version)
     };
     let told = Rc::new(RefCell::new(Vec::new()));
     let tell = told.clone();
     let mut build = Build::new(tasks(1), Memory::from([("A", 1)]))
-        .scheduler(Suspending::new())
-        .rebuilder(ByTask)
+        .with_scheduler(Suspending::new())
+        .with_rebuilder(ByTask)
         .observe(move |keys, key, decision| {
             if let Decision::Started(reason) = decision {
                 tell.borrow_mut().push((*keys.name(key), reason.explain(keys)));

@@ -60,7 +60,7 @@ fn a_suspect_waits_for_what_another_suspect_underway_may_change() {
             .rule("C", link("B"))
             .rule("D", link("C"))
             .rule("top", formula(["D", "B"], |[d, b]| 10 * d + b));
-        let mut build = system("topological", "dirty-bit", tasks, &[("A", 0)]).jobs(jobs);
+        let mut build = system("topological", "dirty-bit", tasks, &[("A", 0)]).with_jobs(jobs);
         for value in [0, 1, 2] {
             build.set("A", value).expect("set");
             let report = build.run(["top"]).expect("built");
@@ -74,9 +74,9 @@ fn a_suspect_waits_for_what_another_suspect_underway_may_change() {
 #[test]
 fn a_rebuilder_takes_over_from_another_under_the_same_scheduler() {
     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a)).rule("C", formula(["B"], |[b]| b));
-    let mut build = system("topological", "verifying-trace", tasks, &[("A", 0)]).journal(alacarte_core::NoJournal);
+    let mut build = system("topological", "verifying-trace", tasks, &[("A", 0)]).with_journal(alacarte_core::NoJournal);
     build.run(["C"]).expect("built");
-    let mut build = build.rebuilder(alacarte_rebuilders::named("dirty-bit").expect("a rebuilder"));
+    let mut build = build.with_rebuilder(alacarte_rebuilders::named("dirty-bit").expect("a rebuilder"));
     build.set("A", 5).expect("set");
     build.run(["C"]).expect("built");
     assert_eq!(build.get("C"), Some(5));
@@ -236,7 +236,7 @@ fn suspects_are_followed_past_an_input_that_is_met_for_the_first_time() {
         let sum = async move |fetch: Fetch<'_, String, i64>| Ok(fetch.all(fetched.iter()).await?.into_iter().sum());
         rules.set(key("top"), declared(all, sum));
         let store = Memory::from([(key("x"), 1), (key("new"), 1000)]);
-        let mut build = Build::new(rules, store).scheduler(Topological::new()).rebuilder(DirtyBit);
+        let mut build = Build::new(rules, store).with_scheduler(Topological::new()).with_rebuilder(DirtyBit);
         build.run([key("top")]).expect("built");
         build.set(key("x"), 2).expect("set");
         build.run([key("top")]).expect("built");
@@ -273,7 +273,7 @@ fn every_rebuilder_brings_a_group_up_to_date_at_once() {
                 }),
             );
         }
-        let mut build = system("suspending", rebuilder, tasks, &[("A", 1)]).jobs(4);
+        let mut build = system("suspending", rebuilder, tasks, &[("A", 1)]).with_jobs(4);
         build.run(["top"]).expect("built");
         most.set(0);
         build.set("A", 2).expect("set");
@@ -287,7 +287,7 @@ fn every_rebuilder_brings_a_group_up_to_date_at_once() {
 fn work_inside_work_goes_on_in_the_same_place() {
     let tasks =
         Rules::new().rule("t", task(async |fetch| Ok(fetch.work(async { fetch.work(async { 7 }).await }).await)));
-    let mut build = system("suspending", "verifying-trace", tasks, &[]).jobs(1);
+    let mut build = system("suspending", "verifying-trace", tasks, &[]).with_jobs(1);
     build.run(["t"]).expect("built");
     assert_eq!(build.get("t"), Some(7));
 }
@@ -416,7 +416,7 @@ fn a_key_that_failed_while_it_waited_is_not_woken_again() {
                 .rule("c", work("b2", 0, after))
                 .rule("b2", work("b3", before, after))
                 .rule("b3", work("i", after, 0));
-            let mut build = system(scheduler, rebuilder, tasks, &[("i", 1)]).jobs(3);
+            let mut build = system(scheduler, rebuilder, tasks, &[("i", 1)]).with_jobs(3);
             let error = build.run(["top"]).expect_err("an input is missing").to_string();
             assert!(error.contains("missing"), "{scheduler} × {rebuilder}: {error}");
             build.set("missing", 2).expect("set");
@@ -505,7 +505,7 @@ fn a_task_that_fetches_nothing_is_no_input_that_holds_a_zero() {
 fn a_key_that_becomes_an_input_before_it_was_ever_built_is_one_in_the_journal_too() {
     everywhere(|scheduler, rebuilder| {
         let tape = Tape::default();
-        let process = |tasks| system(scheduler, rebuilder, tasks, &[("a", 0)]).journal(tape.clone());
+        let process = |tasks| system(scheduler, rebuilder, tasks, &[("a", 0)]).with_journal(tape.clone());
         let tasks = || Rules::new().rule("b", formula(["a"], |[a]| a));
         let mut build = process(tasks().rule("a", formula([] as [Key; 0], |[]| 0)));
         build.set("a", 0).expect("set");
@@ -554,12 +554,12 @@ fn what_was_edited_when_its_task_was_gone_is_an_input_to_the_next_process() {
         let tape = Tape::default();
         let top = || Rules::new().rule("top", formula(["middle"], |[middle]| middle));
         let tasks = top().rule("middle", formula(["bottom"], |[bottom]| bottom));
-        let mut build = system(scheduler, rebuilder, tasks, &[("bottom", 1)]).journal(tape.clone());
+        let mut build = system(scheduler, rebuilder, tasks, &[("bottom", 1)]).with_journal(tape.clone());
         build.run(["top"]).expect("built");
         build.tasks_mut().remove(&"middle");
         build.set("middle", 0).expect("set");
         drop(build);
-        let mut build = system(scheduler, rebuilder, top(), &[("bottom", 1), ("middle", 0)]).journal(tape);
+        let mut build = system(scheduler, rebuilder, top(), &[("bottom", 1), ("middle", 0)]).with_journal(tape);
         build.run(["top"]).expect("built");
         build.set("bottom", 0).expect("set");
         let report = build.run(["top"]).expect("built");
@@ -579,7 +579,7 @@ fn what_was_started_in_vain_is_begun_again_when_it_can_be_had() {
             };
             let rules = || Rules::new().rule("top", task(start));
             let tape = Tape::default();
-            let mut build = system(scheduler, rebuilder, rules(), &[]).journal(tape.clone());
+            let mut build = system(scheduler, rebuilder, rules(), &[]).with_journal(tape.clone());
             let about = format!("{scheduler} × {rebuilder}, restarted: {restarted}, built meanwhile: {meanwhile}");
             build.run(["top"]).expect_err("what it has started has no value");
             if meanwhile && rebuilder != "perpetual" {
@@ -587,7 +587,7 @@ fn what_was_started_in_vain_is_begun_again_when_it_can_be_had() {
             }
             if restarted {
                 drop(build);
-                build = system(scheduler, rebuilder, rules(), &[]).journal(tape);
+                build = system(scheduler, rebuilder, rules(), &[]).with_journal(tape);
             }
             build.tasks_mut().set("below", task(async |_: Fetch<'_, Key, i64>| Ok(7)));
             build.run(["top"]).expect("built");

@@ -58,8 +58,8 @@ type System<T> = Build<u32, i64, T, Memory<u32, i64>, Box<dyn Scheduler>, Box<dy
 
 fn system<T: Tasks<u32, i64>>(scheduler: &str, rebuilder: &str, tasks: T, inputs: u32) -> System<T> {
     Build::new(tasks, (0..inputs).map(|key| (key, 1)).collect::<Memory<_, _>>())
-        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+        .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
 }
 
 fn chain(key: u32) -> Vec<u32> {

@@ -106,8 +106,8 @@ fn shelved<P: alacarte_core::Power>(scheduler: &str, rebuilder: &str, tasks: Rul
     let shelf = Shelf::default();
     shelf.put("A", Some(1));
     let build = Build::new(tasks, shelf.clone())
-        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
+        .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
     (build, shelf)
 }
 
@@ -160,7 +160,7 @@ fn what_the_store_has_lost_between_two_processes_is_built_again() {
         let tape = Tape::default();
         for _ in 0..2 {
             let (build, _) = shelved("suspending", rebuilder, tasks());
-            let mut build = build.journal(tape.clone());
+            let mut build = build.with_journal(tape.clone());
             let report = build.run(["C"]).expect("built");
             let again = report.ran.len() as u64 + report.restored;
             assert!(again == 2 || again == 1 && rebuilder.starts_with("deep"), "{rebuilder}: {again}");
@@ -271,7 +271,7 @@ impl TraceCache<Key, i64> for Unusable {
 fn a_cache_that_does_not_work_is_as_good_as_none() {
     for rebuilder in ["constructive-trace", "deep-constructive-trace"] {
         let (build, shelf) = shelved("suspending", rebuilder, tasks());
-        let mut build = build.cache(Unusable);
+        let mut build = build.with_cache(Unusable);
         let report = build.run(["C"]).expect("built all the same");
         assert_eq!((report.ran.len(), build.get("C")), (2, Some(2)), "{rebuilder}");
         assert_eq!(report.cache_trouble.as_deref(), Some("cannot read the cache: locked"), "{rebuilder}");
@@ -325,9 +325,9 @@ fn branching() -> Rules<Key, i64, Dynamic> {
 
 fn another(scheduler: &str, rebuilder: &str, cache: &Shared, a: i64) -> InMemory {
     Build::new(branching(), Memory::from([("A", a), ("E", 5)]))
-        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
-        .cache(cache.clone())
+        .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+        .with_cache(cache.clone())
 }
 
 /// What one build has built another need not build, if both have the same inputs.
@@ -360,11 +360,11 @@ fn a_value_that_is_found_in_its_place_is_remembered_once() {
         let tape = Tape::default();
         let found = || {
             Build::new(branching(), Memory::from([("A", 2), ("E", 5), ("B", 2), ("D", 10), ("top", 10)]))
-                .scheduler(Suspending::new())
-                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
-                .journal(tape.clone())
+                .with_scheduler(Suspending::new())
+                .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+                .with_journal(tape.clone())
         };
-        let mut first = found().cache(cache);
+        let mut first = found().with_cache(cache);
         let report = first.run(["top"]).expect("built");
         assert_eq!((report.ran.len(), report.restored), (0, 0), "{rebuilder}");
         let told = tape.appended();
@@ -386,7 +386,7 @@ fn a_cache_may_be_named_late() {
         another("suspending", rebuilder, &cache, 2).run(["top"]).expect("built");
         let mut build = another("suspending", rebuilder, &Shared::default(), 2);
         build.run(["B"]).expect("built");
-        let report = build.cache(cache).run(["top"]).expect("built");
+        let report = build.with_cache(cache).run(["top"]).expect("built");
         assert!(report.ran.is_empty(), "{rebuilder}");
     }
 }
@@ -398,11 +398,11 @@ fn a_shared_trace_can_be_read_by_whoever_knows_the_names() {
         let cache = Shared::default();
         let tasks = Rules::new()
             .rule("B", task(async |fetch: Fetch<'_, Key, i64>| Ok(fetch.all(["A", "E"]).await?.iter().sum())))
-            .version(4);
+            .with_version(4);
         let mut build = Build::new(tasks, Memory::from([("A", 1), ("E", 5)]))
-            .scheduler(Suspending::new())
-            .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
-            .cache(cache.clone());
+            .with_scheduler(Suspending::new())
+            .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+            .with_cache(cache.clone());
         build.run(["B"]).expect("built");
         let told = cache.0.borrow();
         let [trace] = &told[..] else { panic!("one trace, not {}", told.len()) };
@@ -420,9 +420,9 @@ fn keys_with_policies_of_their_own_share_what_they_build() {
         let choose =
             move |key: &Key| if volatile && *key == "B" { Policy::Volatile } else { Policy::ConstructiveTrace };
         Build::new(branching(), Memory::from([("A", 2), ("E", 5)]))
-            .scheduler(Suspending::new())
-            .rebuilder(PerKey::new(choose))
-            .cache(cache.clone())
+            .with_scheduler(Suspending::new())
+            .with_rebuilder(PerKey::new(choose))
+            .with_cache(cache.clone())
     };
     build(false).run(["top"]).expect("built");
     assert_eq!(cache.0.borrow().len(), 3);

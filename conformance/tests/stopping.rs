@@ -37,7 +37,7 @@ fn a_job_that_is_underway_is_finished_and_kept() {
             .rule("bad", task(job(1, Err("no"))))
             .rule("long", task(job(9, Ok(7))))
             .rule("top", task(top(&["bad", "long"])));
-        let mut build = system(scheduler, "verifying-trace", tasks, &[]).jobs(2);
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(2);
         let error = build.run(["top"]).expect_err("it fails");
         assert_eq!((failed(&error), build.get("long")), (vec!["bad", "top"], Some(7)), "{scheduler}");
         assert_eq!(build.names(&error.report.ran), ["long"]);
@@ -53,7 +53,7 @@ fn a_job_that_waits_for_its_turn_is_not_begun() {
                 .rule("next", task(job(1, Ok(7))))
                 .rule("last", task(job(1, Ok(7))))
                 .rule("top", task(top(&["bad", "next", "last"])));
-            let mut build = system(scheduler, "verifying-trace", tasks, &[]).jobs(1).keep_going(keep_going);
+            let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(1).keep_going(keep_going);
             let error = build.run(["top"]).expect_err("it fails");
             assert_eq!(failed(&error), ["bad", "top"], "{scheduler}");
             let built = keep_going.then_some(7);
@@ -74,7 +74,7 @@ fn what_holds_no_job_is_dropped() {
             .rule("bad", task(job(1, Err("no"))))
             .rule("idle", task(idle))
             .rule("top", task(top(&["idle", "bad"])));
-        let mut build = system(scheduler, "verifying-trace", tasks, &[]).jobs(2);
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(2);
         let error = build.run(["top"]).expect_err("it fails");
         assert_eq!((failed(&error), build.get("idle")), (vec!["bad", "top"], None), "{scheduler}");
         // On its own it is waited for like any other.
@@ -93,7 +93,7 @@ fn those_that_wait_for_what_failed_are_named_and_no_others() {
             .rule("higher", task(top(&["above"])))
             .rule("beside", task(top(&["A"])))
             .rule("top", task(top(&["higher", "beside", "bad"])));
-        let mut build = system(scheduler, "verifying-trace", tasks, &[("A", 1)]).jobs(2);
+        let mut build = system(scheduler, "verifying-trace", tasks, &[("A", 1)]).with_jobs(2);
         let error = build.run(["top"]).expect_err("it fails");
         let mut names = failed(&error);
         assert_eq!(names[0], "bad", "{scheduler}: what failed of itself is told first");
@@ -117,7 +117,7 @@ fn detached_work_that_fails_stops_the_build() {
                 .rule("slow", task(job(6, Ok(1))))
                 .rule("begin", task(begin))
                 .rule("top", formula(["begin"], |[begin]| begin + 1));
-            let mut build = system(scheduler, "verifying-trace", tasks, &[]).jobs(3).keep_going(keep_going);
+            let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(3).keep_going(keep_going);
             let error = build.run(["top"]).expect_err("what was begun aside fails");
             let text = error.to_string();
             assert!(text.contains("bad: no") || text.contains("nobody: it has no task and no value"), "{text}");
@@ -164,7 +164,7 @@ fn places_are_given_first_come_first_served() {
             };
             tasks.set(key, task(work));
         }
-        let mut build = system(scheduler, "verifying-trace", tasks, &[]).jobs(1);
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(1);
         build.run(["top"]).expect("built");
         let met = order.take();
         for key in ["a", "b", "c", "d"] {
@@ -188,7 +188,7 @@ fn work_goes_on_while_its_task_waits_for_a_key() {
             value
         };
         let tasks = Rules::new().rule("below", task(job(2, Ok(7)))).rule("top", task(both));
-        let mut build = system(scheduler, "verifying-trace", tasks, &[]).jobs(1);
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(1);
         build.run(["top"]).expect("built");
         assert_eq!(build.get("top"), Some(7), "{scheduler}");
     }
@@ -212,7 +212,7 @@ fn who_has_ended_stands_in_no_queue() {
             .rule("either", task(either))
             .rule("wild", task(wild))
             .rule("top", task(top(&["holds", "either"])));
-        let mut build = system(scheduler, "verifying-trace", tasks, &[]).jobs(1);
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(1);
         let report = build.run(["top"]).expect("built");
         assert_eq!(build.names(&report.ran), ["wild", "either", "holds", "top"], "{scheduler}");
     }
@@ -232,7 +232,7 @@ fn a_task_that_waits_is_not_polled_in_vain() {
         .await
     };
     let tasks = Rules::new().rule("slow", task(job(20, Ok(1)))).rule("top", task(waits));
-    let mut build = system("suspending", "verifying-trace", tasks, &[]).jobs(2);
+    let mut build = system("suspending", "verifying-trace", tasks, &[]).with_jobs(2);
     build.run(["top"]).expect("built");
     assert_eq!((build.get("top"), polls.get()), (Some(1), 2));
 }

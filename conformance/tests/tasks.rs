@@ -152,7 +152,7 @@ fn a_closure_may_run_on_a_thread_of_its_own() {
         fetch.work(off_thread(move || assert_eq!(a, 0, "it counts {a}"))).await.map(|()| 1)
     };
     let tasks = Rules::new().rule("sum", task(sum)).rule("fall", task(fall));
-    let mut build = system("suspending", "verifying-trace", tasks, &[("A", 100)]).jobs(2);
+    let mut build = system("suspending", "verifying-trace", tasks, &[("A", 100)]).with_jobs(2);
     build.run(["sum"]).expect("built");
     assert_eq!(build.get("sum"), Some(5050));
     let error = build.run(["fall"]).expect_err("it panics").to_string();
@@ -182,8 +182,11 @@ fn a_pool_of_another_name_is_no_bound_and_each_pool_bounds_its_own() {
                 }),
             );
         }
-        let build = system("suspending", "verifying-trace", tasks, &[]).jobs(9).pool("narrow", 1).pool("wide", 2);
-        build.pool("none", 0).run(["top"]).expect("built");
+        let build = system("suspending", "verifying-trace", tasks, &[])
+            .with_jobs(9)
+            .with_pool("narrow", 1)
+            .with_pool("wide", 2);
+        build.with_pool("none", 0).run(["top"]).expect("built");
         most.get()
     };
     assert_eq!(["narrow", "wide", "none", "unknown"].map(most), [1, 2, 1, 3]);
@@ -203,7 +206,7 @@ fn a_place_in_a_pool_cannot_be_waited_for_inside_work() {
         .rule("inside", inside("link"))
         .rule("holds", task(holds))
         .rule("both", task(async |fetch| Ok(fetch.all(["holds", "inside"]).await?.iter().sum())));
-    let mut build = system("suspending", "verifying-trace", tasks, &[]).jobs(4).pool("link", 1);
+    let mut build = system("suspending", "verifying-trace", tasks, &[]).with_jobs(4).with_pool("link", 1);
     build.run(["inside"]).expect("there is a free place");
     assert_eq!(build.get("inside"), Some(7));
     build.remove("inside").expect("removed");
@@ -240,8 +243,8 @@ fn rules_of_another_version_run_again() {
         let tape = Tape::default();
         let run = |version: Option<u64>, add: i64| {
             let rules = Rules::new().rule("B", formula(["A"], move |[a]| a + add)).rule("C", formula(["A"], |[a]| a));
-            let rules = if let Some(version) = version { rules.version(version) } else { rules };
-            let mut build = system(scheduler, rebuilder, rules, &[("A", 1)]).journal(tape.clone());
+            let rules = if let Some(version) = version { rules.with_version(version) } else { rules };
+            let mut build = system(scheduler, rebuilder, rules, &[("A", 1)]).with_journal(tape.clone());
             let report = build.run(["B"]).expect("built");
             (report.ran.len(), build.get("B"))
         };
@@ -270,8 +273,9 @@ fn rules_tell_what_they_hold() {
     assert!(rules.remove(&"B") && !rules.remove(&"B"));
     let dynamic = rules.rule("B", task(async |_| Ok(1)));
     assert!(!dynamic.declared(&"B", &mut |_| {}));
-    let (one, other) = (dynamic.version(1).definition(&"B"), Rules::new().rule("B", formula([] as [Key; 0], |[]| 1)));
-    assert_ne!(one, Tasks::<Key, i64>::definition(&other.version(2), &"B"));
+    let (one, other) =
+        (dynamic.with_version(1).definition(&"B"), Rules::new().rule("B", formula([] as [Key; 0], |[]| 1)));
+    assert_ne!(one, Tasks::<Key, i64>::definition(&other.with_version(2), &"B"));
 }
 
 /// A scheduler that says why there is no order.
@@ -305,8 +309,8 @@ fn a_plan_that_cannot_be_made_says_why() {
     let cause = Problem::Other(Cause::Task("it is Sunday".into()));
     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a));
     let mut build = Build::new(tasks, Memory::from([("A", 1)]))
-        .scheduler(Refusing(RefCell::new(Some(cause))))
-        .rebuilder(VerifyingTrace);
+        .with_scheduler(Refusing(RefCell::new(Some(cause))))
+        .with_rebuilder(VerifyingTrace);
     assert_eq!(build.run(["B"]).expect_err("it has no plan").to_string(), "B: it is Sunday");
 }
 
@@ -362,8 +366,8 @@ fn a_scheduler_may_say_no_more_than_it_must() {
     for rebuilder in common::RIGHT {
         let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1)).rule("C", formula(["B", "A"], |[b, a]| b * a));
         let mut build = Build::new(tasks, Memory::from([("A", 1)]))
-            .scheduler(Plain::default())
-            .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
+            .with_scheduler(Plain::default())
+            .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
         for (a, c) in [(1, 2), (3, 12), (3, 12)] {
             build.set("A", a).expect("set");
             build.run(["C"]).expect("built");
@@ -409,8 +413,8 @@ fn whoever_waits_for_nothing_is_named() {
         }
     }
     let mut build = Build::new(Waiting, Memory::<Key, i64>::new())
-        .scheduler(Topological::new())
-        .rebuilder(Box::new(VerifyingTrace));
+        .with_scheduler(Topological::new())
+        .with_rebuilder(Box::new(VerifyingTrace));
     let error = build.run(["B"]).expect_err("it waits for ever");
     assert!(matches!(error.failures[..], [ref failure] if matches!(failure.cause, Cause::Stuck)), "{error}");
 }
@@ -432,8 +436,8 @@ fn a_key_that_is_kept_without_a_value_fails_whoever_fetches_it() {
     for scheduler in ["restarting", "suspending"] {
         for key in ["one", "group", "formula"] {
             let mut build = Build::new(tasks(), Memory::from([("A", 1)]))
-                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-                .rebuilder(Keeps);
+                .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .with_rebuilder(Keeps);
             let error = build.run([key]).expect_err("B has no value").to_string();
             assert_eq!(error, format!("{key}: it needs B, which failed"), "{scheduler}");
         }
@@ -456,8 +460,8 @@ fn a_rebuilder_may_look_at_what_its_fetches_brought() {
         }
     }
     let mut build = Build::new(Rules::new().rule("B", formula(["A"], |[a]| a)), Memory::from([("A", 100)]))
-        .scheduler(Topological::new())
-        .rebuilder(Coarse);
+        .with_scheduler(Topological::new())
+        .with_rebuilder(Coarse);
     build.intern("A");
     for (a, b) in [(100, 100), (105, 100), (110, 100), (111, 111), (105, 111)] {
         build.set("A", a).expect("set");

@@ -314,8 +314,8 @@ fn a_typed_key_is_its_rule_and_its_parameters() {
 #[test]
 fn typed_rules_build_each_other_and_are_told_by_their_names() {
     let mut build = Build::new(TypedRules, Memory::from([(Side(0).into(), Output::new(3_u32))]))
-        .scheduler(Suspending::new())
-        .rebuilder(VerifyingTrace);
+        .with_scheduler(Suspending::new())
+        .with_rebuilder(VerifyingTrace);
     let cube = RuleKey::new(Cube(0));
     build.run([&cube]).expect("built");
     let output = build.get(&cube).expect("a value");
@@ -329,18 +329,19 @@ fn typed_rules_build_each_other_and_are_told_by_their_names() {
 #[test]
 fn a_build_answers_for_its_keys_and_parts() {
     let tasks = alacarte_core::Rules::new().rule("B", alacarte_core::formula(["A"], |[a]: [i64; 1]| a + 1));
-    let mut build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+    let mut build =
+        Build::new(tasks, Memory::from([("A", 1)])).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
     build.reserve(4);
     assert_eq!((build.get("A"), build.get("B"), build.get("C")), (None, None, None), "nothing was asked for yet");
     let told = Rc::new(std::cell::Cell::new(0));
     let count = told.clone();
     let observer = move |_: &Keys<&'static str>, _, _: &Decision| count.set(count.get() + 1);
-    let mut build = build.observe(observer).journal(Tape::default());
+    let mut build = build.observe(observer).with_journal(Tape::default());
     let report = build.run(["B"]).expect("built");
     assert_eq!((build.names(&report.ran), build.get("A"), build.get("B")), (vec!["B"], Some(1), Some(2)));
     assert!(told.get() > 0 && build.tasks().has(&"B") && build.metadata().len() == 1);
     assert_eq!(build.keys().len(), 2);
-    assert_eq!(build.journal_ref().appended(), 2);
+    assert_eq!(build.journal().appended(), 2);
     // A store in memory gives away what it was asked for.
     assert_eq!(format!("{:?}", build.store()), format!("{:?}", Memory::<&str, i64>::new()));
     build.store_mut();
@@ -361,7 +362,7 @@ fn keys_that_are_strings_are_named_by_texts() {
             }),
         )
         .rule("D", formula([] as [&str; 0], |[]| 7));
-    let mut build = Build::new(tasks, Memory::new()).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+    let mut build = Build::new(tasks, Memory::new()).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
     assert!(build.set("A", 1).expect("set"));
     build.run(["C"]).expect("built");
     assert_eq!([build.get("C"), build.get("D"), build.get("E")], [Some(4), Some(7), None]);

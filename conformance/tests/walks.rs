@@ -54,9 +54,9 @@ fn halves_that_agree_lead_to_no_key_that_is_not_asked_for() {
                     }),
                 );
             let mut build = Build::new(tasks, Memory::from([("A", one)]))
-                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
-                .journal(Tape::default());
+                .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+                .with_journal(Tape::default());
             for a in [one, other, other, one, other] {
                 build.set("A", a).expect("set");
                 build.run(["top"]).unwrap_or_else(|error| panic!("{scheduler} × {rebuilder}: {error}"));
@@ -74,8 +74,8 @@ fn a_trace_does_not_hold_for_a_value_of_which_half_a_fingerprint_agrees() {
             .rule("same", formula(["A"], |[a]: [Number; 1]| a))
             .rule("none", formula(["A", "D"], |_: [Number; 2]| Number(0)));
         let mut build = Build::new(tasks, Memory::from([("A", Number(1)), ("D", Number(7))]))
-            .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-            .rebuilder(VerifyingTrace);
+            .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+            .with_rebuilder(VerifyingTrace);
         assert_eq!(twin(1).fingerprint().fold32(), Number(1).fingerprint().fold32());
         let mut run = |a: Number, expected: &[&str]| {
             build.set("A", a).expect("set");
@@ -130,7 +130,7 @@ fn a_group_is_brought_up_to_date_at_once_however_many_traces_there_are() {
             };
             tasks.set(member, task(work));
         }
-        let mut build = system("suspending", rebuilder, tasks, &[("A", 1), ("D", 0)]).jobs(3);
+        let mut build = system("suspending", rebuilder, tasks, &[("A", 1), ("D", 0)]).with_jobs(3);
         for d in [1, 2, 3, 4, 6, 8] {
             build.set("D", d).expect("set");
             most.set(0);
@@ -217,8 +217,8 @@ fn what_many_ways_lead_to_is_looked_at_once() {
         for volatile in [false, true] {
             let value = Rc::new(Cell::new(1));
             let mut build = Build::new(ladder(volatile, &value), Memory::from([("input".to_owned(), 1)]))
-                .scheduler(Suspending::new())
-                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
+                .with_scheduler(Suspending::new())
+                .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
             let (top, input) = (format!("{}.0", RUNGS - 1), "input".to_owned());
             build.run([&top]).expect("built");
             for n in [1, 1, 5, 1] {
@@ -289,7 +289,7 @@ fn an_older_trace_that_holds_becomes_the_newest() {
         for scheduler in DYNAMIC {
             let tape = Tape::forgetful();
             let tasks = Rules::new().rule("B", formula(["A"], |[a]: [i64; 1]| a % 2));
-            let mut build = system(scheduler, rebuilder, tasks, &[("A", 2)]).journal(tape.clone());
+            let mut build = system(scheduler, rebuilder, tasks, &[("A", 2)]).with_journal(tape.clone());
             // Each edit is an event, and what becomes of B another.
             for (a, ran) in [(2, 1), (4, 1), (2, 0), (4, 0), (4, 0)] {
                 let before = tape.appended();

@@ -21,9 +21,9 @@ fn cell(name: &str) -> CellRef {
 fn open<P: Power>(tasks: SheetTasks<P>, scheduler: &str, rebuilder: &str, log: &SharedBytes) -> Book<P> {
     let store = SheetStore::new(tasks.sheet());
     Build::new(tasks, store)
-        .scheduler(alacarte_schedulers::named(scheduler).expect("known"))
-        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("known"))
-        .journal(Log::from_bytes(log.clone()))
+        .with_scheduler(alacarte_schedulers::named(scheduler).expect("known"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("known"))
+        .with_journal(Log::from_bytes(log.clone()))
 }
 
 fn sheet(text: &str) -> SheetTasks<Dynamic> {

@@ -17,7 +17,7 @@ use crate::column::Column;
 /// let tasks = Rules::new()
 ///     .rule("B", formula(["A"], |[a]| a / 10))
 ///     .rule("C", formula(["B"], |[b]| b + 1));
-/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Restarting::new()).rebuilder(DirtyBit);
+/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).with_scheduler(Restarting::new()).with_rebuilder(DirtyBit);
 /// let [a, b, c] = ["A", "B", "C"].map(|key| build.intern(key));
 /// build.run(["C"])?;
 /// let chain = build.metadata().get::<CalcChain>().unwrap();

@@ -19,8 +19,8 @@ use crate::values::{KeepsValues, Values};
 /// use alacarte::prelude::*;
 ///
 /// let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
-/// let build = Build::new(tasks, Memory::from([("A", 10)])).scheduler(Suspending::new());
-/// let mut build = build.rebuilder(ConstructiveTrace);
+/// let build = Build::new(tasks, Memory::from([("A", 10)])).with_scheduler(Suspending::new());
+/// let mut build = build.with_rebuilder(ConstructiveTrace);
 /// build.run(["B"])?;
 /// build.set("A", 20)?;
 /// build.run(["B"])?;

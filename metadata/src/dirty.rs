@@ -30,7 +30,7 @@ use crate::graph::DependencyGraph;
 /// let tasks = Rules::new()
 ///     .rule("B", formula(["A"], |[a]| a / 10))
 ///     .rule("C", formula(["B"], |[b]| b + 1));
-/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Suspending::new()).rebuilder(DirtyBit);
+/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).with_scheduler(Suspending::new()).with_rebuilder(DirtyBit);
 /// build.run(["C"])?;
 /// build.set("A", 41)?;
 ///

@@ -26,7 +26,7 @@ fn fetched(raw: u32) -> Fetched {
 /// let tasks = Rules::new()
 ///     .rule("B", task(async |fetch| if fetch.get("A").await? > 0 { fetch.get("X").await } else { Ok(0) }));
 /// let inputs = Memory::from([("A", 1), ("X", 7)]);
-/// let mut build = Build::new(tasks, inputs).scheduler(Suspending::new()).rebuilder(ModificationTime);
+/// let mut build = Build::new(tasks, inputs).with_scheduler(Suspending::new()).with_rebuilder(ModificationTime);
 /// let [a, b, x] = ["A", "B", "X"].map(|key| build.intern(key));
 /// build.run(["B"])?;
 /// let graph = build.metadata().get::<DependencyGraph>().unwrap();

@@ -16,8 +16,8 @@ use crate::table::TraceTable;
 /// use alacarte::prelude::*;
 ///
 /// let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
-/// let build = Build::new(tasks, Memory::from([("A", 1_i64)])).scheduler(Suspending::new());
-/// let mut build = build.rebuilder(ConstructiveTrace);
+/// let build = Build::new(tasks, Memory::from([("A", 1_i64)])).with_scheduler(Suspending::new());
+/// let mut build = build.with_rebuilder(ConstructiveTrace);
 /// build.run(["B"])?;
 /// build.set("A", 2)?;
 /// build.run(["B"])?;

@@ -17,7 +17,7 @@ use crate::table::TraceTable;
 /// use alacarte::prelude::*;
 ///
 /// let tasks = Rules::new().rule("B", formula(["A"], |[a]| a / 10));
-/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
 /// build.run(["B"])?;
 /// build.set("A", 41)?;
 /// build.run(["B"])?;

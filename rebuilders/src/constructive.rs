@@ -19,8 +19,8 @@ use crate::walk::{Walked, walk};
 /// let tasks = Rules::new()
 ///     .rule("B", formula(["A"], |[a]| a * 10))
 ///     .rule("C", formula(["B"], |[b]| b + 1));
-/// let build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Suspending::new());
-/// let mut build = build.rebuilder(ConstructiveTrace);
+/// let build = Build::new(tasks, Memory::from([("A", 1)])).with_scheduler(Suspending::new());
+/// let mut build = build.with_rebuilder(ConstructiveTrace);
 /// build.run(["C"])?;
 /// build.set("A", 2)?;
 /// assert_eq!(build.run(["C"])?.ran.len(), 2);

@@ -20,8 +20,8 @@ use alacarte_metadata::{DeepConstructiveTraces, Stand, Trace, Verdict};
 /// let tasks = Rules::new()
 ///     .rule("B", formula(["A"], |[a]| a / 10))
 ///     .rule("C", formula(["B"], |[b]| b + 1));
-/// let build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Suspending::new());
-/// let mut build = build.rebuilder(DeepConstructiveTrace);
+/// let build = Build::new(tasks, Memory::from([("A", 40)])).with_scheduler(Suspending::new());
+/// let mut build = build.with_rebuilder(DeepConstructiveTrace);
 /// build.run(["C"])?;
 ///
 /// // C is kept because its input A is the same, although B is gone.

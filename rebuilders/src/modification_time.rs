@@ -16,8 +16,8 @@ use alacarte_metadata::{DependencyGraph, ModificationTimes};
 /// let tasks = Rules::new()
 ///     .rule("B", formula(["A"], |[a]| a / 10))
 ///     .rule("C", formula(["B"], |[b]| b + 1));
-/// let build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Topological::new());
-/// let mut build = build.rebuilder(ModificationTime);
+/// let build = Build::new(tasks, Memory::from([("A", 40)])).with_scheduler(Topological::new());
+/// let mut build = build.with_rebuilder(ModificationTime);
 /// build.run(["C"])?;
 ///
 /// // `touch` writes A again with the value that it holds. B is older now; when B has run, C is older.

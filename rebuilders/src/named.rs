@@ -25,8 +25,8 @@ pub const NAMES: [&str; 7] = [
 ///
 /// for name in NAMES {
 ///     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
-///     let build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Suspending::new());
-///     build.rebuilder(named(name).unwrap()).run(["B"])?;
+///     let build = Build::new(tasks, Memory::from([("A", 1)])).with_scheduler(Suspending::new());
+///     build.with_rebuilder(named(name).unwrap()).run(["B"])?;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

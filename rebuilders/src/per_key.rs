@@ -44,7 +44,7 @@ pub enum Policy {
 ///     "draw" => Policy::Volatile,
 ///     _ => Policy::VerifyingTrace,
 /// });
-/// let mut build = Build::new(tasks, Memory::new()).scheduler(Suspending::new()).rebuilder(policies);
+/// let mut build = Build::new(tasks, Memory::new()).with_scheduler(Suspending::new()).with_rebuilder(policies);
 /// build.run(["shown"])?;
 /// // `draw` runs in every build. `tens` gives 4 again, so `shown` is kept.
 /// let report = build.run(["shown"])?;

@@ -13,7 +13,7 @@ use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Value};
 ///     .rule("B", formula(["A"], |[a]| a / 10))
 ///     .rule("C", formula(["B"], |[b]| b + 1))
 ///     .rule("D", formula(["A"], |[a]| a + 2));
-/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Suspending::new()).rebuilder(Perpetual);
+/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).with_scheduler(Suspending::new()).with_rebuilder(Perpetual);
 /// build.run(["C"])?;
 /// // No input changed, and everything below the target runs. (D is not below C.)
 /// let report = build.run(["C"])?;

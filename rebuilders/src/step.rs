@@ -16,7 +16,7 @@ use alacarte_metadata::StepTraces;
 /// let tasks = Rules::new()
 ///     .rule("B", formula(["A"], |[a]| a / 10))
 ///     .rule("C", formula(["B"], |[b]| b + 1));
-/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).scheduler(Suspending::new()).rebuilder(StepTrace);
+/// let mut build = Build::new(tasks, Memory::from([("A", 40)])).with_scheduler(Suspending::new()).with_rebuilder(StepTrace);
 /// build.run(["C"])?;
 /// build.set("A", 41)?;
 /// let report = build.run(["C"])?;

@@ -16,8 +16,8 @@ use alacarte_metadata::LastRuns;
 /// use alacarte::rebuilders::Tolerance;
 ///
 /// let tasks = Rules::new().rule("mean", formula(["a", "b"], |[a, b]: [f64; 2]| (a + b) / 2.0));
-/// let build = Build::new(tasks, Memory::from([("a", 20.0), ("b", 22.0)])).scheduler(Suspending::new());
-/// let mut build = build.rebuilder(Tolerance(|then: &f64, now: &f64| (then - now).abs() > 0.5));
+/// let build = Build::new(tasks, Memory::from([("a", 20.0), ("b", 22.0)])).with_scheduler(Suspending::new());
+/// let mut build = build.with_rebuilder(Tolerance(|then: &f64, now: &f64| (then - now).abs() > 0.5));
 /// build.run(["mean"])?;
 ///
 /// build.set("a", 20.4)?;

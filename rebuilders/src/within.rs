@@ -32,8 +32,8 @@ impl<V: Value> Restores<V> for DeepConstructiveTrace {
 ///
 /// for (bytes, restored) in [(0, 0), (1000, 1)] {
 ///     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
-///     let build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Suspending::new());
-///     let mut build = build.rebuilder(Within::new(bytes, ConstructiveTrace));
+///     let build = Build::new(tasks, Memory::from([("A", 1)])).with_scheduler(Suspending::new());
+///     let mut build = build.with_rebuilder(Within::new(bytes, ConstructiveTrace));
 ///     build.run(["B"])?;
 ///     build.set("A", 2)?;
 ///     build.run(["B"])?;

@@ -22,7 +22,7 @@ use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedule
 /// for key in 1..=1000 {
 ///     tasks.set(key, formula([key - 1], |[before]| before / 2));
 /// }
-/// let mut build = Build::new(tasks, Memory::from([(0, 20)])).scheduler(BottomUp::new()).rebuilder(DirtyBit);
+/// let mut build = Build::new(tasks, Memory::from([(0, 20)])).with_scheduler(BottomUp::new()).with_rebuilder(DirtyBit);
 /// assert_eq!(build.run([1000])?.ran.len(), 1000);
 ///
 /// build.set(0, 22)?;

@@ -15,8 +15,8 @@ pub const NAMES: [&str; 4] = ["topological", "restarting", "suspending", "bottom
 ///
 /// for name in NAMES {
 ///     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
-///     let build = Build::new(tasks, Memory::from([("A", 1)])).rebuilder(VerifyingTrace);
-///     build.scheduler(named(name).unwrap()).run(["B"])?;
+///     let build = Build::new(tasks, Memory::from([("A", 1)])).with_rebuilder(VerifyingTrace);
+///     build.with_scheduler(named(name).unwrap()).run(["B"])?;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

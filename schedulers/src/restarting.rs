@@ -23,7 +23,7 @@ use alacarte_metadata::CalcChain;
 /// let tasks = Rules::new()
 ///     .rule("B", formula(["A"], |[a]| a + 1))
 ///     .rule("C", task(async |fetch| Ok(fetch.get("B").await? * 2)));
-/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Restarting::new()).rebuilder(Perpetual);
+/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).with_scheduler(Restarting::new()).with_rebuilder(Perpetual);
 ///
 /// // C starts, fetches B and is dropped. When B is up to date, C starts again.
 /// assert_eq!(build.run(["C", "B"])?.restarts, 1);

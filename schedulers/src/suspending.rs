@@ -20,7 +20,7 @@ use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedule
 ///     Ok(fetch.get("B").await? * 2)
 /// });
 /// let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1)).rule("C", twice);
-/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Suspending::new()).rebuilder(DirtyBit);
+/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).with_scheduler(Suspending::new()).with_rebuilder(DirtyBit);
 /// let report = build.run(["C"])?;
 /// // C started once, and waited for B where it stood.
 /// assert_eq!((started.get(), report.suspended, report.restarts), (1, 1, 0));

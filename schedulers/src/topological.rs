@@ -23,7 +23,7 @@ use alacarte_core::{Declared, KeyId, Metadata, Plan, PlanError, Problem, Schedul
 ///     .rule("D", formula(["C", "B"], |[c, b]| c + b))
 ///     .rule("C", formula(["B"], |[b]| b * 2))
 ///     .rule("B", formula(["A"], |[a]| a + 1));
-/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Topological::new()).rebuilder(DirtyBit);
+/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).with_scheduler(Topological::new()).with_rebuilder(DirtyBit);
 /// let report = build.run(["D"])?;
 /// // Every task runs after the tasks that it may fetch, so none of them waits.
 /// assert_eq!(build.names(&report.ran), ["B", "C", "D"]);
@@ -36,7 +36,7 @@ use alacarte_core::{Declared, KeyId, Metadata, Plan, PlanError, Problem, Schedul
 /// ```compile_fail,E0277
 /// # use alacarte::prelude::*;
 /// let tasks = Rules::new().rule("B", task(async |fetch| fetch.get("A").await));
-/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).scheduler(Topological::new()).rebuilder(DirtyBit);
+/// let mut build = Build::new(tasks, Memory::from([("A", 1)])).with_scheduler(Topological::new()).with_rebuilder(DirtyBit);
 /// build.run(["B"]);
 /// ```
 #[derive(Debug, Clone, Default)]

@@ -33,7 +33,7 @@ use scope::Scope;
 
 /// A build system over tasks `T` and a store `St`: scheduler `S`, rebuilder `R`, journal `J`.
 ///
-/// Made by [`Build::new`] and completed by [`Build::scheduler`] and [`Build::rebuilder`]; both may be exchanged
+/// Made by [`Build::new`] and completed by [`Build::with_scheduler`] and [`Build::with_rebuilder`]; both may be exchanged
 /// at any time between two builds. With a journal that keeps events, the new combination takes over where the
 /// old one stopped.
 ///
@@ -53,7 +53,7 @@ use scope::Scope;
 ///         .rule("tins", formula(["area"], |[area]| area / 50 + 1))
 ///         .rule("price", task(async |fetch| Ok(fetch.get("tins").await? * fetch.get("tin").await?)));
 ///     let measured = Memory::from([("width", 10), ("depth", 9), ("tin", 30)]);
-///     let mut build = Build::new(tasks, measured).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+///     let mut build = Build::new(tasks, measured).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
 ///
 ///     let report = build.run(["price"])?;
 ///     assert_eq!(build.names(&report.ran), ["area", "tins", "price"]);
@@ -63,7 +63,7 @@ use scope::Scope;
 ///     let report = build.run(["price"])?;
 ///     assert_eq!(build.names(&report.ran), ["area", "tins"]); // Two tins are enough again, so `price` is kept.
 ///
-///     let mut build = build.scheduler(Restarting::new()).rebuilder(Perpetual); // This is another build system.
+///     let mut build = build.with_scheduler(Restarting::new()).with_rebuilder(Perpetual); // This is another build system.
 ///     assert_eq!(build.run(["price"])?.ran.len(), 3);
 ///     Ok(())
 /// }
@@ -147,19 +147,19 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
 
 impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     /// Chooses the order in which keys are visited, and what becomes of a task that must wait.
-    pub fn scheduler<S2>(self, scheduler: S2) -> Build<K, V, T, St, S2, R, J> {
+    pub fn with_scheduler<S2>(self, scheduler: S2) -> Build<K, V, T, St, S2, R, J> {
         self.with(|_, rebuilder, journal| (scheduler, rebuilder, journal))
     }
 
     /// Chooses which tasks must run at all.
-    pub fn rebuilder<R2>(self, rebuilder: R2) -> Build<K, V, T, St, S, R2, J> {
+    pub fn with_rebuilder<R2>(self, rebuilder: R2) -> Build<K, V, T, St, S, R2, J> {
         self.with(|scheduler, _, journal| (scheduler, rebuilder, journal))
     }
 
     /// Chooses where events are kept. What the journal holds already is taken up by the next build. If this build knows
     /// better, because something happened before the journal was chosen, the journal is told; what was built before is
     /// not known to it, and is built again.
-    pub fn journal<J2>(self, journal: J2) -> Build<K, V, T, St, S, R, J2> {
+    pub fn with_journal<J2>(self, journal: J2) -> Build<K, V, T, St, S, R, J2> {
         self.with(|scheduler, rebuilder, _| (scheduler, rebuilder, journal))
     }
 
@@ -198,7 +198,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// Shares constructive traces with other builds through this cache. Used by rebuilders that restore.
     #[must_use]
-    pub fn cache(mut self, cache: impl TraceCache<K, V> + 'static) -> Self {
+    pub fn with_cache(mut self, cache: impl TraceCache<K, V> + 'static) -> Self {
         self.cache = Some(Box::new(cache));
         self.learned = false;
         self
@@ -206,7 +206,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// How many tasks may do outside work at once; 1 unless said otherwise, and never less.
     #[must_use]
-    pub fn jobs(mut self, jobs: usize) -> Self {
+    pub fn with_jobs(mut self, jobs: usize) -> Self {
         self.jobs = jobs.max(1);
         self
     }
@@ -215,7 +215,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     /// [`Fetch::work_in`](crate::Fetch::work_in)). A pool that is there already, with another depth, is an error of each build
     /// ([`Cause::DuplicatePool`](crate::Cause::DuplicatePool)).
     #[must_use]
-    pub fn pool(mut self, name: impl Into<String>, depth: usize) -> Self {
+    pub fn with_pool(mut self, name: impl Into<String>, depth: usize) -> Self {
         let (name, depth) = (name.into(), depth.max(1));
         let pools = &mut self.board.get_mut().pools;
         // (The first pool is that of all outside work, which `jobs` is for, whatever others are called.)
@@ -242,7 +242,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     ///
     /// They look for such keys every so many builds, if there are twice as many keys as when they last did.
     #[must_use]
-    pub fn retention(mut self, retention: Option<Retention>) -> Self {
+    pub fn with_retention(mut self, retention: Option<Retention>) -> Self {
         self.retention = retention;
         self
     }
@@ -326,7 +326,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     }
 
     /// The journal.
-    pub fn journal_ref(&self) -> &J {
+    pub fn journal(&self) -> &J {
         &self.sink.journal
     }
 

@@ -51,7 +51,7 @@ pub enum Shape {
 ///     Ok(files.written(&loud, None)?.map_or(FileValue::Missing, |seen| FileValue::File(seen.digest)))
 /// });
 /// let tasks = Rules::new().rule("loud", shout);
-/// let mut build = Build::new(tasks, FileStore::new(&files)).scheduler(Suspending::new()).rebuilder(VerifyingTrace);
+/// let mut build = Build::new(tasks, FileStore::new(&files)).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
 ///
 /// fs::write(&quiet, "hush")?;
 /// build.run([FileKey::from("loud")])?;
@@ -104,7 +104,7 @@ impl FileStore {
 
     /// Says which keys are more, or less, than the file of their name.
     #[must_use]
-    pub fn shapes(mut self, shapes: HashMap<FileKey, Shape>) -> Self {
+    pub fn with_shapes(mut self, shapes: HashMap<FileKey, Shape>) -> Self {
         self.set_shapes(shapes);
         self
     }
@@ -117,7 +117,7 @@ impl FileStore {
 
     /// Keeps copies of what is built in this cache, so that it can be restored.
     #[must_use]
-    pub fn cas(mut self, cas: Cas) -> Self {
+    pub fn with_cas(mut self, cas: Cas) -> Self {
         cas.sweep();
         self.cas = Some(cas);
         self
@@ -126,7 +126,7 @@ impl FileStore {
     /// Remembers in this file what the files held when they were last read. Written whenever a command begins or ends,
     /// and when the store is dropped.
     #[must_use]
-    pub fn table(mut self, table: impl Into<PathBuf>) -> Self {
+    pub fn with_table(mut self, table: impl Into<PathBuf>) -> Self {
         let table = table.into();
         self.files.borrow_mut().recall(&table);
         if let Some(state) = table.parent() {
@@ -421,7 +421,8 @@ mod tests {
         let looks = |count: usize, upwards: bool| {
             let name = |number: usize| FileKey::from(format!("g{number}"));
             let shape = |number: usize| (name(number), Shape::Group([name(number - 1)].into()));
-            let mut store = FileStore::open(directory.path()).expect("opened").shapes((1..=count).map(shape).collect());
+            let mut store =
+                FileStore::open(directory.path()).expect("opened").with_shapes((1..=count).map(shape).collect());
             let time = store.modified(&"g0".into());
             assert!(time.is_some());
             for at in 1..=count {
@@ -445,8 +446,8 @@ mod tests {
             (FileKey::from("a"), Shape::Outputs(outputs)),
             ("all".into(), Shape::Group(["a".into(), "c".into(), "all".into()].into())),
         ]);
-        let store = FileStore::open(at).expect("opened").shapes(shapes);
-        let mut store = store.cas(Cas::new(at.join("cas")));
+        let store = FileStore::open(at).expect("opened").with_shapes(shapes);
+        let mut store = store.with_cas(Cas::new(at.join("cas")));
         let (id, key) = (KeyId::new(0), FileKey::from("a"));
         write(at, "a", "a");
         assert_eq!(store.load(id, &key).expect("read"), None, "a part is missing");

@@ -13,7 +13,7 @@ use alacarte_core::{Key, KeyId, Keys, Store, StoreError, Value};
 ///
 /// let squares: Memory<u64, u64> = (1..=3).map(|n| (n, n * n)).collect();
 /// let tasks = Rules::new().rule(0_u64, formula([1_u64, 2, 3], |[a, b, c]| a + b + c));
-/// let mut build = Build::new(tasks, squares).scheduler(Suspending::new()).rebuilder(DirtyBit);
+/// let mut build = Build::new(tasks, squares).with_scheduler(Suspending::new()).with_rebuilder(DirtyBit);
 /// build.run([0])?;
 /// assert_eq!(build.get(0), Some(14));
 ///

@@ -48,8 +48,8 @@ const ATTEMPTS: usize = 10;
 /// let build = || {
 ///     let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
 ///     let build = Build::new(tasks, Memory::from([("A".to_string(), 1)]));
-///     let build = build.scheduler(Suspending::new()).rebuilder(ConstructiveTrace);
-///     build.cache(TraceLog::new(directory.path()))
+///     let build = build.with_scheduler(Suspending::new()).with_rebuilder(ConstructiveTrace);
+///     build.with_cache(TraceLog::new(directory.path()))
 /// };
 /// assert_eq!(build().run(["B"])?.ran.len(), 1);
 /// // Another build that shares the directory restores B.
@@ -90,7 +90,7 @@ impl<K, V> TraceLog<K, V> {
     /// Tells this version of keys and values from others, whose traces are not read. To be raised when they mean something
     /// else than before though all their names and kinds are the same; those are told apart without it.
     #[must_use]
-    pub fn version(mut self, version: u64) -> Self {
+    pub fn with_version(mut self, version: u64) -> Self {
         self.schema = Schema::of::<K, V>(version);
         self
     }
@@ -588,7 +588,7 @@ mod tests {
         let segment = cache.segments().expect("listed").remove(0);
         let mut others = Vec::new();
         TraceLog::<String, i64>::new(directory.path()).traces(&mut |trace| others.push(trace.value)).expect("read");
-        let mut newer = TraceLog::<String, u64>::new(directory.path()).version(1);
+        let mut newer = TraceLog::<String, u64>::new(directory.path()).with_version(1);
         assert_eq!((others, read(&mut newer)), (vec![], vec![]));
         // Not even if the name of the file says that they are ours.
         std::fs::rename(segment, directory.path().join(format!("0{}", newer.suffix()))).expect("renamed");

@@ -73,9 +73,9 @@ fn open(inputs: Inputs, rebuilder: &str, log: Log<String, i64>) -> Small {
     let Inputs { a, b, c } = inputs;
     let memory = Memory::from([("a", a), ("b", b), ("c", c)].map(|(key, value)| (key.to_owned(), value)));
     Build::new(tasks(), memory)
-        .scheduler(alacarte_schedulers::named("suspending").expect("known"))
-        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("known"))
-        .journal(log)
+        .with_scheduler(alacarte_schedulers::named("suspending").expect("known"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("known"))
+        .with_journal(log)
 }
 
 fn build(build: &mut Small, inputs: Inputs, targets: usize, context: &dyn Fn() -> String) {
@@ -215,9 +215,9 @@ fn a_key_of_which_only_the_name_is_left_is_not_taken_for_another() {
         };
         let system = |log| {
             Build::new(rules(), Memory::<String, i64>::default())
-                .scheduler(alacarte_schedulers::named("suspending").expect("known"))
-                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("known"))
-                .journal(log)
+                .with_scheduler(alacarte_schedulers::named("suspending").expect("known"))
+                .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("known"))
+                .with_journal(log)
         };
         let bytes = {
             let log = Log::in_memory();

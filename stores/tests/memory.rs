@@ -119,10 +119,10 @@ type Churned<J> = Build<u64, u64, Rounds, Memory<u64, u64>, Box<dyn Scheduler>, 
 
 fn system<J: Journal<u64, u64>>(scheduler: &str, rebuilder: &str, journal: J) -> Churned<J> {
     Build::new(Rounds, Memory::new())
-        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
-        .journal(journal)
-        .retention(Some(Retention::of_builds(4)))
+        .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+        .with_journal(journal)
+        .with_retention(Some(Retention::of_builds(4)))
 }
 
 fn round<J: Journal<u64, u64>>(build: &mut Churned<J>, round: u64, top: bool) {
@@ -176,7 +176,7 @@ fn after_a_thousand_rounds_of_other_keys_memory_is_what_it_was() {
 #[test]
 fn when_all_is_removed_all_is_given_back() {
     for rebuilder in REBUILDERS {
-        let mut build = system("suspending", rebuilder, alacarte_core::NoJournal).retention(None);
+        let mut build = system("suspending", rebuilder, alacarte_core::NoJournal).with_retention(None);
         round(&mut build, 1, false);
         build.collect(Retention::of_builds(0)).expect("collected");
         let before = live();
@@ -196,7 +196,7 @@ fn when_all_is_removed_all_is_given_back() {
 fn what_was_reached_lately_is_kept_and_costs_nothing() {
     for rebuilder in REBUILDERS.into_iter().filter(|rebuilder| *rebuilder != "perpetual") {
         for scheduler in SCHEDULERS {
-            let mut build = system(scheduler, rebuilder, alacarte_core::NoJournal).retention(None);
+            let mut build = system(scheduler, rebuilder, alacarte_core::NoJournal).with_retention(None);
             let targets = [1998, 2998, 3998, 4998];
             for key in (1..5).flat_map(|round| (0..WIDTH).map(move |n| input(round, n))) {
                 build.set(key, 1).expect("set");
@@ -227,8 +227,8 @@ fn a_key_that_gets_the_number_of_another_is_not_taken_for_it() {
                 .rule(100_u64, formula([1_u64, 2], |[a, b]: [u64; 2]| a * 10 + b))
                 .rule(200_u64, formula([2_u64], |[b]| b + 1));
             let mut build = Build::new(tasks, Memory::new())
-                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-                .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
+                .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
             build.set(1, 7).expect("set");
             build.set(2, 8).expect("set");
             build.run([100]).expect("built");
@@ -274,13 +274,13 @@ fn a_journal_whose_keys_come_and_go_is_as_long_as_those_that_stay() {
         for number in 1..1000 {
             round(&mut build, opening * 1000 + number, false);
         }
-        let bytes = build.journal_ref().bytes();
+        let bytes = build.journal().bytes();
         assert!(bytes < 1_000_000, "{bytes} bytes while the process lives");
         build.collect(Retention::of_builds(2)).expect("collected");
         drop(build);
         let mut build = system("suspending", "verifying-trace", open());
         build.set(0, 0).expect("set");
-        lengths.push((build.journal_ref().bytes(), build.keys().len()));
+        lengths.push((build.journal().bytes(), build.keys().len()));
     }
     // (A log of less than a quarter of a megabyte is left as it is.)
     for (bytes, keys) in lengths {
@@ -297,13 +297,13 @@ fn inputs_that_are_gone_leave_the_journal_though_nobody_collects() {
     for opening in 0..3_u64 {
         let rules = Rules::<u64, u64>::new().rule(7_u64, task(async |fetch: Fetch<'_, u64, u64>| fetch.get(1).await));
         let mut build = Build::new(rules, Memory::new())
-            .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
-            .rebuilder(alacarte_rebuilders::named("dirty-bit").expect("a rebuilder"))
-            .journal(Log::open(&path).expect("opened"))
-            .retention(None);
+            .with_scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+            .with_rebuilder(alacarte_rebuilders::named("dirty-bit").expect("a rebuilder"))
+            .with_journal(Log::open(&path).expect("opened"))
+            .with_retention(None);
         build.set(1, opening).expect("set");
         build.run([7]).expect("built");
-        lengths.push(build.journal_ref().bytes());
+        lengths.push(build.journal().bytes());
         for key in (opening * 10_000..).skip(10).take(10_000) {
             build.set(key, 1).expect("set");
             build.remove(key).expect("removed");
@@ -329,8 +329,8 @@ impl Value for Seen {
 #[test]
 fn a_value_that_was_replaced_or_removed_is_dropped() {
     let mut build = Build::new(Rules::<u64, Seen>::new(), Memory::new())
-        .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
-        .rebuilder(alacarte_rebuilders::named("perpetual").expect("a rebuilder"));
+        .with_scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named("perpetual").expect("a rebuilder"));
     let mut seen: Vec<Weak<u64>> = Vec::new();
     let mut give = |build: &mut Build<_, Seen, _, _, _, _, _>, key: u64, size: u64| {
         let value = Rc::new(size);
@@ -364,8 +364,8 @@ fn values_to_be_restored_take_no_more_bytes_than_they_may() {
             Rules::<u64, String>::new().rule(1_u64, formula([0_u64], |[of]: [String; 1]| of.repeat(VERSION))),
             Memory::new(),
         )
-        .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
-        .rebuilder(Within::new(bound, ConstructiveTrace));
+        .with_scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+        .with_rebuilder(Within::new(bound, ConstructiveTrace));
         for version in ["a", "b", "c", "d", "e", "f"] {
             build.set(0, version.to_owned()).expect("set");
             build.run([1]).expect("built");

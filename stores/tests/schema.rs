@@ -46,11 +46,11 @@ macro_rules! program {
                 let source = Body { $($field: values.next().unwrap_or_default() as $type),* };
                 let tasks = Rules::new().rule(Key::Object(1), formula([Key::Source(1)], |[source]: [Body; 1]| source));
                 let build = Build::new(tasks, Memory::from([(Key::Source(1), source)]))
-                    .scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
-                    .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
-                let build = if shares { build.cache(TraceLog::new(directory.join("traces"))) } else { build };
+                    .with_scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+                    .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"));
+                let build = if shares { build.with_cache(TraceLog::new(directory.join("traces"))) } else { build };
                 let log = if shares { Log::in_memory() } else { Log::open(directory.join("journal")).expect("opened") };
-                let mut build = build.journal(log);
+                let mut build = build.with_journal(log);
                 build.run([Key::Object(1)]).expect("built");
                 let Body { $($field),* } = build.get(Key::Object(1)).expect("it has a value");
                 [$($field as i32),*]

@@ -59,8 +59,8 @@ where
     fn begin(&self, disk: &Disk, cache: Shelf) -> Living<P, S, R> {
         let (scheduler, rebuilder) = (self.combinations[self.current].make)();
         let tasks = Produces { program: self.program.clone(), disk: disk.clone() };
-        let build = Build::new(tasks, disk.clone()).scheduler(scheduler).rebuilder(rebuilder);
-        build.journal(Book::open(disk)).cache(cache)
+        let build = Build::new(tasks, disk.clone()).with_scheduler(scheduler).with_rebuilder(rebuilder);
+        build.with_journal(Book::open(disk)).with_cache(cache)
     }
 
     fn process(&mut self) -> Living<P, S, R> {

@@ -76,9 +76,9 @@ where
     let (polls, asks, journal) = (Counter::default(), Counter::default(), Counter::default());
     let tasks = Cells::new(play.tasks.iter().cloned(), polls.clone());
     let mut build = Build::new(tasks, Inputs(play.inputs.iter().copied().collect()))
-        .scheduler(scheduler)
-        .rebuilder(Asked { rebuilder, asks: asks.clone() })
-        .journal(Told(journal.clone()))
+        .with_scheduler(scheduler)
+        .with_rebuilder(Asked { rebuilder, asks: asks.clone() })
+        .with_journal(Told(journal.clone()))
         .keep_going(!play.stops);
     let mut costs = Vec::new();
     let mut begun = steps_taken();

@@ -40,10 +40,10 @@ where
         let (decisions, waits) = (self.decisions.clone(), self.waits.clone());
         let manner = self.scenario.manner;
         let build = Build::new(program, self.world.clone())
-            .scheduler(Patience::with(scheduler))
-            .rebuilder(rebuilder)
-            .journal(self.diary.clone())
-            .jobs(manner.jobs)
+            .with_scheduler(Patience::with(scheduler))
+            .with_rebuilder(rebuilder)
+            .with_journal(self.diary.clone())
+            .with_jobs(manner.jobs)
             .keep_going(manner.keep_going)
             .observe(move |keys, key, decision| {
                 let waits_for = if let Decision::Restarted(on) = decision { Some(*keys.name(*on)) } else { None };
@@ -51,7 +51,7 @@ where
                 waits.borrow_mut().extend(waits_for);
             });
         self.build = Some(match self.setup.cache {
-            Some(fault) => build.cache(Lends { shelf: self.shelf.clone(), fault }),
+            Some(fault) => build.with_cache(Lends { shelf: self.shelf.clone(), fault }),
             None => build,
         });
     }
@@ -233,7 +233,7 @@ where
                 if self.world.is(Flaw::Deaf) && !aside {
                     journal.deafen();
                 }
-                self.build = self.build.take().map(|build| build.journal(journal));
+                self.build = self.build.take().map(|build| build.with_journal(journal));
                 // What another journal tells, is built again.
                 self.onlooker.references.clear();
             }
@@ -313,8 +313,8 @@ where
                 self.declares = scheduler.when_blocked() == WhenBlocked::Refuse;
                 self.scheduling = to;
             }
-            let build = build.rebuilder(rebuilder);
-            self.build = Some(if keep_scheduler { build } else { build.scheduler(Patience::with(scheduler)) });
+            let build = build.with_rebuilder(rebuilder);
+            self.build = Some(if keep_scheduler { build } else { build.with_scheduler(Patience::with(scheduler)) });
         }
         self.current = to;
         let starts_once = self.combinations[self.scheduling].promises.starts_once;

@@ -108,10 +108,10 @@ where
             let (scheduler, rebuilder) = self.makes[self.current]();
             let [a, d] = self.inputs;
             let store = Brittle(Memory::from([(A, Part::Source(a)), (D, Part::Source(d))]));
-            let build = Build::new(Program(PhantomData), store).scheduler(scheduler).rebuilder(rebuilder);
+            let build = Build::new(Program(PhantomData), store).with_scheduler(scheduler).with_rebuilder(rebuilder);
             let log = if late { Brittle(None) } else { self.log() };
-            let build = build.journal(log).observe(|_, _, _| burn(Fragile::Observe));
-            Ok(if self.shares { build.cache(self.cache()) } else { build })
+            let build = build.with_journal(log).observe(|_, _, _| burn(Fragile::Observe));
+            Ok(if self.shares { build.with_cache(self.cache()) } else { build })
         })?;
         self.process = Some(process);
         Ok(())
@@ -135,7 +135,7 @@ where
             Step::TakeOver(which) => {
                 self.current = which;
                 let (scheduler, rebuilder) = self.makes[which]();
-                self.exchange(|build| build.scheduler(scheduler).rebuilder(rebuilder))?;
+                self.exchange(|build| build.with_scheduler(scheduler).with_rebuilder(rebuilder))?;
             }
             Step::Restart { journal, version, late } => {
                 self.process = None;
@@ -145,12 +145,12 @@ where
             }
             Step::Share => {
                 let cache = self.cache();
-                self.exchange(|build| build.cache(cache))?;
+                self.exchange(|build| build.with_cache(cache))?;
             }
             Step::Choose => {
                 (self.journal, self.late) = (1 - self.journal, false);
                 let log = self.log();
-                self.exchange(|build| build.journal(log))?;
+                self.exchange(|build| build.with_journal(log))?;
             }
             Step::Edit(number, value) => {
                 self.inputs[usize::from(number)] = value;
@@ -165,7 +165,7 @@ where
             Step::Build(number) => {
                 if std::mem::take(&mut self.late) {
                     let log = self.log();
-                    self.exchange(|build| build.journal(log))?;
+                    self.exchange(|build| build.with_journal(log))?;
                 }
                 let (key, process) =
                     (Label { kind: TASK, number }, self.process.as_mut().expect("a process is at work"));

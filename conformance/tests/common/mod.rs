@@ -21,9 +21,9 @@ pub const DYNAMIC: [&str; 3] = ["restarting", "suspending", "bottom-up"];
 /// A build system over these tasks and inputs.
 pub fn system<T: Tasks<Key, i64>>(scheduler: &str, rebuilder: &str, tasks: T, inputs: &[(Key, i64)]) -> System<T> {
     Build::new(tasks, inputs.iter().copied().collect::<Memory<_, _>>())
-        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
-        .journal(Tape::default())
+        .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+        .with_journal(Tape::default())
 }
 
 /// Calls `each` with every scheduler and every right rebuilder.

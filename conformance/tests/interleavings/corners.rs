@@ -33,7 +33,8 @@ fn a_task_may_end_while_it_waits_for_a_key() {
                     .rule("slower", chain(outside.clone(), "deep", "slower"))
                     .rule("deep", chain(outside.clone(), "deeper", "deep"))
                     .rule("deeper", chain(outside.clone(), "a", "deeper"));
-                let mut build = system(scheduler, "verifying-trace", tasks, &[("a", 1)]).jobs(jobs).keep_going(true);
+                let mut build =
+                    system(scheduler, "verifying-trace", tasks, &[("a", 1)]).with_jobs(jobs).keep_going(true);
                 let result = drive(build.run_async(["hasty", "slower", "slow"]), &outside, path, None)?.ended();
                 let failed: Vec<_> = result.into_iter().filter_map(Result::err).flat_map(|e| e.failures).collect();
                 let failed: Vec<_> = failed.iter().map(ToString::to_string).collect();
@@ -68,7 +69,7 @@ where
                 "top",
                 task(async move |fetch: Fetch<'_, Key, i64>| Ok(fetch.all([first, "short"]).await?.iter().sum())),
             );
-        let mut build = system(scheduler, "verifying-trace", tasks, &[]).pool("link", 1);
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_pool("link", 1);
         drive(build.run_async(["top"]), &outside, path, None)?;
         if build.get("top") == Some(3) { Ok(()) } else { Err("it is wrong".into()) }
     });

@@ -80,20 +80,20 @@ fn go_on(site: &mut Site, then: Then, rebuilder: &str) -> Result<(), String> {
 fn a_build_may_be_dropped_at_every_sleep() {
     let [diamond, joined, busy] = [shapes::diamond(), shapes::joined(), shapes::busy()];
     for (what, plan, jobs) in [("diamond", diamond, 2), ("joined", joined, 2), ("busy", busy, 2)] {
-        assert!(drop_everywhere(what, &plan.jobs(jobs), ("a", 20), Outside::new) > 0);
+        assert!(drop_everywhere(what, &plan.with_jobs(jobs), ("a", 20), Outside::new) > 0);
     }
 }
 
 #[test]
 fn pools_and_threads_may_be_dropped_too() {
-    drop_everywhere("pools", &shapes::pools().jobs(2), ("a", 20), Outside::new);
-    drop_everywhere("threads", &shapes::threads().jobs(2), ("a", 20), Outside::new);
+    drop_everywhere("pools", &shapes::pools().with_jobs(2), ("a", 20), Outside::new);
+    drop_everywhere("threads", &shapes::threads().with_jobs(2), ("a", 20), Outside::new);
 }
 
 /// Detached work that was underway is begun again, by the same process or by another, also after a build that failed.
 #[test]
 fn detached_work_that_was_dropped_is_begun_again() {
     for jobs in 1..=3 {
-        drop_everywhere("detached", &shapes::detached().jobs(jobs), ("b", 200), Outside::new);
+        drop_everywhere("detached", &shapes::detached().with_jobs(jobs), ("b", 200), Outside::new);
     }
 }

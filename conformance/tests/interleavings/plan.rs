@@ -52,11 +52,11 @@ impl Plan {
         Plan { tasks, inputs, target, jobs: 1, pools: Vec::new(), keep_going: false }
     }
 
-    pub fn jobs(&self, jobs: usize) -> Self {
+    pub fn with_jobs(&self, jobs: usize) -> Self {
         Plan { jobs, ..self.clone() }
     }
 
-    pub fn pool(mut self, pool: &'static str, depth: usize) -> Self {
+    pub fn with_pool(mut self, pool: &'static str, depth: usize) -> Self {
         self.pools.push((pool, depth));
         self
     }

@@ -69,7 +69,7 @@ pub fn busy() -> Plan {
         ],
         [("a", 10), ("b", 100)],
     )
-    .pool("link", 1)
+    .with_pool("link", 1)
 }
 
 /// Two pools beside the jobs.
@@ -85,8 +85,8 @@ pub fn pools() -> Plan {
         ],
         [("a", 10), ("b", 100)],
     )
-    .pool("link", 1)
-    .pool("net", 1)
+    .with_pool("link", 1)
+    .with_pool("net", 1)
 }
 
 /// One branch fails if `switch` is odd.
@@ -160,7 +160,7 @@ pub fn random(seed: u64) -> Plan {
     let jobs = 1 + dice.choose(4);
     let keep_going = dice.choose(2) == 0;
     let plan = Plan { tasks: Rc::new(tasks), inputs, target: last, jobs, pools: Vec::new(), keep_going };
-    plan.pool("link", 1 + dice.choose(2))
+    plan.with_pool("link", 1 + dice.choose(2))
 }
 
 fn step(dice: &mut Seeded, below: usize, depth: usize) -> Do {

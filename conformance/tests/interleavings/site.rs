@@ -135,8 +135,8 @@ fn open(
     let inputs: Vec<(Key, i64)> = plan.inputs.iter().map(|(&key, &value)| (key, value)).collect();
     let settled = settled.clone();
     let mut system = system(scheduler, rebuilder, tasks, &inputs)
-        .journal(tape.clone())
-        .jobs(plan.jobs)
+        .with_journal(tape.clone())
+        .with_jobs(plan.jobs)
         .keep_going(plan.keep_going)
         .observe(move |keys, key, decision| {
             if let Decision::Ran { .. } | Decision::Kept | Decision::Restored = decision {
@@ -145,7 +145,7 @@ fn open(
             }
         });
     for &(pool, depth) in &plan.pools {
-        system = system.pool(pool, depth);
+        system = system.with_pool(pool, depth);
     }
     system
 }

@@ -90,14 +90,14 @@ fn a_key_that_was_an_input_between_two_builds_is_built_again() {
     let without = || Rules::new().rule("C", formula(["B"], |[b]| 2 * b));
     everywhere(|scheduler, rebuilder| {
         let tape = Tape::default();
-        let mut build = system(scheduler, rebuilder, adding(1).version(1), &[("A", 1)]).journal(tape.clone());
+        let mut build = system(scheduler, rebuilder, adding(1).with_version(1), &[("A", 1)]).with_journal(tape.clone());
         for how in ["set", "set twice", "lost", "touched", "in another store", "overwritten with another journal"] {
             build.run(["C"]).expect("built");
             if how == "overwritten with another journal" {
-                build = build.journal(Tape::default());
+                build = build.with_journal(Tape::default());
                 build.set("B", 9).expect("set");
             }
-            *build.tasks_mut() = without().version(1);
+            *build.tasks_mut() = without().with_version(1);
             match how {
                 "set" => drop(build.set("B", 9).expect("set")),
                 "set twice" => drop((build.set("B", 2).expect("set"), build.set("B", 9).expect("set"))),
@@ -108,11 +108,11 @@ fn a_key_that_was_an_input_between_two_builds_is_built_again() {
                     build.touch("A").expect("touched");
                 }
                 _ => {
-                    build = build.journal(tape.clone());
+                    build = build.with_journal(tape.clone());
                     build.touch("A").expect("touched");
                 }
             }
-            *build.tasks_mut() = adding(1).version(1);
+            *build.tasks_mut() = adding(1).with_version(1);
             build.run(["B", "C"]).expect("built");
             assert_eq!([build.get("B"), build.get("C")], [Some(2), Some(4)], "{scheduler} × {rebuilder}: {how}");
         }
@@ -158,7 +158,7 @@ fn collections_that_are_swapped_and_put_back_are_known_again() {
 fn the_tasks_that_a_process_begins_with_are_those_of_the_one_before() {
     everywhere(|scheduler, rebuilder| {
         let tape = Tape::default();
-        let process = || system(scheduler, rebuilder, adding(1), &[("A", 1)]).journal(tape.clone());
+        let process = || system(scheduler, rebuilder, adding(1), &[("A", 1)]).with_journal(tape.clone());
         process().run(["C"]).expect("built");
         let mut build = process();
         let report = build.run(["C"]).expect("built");
@@ -182,7 +182,7 @@ fn the_tasks_that_a_process_begins_with_are_those_of_the_one_before() {
 fn a_task_that_comes_later_is_not_the_one_that_an_earlier_process_had() {
     everywhere(|scheduler, rebuilder| {
         let tape = Tape::default();
-        let process = |tasks| system(scheduler, rebuilder, tasks, &[("A", 1)]).journal(tape.clone());
+        let process = |tasks| system(scheduler, rebuilder, tasks, &[("A", 1)]).with_journal(tape.clone());
         process(adding(1)).run(["C"]).expect("built");
         let mut build = process(Rules::new().rule("C", formula(["B"], |[b]| 2 * b)));
         build.set("B", 2).expect("set");
@@ -197,16 +197,16 @@ fn a_task_that_comes_later_is_not_the_one_that_an_earlier_process_had() {
 #[test]
 fn a_collection_of_the_same_version_is_the_same_but_for_what_it_declares() {
     everywhere(|scheduler, rebuilder| {
-        let mut build = system(scheduler, rebuilder, adding(1).version(3), &[("A", 1), ("D", 5)]);
+        let mut build = system(scheduler, rebuilder, adding(1).with_version(3), &[("A", 1), ("D", 5)]);
         build.run(["C"]).expect("built");
-        *build.tasks_mut() = adding(1).version(3);
+        *build.tasks_mut() = adding(1).with_version(3);
         let report = build.run(["C"]).expect("built");
         assert_eq!(report.ran.is_empty(), rebuilder != "perpetual", "{scheduler} × {rebuilder}");
-        *build.tasks_mut() = adding(10).version(4);
+        *build.tasks_mut() = adding(10).with_version(4);
         build.run(["C"]).expect("built");
         assert_eq!(build.get("C"), Some(22), "{scheduler} × {rebuilder}");
         let other = Rules::new().rule("B", formula(["D"], |[d]| d + 10)).rule("C", formula(["B"], |[b]| 2 * b));
-        *build.tasks_mut() = other.version(4);
+        *build.tasks_mut() = other.with_version(4);
         let report = build.run(["C"]).expect("built");
         assert_eq!(build.get("C"), Some(30), "{scheduler} × {rebuilder}");
         assert_eq!(ran(&build, &report), ["B", "C"]);
@@ -227,7 +227,7 @@ fn a_version_does_not_vouch_for_what_is_declared_in_another_process() {
         let tape = Tape::default();
         let run = |tasks: Rules<Key, i64>| {
             let inputs = [("A", 1), ("D", 5)];
-            let mut build = system(scheduler, rebuilder, tasks.version(1), &inputs).journal(tape.clone());
+            let mut build = system(scheduler, rebuilder, tasks.with_version(1), &inputs).with_journal(tape.clone());
             build.run(["C"]).expect("built");
             build.get("C")
         };

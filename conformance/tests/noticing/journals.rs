@@ -23,11 +23,11 @@ fn a_journal_is_told_of_what_happened_before_it_was_chosen() {
                 build.run(["C"]).expect("built");
                 build.set("A", 3).expect("set");
             }
-            let mut build = build.journal(tape.clone());
+            let mut build = build.with_journal(tape.clone());
             build.run(["C"]).expect("built");
             assert_eq!(build.get("C"), Some(if early { 8 } else { 4 }), "{scheduler} × {rebuilder}");
             drop(build);
-            let mut build = system(scheduler, rebuilder, adding(1), &[("A", 2)]).journal(tape);
+            let mut build = system(scheduler, rebuilder, adding(1), &[("A", 2)]).with_journal(tape);
             build.run(["C"]).expect("built");
             assert_eq!(build.get("C"), Some(6), "{scheduler} × {rebuilder}, early: {early}");
         }
@@ -39,27 +39,27 @@ fn a_journal_is_told_of_what_happened_before_it_was_chosen() {
 fn a_journal_that_was_not_told_for_a_while_is_corrected() {
     everywhere(|scheduler, rebuilder| {
         let (old, other) = (Tape::default(), Tape::default());
-        system(scheduler, rebuilder, adding(1), &[("A", 1)]).journal(old.clone()).run(["C"]).expect("built");
+        system(scheduler, rebuilder, adding(1), &[("A", 1)]).with_journal(old.clone()).run(["C"]).expect("built");
         let mut build = system(scheduler, rebuilder, adding(1), &[("A", 0)]);
         build.set("A", 5).expect("set");
-        let mut build = build.journal(old.clone());
+        let mut build = build.with_journal(old.clone());
         build.run(["C"]).expect("built");
         assert_eq!(build.get("C"), Some(12), "{scheduler} × {rebuilder}");
         // Away and back: what is remembered of A is what it holds, but not what B and C were built from.
-        let mut build = build.journal(other.clone());
+        let mut build = build.with_journal(other.clone());
         build.set("A", 7).expect("set");
         build.run(["C"]).expect("built");
         build.set("A", 5).expect("set");
-        let mut build = build.journal(old.clone());
+        let mut build = build.with_journal(old.clone());
         build.run(["C"]).expect("built");
         assert_eq!(build.get("C"), Some(12), "{scheduler} × {rebuilder}");
         // The same with a task: B is what it was, but by another task from another A.
-        let mut build = build.journal(other);
+        let mut build = build.with_journal(other);
         build.tasks_mut().set("B", formula(["A"], |[a]| a));
         build.set("A", 6).expect("set");
         build.run(["C"]).expect("built");
         build.set("A", 5).expect("set");
-        let mut build = build.journal(old);
+        let mut build = build.with_journal(old);
         build.run(["C"]).expect("built");
         assert_eq!(build.get("C"), Some(10), "{scheduler} × {rebuilder}");
     });
@@ -79,19 +79,19 @@ fn a_cache_may_be_chosen_at_any_time() {
     }
     everywhere(|scheduler, rebuilder| {
         for tape in [Tape::forgetful(), Tape::default()] {
-            let mut build = system(scheduler, rebuilder, adding(1), &[("A", 1)]).journal(tape);
+            let mut build = system(scheduler, rebuilder, adding(1), &[("A", 1)]).with_journal(tape);
             for value in [1, 2, 3] {
                 build.set("A", value).expect("set");
-                build = build.cache(Nothing);
+                build = build.with_cache(Nothing);
                 build.run(["C"]).expect("built");
                 build.run(["C"]).expect("built");
                 assert_eq!(build.get("C"), Some(2 + 2 * value), "{scheduler} × {rebuilder}");
                 build.set("A", value + 10).expect("set");
-                build = build.cache(Nothing);
+                build = build.with_cache(Nothing);
                 build.run(["C"]).expect("built");
                 assert_eq!(build.get("C"), Some(22 + 2 * value), "{scheduler} × {rebuilder}");
             }
-            build = build.cache(Nothing);
+            build = build.with_cache(Nothing);
             let report = build.run(["C"]).expect("built");
             assert_eq!(report.ran.is_empty(), rebuilder != "perpetual", "{scheduler} × {rebuilder}");
         }
@@ -130,14 +130,15 @@ impl Journal<Key, i64> for Failing {
 /// Whatever a build was about to note when its journal failed is noted: an edit, a task or a whole collection that is replaced.
 #[test]
 fn a_journal_that_fails_once_costs_no_value() {
-    let rules = |added: i64| adding(added).rule("D", formula(["C", "Z"], |[c, z]| c + z)).version(added.unsigned_abs());
+    let rules =
+        |added: i64| adding(added).rule("D", formula(["C", "Z"], |[c, z]| c + z)).with_version(added.unsigned_abs());
     let mut failures = 0;
     everywhere(|scheduler, rebuilder| {
         for (calls, asked_again) in (0..40).flat_map(|calls| [(calls, false), (calls, true)]) {
             let tape = Tape::default();
             let calls_left = Rc::new(Cell::new(calls));
             let journal = Failing { tape: tape.clone(), calls_left: calls_left.clone() };
-            let mut build = system(scheduler, rebuilder, rules(1), &[("A", 1), ("Z", 1)]).journal(journal);
+            let mut build = system(scheduler, rebuilder, rules(1), &[("A", 1), ("Z", 1)]).with_journal(journal);
             let about = format!("{scheduler} × {rebuilder}, call {calls} fails, asked again: {asked_again}");
             let (mut a, mut z, mut added) = (1, 1, 1);
             for step in 0..7 {
@@ -174,7 +175,7 @@ fn a_journal_that_fails_once_costs_no_value() {
                 assert_eq!(build.get("D"), Some(2 * b + z), "{about}, step {step}");
             }
             drop(build);
-            let mut build = system(scheduler, rebuilder, rules(20), &[("A", 1), ("Z", 7)]).journal(tape);
+            let mut build = system(scheduler, rebuilder, rules(20), &[("A", 1), ("Z", 7)]).with_journal(tape);
             build.run(["D"]).expect("built");
             assert_eq!(build.get("D"), Some(49), "{about}, by a new process");
         }
@@ -220,9 +221,9 @@ fn edits_that_a_store_told_of_are_noticed_though_the_journal_fails() {
             let journal = Failing { tape: Tape::default(), calls_left };
             let tasks = adding(1).rule("D", formula(["C", "Z"], |[c, z]| c + z));
             let mut build = Build::new(tasks, Disk { files: files.clone(), seen: HashMap::new() })
-                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-                .rebuilder(alacarte_rebuilders::named::<Key, i64>(rebuilder).expect("a rebuilder"))
-                .journal(journal);
+                .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .with_rebuilder(alacarte_rebuilders::named::<Key, i64>(rebuilder).expect("a rebuilder"))
+                .with_journal(journal);
             for (a, z) in [(1, 1), (5, 7), (2, 3)] {
                 files.borrow_mut().extend([("A", a), ("Z", z)]);
                 let mut built = build.run(["D"]);

@@ -77,7 +77,7 @@ fn a_build_may_be_told_of_its_parts_in_any_order() {
                 Say::Lose => drop(build.remove("C").expect("removed")),
                 Say::Journal => {
                     let n = next(3) as usize;
-                    build = build.journal(tapes[n].clone());
+                    build = build.with_journal(tapes[n].clone());
                     if input == Some(None) {
                         // The journal may know what it holds.
                         build.touch("B").expect("touched");
@@ -86,12 +86,12 @@ fn a_build_may_be_told_of_its_parts_in_any_order() {
                 }
                 Say::Strategy => match next(3) {
                     0 => {
-                        build = build.scheduler(
+                        build = build.with_scheduler(
                             alacarte_schedulers::named(name(&alacarte_schedulers::NAMES, next(4))).expect("one"),
                         )
                     }
-                    1 => build = build.rebuilder(alacarte_rebuilders::named(name(&RIGHT, next(6))).expect("one")),
-                    _ => build = build.jobs(1 + next(2) as usize).keep_going(next(2) == 0).pool("narrow", 1),
+                    1 => build = build.with_rebuilder(alacarte_rebuilders::named(name(&RIGHT, next(6))).expect("one")),
+                    _ => build = build.with_jobs(1 + next(2) as usize).keep_going(next(2) == 0).with_pool("narrow", 1),
                 },
                 Say::Task => {
                     added = next(3) as i64;
@@ -99,7 +99,7 @@ fn a_build_may_be_told_of_its_parts_in_any_order() {
                     match next(3) {
                         0 => *build.tasks_mut() = adding(added),
                         // The same task as before, it may be.
-                        1 => *build.tasks_mut() = adding(added).version(added.unsigned_abs()),
+                        1 => *build.tasks_mut() = adding(added).with_version(added.unsigned_abs()),
                         // (A task that a version did not have is one of that version.)
                         _ if input.is_some() => *build.tasks_mut() = adding(added),
                         _ => build.tasks_mut().set("B", formula(["A"], move |[a]| a + new)),
@@ -113,7 +113,7 @@ fn a_build_may_be_told_of_its_parts_in_any_order() {
                         unread = false;
                     }
                     *build.tasks_mut() =
-                        Rules::new().rule("C", formula(["B"], |[b]| 2 * b)).version(added.unsigned_abs());
+                        Rules::new().rule("C", formula(["B"], |[b]| 2 * b)).with_version(added.unsigned_abs());
                     input = Some(input.unwrap_or_else(|| build.get("B")));
                 }
                 Say::Store => {
@@ -126,7 +126,7 @@ fn a_build_may_be_told_of_its_parts_in_any_order() {
                     // The tasks of a process are at first those of the one before; not so its inputs.
                     let n = next(2) as usize;
                     (a, added, input) = (next(3) as i64, 1, None);
-                    build = system(scheduler, rebuilder, adding(added), &[("A", a)]).journal(tapes[n].clone());
+                    build = system(scheduler, rebuilder, adding(added), &[("A", a)]).with_journal(tapes[n].clone());
                 }
                 Say::Run => {
                     let target = if next(3) == 0 { "B" } else { "C" };
@@ -174,8 +174,8 @@ fn a_pool_that_is_named_again_is_the_same_pool() {
         .rule("one", work("one"))
         .rule("two", work("two"))
         .rule("both", task(async |fetch: Fetch<'_, Key, i64>| Ok(fetch.all(["one", "two"]).await?.iter().sum())));
-    let build = system("suspending", "perpetual", tasks, &[]).pool("narrow", 1).jobs(2);
-    let mut build = build.pool("narrow", 1);
+    let build = system("suspending", "perpetual", tasks, &[]).with_pool("narrow", 1).with_jobs(2);
+    let mut build = build.with_pool("narrow", 1);
     build.run(["both"]).expect("built");
     assert_eq!(now.get(), (0, 1));
 }

@@ -32,7 +32,7 @@ fn a_store_that_takes_anothers_place_is_looked_at() {
         // Exchanged twice, then a part of the build is exchanged, then something is set: the last word counts.
         *build.store_mut() = Memory::from([("A", 8), ("D", 8)]);
         *build.store_mut() = Memory::from([("A", 3), ("D", 1), ("B", 50)]);
-        let mut build = build.rebuilder(alacarte_rebuilders::named(rebuilder).expect("the same"));
+        let mut build = build.with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("the same"));
         build.set("D", 2).expect("set");
         build.run(["C"]).expect("built");
         assert_eq!(build.get("C"), Some(10), "{scheduler} × {rebuilder}");
@@ -84,9 +84,9 @@ fn a_store_that_is_edited_where_it_lies_is_looked_at() {
     everywhere(|scheduler, rebuilder| {
         for relies in [true, false] {
             let mut build = Build::new(adding(1), Shelf { values: HashMap::from([("A", 1)]), relies })
-                .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-                .rebuilder(alacarte_rebuilders::named::<Key, i64>(rebuilder).expect("a rebuilder"))
-                .journal(Tape::default());
+                .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .with_rebuilder(alacarte_rebuilders::named::<Key, i64>(rebuilder).expect("a rebuilder"))
+                .with_journal(Tape::default());
             let mut run = |edit: Option<i64>, expected: i64| {
                 build.store_mut().values.extend(edit.map(|value| ("A", value)));
                 build.run(["C"]).expect("built");

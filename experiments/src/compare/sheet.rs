@@ -90,7 +90,7 @@ impl SheetWorkload {
         };
         let formulas: Vec<CellRef> = tasks.formulas().collect();
         let store = SheetStore::new(&self.sheet);
-        let mut build = Build::new(tasks, store).scheduler(Topological::new()).rebuilder(Perpetual);
+        let mut build = Build::new(tasks, store).with_scheduler(Topological::new()).with_rebuilder(Perpetual);
         let error = build.run(&formulas).err()?;
         let cycle = error.failures.iter().find(|failure| matches!(failure.cause, Cause::Cycle { .. }))?;
         Some(format!("{}: a topological scheduler finds {cycle}", self.name))
@@ -137,7 +137,7 @@ impl SheetWorkload {
             let tasks = SheetTasks::new(sheet.clone());
             let formulas: Vec<CellRef> = tasks.formulas().collect();
             let store = SheetStore::new(&sheet);
-            let mut build = Build::new(tasks, store).scheduler(Suspending::new()).rebuilder(Perpetual);
+            let mut build = Build::new(tasks, store).with_scheduler(Suspending::new()).with_rebuilder(Perpetual);
             build.run(&formulas).map_err(|error| CompareError::Reference {
                 workload: self.name.clone(),
                 step: step.name.clone(),
@@ -275,14 +275,18 @@ impl<'w> Player<'w> {
         let targets = targets(tasks.sheet(), &formulas);
         let store = SheetStore::new(tasks.sheet());
         let cache = TraceLog::new(self.scratch.path().join("traces"));
-        let mut build = Build::new(tasks, store).scheduler(scheduler).rebuilder(rebuilder).journal(log).cache(cache);
+        let mut build = Build::new(tasks, store)
+            .with_scheduler(scheduler)
+            .with_rebuilder(rebuilder)
+            .with_journal(log)
+            .with_cache(cache);
         let edited = touch(&mut build, step);
         let result = match edited {
             Ok(()) => build.run(&targets).map_err(|error: BuildError<CellRef>| error.to_string()),
             Err(error) => Err(error),
         };
         let values = formulas.iter().filter_map(|&cell| Some((cell, build.get(cell)?))).collect();
-        let bytes = alacarte_core::Journal::bytes(build.journal_ref());
+        let bytes = alacarte_core::Journal::bytes(build.journal());
         (result, values, bytes)
     }
 

@@ -105,8 +105,8 @@ fn ours(part: Part) -> Result<Performance, SceneError> {
         let started = Rc::new(RefCell::new((Vec::new(), Vec::new())));
         let seen = started.clone();
         let mut build = Build::new(tasks(rows), Memory::new())
-            .scheduler(Restarting::new())
-            .rebuilder(Perpetual)
+            .with_scheduler(Restarting::new())
+            .with_rebuilder(Perpetual)
             .observe(move |keys, key, decision| match decision {
                 Decision::Started(_) => seen.borrow_mut().0.push(*keys.name(key)),
                 Decision::Ran { .. } => seen.borrow_mut().1.push(*keys.name(key)),

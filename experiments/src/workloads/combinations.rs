@@ -28,7 +28,7 @@ where
 {
     /// An engine that has built nothing.
     pub fn new(graph: &Graph, tasks: T, scheduler: S, rebuilder: R) -> Self {
-        let mut build = Build::new(tasks, Memory::new()).scheduler(scheduler).rebuilder(rebuilder);
+        let mut build = Build::new(tasks, Memory::new()).with_scheduler(scheduler).with_rebuilder(rebuilder);
         build.reserve(graph.len());
         for key in 0..graph.len() {
             build.intern(key as u32);

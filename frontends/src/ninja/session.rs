@@ -84,17 +84,17 @@ impl Session {
         tasks.events.unattended.clone_from(&self.unattended);
         let cache = self.cache();
         let store = FileStore::new(&files)
-            .shapes(tasks.shapes())
-            .table(self.state.join("files"))
-            .cas(Cas::new(cache.join("blobs")));
+            .with_shapes(tasks.shapes())
+            .with_table(self.state.join("files"))
+            .with_cas(Cas::new(cache.join("blobs")));
         let pools: Vec<(String, usize)> = tasks.pools().map(|(name, depth)| (name.to_owned(), depth)).collect();
         let mut build = Build::new(tasks, store)
-            .scheduler(scheduler)
-            .rebuilder(rebuilder)
-            .journal(log)
-            .cache(TraceLog::new(cache.join("traces")));
+            .with_scheduler(scheduler)
+            .with_rebuilder(rebuilder)
+            .with_journal(log)
+            .with_cache(TraceLog::new(cache.join("traces")));
         for (name, depth) in pools {
-            build = build.pool(name, depth);
+            build = build.with_pool(name, depth);
         }
         Ok(build)
     }
@@ -159,5 +159,5 @@ impl NinjaTasks {
 
 /// The size of a build's journal in bytes.
 pub fn journal_bytes<S, R>(build: &NinjaBuild<S, R>) -> u64 {
-    Journal::bytes(build.journal_ref())
+    Journal::bytes(build.journal())
 }

@@ -26,7 +26,7 @@
 //! let [milk, sum]: [CellRef; 2] = ["B2".parse()?, "B3".parse()?];
 //! let store = SheetStore::new(&sheet);
 //! let tasks = SheetTasks::new(sheet).into_static()?; // No cell uses INDIRECT.
-//! let mut build = Build::new(tasks, store).scheduler(Topological::new()).rebuilder(VerifyingTrace);
+//! let mut build = Build::new(tasks, store).with_scheduler(Topological::new()).with_rebuilder(VerifyingTrace);
 //! build.run([sum])?;
 //! assert_eq!(build.get(sum), Some(Scalar::Number(5.0)));
 //!

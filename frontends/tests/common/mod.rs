@@ -38,18 +38,20 @@ pub fn start(directory: &Path, scheduler: &str, rebuilder: &str) -> Process {
             }
         });
     let state = directory.join(".alacarte");
-    let store =
-        FileStore::new(&files).shapes(tasks.shapes()).table(state.join("files")).cas(Cas::new(state.join("cas")));
-    let mut build = Build::new(tasks, store).jobs(2);
+    let store = FileStore::new(&files)
+        .with_shapes(tasks.shapes())
+        .with_table(state.join("files"))
+        .with_cas(Cas::new(state.join("cas")));
+    let mut build = Build::new(tasks, store).with_jobs(2);
     let pools: Vec<_> = build.tasks().pools().map(|(name, depth)| (name.to_owned(), depth)).collect();
     for (name, depth) in pools {
-        build = build.pool(name, depth);
+        build = build.with_pool(name, depth);
     }
     let build = build
-        .cache(TraceLog::new(state.join("traces")))
-        .scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
-        .rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
-        .journal(Log::open(state.join("journal")).expect("a journal"));
+        .with_cache(TraceLog::new(state.join("traces")))
+        .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+        .with_journal(Log::open(state.join("journal")).expect("a journal"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     Process { build, printed, runtime }
 }

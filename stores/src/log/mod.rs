@@ -29,7 +29,7 @@
 //! what was written is lost, and with it whatever was built from it.
 //!
 //! If *no* key is what was written, this is the log of another program, or of this one with other types of keys and
-//! values, or of another [version](Log::version). It is set aside, and a new one begins; so it is with a file of zeroes or
+//! values, or of another [version](Log::with_version). It is set aside, and a new one begins; so it is with a file of zeroes or
 //! of noise ([`Log::anew`]). A file of text is somebody's, and is refused.
 //!
 //! [`Journal::flush`] hands the bytes to the operating system: they survive the end of the process, whichever
@@ -74,11 +74,11 @@ const BUFFER: usize = 1 << 16;
 /// let inputs = || Memory::from([("A".to_string(), 1)]);
 /// let journal = || Log::<String, i32>::open(directory.path().join("journal"));
 ///
-/// let build = Build::new(tasks(), inputs()).journal(journal()?);
-/// build.scheduler(Suspending::new()).rebuilder(DirtyBit).run(["B"])?;
+/// let build = Build::new(tasks(), inputs()).with_journal(journal()?);
+/// build.with_scheduler(Suspending::new()).with_rebuilder(DirtyBit).run(["B"])?;
 /// // A later process, with another scheduler and rebuilder, reads what the first one appended.
-/// let build = Build::new(tasks(), inputs()).journal(journal()?);
-/// let mut build = build.scheduler(Restarting::new()).rebuilder(VerifyingTrace);
+/// let build = Build::new(tasks(), inputs()).with_journal(journal()?);
+/// let mut build = build.with_scheduler(Restarting::new()).with_rebuilder(VerifyingTrace);
 /// assert!(build.run(["B"])?.ran.is_empty());
 /// assert_eq!(build.get("B"), Some(2));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -198,7 +198,7 @@ impl<K, V> Log<K, V> {
     /// Tells this version of keys and values from others, which are not understood. To be raised when they mean something
     /// else than before though all their names and kinds are the same; those are told apart without it.
     #[must_use]
-    pub fn version(mut self, version: u64) -> Self {
+    pub fn with_version(mut self, version: u64) -> Self {
         self.schema = Schema::of::<K, V>(version);
         self
     }

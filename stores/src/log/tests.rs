@@ -292,7 +292,7 @@ fn the_log_of_another_program_is_set_aside() {
     assert!(other.anew().is_none() && other.damage().is_none());
     // Of another version, it is another program's.
     drop(other);
-    let mut newer = Log::<String, i64>::open(&path).expect("opened").version(1);
+    let mut newer = Log::<String, i64>::open(&path).expect("opened").with_version(1);
     newer.replay(&mut Keys::default(), &mut |_, _| {}).expect("replayed");
     assert!(newer.anew().is_some_and(|anew| anew.foreign));
 }

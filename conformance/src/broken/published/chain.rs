@@ -132,7 +132,7 @@ fn start<K: Key, V: Value, T: Tasks<K, V>>(
     key: &K,
 ) -> Result<Option<K>, BuildError<K>> {
     let one = One { tasks, values };
-    let mut build = Build::new(one, Finished { values }).scheduler(Only::default()).rebuilder(Perpetual);
+    let mut build = Build::new(one, Finished { values }).with_scheduler(Only::default()).with_rebuilder(Perpetual);
     match build.run([key]) {
         Ok(_) => {
             let value = build.get(key);

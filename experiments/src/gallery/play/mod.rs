@@ -104,8 +104,8 @@ where
     let log = Log::default();
     let decided = log.clone();
     let mut build = Build::new(tasks(world.clone()), Window(world.clone()))
-        .scheduler(Watched { inner: scheduler, log: log.clone() })
-        .rebuilder(rebuilder)
+        .with_scheduler(Watched { inner: scheduler, log: log.clone() })
+        .with_rebuilder(rebuilder)
         .observe(move |_, key, decision| decided.borrow_mut().push(Note::Decided(key, decision.clone())));
     let truths = |world: &World, targets: &[Key]| -> Result<Vec<Truth>, BuildError<Key>> {
         script.coin.iter().map(|&side| Truth::of(tasks(world.copy(side)), world.copy(side), targets)).collect()

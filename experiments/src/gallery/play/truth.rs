@@ -38,7 +38,7 @@ impl Truth {
     /// # Errors
     /// If a task fails.
     pub fn of<P: Power>(tasks: Rules<Key, i64, P>, world: Rc<World>, targets: &[Key]) -> Result<Self, BuildError<Key>> {
-        let mut build = Build::new(tasks, Window(world)).scheduler(Suspending::new()).rebuilder(FromScratch);
+        let mut build = Build::new(tasks, Window(world)).with_scheduler(Suspending::new()).with_rebuilder(FromScratch);
         build.run(targets)?;
         let keys = build.keys().clone();
         let values = keys.iter().filter_map(|(_, key)| Some((*key, build.get(key)?)));
