@@ -104,7 +104,7 @@ impl Past {
 
 /// The keys that may be forgotten, in ascending order.
 pub(crate) fn garbage<K: Key, V: Value>(
-    board: &KeyTable<K, V>,
+    table: &KeyTable<K, V>,
     tasks: &impl Tasks<K, V>,
     metadata: &Metadata,
     past: &Past,
@@ -112,26 +112,26 @@ pub(crate) fn garbage<K: Key, V: Value>(
 ) -> Vec<KeyId> {
     // What was reached before this process began, nobody knows.
     let Some(build) = past.builds.checked_sub(builds) else { return Vec::new() };
-    let stamp = past.stamp_after(build, board.revision);
-    let mut live = vec![false; board.keys.bound()];
+    let stamp = past.stamp_after(build, table.revision);
+    let mut live = vec![false; table.keys.bound()];
     let mut todo: Vec<KeyId> = past.reached_after(build).collect();
-    todo.extend(board.detached_before.iter().chain(&board.detached).chain(&board.detached_in_journal));
-    todo.extend(board.keys.iter().map(|(id, _)| id).filter(|&id| {
-        let visited = board.state(id) != STALE && (stamp..=board.revision).contains(&board.state(id));
+    todo.extend(table.detached.all());
+    todo.extend(table.keys.iter().map(|(id, _)| id).filter(|&id| {
+        let visited = table.state(id) != STALE && (stamp..=table.revision).contains(&table.state(id));
         // A value that no task gives is its owner's.
-        visited || board.is_held_outside(id) || (board.value(id).is_some() && !tasks.has(board.keys.name(id)))
+        visited || table.is_held_outside(id) || (table.value(id).is_some() && !tasks.has(table.keys.name(id)))
     }));
     while let Some(key) = todo.pop() {
-        if !board.keys.knows(key) || std::mem::replace(&mut live[key.index()], true) {
+        if !table.keys.knows(key) || std::mem::replace(&mut live[key.index()], true) {
             continue;
         }
         metadata.mentions(key, &mut |named| todo.push(named.subject()));
-        let name = board.keys.name(key);
+        let name = table.keys.name(key);
         if tasks.has(name) {
-            let mut mark = |named: &K| todo.extend(board.keys.find(named));
+            let mut mark = |named: &K| todo.extend(table.keys.find(named));
             tasks.order_only(name, &mut mark);
             tasks.declared(name, &mut mark);
         }
     }
-    board.keys.iter().map(|(id, _)| id).filter(|id| !live[id.index()]).collect()
+    table.keys.iter().map(|(id, _)| id).filter(|id| !live[id.index()]).collect()
 }

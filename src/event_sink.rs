@@ -34,7 +34,7 @@ impl<J> EventSink<J> {
     /// Takes into account that a key may hold another value than was known, or (`touched`) that an equal one was written.
     pub fn notice<K: Key, V: Value>(
         &mut self,
-        board: &mut KeyTable<K, V>,
+        table: &mut KeyTable<K, V>,
         id: KeyId,
         news: News,
     ) -> Result<bool, StoreError>
@@ -42,22 +42,22 @@ impl<J> EventSink<J> {
         J: Journal<K, V>,
     {
         // (What an input holds from now on need not be what its dependents saw when it was built.)
-        let new_input = news.input && board.has(id, CLASSIFIED) && !board.has(id, INPUT);
-        let told = self.reclassify(board, id, news.input);
-        let value = board.value(id);
+        let new_input = news.input && table.has(id, CLASSIFIED) && !table.has(id, INPUT);
+        let told = self.reclassify(table, id, news.input);
+        let value = table.value(id);
         let mut fingerprint = value.map(Value::fingerprint);
         if !news.input && (news.touched || news.known != fingerprint) && !value.is_some_and(Value::is_whole) {
             fingerprint = fingerprint.map(foreign);
         }
-        board.set_fingerprint(id, fingerprint.unwrap_or_default());
+        table.set_fingerprint(id, fingerprint.unwrap_or_default());
         let changed = news.known != fingerprint || news.touched;
         if !changed && !new_input {
             return told.map(|()| false);
         }
-        board.set_state(id, STALE);
+        table.set_state(id, STALE);
         let modified = news.modified.unwrap_or_else(|| self.tick());
-        let event = Event::Changed { key: id, fingerprint, value: board.value(id), modified, input: news.input };
-        told.and(self.record(&board.keys, &event))?;
+        let event = Event::Changed { key: id, fingerprint, value: table.value(id), modified, input: news.input };
+        told.and(self.record(&table.keys, &event))?;
         Ok(changed)
     }
 
@@ -65,25 +65,25 @@ impl<J> EventSink<J> {
     /// again what they were.
     pub fn reclassify<K: Key, V: Value>(
         &mut self,
-        board: &mut KeyTable<K, V>,
+        table: &mut KeyTable<K, V>,
         id: KeyId,
         input: bool,
     ) -> Result<(), StoreError>
     where
         J: Journal<K, V>,
     {
-        if !board.has(id, CLASSIFIED) || board.has(id, INPUT) == input {
+        if !table.has(id, CLASSIFIED) || table.has(id, INPUT) == input {
             return Ok(());
         }
-        board.classify(id, input);
-        board.set_state(id, STALE);
+        table.classify(id, input);
+        table.set_state(id, STALE);
         if input {
-            board.lower(id, DEFINED);
+            table.lower(id, DEFINED);
         }
-        let fingerprint = board.fingerprint(id.definition());
+        let fingerprint = table.fingerprint(id.definition());
         let modified = self.tick();
         let event = Event::Changed { key: id.definition(), fingerprint, value: None, modified, input: true };
-        self.record(&board.keys, &event)
+        self.record(&table.keys, &event)
     }
 }
 

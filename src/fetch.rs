@@ -15,7 +15,8 @@ use smallvec::SmallVec;
 
 use crate::error::{Result, TaskError, panic_message};
 use crate::key::{AsKey, Key, KeyId};
-use crate::key_table::{JOBS, KeyTable, Look, fetch_failed};
+use crate::key_table::{KeyTable, Look, fetch_failed};
+use crate::pools::JOBS;
 use crate::waits::Ticket;
 
 /// A task's way to the values of other keys, valid while the task runs.
@@ -42,7 +43,7 @@ use crate::waits::Ticket;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Fetch<'b, K, V> {
-    pub(crate) board: &'b RefCell<KeyTable<K, V>>,
+    pub(crate) table: &'b RefCell<KeyTable<K, V>>,
 }
 
 impl<K, V> Clone for Fetch<'_, K, V> {
@@ -95,11 +96,11 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     /// A task to which this answers [`Poll::Pending`] gives [`Running::Waiting`](crate::Running::Waiting) and
     /// is asked again later.
     pub fn poll_ids(self, ids: &[KeyId], mut each: impl FnMut(&V)) -> Poll<Result<()>> {
-        let mut board = self.board.borrow_mut();
-        if let Ok(outcome) = poll_group(&mut board, ids, true, None) {
+        let mut table = self.table.borrow_mut();
+        if let Ok(outcome) = poll_group(&mut table, ids, true, None) {
             outcome?;
             for id in ids {
-                if let Some(value) = board.value(*id) {
+                if let Some(value) = table.value(*id) {
                     each(value);
                 }
             }
@@ -113,12 +114,12 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     /// detached jobs.)
     pub fn detach(self, key: impl AsKey<K>) {
         let id = self.id_of(&key);
-        self.board.borrow_mut().detached.push(id);
+        self.table.borrow_mut().detached.started.push(id);
     }
 
     /// Declares that this task's value may not be kept beyond this build: it depends on something that no fetch shows.
     pub fn volatile(self) {
-        self.board.borrow_mut().volatile = true;
+        self.table.borrow_mut().task.volatile = true;
     }
 
     /// Does work outside the build (a process, a download, a thread) in one of the build's job slots, waiting
@@ -130,9 +131,9 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
         let _slot = Permit { fetch: self, pool: JOBS, ticket: None }.await;
         let mut work = pin!(work);
         poll_fn(|cx| {
-            self.board.borrow_mut().working += 1;
+            self.table.borrow_mut().task.working += 1;
             let polled = work.as_mut().poll(cx);
-            self.board.borrow_mut().working -= 1;
+            self.table.borrow_mut().task.working -= 1;
             polled
         })
         .await
@@ -140,7 +141,7 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
 
     /// The same in a place of a named pool as well; a pool that the build does not have is no bound.
     pub async fn work_in<T>(self, pool: &str, work: impl Future<Output = T>) -> T {
-        let found = self.board.borrow().pools.iter().position(|known| known.name == pool);
+        let found = self.table.borrow().pools.find(pool);
         let _place = match found {
             Some(pool) => Some(Permit { fetch: self, pool, ticket: None }.await),
             None => None,
@@ -150,49 +151,49 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
 
     /// How many times keys were forgotten. Numbers that a task took under another epoch may be those of other keys by now.
     pub fn epoch(self) -> u64 {
-        self.board.borrow().epoch
+        self.table.borrow().epoch
     }
 
     /// The id of a key, for [`Fetch::id`] and its like. It is good for this build, and for later ones until the
     /// [epoch](Fetch::epoch) changes.
     pub fn id_of(self, key: &(impl AsKey<K> + ?Sized)) -> KeyId {
-        self.board.borrow_mut().intern(key)
+        self.table.borrow_mut().intern(key)
     }
 
     /// Whether `key` is up to date in this build, without asking for it.
     pub fn is_ready(self, key: &(impl AsKey<K> + ?Sized)) -> bool {
         let id = self.id_of(key);
-        matches!(self.board.borrow_mut().look(id), Look::Ready(_))
+        matches!(self.table.borrow_mut().look(id), Look::Ready(_))
     }
 }
 
 /// All of a group, or what is missing of it: then the ticket for that, if a future waits.
 fn poll_group<K: Key, V: Clone>(
-    board: &mut KeyTable<K, V>,
+    table: &mut KeyTable<K, V>,
     ids: &[KeyId],
     record: bool,
     waker: Option<&Waker>,
 ) -> std::result::Result<Result<()>, Option<Ticket>> {
     let mut failed = None;
-    let before = board.missing.len();
+    let before = table.task.missing.len();
     for (position, &id) in ids.iter().enumerate() {
         if record {
-            board.record(id, position > 0);
+            table.task.record(id, position > 0);
         }
-        match board.look(id) {
-            Look::Ready(()) if board.value(id).is_some() => {}
-            Look::Missing => board.miss(id, None),
+        match table.look(id) {
+            Look::Ready(()) if table.value(id).is_some() => {}
+            Look::Missing => table.task.miss(id, None),
             Look::Ready(_) | Look::Failed => failed = failed.or(Some(id)),
         }
     }
-    let missing = board.missing.len() - before;
+    let missing = table.task.missing.len() - before;
     if missing > 0 {
-        let ticket = waker.map(|waker| board.waits.for_keys(missing as u32, waker));
-        board.missing[before..].iter_mut().for_each(|missing| missing.ticket = ticket);
+        let ticket = waker.map(|waker| table.waits.for_keys(missing as u32, waker));
+        table.task.missing[before..].iter_mut().for_each(|missing| missing.ticket = ticket);
         return Err(ticket);
     }
     if let Some(id) = failed {
-        board.fail::<()>(id);
+        table.fail::<()>(id);
         return Ok(Err(fetch_failed()));
     }
     Ok(Ok(()))
@@ -212,18 +213,18 @@ impl<K: Key, V: Clone> Future for Get<'_, K, V> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<V>> {
         let record = !std::mem::replace(&mut self.recorded, true);
-        let mut board = self.fetch.board.borrow_mut();
-        let looked = board.fetch(self.id, record);
+        let mut table = self.fetch.table.borrow_mut();
+        let looked = table.fetch(self.id, record);
         if let Look::Missing = looked {
-            if !self.ticket.is_some_and(|ticket| board.waits.again(ticket, cx.waker())) {
-                let ticket = board.waits.for_keys(1, cx.waker());
-                board.miss(self.id, Some(ticket));
-                drop(board);
+            if !self.ticket.is_some_and(|ticket| table.waits.again(ticket, cx.waker())) {
+                let ticket = table.waits.for_keys(1, cx.waker());
+                table.task.miss(self.id, Some(ticket));
+                drop(table);
                 self.fetch.give_back(self.ticket.replace(ticket));
             }
             return Poll::Pending;
         }
-        drop(board);
+        drop(table);
         self.fetch.give_back(self.ticket.take());
         Poll::Ready(if let Look::Ready(value) = looked { Ok(value) } else { Err(fetch_failed()) })
     }
@@ -249,16 +250,16 @@ impl<K: Key, V: Clone> Future for All<'_, K, V> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Vec<V>>> {
         let record = !std::mem::replace(&mut self.recorded, true);
-        let mut board = self.fetch.board.borrow_mut();
-        if self.ticket.is_some_and(|ticket| board.waits.again(ticket, cx.waker())) {
+        let mut table = self.fetch.table.borrow_mut();
+        if self.ticket.is_some_and(|ticket| table.waits.again(ticket, cx.waker())) {
             return Poll::Pending;
         }
-        let group = match poll_group(&mut board, &self.ids, record, Some(cx.waker())) {
+        let group = match poll_group(&mut table, &self.ids, record, Some(cx.waker())) {
             Err(ticket) => Err(ticket),
             Ok(Err(error)) => Ok(Err(error)),
-            Ok(Ok(())) => Ok(Ok(self.ids.iter().filter_map(|&id| board.value(id).cloned()).collect())),
+            Ok(Ok(())) => Ok(Ok(self.ids.iter().filter_map(|&id| table.value(id).cloned()).collect())),
         };
-        drop(board);
+        drop(table);
         let before = std::mem::replace(&mut self.ticket, *group.as_ref().err().unwrap_or(&None));
         self.fetch.give_back(before);
         group.map_or(Poll::Pending, Poll::Ready)
@@ -282,14 +283,14 @@ impl<'b, K, V> Future for Permit<'b, K, V> {
     type Output = Option<Held<'b, K, V>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut board = self.fetch.board.borrow_mut();
+        let mut table = self.fetch.table.borrow_mut();
         let pool = self.pool;
-        let inside = board.working > 0;
-        if !inside && board.pools[pool].free == 0 {
-            if !self.ticket.is_some_and(|ticket| board.waits.again(ticket, cx.waker())) {
-                let ticket = board.waits.for_permit(cx.waker());
-                board.pools[pool].queue.push_back(ticket);
-                drop(board);
+        let inside = table.task.working > 0;
+        if !inside && table.pools.get(pool).free == 0 {
+            if !self.ticket.is_some_and(|ticket| table.waits.again(ticket, cx.waker())) {
+                let ticket = table.waits.for_permit(cx.waker());
+                table.pools.get(pool).queue.push_back(ticket);
+                drop(table);
                 self.fetch.give_back(self.ticket.replace(ticket));
             }
             return Poll::Pending;
@@ -298,14 +299,14 @@ impl<'b, K, V> Future for Permit<'b, K, V> {
         let held = !inside || pool != JOBS;
         if held {
             assert!(
-                board.pools[pool].free > 0,
+                table.pools.get(pool).free > 0,
                 "inside `Fetch::work` it asked for a place in the pool {}, which is full: what holds that place may \
                  need the slot that this work holds; ask with `Fetch::work_in` from outside",
-                board.pools[pool].name
+                table.pools.get(pool).name
             );
-            board.pools[pool].free -= 1;
+            table.pools.get(pool).free -= 1;
         }
-        drop(board);
+        drop(table);
         self.fetch.give_back(self.ticket.take());
         Poll::Ready(held.then_some(Held { fetch: self.fetch, pool }))
     }
@@ -324,16 +325,14 @@ struct Held<'b, K, V> {
 
 impl<K, V> Drop for Held<'_, K, V> {
     fn drop(&mut self) {
-        let mut board = self.fetch.board.borrow_mut();
-        board.pools[self.pool].free += 1;
-        board.freed = true;
+        self.fetch.table.borrow_mut().pools.give_back(self.pool);
     }
 }
 
 impl<K, V> Fetch<'_, K, V> {
     fn give_back(self, ticket: Option<Ticket>) {
         if let Some(ticket) = ticket {
-            self.board.borrow_mut().waits.give_back(ticket);
+            self.table.borrow_mut().waits.give_back(ticket);
         }
     }
 }

@@ -1,15 +1,16 @@
-//! The board: the state of every key while a build runs.
+//! The key table: the state of every key while a build runs.
 //!
 //! One column of nodes, indexed by [`KeyId`], read by fetches, questions and the engine alike. A key is up to
 //! date when its node is stamped with the key table's *revision*: raising the revision makes every key of the last
 //! build questionable again, with one assignment, without visiting any.
 
+use crate::detached::Detached;
 use crate::error::{Reasoned, TaskError};
 use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{AsKey, Key, KeyId, Keys};
-use crate::waits::{Ticket, Waits};
-use rustc_hash::FxHashSet;
-use std::collections::VecDeque;
+use crate::pools::Pools;
+use crate::task_context::TaskContext;
+use crate::waits::Waits;
 
 /// One key's state: a revision, or one of the special values below.
 pub(crate) type State = u32;
@@ -45,31 +46,6 @@ struct Node {
     state: State,
 }
 
-/// Marks a recorded dependency as fetched together with the one before it.
-pub(crate) const GROUPED: u32 = 1 << 31;
-
-pub(crate) struct Pool {
-    pub name: String,
-    pub depth: usize,
-    pub free: usize,
-    /// The futures that wait for a permit, first come, first served.
-    pub queue: VecDeque<Ticket>,
-}
-
-impl Pool {
-    pub fn new(name: String, depth: usize) -> Self {
-        Pool { name, depth, free: depth, queue: VecDeque::new() }
-    }
-}
-
-/// A fetched key that is not up to date, and the ticket of the future that waits for it. (A task that is no future has
-/// none, nor has a question.)
-#[derive(Clone, Copy)]
-pub(crate) struct Missing {
-    pub key: KeyId,
-    pub ticket: Option<Ticket>,
-}
-
 pub(crate) struct KeyTable<K, V> {
     pub keys: Keys<K>,
     nodes: Vec<Node>,
@@ -82,32 +58,11 @@ pub(crate) struct KeyTable<K, V> {
     filler: Option<V>,
     pub definitions: Vec<Fingerprint>,
     pub revision: State,
-    /// What the task that is being polled has fetched: raw ids, some of them [`GROUPED`].
-    pub recorder: Vec<u32>,
-    /// What it fetched in this poll that is not up to date.
-    pub missing: Vec<Missing>,
+    pub task: TaskContext,
     /// What the pending futures of all tasks wait for.
     pub waits: Waits,
-    /// It fetched a key that failed.
-    pub met_failure: Option<KeyId>,
-    /// It said that its value may not be kept.
-    pub volatile: bool,
-    /// Keys to bring up to date that nobody waits for.
-    pub detached: Vec<KeyId>,
-    /// How deep inside outside work the task is.
-    pub working: u32,
-    /// It fetched this key, which is not up to date, inside outside work.
-    pub fetched_at_work: Option<KeyId>,
-    /// Detached keys that were begun and are not up to date: the next build begins them again.
-    pub detached_before: Vec<KeyId>,
-    /// Those of them that the journal knows of.
-    pub detached_in_journal: FxHashSet<KeyId>,
-    /// So many of `detached` have been told to the journal.
-    pub told: usize,
-    /// A place in some pool came free.
-    pub freed: bool,
-    pub pools: Vec<Pool>,
-    pub fetches: u64,
+    pub pools: Pools,
+    pub detached: Detached,
     /// Keys that were looked at in this build and do not bear its stamp, or that no record names.
     pub aside: Vec<KeyId>,
     /// Keys whose numbers somebody outside has, a bit each.
@@ -115,9 +70,6 @@ pub(crate) struct KeyTable<K, V> {
     /// How many times keys were forgotten.
     pub epoch: u64,
 }
-
-/// The pool that bounds all outside work.
-pub(crate) const JOBS: usize = 0;
 
 pub(crate) enum Look<T> {
     Ready(T),
@@ -136,20 +88,10 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
             filler: None,
             definitions: Vec::new(),
             revision: 1,
-            recorder: Vec::new(),
-            missing: Vec::new(),
+            task: TaskContext::default(),
             waits: Waits::default(),
-            met_failure: None,
-            volatile: false,
-            detached: Vec::new(),
-            working: 0,
-            fetched_at_work: None,
-            detached_before: Vec::new(),
-            detached_in_journal: FxHashSet::default(),
-            told: 0,
-            freed: false,
-            pools: vec![Pool::new("jobs".into(), 1)],
-            fetches: 0,
+            pools: Pools::new(),
+            detached: Detached::default(),
             aside: Vec::new(),
             held_outside: Vec::new(),
             epoch: 0,
@@ -282,11 +224,11 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
         if self.keys.knows(id) { Look::Missing } else { Look::Failed }
     }
 
-    /// A task's fetch of one key. One that is missing is to be noted by [`KeyTable::miss`].
+    /// A task's fetch of one key. One that is missing is to be noted by [`TaskContext::miss`].
     #[inline]
     pub fn fetch(&mut self, id: KeyId, record: bool) -> Look<V> {
         if record {
-            self.record(id, false);
+            self.task.record(id, false);
         }
         match self.look(id) {
             Look::Ready(()) => match self.value(id) {
@@ -301,36 +243,10 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
         }
     }
 
-    /// Notes that a fetched key is not up to date.
-    pub fn miss(&mut self, id: KeyId, ticket: Option<Ticket>) {
-        self.missing.push(Missing { key: id, ticket });
-        if self.working > 0 {
-            self.fetched_at_work.get_or_insert(id);
-        }
-    }
-
+    /// Notes that a fetched key has failed.
     pub fn fail<T>(&mut self, id: KeyId) -> Look<T> {
-        self.met_failure.get_or_insert(id);
+        self.task.meet_failure(id);
         Look::Failed
-    }
-
-    /// Notes a fetch, be it one of many of the same key: those are dropped when the task is done. Every group begins with
-    /// a key that is not `grouped`.
-    #[inline]
-    pub fn record(&mut self, id: KeyId, grouped: bool) {
-        self.fetches += 1;
-        self.recorder.push(id.to_raw() | if grouped { GROUPED } else { 0 });
-    }
-
-    /// Keys that were detached since this was last asked.
-    pub fn newly_detached(&mut self) -> Vec<KeyId> {
-        let new = self.detached[self.told..].to_vec();
-        self.told = self.detached.len();
-        new
-    }
-
-    pub fn free_places(&self) -> isize {
-        self.pools.iter().map(|pool| pool.free as isize).sum()
     }
 
     /// The fingerprint of a key's value, or of a task's definition.
@@ -403,11 +319,8 @@ impl<K: Key, V: Value> KeyTable<K, V> {
             self.hold(id, Some(value));
         }
         self.nodes.iter_mut().for_each(|node| node.state = STALE);
-        self.recorder.clear();
-        self.missing.clear();
-        (self.met_failure, self.fetched_at_work, self.volatile, self.working) = (None, None, false, 0);
-        self.detached_before.append(&mut self.detached);
-        self.told = 0;
+        self.task.clear();
+        self.detached.give_up();
         for id in (0..self.keys.bound()).map(KeyId::new) {
             let fingerprint = self.value(id).map(Value::fingerprint);
             self.set_fingerprint(id, fingerprint.unwrap_or_default());
@@ -465,20 +378,20 @@ mod tests {
     /// The numbers of revisions end where those of other states begin: then no key is up to date.
     #[test]
     fn revisions_are_told_apart_however_many_there_were() {
-        let mut board: KeyTable<&str, u64> = KeyTable::new();
-        let (early, late) = (board.intern(&"early"), board.intern(&"late"));
-        board.set_state(early, board.revision);
-        board.revision = FAILED - 2;
-        board.next_revision();
-        board.set_state(late, board.revision);
-        assert!(matches!(board.look(late), Look::Ready(())) && matches!(board.look(early), Look::Missing));
+        let mut table: KeyTable<&str, u64> = KeyTable::new();
+        let (early, late) = (table.intern(&"early"), table.intern(&"late"));
+        table.set_state(early, table.revision);
+        table.revision = FAILED - 2;
+        table.next_revision();
+        table.set_state(late, table.revision);
+        assert!(matches!(table.look(late), Look::Ready(())) && matches!(table.look(early), Look::Missing));
         for _ in 0..3 {
-            board.next_revision();
+            table.next_revision();
             for key in [early, late] {
-                assert!(matches!(board.look(key), Look::Missing), "{key:?} in revision {}", board.revision);
+                assert!(matches!(table.look(key), Look::Missing), "{key:?} in revision {}", table.revision);
             }
         }
-        assert_eq!(board.revision, 3, "the numbers were used again");
+        assert_eq!(table.revision, 3, "the numbers were used again");
     }
 
     /// A clone that panicked left a key with whatever came to lie in its place.
@@ -500,13 +413,13 @@ mod tests {
             }
         }
         let panics = std::rc::Rc::new(std::cell::Cell::new(true));
-        let mut board: KeyTable<&str, Once> = KeyTable::new();
-        let keys = ["a", "b", "c"].map(|key| board.intern(&key));
+        let mut table: KeyTable<&str, Once> = KeyTable::new();
+        let keys = ["a", "b", "c"].map(|key| table.intern(&key));
         let held = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            board.hold(keys[1], Some(Once(1, panics.clone())));
+            table.hold(keys[1], Some(Once(1, panics.clone())));
         }));
-        assert!(held.is_err() && board.value(keys[1]).is_none());
-        board.hold(keys[2], Some(Once(2, panics)));
-        assert_eq!((board.value(keys[1]), board.value(keys[2]).map(|value| value.0)), (None, Some(2)));
+        assert!(held.is_err() && table.value(keys[1]).is_none());
+        table.hold(keys[2], Some(Once(2, panics)));
+        assert_eq!((table.value(keys[1]), table.value(keys[2]).map(|value| value.0)), (None, Some(2)));
     }
 }

@@ -20,6 +20,7 @@
 
 mod build;
 mod collect;
+mod detached;
 mod engine;
 mod error;
 mod event;
@@ -30,6 +31,7 @@ mod journal;
 mod key;
 mod key_table;
 mod metadata;
+mod pools;
 mod rebuilder;
 mod remembered;
 mod report;
@@ -38,6 +40,7 @@ mod scheduler;
 mod steps;
 mod store;
 mod task;
+mod task_context;
 mod typed;
 mod waits;
 

@@ -12,8 +12,9 @@ use std::task::{Poll, ready};
 use crate::event::{Dependency, Fetched, Time};
 use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{Key, KeyId, Keys};
-use crate::key_table::{BUILT, FAILED, INPUT, KeyTable, LOADED, Look, Missing};
+use crate::key_table::{BUILT, FAILED, INPUT, KeyTable, LOADED, Look};
 use crate::metadata::Metadata;
+use crate::task_context::Missing;
 
 /// Decides for each key whether its value stands, can be restored, or must be made by running the task.
 ///
@@ -285,7 +286,7 @@ impl Notes {
 
 /// A question about one key, and the means to answer it.
 pub struct Question<'q, K, V> {
-    pub(crate) board: &'q mut KeyTable<K, V>,
+    pub(crate) table: &'q mut KeyTable<K, V>,
     pub(crate) key: KeyId,
     pub(crate) notes: &'q mut Notes,
     pub(crate) volatile: &'q mut bool,
@@ -299,18 +300,18 @@ impl<K: Key, V: Value> Question<'_, K, V> {
 
     /// The same key as the user knows it.
     pub fn name(&self) -> &K {
-        self.board.keys.name(self.key)
+        self.table.keys.name(self.key)
     }
 
     /// The fingerprint of the value that the store holds for the key; `None` if it holds none.
     pub fn current(&self) -> Option<Fingerprint> {
-        self.board.current(self.key)
+        self.table.current(self.key)
     }
 
     /// Whether that fingerprint is of the whole value ([`Value::is_whole`]): any trace that gave a value of the same
     /// fingerprint vouches for it. If not, only the trace of the run that gave it does.
     pub fn is_whole(&self) -> bool {
-        self.board.value(self.key).is_some_and(Value::is_whole)
+        self.table.value(self.key).is_some_and(Value::is_whole)
     }
 
     /// The fingerprint of the definition of the task that is asked about, if it has one ([`Tasks::definition`]): closures have
@@ -319,17 +320,17 @@ impl<K: Key, V: Value> Question<'_, K, V> {
     ///
     /// [`Tasks::definition`]: crate::Tasks::definition
     pub fn definition(&self) -> Option<Fingerprint> {
-        self.board.fingerprint(self.key.definition())
+        self.table.fingerprint(self.key.definition())
     }
 
     /// Whether the task of another key has a definition, as its trace does or does not record one.
     pub fn definition_matches(&self, key: KeyId, recorded: bool) -> bool {
-        self.board.fingerprint(key.definition()).is_some() == recorded
+        self.table.fingerprint(key.definition()).is_some() == recorded
     }
 
     /// Whether this build's history holds the key: built or restored here, rather than found in the store.
     pub fn is_built(&self) -> bool {
-        self.board.has(self.key, BUILT)
+        self.table.has(self.key, BUILT)
     }
 
     /// Declares that the key's value may not be kept beyond this build, whatever its task says.
@@ -340,7 +341,7 @@ impl<K: Key, V: Value> Question<'_, K, V> {
     /// The number of the key table's revision: what is up to date in it stays so while the number is the same. When anything
     /// has changed, the next build's is another.
     pub fn revision(&self) -> u32 {
-        self.board.revision
+        self.table.revision
     }
 
     /// How far the question had come when it last had to wait, as a type of the rebuilder's own; the default if it is asked
@@ -398,14 +399,14 @@ impl<K: Key, V: Value> Question<'_, K, V> {
     /// Brings a dependency up to date and answers its fingerprint; `None` if it has no value (it failed, it is gone).
     pub fn fetch(&mut self, dependency: KeyId) -> Poll<Option<Fingerprint>> {
         if dependency.is_definition() {
-            return Poll::Ready(self.board.fingerprint(dependency));
+            return Poll::Ready(self.table.fingerprint(dependency));
         }
-        self.board.fetches += 1;
-        match self.board.look(dependency) {
-            Look::Ready(()) => Poll::Ready(self.board.current(dependency)),
+        self.table.task.fetches += 1;
+        match self.table.look(dependency) {
+            Look::Ready(()) => Poll::Ready(self.table.current(dependency)),
             Look::Failed => Poll::Ready(None),
             Look::Missing => {
-                self.board.missing.push(Missing { key: dependency, ticket: None });
+                self.table.task.missing.push(Missing { key: dependency, ticket: None });
                 Poll::Pending
             }
         }
@@ -414,24 +415,24 @@ impl<K: Key, V: Value> Question<'_, K, V> {
     /// The value of a dependency that [`Question::fetch`] has brought up to date; `None` if it failed, though the store may
     /// hold what it was before. (Of a dependency that was not fetched, what is known of it.)
     pub fn value(&self, dependency: KeyId) -> Option<&V> {
-        if self.board.state(dependency) == FAILED { None } else { self.board.value(dependency) }
+        if self.table.state(dependency) == FAILED { None } else { self.table.value(dependency) }
     }
 
     /// The fingerprint of an input or a definition as it is now, without bringing anything up to date; `Pending` if the
     /// store was not asked for it yet.
     pub fn input(&mut self, key: KeyId) -> Poll<Option<Fingerprint>> {
         if key.is_definition() {
-            return Poll::Ready(self.board.fingerprint(key));
+            return Poll::Ready(self.table.fingerprint(key));
         }
-        if self.board.has(key, INPUT) && self.board.has(key, LOADED) {
-            return Poll::Ready(self.board.current(key));
+        if self.table.has(key, INPUT) && self.table.has(key, LOADED) {
+            return Poll::Ready(self.table.current(key));
         }
         self.fetch(key)
     }
 
     /// Whether the key has no task.
     pub fn is_input(&self, key: KeyId) -> bool {
-        key.is_definition() || self.board.has(key, INPUT)
+        key.is_definition() || self.table.has(key, INPUT)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::event_sink::{EventSink, News};
 use crate::fingerprint::Value;
 use crate::journal::{Journal, NoJournal, TraceCache};
 use crate::key::{AsKey, Key, KeyId, Keys};
-use crate::key_table::{CLASSIFIED, JOBS, KeyTable, LOADED, Pool};
+use crate::key_table::{CLASSIFIED, KeyTable, LOADED};
 use crate::metadata::Metadata;
 use crate::rebuilder::Rebuilder;
 use crate::report::{BuildError, Decision, Report};
@@ -69,7 +69,7 @@ use scope::Scope;
 /// }
 /// ```
 pub struct Build<K, V, T, St, S = (), R = (), J = NoJournal> {
-    board: RefCell<KeyTable<K, V>>,
+    table: RefCell<KeyTable<K, V>>,
     tasks: T,
     store: St,
     scheduler: S,
@@ -115,7 +115,7 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
     /// A build system that lacks a scheduler and a rebuilder.
     pub fn new(tasks: T, store: St) -> Self {
         Build {
-            board: RefCell::new(KeyTable::new()),
+            table: RefCell::new(KeyTable::new()),
             collection: tasks.collection(),
             tasks,
             store,
@@ -167,7 +167,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     fn with<S2, R2, J2>(self, exchange: impl FnOnce(S, R, J) -> (S2, R2, J2)) -> Build<K, V, T, St, S2, R2, J2> {
         let (scheduler, rebuilder, journal) = exchange(self.scheduler, self.rebuilder, self.sink.journal);
         Build {
-            board: self.board,
+            table: self.table,
             tasks: self.tasks,
             store: self.store,
             scheduler,
@@ -217,15 +217,8 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     #[must_use]
     pub fn with_pool(mut self, name: impl Into<String>, depth: usize) -> Self {
         let (name, depth) = (name.into(), depth.max(1));
-        let pools = &mut self.board.get_mut().pools;
-        // (The first pool is that of all outside work, which `jobs` is for, whatever others are called.)
-        match pools.iter_mut().skip(JOBS + 1).find(|pool| pool.name == name) {
-            Some(pool) if pool.depth == depth => {}
-            Some(pool) => {
-                let (name, first) = (pool.name.clone(), pool.depth);
-                self.misused.get_or_insert(Cause::DuplicatePool { name, first, second: depth });
-            }
-            None => pools.push(Pool::new(name, depth)),
+        if let Err(first) = self.table.get_mut().pools.add(name.clone(), depth) {
+            self.misused.get_or_insert(Cause::DuplicatePool { name, first, second: depth });
         }
         self
     }
@@ -256,14 +249,14 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// The value that a key holds now, up to date or not.
     pub fn get(&self, key: impl AsKey<K>) -> Option<V> {
-        let board = self.board.borrow();
-        let id = board.keys.find(&key)?;
-        board.value(id).cloned()
+        let table = self.table.borrow();
+        let id = table.keys.find(&key)?;
+        table.value(id).cloned()
     }
 
     /// All keys met so far, with their ids.
     pub fn keys(&self) -> std::cell::Ref<'_, Keys<K>> {
-        std::cell::Ref::map(self.board.borrow(), |board| &board.keys)
+        std::cell::Ref::map(self.table.borrow(), |table| &table.keys)
     }
 
     /// The keys with these ids, such as [`Report::ran`].
@@ -271,30 +264,30 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     /// # Panics
     /// If one of them is the id of no key.
     pub fn names(&self, ids: &[KeyId]) -> Vec<K> {
-        let board = self.board.borrow();
-        ids.iter().map(|&id| board.keys.name(id).clone()).collect()
+        let table = self.table.borrow();
+        ids.iter().map(|&id| table.keys.name(id).clone()).collect()
     }
 
     /// The id of a key, a new one if it was never met. As long as it is not [released](Build::release), the key is not
     /// forgotten.
     pub fn intern(&mut self, key: impl AsKey<K>) -> KeyId {
-        let board = self.board.get_mut();
-        let id = board.intern(&key);
-        board.hold_outside(id, true);
+        let table = self.table.get_mut();
+        let id = table.intern(&key);
+        table.hold_outside(id, true);
         id
     }
 
     /// Gives back the id of a key: nobody uses it any more.
     pub fn release(&mut self, id: KeyId) {
-        let board = self.board.get_mut();
-        if board.keys.knows(id) {
-            board.hold_outside(id, false);
+        let table = self.table.get_mut();
+        if table.keys.knows(id) {
+            table.hold_outside(id, false);
         }
     }
 
     /// Makes room for so many keys at once.
     pub fn reserve(&mut self, keys: usize) {
-        self.board.get_mut().reserve(keys);
+        self.table.get_mut().reserve(keys);
     }
 
     /// The tasks.
@@ -388,7 +381,7 @@ where
     {
         let _watch = Watch(self.shaken.clone());
         let id = self.meet(&key)?;
-        let value = self.board.get_mut().value(id).cloned();
+        let value = self.table.get_mut().value(id).cloned();
         self.change(id, value, true)
     }
 
@@ -415,7 +408,7 @@ where
         S: Schedules<T::Power>,
         R: Rebuilder<K, V>,
     {
-        let keys = &self.board.get_mut().keys;
+        let keys = &self.table.get_mut().keys;
         if let Some(unknown) = targets.iter().find(|target| !keys.knows(**target)) {
             return Err(refused(Cause::UnknownId { id: *unknown }));
         }
@@ -435,8 +428,8 @@ where
         S: Schedules<T::Power>,
         R: Rebuilder<K, V>,
     {
-        let board = self.board.get_mut();
-        let targets: Vec<KeyId> = targets.into_iter().map(|key| board.intern(&key)).collect();
+        let table = self.table.get_mut();
+        let targets: Vec<KeyId> = targets.into_iter().map(|key| table.intern(&key)).collect();
         self.drive(&targets).await
     }
 
@@ -465,7 +458,7 @@ where
         R: Rebuilder<K, V>,
     {
         self.open()?;
-        let aside = std::mem::take(&mut self.board.get_mut().aside);
+        let aside = std::mem::take(&mut self.table.get_mut().aside);
         self.past.note(aside);
         let forgotten = self.forget_unreached(retention)?;
         self.sink.journal.flush()?;
@@ -484,12 +477,12 @@ where
     J: Journal<K, V>,
 {
     fn change(&mut self, id: KeyId, value: Option<V>, touched: bool) -> Result<bool, StoreError> {
-        let input = !self.tasks.has(self.board.get_mut().keys.name(id));
+        let input = !self.tasks.has(self.table.get_mut().keys.name(id));
         // Whether an output that looks the same in a part is the one that was built, nobody can tell.
         let touched = touched || value.as_ref().is_some_and(|value| !input && !value.is_whole());
-        let board = self.board.get_mut();
-        let known = board.receive(id, value);
-        let changed = self.sink.notice(board, id, News { known, modified: None, input, touched });
+        let table = self.table.get_mut();
+        let known = table.receive(id, value);
+        let changed = self.sink.notice(table, id, News { known, modified: None, input, touched });
         // (What the journal could not write has happened all the same.)
         self.questionable |= !matches!(changed, Ok(false));
         changed
@@ -498,30 +491,30 @@ where
     /// The id of a key, which the store was asked for.
     fn meet(&mut self, key: &impl AsKey<K>) -> Result<KeyId, StoreError> {
         self.open()?;
-        let board = self.board.get_mut();
-        let id = board.intern(key);
-        if !board.has(id, LOADED) {
-            let input = !self.tasks.has(board.keys.name(id));
+        let table = self.table.get_mut();
+        let id = table.intern(key);
+        if !table.has(id, LOADED) {
+            let input = !self.tasks.has(table.keys.name(id));
             // (Nothing of the user's comes between: what a store has given away would be lost in a panic.)
-            let value = self.store.load(id, board.keys.name(id))?;
-            let known = board.receive(id, value);
-            let modified = self.store.modified(board.keys.name(id));
-            if !board.has(id, CLASSIFIED) {
-                board.classify(id, input);
+            let value = self.store.load(id, table.keys.name(id))?;
+            let known = table.receive(id, value);
+            let modified = self.store.modified(table.keys.name(id));
+            if !table.has(id, CLASSIFIED) {
+                table.classify(id, input);
             }
-            self.sink.notice(board, id, News { known, modified, input, touched: false })?;
+            self.sink.notice(table, id, News { known, modified, input, touched: false })?;
         }
         Ok(id)
     }
 
     fn forget_unreached(&mut self, retention: Retention) -> Result<usize, StoreError> {
-        let board = self.board.get_mut();
-        let keys = garbage(board, &self.tasks, &self.sink.metadata, &self.past, retention);
+        let table = self.table.get_mut();
+        let keys = garbage(table, &self.tasks, &self.sink.metadata, &self.past, retention);
         if keys.is_empty() {
             return Ok(0);
         }
-        self.sink.record(&board.keys, &Event::Forgotten { keys: &keys })?;
-        board.forget(&keys);
+        self.sink.record(&table.keys, &Event::Forgotten { keys: &keys })?;
+        table.forget(&keys);
         self.past.forget(&keys);
         let gone = |key: &KeyId| keys.binary_search(key).is_ok();
         self.preceding.retain(|key, _| !gone(key));
@@ -535,19 +528,19 @@ where
 
     /// A build of these targets begins: notes that, and forgets what nobody reaches if it is time to look for it.
     fn look_back(&mut self, targets: &[KeyId]) -> Result<(), StoreError> {
-        let board = self.board.get_mut();
-        let aside = std::mem::take(&mut board.aside);
+        let table = self.table.get_mut();
+        let aside = std::mem::take(&mut table.aside);
         self.past.note(aside);
         self.past.begin(targets);
         let Some(retention) = self.retention.filter(|kept| self.past.builds.is_multiple_of(kept.builds.max(1))) else {
             return Ok(());
         };
-        if self.past.counted > 0 && board.keys.len() >= 2 * self.past.counted {
+        if self.past.counted > 0 && table.keys.len() >= 2 * self.past.counted {
             self.forget_unreached(retention)?;
         } else if self.past.counted > 0 {
             return Ok(());
         }
-        self.past.counted = self.board.get_mut().keys.len();
+        self.past.counted = self.table.get_mut().keys.len();
         Ok(())
     }
 
@@ -565,7 +558,7 @@ where
         let mut volatile = false;
         let planned = self.plan(targets, scope);
         let mut engine = Engine {
-            board: &self.board,
+            table: &self.table,
             tasks: &self.tasks,
             store: &mut self.store,
             scheduler: &mut self.scheduler,

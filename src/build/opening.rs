@@ -31,16 +31,16 @@ where
     pub(super) fn open(&mut self) -> Result<(), StoreError> {
         if self.shaken.get() {
             // Of what was half done nothing is trusted but the values, each as it is, and the journal.
-            self.board.get_mut().recover();
+            self.table.get_mut().recover();
             while self.scheduler.pop().is_some() {}
             (self.opened, self.proven, self.questionable, self.compared) = (false, false, true, None);
             self.shaken.set(false);
         }
         // (What is met only while the journal is read is asked of the store that is there now. What was an output in the last
         // build lies in the build, even if its task was taken away since.)
-        let board = self.board.get_mut();
-        let met = if self.restocked { board.loaded() } else { Vec::new() };
-        let met: Vec<(KeyId, bool)> = met.into_iter().map(|id| (id, !board.has(id, INPUT))).collect();
+        let table = self.table.get_mut();
+        let met = if self.restocked { table.loaded() } else { Vec::new() };
+        let met: Vec<(KeyId, bool)> = met.into_iter().map(|id| (id, !table.has(id, INPUT))).collect();
         let gives_away = self.store.gives_away();
         if !self.opened {
             self.replay()?;
@@ -60,20 +60,20 @@ where
 
     /// Asks a store that was changed or exchanged for every key that was met before, and whether each was an output then.
     pub(super) fn take_stock(&mut self, met: &[(KeyId, bool)], gives_away: bool) -> Result<(), StoreError> {
-        let board = self.board.get_mut();
-        self.store.open(&mut board.keys);
-        board.cover();
+        let table = self.table.get_mut();
+        self.store.open(&mut table.keys);
+        table.cover();
         let keeps_outputs = !self.store.relies_on_journal();
         for &(id, output) in met {
-            let key = board.keys.name(id);
+            let key = table.keys.name(id);
             let (value, input) = (self.store.load(id, key)?, !self.tasks.has(key));
             if value.is_none() && (gives_away || output && !keeps_outputs) {
                 continue;
             }
             let touched = value.as_ref().is_some_and(|value| !input && !value.is_whole());
-            let known = board.receive(id, value);
-            let modified = self.store.modified(board.keys.name(id));
-            self.sink.notice(board, id, News { known, modified, input, touched })?;
+            let known = table.receive(id, value);
+            let modified = self.store.modified(table.keys.name(id));
+            self.sink.notice(table, id, News { known, modified, input, touched })?;
         }
         self.questionable = true;
         Ok(())
@@ -86,88 +86,87 @@ where
         sink.metadata = Metadata::default();
         self.scheduler.install(&mut sink.metadata);
         self.rebuilder.install(&mut sink.metadata);
-        let board = self.board.get_mut();
-        self.store.open(&mut board.keys);
-        board.cover();
+        let table = self.table.get_mut();
+        self.store.open(&mut table.keys);
+        table.cover();
         let mut remembered = Remembered::default();
         // What was forgotten and is not heard of again gets numbers that are given back when all is read.
-        let known = board.keys.bound();
-        board.keys.number_afresh(true);
+        let known = table.keys.bound();
+        table.keys.number_afresh(true);
         let (metadata, clock) = (&mut sink.metadata, &mut sink.clock);
-        let replayed = sink.journal.replay(&mut board.keys, &mut |_, event| {
+        let replayed = sink.journal.replay(&mut table.keys, &mut |_, event| {
             metadata.apply(&event.untyped());
             *clock = (*clock).max(remembered.take(event));
         });
-        board.keys.number_afresh(false);
+        table.keys.number_afresh(false);
         replayed?;
         let Remembered { mut keys, definitions, detached, volatile, gone } = remembered;
         let gone: Vec<KeyId> = gone.into_iter().filter(|id| id.index() >= known).collect();
-        board.keys.forget(&gone);
-        board.cover();
+        table.keys.forget(&gone);
+        table.cover();
         // Whatever another journal has said of a task, this one need not know of.
-        (0..board.keys.bound()).for_each(|index| board.lower(KeyId::new(index), BUILT | DEFINED | VOLATILE));
-        volatile.into_iter().for_each(|id| board.raise(id, VOLATILE));
-        board.detached_before.extend(&detached);
-        board.detached_before.sort_unstable();
-        board.detached_before.dedup();
-        board.detached_in_journal = detached.into_iter().collect();
+        (0..table.keys.bound()).for_each(|index| table.lower(KeyId::new(index), BUILT | DEFINED | VOLATILE));
+        volatile.into_iter().for_each(|id| table.raise(id, VOLATILE));
+        table.detached.owed.extend(&detached);
+        table.detached.retain_owed(|_| true);
+        table.detached.in_journal = detached.into_iter().collect();
         // What a journal that is chosen late has not heard.
-        for key in board.detached_before.clone() {
-            if !board.detached_in_journal.contains(&key) {
-                sink.record(&board.keys, &Event::Detached { key, done: false })?;
-                board.detached_in_journal.insert(key);
+        for key in table.detached.owed.clone() {
+            if !table.detached.in_journal.contains(&key) {
+                sink.record(&table.keys, &Event::Detached { key, done: false })?;
+                table.detached.in_journal.insert(key);
             }
         }
         for (&id, &definition) in &definitions {
-            board.define(id, definition);
+            table.define(id, definition);
         }
         // What this process holds already is what it once wrote, or newer: then the journal is told. (Of what the journal does
         // not know, only inputs matter.)
         let newer = |id: &KeyId| match keys.get(id) {
-            Some((fingerprint, ..)) => board.current(*id) != *fingerprint,
-            None => board.current(*id).is_some() && !self.tasks.has(board.keys.name(*id)),
+            Some((fingerprint, ..)) => table.current(*id) != *fingerprint,
+            None => table.current(*id).is_some() && !self.tasks.has(table.keys.name(*id)),
         };
-        let newer: Vec<KeyId> = board.loaded().into_iter().filter(newer).collect();
+        let newer: Vec<KeyId> = table.loaded().into_iter().filter(newer).collect();
         for id in newer {
-            let input = !self.tasks.has(board.keys.name(id));
-            sink.reclassify(board, id, input)?;
-            let key = board.keys.name(id);
+            let input = !self.tasks.has(table.keys.name(id));
+            sink.reclassify(table, id, input)?;
+            let key = table.keys.name(id);
             let modified = self.store.modified(key).unwrap_or_else(|| sink.tick());
-            let part = board.value(id).filter(|value| !input && !value.is_whole()).map(Value::fingerprint);
-            part.into_iter().for_each(|part| board.set_fingerprint(id, foreign(part)));
-            let fingerprint = board.current(id);
-            board.set_state(id, STALE);
-            let value = board.value(id);
-            sink.record(&board.keys, &Event::Changed { key: id, fingerprint, value, modified, input })?;
+            let part = table.value(id).filter(|value| !input && !value.is_whole()).map(Value::fingerprint);
+            part.into_iter().for_each(|part| table.set_fingerprint(id, foreign(part)));
+            let fingerprint = table.current(id);
+            table.set_state(id, STALE);
+            let value = table.value(id);
+            sink.record(&table.keys, &Event::Changed { key: id, fingerprint, value, modified, input })?;
         }
         let mut ids: Vec<KeyId> = keys.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
             let Some((fingerprint, value, input)) = keys.remove(&id) else { continue };
-            board.raise(id, if input { 0 } else { BUILT });
+            table.raise(id, if input { 0 } else { BUILT });
             let kept = value.filter(|_| self.store.relies_on_journal());
-            let met = board.has(id, LOADED);
+            let met = table.has(id, LOADED);
             if !met {
                 // (Nothing of the user's comes between: what a store has given away would be lost in a panic.)
-                let value = self.store.load(id, board.keys.name(id))?;
-                board.receive(id, value);
+                let value = self.store.load(id, table.keys.name(id))?;
+                table.receive(id, value);
             }
             // Of values that are equal in a part, the one that was built last is the key's.
             let built = |held: &V, kept: &V| !held.is_whole() && held.fingerprint() == kept.fingerprint();
-            match (board.value(id), kept) {
-                (Some(held), Some(kept)) if built(held, &kept) => board.hold(id, Some(kept)),
-                (None, kept @ Some(_)) if !met => board.hold(id, kept),
+            match (table.value(id), kept) {
+                (Some(held), Some(kept)) if built(held, &kept) => table.hold(id, Some(kept)),
+                (None, kept @ Some(_)) if !met => table.hold(id, kept),
                 _ => {}
             }
             if met {
                 continue;
             }
-            let key = board.keys.name(id);
+            let key = table.keys.name(id);
             let (modified, has) = (self.store.modified(key), self.tasks.has(key));
-            if !board.has(id, CLASSIFIED) {
-                board.classify(id, input);
+            if !table.has(id, CLASSIFIED) {
+                table.classify(id, input);
             }
-            sink.notice(board, id, News { known: fingerprint, modified, input: !has, touched: false })?;
+            sink.notice(table, id, News { known: fingerprint, modified, input: !has, touched: false })?;
         }
         Ok(())
     }
@@ -178,14 +177,14 @@ where
         if !self.rebuilder.restores() {
             return;
         }
-        let (board, metadata) = (self.board.get_mut(), &mut self.sink.metadata);
+        let (table, metadata) = (self.table.get_mut(), &mut self.sink.metadata);
         let learned = cache.traces(&mut |trace| {
-            let key = board.intern(&trace.key);
+            let key = table.intern(&trace.key);
             let dependencies: Vec<Dependency> = trace
                 .dependencies
                 .iter()
                 .map(|&SharedDependency { ref key, definition, grouped, fingerprint }| {
-                    let id = board.intern(key);
+                    let id = table.intern(key);
                     Dependency { key: if definition { id.definition() } else { id }, grouped, fingerprint }
                 })
                 .collect();
@@ -197,7 +196,7 @@ where
                 value: &trace.value,
                 modified: 0,
                 volatile: false,
-                names: &board.keys,
+                names: &table.keys,
             }));
         });
         // What others have built need not be known.
@@ -206,20 +205,20 @@ where
 
     /// Asks the store what changed outside the build.
     pub(super) fn refresh(&mut self) -> Result<(), StoreError> {
-        let board = self.board.get_mut();
+        let table = self.table.get_mut();
         let mut changes = Vec::new();
         {
-            let met = board.keys.iter().filter(|&(id, _)| board.has(id, LOADED | HELD));
-            let mut known = met.map(|(id, key)| (id, key, board.value(id)));
+            let met = table.keys.iter().filter(|&(id, _)| table.has(id, LOADED | HELD));
+            let mut known = met.map(|(id, key)| (id, key, table.value(id)));
             self.store.refresh(&mut known, &mut |id, value, modified| changes.push((id, value, modified)))?;
         }
         // The store tells of a change once: none is left out because the journal could not write another.
         let mut noticed = Ok(());
         for (id, value, modified) in changes {
-            let input = !self.tasks.has(board.keys.name(id));
-            let known = board.receive(id, value);
+            let input = !self.tasks.has(table.keys.name(id));
+            let known = table.receive(id, value);
             let news = News { known, modified: Some(modified), input, touched: true };
-            noticed = noticed.and(self.sink.notice(board, id, news).map(drop));
+            noticed = noticed.and(self.sink.notice(table, id, news).map(drop));
             self.questionable = true;
         }
         noticed
@@ -230,35 +229,35 @@ where
         if self.compared == Some(self.generation) {
             return Ok(());
         }
-        let board = self.board.get_mut();
+        let table = self.table.get_mut();
         let mut changed = Vec::new();
         let since = self.moment.filter(|_| self.compared.is_some());
-        let mut find = |key: &K| changed.extend(board.keys.find(key));
+        let mut find = |key: &K| changed.extend(table.keys.find(key));
         if since.is_some_and(|moment| self.tasks.changed_since(moment, &mut find)) {
             changed.sort_unstable();
             changed.dedup();
         } else {
-            changed = board.keys.iter().map(|(id, _)| id).collect();
+            changed = table.keys.iter().map(|(id, _)| id).collect();
         }
         count_steps(changed.len());
         let mut told = Ok(());
         for id in changed {
-            let key = board.keys.name(id);
+            let key = table.keys.name(id);
             let (has, definition) = (self.tasks.has(key), identity(&self.tasks, key, self.collection));
-            let flipped = board.has(id, CLASSIFIED) && board.has(id, INPUT) == has;
-            board.classify(id, !has);
-            let known = board.fingerprint(id.definition());
+            let flipped = table.has(id, CLASSIFIED) && table.has(id, INPUT) == has;
+            table.classify(id, !has);
+            let known = table.fingerprint(id.definition());
             // A task that was built without a definition and has one now was replaced, too (`Rules` does so).
-            let replaced = (known.is_some() || board.has(id, BUILT)) && definition != known;
+            let replaced = (known.is_some() || table.has(id, BUILT)) && definition != known;
             if let Some(definition) = definition.filter(|_| has) {
                 if known != Some(definition) {
-                    board.define(id, definition);
+                    table.define(id, definition);
                 }
             } else {
-                board.lower(id, DEFINED);
+                table.lower(id, DEFINED);
             }
             if replaced || flipped {
-                board.set_state(id, STALE);
+                table.set_state(id, STALE);
                 let modified = self.sink.tick();
                 let event = Event::Changed {
                     key: id.definition(),
@@ -267,12 +266,12 @@ where
                     modified,
                     input: true,
                 };
-                told = told.and(self.sink.record(&board.keys, &event));
-                if flipped && !has && board.has(id, LOADED) {
+                told = told.and(self.sink.record(&table.keys, &event));
+                if flipped && !has && table.has(id, LOADED) {
                     // An input from now on: what it holds need not be what its dependents saw when it was built.
-                    let fingerprint = board.current(id);
-                    let event = Event::Changed { key: id, fingerprint, value: board.value(id), modified, input: true };
-                    told = told.and(self.sink.record(&board.keys, &event));
+                    let fingerprint = table.current(id);
+                    let event = Event::Changed { key: id, fingerprint, value: table.value(id), modified, input: true };
+                    told = told.and(self.sink.record(&table.keys, &event));
                 }
                 self.questionable = true;
             }

@@ -6,7 +6,7 @@ use crate::error::{Cause, Failure};
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
-use crate::key_table::{INPUT, JOBS, Look, STALE};
+use crate::key_table::{INPUT, Look, STALE};
 use crate::rebuilder::Rebuilder;
 use crate::scheduler::{Declared, Plan, PlanError, Problem, Schedules, WhenBlocked};
 use crate::steps::count_steps;
@@ -25,20 +25,13 @@ where
 {
     /// Decides which keys of the last build are questionable.
     pub(super) fn begin(&mut self, targets: &[KeyId]) -> Scope {
-        let board = self.board.get_mut();
-        board.pools[JOBS].depth = self.jobs;
-        for pool in &mut board.pools {
-            pool.free = pool.depth;
-            pool.queue.clear();
-        }
-        board.freed = false;
-        board.fetches = 0;
+        let table = self.table.get_mut();
+        table.pools.begin(self.jobs);
+        table.task.fetches = 0;
         // What has neither a task nor a value may have one again. (What was given a value is up to date, and is owed no more.)
-        let owed = std::mem::take(&mut board.detached_before).into_iter();
-        let had = |&key: &KeyId| self.tasks.has(board.keys.name(key)) || board.value(key).is_some();
-        let (detached, owed): (Vec<KeyId>, Vec<KeyId>) = owed.partition(had);
-        (board.detached, board.detached_before) = (detached, owed);
-        board.told = board.detached.len();
+        let mut detached = std::mem::take(&mut table.detached);
+        detached.begin(|&key| self.tasks.has(table.keys.name(key)) || table.value(key).is_some());
+        table.detached = detached;
         let trusted = self.rebuilder.skips_unchanged_builds();
         let follows = trusted && self.proven && self.scheduler.follows_suspects(targets, self.generation);
         if !self.questionable && trusted && (follows || !self.last_build_checked_roots_only) {
@@ -51,36 +44,36 @@ where
         {
             count_steps(suspects.keys.len());
             for key in suspects.keys {
-                board.set_state(*key, STALE);
+                table.set_state(*key, STALE);
             }
             self.last_build_checked_roots_only = true;
             return Scope::Suspects(Told { count: suspects.keys.len(), generation: suspects.generation });
         }
         self.last_build_checked_roots_only = false;
         self.preceding.clear();
-        board.next_revision();
+        table.next_revision();
         self.past.raise();
         Scope::Everything
     }
 
     /// Has the scheduler plan; what it cannot order.
     pub(super) fn plan(&mut self, targets: &[KeyId], scope: Scope) -> Result<Vec<PlanError>, PlanError> {
-        let board = &self.board;
+        let table = &self.table;
         let tasks = &self.tasks;
         let refuses = self.scheduler.when_blocked() == WhenBlocked::Refuse;
         let mut names: Vec<K> = Vec::new();
         let mut declared = |id: KeyId, into: &mut Vec<KeyId>| {
-            let mut board = board.borrow_mut();
-            if !board.keys.knows(id) {
+            let mut table = table.borrow_mut();
+            if !table.keys.knows(id) {
                 return Declared::Input;
             }
-            let key = board.keys.name(id);
+            let key = table.keys.name(id);
             if !tasks.has(key) {
                 return Declared::Input;
             }
             tasks.order_only(key, &mut |key| names.push(key.clone()));
             let known = refuses && tasks.declared(key, &mut |key| names.push(key.clone()));
-            into.extend(names.drain(..).map(|key| board.intern(&key)));
+            into.extend(names.drain(..).map(|key| table.intern(&key)));
             if known { Declared::Static } else { Declared::Dynamic }
         };
         let metadata = &self.sink.metadata;
@@ -106,37 +99,37 @@ where
 {
     pub(super) fn fail_plan(&mut self, error: PlanError) {
         let PlanError { key, problem } = error;
-        if !self.board.borrow().keys.knows(key) {
+        if !self.table.borrow().keys.knows(key) {
             return self.state.failures.push(Failure::new(None, Cause::UnknownId { id: key }));
         }
         let cause = self.cause_of(problem);
-        let failure = Failure::new(self.board.borrow().keys.name(key).clone(), cause);
+        let failure = Failure::new(self.table.borrow().keys.name(key).clone(), cause);
         self.state.failures.push(failure);
     }
 
     fn cause_of(&self, problem: Problem) -> Cause {
-        let board = self.board.borrow();
+        let table = self.table.borrow();
         match problem {
-            Problem::Cycle(path) => Cause::Cycle { path: path.iter().map(|&key| board.keys.show(key)).collect() },
+            Problem::Cycle(path) => Cause::Cycle { path: path.iter().map(|&key| table.keys.show(key)).collect() },
             Problem::Dynamic => Cause::Dynamic,
-            Problem::Needs(key) => Cause::Dependency { dependency: board.keys.show(key) },
+            Problem::Needs(key) => Cause::Dependency { dependency: table.keys.show(key) },
             Problem::Other(cause) => cause,
         }
     }
 
     /// Names targets that are inputs without a value, or were never looked at, and counts what was fetched.
     pub(super) fn check_targets(&mut self, targets: &[KeyId]) {
-        let mut board = self.board.borrow_mut();
-        self.state.report.fetches = board.fetches;
+        let mut table = self.table.borrow_mut();
+        self.state.report.fetches = table.task.fetches;
         if !self.state.failures.is_empty() {
             return;
         }
         for &target in targets {
-            if let Look::Ready(_) = board.look(target) {
+            if let Look::Ready(_) = table.look(target) {
                 continue;
             }
-            let cause = if board.has(target, INPUT) { Cause::MissingTarget } else { Cause::NeverGiven };
-            self.state.failures.push(Failure::new(board.keys.name(target).clone(), cause));
+            let cause = if table.has(target, INPUT) { Cause::MissingTarget } else { Cause::NeverGiven };
+            self.state.failures.push(Failure::new(table.keys.name(target).clone(), cause));
         }
     }
 }
@@ -154,7 +147,7 @@ where
     /// A key that has no place in the order fails, and the build goes on without it.
     pub(super) fn refuse(&mut self, error: PlanError) {
         let PlanError { key, problem } = error;
-        if !self.board.borrow().keys.knows(key) {
+        if !self.table.borrow().keys.knows(key) {
             return self.fail_unknown(key);
         }
         let cause = self.cause_of(problem);

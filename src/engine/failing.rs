@@ -29,7 +29,7 @@ where
         let mut failing = vec![(slot, cause)];
         while let Some((slot, cause)) = failing.pop() {
             let key = self.state.slots[slot as usize].key;
-            if self.board.borrow().state(key) != ACTIVE | slot {
+            if self.table.borrow().state(key) != ACTIVE | slot {
                 continue;
             }
             let future = self.state.slots[slot as usize].future.take();
@@ -39,7 +39,7 @@ where
             if self.state.stopped {
                 self.fail_unvisited(key, above);
                 for &ticket in &self.state.slots[slot as usize].waiters {
-                    if let Some(waiter) = self.board.borrow().waits.waiting(ticket) {
+                    if let Some(waiter) = self.table.borrow().waits.waiting(ticket) {
                         failing.push((waiter, self.consequence(key)));
                     }
                 }
@@ -49,13 +49,13 @@ where
     }
 
     pub(crate) fn mark_failed(&mut self, key: KeyId, cause: Option<Cause>) {
-        self.board.borrow_mut().set_state(key, FAILED);
+        self.table.borrow_mut().set_state(key, FAILED);
         self.state.marked.push(key);
         self.resolve(key, true);
         let Some(cause) = cause else { return };
         self.observe(key, &Decision::Failed(cause.clone()));
         self.state.stopped |= !self.keep_going;
-        let failure = Failure::new(self.board.borrow().keys.name(key).clone(), cause);
+        let failure = Failure::new(self.table.borrow().keys.name(key).clone(), cause);
         self.state.named.insert(key);
         self.state.failures.push(failure);
     }
@@ -73,12 +73,12 @@ where
 
     /// What to say of a key that needs `dependency`, which has no value.
     pub(super) fn consequence(&self, dependency: KeyId) -> Cause {
-        let board = self.board.borrow();
-        if !board.keys.knows(dependency) {
+        let table = self.table.borrow();
+        if !table.keys.knows(dependency) {
             return Cause::UnknownDependency { id: dependency };
         }
-        let input = board.has(dependency, INPUT);
-        let dependency = board.keys.show(dependency);
+        let input = table.has(dependency, INPUT);
+        let dependency = table.keys.show(dependency);
         if input { Cause::MissingInput { dependency } } else { Cause::Dependency { dependency } }
     }
 
@@ -97,11 +97,11 @@ where
             Waiting::Nobody => {}
             Waiting::ForNothing(slot) => self.fail(slot, Cause::Stuck),
             Waiting::InCircle(mut circle) => {
-                let board = self.board.borrow();
-                let slot = board.state(circle[0]) & !ACTIVE;
+                let table = self.table.borrow();
+                let slot = table.state(circle[0]) & !ACTIVE;
                 circle.push(circle[0]);
-                let path = circle.iter().map(|&key| board.keys.show(key)).collect();
-                drop(board);
+                let path = circle.iter().map(|&key| table.keys.show(key)).collect();
+                drop(table);
                 self.fail(slot, Cause::Cycle { path });
             }
         }
@@ -112,8 +112,8 @@ where
         let (mut stalled, mut idle) = (Stalled::default(), Vec::new());
         count_steps(self.state.slots.len());
         for (index, slot) in self.state.slots.iter().enumerate() {
-            if self.board.borrow().state(slot.key) == ACTIVE | index as u32 {
-                let waits = &self.board.borrow().waits;
+            if self.table.borrow().state(slot.key) == ACTIVE | index as u32 {
+                let waits = &self.table.borrow().waits;
                 if waits.is_blocked(index as u32) { &mut stalled.begin } else { &mut idle }.push(slot.key);
                 for &ticket in &slot.waiters {
                     if let Some(waiter) = waits.waiting(ticket) {
@@ -132,8 +132,8 @@ where
     /// Follows keys that wait for others until one waits for none, or they come round. Where a circle was broken, the next
     /// search goes on: many circles cost no more than the ways that lead to them.
     fn follow_waiting(&self, stalled: &mut Stalled) -> Waiting {
-        let board = self.board.borrow();
-        let is_active = |key: KeyId| board.state(key) & ACTIVE != 0;
+        let table = self.table.borrow();
+        let is_active = |key: KeyId| table.state(key) & ACTIVE != 0;
         loop {
             count_steps(1);
             let Some(&last) = stalled.path.last() else {
@@ -149,9 +149,9 @@ where
                 stalled.go_back();
                 continue;
             }
-            let is_awaited = |key: KeyId, ticket| is_active(key) && board.waits.waiting(ticket).is_some();
+            let is_awaited = |key: KeyId, ticket| is_active(key) && table.waits.waiting(ticket).is_some();
             let Some(next) = stalled.awaited(last, is_awaited) else {
-                return Waiting::ForNothing(board.state(last) & !ACTIVE);
+                return Waiting::ForNothing(table.state(last) & !ACTIVE);
             };
             if stalled.go_to(next) {
                 continue;

@@ -73,11 +73,11 @@ where
             });
             of.entry(key).and_modify(|known| known.suspect = true);
         }
-        let mut board = self.board.borrow_mut();
+        let mut table = self.table.borrow_mut();
         while let Some(key) = todo.pop() {
             count_steps(1);
-            if board.state(key) == board.revision {
-                board.set_state(key, STALE);
+            if table.state(key) == table.revision {
+                table.set_state(key, STALE);
             }
             let failed = of.get(&key).is_some_and(|known| known.failed);
             let mut raise = |dependent: KeyId, precedes: bool| {
@@ -130,7 +130,7 @@ where
         let mut todo = vec![(key, above)];
         while let Some((key, above)) = todo.pop() {
             for waiter in above {
-                if self.board.borrow().state(waiter) == STALE {
+                if self.table.borrow().state(waiter) == STALE {
                     let higher = self.who_waits_unvisited(waiter);
                     self.mark_failed(waiter, Some(self.consequence(key)));
                     todo.push((waiter, higher));
@@ -151,7 +151,7 @@ where
         {
             let Some(known) = self.state.maybe_stale.of.get(&key) else { continue };
             // One that is underway, because a task fetched it, is settled in that way.
-            if known.settled || known.waiting > 0 || self.board.borrow().state(key) & ACTIVE != 0 {
+            if known.settled || known.waiting > 0 || self.table.borrow().state(key) & ACTIVE != 0 {
                 continue;
             }
             match self.next(key) {
@@ -161,10 +161,10 @@ where
                     Demand::Failed => self.resolve(key, true),
                 },
                 Next::Settled => {
-                    let mut board = self.board.borrow_mut();
-                    let revision = board.revision;
-                    board.set_state(key, revision);
-                    drop(board);
+                    let mut table = self.table.borrow_mut();
+                    let revision = table.revision;
+                    table.set_state(key, revision);
+                    drop(table);
                     self.note_detached_done(key);
                     self.resolve(key, false);
                 }
@@ -186,7 +186,7 @@ where
             |of: &FxHashMap<KeyId, MaybeStale>, key: KeyId| of.get(&key).is_some_and(|known| !known.settled);
         let MaybeStale { suspect, failed_below, ref below, mut preceded, mut position, .. } = of[&key];
         count_steps(1);
-        if suspect || self.board.borrow().state(key) != STALE {
+        if suspect || self.table.borrow().state(key) != STALE {
             return Next::Itself;
         }
         // Whether it can do without a key that failed, only its task can tell.
@@ -198,12 +198,12 @@ where
         }
         let mut first = SmallVec::new();
         if preceded {
-            let board = self.board.borrow();
+            let table = self.table.borrow();
             let mut consider = |name: &K| {
                 count_steps(1);
-                first.extend(board.keys.find(name).filter(|&key| unresolved(of, key)));
+                first.extend(table.keys.find(name).filter(|&key| unresolved(of, key)));
             };
-            self.tasks.order_only(board.keys.name(key), &mut consider);
+            self.tasks.order_only(table.keys.name(key), &mut consider);
             // When all of that is settled, it is looked through no more.
             preceded = !first.is_empty();
         }
@@ -238,7 +238,7 @@ where
         }
         let mut left = false;
         for &target in self.targets {
-            let look = self.board.borrow_mut().look(target);
+            let look = self.table.borrow_mut().look(target);
             left |= matches!(look, Look::Missing) && matches!(self.demand(target), Demand::Active(_));
         }
         left

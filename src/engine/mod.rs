@@ -24,13 +24,14 @@ use crate::event_sink::News;
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
-use crate::key_table::{ACTIVE, CLASSIFIED, FAILED, INPUT, JOBS, LOADED, Look, Missing, STALE, VOLATILE};
+use crate::key_table::{ACTIVE, CLASSIFIED, FAILED, INPUT, LOADED, Look, STALE, VOLATILE};
 use crate::rebuilder::{Answer, Notes, Question, Reason, Rebuilder};
 use crate::report::Decision;
 use crate::scheduler::{Schedules, WhenBlocked};
 use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::{Tasks, identity};
+use crate::task_context::Missing;
 use crate::waits::Ticket;
 
 use state::{Demand, Phase, Slot};
@@ -60,16 +61,16 @@ where
             while !self.state.stopped
                 && let Some(key) = self.scheduler.pop()
             {
-                if !self.board.borrow().keys.knows(key) {
+                if !self.table.borrow().keys.knows(key) {
                     self.fail_unknown(key);
                     continue;
                 }
                 self.visit(key);
             }
-            let places = self.board.borrow();
-            let freed = places.freed && !self.state.stopped;
-            let detached = !places.detached.is_empty() && !self.state.stopped;
-            let working = places.pools[JOBS].free < places.pools[JOBS].depth;
+            let places = self.table.borrow();
+            let freed = places.pools.freed && !self.state.stopped;
+            let detached = !places.detached.started.is_empty() && !self.state.stopped;
+            let working = places.pools.is_working();
             drop(places);
             if freed || detached || self.has_unresolved() {
                 continue;
@@ -100,7 +101,7 @@ where
     fn resume_woken(&mut self, slot: u32) {
         let waits = &self.state.slots[slot as usize];
         let woken = self.state.wakers[slot as usize].as_ref().is_some_and(SlotWaker::is_woken);
-        let live = self.board.borrow().state(waits.key) == ACTIVE | slot && waits.future.is_some();
+        let live = self.table.borrow().state(waits.key) == ACTIVE | slot && waits.future.is_some();
         if woken && live {
             self.advance(slot);
         }
@@ -113,7 +114,7 @@ where
         for slot in std::mem::take(&mut self.state.partly) {
             let waits = &mut self.state.slots[slot as usize];
             let partly = std::mem::take(&mut waits.partly);
-            let live = self.board.borrow().state(waits.key) == ACTIVE | slot && waits.future.is_some();
+            let live = self.table.borrow().state(waits.key) == ACTIVE | slot && waits.future.is_some();
             if partly && live && !self.state.stopped {
                 any = true;
                 self.advance(slot);
@@ -124,19 +125,19 @@ where
 
     /// Gives free permits to the futures that wait for them, first come, first served.
     pub(super) fn admit(&mut self) {
-        if !std::mem::take(&mut self.board.borrow_mut().freed) || self.state.stopped {
+        if !std::mem::take(&mut self.table.borrow_mut().pools.freed) || self.state.stopped {
             return;
         }
-        let pools = self.board.borrow().pools.len();
+        let pools = self.table.borrow().pools.len();
         for pool in 0..pools {
             while !self.state.stopped {
-                let mut board = self.board.borrow_mut();
-                if board.pools[pool].free == 0 {
+                let mut table = self.table.borrow_mut();
+                if table.pools.get(pool).free == 0 {
                     break;
                 }
-                let Some(ticket) = board.pools[pool].queue.pop_front() else { break };
-                let Some(arrival) = board.waits.arrived(ticket) else { continue };
-                drop(board);
+                let Some(ticket) = table.pools.get(pool).queue.pop_front() else { break };
+                let Some(arrival) = table.waits.arrived(ticket) else { continue };
+                drop(table);
                 arrival.waker.into_iter().for_each(Waker::wake);
                 self.advance(arrival.slot);
             }
@@ -144,24 +145,20 @@ where
     }
 
     pub(super) fn demand_detached(&mut self) {
-        let detached = {
-            let mut board = self.board.borrow_mut();
-            board.told = 0;
-            std::mem::take(&mut board.detached)
-        };
-        for key in detached {
-            let mut board = self.board.borrow_mut();
-            board.detached_before.push(key);
+        let started = self.table.borrow_mut().detached.take_started();
+        for key in started {
+            let mut table = self.table.borrow_mut();
+            table.detached.owed.push(key);
             // No record names what was detached.
-            board.aside.push(key);
-            drop(board);
+            table.aside.push(key);
+            drop(table);
             self.invalidate_unplanned(key);
             let demand = self.demand(key);
             match demand {
                 Demand::Ready => self.note_detached_done(key),
                 Demand::Active(_) | Demand::Failed => self.note_detached(&[key]),
             }
-            let failed = matches!(demand, Demand::Failed) && self.board.borrow().has(key, INPUT);
+            let failed = matches!(demand, Demand::Failed) && self.table.borrow().has(key, INPUT);
             if failed && !self.state.named.contains(&key) {
                 // Nobody waits for it who could say so.
                 self.mark_failed(key, Some(Cause::MissingTarget));
@@ -173,17 +170,17 @@ where
     /// does not. Before the task that started them has its value: a task that has one is not asked again.
     pub(super) fn note_detached(&mut self, keys: &[KeyId]) {
         for &key in keys {
-            let mut board = self.board.borrow_mut();
-            let given = board.value(key).is_some() && !self.tasks.has(board.keys.name(key));
-            if given || board.detached_in_journal.contains(&key) {
+            let mut table = self.table.borrow_mut();
+            let given = table.value(key).is_some() && !self.tasks.has(table.keys.name(key));
+            if given || table.detached.in_journal.contains(&key) {
                 continue;
             }
-            match self.sink.record(&board.keys, &Event::Detached { key, done: false }) {
+            match self.sink.record(&table.keys, &Event::Detached { key, done: false }) {
                 Ok(()) => {
-                    board.detached_in_journal.insert(key);
+                    table.detached.in_journal.insert(key);
                 }
                 Err(error) => {
-                    drop(board);
+                    drop(table);
                     self.fail_build(error);
                 }
             }
@@ -192,13 +189,13 @@ where
 
     /// A key is up to date: if it was owed, the journal hears that it is no more.
     pub(super) fn note_detached_done(&mut self, key: KeyId) {
-        let mut board = self.board.borrow_mut();
+        let mut table = self.table.borrow_mut();
         // (Nearly always there are none, and nothing need be looked up.)
-        if board.detached_in_journal.is_empty() || !board.detached_in_journal.remove(&key) {
+        if table.detached.in_journal.is_empty() || !table.detached.in_journal.remove(&key) {
             return;
         }
-        let told = self.sink.record(&board.keys, &Event::Detached { key, done: true });
-        drop(board);
+        let told = self.sink.record(&table.keys, &Event::Detached { key, done: true });
+        drop(table);
         if let Err(error) = told {
             self.fail_build(error);
         }
@@ -211,17 +208,17 @@ where
         if ordered || std::mem::replace(&mut self.state.unplanned_invalidated, true) {
             return;
         }
-        let mut board = self.board.borrow_mut();
-        count_steps(board.keys.len());
-        for id in (0..board.keys.bound()).map(KeyId::new) {
-            if board.state(id) == board.revision && !self.scheduler.precedes(id) {
-                board.set_state(id, STALE);
+        let mut table = self.table.borrow_mut();
+        count_steps(table.keys.len());
+        for id in (0..table.keys.bound()).map(KeyId::new) {
+            if table.state(id) == table.revision && !self.scheduler.precedes(id) {
+                table.set_state(id, STALE);
             }
         }
     }
 
     pub(super) fn visit(&mut self, key: KeyId) {
-        let state = self.board.borrow().state(key);
+        let state = self.table.borrow().state(key);
         let slot = if state & ACTIVE != 0 {
             state & !ACTIVE
         } else {
@@ -231,7 +228,7 @@ where
             }
         };
         // A key may be pushed again while it waits for others.
-        let blocked = self.board.borrow().waits.is_blocked(slot);
+        let blocked = self.table.borrow().waits.is_blocked(slot);
         if !blocked {
             self.advance(slot);
         }
@@ -239,7 +236,7 @@ where
 
     /// Has a key brought up to date: gives it a slot and tells the scheduler, if it has none.
     pub(super) fn demand(&mut self, key: KeyId) -> Demand {
-        let state = self.board.borrow().state(key);
+        let state = self.table.borrow().state(key);
         if state & ACTIVE != 0 {
             return Demand::Active(state & !ACTIVE);
         }
@@ -275,8 +272,8 @@ where
         for key in self.state.glance.take().into_iter().flatten() {
             self.push(key);
         }
-        let mut board = self.board.borrow_mut();
-        !self.state.stopped && keys.iter().all(|missing| !matches!(board.look(missing.key), Look::Missing))
+        let mut table = self.table.borrow_mut();
+        !self.state.stopped && keys.iter().all(|missing| !matches!(table.look(missing.key), Look::Missing))
     }
 
     pub(super) fn demand_quietly(&mut self, key: KeyId) -> Demand {
@@ -284,15 +281,15 @@ where
             self.mark_failed(key, Some(error.into()));
             return Demand::Failed;
         }
-        let mut board = self.board.borrow_mut();
-        match board.look(key) {
+        let mut table = self.table.borrow_mut();
+        match table.look(key) {
             Look::Ready(_) => return Demand::Ready,
             Look::Failed => return Demand::Failed,
             Look::Missing => {}
         }
-        if board.has(key, INPUT) {
+        if table.has(key, INPUT) {
             // No task and no value; whoever needs it says so.
-            drop(board);
+            drop(table);
             self.mark_failed(key, None);
             return Demand::Failed;
         }
@@ -323,34 +320,34 @@ where
             }
             None => {
                 self.state.slots.push(fresh);
-                board.waits.cover(self.state.slots.len());
+                table.waits.cover(self.state.slots.len());
                 (self.state.slots.len() - 1) as u32
             }
         };
         self.state.live += 1;
-        board.set_state(key, ACTIVE | slot);
+        table.set_state(key, ACTIVE | slot);
         Demand::Active(slot)
     }
 
     /// Learns of a key what tasks and store know of it, when it is first met.
     pub(super) fn load(&mut self, key: KeyId) -> std::result::Result<(), StoreError> {
-        let mut board = self.board.borrow_mut();
-        let board = &mut *board;
-        if !board.has(key, CLASSIFIED) {
-            board.classify(key, !self.tasks.has(board.keys.name(key)));
+        let mut table = self.table.borrow_mut();
+        let table = &mut *table;
+        if !table.has(key, CLASSIFIED) {
+            table.classify(key, !self.tasks.has(table.keys.name(key)));
         }
-        if board.has(key, LOADED) {
+        if table.has(key, LOADED) {
             return Ok(());
         }
-        let name = board.keys.name(key);
+        let name = table.keys.name(key);
         let value = self.store.load(key, name)?;
-        let known = board.receive(key, value);
-        if board.has(key, INPUT) {
-            let modified = self.store.modified(board.keys.name(key));
-            self.sink.notice(board, key, News { known, modified, input: true, touched: false })?;
-        } else if let Some(value) = board.value(key) {
+        let known = table.receive(key, value);
+        if table.has(key, INPUT) {
+            let modified = self.store.modified(table.keys.name(key));
+            self.sink.notice(table, key, News { known, modified, input: true, touched: false })?;
+        } else if let Some(value) = table.value(key) {
             let fingerprint = value.fingerprint();
-            board.set_fingerprint(key, fingerprint);
+            table.set_fingerprint(key, fingerprint);
         }
         Ok(())
     }
@@ -360,7 +357,7 @@ where
         let key = self.state.slots[slot as usize].key;
         self.go_on(slot);
         if self.suspects.is_some() && !self.follows_maybe_stale() {
-            let state = self.board.borrow().state(key);
+            let state = self.table.borrow().state(key);
             if state == ACTIVE | slot || state == FAILED {
                 self.mark_dependents(key);
             }
@@ -379,10 +376,10 @@ where
             count_steps(1);
             let above = todo.len();
             self.rebuilder.dependents(key, &self.sink.metadata, &mut |dependent| todo.push(dependent));
-            let mut board = self.board.borrow_mut();
+            let mut table = self.table.borrow_mut();
             for &dependent in &todo[above..] {
-                if board.state(dependent) == board.revision {
-                    board.set_state(dependent, STALE);
+                if table.state(dependent) == table.revision {
+                    table.set_state(dependent, STALE);
                     self.scheduler.suspect(dependent);
                 }
             }
@@ -409,7 +406,7 @@ where
                 }
                 Phase::Ask => match self.ask(slot) {
                     Poll::Pending => {
-                        let missing = std::mem::take(&mut self.board.borrow_mut().missing);
+                        let missing = std::mem::take(&mut self.table.borrow_mut().task.missing);
                         if missing.is_empty() {
                             return self.fail(slot, Cause::Stuck);
                         }
@@ -432,7 +429,7 @@ where
                     Poll::Ready(Answer::Run(reason)) => {
                         // Of a volatile key no trace is kept, so that rebuilders do not know better.
                         let unknown = matches!(reason, Reason::NeverBuilt | Reason::Dirty);
-                        let volatile = unknown && self.board.borrow().has(key, VOLATILE);
+                        let volatile = unknown && self.table.borrow().has(key, VOLATILE);
                         let reason = if volatile { Reason::Volatile } else { reason };
                         self.state.slots[slot as usize].phase = Phase::Task(reason);
                     }
@@ -453,10 +450,10 @@ where
 
     /// What must be up to date before a key is considered, of that what is not; or one of them that failed.
     pub(super) fn collect_needs(&mut self, key: KeyId, needs: &mut Vec<KeyId>) -> Option<KeyId> {
-        let board = &mut *self.board.borrow_mut();
+        let table = &mut *self.table.borrow_mut();
         // Two calls into the tasks while the keys are borrowed: ids are taken afterwards.
         let mut ordered: SmallVec<[K; 4]> = SmallVec::new();
-        let name = board.keys.name(key);
+        let name = table.keys.name(key);
         self.tasks.order_only(name, &mut |key| ordered.push(key.clone()));
         let binding = ordered.len();
         // With nothing else underway, what an order puts before this key is up to date.
@@ -467,11 +464,11 @@ where
         count_steps(ordered.len());
         let records = self.scheduler.when_blocked() != WhenBlocked::Refuse;
         for (position, name) in ordered.iter().enumerate() {
-            let id = board.intern(name);
+            let id = table.intern(name);
             if records {
                 self.preceding.entry(id).or_default().insert(key);
             }
-            match board.look(id) {
+            match table.look(id) {
                 Look::Ready(_) => {}
                 // A declared dependency that failed may be one that the task does not take.
                 Look::Failed if position >= binding => {}
@@ -485,17 +482,17 @@ where
     /// Looks up the definition of a task that is met for the first time. (Replaced ones were noticed before the
     /// build began.)
     pub(super) fn take_definition(&mut self, key: KeyId) {
-        let board = &mut *self.board.borrow_mut();
-        if let Some(definition) = identity(self.tasks, board.keys.name(key), self.collection) {
-            board.define(key, definition);
+        let table = &mut *self.table.borrow_mut();
+        if let Some(definition) = identity(self.tasks, table.keys.name(key), self.collection) {
+            table.define(key, definition);
         }
     }
 
     pub(super) fn ask(&mut self, slot: u32) -> Poll<Answer<V>> {
-        let board = &mut *self.board.borrow_mut();
+        let table = &mut *self.table.borrow_mut();
         let slot = &mut self.state.slots[slot as usize];
-        board.missing.clear();
-        let mut question = Question { board, key: slot.key, notes: &mut slot.notes, volatile: &mut slot.volatile };
+        table.task.missing.clear();
+        let mut question = Question { table, key: slot.key, notes: &mut slot.notes, volatile: &mut slot.volatile };
         let answer = self.rebuilder.ask(&mut question, &self.sink.metadata);
         slot.notes.resumed = true;
         answer
@@ -507,19 +504,19 @@ where
         slot: u32,
         keys: impl DoubleEndedIterator<Item = KeyId> + ExactSizeIterator,
     ) -> bool {
-        let ticket = self.board.borrow_mut().waits.for_task(slot, keys.len() as u32);
+        let ticket = self.table.borrow_mut().waits.for_task(slot, keys.len() as u32);
         if let Some(before) = self.state.slots[slot as usize].ticket.replace(ticket) {
-            self.board.borrow_mut().waits.give_back(before);
+            self.table.borrow_mut().waits.give_back(before);
         }
         // Backwards, so that a stack yields them in the order in which they were asked for.
         for key in keys.rev() {
             if let Demand::Active(other) = self.demand(key) {
                 self.wait(other, slot, key, ticket);
             } else {
-                self.board.borrow_mut().waits.arrived(ticket);
+                self.table.borrow_mut().waits.arrived(ticket);
             }
         }
-        self.board.borrow().waits.is_blocked(slot)
+        self.table.borrow().waits.is_blocked(slot)
     }
 
     /// The task of a slot waits, with this ticket, for the key of another.
@@ -532,12 +529,12 @@ where
 
     pub(super) fn give_back(&mut self, mut buffer: Vec<Missing>) {
         buffer.clear();
-        self.board.borrow_mut().missing = buffer;
+        self.table.borrow_mut().task.missing = buffer;
     }
 
     pub(super) fn observe(&mut self, key: KeyId, decision: &Decision) {
         if let Some(observer) = &mut self.observer {
-            observer(&self.board.borrow().keys, key, decision);
+            observer(&self.table.borrow().keys, key, decision);
         }
     }
 }

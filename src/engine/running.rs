@@ -7,12 +7,13 @@ use crate::fetch::Fetch;
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
-use crate::key_table::{FAILED, INPUT, Look, Missing};
+use crate::key_table::{FAILED, INPUT, Look};
 use crate::rebuilder::{Reason, Rebuilder};
 use crate::report::Decision;
 use crate::scheduler::{Schedules, WhenBlocked};
 use crate::store::Store;
 use crate::task::{Running, TaskFuture, Tasks};
+use crate::task_context::Missing;
 use crate::waits::Ticket;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};
@@ -37,26 +38,22 @@ where
             self.state.suspended -= 1;
         }
         let (name, free_before) = {
-            let mut board = self.board.borrow_mut();
-            board.missing.clear();
-            board.met_failure = self.state.slots[index].met_failure;
-            board.volatile = self.state.slots[index].volatile;
-            board.working = 0;
-            board.fetched_at_work = None;
-            board.waits.enter(slot, None);
-            std::mem::swap(&mut board.recorder, &mut self.state.slots[index].dependencies);
-            let name = future.is_none().then(|| board.keys.name(key).clone());
+            let mut table = self.table.borrow_mut();
+            table.task.enter(self.state.slots[index].met_failure, self.state.slots[index].volatile);
+            table.waits.enter(slot, None);
+            std::mem::swap(&mut table.task.recorder, &mut self.state.slots[index].dependencies);
+            let name = future.is_none().then(|| table.keys.name(key).clone());
             if name.is_some() {
-                board.recorder.clear();
+                table.task.recorder.clear();
             }
-            (name, board.free_places())
+            (name, table.pools.free())
         };
         // (A formula is called again when what it asked for is there; that is no other start.)
         if !std::mem::replace(&mut self.state.slots[index].started, true) {
             self.observe(key, &Decision::Started(reason));
         }
         self.state.slots[index].partly = false;
-        let fetch = Fetch { board: self.board };
+        let fetch = Fetch { table: self.table };
         if self.state.wakers.len() <= index {
             self.state.wakers.resize_with(self.state.slots.len(), || None);
         }
@@ -72,16 +69,16 @@ where
             let Some(future) = &mut future else { return Poll::Pending };
             let waker = waker.get_or_insert_with(|| SlotWaker::new(slot, &self.state.woken));
             waker.seen();
-            self.board.borrow_mut().waits.enter(slot, Some(&waker.waker));
+            self.table.borrow_mut().waits.enter(slot, Some(&waker.waker));
             future.as_mut().poll(&mut Context::from_waker(&waker.waker))
         }));
         self.state.wakers[index] = waker;
         {
-            let mut board = self.board.borrow_mut();
-            std::mem::swap(&mut board.recorder, &mut self.state.slots[index].dependencies);
-            self.state.slots[index].met_failure = board.met_failure;
-            self.state.slots[index].volatile = board.volatile;
-            self.state.slots[index].places += free_before - board.free_places();
+            let mut table = self.table.borrow_mut();
+            std::mem::swap(&mut table.task.recorder, &mut self.state.slots[index].dependencies);
+            self.state.slots[index].met_failure = table.task.met_failure;
+            self.state.slots[index].volatile = table.task.volatile;
+            self.state.slots[index].places += free_before - table.pools.free();
         }
         match polled {
             Err(panic) => {
@@ -101,10 +98,10 @@ where
     /// A task is pending: on keys, on a permit of a pool, or on the outside. `true` if the slot is done with for now.
     fn suspend(&mut self, slot: u32, future: Option<TaskFuture<'b, V>>) -> bool {
         let index = slot as usize;
-        let mut missing = std::mem::take(&mut self.board.borrow_mut().missing);
+        let mut missing = std::mem::take(&mut self.table.borrow_mut().task.missing);
         // Given up in the same poll: the other side of a `select` was ready.
         {
-            let waits = &self.board.borrow().waits;
+            let waits = &self.table.borrow().waits;
             if waits.any_given_up() {
                 missing.retain(|missing| missing.ticket.is_none_or(|ticket| waits.waiting(ticket).is_some()));
             }
@@ -126,7 +123,7 @@ where
             }
             !resolved
         });
-        let blocked = self.board.borrow().waits.is_blocked(slot);
+        let blocked = self.table.borrow().waits.is_blocked(slot);
         let Some(first) = first else {
             self.give_back(missing);
             self.state.slots[index].future = future;
@@ -136,9 +133,9 @@ where
             self.stand_by(slot);
             return true;
         };
-        let at_work = self.board.borrow_mut().fetched_at_work.take();
+        let at_work = self.table.borrow_mut().task.fetched_at_work.take();
         if let Some(dependency) = at_work.filter(|&key| missing.iter().any(|missing| missing.key == key)) {
-            let dependency = self.board.borrow().keys.show(dependency);
+            let dependency = self.table.borrow().keys.show(dependency);
             self.discard(future);
             self.fail(slot, Cause::FetchedAtWork { dependency });
             return true;
@@ -148,7 +145,7 @@ where
         let underway = future.is_some() && (kept || self.state.slots[index].waited);
         match self.scheduler.when_blocked() {
             WhenBlocked::Refuse => {
-                let dependency = self.board.borrow().keys.show(first);
+                let dependency = self.table.borrow().keys.show(first);
                 self.discard(future);
                 self.fail(slot, Cause::Undeclared { dependency });
                 true
@@ -162,7 +159,7 @@ where
             WhenBlocked::Drop if !underway => {
                 self.discard(future);
                 let failed = missing.iter().map(|missing| missing.key);
-                let failed = failed.into_iter().find(|&key| self.board.borrow().state(key) == FAILED);
+                let failed = failed.into_iter().find(|&key| self.table.borrow().state(key) == FAILED);
                 if let Some(failed) = failed.filter(|_| self.state.stopped) {
                     self.give_back(missing);
                     self.fail(slot, self.consequence(failed));
@@ -184,7 +181,7 @@ where
                 self.state.slots[index].future = future;
                 let some = self.wait_for_each(slot, &missing) || asked > missing.len();
                 self.give_back(missing);
-                let waits = self.board.borrow().waits.is_blocked(slot);
+                let waits = self.table.borrow().waits.is_blocked(slot);
                 if waits {
                     self.stand_by(slot);
                     if some {
@@ -226,15 +223,15 @@ where
 
     /// A key has come for which a future of the task that was just polled waits.
     fn arrived(&mut self, ticket: Option<Ticket>) {
-        let arrival = ticket.and_then(|ticket| self.board.borrow_mut().waits.arrived(ticket));
+        let arrival = ticket.and_then(|ticket| self.table.borrow_mut().waits.arrived(ticket));
         arrival.and_then(|arrival| arrival.waker).into_iter().for_each(Waker::wake);
     }
 
     /// A pending future is kept: until keys come, until there is a permit, or until the outside wakes it.
     fn stand_by(&mut self, slot: u32) {
-        let board = self.board.borrow();
-        let (blocked, wants) = (board.waits.is_blocked(slot), board.waits.wants_permit(slot));
-        drop(board);
+        let table = self.table.borrow();
+        let (blocked, wants) = (table.waits.is_blocked(slot), table.waits.wants_permit(slot));
+        drop(table);
         let waits = &mut self.state.slots[slot as usize];
         if blocked {
             waits.suspended = true;
@@ -260,12 +257,12 @@ where
             self.mark_failed(key, Some(error.into()));
             return true;
         }
-        let mut board = self.board.borrow_mut();
-        if !matches!(board.look(key), Look::Missing) {
+        let mut table = self.table.borrow_mut();
+        if !matches!(table.look(key), Look::Missing) {
             return true;
         }
-        let input = board.has(key, INPUT);
-        drop(board);
+        let input = table.has(key, INPUT);
+        drop(table);
         if input {
             self.mark_failed(key, None);
         }
@@ -283,11 +280,11 @@ where
         if self.scheduler.when_blocked() != WhenBlocked::Refuse {
             return None;
         }
-        let board = self.board.borrow();
+        let table = self.table.borrow();
         let fetched = dependencies.iter().map(|&raw| KeyId::from_raw(raw));
-        let mut tasks = fetched.filter(|&dependency| !board.has(dependency, INPUT));
+        let mut tasks = fetched.filter(|&dependency| !table.has(dependency, INPUT));
         let lucky = tasks.find(|&dependency| !self.scheduler.may_fetch(key, dependency))?;
-        Some(board.keys.show(lucky))
+        Some(table.keys.show(lucky))
     }
 
     /// A task has ended.

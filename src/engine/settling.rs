@@ -6,13 +6,14 @@ use crate::event::{Dependency, Event, Record};
 use crate::fingerprint::Value;
 use crate::journal::{Journal, SharedDependency, SharedTrace};
 use crate::key::{Key, KeyId, Keys};
-use crate::key_table::{ACTIVE, BUILT, DEFINED, FAILED, GROUPED, KeyTable, LOADED, Look, STALE, VOLATILE};
+use crate::key_table::{ACTIVE, BUILT, DEFINED, FAILED, KeyTable, LOADED, Look, STALE, VOLATILE};
 use crate::rebuilder::{Rebuilder, Restored};
 use crate::report::Decision;
 use crate::scheduler::{Schedules, WhenBlocked};
 use crate::steps::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
+use crate::task_context::GROUPED;
 use crate::waits::Arrival;
 use std::collections::HashSet;
 use std::task::Waker;
@@ -33,16 +34,16 @@ where
         let fingerprint = value.fingerprint();
         let mut scratch = std::mem::take(&mut self.state.scratch);
         let changed = {
-            let board = &mut *self.board.borrow_mut();
-            collect_dependencies(board, key, dependencies, &mut scratch);
-            let changed = board.current(key) != Some(fingerprint);
-            board.hold(key, Some(value));
-            board.set_fingerprint(key, fingerprint);
-            board.lower(key, VOLATILE);
-            board.raise(key, LOADED | BUILT | if volatile { VOLATILE } else { 0 });
+            let table = &mut *self.table.borrow_mut();
+            collect_dependencies(table, key, dependencies, &mut scratch);
+            let changed = table.current(key) != Some(fingerprint);
+            table.hold(key, Some(value));
+            table.set_fingerprint(key, fingerprint);
+            table.lower(key, VOLATILE);
+            table.raise(key, LOADED | BUILT | if volatile { VOLATILE } else { 0 });
             changed
         };
-        let started = self.board.borrow_mut().newly_detached();
+        let started = self.table.borrow_mut().detached.newly_started();
         self.note_detached(&started);
         let told = self.tell(key, How::Ran { volatile }, &scratch);
         scratch.clear();
@@ -68,20 +69,20 @@ where
         how: How,
         dependencies: &[Dependency],
     ) -> std::result::Result<(), StoreError> {
-        let board = self.board.borrow();
-        let (Some(value), Some(fingerprint)) = (board.value(key), board.current(key)) else { return Ok(()) };
-        let modified = self.store.modified(board.keys.name(key)).unwrap_or_else(|| self.sink.tick());
-        let names = &board.keys;
+        let table = self.table.borrow();
+        let (Some(value), Some(fingerprint)) = (table.value(key), table.current(key)) else { return Ok(()) };
+        let modified = self.store.modified(table.keys.name(key)).unwrap_or_else(|| self.sink.tick());
+        let names = &table.keys;
         let record = Record { key, dependencies, deep: false, fingerprint, value, modified, volatile: false, names };
         let event = match how {
             How::Ran { volatile } => Event::Built(Record { volatile, ..record }),
             How::FromTrace { deep } => Event::Restored(Record { deep, ..record }),
         };
-        self.sink.record(&board.keys, &event)?;
-        let owed = !board.detached_in_journal.is_empty();
-        drop(board);
+        self.sink.record(&table.keys, &event)?;
+        let owed = !table.detached.in_journal.is_empty();
+        drop(table);
         if owed {
-            self.board.borrow_mut().detached_in_journal.remove(&key);
+            self.table.borrow_mut().detached.in_journal.remove(&key);
         }
         self.point_out_suspects();
         Ok(())
@@ -93,21 +94,21 @@ where
         let Some(suspects) = self.rebuilder.suspects(&self.sink.metadata) else { return };
         // Of a list that was made anew, nobody knows which are new; to be told twice of a suspect does no harm.
         let seen = if told.generation == suspects.generation { told.count } else { 0 };
-        let mut board = self.board.borrow_mut();
+        let mut table = self.table.borrow_mut();
         count_steps(suspects.keys.len().saturating_sub(seen));
         // A list that is shorter than what was seen of it was made anew, whatever its generation says.
         let new = suspects.keys.get(seen..).unwrap_or(suspects.keys);
         // A volatile key is a suspect for the next build; in this one, it has run.
-        let has_run = |board: &KeyTable<K, V>, key| board.state(key) == board.revision && board.has(key, VOLATILE);
-        let new: Vec<KeyId> = new.iter().copied().filter(|&key| !has_run(&board, key)).collect();
+        let has_run = |table: &KeyTable<K, V>, key| table.state(key) == table.revision && table.has(key, VOLATILE);
+        let new: Vec<KeyId> = new.iter().copied().filter(|&key| !has_run(&table, key)).collect();
         for &key in &new {
-            let state = board.state(key);
+            let state = table.state(key);
             if state & ACTIVE == 0 && state != FAILED {
-                board.set_state(key, STALE);
+                table.set_state(key, STALE);
             }
             self.scheduler.suspect(key);
         }
-        drop(board);
+        drop(table);
         self.suspects = Some(Told { count: suspects.keys.len(), generation: suspects.generation });
         if self.scheduler.when_blocked() != WhenBlocked::Refuse {
             self.suspect(&new);
@@ -116,19 +117,19 @@ where
 
     /// Archives a value that was just built, and adds its trace to the cache.
     pub(super) fn share(&mut self, key: KeyId) -> std::result::Result<(), Cause> {
-        let board = self.board.borrow();
-        let Some(value) = board.value(key) else { return Ok(()) };
-        let name = board.keys.name(key);
+        let table = self.table.borrow();
+        let Some(value) = table.value(key) else { return Ok(()) };
+        let name = table.keys.name(key);
         self.store.archive(name, value)?;
         let Some(cache) = &mut self.cache else { return Ok(()) };
         let Some(sharable) = self.rebuilder.sharable_trace(key, &self.sink.metadata) else {
             return Ok(());
         };
-        known(&board.keys, &sharable.dependencies)?;
+        known(&table.keys, &sharable.dependencies)?;
         let dependencies = sharable.dependencies.iter().map(|dependency| {
             let Dependency { key, grouped, fingerprint } = *dependency;
             SharedDependency {
-                key: board.keys.name(key).clone(),
+                key: table.keys.name(key).clone(),
                 definition: key.is_definition(),
                 grouped,
                 fingerprint,
@@ -142,11 +143,11 @@ where
     pub(super) fn restore(&mut self, slot: u32, restored: Restored<V>) -> std::result::Result<bool, Cause> {
         let key = self.state.slots[slot as usize].key;
         let Restored { dependencies, deep, value } = restored;
-        known(&self.board.borrow().keys, &dependencies)?;
+        known(&self.table.borrow().keys, &dependencies)?;
         let moved = value.is_some();
         if let Some(value) = value {
-            let board = &mut *self.board.borrow_mut();
-            match self.store.restore(board.keys.name(key), &value) {
+            let table = &mut *self.table.borrow_mut();
+            match self.store.restore(table.keys.name(key), &value) {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
                 Err(error) => {
@@ -154,12 +155,12 @@ where
                     return Ok(false);
                 }
             }
-            board.set_fingerprint(key, value.fingerprint());
-            board.hold(key, Some(value));
-            board.raise(key, LOADED);
+            table.set_fingerprint(key, value.fingerprint());
+            table.hold(key, Some(value));
+            table.raise(key, LOADED);
         }
-        self.board.borrow_mut().lower(key, VOLATILE);
-        self.board.borrow_mut().raise(key, BUILT);
+        self.table.borrow_mut().lower(key, VOLATILE);
+        self.table.borrow_mut().raise(key, BUILT);
         self.tell(key, How::FromTrace { deep }, &dependencies)?;
         if moved {
             self.state.report.restored += 1;
@@ -175,9 +176,9 @@ where
     pub(super) fn settle(&mut self, slot: u32) {
         let key = self.state.slots[slot as usize].key;
         {
-            let mut board = self.board.borrow_mut();
-            let revision = board.revision;
-            board.set_state(key, revision);
+            let mut table = self.table.borrow_mut();
+            let revision = table.revision;
+            table.set_state(key, revision);
         }
         self.note_detached_done(key);
         self.resolve(key, false);
@@ -190,12 +191,12 @@ where
         self.state.live -= 1;
         self.leave_outside(slot);
         if let Some(ticket) = self.state.slots[slot as usize].ticket.take() {
-            self.board.borrow_mut().waits.give_back(ticket);
+            self.table.borrow_mut().waits.give_back(ticket);
         }
-        self.board.borrow_mut().waits.end(slot);
+        self.table.borrow_mut().waits.end(slot);
         self.state.free.push(slot);
         for ticket in waiters {
-            let arrival = self.board.borrow_mut().waits.arrived(ticket);
+            let arrival = self.table.borrow_mut().waits.arrived(ticket);
             let Some(Arrival { slot, waker, blocked }) = arrival else { continue };
             waker.into_iter().for_each(Waker::wake);
             if blocked {
@@ -209,15 +210,15 @@ where
 
 /// Turns what a task fetched into what a trace records: its definition first, each key once, with its fingerprint.
 fn collect_dependencies<K: Key, V: Value>(
-    board: &mut KeyTable<K, V>,
+    table: &mut KeyTable<K, V>,
     key: KeyId,
     fetched: &[u32],
     into: &mut Vec<Dependency>,
 ) {
     into.clear();
-    if board.has(key, DEFINED) {
+    if table.has(key, DEFINED) {
         let definition = key.definition();
-        let fingerprint = board.fingerprint(definition).unwrap_or_default();
+        let fingerprint = table.fingerprint(definition).unwrap_or_default();
         into.push(Dependency { key: definition, grouped: false, fingerprint });
     }
     let mut seen = HashSet::new();
@@ -232,7 +233,7 @@ fn collect_dependencies<K: Key, V: Value>(
             continue;
         }
         // A fetch that was given up while it was pending had no part in the value.
-        if let (Look::Ready(()), Some(fingerprint)) = (board.look(id), board.current(id)) {
+        if let (Look::Ready(()), Some(fingerprint)) = (table.look(id), table.current(id)) {
             into.push(Dependency { key: id, grouped: joined, fingerprint });
             joined = true;
         }

@@ -81,7 +81,7 @@ pub(crate) enum Demand {
 pub(crate) type Observer<K> = Box<dyn FnMut(&Keys<K>, KeyId, &Decision)>;
 
 pub(crate) struct Engine<'b, K: Key, V: Value, T, St, S, R, J> {
-    pub board: &'b RefCell<KeyTable<K, V>>,
+    pub table: &'b RefCell<KeyTable<K, V>>,
     pub tasks: &'b T,
     pub store: &'b mut St,
     pub scheduler: &'b mut S,
@@ -215,27 +215,26 @@ impl<K: Key, V: Value, T, St, S, R, J> Drop for Engine<'_, K, V, T, St, S, R, J>
         for slot in &mut self.state.slots {
             slot.future = None;
         }
-        let mut board = self.board.borrow_mut();
+        let mut table = self.table.borrow_mut();
         for (index, slot) in self.state.slots.iter().enumerate() {
-            if board.state(slot.key) == ACTIVE | index as u32 {
-                board.set_state(slot.key, STALE);
-                board.waits.end(index as u32);
-                board.aside.push(slot.key);
+            if table.state(slot.key) == ACTIVE | index as u32 {
+                table.set_state(slot.key, STALE);
+                table.waits.end(index as u32);
+                table.aside.push(slot.key);
             }
         }
-        let mut owed = std::mem::take(&mut board.detached_before);
-        // Some that were detached may not have been begun, if the build stopped at a failure.
-        owed.append(&mut board.detached);
+        let mut detached = std::mem::take(&mut table.detached);
+        detached.give_up();
         // (One that the journal says is owed was not looked at in this build, whatever stamp it bears.)
-        let undone = |key| board.state(key) != board.revision || board.detached_in_journal.contains(&key);
-        let given = |key| board.has(key, INPUT) && board.value(key).is_some();
-        owed.retain(|&key| undone(key) && (!given(key) || board.detached_in_journal.contains(&key)));
-        owed.sort_unstable();
-        owed.dedup();
-        board.detached_before = owed;
+        let in_journal = std::mem::take(&mut detached.in_journal);
+        let undone = |key| table.state(key) != table.revision || in_journal.contains(&key);
+        let given = |key| table.has(key, INPUT) && table.value(key).is_some();
+        detached.retain_owed(|&key| undone(key) && (!given(key) || in_journal.contains(&key)));
+        detached.in_journal = in_journal;
+        table.detached = detached;
         for &key in &self.state.marked {
-            board.set_state(key, STALE);
+            table.set_state(key, STALE);
         }
-        board.aside.append(&mut self.state.marked);
+        table.aside.append(&mut self.state.marked);
     }
 }

@@ -1,0 +1,84 @@
+//! Pools: each bounds how much outside work is done at once, and admits the futures that wait for a permit, first come, first
+//! served.
+
+use std::collections::VecDeque;
+
+use crate::waits::Ticket;
+
+/// The pool that bounds all outside work.
+pub(crate) const JOBS: usize = 0;
+
+pub(crate) struct Pool {
+    pub name: String,
+    pub depth: usize,
+    pub free: usize,
+    /// The futures that wait for a permit.
+    pub queue: VecDeque<Ticket>,
+}
+
+pub(crate) struct Pools {
+    pools: Vec<Pool>,
+    /// A permit came back since this was last asked.
+    pub freed: bool,
+}
+
+impl Pools {
+    pub fn new() -> Self {
+        let jobs = Pool { name: "jobs".into(), depth: 1, free: 1, queue: VecDeque::new() };
+        Pools { pools: vec![jobs], freed: false }
+    }
+
+    /// Adds a pool; the depth of one that was added before by this name, with another depth. (The first pool is that of all
+    /// outside work, whatever others are called.)
+    pub fn add(&mut self, name: String, depth: usize) -> Result<(), usize> {
+        match self.pools.iter().skip(JOBS + 1).find(|pool| pool.name == name) {
+            Some(pool) if pool.depth == depth => Ok(()),
+            Some(pool) => Err(pool.depth),
+            None => {
+                self.pools.push(Pool { name, depth, free: depth, queue: VecDeque::new() });
+                Ok(())
+            }
+        }
+    }
+
+    /// A build begins, with so many jobs: all permits are free.
+    pub fn begin(&mut self, jobs: usize) {
+        self.pools[JOBS].depth = jobs;
+        for pool in &mut self.pools {
+            pool.free = pool.depth;
+            pool.queue.clear();
+        }
+        self.freed = false;
+    }
+
+    /// The number of the pool of this name.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.pools.iter().position(|pool| pool.name == name)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.pools.len()
+    }
+
+    /// The pool with this number.
+    pub fn get(&mut self, pool: usize) -> &mut Pool {
+        &mut self.pools[pool]
+    }
+
+    /// A permit comes back.
+    pub fn give_back(&mut self, pool: usize) {
+        self.pools[pool].free += 1;
+        self.freed = true;
+    }
+
+    /// Whether any job is underway.
+    pub fn is_working(&self) -> bool {
+        self.pools[JOBS].free < self.pools[JOBS].depth
+    }
+
+    /// How many permits are free, of all pools.
+    pub fn free(&self) -> isize {
+        self.pools.iter().map(|pool| pool.free as isize).sum()
+    }
+}
