@@ -30,7 +30,8 @@ pub(crate) const INPUT: u8 = 2;
 pub(crate) const LOADED: u8 = 4;
 /// The task's definition is in `KeyTable::definitions`.
 pub(crate) const DEFINED: u8 = 8;
-
+/// The task was asked for its definition, which is known from then on: tasks that are replaced are compared as a build begins.
+pub(crate) const ASKED: u8 = 16;
 /// The key's last event is that it was built or restored here.
 pub(crate) const BUILT: u8 = 32;
 
@@ -100,7 +101,9 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
 
     pub fn intern(&mut self, key: &(impl AsKey<K> + ?Sized)) -> KeyId {
         let id = self.keys.intern(key);
-        self.cover();
+        if id.index() >= self.nodes.len() {
+            self.cover();
+        }
         id
     }
 

@@ -7,12 +7,14 @@
 //! collection that takes another's place: both are told by numbers that are given once in a process. The closures with
 //! which a process begins have no number: they count as those of the process before, unless their version says otherwise.
 
-use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::Result;
 use crate::fetch::Fetch;
@@ -46,9 +48,9 @@ use crate::task::{Dynamic, Power, Running, Static, TaskFuture, Tasks, of_this_pr
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Rules<K, V, P = Static> {
-    tasks: HashMap<K, Entry<K, V>>,
+    tasks: FxHashMap<K, Entry<K, V>>,
     /// Keys whose task was taken away: one that they are given later counts as another.
-    removed: HashSet<K>,
+    removed: FxHashSet<K>,
     /// See [`Rules::with_version`].
     version: Option<u64>,
     /// See [`Tasks::collection`].
@@ -108,13 +110,11 @@ impl<K: Clone> Changes<K> {
 struct Entry<K, V> {
     task: Task<K, V>,
     /// It took the place of another, or came after somebody had asked: a number of its own.
-    number: Option<u64>,
-    /// What is declared, once it was asked for.
-    declares: OnceCell<Fingerprint>,
+    number: Option<NonZeroU64>,
 }
 
 /// Numbers of collections, and of tasks that took the place of others: each is given once.
-static NUMBERS: AtomicU64 = AtomicU64::new(0);
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
 fn next_number() -> u64 {
     NUMBERS.fetch_add(1, Ordering::Relaxed)
@@ -122,9 +122,16 @@ fn next_number() -> u64 {
 
 /// A task made by [`formula`], [`declared`] or [`task`], its power forgotten.
 pub struct Task<K, V> {
-    declared: Option<Box<[K]>>,
-    ids: RefCell<Numbers>,
+    declared: Option<Box<Declared<K>>>,
     body: Body<K, V>,
+}
+
+/// What a task declares. (Apart, so that a dynamic task takes no more room than its closure.)
+struct Declared<K> {
+    keys: Box<[K]>,
+    ids: RefCell<Numbers>,
+    /// The fingerprint of the keys, once it was asked for.
+    fingerprint: OnceCell<Fingerprint>,
 }
 
 /// The numbers of the declared keys, and the [epoch](Fetch::epoch) in which they were looked up.
@@ -230,14 +237,15 @@ pub struct DynamicTask<K, V> {
 impl<K, V> IntoTask<K, V> for StaticTask<K, V> {
     type Power = Static;
     fn into_task(self) -> Task<K, V> {
-        Task { declared: Some(self.declared), ids: RefCell::default(), body: self.body }
+        let declared = Declared { keys: self.declared, ids: RefCell::default(), fingerprint: OnceCell::new() };
+        Task { declared: Some(Box::new(declared)), body: self.body }
     }
 }
 
 impl<K, V> IntoTask<K, V> for DynamicTask<K, V> {
     type Power = Dynamic;
     fn into_task(self) -> Task<K, V> {
-        Task { declared: None, ids: RefCell::default(), body: self.body }
+        Task { declared: None, body: self.body }
     }
 }
 
@@ -251,8 +259,8 @@ impl<K: Key, V: Value> Rules<K, V> {
     /// No tasks yet: all keys are inputs.
     pub fn new() -> Self {
         Rules {
-            tasks: HashMap::new(),
-            removed: HashSet::new(),
+            tasks: FxHashMap::default(),
+            removed: FxHashSet::default(),
             version: None,
             number: next_number(),
             asked: Cell::new(false),
@@ -311,20 +319,28 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
         // A key that had no task when somebody asked may have had one in an earlier process, whose traces are still there.
         let late = self.asked.get() && self.version.is_none();
         let another = late || self.tasks.contains_key(&key) || self.removed.remove(&key);
-        let number = another.then(next_number);
+        let number = another.then(next_number).and_then(NonZeroU64::new);
         self.changes.note(&key, self.tasks.len());
-        self.tasks.insert(key, Entry { task, number, declares: OnceCell::new() });
+        self.tasks.insert(key, Entry { task, number });
     }
 }
 
-impl<K: Key, V> Entry<K, V> {
-    /// The fingerprint of what the task declares.
-    fn declares(&self) -> Fingerprint {
-        *self.declares.get_or_init(|| {
-            let Some(keys) = self.task.declared.as_deref() else { return Fingerprint::default() };
-            let length = Fingerprint::of_integer(keys.len() as u64);
-            keys.iter().fold(length, |sum, key| sum.combine(Fingerprint::of_bytes(key.to_string().as_bytes())))
+impl<K: Key> Declared<K> {
+    fn fingerprint(&self) -> Fingerprint {
+        *self.fingerprint.get_or_init(|| {
+            let length = Fingerprint::of_integer(self.keys.len() as u64);
+            self.keys.iter().fold(length, |sum, key| sum.combine(Fingerprint::of_bytes(key.to_string().as_bytes())))
         })
+    }
+
+    /// The ids of the keys, as they are now.
+    fn ids<V: Value>(&self, fetch: Fetch<'_, K, V>) -> Ref<'_, [KeyId]> {
+        let epoch = Some(fetch.epoch());
+        if self.ids.borrow().epoch != epoch {
+            let ids = self.keys.iter().map(|key| fetch.id_of(key)).collect();
+            *self.ids.borrow_mut() = Numbers { epoch, ids };
+        }
+        Ref::map(self.ids.borrow(), |numbers| &*numbers.ids)
     }
 }
 
@@ -337,17 +353,12 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
 
     fn run<'t>(&'t self, key: &K, fetch: Fetch<'t, K, V>) -> Running<'t, V> {
         // `has` is asked first.
-        let task = &self.tasks[key].task;
-        match &task.body {
+        let Task { declared, body } = &self.tasks[key].task;
+        match body {
             Body::Future(start) => Running::Future(start.start(fetch)),
             Body::Formula(compute) => {
-                let keys = task.declared.as_deref().unwrap_or_default();
-                let epoch = Some(fetch.epoch());
-                if task.ids.borrow().epoch != epoch {
-                    let ids = keys.iter().map(|key| fetch.id_of(key)).collect();
-                    *task.ids.borrow_mut() = Numbers { epoch, ids };
-                }
-                let ids = &task.ids.borrow().ids;
+                let ids = declared.as_deref().map(|declared| declared.ids(fetch));
+                let ids = ids.as_deref().unwrap_or_default();
                 let mut values = Vec::with_capacity(ids.len());
                 match fetch.poll_ids(ids, |value| values.push(value.clone())) {
                     Poll::Pending => Running::Waiting,
@@ -360,8 +371,8 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
 
     fn declared(&self, key: &K, each: &mut dyn FnMut(&K)) -> bool {
         match self.tasks.get(key).and_then(|entry| entry.task.declared.as_deref()) {
-            Some(keys) => {
-                keys.iter().for_each(each);
+            Some(declared) => {
+                declared.keys.iter().for_each(each);
                 true
             }
             None => false,
@@ -371,11 +382,10 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
     fn definition(&self, key: &K) -> Option<Fingerprint> {
         self.asked.set(true);
         let entry = self.tasks.get(key)?;
-        let number = entry.number.map(of_this_process);
-        match self.version {
-            Some(version) => Some(version.fingerprint().combine(entry.declares()).combine(number.unwrap_or_default())),
-            None => number,
-        }
+        let number = entry.number.map(|number| of_this_process(number.get()));
+        let Some(version) = self.version else { return number };
+        let declared = entry.task.declared.as_deref().map(Declared::fingerprint);
+        Some(version.fingerprint().combine(declared.unwrap_or_default()).combine(number.unwrap_or_default()))
     }
 
     fn collection(&self) -> Option<u64> {
@@ -404,7 +414,7 @@ impl<K, V, P> fmt::Debug for Rules<K, V, P> {
 
 impl<K, V> fmt::Debug for Task<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let declared = self.declared.as_ref().map(|keys| keys.len());
+        let declared = self.declared.as_ref().map(|declared| declared.keys.len());
         f.debug_struct("Task").field("declared", &declared).finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use crate::event_sink::News;
 use crate::fingerprint::{Value, foreign};
 use crate::journal::{Journal, SharedDependency};
 use crate::key::{Key, KeyId};
-use crate::key_table::{BUILT, CLASSIFIED, DEFINED, HELD, INPUT, LOADED, STALE, VOLATILE};
+use crate::key_table::{ASKED, BUILT, CLASSIFIED, DEFINED, HELD, INPUT, LOADED, STALE, VOLATILE};
 use crate::metadata::Metadata;
 use crate::rebuilder::Rebuilder;
 use crate::remembered::Remembered;
@@ -105,7 +105,7 @@ where
         table.keys.forget(&gone);
         table.cover();
         // Whatever another journal has said of a task, this one need not know of.
-        (0..table.keys.bound()).for_each(|index| table.lower(KeyId::new(index), BUILT | DEFINED | VOLATILE));
+        (0..table.keys.bound()).for_each(|index| table.lower(KeyId::new(index), ASKED | BUILT | DEFINED | VOLATILE));
         volatile.into_iter().for_each(|id| table.raise(id, VOLATILE));
         table.detached.owed.extend(&detached);
         table.detached.retain_owed(|_| true);

@@ -24,7 +24,7 @@ use crate::event_sink::News;
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
-use crate::key_table::{ACTIVE, CLASSIFIED, FAILED, INPUT, LOADED, Look, STALE, VOLATILE};
+use crate::key_table::{ACTIVE, ASKED, CLASSIFIED, FAILED, INPUT, LOADED, Look, STALE, VOLATILE};
 use crate::rebuilder::{Answer, Notes, Question, Reason, Rebuilder};
 use crate::report::Decision;
 use crate::scheduler::{Schedules, WhenBlocked};
@@ -483,6 +483,10 @@ where
     /// build began.)
     pub(super) fn take_definition(&mut self, key: KeyId) {
         let table = &mut *self.table.borrow_mut();
+        if table.has(key, ASKED) {
+            return;
+        }
+        table.raise(key, ASKED);
         if let Some(definition) = identity(self.tasks, table.keys.name(key), self.collection) {
             table.define(key, definition);
         }

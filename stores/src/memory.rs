@@ -1,10 +1,10 @@
 //! A store in memory: the values that a build starts with. What is built stays in the build itself; a journal
 //! that keeps values gives it back to the next process.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use alacarte_core::{Key, KeyId, Keys, Store, StoreError, Value};
+use rustc_hash::FxHashMap;
 
 /// Values in memory, by key.
 ///
@@ -25,14 +25,14 @@ use alacarte_core::{Key, KeyId, Keys, Store, StoreError, Value};
 /// ```
 #[derive(Clone)]
 pub struct Memory<K, V> {
-    values: HashMap<K, V>,
+    values: FxHashMap<K, V>,
     /// A build has begun to take them.
     opened: bool,
 }
 
 impl<K, V> Default for Memory<K, V> {
     fn default() -> Self {
-        Memory { values: HashMap::new(), opened: false }
+        Memory { values: FxHashMap::default(), opened: false }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alacarte_core::{Build, KeyId, Rebuilder, Schedules, Tasks};
+use alacarte_core::{Build, Dynamic, KeyId, Rebuilder, Rules, Schedules, Tasks};
 use alacarte_rebuilders::{
     ConstructiveTrace, DeepConstructiveTrace, DirtyBit, ModificationTime, Perpetual, VerifyingTrace,
 };
@@ -12,7 +12,7 @@ use alacarte_stores::Memory;
 use super::arrays::{DirtyArrays, PlainArrays};
 use super::engine::{Contender, Engine};
 use super::graph::Graph;
-use super::tasks::{DynamicGraph, GroupedGraph, StaticGraph};
+use super::tasks::{DynamicGraph, GroupedGraph, StaticGraph, closures};
 
 /// A [`Build`] over a graph: scheduler `S`, rebuilder `R`, and the graph's tasks in the form `T`.
 pub struct Combination<T, S, R> {
@@ -64,6 +64,39 @@ where
     }
 }
 
+/// What a person writes first, as the README teaches it.
+struct FirstProgram {
+    build: Build<u32, u64, Rules<u32, u64, Dynamic>, Memory<u32, u64>, Suspending, VerifyingTrace>,
+    targets: Vec<u32>,
+}
+
+impl FirstProgram {
+    fn new(graph: Arc<Graph>) -> Self {
+        let inputs: Memory<u32, u64> = (0..graph.inputs()).map(|input| (input as u32, graph.initial(input))).collect();
+        let build = Build::new(closures(&graph), inputs);
+        let build = build.with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
+        FirstProgram { build, targets: graph.targets().map(|target| target as u32).collect() }
+    }
+}
+
+impl Engine for FirstProgram {
+    fn set(&mut self, input: usize, value: u64) {
+        if let Err(error) = self.build.set(input as u32, value) {
+            panic!("memory can be read and written: {error}");
+        }
+    }
+
+    fn run(&mut self) {
+        if let Err(error) = self.build.run(self.targets.iter().copied()) {
+            panic!("no task of the graph fails: {error}");
+        }
+    }
+
+    fn value(&self, key: usize) -> u64 {
+        self.build.get(key as u32).unwrap_or_default()
+    }
+}
+
 fn contender<T, S, R>(
     scheduler: &str,
     rebuilder: &str,
@@ -84,7 +117,7 @@ where
 /// All engines of this workspace: the plain arrays, then every combination.
 ///
 /// Topological runs over [`StaticGraph`], restarting and suspending over [`DynamicGraph`], and where the name
-/// says *grouped* over [`GroupedGraph`].
+/// says *grouped* over [`GroupedGraph`]. *First program* is over [`closures`], with nothing reserved and targets by key.
 pub fn menu() -> Vec<Contender> {
     let mut menu = vec![
         Contender::new("arrays, everything", PlainArrays::new),
@@ -108,6 +141,7 @@ pub fn menu() -> Vec<Contender> {
     menu.extend([
         contender("restarting", "verifying-trace, grouped", GroupedGraph, || (Restarting::new(), VerifyingTrace)),
         contender("suspending", "verifying-trace, grouped", GroupedGraph, || (Suspending::new(), VerifyingTrace)),
+        Contender::new("first program: suspending × verifying-trace", FirstProgram::new),
     ]);
     menu
 }

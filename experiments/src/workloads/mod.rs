@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | [`Graph`] | *what*: which keys there are and what each fetches ([`layered`], [`chain`], [`fan_in`]), and the function that every engine computes |
-//! | [`StaticGraph`], [`DynamicGraph`], [`GroupedGraph`] | the same graph as tasks: dependencies declared, found while running, found and always fetched at once |
+//! | [`StaticGraph`], [`DynamicGraph`], [`GroupedGraph`] | the same graph as tasks: dependencies declared, found while running, found and always fetched at once; and as closures, as the README teaches ([`closures`]) |
 //! | [`Scenario`] | *which change* comes before a build |
 //! | [`Engine`], [`menu`] | *by whom*: plain arrays, and every combination of a scheduler and a rebuilder |
 //!
@@ -20,4 +20,4 @@ pub use arrays::{DirtyArrays, PlainArrays};
 pub use combinations::{Combination, menu};
 pub use engine::{Contender, Engine, Scenario};
 pub use graph::{Graph, chain, fan_in, layered};
-pub use tasks::{DynamicGraph, GroupedGraph, StaticGraph};
+pub use tasks::{DynamicGraph, GroupedGraph, StaticGraph, closures};

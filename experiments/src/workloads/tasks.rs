@@ -1,12 +1,14 @@
-//! A graph as tasks, in the three ways in which tasks may fetch.
+//! A graph as tasks: in the three ways in which tasks may fetch, and as a person writes it first.
 //!
-//! No closure and no name a key: a task is a key's number and the shared graph. Key `n` is interned as id `n`
-//! ([`Combination`](super::Combination) sees to it), so the graph's edges are ids already.
+//! In the first three there is no closure and no look-up a key: a task is a key's number and the shared graph. Key `n` is
+//! interned as id `n` ([`Combination`](super::Combination) sees to it), so the graph's edges are ids already. The last,
+//! [`closures`], is what the README teaches: a collection of closures, one a key, each of which fetches keys by what they
+//! are called.
 
 use std::sync::Arc;
 use std::task::Poll;
 
-use alacarte_core::{Dynamic, Fetch, Running, Static, Tasks};
+use alacarte_core::{Dynamic, DynamicTask, Fetch, Rules, Running, Static, Tasks, task};
 
 use super::graph::{Graph, begin, mix};
 
@@ -69,6 +71,26 @@ impl Tasks<u32, u64> for GroupedGraph {
     fn run<'t>(&'t self, &key: &u32, fetch: Fetch<'t, u32, u64>) -> Running<'t, u64> {
         at_once(&self.0, key, fetch)
     }
+}
+
+/// A closure a key, as in the README, which fetches one key after the other.
+pub fn closures(graph: &Arc<Graph>) -> Rules<u32, u64, Dynamic> {
+    let mut rules = Rules::new().rule(graph.inputs() as u32, closure(graph, graph.inputs()));
+    for key in graph.inputs() + 1..graph.len() {
+        rules.set(key as u32, closure(graph, key));
+    }
+    rules
+}
+
+fn closure(graph: &Arc<Graph>, key: usize) -> DynamicTask<u32, u64> {
+    let graph = Arc::clone(graph);
+    task(async move |fetch: Fetch<'_, u32, u64>| {
+        let mut sum = begin(key);
+        for dependency in graph.dependencies(key) {
+            sum = mix(sum, fetch.get(dependency.index() as u32).await?);
+        }
+        Ok(sum)
+    })
 }
 
 fn one_by_one<'t>(graph: &'t Graph, key: u32, fetch: Fetch<'t, u32, u64>) -> Running<'t, u64> {
