@@ -48,7 +48,7 @@ use crate::task::{Dynamic, Power, Running, Static, TaskFuture, Tasks, of_this_pr
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Rules<K, V, P = Static> {
-    tasks: Table<K, V>,
+    tasks: FxHashMap<K, Entry<K, V>>,
     /// Keys whose task was taken away: one that they are given later counts as another.
     removed: FxHashSet<K>,
     /// See [`Rules::with_version`].
@@ -104,52 +104,6 @@ impl<K: Clone> Changes<K> {
             1 + self.keys.binary_search_by_key(&moment, |&(moment, _)| moment).ok()?
         };
         Some(self.keys[known..].iter().map(|(_, key)| key))
-    }
-}
-
-/// The tasks by key. Where each stands is kept apart from the tasks, so that the question whether a key has one touches little
-/// memory.
-struct Table<K, V> {
-    places: FxHashMap<K, u32>,
-    entries: Vec<Option<Entry<K, V>>>,
-    free: Vec<u32>,
-}
-
-impl<K, V> Default for Table<K, V> {
-    fn default() -> Self {
-        Table { places: FxHashMap::default(), entries: Vec::new(), free: Vec::new() }
-    }
-}
-
-impl<K: Key, V> Table<K, V> {
-    fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    fn has(&self, key: &K) -> bool {
-        self.places.contains_key(key)
-    }
-
-    fn get(&self, key: &K) -> Option<&Entry<K, V>> {
-        self.entries[*self.places.get(key)? as usize].as_ref()
-    }
-
-    fn insert(&mut self, key: K, entry: Entry<K, V>) {
-        let (free, entries) = (&mut self.free, &mut self.entries);
-        let place = *self.places.entry(key).or_insert_with(|| {
-            free.pop().unwrap_or_else(|| {
-                entries.push(None);
-                (entries.len() - 1) as u32
-            })
-        });
-        self.entries[place as usize] = Some(entry);
-    }
-
-    fn remove(&mut self, key: &K) -> Option<K> {
-        let (key, place) = self.places.remove_entry(key)?;
-        self.entries[place as usize] = None;
-        self.free.push(place);
-        Some(key)
     }
 }
 
@@ -305,7 +259,7 @@ impl<K: Key, V: Value> Rules<K, V> {
     /// No tasks yet: all keys are inputs.
     pub fn new() -> Self {
         Rules {
-            tasks: Table::default(),
+            tasks: FxHashMap::default(),
             removed: FxHashSet::default(),
             version: None,
             number: next_number(),
@@ -355,7 +309,7 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
 
     /// Takes away the task of a key, which becomes an input; whether there was one.
     pub fn remove(&mut self, key: &K) -> bool {
-        let Some(key) = self.tasks.remove(key) else { return false };
+        let Some((key, _)) = self.tasks.remove_entry(key) else { return false };
         self.changes.note(&key, self.tasks.len());
         self.removed.insert(key);
         true
@@ -364,7 +318,7 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
     fn insert(&mut self, key: K, task: Task<K, V>) {
         // A key that had no task when somebody asked may have had one in an earlier process, whose traces are still there.
         let late = self.asked.get() && self.version.is_none();
-        let another = late || self.tasks.has(&key) || self.removed.remove(&key);
+        let another = late || self.tasks.contains_key(&key) || self.removed.remove(&key);
         let number = another.then(next_number).and_then(NonZeroU64::new);
         self.changes.note(&key, self.tasks.len());
         self.tasks.insert(key, Entry { task, number });
@@ -394,14 +348,12 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
     type Power = P;
 
     fn has(&self, key: &K) -> bool {
-        self.tasks.has(key)
+        self.tasks.contains_key(key)
     }
 
     fn run<'t>(&'t self, key: &K, fetch: Fetch<'t, K, V>) -> Running<'t, V> {
         // `has` is asked first.
-        let Some(Entry { task: Task { declared, body }, .. }) = self.tasks.get(key) else {
-            unreachable!("only a key with a task is run")
-        };
+        let Task { declared, body } = &self.tasks[key].task;
         match body {
             Body::Future(start) => Running::Future(start.start(fetch)),
             Body::Formula(compute) => {
@@ -456,7 +408,7 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
 impl<K, V, P> fmt::Debug for Rules<K, V, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rules = f.debug_struct("Rules");
-        rules.field("tasks", &self.tasks.places.len()).field("version", &self.version).finish_non_exhaustive()
+        rules.field("tasks", &self.tasks.len()).field("version", &self.version).finish_non_exhaustive()
     }
 }
 
