@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::fetch::Fetch;
 use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{Key, KeyId};
-use crate::task::{Dynamic, Power, Running, Static, TaskFuture, Tasks, of_this_process};
+use crate::task::{Dynamic, Power, Running, Static, Tasks, of_this_process};
 
 /// A collection of closures, one a key. Its power grows to [`Dynamic`] with the first dynamic task.
 ///
@@ -48,7 +48,7 @@ use crate::task::{Dynamic, Power, Running, Static, TaskFuture, Tasks, of_this_pr
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Rules<K, V, P = Static> {
-    tasks: FxHashMap<K, Entry<K, V>>,
+    tasks: FxHashMap<K, Task<K, V>>,
     /// Keys whose task was taken away: one that they are given later counts as another.
     removed: FxHashSet<K>,
     /// See [`Rules::with_version`].
@@ -107,12 +107,6 @@ impl<K: Clone> Changes<K> {
     }
 }
 
-struct Entry<K, V> {
-    task: Task<K, V>,
-    /// It took the place of another, or came after somebody had asked: a number of its own.
-    number: Option<NonZeroU64>,
-}
-
 /// Numbers of collections, and of tasks that took the place of others: each is given once.
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
@@ -121,9 +115,22 @@ fn next_number() -> u64 {
 }
 
 /// A task made by [`formula`], [`declared`] or [`task`], its power forgotten.
-pub struct Task<K, V> {
+pub struct Task<K, V>(Box<Parts<K, dyn Body<K, V>>>);
+
+/// The parts of a task, in one piece of memory: all of them are looked at when it runs.
+struct Parts<K, B: ?Sized> {
+    /// It took the place of another, or came after somebody had asked: a number of its own.
+    number: Option<NonZeroU64>,
     declared: Option<Box<Declared<K>>>,
-    body: Body<K, V>,
+    body: B,
+}
+
+impl<K: 'static, V: 'static> Task<K, V> {
+    fn new(declared: Option<Box<[K]>>, body: impl Body<K, V> + 'static) -> Self {
+        let declared =
+            declared.map(|keys| Box::new(Declared { keys, ids: RefCell::default(), fingerprint: OnceCell::new() }));
+        Task(Box::new(Parts { number: None, declared, body }))
+    }
 }
 
 /// What a task declares. (Apart, so that a dynamic task takes no more room than its closure.)
@@ -141,22 +148,35 @@ struct Numbers {
     ids: Box<[KeyId]>,
 }
 
-/// A function of the values of the declared keys, which it takes out of the list.
-type Compute<V> = Box<dyn Fn(&mut Vec<V>) -> V>;
-
-enum Body<K, V> {
-    Formula(Compute<V>),
-    Future(Box<dyn Start<K, V>>),
+/// What a task computes.
+trait Body<K, V> {
+    fn run<'t>(&'t self, declared: Option<&'t Declared<K>>, fetch: Fetch<'t, K, V>) -> Running<'t, V>;
 }
 
-/// An async closure behind a pointer.
-trait Start<K, V> {
-    fn start<'t>(&'t self, fetch: Fetch<'t, K, V>) -> TaskFuture<'t, V>;
+/// An async closure.
+struct Fetches<F>(F);
+
+impl<K: Key, V: Value, F: AsyncFn(Fetch<'_, K, V>) -> Result<V>> Body<K, V> for Fetches<F> {
+    fn run<'t>(&'t self, _: Option<&'t Declared<K>>, fetch: Fetch<'t, K, V>) -> Running<'t, V> {
+        Running::Future(Box::pin(self.0(fetch)))
+    }
 }
 
-impl<K: Key, V: Value, F: AsyncFn(Fetch<'_, K, V>) -> Result<V>> Start<K, V> for F {
-    fn start<'t>(&'t self, fetch: Fetch<'t, K, V>) -> TaskFuture<'t, V> {
-        Box::pin(self(fetch))
+/// A function of the values of the declared keys.
+struct Formula<F, const N: usize>(F);
+
+impl<K: Key, V: Value, F: Fn([V; N]) -> V, const N: usize> Body<K, V> for Formula<F, N> {
+    fn run<'t>(&'t self, declared: Option<&'t Declared<K>>, fetch: Fetch<'t, K, V>) -> Running<'t, V> {
+        let ids = declared.map(|declared| declared.ids(fetch));
+        let mut values = Vec::with_capacity(N);
+        match fetch.poll_ids(ids.as_deref().unwrap_or_default(), |value| values.push(value.clone())) {
+            Poll::Pending => Running::Waiting,
+            Poll::Ready(Err(error)) => Running::Done(Err(error)),
+            Poll::Ready(Ok(())) => match <[V; N]>::try_from(values) {
+                Ok(values) => Running::Done(Ok((self.0)(values))),
+                Err(_) => unreachable!("a group of {N} keys has {N} values"),
+            },
+        }
     }
 }
 
@@ -197,14 +217,8 @@ pub fn formula<K: Key, V: Value, const N: usize>(
     keys: [impl Into<K>; N],
     compute: impl Fn([V; N]) -> V + 'static,
 ) -> StaticTask<K, V> {
-    let body = Body::Formula(Box::new(move |values: &mut Vec<V>| {
-        let values: std::result::Result<[V; N], _> = std::mem::take(values).try_into();
-        match values {
-            Ok(values) => compute(values),
-            Err(_) => unreachable!("a group of {N} keys has {N} values"),
-        }
-    }));
-    StaticTask { declared: keys.into_iter().map(Into::into).collect(), body }
+    let keys = keys.into_iter().map(Into::into).collect();
+    StaticTask(Task::new(Some(keys), Formula(compute)))
 }
 
 /// A static task that fetches some of these keys, and no others.
@@ -215,37 +229,31 @@ pub fn declared<K: Key, V: Value>(
     keys: impl IntoIterator<Item = impl Into<K>>,
     run: impl AsyncFn(Fetch<'_, K, V>) -> Result<V> + 'static,
 ) -> StaticTask<K, V> {
-    StaticTask { declared: keys.into_iter().map(Into::into).collect(), body: Body::Future(Box::new(run)) }
+    StaticTask(Task::new(Some(keys.into_iter().map(Into::into).collect()), Fetches(run)))
 }
 
 /// A dynamic task: what it fetches is found out while it runs.
 pub fn task<K: Key, V: Value>(run: impl AsyncFn(Fetch<'_, K, V>) -> Result<V> + 'static) -> DynamicTask<K, V> {
-    DynamicTask { body: Body::Future(Box::new(run)) }
+    DynamicTask(Task::new(None, Fetches(run)))
 }
 
 /// Made by [`formula`] and [`declared`].
-pub struct StaticTask<K, V> {
-    declared: Box<[K]>,
-    body: Body<K, V>,
-}
+pub struct StaticTask<K, V>(Task<K, V>);
 
 /// Made by [`task`].
-pub struct DynamicTask<K, V> {
-    body: Body<K, V>,
-}
+pub struct DynamicTask<K, V>(Task<K, V>);
 
 impl<K, V> IntoTask<K, V> for StaticTask<K, V> {
     type Power = Static;
     fn into_task(self) -> Task<K, V> {
-        let declared = Declared { keys: self.declared, ids: RefCell::default(), fingerprint: OnceCell::new() };
-        Task { declared: Some(Box::new(declared)), body: self.body }
+        self.0
     }
 }
 
 impl<K, V> IntoTask<K, V> for DynamicTask<K, V> {
     type Power = Dynamic;
     fn into_task(self) -> Task<K, V> {
-        Task { declared: None, body: self.body }
+        self.0
     }
 }
 
@@ -315,13 +323,13 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
         true
     }
 
-    fn insert(&mut self, key: K, task: Task<K, V>) {
+    fn insert(&mut self, key: K, mut task: Task<K, V>) {
         // A key that had no task when somebody asked may have had one in an earlier process, whose traces are still there.
         let late = self.asked.get() && self.version.is_none();
         let another = late || self.tasks.contains_key(&key) || self.removed.remove(&key);
-        let number = another.then(next_number).and_then(NonZeroU64::new);
+        task.0.number = another.then(next_number).and_then(NonZeroU64::new);
         self.changes.note(&key, self.tasks.len());
-        self.tasks.insert(key, Entry { task, number });
+        self.tasks.insert(key, task);
     }
 }
 
@@ -353,24 +361,12 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
 
     fn run<'t>(&'t self, key: &K, fetch: Fetch<'t, K, V>) -> Running<'t, V> {
         // `has` is asked first.
-        let Task { declared, body } = &self.tasks[key].task;
-        match body {
-            Body::Future(start) => Running::Future(start.start(fetch)),
-            Body::Formula(compute) => {
-                let ids = declared.as_deref().map(|declared| declared.ids(fetch));
-                let ids = ids.as_deref().unwrap_or_default();
-                let mut values = Vec::with_capacity(ids.len());
-                match fetch.poll_ids(ids, |value| values.push(value.clone())) {
-                    Poll::Pending => Running::Waiting,
-                    Poll::Ready(Err(error)) => Running::Done(Err(error)),
-                    Poll::Ready(Ok(())) => Running::Done(Ok(compute(&mut values))),
-                }
-            }
-        }
+        let Parts { declared, body, .. } = &*self.tasks[key].0;
+        body.run(declared.as_deref(), fetch)
     }
 
     fn declared(&self, key: &K, each: &mut dyn FnMut(&K)) -> bool {
-        match self.tasks.get(key).and_then(|entry| entry.task.declared.as_deref()) {
+        match self.tasks.get(key).and_then(|task| task.0.declared.as_deref()) {
             Some(declared) => {
                 declared.keys.iter().for_each(each);
                 true
@@ -381,10 +377,10 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
 
     fn definition(&self, key: &K) -> Option<Fingerprint> {
         self.asked.set(true);
-        let entry = self.tasks.get(key)?;
-        let number = entry.number.map(|number| of_this_process(number.get()));
+        let Parts { number, declared, .. } = &*self.tasks.get(key)?.0;
+        let number = number.map(|number| of_this_process(number.get()));
         let Some(version) = self.version else { return number };
-        let declared = entry.task.declared.as_deref().map(Declared::fingerprint);
+        let declared = declared.as_deref().map(Declared::fingerprint);
         Some(version.fingerprint().combine(declared.unwrap_or_default()).combine(number.unwrap_or_default()))
     }
 
@@ -414,20 +410,20 @@ impl<K, V, P> fmt::Debug for Rules<K, V, P> {
 
 impl<K, V> fmt::Debug for Task<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let declared = self.declared.as_ref().map(|declared| declared.keys.len());
+        let declared = self.0.declared.as_ref().map(|declared| declared.keys.len());
         f.debug_struct("Task").field("declared", &declared).finish_non_exhaustive()
     }
 }
 
 impl<K, V> fmt::Debug for StaticTask<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StaticTask").field("declared", &self.declared.len()).finish_non_exhaustive()
+        f.debug_tuple("StaticTask").field(&self.0).finish()
     }
 }
 
 impl<K, V> fmt::Debug for DynamicTask<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DynamicTask").finish_non_exhaustive()
+        f.debug_tuple("DynamicTask").field(&self.0).finish()
     }
 }
 

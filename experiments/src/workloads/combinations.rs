@@ -64,9 +64,11 @@ where
     }
 }
 
+type Closures = Build<u32, u64, Rules<u32, u64, Dynamic>, Memory<u32, u64>, Suspending, VerifyingTrace>;
+
 /// What a person writes first, as the README teaches it.
 struct FirstProgram {
-    build: Build<u32, u64, Rules<u32, u64, Dynamic>, Memory<u32, u64>, Suspending, VerifyingTrace>,
+    build: Closures,
     targets: Vec<u32>,
 }
 
