@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use alacarte_experiments::gallery::{Held, Performance, Played, Role, SCENES, Scene, Visit};
+use alacarte_experiments::gallery::{Held, Performance, Played, Role, SCENES, Scene, Visit, list as keys};
 use console::Style;
 
 use crate::args::Counterexamples;
@@ -65,7 +65,7 @@ fn perform(page: &mut Page<'_>, performance: &Performance) -> io::Result<()> {
         }
         shown(page, step, wrong)?;
         for fault in &step.faults {
-            let what = if fault.is_wrong_value() { "wrong" } else { "needless work" };
+            let what = fault.kind();
             let before = number.checked_sub(1).map(|before| &performance.steps[before]);
             let since = match before {
                 _ if moment == Some(number) => "from here",
@@ -109,7 +109,7 @@ fn visit(visit: &Visit) -> String {
     let mut line = format!("{} {}", visit.key, visit.what.join(", "));
     if !visit.queue.is_empty() {
         let blank = UNBROKEN.to_string();
-        line += &format!(" [queue:{blank}{}]", visit.queue.join(&blank));
+        line += &format!(" [queue:{blank}{}]", keys(&visit.queue, &blank));
     }
     line
 }
