@@ -143,7 +143,7 @@ impl Script {
             .scheduler(Twisted::of(Box::new(Patience::with(scheduler)), Watch(log.clone())))
             .rebuilder(rebuilder)
             .observe(move |_, key, decision| decided.borrow_mut().push(Note::Decided(key, decision.clone())));
-        let truths = |targets: &[Name]| -> Result<Vec<Truth>, BuildError> {
+        let truths = |targets: &BTreeSet<Name>| -> Result<Vec<Truth>, BuildError> {
             let apart = self.coin.iter().map(|&side| world.apart(side));
             apart.map(|world| Truth::of(tasks(world.clone()), world, targets)).collect()
         };
@@ -158,7 +158,7 @@ impl Script {
                     continue;
                 };
                 // What a build may give is what the files hold as it begins, or as it ends.
-                let before = truths(&[target])?;
+                let before = truths(&[target].into())?;
                 log.borrow_mut().clear();
                 let report = attempt(|| build.run([target]));
                 let notes = log.borrow();
@@ -176,7 +176,11 @@ impl Script {
                     }
                     _ => None,
                 });
-                faults.extend(fault::value(target, build.get(target), &[before.clone(), truths(&[target])?].concat()));
+                faults.extend(fault::value(
+                    target,
+                    build.get(target),
+                    &[before.clone(), truths(&[target].into())?].concat(),
+                ));
                 faults.extend(earlier.judge(self.judge, target, &build.names(&report.ran), looked.collect(), &before));
             }
             let held = |key| world.read(key).or_else(|| build.get(key));

@@ -3,6 +3,7 @@
 //! These are the laboratory's steps as far as a scene has them; it has some that no random history has: an output is touched, the
 //! clock is set to a time that a reader can follow.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use alacarte_conformance::Name;
@@ -77,17 +78,9 @@ impl Script {
     pub const PLAIN: Script = Script { inputs: &[], steps: &[], coin: &[0], judge: Judge::Values };
 
     /// Everything that is ever built.
-    pub fn targets(&self) -> Vec<Name> {
+    pub fn targets(&self) -> BTreeSet<Name> {
         let acts = self.steps.iter().flat_map(|step| step.acts);
-        let mut targets = Vec::new();
-        for act in acts {
-            if let Act::Build(target) = act
-                && !targets.contains(target)
-            {
-                targets.push(*target);
-            }
-        }
-        targets
+        acts.filter_map(|act| if let Act::Build(target) = act { Some(*target) } else { None }).collect()
     }
 }
 
@@ -113,10 +106,6 @@ impl fmt::Display for Act {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, act) in self.acts.iter().enumerate() {
-            let separator = if position > 0 { "; " } else { "" };
-            write!(f, "{separator}{act}")?;
-        }
-        Ok(())
+        f.write_str(&self.acts.iter().map(Act::to_string).collect::<Vec<_>>().join("; "))
     }
 }

@@ -25,7 +25,11 @@ impl Truth {
     ///
     /// # Errors
     /// If a task fails.
-    pub fn of<P: Power>(tasks: Rules<Name, i64, P>, world: World, targets: &[Name]) -> Result<Self, BuildError> {
+    pub fn of<P: Power>(
+        tasks: Rules<Name, i64, P>,
+        world: World,
+        targets: &BTreeSet<Name>,
+    ) -> Result<Self, BuildError> {
         let mut build = Build::new(tasks, world).scheduler(Suspending::new()).rebuilder(DirtyBit);
         build.run(targets)?;
         let keys = build.keys().clone();
