@@ -14,6 +14,11 @@ const LETTERS: u32 = u32::MAX - 0xff;
 impl Name {
     /// The key that is printed as this letter. (In a [`Graph`](crate::Graph), where keys are positions, it has no task.)
     ///
+    /// ```
+    /// use alacarte_conformance::Name;
+    /// assert_eq!([Name::letter('A'), Name(3)].map(|key| key.to_string()), ["A", "k3"]);
+    /// ```
+    ///
     /// # Panics
     /// If it is none of ASCII.
     pub const fn letter(letter: char) -> Self {

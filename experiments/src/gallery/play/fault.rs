@@ -8,11 +8,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use alacarte_conformance::{Name, World};
+use alacarte_conformance::{Name, Truth, World};
 use alacarte_core::{Fingerprint, Value};
 
 use super::script::list;
-use super::truth::Truth;
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,21 +130,22 @@ impl Held {
 }
 
 /// Whether a target that was just built holds what it may.
-pub fn value(key: Name, held: Option<i64>, truths: &[Truth]) -> Option<Fault> {
+pub fn value(key: Name, held: Option<i64>, truths: &mut [Truth]) -> Option<Fault> {
     let truth = values(key, truths);
     let right = held.is_some_and(|held| truth.contains(&held));
     (!right).then_some(Fault::Value { key, held, truth })
 }
 
-fn values(key: Name, truths: &[Truth]) -> Vec<i64> {
-    let values: BTreeSet<i64> = truths.iter().filter_map(|truth| truth.values.get(&key).copied()).collect();
+fn values(key: Name, truths: &mut [Truth]) -> Vec<i64> {
+    let values: BTreeSet<i64> = truths.iter_mut().filter_map(|truth| truth.value(key)).collect();
     values.into_iter().collect()
 }
 
-/// What every key holds: files first, then what was built, by name.
-pub fn store(world: &World, truths: &[Truth], held: impl Fn(Name) -> Option<i64>) -> Vec<Held> {
-    let files: Vec<Name> = world.held().into_keys().collect();
-    let built: BTreeSet<Name> = truths.iter().flat_map(|truth| truth.fetched.keys().copied()).collect();
-    let keys = files.into_iter().chain(built);
-    keys.map(|key| Held { key, value: held(key), truth: values(key, truths) }).collect()
+/// What every key holds: files first, then what these targets are built of, by name.
+pub fn store(world: &World, targets: &[Name], truths: &mut [Truth], held: impl Fn(Name) -> Option<i64>) -> Vec<Held> {
+    let files = world.held();
+    let reached: BTreeSet<Name> = truths.iter_mut().flat_map(|truth| truth.reach(targets)).collect();
+    let built = reached.into_iter().filter(|key| !files.contains_key(key));
+    let keys: Vec<Name> = files.keys().copied().chain(built).collect();
+    keys.into_iter().map(|key| Held { key, value: held(key), truth: values(key, truths) }).collect()
 }

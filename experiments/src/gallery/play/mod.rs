@@ -3,8 +3,9 @@
 //! Nothing about the outcome is written down in a scene. After each build, what the target holds is compared
 //! with a build from scratch; work is compared with what was done before.
 //!
-//! It is played in the laboratory's [`World`], by its keys, under its eyes for queues without end. What is the gallery's own: what a
-//! reader sees after each step (`watch`, `show`), and what is called wrong (`fault` and `truth` say why).
+//! It is played in the laboratory's [`World`], by its keys, against its [`Truth`], and no longer than its [`Patience`] lasts. What is the
+//! gallery's own: what a reader sees after each step (`watch`, `show`), and what is called wrong (`fault` says why). The laboratory's
+//! own performance judges tasks that are data, and ends with the first law that is broken; scenes go on, and some of their tasks lie.
 
 mod fault;
 mod last;
@@ -18,7 +19,7 @@ use std::error::Error;
 use std::fmt::Display;
 
 use alacarte_conformance::broken::twist::Twisted;
-use alacarte_conformance::{Name, Patience, World, quietly};
+use alacarte_conformance::{Name, Outcome, Patience, Truth, World, quietly};
 use alacarte_core::{Build, BuildError, Decision, Power, Rebuilder, Rules, Scheduler, Schedules};
 
 pub use fault::{Fault, Held};
@@ -27,7 +28,7 @@ pub use script::{Act, Judge, Moment, Script, Step, list};
 pub use show::Panel;
 pub use watch::Visit;
 
-use truth::Truth;
+use truth::from_scratch;
 use watch::{Log, Note, Watch};
 
 /// Which part a build system plays in a scene.
@@ -143,9 +144,9 @@ impl Script {
             .scheduler(Twisted::of(Box::new(Patience::with(scheduler)), Watch(log.clone())))
             .rebuilder(rebuilder)
             .observe(move |_, key, decision| decided.borrow_mut().push(Note::Decided(key, decision.clone())));
-        let truths = |targets: &BTreeSet<Name>| -> Result<Vec<Truth>, BuildError> {
+        let truths = |targets: &[Name]| -> Result<Vec<Truth>, BuildError> {
             let apart = self.coin.iter().map(|&side| world.apart(side));
-            apart.map(|world| Truth::of(tasks(world.clone()), world, targets)).collect()
+            apart.map(|world| from_scratch(tasks(world.clone()), world, targets)).collect()
         };
         let targets = self.targets();
         let mut earlier = Earlier::default();
@@ -158,7 +159,7 @@ impl Script {
                     continue;
                 };
                 // What a build may give is what the files hold as it begins, or as it ends.
-                let before = truths(&[target].into())?;
+                let mut before = truths(&[target])?;
                 log.borrow_mut().clear();
                 let report = attempt(|| build.run([target]));
                 let notes = log.borrow();
@@ -176,15 +177,13 @@ impl Script {
                     }
                     _ => None,
                 });
-                faults.extend(fault::value(
-                    target,
-                    build.get(target),
-                    &[before.clone(), truths(&[target].into())?].concat(),
-                ));
-                faults.extend(earlier.judge(self.judge, target, &build.names(&report.ran), looked.collect(), &before));
+                let mut may = [before.clone(), truths(&[target])?].concat();
+                faults.extend(fault::value(target, build.get(target), &mut may));
+                let ran = build.names(&report.ran);
+                faults.extend(earlier.judge(self.judge, target, &ran, looked.collect(), &mut before[0]));
             }
             let held = |key| world.read(key).or_else(|| build.get(key));
-            let store = fault::store(&world, &truths(&targets)?, held);
+            let store = fault::store(&world, &targets, &mut truths(&targets)?, held);
             let metadata = show::panels(build.metadata(), &build.keys());
             let built = step.acts.iter().any(|act| matches!(act, Act::Build(_)));
             steps.push(Played { does: step.to_string(), says: step.says, built, visits, store, metadata, faults });
@@ -231,17 +230,22 @@ impl Earlier {
         target: Name,
         ran: &[Name],
         mut looked: BTreeSet<Name>,
-        truths: &[Truth],
+        truth: &mut Truth,
     ) -> Vec<Fault> {
-        let Some(truth) = truths.first() else { return Vec::new() };
         let mut again = Vec::new();
         for &key in ran {
-            let on = truth.fetched.get(&key).cloned().unwrap_or_default();
+            let fetched = truth.of(key).fetched.clone();
+            let on: Vec<_> = fetched.into_iter().filter_map(|key| Some((key, truth.value(key)?))).collect();
             if !self.ran.entry(key).or_default().insert(on.clone()) {
                 again.push(Fault::Again { key, on });
             }
         }
-        let known = !self.built.entry(target).or_default().insert(truth.terminal_inputs(target));
+        let below = truth.reach(&[target]).into_iter();
+        let inputs = below.filter_map(|key| {
+            let Outcome { value, fetched, .. } = truth.of(key);
+            fetched.is_empty().then_some((key, (*value)?))
+        });
+        let known = !self.built.entry(target).or_default().insert(inputs.collect());
         looked.remove(&target);
         match judge {
             Judge::Work => again,

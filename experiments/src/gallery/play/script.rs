@@ -3,7 +3,6 @@
 //! These are the laboratory's steps as far as a scene has them; it has some that no random history has: an output is touched, the
 //! clock is set to a time that a reader can follow.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use alacarte_conformance::Name;
@@ -78,7 +77,7 @@ impl Script {
     pub const PLAIN: Script = Script { inputs: &[], steps: &[], coin: &[0], judge: Judge::Values };
 
     /// Everything that is ever built.
-    pub fn targets(&self) -> BTreeSet<Name> {
+    pub fn targets(&self) -> Vec<Name> {
         let acts = self.steps.iter().flat_map(|step| step.acts);
         acts.filter_map(|act| if let Act::Build(target) = act { Some(*target) } else { None }).collect()
     }
