@@ -236,6 +236,15 @@ impl<K: Key, V: Value> Rebuilder<K, V> for Unwritten {
     }
 }
 
+/// A rebuilder of somebody's own that never comes to an answer, and asks for nothing.
+struct Undecided;
+
+impl<K: Key, V: Value> Rebuilder<K, V> for Undecided {
+    fn ask(&self, _: &mut Question<'_, K, V>, _: &Metadata) -> Poll<Answer<V>> {
+        Poll::Pending
+    }
+}
+
 /// A menu with strategies of somebody's own: right, wrong, and such as come to no end.
 fn menu() -> Menu {
     Menu::ours()
@@ -243,6 +252,7 @@ fn menu() -> Menu {
         .with_rebuilder("one-down", promises("constructive-trace"), || DirectTraces)
         .with_rebuilder("stepless", promises("step-trace"), || TaskSteps)
         .with_rebuilder("unwritten", promises("perpetual"), || Unwritten)
+        .with_rebuilder("undecided", promises("perpetual"), || Undecided)
         .with_scheduler("mine", Suspending::new)
         .with_scheduler("leaves-all", LeavesAll::default)
 }
@@ -317,13 +327,16 @@ fn strategies_that_come_to_no_end_are_at_fault_and_end_nothing() {
     for name in SCENES.map(|scene| scene.name).into_iter().filter(|name| *name != "quadratic-restarts") {
         for (scheduler, rebuilder, says) in [
             ("suspending", "unwritten", "a panic: not written yet"),
+            ("mine", "undecided", "its rebuilder answered `Pending`"),
             ("leaves-all", "perpetual", "does `pop` take what it answers?"),
         ] {
             let own = plays(&menu, name, scheduler, rebuilder);
             let Some(Fault::Failed(why)) = moment_of(&own).and_then(|step| own[step].faults.first()) else {
                 panic!("{name}, {scheduler} × {rebuilder}: {own:?}")
             };
-            assert!(why.contains(says), "{name}: {why}");
+            assert!(why.contains(says) && !why.contains('\n'), "{name}: {why}");
+            // Nothing is made up of what it did before.
+            assert!(own.iter().all(|step| !step.built && step.visits.is_empty()), "{name}: {own:?}");
         }
     }
 }

@@ -79,9 +79,9 @@ pub struct Played {
     pub does: String,
     /// What one should see.
     pub says: &'static str,
-    /// Whether anything was built.
+    /// Whether a build came to its end.
     pub built: bool,
-    /// What was taken from the queue, and what became of it.
+    /// What was taken from the queue in such a build, and what became of it.
     pub visits: Vec<Visit>,
     /// Every key with what it holds afterwards.
     pub store: Vec<Held>,
@@ -120,7 +120,7 @@ pub fn perform<P: Power>(
 /// Does this with somebody's strategies: that they fail, or panic, is a fault of theirs.
 pub fn attempt<T, E: Display>(act: impl FnOnce() -> Result<T, E>) -> Result<T, Fault> {
     match quietly(act) {
-        Ok(done) => done.map_err(|error| Fault::Failed(error.to_string())),
+        Ok(done) => done.map_err(|error| Fault::Failed(error.to_string().replace('\n', "; "))),
         Err(panic) => Err(Fault::Failed(format!("a panic: {panic}"))),
     }
 }
@@ -152,7 +152,7 @@ impl Script {
         let mut earlier = Earlier::default();
         let mut steps = Vec::new();
         for step in self.steps {
-            let (mut visits, mut faults) = (Vec::new(), Vec::new());
+            let (mut built, mut visits, mut faults) = (false, Vec::new(), Vec::new());
             for act in step.acts {
                 let Act::Build(target) = *act else {
                     faults.extend(attempt(|| happen(act, &world, &mut build)).err());
@@ -161,16 +161,16 @@ impl Script {
                 // What a build may give is what the files hold as it begins, or as it ends.
                 let mut before = truths(&[target])?;
                 log.borrow_mut().clear();
-                let report = attempt(|| build.run([target]));
-                let notes = log.borrow();
-                visits.extend(watch::visits(&notes, &build.keys(), |key| build.get(key)));
-                let report = match report {
+                let report = match attempt(|| build.run([target])) {
                     Ok(report) => report,
                     Err(failed) => {
                         faults.push(failed);
                         continue;
                     }
                 };
+                built = true;
+                let notes = log.borrow();
+                visits.extend(watch::visits(&notes, &build.keys(), |key| build.get(key)));
                 let looked = notes.iter().filter_map(|note| match note {
                     Note::Decided(key, Decision::Kept | Decision::Restored | Decision::Ran { .. }) => {
                         Some(*build.keys().name(*key))
@@ -185,7 +185,6 @@ impl Script {
             let held = |key| world.read(key).or_else(|| build.get(key));
             let store = fault::store(&world, &targets, &mut truths(&targets)?, held);
             let metadata = show::panels(build.metadata(), &build.keys());
-            let built = step.acts.iter().any(|act| matches!(act, Act::Build(_)));
             steps.push(Played { does: step.to_string(), says: step.says, built, visits, store, metadata, faults });
         }
         Ok(steps)
