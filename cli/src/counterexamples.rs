@@ -104,9 +104,9 @@ fn others(page: &mut Page<'_>, scene: &Scene, combinations: &[Combination<'_>], 
 /// What a combination did, in a line.
 fn verdict(scene: &Scene, combination: Combination<'_>, steps: &[Played]) -> String {
     let wrong = moment(steps).and_then(|number| Some((number + 1, steps[number].faults.first()?)));
-    let Some((number, fault)) = wrong else { return "✓ right at every step".into() };
+    let Some((number, fault)) = wrong else { return format!("✓{UNBROKEN}right at every step") };
     let excuse = scene.not_promised(combination, fault).map_or(String::new(), |excuse| format!(" ({excuse})"));
-    format!("✗ {} from step {number}: {fault}{excuse}", fault.kind())
+    format!("✗{UNBROKEN}{} from step {number}: {fault}{excuse}", fault.kind())
 }
 
 /// Step by step: what one should see, and all that is remembered, if that is wanted. At the first fault, or at the end, why.

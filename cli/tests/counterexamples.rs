@@ -91,7 +91,8 @@ fn an_unknown_name_is_an_error_that_lists_all_and_plays_none() {
 #[test]
 fn a_narrow_terminal_breaks_lines_between_words() {
     for name in MOMENTS.map(|(name, _)| name) {
-        let (_, out, _) = in_columns("40", &[name]);
+        let also = ["--scheduler", "suspending", "--rebuilder", "deep-constructive-trace"];
+        let (_, out, _) = in_columns("40", &[&[name], &also[..]].concat());
         for line in out.lines() {
             assert!(line.chars().count() <= 40, "{name}: {line}");
             assert_eq!(line, line.trim_end(), "{name}");

@@ -87,6 +87,17 @@ impl Scene {
     /// Plays it with a combination of a menu, over the tasks of the one that goes wrong. That the combination fails is a fault,
     /// and no error.
     ///
+    /// ```
+    /// use alacarte_experiments::{gallery, systems::Menu};
+    ///
+    /// let menu = Menu::ours();
+    /// let make = menu.chosen(&["topological".into()], &["modification-time".into()])[0];
+    /// let steps = gallery::scene("touched-output")?.play_with(make)?;
+    /// assert_eq!(gallery::moment(&steps), Some(3));
+    /// assert_eq!(steps[3].faults[0].to_string(), "C is 11, the truth is 21");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If a build from scratch fails, with which it is compared.
     pub fn play_with(&self, combination: Combination<'_>) -> Result<Vec<Played>, SceneError> {
