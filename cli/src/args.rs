@@ -25,7 +25,7 @@ pub enum Command {
     Build(Build),
     /// Lists the menu, and the build systems that stand in its cells.
     Systems,
-    /// Lists the gallery of counterexamples, or plays some of them, step by step.
+    /// Lists the gallery of counterexamples, or plays some of them, step by step; strategies of your own play in them too.
     Counterexamples(Counterexamples),
     /// Measures every property of every combination and named system, beside what the paper claims.
     Claims(Claims),
@@ -141,6 +141,12 @@ pub struct Counterexamples {
     /// What to play [default: nothing; all are listed]
     #[arg(value_name = "NAME", value_parser = scene)]
     pub names: Vec<Scene>,
+    /// A scheduler to play with, beside those that are told of; may be given several times [default: your own]
+    #[arg(long = "scheduler", value_name = "S", requires = "names")]
+    pub schedulers: Vec<String>,
+    /// A rebuilder to play with; may be given several times [default: your own]
+    #[arg(long = "rebuilder", value_name = "R", requires = "names")]
+    pub rebuilders: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -258,6 +264,7 @@ pub fn command(menu: &Menu) -> clap::Command {
     Arguments::command()
         .mut_subcommand("compare", |command| named(command, "schedulers", "rebuilders"))
         .mut_subcommand("check", |command| named(command, "schedulers", "rebuilders"))
+        .mut_subcommand("counterexamples", |command| named(command, "schedulers", "rebuilders"))
         .mut_subcommand("build", |command| named(command, "scheduler", "rebuilder"))
 }
 

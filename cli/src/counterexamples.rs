@@ -1,16 +1,19 @@
-//! `alacarte counterexamples`: the gallery, listed and played.
+//! `alacarte counterexamples`: the gallery, listed and played; and combinations of the menu that play in it too.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use alacarte_experiments::gallery::{Held, Performance, Played, Role, SCENES, Scene, Visit};
+use alacarte_experiments::gallery::{
+    Fault, Held, Performance, Played, Role, SCENES, Scene, Visit, list as keys, moment,
+};
+use alacarte_experiments::systems::{Combination, Menu};
 use console::Style;
 
 use crate::args::Counterexamples;
 use crate::paragraph::{Page, UNBROKEN, width};
 use crate::status::Problem;
 
-pub fn counterexamples(arguments: &Counterexamples) -> Result<ExitCode, Problem> {
+pub fn counterexamples(menu: &Menu, arguments: &Counterexamples) -> Result<ExitCode, Problem> {
     let scenes = &arguments.names;
     let mut out = io::stdout().lock();
     let mut page = Page::new(&mut out, width());
@@ -22,6 +25,10 @@ pub fn counterexamples(arguments: &Counterexamples) -> Result<ExitCode, Problem>
             page.rule()?;
         }
         play(&mut page, scene)?;
+        let named = !(arguments.schedulers.is_empty() && arguments.rebuilders.is_empty());
+        let mut combinations = menu.chosen(&arguments.schedulers, &arguments.rebuilders);
+        combinations.retain(|combination| named || combination.is_own());
+        others(&mut page, scene, &combinations, named)?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
@@ -33,7 +40,7 @@ fn list(page: &mut Page<'_>) -> io::Result<()> {
         page.item(&Style::new().bold(), scene.name, widest + 2, scene.title)?;
     }
     page.gap()?;
-    page.text(0, "`alacarte counterexamples NAME…` plays them, step by step.")
+    page.text(0, "`alacarte counterexamples NAME…` plays them, step by step; --scheduler S --rebuilder R has these two play too.")
 }
 
 fn play(page: &mut Page<'_>, scene: &Scene) -> Result<(), Problem> {
@@ -52,36 +59,88 @@ fn play(page: &mut Page<'_>, scene: &Scene) -> Result<(), Problem> {
     Ok(())
 }
 
-fn perform(page: &mut Page<'_>, performance: &Performance) -> io::Result<()> {
-    let wrong = performance.part.role == Role::Wrong;
-    let title = if wrong { "How it goes wrong" } else { "How it goes right" };
-    page.heading(&Style::new().bold().underlined(), &format!("{title}: {}", performance.part.system))?;
-    let moment = performance.moment();
-    for (number, step) in performance.steps.iter().enumerate() {
+/// One of those that the scene tells of.
+fn perform(page: &mut Page<'_>, Performance { part, steps }: &Performance) -> io::Result<()> {
+    let wrong = part.role == Role::Wrong;
+    let how = if wrong { "How it goes wrong" } else { "How it goes right" };
+    page.heading(&Style::new().bold().underlined(), &format!("{how}: {}", part.system))?;
+    tell(page, steps, (wrong, wrong), |_| Some(part.why.to_owned()))
+}
+
+/// Strategies of one's own, or such as were named: a line each, and these step by step. Nobody has written down why they do as they do.
+fn others(page: &mut Page<'_>, scene: &Scene, combinations: &[Combination<'_>], named: bool) -> Result<(), Problem> {
+    let Some(widest) = combinations.iter().map(|combination| combination.to_string().chars().count()).max() else {
+        return Ok(());
+    };
+    let title = Style::new().bold().underlined();
+    page.gap()?;
+    page.heading(&title, if named { "How those do that you named" } else { "How your own do" })?;
+    page.text(3, "By the same script, over the tasks of what goes wrong above.")?;
+    page.gap()?;
+    let mut played = Vec::new();
+    for &combination in combinations {
+        let what = match scene.refuses(combination) {
+            Some(refusal) => format!("left out: {refusal}"),
+            None => {
+                let steps = scene.play_with(combination)?;
+                let verdict = verdict(scene, combination, &steps);
+                played.push((combination, steps));
+                verdict
+            }
+        };
+        let name = combination.to_string();
+        let fill = " ".repeat(widest - name.chars().count());
+        page.heading(&Style::new(), &format!("{name}{fill}  {what}"))?;
+    }
+    for (combination, steps) in played.into_iter().filter(|_| named) {
+        page.gap()?;
+        page.heading(&title, &format!("{combination}, step by step"))?;
+        let excuse = |fault: Option<&Fault>| Some(format!("({})", scene.not_promised(combination, fault?)?));
+        tell(page, &steps, (false, true), excuse)?;
+    }
+    Ok(())
+}
+
+/// What a combination did, in a line.
+fn verdict(scene: &Scene, combination: Combination<'_>, steps: &[Played]) -> String {
+    let wrong = moment(steps).and_then(|number| Some((number + 1, steps[number].faults.first()?)));
+    let Some((number, fault)) = wrong else { return format!("✓{UNBROKEN}right at every step") };
+    let excuse = scene.not_promised(combination, fault).map_or(String::new(), |excuse| format!(" ({excuse})"));
+    format!("✗{UNBROKEN}{} from step {number}: {fault}{excuse}", fault.kind())
+}
+
+/// Step by step: what one should see, and all that is remembered, if that is wanted. At the first fault, or at the end, why.
+fn tell(
+    page: &mut Page<'_>,
+    steps: &[Played],
+    (says, all): (bool, bool),
+    why: impl Fn(Option<&Fault>) -> Option<String>,
+) -> io::Result<()> {
+    let moment = moment(steps);
+    for (number, step) in steps.iter().enumerate() {
         page.gap()?;
         page.heading(&Style::new().bold(), &format!("{}. {}", number + 1, step.does))?;
-        if wrong {
+        if says {
             page.text(3, step.says)?;
         }
-        shown(page, step, wrong)?;
+        shown(page, step, all)?;
         for fault in &step.faults {
-            let what = if fault.is_wrong_value() { "wrong" } else { "needless work" };
-            let before = number.checked_sub(1).map(|before| &performance.steps[before]);
+            let before = number.checked_sub(1).map(|before| &steps[before]);
             let since = match before {
                 _ if moment == Some(number) => "from here",
                 Some(before) if !before.faults.is_empty() => "still",
                 _ => "again",
             };
-            page.heading(&Style::new().red().bold(), &format!("✗  {what} {since}: {fault}"))?;
+            page.heading(&Style::new().red().bold(), &format!("✗  {} {since}: {fault}", fault.kind()))?;
         }
         if moment == Some(number) {
-            page.text(3, performance.part.why)?;
+            why(step.faults.first()).map_or(Ok(()), |why| page.text(3, &why))?;
         }
     }
     if moment.is_none() {
         page.gap()?;
         page.heading(&Style::new().green().bold(), "✓  right at every step")?;
-        page.text(3, performance.part.why)?;
+        why(None).map_or(Ok(()), |why| page.text(3, &why))?;
     }
     Ok(())
 }
@@ -109,7 +168,7 @@ fn visit(visit: &Visit) -> String {
     let mut line = format!("{} {}", visit.key, visit.what.join(", "));
     if !visit.queue.is_empty() {
         let blank = UNBROKEN.to_string();
-        line += &format!(" [queue:{blank}{}]", visit.queue.join(&blank));
+        line += &format!(" [queue:{blank}{}]", keys(&visit.queue, &blank));
     }
     line
 }

@@ -50,7 +50,7 @@ pub fn main_with(menu: Menu, workloads: Vec<Workload>) -> ExitCode {
         Command::Check(check) => check::check(&menu, &check),
         Command::New(arguments) => new::new(&menu, &arguments),
         Command::Systems => systems::systems(&menu),
-        Command::Counterexamples(arguments) => counterexamples::counterexamples(&arguments),
+        Command::Counterexamples(arguments) => counterexamples::counterexamples(&menu, &arguments),
     };
     match outcome {
         Ok(code) => code,

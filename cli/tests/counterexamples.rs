@@ -91,7 +91,8 @@ fn an_unknown_name_is_an_error_that_lists_all_and_plays_none() {
 #[test]
 fn a_narrow_terminal_breaks_lines_between_words() {
     for name in MOMENTS.map(|(name, _)| name) {
-        let (_, out, _) = in_columns("40", &[name]);
+        let also = ["--scheduler", "suspending", "--rebuilder", "deep-constructive-trace"];
+        let (_, out, _) = in_columns("40", &[&[name], &also[..]].concat());
         for line in out.lines() {
             assert!(line.chars().count() <= 40, "{name}: {line}");
             assert_eq!(line, line.trim_end(), "{name}");
@@ -117,4 +118,58 @@ fn a_reader_that_goes_away_is_no_error() {
     drop(child.stdout.take());
     let ended = child.wait_with_output().expect("it ends");
     assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+/// Any combination of the menu plays beside those that the scene tells of; of its why nothing is said.
+#[test]
+fn a_combination_that_is_named_plays_too() {
+    let chosen = ["touched-output", "--scheduler", "suspending", "--rebuilder", "modification-time"];
+    let (code, out, err) = in_columns("80", &chosen);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let (told, named) = out.split_once("suspending × modification-time, step by step\n").expect("it plays");
+    assert!(told.contains("How it goes wrong: ") && told.contains("How it goes right: "), "{told}");
+    let row = "suspending × modification-time  ✗ wrong from step 4: C is 11, the truth is 21\n";
+    assert!(told.contains(row), "{told}");
+    assert!(named.contains("✗  wrong from here: C is 11, the truth is 21"), "{named}");
+    assert!(named.contains("times   A at 4, B at 5, C at 3") && !named.contains("so B stands"), "{named}");
+
+    let (_, out, _) = in_columns("80", &["touched-output", "stale-queue", "--rebuilder", "verifying-trace"]);
+    for scheduler in ["topological", "restarting", "suspending"] {
+        let title = format!("{scheduler} × verifying-trace, step by step\n");
+        assert_eq!(out.matches(&title).count(), 2, "{out}");
+    }
+    assert_eq!(out.matches("✓  right at every step").count(), 2 + 6, "{out}");
+
+    let deep = ["frankenbuild", "--scheduler", "suspending", "--rebuilder", "deep-constructive-trace"];
+    let (_, out, _) = in_columns("100", &deep);
+    let (_, named) = out.split_once("suspending × deep-constructive-trace, step by step\n").expect("it plays");
+    assert!(named.contains("(it promises right values only where tasks are deterministic)"), "{named}");
+
+    let mut all = MOMENTS.map(|(name, _)| name).to_vec();
+    all.extend(["--scheduler", "suspending", "--rebuilder", "verifying-trace"]);
+    let (_, out, _) = in_columns("80", &all);
+    let widest = out.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(80), "{widest:?} columns");
+    assert_eq!(out.matches("suspending × verifying-trace  ").count(), MOMENTS.len(), "{out}");
+}
+
+#[test]
+fn who_cannot_play_is_left_out_with_the_reason() {
+    let (code, out, err) = in_columns("80", &["undeclared-input", "--scheduler", "topological"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let named = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let says =
+        "topological × verifying-trace left out: topological orders tasks beforehand, and a task here finds what it";
+    assert!(named.contains(says), "{out}");
+    assert!(!out.contains("topological × verifying-trace, step by step"), "{out}");
+}
+
+#[test]
+fn a_combination_needs_a_scene_and_a_name_of_the_menu() {
+    let (code, out, err) = in_columns("80", &["--scheduler", "suspending"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("NAME"), "{err}");
+    let (code, out, err) = in_columns("80", &["stale-queue", "--rebuilder", "mine"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("verifying-trace"), "{err}");
 }

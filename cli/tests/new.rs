@@ -56,6 +56,31 @@ fn a_strategy_of_ones_own_is_judged_and_has_its_rows_beside_ours() {
         assert!(compare(&["systems"]).contains(name));
         assert!(compare(&["check", &format!("--{kind}"), name, "--cases", "4"]).contains(name));
         assert!(compare(&["claims", "--cases", "2", "--format", "csv"]).contains(name));
+        // A row for each partner, in every scene; and no why but of those that the scene tells of.
+        let played = compare(&["counterexamples", "stale-queue", "undeclared-input"]);
+        let (stale, undeclared) = played.split_once("undeclared-input: ").expect("two scenes");
+        let partners =
+            if kind == "rebuilder" { ["topological", "suspending"] } else { ["dirty-bit", "verifying-trace"] };
+        let own = |scene: &str, partner: &str| {
+            let (_, rows) = scene.split_once("How your own do\n").expect("rows of one's own");
+            let rows = rows.split_whitespace().collect::<Vec<_>>().join(" ");
+            let combination =
+                if kind == "rebuilder" { format!("{partner} × {name} ") } else { format!("{name} × {partner} ") };
+            rows.split_once(&combination).unwrap_or_else(|| panic!("{combination}: {rows}")).1.to_owned()
+        };
+        for partner in partners {
+            assert!(own(stale, partner).starts_with("✓ right at every step"), "{stale}");
+            let row = own(undeclared, partner);
+            let says = match partner {
+                "topological" => "left out: topological orders tasks beforehand",
+                _ => "✗ wrong from step 3: B is 102, the truth is 202",
+            };
+            assert!(row.starts_with(says), "{row}: {undeclared}");
+        }
+        let (scheduler, rebuilder) = if kind == "rebuilder" { ("suspending", name) } else { (name, "dirty-bit") };
+        let named = compare(&["counterexamples", "wide-clearing", "--scheduler", scheduler, "--rebuilder", rebuilder]);
+        let (_, named) = named.split_once(&format!("{scheduler} × {rebuilder}, step by step\n")).expect("it plays");
+        assert!(named.contains("\n4. build D\n") && named.contains("✓  right at every step"), "{named}");
     }
 }
 

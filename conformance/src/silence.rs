@@ -10,7 +10,7 @@ thread_local! {
 }
 
 /// Runs this; if it panics, answers what the panic said, and prints nothing.
-pub(crate) fn quietly<T>(act: impl FnOnce() -> T) -> Result<T, String> {
+pub fn quietly<T>(act: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let loud = take_hook();

@@ -27,6 +27,8 @@ struct Inner {
     times: BTreeMap<Name, Time>,
     /// Written since a build last looked.
     news: BTreeSet<Name>,
+    /// Written again since then as they were.
+    touched: BTreeSet<Name>,
     clock: Time,
     /// Whether what was written has a time by this clock, as files do.
     dated: bool,
@@ -81,8 +83,20 @@ impl World {
         self.0.borrow().flaw == Some(flaw)
     }
 
+    /// Another world in which the same lies in the store and that value is hidden; nothing is planned there.
+    pub fn apart(&self, now: i64) -> Self {
+        let Inner { held, times, clock, dated, .. } = &*self.0.borrow();
+        let (held, times) = (held.clone(), times.clone());
+        World(Rc::new(RefCell::new(Inner { held, times, clock: *clock, dated: *dated, now, ..Inner::default() })))
+    }
+
+    /// What lies in the store for a key. (A task that asks here does so behind the build's back.)
+    pub fn read(&self, key: Name) -> Option<i64> {
+        self.0.borrow().held.get(&key).copied()
+    }
+
     /// What lies in the store: inputs, and computed values that somebody wrote over.
-    pub(crate) fn held(&self) -> BTreeMap<Name, i64> {
+    pub fn held(&self) -> BTreeMap<Name, i64> {
         self.0.borrow().held.clone()
     }
 
@@ -91,6 +105,7 @@ impl World {
         let mut world = self.0.borrow_mut();
         world.held = held;
         world.news.clear();
+        world.touched.clear();
     }
 
     /// A process begins.
@@ -103,11 +118,20 @@ impl World {
         self.0.borrow_mut().write(key, value);
     }
 
+    /// Somebody writes a key again as it is. (An output keeps the value that lies in the build.)
+    pub fn touch(&self, key: Name) {
+        let world = &mut *self.0.borrow_mut();
+        let now = world.tick();
+        world.times.insert(key, now);
+        world.touched.insert(key);
+    }
+
     /// A key is set through the build, which therefore knows of it.
     pub fn follow(&self, key: Name, value: Option<i64>) {
         let mut world = self.0.borrow_mut();
         world.write(key, value);
         world.news.remove(&key);
+        world.touched.remove(&key);
     }
 
     /// What a key holds for those that ask anew, without anybody having written to it.
@@ -122,6 +146,11 @@ impl World {
     /// Whether somebody wrote to the key since a build last looked.
     pub fn is_news(&self, key: Name) -> bool {
         self.0.borrow().news.contains(&key)
+    }
+
+    /// The clock is set to this time.
+    pub fn set_clock(&self, to: Time) {
+        self.0.borrow_mut().clock = to;
     }
 
     /// The clock is set back.
@@ -177,8 +206,8 @@ impl World {
         self.0.borrow_mut().midway.take().is_some()
     }
 
-    /// A task was started.
-    pub(crate) fn started(&self) {
+    /// A task was started. (Or it has come to a point, before its end, at which others may have written to its inputs.)
+    pub fn started(&self) {
         let mut world = self.0.borrow_mut();
         match &mut world.midway {
             Some(midway) if midway.after > 0 => midway.after -= 1,
@@ -223,6 +252,7 @@ impl Store<Name, i64> for World {
     fn load(&mut self, _: KeyId, key: &Name) -> Result<Option<i64>, StoreError> {
         let mut world = self.0.borrow_mut();
         world.news.remove(key);
+        world.touched.remove(key);
         let value = world.held.get(key).copied();
         world.read = value.map(|_| *key).or(world.read);
         let first = *world.answered.entry(*key).or_insert(value);
@@ -235,10 +265,11 @@ impl Store<Name, i64> for World {
         changed: &mut dyn FnMut(KeyId, Option<i64>, Time),
     ) -> Result<(), StoreError> {
         let mut world = self.0.borrow_mut();
-        let news = std::mem::take(&mut world.news);
-        for (id, key, _) in known.filter(|(_, key, _)| news.contains(key)) {
+        let (news, touched) = (std::mem::take(&mut world.news), std::mem::take(&mut world.touched));
+        for (id, key, held) in known.filter(|(_, key, _)| news.contains(key) || touched.contains(key)) {
             let modified = world.times.get(key).copied().unwrap_or(world.clock);
-            changed(id, world.held.get(key).copied(), modified);
+            let held = if news.contains(key) { world.held.get(key) } else { held };
+            changed(id, held.copied(), modified);
         }
         Ok(())
     }

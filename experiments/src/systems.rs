@@ -145,7 +145,7 @@ impl Menu {
     pub fn cells(&self) -> Vec<Combination<'_>> {
         let ours = lab::SCHEDULERS;
         let schedulers = PAPER.into_iter().chain(self.schedulers().filter(|name| !ours.contains(name)));
-        let own: Vec<_> = self.lab.rebuilders().filter(|name| self.own.contains_key(name)).collect();
+        let own: Vec<_> = self.lab.rebuilders().filter(|name| !lab::REBUILDERS.contains(name)).collect();
         let mut cells = Vec::new();
         for scheduler in schedulers {
             let rebuilders = MAIN.into_iter().chain(own.iter().copied());
@@ -217,6 +217,11 @@ impl Combination<'_> {
     /// Whether its rebuilder is only there to compare with.
     pub fn is_baseline(self) -> bool {
         BASELINES.contains(&self.rebuilder)
+    }
+
+    /// Whether its scheduler or its rebuilder was added to the menu.
+    pub fn is_own(self) -> bool {
+        !lab::SCHEDULERS.contains(&self.scheduler) || !lab::REBUILDERS.contains(&self.rebuilder)
     }
 
     /// Whether intermediate keys need not be right, or there at all, once the target is (shallow correctness).

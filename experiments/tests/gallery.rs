@@ -1,6 +1,16 @@
 //! Each scene goes wrong where it says, and right where it says; that is found by playing it.
 
-use alacarte_experiments::gallery::{Fault, Performance, Role, SCENES, Scene, scene};
+use std::task::Poll;
+
+use alacarte_conformance::broken::published::{DirectTraces, TaskSteps};
+use alacarte_conformance::{Name, promises};
+use alacarte_core::{
+    Answer, Key, KeyId, Metadata, Plan, PlanError, Power, Question, Rebuilder, Scheduler, Schedules, Value, WhenBlocked,
+};
+use alacarte_experiments::gallery::{Fault, Performance, Played, Role, SCENES, Scene, moment as moment_of, scene};
+use alacarte_experiments::systems::Menu;
+use alacarte_rebuilders::VerifyingTrace;
+use alacarte_schedulers::Suspending;
 
 fn played(name: &str) -> Vec<Performance> {
     let scene = scene(name).expect("a scene of that name");
@@ -15,8 +25,16 @@ fn moment(name: &str) -> (usize, Vec<Fault>) {
     (moment + 1, wrong.steps[moment].faults.clone())
 }
 
-fn value(key: &'static str, held: i64, truth: &[i64]) -> Vec<Fault> {
-    vec![Fault::Value { key, held: Some(held), truth: truth.to_vec() }]
+/// A key, as it is written.
+fn key(name: &str) -> Name {
+    match name.strip_prefix('k') {
+        Some(number) => Name(number.parse().expect("a number")),
+        None => Name::letter(name.parse().expect("a letter")),
+    }
+}
+
+fn value(name: &str, held: i64, truth: &[i64]) -> Vec<Fault> {
+    vec![Fault::Value { key: key(name), held: Some(held), truth: truth.to_vec() }]
 }
 
 #[test]
@@ -54,18 +72,18 @@ fn values_go_wrong_at_their_moment() {
 
 #[test]
 fn needless_work_is_done_at_its_moment() {
-    let looked = Fault::Looked { target: "D", between: vec!["B", "C"] };
+    let looked = Fault::Looked { target: key("D"), between: vec![key("B"), key("C")] };
     assert_eq!(moment("shallow-deep-traces"), (3, vec![looked]));
-    let again = Fault::Again { key: "B", on: vec![("A", 51)] };
+    let again = Fault::Again { key: key("B"), on: vec![(key("A"), 51)] };
     assert_eq!(moment("revert-with-one-trace"), (3, vec![again]));
     // With ten keys the walk does as well as any; from then on it does worse with every row.
     assert_eq!(
         played("quadratic-restarts")[0].steps.iter().map(|step| step.faults.clone()).collect::<Vec<_>>(),
         [
             vec![],
-            vec![Fault::Restarts { key: "k99".into(), starts: 100, enough: 10 }],
-            vec![Fault::Restarts { key: "k999".into(), starts: 1000, enough: 10 }],
-            vec![Fault::Unasked { target: "k9".into(), keys: 996 }],
+            vec![Fault::Restarts { key: Name(99), starts: 100, enough: 10 }],
+            vec![Fault::Restarts { key: Name(999), starts: 1000, enough: 10 }],
+            vec![Fault::Unasked { target: Name(9), keys: 996 }],
         ]
     );
 }
@@ -115,7 +133,8 @@ fn a_frankenbuild_is_wrong_key_by_key() {
     let last = |performance: &Performance| {
         let store = performance.steps.last().expect("a step").store.iter();
         let held: std::collections::HashMap<_, _> = store.filter_map(|held| Some((held.key, held.value?))).collect();
-        (held["P"] == held["N"] * 100, held["T"] == held["P"] + held["N"], held["N"] == 11)
+        let [n, p, t] = ["N", "P", "T"].map(|name| held[&key(name)]);
+        (p == n * 100, t == p + n, n == 11)
     };
     assert_eq!(last(&performances[0]), (false, true, true));
     assert_eq!(last(&performances[1]), (true, true, true));
@@ -134,7 +153,7 @@ fn what_is_said_is_so() {
             let said_of = |key: &str| before.split([' ', ':']).any(|word| word == key);
             let target = step.does.rsplit(' ').next().unwrap_or_default();
             assert!(said_of(target), "{name}: {}", step.says);
-            let held = step.store.iter().find(|held| held.key == target).expect("a key");
+            let held = step.store.iter().find(|held| held.key.to_string() == target).expect("a key");
             assert_eq!(held.truth, [number], "{name}: {}", step.says);
             said += 1;
         }
@@ -181,4 +200,161 @@ fn an_unknown_name_is_an_error_that_lists_all() {
     for scene in SCENES {
         assert!(error.contains(scene.name), "{error}");
     }
+}
+
+/// A scheduler of somebody's own that leaves on its queue what it takes from it.
+#[derive(Default)]
+struct LeavesAll(Vec<KeyId>);
+
+impl Scheduler for LeavesAll {
+    fn when_blocked(&self) -> WhenBlocked {
+        WhenBlocked::Keep
+    }
+
+    fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
+        self.0 = plan.targets.to_vec();
+        Ok(())
+    }
+
+    fn push(&mut self, key: KeyId, _: &Metadata) {
+        self.0.push(key);
+    }
+
+    fn pop(&mut self) -> Option<KeyId> {
+        self.0.last().copied()
+    }
+}
+
+impl<P: Power> Schedules<P> for LeavesAll {}
+
+/// A rebuilder of somebody's own that is not written yet.
+struct Unwritten;
+
+impl<K: Key, V: Value> Rebuilder<K, V> for Unwritten {
+    fn ask(&self, _: &mut Question<'_, K, V>, _: &Metadata) -> Poll<Answer<V>> {
+        panic!("not written yet")
+    }
+}
+
+/// A rebuilder of somebody's own that never comes to an answer, and asks for nothing.
+struct Undecided;
+
+impl<K: Key, V: Value> Rebuilder<K, V> for Undecided {
+    fn ask(&self, _: &mut Question<'_, K, V>, _: &Metadata) -> Poll<Answer<V>> {
+        Poll::Pending
+    }
+}
+
+/// A menu with strategies of somebody's own: right, wrong, and such as come to no end.
+fn menu() -> Menu {
+    Menu::ours()
+        .with_rebuilder("sound", promises("verifying-trace"), || VerifyingTrace)
+        .with_rebuilder("one-down", promises("constructive-trace"), || DirectTraces)
+        .with_rebuilder("stepless", promises("step-trace"), || TaskSteps)
+        .with_rebuilder("unwritten", promises("perpetual"), || Unwritten)
+        .with_rebuilder("undecided", promises("perpetual"), || Undecided)
+        .with_scheduler("mine", Suspending::new)
+        .with_scheduler("leaves-all", LeavesAll::default)
+}
+
+/// What a combination of that menu does in a scene.
+fn plays(menu: &Menu, name: &str, scheduler: &str, rebuilder: &str) -> Vec<Played> {
+    let combination = menu.chosen(&[scheduler.into()], &[rebuilder.into()])[0];
+    let scene = scene(name).expect("a scene of that name");
+    assert_eq!(scene.refuses(combination), None, "{name}, {combination}");
+    scene.play_with(combination).expect("it is played")
+}
+
+#[test]
+fn ones_own_goes_wrong_where_what_is_like_it_does() {
+    let menu = menu();
+    for (name, scheduler, rebuilder) in
+        [("stale-queue", "restarting", "one-down"), ("forgotten-inputs", "suspending", "stepless")]
+    {
+        let (step, faults) = moment(name);
+        let own = plays(&menu, name, scheduler, rebuilder);
+        assert_eq!(moment_of(&own), Some(step - 1), "{name}");
+        assert_eq!(own[step - 1].faults, faults, "{name}");
+        // All that can be seen of it is what the scene shows of its own.
+        let told = |steps: &[Played]| steps.iter().map(|step| format!("{step:?}")).collect::<Vec<_>>();
+        assert_eq!(told(&own), told(&played(name)[0].steps), "{name}");
+    }
+}
+
+/// What the scene has gone right, goes right by its name too. (Where tasks are to blame, those of the one that goes wrong are played.)
+#[test]
+fn what_goes_right_does_so_from_a_menu_too() {
+    let menu = menu();
+    let right = [
+        ("stale-queue", "restarting", "constructive-trace"),
+        ("forgotten-inputs", "mine", "step-trace"),
+        ("shallow-deep-traces", "suspending", "deep-constructive-trace"),
+        ("look-up-by-value", "bottom-up", "deep-constructive-trace"),
+        ("frankenbuild", "mine", "constructive-trace"),
+        ("revert-with-one-trace", "suspending", "sound"),
+        ("wide-clearing", "topological", "dirty-bit"),
+        ("touched-output", "topological", "sound"),
+        ("backwards-clock", "mine", "sound"),
+        ("quadratic-restarts", "mine", "sound"),
+    ];
+    for (name, scheduler, rebuilder) in right {
+        let own = plays(&menu, name, scheduler, rebuilder);
+        assert_eq!(moment_of(&own), None, "{name}: {own:?}");
+        assert!(own.iter().any(|step| step.built), "{name}");
+    }
+    for (name, step, fault) in
+        [("edit-during-build", 1, value("B", 10, &[20])), ("undeclared-input", 2, value("B", 102, &[202]))]
+    {
+        assert_eq!(plays(&menu, name, "mine", "sound")[step].faults, fault, "{name}");
+        assert_eq!(moment_of(&plays(&menu, name, "suspending", "perpetual")), None, "{name}");
+    }
+}
+
+#[test]
+fn an_order_made_beforehand_is_refused_where_tasks_find_what_they_fetch() {
+    let menu = menu();
+    let ordered = menu.chosen(&["topological".into()], &["sound".into()])[0];
+    let refusals = SCENES.into_iter().filter_map(|scene| Some((scene.name, scene.refuses(ordered)?)));
+    let refusals: Vec<_> = refusals.collect();
+    let names: Vec<_> = refusals.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["edit-during-build", "undeclared-input", "quadratic-restarts"]);
+    assert!(refusals.iter().all(|(_, why)| why.starts_with("topological orders tasks beforehand")), "{refusals:?}");
+}
+
+#[test]
+fn strategies_that_come_to_no_end_are_at_fault_and_end_nothing() {
+    let menu = menu();
+    for name in SCENES.map(|scene| scene.name).into_iter().filter(|name| *name != "quadratic-restarts") {
+        for (scheduler, rebuilder, says) in [
+            ("suspending", "unwritten", "a panic: not written yet"),
+            ("mine", "undecided", "its rebuilder answered `Pending`"),
+            ("leaves-all", "perpetual", "does `pop` take what it answers?"),
+        ] {
+            let own = plays(&menu, name, scheduler, rebuilder);
+            let Some(Fault::Failed(why)) = moment_of(&own).and_then(|step| own[step].faults.first()) else {
+                panic!("{name}, {scheduler} × {rebuilder}: {own:?}")
+            };
+            assert!(why.contains(says) && !why.contains('\n'), "{name}: {why}");
+            // Nothing is made up of what it did before.
+            assert!(own.iter().all(|step| !step.built && step.visits.is_empty()), "{name}: {own:?}");
+        }
+    }
+}
+
+/// What a strategy never promised is not held against it, and nothing else is excused.
+#[test]
+fn what_was_not_promised_is_said() {
+    let menu = menu();
+    let says = |name: &str, scheduler: &str, rebuilder: &str| {
+        let own = plays(&menu, name, scheduler, rebuilder);
+        let combination = menu.chosen(&[scheduler.into()], &[rebuilder.into()])[0];
+        let step = moment_of(&own).unwrap_or_else(|| panic!("{name}: {own:?}"));
+        scene(name).expect("a scene").not_promised(combination, &own[step].faults[0])
+    };
+    let deterministic = says("frankenbuild", "suspending", "deep-constructive-trace");
+    assert!(deterministic.is_some_and(|said| said.contains("deterministic")));
+    assert!(says("revert-with-one-trace", "suspending", "perpetual").is_some());
+    assert!(says("shallow-deep-traces", "suspending", "constructive-trace").is_some());
+    assert_eq!(says("stale-queue", "restarting", "one-down"), None);
+    assert_eq!(says("forgotten-inputs", "suspending", "unwritten"), None);
 }

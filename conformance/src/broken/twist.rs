@@ -60,7 +60,11 @@ impl Twisted {
     /// # Panics
     /// If there is none of that name.
     pub fn new(scheduler: &str, twist: impl Twist + 'static) -> Self {
-        let inner = alacarte_schedulers::named(scheduler).expect("a scheduler of that name");
+        Twisted::of(alacarte_schedulers::named(scheduler).expect("a scheduler of that name"), twist)
+    }
+
+    /// This scheduler, with a twist.
+    pub fn of(inner: Box<dyn Scheduler>, twist: impl Twist + 'static) -> Self {
         Twisted { inner, twist: Box::new(twist) }
     }
 }

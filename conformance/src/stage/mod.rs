@@ -21,7 +21,7 @@ use crate::program::{Declares, Program};
 use crate::script::{Scenario, Step};
 
 use crate::world::World;
-use patience::Patience;
+pub use patience::Patience;
 
 /// A scheduler and a rebuilder, made anew for every build system; of any kind, unless their types are named.
 pub struct Combination<'c, S = Box<dyn Scheduler>, R = Box<dyn Rebuilder<Name, i64>>> {

@@ -1,20 +1,36 @@
 //! A queue that gives out keys without end, as one does that looks at its first key and leaves it there, would keep a build busy for
 //! ever. A panic is a story.
 
+use std::fmt;
+
 use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
 
 /// So many keys no build of a scenario takes from its queue: there are a dozen, and each waits for the others at most.
 const ENOUGH: u32 = 10_000;
 
-/// A scheduler, and how many keys it may still give out in this build.
-pub(super) struct Patience<S> {
+/// A scheduler that panics in a build in which it gives out more keys than that build can need.
+pub struct Patience<S> {
     scheduler: S,
+    enough: u32,
+    /// How many it may still give out in this build.
     left: u32,
 }
 
 impl<S> Patience<S> {
+    /// Of builds as small as those of a scenario.
     pub fn with(scheduler: S) -> Self {
-        Patience { scheduler, left: ENOUGH }
+        Patience::up_to(ENOUGH, scheduler)
+    }
+
+    /// Of builds that take no more than so many keys from the queue.
+    pub fn up_to(enough: u32, scheduler: S) -> Self {
+        Patience { scheduler, enough, left: enough }
+    }
+}
+
+impl<S> fmt::Debug for Patience<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Patience").field("left", &self.left).finish_non_exhaustive()
     }
 }
 
@@ -28,7 +44,7 @@ impl<S: Scheduler> Scheduler for Patience<S> {
     }
 
     fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError> {
-        self.left = ENOUGH;
+        self.left = self.enough;
         self.scheduler.plan(plan, metadata)
     }
 
@@ -41,7 +57,8 @@ impl<S: Scheduler> Scheduler for Patience<S> {
         self.left = self.left.checked_sub(1)?;
         assert!(
             self.left > 0,
-            "{ENOUGH} keys came from the queue, and still it has one: does `pop` take what it answers?"
+            "{} keys came from the queue, and still it has one: does `pop` take what it answers?",
+            self.enough
         );
         self.scheduler.pop()
     }

@@ -205,7 +205,7 @@ where
             }
             Step::Touch(key) if self.is_input(*key) && self.inputs.contains_key(key) => {
                 if self.scenario.manner.dated {
-                    self.world.write(*key, self.inputs.get(key).copied());
+                    self.world.touch(*key);
                 } else {
                     self.build().touch(key).expect("memory can be written");
                 }

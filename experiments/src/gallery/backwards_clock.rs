@@ -1,14 +1,14 @@
 //! Make believes in times: an edit under a clock that was set back is older than the output that it should
 //! change.
 
-use std::rc::Rc;
-
+use alacarte_conformance::{Name, World};
 use alacarte_core::{Rules, Static, formula};
 use alacarte_rebuilders::{ModificationTime, VerifyingTrace};
 use alacarte_schedulers::Topological;
 
+use super::letters::{A, B};
 use super::play::perform;
-use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -18,20 +18,21 @@ pub const SCENE: Scene = Scene {
            server has one of its own, an older copy is unpacked with its old times: then it does not.",
     tasks: &["B = A × 10"],
     play,
+    others: Others::Static(SCRIPT, tasks),
 };
 
 const SCRIPT: Script = Script {
-    inputs: &[("A", 1)],
+    inputs: &[(A, 1)],
     steps: &[
-        Step { acts: &[Act::Clock(100), Act::Build("B")], says: "A first build, at about 100." },
-        Step { acts: &[Act::Clock(50), Act::Edit("A", 2)], says: "The clock is set back, and A is edited: at 51." },
-        Step { acts: &[Act::Build("B")], says: "B should become 20." },
+        Step { acts: &[Act::Clock(100), Act::Build(B)], says: "A first build, at about 100." },
+        Step { acts: &[Act::Clock(50), Act::Edit(A, 2)], says: "The clock is set back, and A is edited: at 51." },
+        Step { acts: &[Act::Build(B)], says: "B should become 20." },
     ],
     ..Script::PLAIN
 };
 
-fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
-    Rules::new().rule("B", formula(["A"], |[a]| a * 10))
+fn tasks(_: World) -> Rules<Name, i64, Static> {
+    Rules::new().rule(B, formula([A], |[a]| a * 10))
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {

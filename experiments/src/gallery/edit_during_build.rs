@@ -1,14 +1,14 @@
 //! A file that is edited while a command reads it: if what was read is recorded afterwards, the trace vouches
 //! for contents that the command never saw.
 
-use std::rc::Rc;
-
+use alacarte_conformance::{Name, World};
 use alacarte_core::{Dynamic, Fetch, Rules, task};
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
 
+use super::letters::{A, B};
 use super::play::perform;
-use super::{Act, Key, Moment, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+use super::{Act, Moment, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -18,54 +18,52 @@ pub const SCENE: Scene = Scene {
            the telling somebody may save a file in an editor. Which of the two contents goes into the trace?",
     tasks: &["B = A × 10, by a command that reads A from the disk and takes its time"],
     play,
+    others: Others::Dynamic(SCRIPT, careless),
 };
 
 const SCRIPT: Script = Script {
-    inputs: &[("A", 1)],
+    inputs: &[(A, 1)],
     steps: &[
         Step {
-            acts: &[Act::EditMeanwhile(Moment::AfterReading, "A", 2), Act::Build("B")],
+            acts: &[Act::EditMeanwhile(Moment::AfterReading, A, 2), Act::Build(B)],
             says: "The command has read A = 1 when somebody saves A = 2. B is 10, which was right as the build began.",
         },
+        Step { acts: &[Act::Build(B)], says: "Nobody has touched anything since. But A is 2, so B should become 20." },
         Step {
-            acts: &[Act::Build("B")],
-            says: "Nobody has touched anything since. But A is 2, so B should become 20.",
-        },
-        Step {
-            acts: &[Act::Edit("A", 4), Act::EditMeanwhile(Moment::BeforeReading, "A", 5), Act::Build("B")],
+            acts: &[Act::Edit(A, 4), Act::EditMeanwhile(Moment::BeforeReading, A, 5), Act::Build(B)],
             says: "Now A = 4 as the build begins, and A = 5 by the time that the command reads it. B is 50.",
         },
-        Step { acts: &[Act::Edit("A", 4), Act::Build("B")], says: "That edit is taken back: B should become 40." },
+        Step { acts: &[Act::Edit(A, 4), Act::Build(B)], says: "That edit is taken back: B should become 40." },
     ],
     ..Script::PLAIN
 };
 
 /// Fingerprints are taken once: when a file is first met, which is after the command; of one that is known, as the build
 /// begins.
-fn careless(world: Rc<World>) -> Rules<Key, i64, Dynamic> {
-    let command = async move |fetch: Fetch<'_, Key, i64>| {
-        world.reach(Moment::BeforeReading);
-        let read = world.read("A").unwrap_or_default();
-        world.reach(Moment::AfterReading);
-        fetch.get("A").await?;
+fn careless(world: World) -> Rules<Name, i64, Dynamic> {
+    let command = async move |fetch: Fetch<'_, Name, i64>| {
+        world.started();
+        let read = world.read(A).unwrap_or_default();
+        world.started();
+        fetch.get(A).await?;
         Ok(read * 10)
     };
-    Rules::new().rule("B", task(command))
+    Rules::new().rule(B, task(command))
 }
 
 /// Fingerprints are taken before the command begins, and compared when it has ended.
-fn careful(world: Rc<World>) -> Rules<Key, i64, Dynamic> {
-    let command = async move |fetch: Fetch<'_, Key, i64>| {
-        let before = fetch.get("A").await?;
-        world.reach(Moment::BeforeReading);
-        let read = world.read("A").unwrap_or_default();
-        world.reach(Moment::AfterReading);
-        if world.read("A") != Some(before) {
+fn careful(world: World) -> Rules<Name, i64, Dynamic> {
+    let command = async move |fetch: Fetch<'_, Name, i64>| {
+        let before = fetch.get(A).await?;
+        world.started();
+        let read = world.read(A).unwrap_or_default();
+        world.started();
+        if world.read(A) != Some(before) {
             fetch.volatile();
         }
         Ok(read * 10)
     };
-    Rules::new().rule("B", task(command))
+    Rules::new().rule(B, task(command))
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {

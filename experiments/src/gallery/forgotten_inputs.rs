@@ -1,15 +1,15 @@
 //! Step traces in the published model record a step for every key that is *built*. Inputs are not built, so they
 //! have none, and a dependency without a step is passed over.
 
-use std::rc::Rc;
-
 use alacarte_conformance::broken::published::TaskSteps;
+use alacarte_conformance::{Name, World};
 use alacarte_core::{Rules, Static, formula};
 use alacarte_rebuilders::StepTrace;
 use alacarte_schedulers::Suspending;
 
+use super::letters::{A, B};
 use super::play::perform;
-use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -19,20 +19,21 @@ pub const SCENE: Scene = Scene {
            the one in which the key was built. That needs a step for everything that can be fetched, inputs too.",
     tasks: &["B = A × 2"],
     play,
+    others: Others::Static(SCRIPT, tasks),
 };
 
 const SCRIPT: Script = Script {
-    inputs: &[("A", 1)],
+    inputs: &[(A, 1)],
     steps: &[
-        Step { acts: &[Act::Build("B")], says: "A first build." },
-        Step { acts: &[Act::Edit("A", 2)], says: "The only input changes." },
-        Step { acts: &[Act::Build("B")], says: "B should become 4." },
+        Step { acts: &[Act::Build(B)], says: "A first build." },
+        Step { acts: &[Act::Edit(A, 2)], says: "The only input changes." },
+        Step { acts: &[Act::Build(B)], says: "B should become 4." },
     ],
     ..Script::PLAIN
 };
 
-fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
-    Rules::new().rule("B", formula(["A"], |[a]| a * 2))
+fn tasks(_: World) -> Rules<Name, i64, Static> {
+    Rules::new().rule(B, formula([A], |[a]| a * 2))
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {

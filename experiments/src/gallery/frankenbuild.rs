@@ -1,14 +1,14 @@
 //! Deep traces, a task that is not deterministic, and a cache that loses values: the result is sewn together
 //! from two builds, and no build from scratch could have given it (THEORY, rule 8).
 
-use std::rc::Rc;
-
+use alacarte_conformance::{Name, World};
 use alacarte_core::{Fetch, Rules, Static, declared, formula};
 use alacarte_rebuilders::{ConstructiveTrace, DeepConstructiveTrace};
 use alacarte_schedulers::Suspending;
 
+use super::letters::{N, P, S, T};
 use super::play::perform;
-use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -19,30 +19,28 @@ pub const SCENE: Scene = Scene {
            other. N stands for an object file, P for what is made from it, T links the two.",
     tasks: &["N = S × 10 + a coin", "P = N × 100", "T = P + N"],
     play,
+    others: Others::Static(SCRIPT, tasks),
 };
 
 const SCRIPT: Script = Script {
-    inputs: &[("S", 1)],
+    inputs: &[(S, 1)],
     steps: &[
-        Step { acts: &[Act::Build("T")], says: "The coin shows 0. T is 1010, one of the two right answers." },
+        Step { acts: &[Act::Build(T)], says: "The coin shows 0. T is 1010, one of the two right answers." },
         Step {
-            acts: &[Act::Lose(&["N", "P", "T"]), Act::Evict(&["N", "T"]), Act::Coin(1)],
+            acts: &[Act::Evict(&[N, T]), Act::Lose(&[N, P, T]), Act::Turn],
             says: "A fresh checkout on another day: the cache has lost N and T but still has P, and the coin shows 1.",
         },
-        Step { acts: &[Act::Build("T")], says: "Both 1010 and 1111 would be right now." },
+        Step { acts: &[Act::Build(T)], says: "Both 1010 and 1111 would be right now." },
     ],
     coin: &[0, 1],
     ..Script::PLAIN
 };
 
-fn tasks(world: Rc<World>) -> Rules<Key, i64, Static> {
+fn tasks(world: World) -> Rules<Name, i64, Static> {
     Rules::new()
-        .rule(
-            "N",
-            declared(["S"], async move |fetch: Fetch<'_, Key, i64>| Ok(fetch.get("S").await? * 10 + world.coin())),
-        )
-        .rule("P", formula(["N"], |[n]| n * 100))
-        .rule("T", formula(["P", "N"], |[p, n]| p + n))
+        .rule(N, declared([S], async move |fetch: Fetch<'_, Name, i64>| Ok(fetch.get(S).await? * 10 + world.now())))
+        .rule(P, formula([N], |[n]| n * 100))
+        .rule(T, formula([P, N], |[p, n]| p + n))
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {

@@ -1,15 +1,14 @@
 //! The obvious mending of the published deep traces, a look-up under the dependency's own value, is unsound: two
 //! runs may give a key the same value from different inputs (THEORY, rule 4).
 
-use std::rc::Rc;
-
 use alacarte_conformance::broken::published::{ByValue, FlatTrace};
+use alacarte_conformance::{Name, World};
 use alacarte_core::{Rules, Static, declared, formula};
 use alacarte_rebuilders::DeepConstructiveTrace;
 use alacarte_schedulers::Suspending;
 
 use super::play::perform;
-use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -19,38 +18,39 @@ pub const SCENE: Scene = Scene {
            gave the value which k4 has now. But k4 may have had that value before, from other inputs.",
     tasks: &["k4 = if k0 is even then k1 else k2", "k5 = k4 + k3 + 1"],
     play,
+    others: Others::Static(SCRIPT, tasks),
 };
 
 const SCRIPT: Script = Script {
-    inputs: &[("k0", 0), ("k1", 5), ("k2", 5), ("k3", 0)],
+    inputs: &[(Name(0), 0), (Name(1), 5), (Name(2), 5), (Name(3), 0)],
     steps: &[
-        Step { acts: &[Act::Build("k5")], says: "k0 is even, so k4 reads k1. Its value is 5." },
+        Step { acts: &[Act::Build(Name(5))], says: "k0 is even, so k4 reads k1. Its value is 5." },
         Step {
-            acts: &[Act::Edit("k0", 1), Act::Build("k5")],
+            acts: &[Act::Edit(Name(0), 1), Act::Build(Name(5))],
             says: "Now k4 reads k2, and has the value 5 once more: two traces of k4 give 5.",
         },
         Step {
-            acts: &[Act::Edit("k0", 0), Act::Edit("k3", 1), Act::Build("k5")],
+            acts: &[Act::Edit(Name(0), 0), Act::Edit(Name(3), 1), Act::Build(Name(5))],
             says: "k4 reads k1 again: its first trace holds. k5 runs. Which inputs will its new trace list?",
         },
         Step {
-            acts: &[Act::Edit("k1", 7), Act::Build("k5")],
+            acts: &[Act::Edit(Name(1), 7), Act::Build(Name(5))],
             says: "k4 reads k1, so k5 should become 9, which is 7 + 1 + 1.",
         },
     ],
     ..Script::PLAIN
 };
 
-fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
+fn tasks(_: World) -> Rules<Name, i64, Static> {
     Rules::new()
         .rule(
-            "k4",
-            declared(["k0", "k1", "k2"], async |fetch| {
-                let branch = if fetch.get("k0").await? % 2 == 0 { "k1" } else { "k2" };
+            Name(4),
+            declared([Name(0), Name(1), Name(2)], async |fetch| {
+                let branch = if fetch.get(Name(0)).await? % 2 == 0 { Name(1) } else { Name(2) };
                 fetch.get(branch).await
             }),
         )
-        .rule("k5", formula(["k4", "k3"], |[k4, k3]| k4 + k3 + 1))
+        .rule(Name(5), formula([Name(4), Name(3)], |[k4, k3]| k4 + k3 + 1))
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {

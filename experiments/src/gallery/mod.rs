@@ -2,7 +2,7 @@
 //!
 //! A *scene* has a few tasks, a script, a build system that goes wrong (a broken component, or an honest one
 //! used outside of its contract) and one of ours that gets it right. What each does is found out when the scene
-//! is played, and so is the moment at which it goes wrong.
+//! is played, and so is the moment at which it goes wrong. Any combination of a menu can play in it too ([`Scene::play_with`]).
 //!
 //! | | a scene a file |
 //! |---|---|
@@ -16,6 +16,7 @@ pub mod backwards_clock;
 pub mod edit_during_build;
 pub mod forgotten_inputs;
 pub mod frankenbuild;
+mod letters;
 pub mod look_up_by_value;
 mod play;
 pub mod quadratic_restarts;
@@ -26,12 +27,17 @@ pub mod touched_output;
 pub mod undeclared_input;
 pub mod wide_clearing;
 
+use std::fmt;
+
+use alacarte_conformance::Promises;
 use alacarte_conformance::broken::published::Stopped;
-use alacarte_core::{BuildError, Key as AnyKey};
+use alacarte_core::{BuildError, Dynamic, Key, Static};
 use thiserror::Error;
 
+use crate::systems::Combination;
 pub use play::{
-    Act, Fault, Held, Judge, Key, Moment, Panel, Part, Performance, Played, Role, Script, Step, Visit, World,
+    Act, Fault, Held, Judge, Moment, Panel, Part, Performance, Played, Role, Script, Step, Strategies, Tasks, Visit,
+    list, moment,
 };
 
 /// One counterexample.
@@ -47,6 +53,83 @@ pub struct Scene {
     pub tasks: &'static [&'static str],
     /// Plays it: first those that go wrong, then those that get it right.
     pub play: fn() -> Result<Vec<Performance>, SceneError>,
+    /// How others than these play it: over the tasks of the one that goes wrong.
+    pub others: Others,
+}
+
+/// How a scheduler and a rebuilder that a scene does not know play in it.
+#[derive(Clone, Copy)]
+pub enum Others {
+    /// By this script, over tasks that declare what they fetch.
+    Static(Script, Tasks<Static>),
+    /// By this script, over tasks that find it while they run.
+    Dynamic(Script, Tasks<Dynamic>),
+    /// Over several graphs, of such tasks too: for each the two are made anew.
+    Graphs(fn(&dyn Fn() -> Strategies) -> Vec<Played>),
+}
+
+impl fmt::Debug for Others {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Others::Static(..)) { "Static" } else { "Dynamic" })
+    }
+}
+
+impl Scene {
+    /// Why a combination cannot play in it: its scheduler would have to know beforehand what tasks fetch.
+    pub fn refuses(&self, combination: Combination<'_>) -> Option<String> {
+        let finds = !matches!(self.others, Others::Static(..));
+        (finds && combination.is_ordered()).then(|| {
+            let scheduler = combination.scheduler;
+            format!("{scheduler} orders tasks beforehand, and a task here finds what it fetches while it runs")
+        })
+    }
+
+    /// Plays it with a combination of a menu, over the tasks of the one that goes wrong. That the combination fails is a fault,
+    /// and no error.
+    ///
+    /// ```
+    /// use alacarte_experiments::{gallery, systems::Menu};
+    ///
+    /// let menu = Menu::ours();
+    /// let make = menu.chosen(&["topological".into()], &["modification-time".into()])[0];
+    /// let steps = gallery::scene("touched-output")?.play_with(make)?;
+    /// assert_eq!(gallery::moment(&steps), Some(3));
+    /// assert_eq!(steps[3].faults[0].to_string(), "C is 11, the truth is 21");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a build from scratch fails, with which it is compared.
+    pub fn play_with(&self, combination: Combination<'_>) -> Result<Vec<Played>, SceneError> {
+        let Combination { menu, scheduler, rebuilder } = combination;
+        let make = menu.lab().combination(scheduler, rebuilder).make;
+        Ok(match self.others {
+            Others::Static(script, tasks) => script.play(tasks, make())?,
+            Others::Dynamic(script, tasks) => script.play(tasks, make())?,
+            Others::Graphs(play) => play(&*make),
+        })
+    }
+
+    /// What a combination does not promise, if therefore this is not held against it.
+    pub fn not_promised(&self, combination: Combination<'_>, fault: &Fault) -> Option<String> {
+        let Combination { menu, scheduler, rebuilder } = combination;
+        let Promises { within, deterministic, restores, starts_once, .. } =
+            menu.lab().combination(scheduler, rebuilder).promises;
+        let tosses = match self.others {
+            Others::Static(Script { coin, .. }, _) | Others::Dynamic(Script { coin, .. }, _) => coin.len() > 1,
+            Others::Graphs(_) => false,
+        };
+        match (fault, within) {
+            (Fault::Value { .. }, Some(within)) => Some(format!("it promises values within {within} only")),
+            (Fault::Value { .. }, None) if deterministic && tosses => {
+                Some("it promises right values only where tasks are deterministic".into())
+            }
+            (Fault::Again { .. }, _) if !restores => Some("it does not promise to remember every run".into()),
+            (Fault::Looked { .. }, _) => Some("it does not promise to be deep".into()),
+            (Fault::Restarts { .. }, _) if !starts_once => Some("it does not promise to start a task once".into()),
+            _ => None,
+        }
+    }
 }
 
 /// The scenes, in the order in which they are told.
@@ -83,7 +166,6 @@ pub struct UnknownScene {
 
 /// A scene that could not be played to its end.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub enum SceneError {
     /// A task failed.
     #[error("{0}")]
@@ -93,13 +175,13 @@ pub enum SceneError {
     Walk(String),
 }
 
-impl<K: AnyKey> From<BuildError<K>> for SceneError {
+impl<K: Key> From<BuildError<K>> for SceneError {
     fn from(error: BuildError<K>) -> Self {
         SceneError::Build(error.to_string())
     }
 }
 
-impl<K: AnyKey> From<Stopped<K>> for SceneError {
+impl<K: Key> From<Stopped<K>> for SceneError {
     fn from(stopped: Stopped<K>) -> Self {
         SceneError::Walk(stopped.to_string())
     }

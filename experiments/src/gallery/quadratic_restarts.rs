@@ -9,12 +9,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use alacarte_conformance::broken::published::ChainWalk;
+use alacarte_conformance::{Name, Patience};
 use alacarte_core::{Build, Decision, Dynamic, Fetch, Rules, task};
 use alacarte_rebuilders::Perpetual;
 use alacarte_schedulers::Restarting;
 use alacarte_stores::Memory;
 
-use super::{Fault, Panel, Part, Performance, Played, Role, Scene, SceneError};
+use super::play::attempt;
+use super::{Fault, Others, Panel, Part, Performance, Played, Role, Scene, SceneError, Strategies, list};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -28,6 +30,7 @@ pub const SCENE: Scene = Scene {
         "the last key fetches all nine of the topmost row",
     ],
     play,
+    others: Others::Graphs(counted),
 };
 
 /// Nine keys a row.
@@ -36,26 +39,41 @@ const WIDTH: u32 = 9;
 /// How many rows: 10, 100 and 1000 keys with the last one.
 const ROWS: [u32; 3] = [1, 11, 111];
 
-fn fetched(key: u32, rows: u32) -> Vec<u32> {
+/// So many keys no queue gives out in a build of 1000 that are started a thousand times each.
+const PATIENCE: u32 = 10_000_000;
+
+fn fetched(Name(key): Name, rows: u32) -> Vec<Name> {
     let (row, column) = (key / WIDTH, key % WIDTH);
     match row {
         0 => Vec::new(),
-        _ if row == rows => (0..WIDTH).map(|n| (rows - 1) * WIDTH + n).collect(),
-        _ => (0..3).map(|n| (row - 1) * WIDTH + (column + n) % WIDTH).collect(),
+        _ if row == rows => (0..WIDTH).map(|n| Name((rows - 1) * WIDTH + n)).collect(),
+        _ => (0..3).map(|n| Name((row - 1) * WIDTH + (column + n) % WIDTH)).collect(),
     }
 }
 
-fn tasks(rows: u32) -> Rules<u32, i64, Dynamic> {
-    let one = |key: u32| {
-        task(async move |fetch: Fetch<'_, u32, i64>| {
-            let mut sum = i64::from(key);
+/// The key's own number and all that it fetches, added; below 1000, so that sums stay small.
+fn tasks(rows: u32) -> Rules<Name, i64, Dynamic> {
+    let one = |key: Name| {
+        task(async move |fetch: Fetch<'_, Name, i64>| {
+            let mut sum = i64::from(key.0);
             for below in fetched(key, rows) {
                 sum = (sum + fetch.get(below).await?) % 1000;
             }
             Ok(sum)
         })
     };
-    (1..=rows * WIDTH).fold(Rules::new().rule(0_u32, one(0)), |rules, key| rules.rule(key, one(key)))
+    let rest = (1..=rows * WIDTH).map(Name);
+    rest.fold(Rules::new().rule(Name(0), one(Name(0))), |rules, key| rules.rule(key, one(key)))
+}
+
+/// The same sums, from the lowest row up.
+fn truth(target: Name, rows: u32) -> i64 {
+    let mut sums: Vec<i64> = Vec::new();
+    for key in (0..=target.0).map(Name) {
+        let below = fetched(key, rows).into_iter().map(|below| sums[below.0 as usize]);
+        sums.push(below.fold(i64::from(key.0), |sum, below| (sum + below) % 1000));
+    }
+    sums[target.0 as usize]
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {
@@ -73,71 +91,70 @@ fn play() -> Result<Vec<Performance>, SceneError> {
         why: "A key that must wait is off the queue until what it waits for is there: starts grow with the edges of the \
               graph. The chain orders what is asked for and is not walked, so what nobody asks for is not started.",
     };
-    Ok(vec![published(wrong)?, ours(right)?])
+    let ours = counted(&|| (Box::new(Restarting::new()), Box::new(Perpetual)));
+    Ok(vec![published(wrong)?, Performance { part: right, steps: ours }])
 }
 
 /// The published walk.
 fn published(part: Part) -> Result<Performance, SceneError> {
     let mut steps = Vec::new();
-    let mut last = None;
     for rows in ROWS {
         let mut walk = ChainWalk::new();
-        let starts = walked(&mut walk, rows, rows * WIDTH)?;
-        steps.push(step(rows, rows * WIDTH, &starts, walk.chain()));
-        last = Some((walk, rows));
-    }
-    if let Some((mut walk, rows)) = last {
-        let starts = walked(&mut walk, rows, WIDTH)?;
-        steps.push(step(rows, WIDTH, &starts, walk.chain()));
-    }
-    Ok(Performance { part, steps })
-}
-
-fn walked(walk: &mut ChainWalk<u32>, rows: u32, target: u32) -> Result<Vec<u32>, SceneError> {
-    let walked = walk.build(&tasks(rows), &HashMap::new(), &target)?;
-    Ok(walked.starts.into_iter().map(|(key, _)| key).collect())
-}
-
-/// Our scheduler.
-fn ours(part: Part) -> Result<Performance, SceneError> {
-    let mut steps = Vec::new();
-    for rows in ROWS {
-        let started = Rc::new(RefCell::new((Vec::new(), Vec::new())));
-        let seen = started.clone();
-        let mut build = Build::new(tasks(rows), Memory::new())
-            .with_scheduler(Restarting::new())
-            .with_rebuilder(Perpetual)
-            .observe(move |keys, key, decision| match decision {
-                Decision::Started(_) => seen.borrow_mut().0.push(*keys.name(key)),
-                Decision::Ran { .. } => seen.borrow_mut().1.push(*keys.name(key)),
-                _ => {}
-            });
-        let targets = if rows == ROWS[2] { vec![rows * WIDTH, WIDTH] } else { vec![rows * WIDTH] };
-        for target in targets {
-            build.run([target])?;
-            let (starts, finished) = std::mem::take(&mut *started.borrow_mut());
-            steps.push(step(rows, target, &starts, &finished));
+        for target in targets(rows) {
+            let walked = walk.build(&tasks(rows), &HashMap::new(), &target)?;
+            let starts: Vec<Name> = walked.starts.into_iter().map(|(key, _)| key).collect();
+            steps.push(step(rows, target, &starts, walk.chain(), Ok(walked.values.get(&target).copied())));
         }
     }
     Ok(Performance { part, steps })
 }
 
+/// A scheduler and a rebuilder.
+fn counted(make: &dyn Fn() -> Strategies) -> Vec<Played> {
+    let mut steps = Vec::new();
+    for rows in ROWS {
+        let started = Rc::new(RefCell::new((Vec::new(), Vec::new())));
+        let seen = started.clone();
+        let (scheduler, rebuilder) = make();
+        let mut build = Build::new(tasks(rows), Memory::new())
+            .with_scheduler(Patience::up_to(PATIENCE, scheduler))
+            .with_rebuilder(rebuilder)
+            .observe(move |keys, key, decision| match decision {
+                Decision::Started(_) => seen.borrow_mut().0.push(*keys.name(key)),
+                Decision::Ran { .. } => seen.borrow_mut().1.push(*keys.name(key)),
+                _ => {}
+            });
+        for target in targets(rows) {
+            let ended = attempt(|| build.run([target]));
+            let (starts, finished) = std::mem::take(&mut *started.borrow_mut());
+            steps.push(step(rows, target, &starts, &finished, ended.map(|_| build.get(target))));
+        }
+    }
+    steps
+}
+
+/// What is built of a graph: its last key; of the largest, then a key of the second row.
+fn targets(rows: u32) -> Vec<Name> {
+    let last = Name(rows * WIDTH);
+    if rows == ROWS[2] { vec![last, Name(WIDTH)] } else { vec![last] }
+}
+
 /// What one build started.
-fn step(rows: u32, target: u32, starts: &[u32], chain: &[u32]) -> Played {
-    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+fn step(rows: u32, target: Name, starts: &[Name], chain: &[Name], held: Result<Option<i64>, Fault>) -> Played {
+    let mut counts: BTreeMap<Name, usize> = BTreeMap::new();
     for &key in starts {
         *counts.entry(key).or_default() += 1;
     }
     let reached = reached(target, rows);
-    let enough = |key: u32| 1 + fetched(key, rows).len();
+    let enough = |key: Name| 1 + fetched(key, rows).len();
     let too_often = counts.iter().filter(|&(&key, &count)| count > enough(key));
     let worst = too_often.max_by_key(|&(_, &count)| count).map(|(&key, &starts)| Fault::Restarts {
-        key: show(key),
+        key,
         starts,
         enough: enough(key),
     });
     let unasked = counts.keys().filter(|key| !reached.contains(key)).count();
-    let unasked = (unasked > 0).then(|| Fault::Unasked { target: show(target), keys: unasked });
+    let unasked = (unasked > 0).then_some(Fault::Unasked { target, keys: unasked });
     let most = counts.values().max().copied().unwrap_or_default();
     let mut counted = vec![
         format!("{} keys reached, {} started", reached.len(), counts.len()),
@@ -145,19 +162,24 @@ fn step(rows: u32, target: u32, starts: &[u32], chain: &[u32]) -> Played {
         format!("{:.1} starts a key, {most} of one", starts.len() as f64 / counts.len().max(1) as f64),
     ];
     if starts.len() <= 40 {
-        counted.push(format!("in order: {}", list(starts)));
+        counted.push(format!("in order: {}", list(starts, " ")));
     }
-    let last = rows * WIDTH;
+    let wrong = match (held, truth(target, rows)) {
+        (Err(failed), _) => Some(failed),
+        (Ok(held), truth) if held == Some(truth) => None,
+        (Ok(held), truth) => Some(Fault::Value { key: target, held, truth: vec![truth] }),
+    };
+    let last = Name(rows * WIDTH);
     let (does, says) = if target == last {
         let says = match rows {
             1 => "One row and the last key.",
             11 => "Ten times as many keys. In proportion, starts would be ten times as many too.",
             _ => "And ten times as many again.",
         };
-        (format!("build the last of {} keys", last + 1), says)
+        (format!("build the last of {} keys", last.0 + 1), says)
     } else {
         let says = "The chain is known now. This key reaches only four: itself, and three of the lowest row.";
-        (format!("build {} of the same graph", show(target)), says)
+        (format!("build {target} of the same graph"), says)
     };
     Played {
         does,
@@ -167,11 +189,11 @@ fn step(rows: u32, target: u32, starts: &[u32], chain: &[u32]) -> Played {
         store: Vec::new(),
         metadata: [Panel { title: "queue", lines: counted }, Panel { title: "chain", lines: vec![shortened(chain)] }]
             .into(),
-        faults: worst.into_iter().chain(unasked).collect(),
+        faults: wrong.into_iter().chain(worst).chain(unasked).collect(),
     }
 }
 
-fn reached(target: u32, rows: u32) -> Vec<u32> {
+fn reached(target: Name, rows: u32) -> Vec<Name> {
     let (mut reached, mut todo) = (Vec::new(), vec![target]);
     while let Some(key) = todo.pop() {
         if !reached.contains(&key) {
@@ -182,18 +204,10 @@ fn reached(target: u32, rows: u32) -> Vec<u32> {
     reached
 }
 
-fn show(key: u32) -> String {
-    format!("k{key}")
-}
-
-fn list(keys: &[u32]) -> String {
-    keys.iter().map(|&key| show(key)).collect::<Vec<_>>().join(" ")
-}
-
 /// The beginning and the end of a chain that is long.
-fn shortened(chain: &[u32]) -> String {
+fn shortened(chain: &[Name]) -> String {
     match chain {
-        [first @ .., last] if first.len() > 10 => format!("{} … {}", list(&first[..6]), show(*last)),
-        chain => list(chain),
+        [first @ .., last] if first.len() > 10 => format!("{} … {last}", list(&first[..6], " ")),
+        chain => list(chain, " "),
     }
 }

@@ -1,15 +1,16 @@
 //! An edit and its revert, with one trace a key: what was known before the edit is forgotten, and the work is
 //! done again. No value is wrong.
 
-use std::rc::Rc;
 use std::task::{Poll, ready};
 
-use alacarte_core::{Answer, Key as AnyKey, Metadata, Question, Reason, Rebuilder, Rules, Static, Value, formula};
+use alacarte_conformance::{Name, World};
+use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Rules, Static, Value, formula};
 use alacarte_rebuilders::{VerifyingTrace, Walked, walk};
 use alacarte_schedulers::Suspending;
 
+use super::letters::{A, B, C};
 use super::play::{LastTraces, perform};
-use super::{Act, Judge, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+use super::{Act, Judge, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -19,18 +20,19 @@ pub const SCENE: Scene = Scene {
            changes. A system that remembers several runs knows the second one already.",
     tasks: &["B = A without its last digit (a comment, say)", "C = B + 1"],
     play,
+    others: Others::Static(SCRIPT, tasks),
 };
 
 const SCRIPT: Script = Script {
-    inputs: &[("A", 51)],
+    inputs: &[(A, 51)],
     steps: &[
-        Step { acts: &[Act::Build("C")], says: "A first build." },
+        Step { acts: &[Act::Build(C)], says: "A first build." },
         Step {
-            acts: &[Act::Edit("A", 52), Act::Build("C")],
+            acts: &[Act::Edit(A, 52), Act::Build(C)],
             says: "Only the comment changes. B must run to find that out; C is cut off.",
         },
         Step {
-            acts: &[Act::Edit("A", 51), Act::Build("C")],
+            acts: &[Act::Edit(A, 51), Act::Build(C)],
             says: "The edit is taken back. B has run on this very A before, and gave what it holds.",
         },
     ],
@@ -38,15 +40,15 @@ const SCRIPT: Script = Script {
     ..Script::PLAIN
 };
 
-fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
-    Rules::new().rule("B", formula(["A"], |[a]| a / 10)).rule("C", formula(["B"], |[b]| b + 1))
+fn tasks(_: World) -> Rules<Name, i64, Static> {
+    Rules::new().rule(B, formula([A], |[a]| a / 10)).rule(C, formula([B], |[b]| b + 1))
 }
 
 /// Verifies the trace of the last run, and knows no other.
 #[derive(Debug, Clone, Copy)]
 struct LastTrace;
 
-impl<K: AnyKey, V: Value> Rebuilder<K, V> for LastTrace {
+impl<K: Key, V: Value> Rebuilder<K, V> for LastTrace {
     fn install(&self, metadata: &mut Metadata) {
         metadata.install::<LastTraces>();
     }

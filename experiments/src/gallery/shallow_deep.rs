@@ -1,15 +1,15 @@
 //! "Deep" traces in the published model are not deep: the inputs of a dependency are looked up under its
 //! *parent's* value, are hardly ever found, and the dependency itself is listed as if it were an input.
 
-use std::rc::Rc;
-
 use alacarte_conformance::broken::published::{ByParent, FlatTrace};
+use alacarte_conformance::{Name, World};
 use alacarte_core::{Rules, Static, formula};
 use alacarte_rebuilders::DeepConstructiveTrace;
 use alacarte_schedulers::Suspending;
 
+use super::letters::{A, B, C, D};
 use super::play::perform;
-use super::{Act, Judge, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+use super::{Act, Judge, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -20,19 +20,20 @@ pub const SCENE: Scene = Scene {
            it restores a target alone, and it has no early cutoff.",
     tasks: &["B = min(A, 3)", "C = B + 1", "D = C + 1"],
     play,
+    others: Others::Static(SCRIPT, tasks),
 };
 
 const SCRIPT: Script = Script {
-    inputs: &[("A", 7)],
+    inputs: &[(A, 7)],
     steps: &[
-        Step { acts: &[Act::Build("D")], says: "A first build. D's trace should name A, its only terminal input." },
+        Step { acts: &[Act::Build(D)], says: "A first build. D's trace should name A, its only terminal input." },
         Step {
-            acts: &[Act::Lose(&["B", "C", "D"])],
+            acts: &[Act::Lose(&[B, C, D])],
             says: "A fresh checkout: only the input is there, and the cache of values.",
         },
-        Step { acts: &[Act::Build("D")], says: "A is as it was. D alone should come out of the cache." },
+        Step { acts: &[Act::Build(D)], says: "A is as it was. D alone should come out of the cache." },
         Step {
-            acts: &[Act::Edit("A", 8), Act::Build("D")],
+            acts: &[Act::Edit(A, 8), Act::Build(D)],
             says: "B comes out equal. Shallow traces stop there (early cutoff); deep ones know only that A changed.",
         },
     ],
@@ -40,11 +41,11 @@ const SCRIPT: Script = Script {
     ..Script::PLAIN
 };
 
-fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
+fn tasks(_: World) -> Rules<Name, i64, Static> {
     Rules::new()
-        .rule("B", formula(["A"], |[a]: [i64; 1]| a.min(3)))
-        .rule("C", formula(["B"], |[b]| b + 1))
-        .rule("D", formula(["C"], |[c]| c + 1))
+        .rule(B, formula([A], |[a]: [i64; 1]| a.min(3)))
+        .rule(C, formula([B], |[b]| b + 1))
+        .rule(D, formula([C], |[c]| c + 1))
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {

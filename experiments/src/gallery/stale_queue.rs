@@ -1,15 +1,15 @@
 //! Bazel's queue in the published model serves a stale target: to decide whether a key is up to date it looks
 //! at what the key's direct dependencies *hold*, before anybody has brought them up to date.
 
-use std::rc::Rc;
-
 use alacarte_conformance::broken::published::DirectTraces;
+use alacarte_conformance::{Name, World};
 use alacarte_core::{Rules, Static, formula};
 use alacarte_rebuilders::ConstructiveTrace;
 use alacarte_schedulers::Restarting;
 
+use super::letters::{A, B, C, D};
 use super::play::perform;
-use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -20,23 +20,24 @@ pub const SCENE: Scene = Scene {
            themselves, nothing looks wrong.",
     tasks: &["B = A + 1", "C = B + 1", "D = C + 1"],
     play,
+    others: Others::Static(SCRIPT, tasks),
 };
 
 const SCRIPT: Script = Script {
-    inputs: &[("A", 0)],
+    inputs: &[(A, 0)],
     steps: &[
-        Step { acts: &[Act::Build("D")], says: "A first build. Every task runs and leaves a trace." },
-        Step { acts: &[Act::Edit("A", 10)], says: "The input at the far end changes. Everything is out of date." },
-        Step { acts: &[Act::Build("D")], says: "D should become 13." },
+        Step { acts: &[Act::Build(D)], says: "A first build. Every task runs and leaves a trace." },
+        Step { acts: &[Act::Edit(A, 10)], says: "The input at the far end changes. Everything is out of date." },
+        Step { acts: &[Act::Build(D)], says: "D should become 13." },
     ],
     ..Script::PLAIN
 };
 
-fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
+fn tasks(_: World) -> Rules<Name, i64, Static> {
     Rules::new()
-        .rule("B", formula(["A"], |[a]| a + 1))
-        .rule("C", formula(["B"], |[b]| b + 1))
-        .rule("D", formula(["C"], |[c]| c + 1))
+        .rule(B, formula([A], |[a]| a + 1))
+        .rule(C, formula([B], |[b]| b + 1))
+        .rule(D, formula([C], |[c]| c + 1))
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {

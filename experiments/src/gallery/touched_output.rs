@@ -1,13 +1,13 @@
 //! Make believes in times: an output that somebody touched is newer than the input that changed before.
 
-use std::rc::Rc;
-
+use alacarte_conformance::{Name, World};
 use alacarte_core::{Rules, Static, formula};
 use alacarte_rebuilders::{ModificationTime, VerifyingTrace};
 use alacarte_schedulers::Topological;
 
+use super::letters::{A, B, C};
 use super::play::perform;
-use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -17,24 +17,22 @@ pub const SCENE: Scene = Scene {
            that saves what it shows: all of them make a file newer without making it right.",
     tasks: &["B = A × 10", "C = B + 1"],
     play,
+    others: Others::Static(SCRIPT, tasks),
 };
 
 const SCRIPT: Script = Script {
-    inputs: &[("A", 1)],
+    inputs: &[(A, 1)],
     steps: &[
-        Step { acts: &[Act::Build("C")], says: "A first build. Each file is newer than what it was made from." },
-        Step { acts: &[Act::Edit("A", 2)], says: "A is now the newest of all." },
-        Step {
-            acts: &[Act::Touch("B")],
-            says: "B is written again as it is: newer than A, and no better than before.",
-        },
-        Step { acts: &[Act::Build("C")], says: "C should become 21." },
+        Step { acts: &[Act::Build(C)], says: "A first build. Each file is newer than what it was made from." },
+        Step { acts: &[Act::Edit(A, 2)], says: "A is now the newest of all." },
+        Step { acts: &[Act::Touch(B)], says: "B is written again as it is: newer than A, and no better than before." },
+        Step { acts: &[Act::Build(C)], says: "C should become 21." },
     ],
     ..Script::PLAIN
 };
 
-fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
-    Rules::new().rule("B", formula(["A"], |[a]| a * 10)).rule("C", formula(["B"], |[b]| b + 1))
+fn tasks(_: World) -> Rules<Name, i64, Static> {
+    Rules::new().rule(B, formula([A], |[a]| a * 10)).rule(C, formula([B], |[b]| b + 1))
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {

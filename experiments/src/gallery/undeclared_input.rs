@@ -1,13 +1,13 @@
 //! A task that reads something which it does not fetch: no trace of it can know when that changes.
 
-use std::rc::Rc;
-
+use alacarte_conformance::{Name, World};
 use alacarte_core::{Dynamic, Fetch, Rules, Static, formula, task};
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
 
+use super::letters::{A, B, H};
 use super::play::perform;
-use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -17,36 +17,37 @@ pub const SCENE: Scene = Scene {
            environment variable, the time of day: what is read in another way does not exist for it.",
     tasks: &["B = A + H, but H is read from the disk, not fetched"],
     play,
+    others: Others::Dynamic(SCRIPT, secretive),
 };
 
 const SCRIPT: Script = Script {
-    inputs: &[("A", 1), ("H", 100)],
+    inputs: &[(A, 1), (H, 100)],
     steps: &[
-        Step { acts: &[Act::Build("B")], says: "A first build. Look at what the trace of B names." },
-        Step { acts: &[Act::Edit("A", 2), Act::Build("B")], says: "An edit of A is seen." },
-        Step { acts: &[Act::Edit("H", 200), Act::Build("B")], says: "An edit of H: B should become 202." },
+        Step { acts: &[Act::Build(B)], says: "A first build. Look at what the trace of B names." },
+        Step { acts: &[Act::Edit(A, 2), Act::Build(B)], says: "An edit of A is seen." },
+        Step { acts: &[Act::Edit(H, 200), Act::Build(B)], says: "An edit of H: B should become 202." },
     ],
     ..Script::PLAIN
 };
 
 /// Reads H behind the build's back.
-fn secretive(world: Rc<World>) -> Rules<Key, i64, Dynamic> {
-    let add = async move |fetch: Fetch<'_, Key, i64>| Ok(fetch.get("A").await? + world.read("H").unwrap_or_default());
-    Rules::new().rule("B", task(add))
+fn secretive(world: World) -> Rules<Name, i64, Dynamic> {
+    let add = async move |fetch: Fetch<'_, Name, i64>| Ok(fetch.get(A).await? + world.read(H).unwrap_or_default());
+    Rules::new().rule(B, task(add))
 }
 
 /// Reads H behind the build's back, and says so.
-fn volatile(world: Rc<World>) -> Rules<Key, i64, Dynamic> {
-    let add = async move |fetch: Fetch<'_, Key, i64>| {
+fn volatile(world: World) -> Rules<Name, i64, Dynamic> {
+    let add = async move |fetch: Fetch<'_, Name, i64>| {
         fetch.volatile();
-        Ok(fetch.get("A").await? + world.read("H").unwrap_or_default())
+        Ok(fetch.get(A).await? + world.read(H).unwrap_or_default())
     };
-    Rules::new().rule("B", task(add))
+    Rules::new().rule(B, task(add))
 }
 
 /// Fetches H.
-fn open(_: Rc<World>) -> Rules<Key, i64, Static> {
-    Rules::new().rule("B", formula(["A", "H"], |[a, h]| a + h))
+fn open(_: World) -> Rules<Name, i64, Static> {
+    Rules::new().rule(B, formula([A, H], |[a, h]| a + h))
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {

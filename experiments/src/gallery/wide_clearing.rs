@@ -1,15 +1,15 @@
 //! Dirty bits that are cleared when *a* build is over, rather than when *the key* was brought up to date: what
 //! the target did not reach is out of date and no longer known to be (THEORY, rule 5).
 
-use std::rc::Rc;
-
 use alacarte_conformance::broken::published::WideBit;
+use alacarte_conformance::{Name, World};
 use alacarte_core::{Rules, Static, formula};
 use alacarte_rebuilders::DirtyBit;
 use alacarte_schedulers::Suspending;
 
+use super::letters::{A, B, C, D};
 use super::play::perform;
-use super::{Act, Key, Part, Performance, Role, Scene, SceneError, Script, Step, World};
+use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -19,27 +19,22 @@ pub const SCENE: Scene = Scene {
            one thing only, which is bringing the key up to date.",
     tasks: &["B = A + 1", "D = C + 1"],
     play,
+    others: Others::Static(SCRIPT, tasks),
 };
 
 const SCRIPT: Script = Script {
-    inputs: &[("A", 1), ("C", 1)],
+    inputs: &[(A, 1), (C, 1)],
     steps: &[
-        Step {
-            acts: &[Act::Build("B"), Act::Build("D")],
-            says: "Two targets that have nothing to do with each other.",
-        },
-        Step {
-            acts: &[Act::Edit("A", 10), Act::Edit("C", 10)],
-            says: "Both inputs change. Both targets are out of date.",
-        },
-        Step { acts: &[Act::Build("B")], says: "Only B is asked for. D's bit should stay set." },
-        Step { acts: &[Act::Build("D")], says: "Now D is asked for: it should become 11." },
+        Step { acts: &[Act::Build(B), Act::Build(D)], says: "Two targets that have nothing to do with each other." },
+        Step { acts: &[Act::Edit(A, 10), Act::Edit(C, 10)], says: "Both inputs change. Both targets are out of date." },
+        Step { acts: &[Act::Build(B)], says: "Only B is asked for. D's bit should stay set." },
+        Step { acts: &[Act::Build(D)], says: "Now D is asked for: it should become 11." },
     ],
     ..Script::PLAIN
 };
 
-fn tasks(_: Rc<World>) -> Rules<Key, i64, Static> {
-    Rules::new().rule("B", formula(["A"], |[a]| a + 1)).rule("D", formula(["C"], |[c]| c + 1))
+fn tasks(_: World) -> Rules<Name, i64, Static> {
+    Rules::new().rule(B, formula([A], |[a]| a + 1)).rule(D, formula([C], |[c]| c + 1))
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {

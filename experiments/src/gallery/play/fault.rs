@@ -1,12 +1,17 @@
 //! What can be wrong after a build, and what every key holds beside what it should.
+//!
+//! These are not the laboratory's laws. A law names any key that is wrong, the first of the graph; a scene tells of the target, which
+//! is what its reader looks at. No law asks that a task not run on what it ran on in *some* earlier build, or that nothing between a
+//! target and its inputs be looked at. And of tasks that are not deterministic the laws ask that each value fit those beside it; a
+//! scene asks for more, that the target be what some build from scratch gives.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
+use alacarte_conformance::{Name, Truth, World};
 use alacarte_core::{Fingerprint, Value};
 
-use super::truth::Truth;
-use super::world::{Key, World};
+use super::script::list;
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +19,7 @@ pub enum Fault {
     /// A target holds what no build from scratch gives.
     Value {
         /// The target.
-        key: Key,
+        key: Name,
         /// What it holds.
         held: Option<i64>,
         /// What it may hold.
@@ -23,21 +28,21 @@ pub enum Fault {
     /// A task ran on what it ran on before.
     Again {
         /// The task's key.
-        key: Key,
+        key: Name,
         /// What it fetched.
-        on: Vec<(Key, i64)>,
+        on: Vec<(Name, i64)>,
     },
     /// A target's terminal inputs are those of an earlier build, and yet keys in between were looked at.
     Looked {
         /// The target.
-        target: Key,
+        target: Name,
         /// The keys in between.
-        between: Vec<Key>,
+        between: Vec<Name>,
     },
     /// A key was started more often than its discoveries ask for.
     Restarts {
         /// The key.
-        key: String,
+        key: Name,
         /// How often it was started.
         starts: usize,
         /// How often is enough: once, and once more for each key that it can discover.
@@ -46,16 +51,22 @@ pub enum Fault {
     /// Keys were started that the target does not reach.
     Unasked {
         /// The target.
-        target: String,
+        target: Name,
         /// How many such keys.
         keys: usize,
     },
+    /// The build, or what happened before it, came to no end: an error, or a panic.
+    Failed(String),
 }
 
 impl Fault {
-    /// Whether a value is wrong, rather than work done for nothing.
-    pub fn is_wrong_value(&self) -> bool {
-        matches!(self, Fault::Value { .. })
+    /// What of this is at fault, in a word or two.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Fault::Value { .. } => "wrong",
+            Fault::Failed(_) => "failed",
+            _ => "needless work",
+        }
     }
 }
 
@@ -72,7 +83,7 @@ impl fmt::Display for Fault {
             }
             Fault::Looked { target, between } => {
                 let are = if between.len() == 1 { "is" } else { "are" };
-                let between = between.join(", ");
+                let between = list(between, ", ");
                 write!(f, "the inputs below {target} are those of an earlier build, and yet {between} {are} looked at")
             }
             Fault::Restarts { key, starts, enough } => {
@@ -81,6 +92,7 @@ impl fmt::Display for Fault {
             Fault::Unasked { target, keys } => {
                 write!(f, "{keys} keys were started that {target} does not reach")
             }
+            Fault::Failed(why) => f.write_str(why),
         }
     }
 }
@@ -93,7 +105,7 @@ fn alternatives(values: &[i64]) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     /// The key.
-    pub key: Key,
+    pub key: Name,
     /// What it holds.
     pub value: Option<i64>,
     /// What builds from scratch give it.
@@ -118,21 +130,22 @@ impl Held {
 }
 
 /// Whether a target that was just built holds what it may.
-pub fn value(key: Key, held: Option<i64>, truths: &[Truth]) -> Option<Fault> {
+pub fn value(key: Name, held: Option<i64>, truths: &mut [Truth]) -> Option<Fault> {
     let truth = values(key, truths);
     let right = held.is_some_and(|held| truth.contains(&held));
     (!right).then_some(Fault::Value { key, held, truth })
 }
 
-fn values(key: Key, truths: &[Truth]) -> Vec<i64> {
-    let values: BTreeSet<i64> = truths.iter().filter_map(|truth| truth.values.get(key).copied()).collect();
+fn values(key: Name, truths: &mut [Truth]) -> Vec<i64> {
+    let values: BTreeSet<i64> = truths.iter_mut().filter_map(|truth| truth.value(key)).collect();
     values.into_iter().collect()
 }
 
-/// What every key holds: files first, then what was built, by name.
-pub fn store(world: &World, truths: &[Truth], held: impl Fn(Key) -> Option<i64>) -> Vec<Held> {
-    let files: Vec<Key> = world.files().into_iter().map(|(key, _)| key).collect();
-    let built: BTreeSet<Key> = truths.iter().flat_map(|truth| truth.fetched.keys().copied()).collect();
-    let keys = files.into_iter().chain(built);
-    keys.map(|key| Held { key, value: held(key), truth: values(key, truths) }).collect()
+/// What every key holds: files first, then what these targets are built of, by name.
+pub fn store(world: &World, targets: &[Name], truths: &mut [Truth], held: impl Fn(Name) -> Option<i64>) -> Vec<Held> {
+    let files = world.held();
+    let reached: BTreeSet<Name> = truths.iter_mut().flat_map(|truth| truth.reach(targets)).collect();
+    let built = reached.into_iter().filter(|key| !files.contains_key(key));
+    let keys: Vec<Name> = files.keys().copied().chain(built).collect();
+    keys.into_iter().map(|key| Held { key, value: held(key), truth: values(key, truths) }).collect()
 }

@@ -2,6 +2,10 @@
 //!
 //! Nothing about the outcome is written down in a scene. After each build, what the target holds is compared
 //! with a build from scratch; work is compared with what was done before.
+//!
+//! It is played in the laboratory's [`World`], by its keys, against its [`Truth`], and no longer than its [`Patience`] lasts. What is the
+//! gallery's own: what a reader sees after each step (`watch`, `show`), and what is called wrong (`fault` says why). The laboratory's
+//! own performance judges tasks that are data, and ends with the first law that is broken; scenes go on, and some of their tasks lie.
 
 mod fault;
 mod last;
@@ -9,23 +13,23 @@ mod script;
 mod show;
 mod truth;
 mod watch;
-mod world;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::rc::Rc;
+use std::error::Error;
+use std::fmt::Display;
 
-use alacarte_core::{Build, BuildError, Decision, Power, Rebuilder, Rules, Schedules};
+use alacarte_conformance::broken::twist::Twisted;
+use alacarte_conformance::{Name, Outcome, Patience, Truth, World, quietly};
+use alacarte_core::{Build, BuildError, Decision, Power, Rebuilder, Rules, Scheduler, Schedules};
 
 pub use fault::{Fault, Held};
 pub use last::LastTraces;
-pub use script::{Act, Judge, Script, Step};
+pub use script::{Act, Judge, Moment, Script, Step, list};
 pub use show::Panel;
-pub use truth::Truth;
 pub use watch::Visit;
-pub use world::{Key, Moment, World};
 
-use watch::{Log, Note, Watched};
-use world::Window;
+use truth::from_scratch;
+use watch::{Log, Note, Watch};
 
 /// Which part a build system plays in a scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +63,13 @@ pub struct Performance {
 impl Performance {
     /// The first step at which something is wrong.
     pub fn moment(&self) -> Option<usize> {
-        self.steps.iter().position(|step| !step.faults.is_empty())
+        moment(&self.steps)
     }
+}
+
+/// The first step at which something is wrong.
+pub fn moment(steps: &[Played]) -> Option<usize> {
+    steps.iter().position(|step| !step.faults.is_empty())
 }
 
 /// One step, as it went.
@@ -70,9 +79,9 @@ pub struct Played {
     pub does: String,
     /// What one should see.
     pub says: &'static str,
-    /// Whether anything was built.
+    /// Whether a build came to its end.
     pub built: bool,
-    /// What was taken from the queue, and what became of it.
+    /// What was taken from the queue in such a build, and what became of it.
     pub visits: Vec<Visit>,
     /// Every key with what it holds afterwards.
     pub store: Vec<Held>,
@@ -82,109 +91,166 @@ pub struct Played {
     pub faults: Vec<Fault>,
 }
 
-const NOTHING: [Key; 0] = [];
+/// A scheduler and a rebuilder of any kind.
+pub type Strategies = (Box<dyn Scheduler>, Box<dyn Rebuilder<Name, i64>>);
+
+/// The tasks of a scene, in its world.
+pub type Tasks<P> = fn(World) -> Rules<Name, i64, P>;
+
+/// A build system under observation.
+type Built<P> = Build<Name, i64, Rules<Name, i64, P>, World, Twisted, Box<dyn Rebuilder<Name, i64>>>;
+
+const NOTHING: [Name; 0] = [];
 
 /// Performs a script on a build system made of these parts.
 ///
 /// # Errors
-/// If a build fails, which none of our scripts is about.
-pub fn perform<P, S, R>(
+/// If a build from scratch fails, which none of our scripts is about.
+pub fn perform<P: Power>(
     script: &Script,
     part: Part,
-    tasks: fn(Rc<World>) -> Rules<Key, i64, P>,
-    scheduler: S,
-    rebuilder: R,
-) -> Result<Performance, BuildError<Key>>
-where
-    P: Power,
-    S: Schedules<P>,
-    R: Rebuilder<Key, i64>,
-{
-    let world = World::new(script.inputs);
-    let log = Log::default();
-    let decided = log.clone();
-    let mut build = Build::new(tasks(world.clone()), Window(world.clone()))
-        .with_scheduler(Watched { inner: scheduler, log: log.clone() })
-        .with_rebuilder(rebuilder)
-        .observe(move |_, key, decision| decided.borrow_mut().push(Note::Decided(key, decision.clone())));
-    let truths = |world: &World, targets: &[Key]| -> Result<Vec<Truth>, BuildError<Key>> {
-        script.coin.iter().map(|&side| Truth::of(tasks(world.copy(side)), world.copy(side), targets)).collect()
-    };
-    let targets = script.targets();
-    let mut onlooker = Onlooker::default();
-    let mut steps = Vec::new();
-    for step in script.steps {
-        let (mut visits, mut faults) = (Vec::new(), Vec::new());
-        for act in step.acts {
-            let Act::Build(target) = *act else {
-                act.happen(&world);
-                if !build.metadata().is_empty() {
-                    // A build of nothing: it only looks at what has changed.
-                    build.run(NOTHING)?;
-                }
-                continue;
-            };
-            // What a build may give is what the files hold as it begins, or as it ends.
-            let before = truths(&world, &[target])?;
-            log.borrow_mut().clear();
-            let report = build.run([target])?;
-            let both = [before.clone(), truths(&world, &[target])?].concat();
-            let ran = build.names(&report.ran);
-            let notes = log.borrow();
-            visits.extend(watch::visits(&notes, &build.keys(), |key| build.get(key)));
-            let keys = build.keys();
-            let looked = notes.iter().filter_map(|note| match note {
-                Note::Decided(key, Decision::Kept | Decision::Restored | Decision::Ran { .. }) => {
-                    Some(*keys.name(*key))
-                }
-                _ => None,
-            });
-            faults.extend(fault::value(target, build.get(target), &both));
-            faults.extend(onlooker.judge(script.judge, target, &ran, &looked.collect(), &before));
-        }
-        let now = truths(&world, &targets)?;
-        let keys = build.keys();
-        let metadata = build.metadata();
-        let metadata = show::panels(metadata, &keys);
-        let held = |key| if world.has_lost(key) { None } else { world.read(key).or_else(|| build.get(key)) };
-        let store = fault::store(&world, &now, held);
-        let built = step.acts.iter().any(|act| matches!(act, Act::Build(_)));
-        steps.push(Played { does: step.to_string(), says: step.says, built, visits, store, metadata, faults });
-    }
+    tasks: Tasks<P>,
+    scheduler: impl Schedules<P> + 'static,
+    rebuilder: impl Rebuilder<Name, i64> + 'static,
+) -> Result<Performance, BuildError<Name>> {
+    let steps = script.play(tasks, (Box::new(scheduler), Box::new(rebuilder)))?;
     Ok(Performance { part, steps })
 }
 
-/// Whoever watches a build system for work that it need not do.
-#[derive(Default)]
-struct Onlooker {
-    /// What each task ran on.
-    ran: BTreeMap<Key, HashSet<Vec<(Key, i64)>>>,
-    /// For which terminal inputs each target was brought up to date.
-    built: BTreeMap<Key, HashSet<BTreeSet<(Key, i64)>>>,
+/// Does this with somebody's strategies: that they fail, or panic, is a fault of theirs.
+pub fn attempt<T, E: Display>(act: impl FnOnce() -> Result<T, E>) -> Result<T, Fault> {
+    match quietly(act) {
+        Ok(done) => done.map_err(|error| Fault::Failed(error.to_string().replace('\n', "; "))),
+        Err(panic) => Err(Fault::Failed(format!("a panic: {panic}"))),
+    }
 }
 
-impl Onlooker {
+impl Script {
+    /// Every step, as it goes with these strategies. (Whether the scheduler can order these tasks is found out by the build.)
+    ///
+    /// # Errors
+    /// If a build from scratch fails.
+    pub fn play<P: Power>(
+        &self,
+        tasks: Tasks<P>,
+        (scheduler, rebuilder): Strategies,
+    ) -> Result<Vec<Played>, BuildError<Name>> {
+        let world = World::new(true);
+        world.set_clock(0);
+        self.inputs.iter().for_each(|&(key, value)| world.write(key, Some(value)));
+        let log = Log::default();
+        let decided = log.clone();
+        let mut build = Build::new(tasks(world.clone()), world.clone())
+            .with_scheduler(Twisted::of(Box::new(Patience::with(scheduler)), Watch(log.clone())))
+            .with_rebuilder(rebuilder)
+            .observe(move |_, key, decision| decided.borrow_mut().push(Note::Decided(key, decision.clone())));
+        let truths = |targets: &[Name]| -> Result<Vec<Truth>, BuildError<Name>> {
+            let apart = self.coin.iter().map(|&side| world.apart(side));
+            apart.map(|world| from_scratch(tasks(world.clone()), world, targets)).collect()
+        };
+        let targets = self.targets();
+        let mut earlier = Earlier::default();
+        let mut steps = Vec::new();
+        for step in self.steps {
+            let (mut built, mut visits, mut faults) = (false, Vec::new(), Vec::new());
+            for act in step.acts {
+                let Act::Build(target) = *act else {
+                    faults.extend(attempt(|| happen(act, &world, &mut build)).err());
+                    continue;
+                };
+                // What a build may give is what the files hold as it begins, or as it ends.
+                let mut before = truths(&[target])?;
+                log.borrow_mut().clear();
+                let report = match attempt(|| build.run([target])) {
+                    Ok(report) => report,
+                    Err(failed) => {
+                        faults.push(failed);
+                        continue;
+                    }
+                };
+                built = true;
+                let notes = log.borrow();
+                visits.extend(watch::visits(&notes, &build.keys(), |key| build.get(key)));
+                let looked = notes.iter().filter_map(|note| match note {
+                    Note::Decided(key, Decision::Kept | Decision::Restored | Decision::Ran { .. }) => {
+                        Some(*build.keys().name(*key))
+                    }
+                    _ => None,
+                });
+                let mut may = [before.clone(), truths(&[target])?].concat();
+                faults.extend(fault::value(target, build.get(target), &mut may));
+                let ran = build.names(&report.ran);
+                faults.extend(earlier.judge(self.judge, target, &ran, looked.collect(), &mut before[0]));
+            }
+            let held = |key| world.read(key).or_else(|| build.get(key));
+            let store = fault::store(&world, &targets, &mut truths(&targets)?, held);
+            let metadata = show::panels(build.metadata(), &build.keys());
+            steps.push(Played { does: step.to_string(), says: step.says, built, visits, store, metadata, faults });
+        }
+        Ok(steps)
+    }
+}
+
+/// Anything but a build happens, and is noticed.
+fn happen<P: Power>(act: &Act, world: &World, build: &mut Built<P>) -> Result<(), Box<dyn Error>> {
+    match *act {
+        Act::Build(_) => {}
+        Act::Edit(key, value) => world.write(key, Some(value)),
+        Act::EditMeanwhile(moment, key, value) => world.plan(moment as u32, key, value),
+        Act::Touch(key) => world.touch(key),
+        Act::Lose(keys) => keys.iter().try_for_each(|key| build.remove(key).map(drop))?,
+        Act::Evict(keys) => {
+            let values = keys.iter().filter_map(|&key| Some((key, build.get(key)?)));
+            values.for_each(|(key, value)| world.evict(key, value));
+        }
+        Act::Clock(to) => world.set_clock(to),
+        Act::Turn => world.pass(),
+    }
+    if !build.metadata().is_empty() {
+        // A build of nothing only looks at what has changed.
+        build.run(NOTHING)?;
+    }
+    Ok(())
+}
+
+/// What was done in earlier builds. (The laws remember of each key the last time; what a scene asks is whether it was *ever* done.)
+#[derive(Default)]
+struct Earlier {
+    /// What each task ran on.
+    ran: BTreeMap<Name, HashSet<Vec<(Name, i64)>>>,
+    /// For which terminal inputs each target was brought up to date.
+    built: BTreeMap<Name, HashSet<BTreeSet<(Name, i64)>>>,
+}
+
+impl Earlier {
     fn judge(
         &mut self,
         judge: Judge,
-        target: Key,
-        ran: &[Key],
-        looked: &BTreeSet<Key>,
-        truths: &[Truth],
+        target: Name,
+        ran: &[Name],
+        mut looked: BTreeSet<Name>,
+        truth: &mut Truth,
     ) -> Vec<Fault> {
-        let Some(truth) = truths.first() else { return Vec::new() };
         let mut again = Vec::new();
         for &key in ran {
-            let on = truth.fetched.get(key).cloned().unwrap_or_default();
+            let fetched = truth.of(key).fetched.clone();
+            let on: Vec<_> = fetched.into_iter().filter_map(|key| Some((key, truth.value(key)?))).collect();
             if !self.ran.entry(key).or_default().insert(on.clone()) {
                 again.push(Fault::Again { key, on });
             }
         }
-        let known = !self.built.entry(target).or_default().insert(truth.terminal_inputs(target));
-        let between: Vec<Key> = looked.iter().copied().filter(|&key| key != target).collect();
+        let below = truth.reach(&[target]).into_iter();
+        let inputs = below.filter_map(|key| {
+            let Outcome { value, fetched, .. } = truth.of(key);
+            fetched.is_empty().then_some((key, (*value)?))
+        });
+        let known = !self.built.entry(target).or_default().insert(inputs.collect());
+        looked.remove(&target);
         match judge {
             Judge::Work => again,
-            Judge::Depth if known && !between.is_empty() => vec![Fault::Looked { target, between }],
+            Judge::Depth if known && !looked.is_empty() => {
+                vec![Fault::Looked { target, between: looked.into_iter().collect() }]
+            }
             Judge::Depth | Judge::Values => Vec::new(),
         }
     }

@@ -1,30 +1,42 @@
 //! Scripts: what happens in a scene, step by step.
+//!
+//! These are the laboratory's steps as far as a scene has them; it has some that no random history has: an output is touched, the
+//! clock is set to a time that a reader can follow.
 
 use std::fmt;
 
+use alacarte_conformance::Name;
 use alacarte_core::Time;
-
-use super::world::{Key, Moment, World};
 
 /// What happens.
 #[derive(Debug, Clone, Copy)]
 pub enum Act {
     /// A target is built.
-    Build(Key),
+    Build(Name),
     /// A file is written.
-    Edit(Key, i64),
+    Edit(Name, i64),
     /// A file is written while a command of the next build runs.
-    EditMeanwhile(Moment, Key, i64),
+    EditMeanwhile(Moment, Name, i64),
     /// An output is written again as it is.
-    Touch(Key),
+    Touch(Name),
     /// Outputs are lost.
-    Lose(&'static [Key]),
-    /// The cache throws out its copies of the values of a key.
-    Evict(&'static [Key]),
+    Lose(&'static [Name]),
+    /// The cache throws out its copies of the values that these keys hold.
+    Evict(&'static [Name]),
     /// The clock is set.
     Clock(Time),
-    /// The coin will fall so.
-    Coin(i64),
+    /// The coin, which showed nothing at first, shows one more.
+    Turn,
+}
+
+/// How far a command has come that reads a file and then takes its time: how many of the points that it tells of
+/// ([`World::started`](alacarte_conformance::World::started)) lie behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// It was started, and has read nothing yet.
+    BeforeReading = 0,
+    /// It has read, and has not ended yet.
+    AfterReading = 1,
 }
 
 /// One or several acts, and what one should see.
@@ -51,10 +63,10 @@ pub enum Judge {
 #[derive(Debug, Clone, Copy)]
 pub struct Script {
     /// What the files hold at first.
-    pub inputs: &'static [(Key, i64)],
+    pub inputs: &'static [(Name, i64)],
     /// The steps.
     pub steps: &'static [Step],
-    /// How the coin may fall: each side gives a build from scratch that is right.
+    /// What the coin may show: each gives a build from scratch that is right.
     pub coin: &'static [i64],
     /// What is judged.
     pub judge: Judge,
@@ -65,34 +77,15 @@ impl Script {
     pub const PLAIN: Script = Script { inputs: &[], steps: &[], coin: &[0], judge: Judge::Values };
 
     /// Everything that is ever built.
-    pub fn targets(&self) -> Vec<Key> {
+    pub fn targets(&self) -> Vec<Name> {
         let acts = self.steps.iter().flat_map(|step| step.acts);
-        let mut targets = Vec::new();
-        for act in acts {
-            if let Act::Build(target) = act
-                && !targets.contains(target)
-            {
-                targets.push(*target);
-            }
-        }
-        targets
+        acts.filter_map(|act| if let Act::Build(target) = act { Some(*target) } else { None }).collect()
     }
 }
 
-impl Act {
-    /// Has it happen, unless it is a build.
-    pub fn happen(&self, world: &World) {
-        match *self {
-            Act::Build(_) => {}
-            Act::Edit(key, value) => world.edit(key, value),
-            Act::EditMeanwhile(moment, key, value) => world.edit_meanwhile(moment, key, value),
-            Act::Touch(key) => world.touch(key),
-            Act::Lose(keys) => keys.iter().for_each(|key| world.lose(key)),
-            Act::Evict(keys) => keys.iter().for_each(|key| world.evict(key)),
-            Act::Clock(to) => world.set_clock(to),
-            Act::Coin(to) => world.set_coin(to),
-        }
-    }
+/// Keys in a row.
+pub fn list(keys: &[Name], between: &str) -> String {
+    keys.iter().map(Name::to_string).collect::<Vec<_>>().join(between)
 }
 
 impl fmt::Display for Act {
@@ -102,20 +95,16 @@ impl fmt::Display for Act {
             Act::Edit(key, value) => write!(f, "{key} := {value}"),
             Act::EditMeanwhile(_, key, value) => write!(f, "(while it runs, {key} := {value})"),
             Act::Touch(key) => write!(f, "touch {key}"),
-            Act::Lose(keys) => write!(f, "lose {}", keys.join(", ")),
-            Act::Evict(keys) => write!(f, "evict {} from the cache", keys.join(", ")),
+            Act::Lose(keys) => write!(f, "lose {}", list(keys, ", ")),
+            Act::Evict(keys) => write!(f, "evict {} from the cache", list(keys, ", ")),
             Act::Clock(to) => write!(f, "set the clock to {to}"),
-            Act::Coin(to) => write!(f, "turn the coin to {to}"),
+            Act::Turn => write!(f, "turn the coin"),
         }
     }
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, act) in self.acts.iter().enumerate() {
-            let separator = if position > 0 { "; " } else { "" };
-            write!(f, "{separator}{act}")?;
-        }
-        Ok(())
+        f.write_str(&self.acts.iter().map(Act::to_string).collect::<Vec<_>>().join("; "))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use alacarte_conformance::Name;
 use alacarte_conformance::broken::published::{ByParent, ByValue, FlatTraces, InputlessSteps, LookUp, WideBits};
 use alacarte_core::{KeyId, Keys, Metadata, MetadataUpdater};
 use alacarte_metadata::{
@@ -10,7 +11,7 @@ use alacarte_metadata::{
 };
 
 use super::last::LastTraces;
-use super::world::Key;
+use super::script::list;
 
 /// Some lines under one title.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,67 +22,79 @@ pub struct Panel {
     pub lines: Vec<String>,
 }
 
-impl Panel {
-    /// A panel, unless there is nothing to show.
-    pub fn of(title: &'static str, lines: Vec<String>) -> Option<Self> {
-        (!lines.is_empty()).then_some(Panel { title, lines })
+/// What is remembered by every updater that a scene has, in the order in which they are shown: what the rebuilder reads before what
+/// the scheduler does.
+pub fn panels(metadata: &Metadata, keys: &Keys<Name>) -> Vec<Panel> {
+    let mut panels = Panels { metadata, all: Vec::new() };
+    let fingerprint = |trace: Trace<'_, 0>| trace.fingerprint().to_string();
+    let show = |value: Option<&i64>| value.map_or("–".to_owned(), i64::to_string);
+    panels.of("times", |times: &ModificationTimes| {
+        let times = each(keys, |id, key| Some(format!("{key} at {}", times.of(id)?)));
+        if times.is_empty() { times } else { vec![times.join(", ")] }
+    });
+    panels.of("graph", |graph: &DependencyGraph| {
+        each(keys, |id, key| Some(format!("{key} ← {}", fetched(graph, keys, id)?)))
+    });
+    panels.of("bits", |bits: &DirtyBits| dirty(bits.graph(), keys, |id| bits.is_dirty(id)));
+    panels.of("bits", |bits: &WideBits| dirty(bits.graph(), keys, |id| bits.is_dirty(id)));
+    panels.of("traces", |kept: &VerifyingTraces| traces(kept.table(), keys, fingerprint));
+    panels.of("traces", |kept: &LastTraces| traces(kept.table(), keys, fingerprint));
+    panels.of("traces", |kept: &ConstructiveTraces<i64>| traces(kept.table(), keys, |trace| show(kept.value(trace))));
+    panels.of("deep", |kept: &DeepConstructiveTraces<i64>| traces(kept.table(), keys, |trace| show(kept.value(trace))));
+    panels.of("traces", |kept: &FlatTraces<i64, ByParent>| flat(kept, keys));
+    panels.of("traces", |kept: &FlatTraces<i64, ByValue>| flat(kept, keys));
+    panels.of("steps", |kept: &StepTraces| steps(kept, keys));
+    panels.of("steps", |kept: &InputlessSteps| steps(kept.steps(), keys));
+    panels.of("chain", |chain: &CalcChain| {
+        let mut finished: Vec<_> = keys.iter().filter_map(|(id, key)| Some((chain.position(id)?, *key))).collect();
+        finished.sort_unstable();
+        let finished: Vec<Name> = finished.into_iter().map(|(_, key)| key).collect();
+        if finished.is_empty() { Vec::new() } else { vec![list(&finished, " ")] }
+    });
+    panels.all
+}
+
+struct Panels<'m> {
+    metadata: &'m Metadata,
+    all: Vec<Panel>,
+}
+
+impl Panels<'_> {
+    /// What an updater of this kind remembers, if it is installed, and if that is anything.
+    fn of<U: MetadataUpdater>(&mut self, title: &'static str, lines: impl Fn(&U) -> Vec<String>) {
+        let lines = self.metadata.get().map(lines).filter(|lines| !lines.is_empty());
+        self.all.extend(lines.map(|lines| Panel { title, lines }));
     }
 }
 
-/// An updater that a person can read.
-trait Shown: MetadataUpdater {
-    /// What it remembers.
-    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel>;
-}
-
-fn shown<U: Shown>(metadata: &Metadata, keys: &Keys<Key>) -> Vec<Panel> {
-    metadata.get::<U>().map_or(Vec::new(), |updater| updater.panels(keys))
-}
-
-/// Shows one kind of updater, if it is installed.
-type Show = fn(&Metadata, &Keys<Key>) -> Vec<Panel>;
-
-/// Every updater that a scene has, in the order in which they are shown: what the rebuilder reads before what the scheduler does.
-const SHOWN: [Show; 13] = [
-    shown::<ModificationTimes>,
-    shown::<DependencyGraph>,
-    shown::<DirtyBits>,
-    shown::<WideBits>,
-    shown::<VerifyingTraces>,
-    shown::<LastTraces>,
-    shown::<ConstructiveTraces<i64>>,
-    shown::<DeepConstructiveTraces<i64>>,
-    shown::<FlatTraces<i64, ByParent>>,
-    shown::<FlatTraces<i64, ByValue>>,
-    shown::<StepTraces>,
-    shown::<InputlessSteps>,
-    shown::<CalcChain>,
-];
-
-/// All metadata.
-pub fn panels(metadata: &Metadata, keys: &Keys<Key>) -> Vec<Panel> {
-    SHOWN.iter().flat_map(|panels| panels(metadata, keys)).collect()
-}
-
 /// All keys, by name.
-fn sorted(keys: &Keys<Key>) -> Vec<(KeyId, Key)> {
+fn sorted(keys: &Keys<Name>) -> Vec<(KeyId, Name)> {
     let mut all: Vec<_> = keys.iter().map(|(id, key)| (id, *key)).collect();
     all.sort_unstable_by_key(|&(_, key)| key);
     all
 }
 
-fn each(keys: &Keys<Key>, mut line: impl FnMut(KeyId, Key) -> Option<String>) -> Vec<String> {
+fn each(keys: &Keys<Name>, mut line: impl FnMut(KeyId, Name) -> Option<String>) -> Vec<String> {
     sorted(keys).into_iter().filter_map(|(id, key)| line(id, key)).collect()
 }
 
-fn names(ids: impl Iterator<Item = KeyId>, keys: &Keys<Key>) -> String {
-    ids.map(|id| *keys.name(id)).collect::<Vec<_>>().join(", ")
+/// What a key fetched, if it was built.
+fn fetched(graph: &DependencyGraph, keys: &Keys<Name>, key: KeyId) -> Option<String> {
+    let fetched: Vec<Name> = graph.dependencies(key)?.map(|fetched| *keys.name(fetched.key)).collect();
+    Some(list(&fetched, ", "))
+}
+
+fn dirty(graph: &DependencyGraph, keys: &Keys<Name>, is_dirty: impl Fn(KeyId) -> bool) -> Vec<String> {
+    each(keys, |id, key| {
+        let bit = if is_dirty(id) { "dirty" } else { "clean" };
+        Some(format!("{key} {bit}  ← {}", fetched(graph, keys, id)?))
+    })
 }
 
 /// Traces, the newest of a key first.
 fn traces<const E: usize>(
     table: &TraceTable<E>,
-    keys: &Keys<Key>,
+    keys: &Keys<Name>,
     result: impl Fn(Trace<'_, E>) -> String,
 ) -> Vec<String> {
     let mut lines = Vec::new();
@@ -98,113 +111,24 @@ fn traces<const E: usize>(
     lines
 }
 
-impl Shown for CalcChain {
-    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
-        let mut finished: Vec<_> = keys.iter().filter_map(|(id, key)| Some((self.position(id)?, *key))).collect();
-        finished.sort_unstable();
-        let finished: Vec<Key> = finished.into_iter().map(|(_, key)| key).collect();
-        let line = (!finished.is_empty()).then(|| finished.join(" "));
-        Panel::of("chain", line.into_iter().collect()).into_iter().collect()
-    }
-}
-
-impl Shown for VerifyingTraces {
-    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
-        let lines = traces(self.table(), keys, |trace| trace.fingerprint().to_string());
-        Panel::of("traces", lines).into_iter().collect()
-    }
-}
-
-impl Shown for ConstructiveTraces<i64> {
-    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
-        let value = |trace: Trace<'_, 1>| self.value(trace).map_or("–".to_owned(), i64::to_string);
-        Panel::of("traces", traces(self.table(), keys, value)).into_iter().collect()
-    }
-}
-
-impl Shown for DeepConstructiveTraces<i64> {
-    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
-        let value = |trace: Trace<'_, 3>| self.value(trace).map_or("–".to_owned(), i64::to_string);
-        Panel::of("deep", traces(self.table(), keys, value)).into_iter().collect()
-    }
-}
-
-impl<L: LookUp> Shown for FlatTraces<i64, L> {
-    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
-        let mut lines = Vec::new();
-        for (id, key) in sorted(keys) {
-            for trace in self.of(id) {
-                let inputs = trace.inputs.iter().map(|(id, then)| format!(" {} {then}", keys.show(*id)));
-                lines.push(format!("{key} ←{} ⇒ {}", inputs.collect::<String>(), trace.value));
-            }
+fn flat<L: LookUp>(kept: &FlatTraces<i64, L>, keys: &Keys<Name>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (id, key) in sorted(keys) {
+        for trace in kept.of(id) {
+            let inputs = trace.inputs.iter().map(|(id, then)| format!(" {} {then}", keys.show(*id)));
+            lines.push(format!("{key} ←{} ⇒ {}", inputs.collect::<String>(), trace.value));
         }
-        Panel::of("traces", lines).into_iter().collect()
     }
+    lines
 }
 
-impl Shown for DependencyGraph {
-    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
-        let line = |id, key| {
-            let fetched = self.dependencies(id)?.map(|fetched| fetched.key);
-            Some(format!("{key} ← {}", names(fetched, keys)))
-        };
-        Panel::of("graph", each(keys, line)).into_iter().collect()
-    }
-}
-
-fn bits(graph: &DependencyGraph, keys: &Keys<Key>, is_dirty: impl Fn(KeyId) -> bool) -> Vec<Panel> {
-    let line = |id, key| {
-        let fetched = names(graph.dependencies(id)?.map(|fetched| fetched.key), keys);
-        Some(format!("{key} {}  ← {fetched}", if is_dirty(id) { "dirty" } else { "clean" }))
-    };
-    Panel::of("bits", each(keys, line)).into_iter().collect()
-}
-
-impl Shown for DirtyBits {
-    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
-        bits(self.graph(), keys, |id| self.is_dirty(id))
-    }
-}
-
-impl Shown for WideBits {
-    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
-        bits(self.graph(), keys, |id| self.is_dirty(id))
-    }
-}
-
-impl Shown for StepTraces {
-    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
-        let line = |id, key| match self.built(id) {
-            Some((built, _)) => {
-                let fetched = self.graph().dependencies(id).into_iter().flatten().map(|fetched| fetched.key);
-                let changed = self.changed(id);
-                Some(format!("{key} built {built}, changed {changed}  ← {}", names(fetched, keys)))
-            }
-            None => match self.changed(id) {
-                0 => Some(format!("{key} no step")),
-                changed => Some(format!("{key} changed {changed}")),
-            },
-        };
-        Panel::of("steps", each(keys, line)).into_iter().collect()
-    }
-}
-
-impl Shown for InputlessSteps {
-    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
-        self.steps().panels(keys)
-    }
-}
-
-impl Shown for ModificationTimes {
-    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
-        let line = each(keys, |id, key| Some(format!("{key} at {}", self.of(id)?))).join(", ");
-        Panel::of("times", Some(line).filter(|line| !line.is_empty()).into_iter().collect()).into_iter().collect()
-    }
-}
-
-impl Shown for LastTraces {
-    fn panels(&self, keys: &Keys<Key>) -> Vec<Panel> {
-        let lines = traces(self.table(), keys, |trace| trace.fingerprint().to_string());
-        Panel::of("traces", lines).into_iter().collect()
-    }
+fn steps(kept: &StepTraces, keys: &Keys<Name>) -> Vec<String> {
+    each(keys, |id, key| match (kept.built(id), kept.changed(id)) {
+        (Some((built, _)), changed) => {
+            let fetched = fetched(kept.graph(), keys, id).unwrap_or_default();
+            Some(format!("{key} built {built}, changed {changed}  ← {fetched}"))
+        }
+        (None, 0) => Some(format!("{key} no step")),
+        (None, changed) => Some(format!("{key} changed {changed}")),
+    })
 }

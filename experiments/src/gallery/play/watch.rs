@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use alacarte_core::{Decision, KeyId, Keys, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
+use alacarte_conformance::Name;
+use alacarte_conformance::broken::twist::Twist;
+use alacarte_core::{Decision, KeyId, Keys, Metadata, Scheduler};
 
-use super::world::Key;
+use super::script::list;
 
 /// What happened, in order.
 pub type Log = Rc<RefCell<Vec<Note>>>;
@@ -22,75 +24,35 @@ pub enum Note {
     Decided(KeyId, Decision),
 }
 
-/// A scheduler that notes down what is put on its queue and taken from it.
-#[derive(Debug)]
-pub struct Watched<S> {
-    /// The scheduler.
-    pub inner: S,
-    /// Where it is noted.
-    pub log: Log,
-}
+/// Does nothing otherwise, and notes down what is put on the queue and taken from it.
+pub struct Watch(pub Log);
 
-impl<S: Scheduler> Scheduler for Watched<S> {
-    fn install(&self, metadata: &mut Metadata) {
-        self.inner.install(metadata);
+impl Twist for Watch {
+    fn push(&mut self, inner: &mut dyn Scheduler, key: KeyId, metadata: &Metadata) {
+        self.0.borrow_mut().push(Note::Pushed(key));
+        inner.push(key, metadata);
     }
 
-    fn when_blocked(&self) -> WhenBlocked {
-        self.inner.when_blocked()
-    }
-
-    fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError> {
-        self.inner.plan(plan, metadata)
-    }
-
-    fn push(&mut self, key: KeyId, metadata: &Metadata) {
-        self.log.borrow_mut().push(Note::Pushed(key));
-        self.inner.push(key, metadata);
-    }
-
-    fn pop(&mut self) -> Option<KeyId> {
-        let key = self.inner.pop();
-        self.log.borrow_mut().extend(key.map(Note::Taken));
+    fn pop(&mut self, inner: &mut dyn Scheduler) -> Option<KeyId> {
+        let key = inner.pop();
+        self.0.borrow_mut().extend(key.map(Note::Taken));
         key
     }
-
-    fn finish(&mut self, complete: bool) {
-        self.inner.finish(complete);
-    }
-
-    fn follows_suspects(&self, targets: &[KeyId], generation: u64) -> bool {
-        self.inner.follows_suspects(targets, generation)
-    }
-
-    fn precedes(&self, key: KeyId) -> bool {
-        self.inner.precedes(key)
-    }
-
-    fn may_fetch(&self, key: KeyId, dependency: KeyId) -> bool {
-        self.inner.may_fetch(key, dependency)
-    }
-
-    fn suspect(&mut self, key: KeyId) {
-        self.inner.suspect(key);
-    }
 }
-
-impl<P: Power, S: Schedules<P>> Schedules<P> for Watched<S> {}
 
 /// One key taken from the queue, told for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visit {
     /// The key.
-    pub key: Key,
+    pub key: Name,
     /// What was done with it, and why.
     pub what: Vec<String>,
     /// What was on the queue then.
-    pub queue: Vec<Key>,
+    pub queue: Vec<Name>,
 }
 
 /// The notes as visits, a visit a key taken from the queue.
-pub fn visits(notes: &[Note], keys: &Keys<Key>, value: impl Fn(Key) -> Option<i64>) -> Vec<Visit> {
+pub fn visits(notes: &[Note], keys: &Keys<Name>, value: impl Fn(Name) -> Option<i64>) -> Vec<Visit> {
     let mut visits: Vec<Visit> = Vec::new();
     let mut queue = BTreeSet::new();
     let mut seen = 0;
@@ -109,7 +71,7 @@ pub fn visits(notes: &[Note], keys: &Keys<Key>, value: impl Fn(Key) -> Option<i6
                 }
                 Note::Decided(key, decision) => {
                     settled |= !matches!(decision, Decision::Started(_));
-                    what.push(told(decision, keys.name(*key), keys, &value));
+                    what.push(told(decision, *keys.name(*key), keys, &value));
                 }
             }
         }
@@ -120,11 +82,11 @@ pub fn visits(notes: &[Note], keys: &Keys<Key>, value: impl Fn(Key) -> Option<i6
             // Of a group, the last is put on the queue first.
             needs.reverse();
             // What it waits for may be on the queue already.
-            let needs = if needs.is_empty() { String::new() } else { format!(" for {}", needs.join(" and ")) };
+            let needs = if needs.is_empty() { String::new() } else { format!(" for {}", list(&needs, " and ")) };
             what.push(format!("waits{needs}"));
         }
         let queue = queue.iter().map(|&key| *keys.name(key)).collect();
-        visits.push(Visit { key: keys.name(*taken), what, queue });
+        visits.push(Visit { key: *keys.name(*taken), what, queue });
     }
     visits
 }
@@ -134,7 +96,7 @@ fn decided(notes: &[Note], key: KeyId) -> bool {
     notes.iter().any(|note| matches!(note, Note::Decided(of, _) if *of == key))
 }
 
-fn told(decision: &Decision, key: Key, keys: &Keys<Key>, value: impl Fn(Key) -> Option<i64>) -> String {
+fn told(decision: &Decision, key: Name, keys: &Keys<Name>, value: impl Fn(Name) -> Option<i64>) -> String {
     let gives = value(key).map_or("nothing".to_owned(), |value| value.to_string());
     match decision {
         Decision::Kept => format!("is kept: {gives}"),
