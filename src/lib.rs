@@ -37,7 +37,7 @@ mod remembered;
 mod report;
 mod rules;
 mod scheduler;
-mod steps;
+mod step_count;
 mod store;
 mod task;
 mod task_context;
@@ -57,7 +57,7 @@ pub use rebuilder::{Answer, Question, Reason, Rebuilder, Restored, SharableTrace
 pub use report::{BuildError, Decision, Report};
 pub use rules::{DynamicTask, IntoTask, Rules, StaticTask, Task, declared, formula, task};
 pub use scheduler::{Declared, Plan, PlanError, Problem, Scheduler, Schedules, WhenBlocked};
-pub use steps::{count_steps, steps_taken};
+pub use step_count::{count_steps, steps_taken};
 pub use store::Store;
 pub use task::{Dynamic, Power, Running, Static, TaskFuture, Tasks};
 pub use typed::{FetchRule, Output, Rule, RuleKey, TypedRules};

@@ -13,28 +13,28 @@
 //! | [`LastRuns`] | the *values* that each task was given when it ran last | tolerance |
 #![deny(missing_docs, missing_debug_implementations)]
 
-mod chain;
+mod calc_chain;
 mod column;
-mod constructive;
-mod deep;
-mod dirty;
-mod graph;
-mod last_run;
-mod step;
-mod table;
-mod times;
+mod constructive_traces;
+mod deep_traces;
+mod dependency_graph;
+mod dirty_bits;
+mod last_runs;
+mod modification_times;
+mod step_traces;
+mod trace_table;
 mod values;
-mod verifying;
+mod verifying_traces;
 
-pub use chain::CalcChain;
+pub use calc_chain::CalcChain;
 pub use column::Column;
-pub use constructive::ConstructiveTraces;
-pub use deep::{DeepConstructiveTraces, Stand, Verdict};
-pub use dirty::DirtyBits;
-pub use graph::DependencyGraph;
-pub use last_run::{LastRun, LastRuns};
-pub use step::StepTraces;
-pub use table::{Trace, TraceTable};
-pub use times::ModificationTimes;
+pub use constructive_traces::ConstructiveTraces;
+pub use deep_traces::{DeepConstructiveTraces, Stand, Verdict};
+pub use dependency_graph::DependencyGraph;
+pub use dirty_bits::DirtyBits;
+pub use last_runs::{LastRun, LastRuns};
+pub use modification_times::ModificationTimes;
+pub use step_traces::StepTraces;
+pub use trace_table::{Trace, TraceTable};
 pub use values::KeepsValues;
-pub use verifying::VerifyingTraces;
+pub use verifying_traces::VerifyingTraces;

@@ -7,7 +7,7 @@
 use alacarte_core::{MetadataUpdater, Value};
 
 use crate::column::give_back;
-use crate::table::TraceTable;
+use crate::trace_table::TraceTable;
 
 /// Traces that keep values.
 ///

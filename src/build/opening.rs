@@ -13,7 +13,7 @@ use crate::metadata::Metadata;
 use crate::rebuilder::Rebuilder;
 use crate::remembered::Remembered;
 use crate::scheduler::Schedules;
-use crate::steps::count_steps;
+use crate::step_count::count_steps;
 use crate::store::Store;
 use crate::task::{Tasks, identity};
 

@@ -9,7 +9,7 @@ use crate::key_table::{ACTIVE, FAILED, INPUT};
 use crate::rebuilder::Rebuilder;
 use crate::report::Decision;
 use crate::scheduler::Schedules;
-use crate::steps::count_steps;
+use crate::step_count::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
 

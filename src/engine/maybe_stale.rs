@@ -23,7 +23,7 @@ use crate::key::{Key, KeyId};
 use crate::key_table::{ACTIVE, Look, STALE};
 use crate::rebuilder::Rebuilder;
 use crate::scheduler::{Schedules, WhenBlocked};
-use crate::steps::count_steps;
+use crate::step_count::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
 

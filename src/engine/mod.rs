@@ -28,7 +28,7 @@ use crate::key_table::{ACTIVE, ASKED, CLASSIFIED, FAILED, INPUT, LOADED, Look, S
 use crate::rebuilder::{Answer, Notes, Question, Reason, Rebuilder};
 use crate::report::Decision;
 use crate::scheduler::{Schedules, WhenBlocked};
-use crate::steps::count_steps;
+use crate::step_count::count_steps;
 use crate::store::Store;
 use crate::task::{Tasks, identity};
 use crate::task_context::Missing;

@@ -10,7 +10,7 @@ use crate::key_table::{ACTIVE, BUILT, DEFINED, FAILED, KeyTable, LOADED, Look, S
 use crate::rebuilder::{Rebuilder, Restored};
 use crate::report::Decision;
 use crate::scheduler::{Schedules, WhenBlocked};
-use crate::steps::count_steps;
+use crate::step_count::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
 use crate::task_context::GROUPED;

@@ -29,7 +29,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, READ_OR_EXECUTE};
-use crate::table::Table;
+use crate::file_table::Table;
 use crate::value::FileKey;
 
 /// A table of files that a store and the tasks that write files both use.

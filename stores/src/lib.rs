@@ -13,6 +13,8 @@ mod cas;
 #[cfg(feature = "files")]
 mod digest;
 #[cfg(feature = "files")]
+mod file_table;
+#[cfg(feature = "files")]
 mod files;
 #[cfg(feature = "files")]
 mod filestore;
@@ -26,9 +28,7 @@ mod scratch;
 #[cfg(feature = "files")]
 mod seal;
 #[cfg(feature = "files")]
-mod table;
-#[cfg(feature = "files")]
-mod traces;
+mod trace_log;
 #[cfg(feature = "files")]
 mod value;
 
@@ -44,6 +44,6 @@ pub use filestore::{FileStore, Shape};
 pub use log::{Anew, Damage, Log, SharedBytes};
 pub use memory::Memory;
 #[cfg(feature = "files")]
-pub use traces::TraceLog;
+pub use trace_log::TraceLog;
 #[cfg(feature = "files")]
 pub use value::{FileKey, FileValue, Made};

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use alacarte_experiments::workloads::graph::{begin, mix};
+use alacarte_experiments::workloads::key_graph::{begin, mix};
 use alacarte_experiments::workloads::{Contender, Engine, Graph};
 use salsa::{Durability, Setter, Storage};
 

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use alacarte_core::Fingerprint;
 use alacarte_frontends::ninja::{Edge, Manifest};
 
+use super::edit_script::Step;
 use super::flags::flags;
 use super::paths::normal;
-use super::script::Step;
 use super::sources::{C, has_ending, run};
 
 const COMMENT: &str = "\n/* alacarte was here */\n";

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use alacarte_frontends::ninja::{Edge, Manifest, load_with};
 
-use super::script::Step;
+use super::edit_script::Step;
 use super::sources::{C, has_ending};
 
 const NAME: &str = "flags changed";

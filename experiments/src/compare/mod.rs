@@ -3,15 +3,15 @@
 
 mod confine;
 mod copy;
+mod edit_script;
 mod edits;
 mod flags;
 mod leaks;
 mod outcome;
 mod paths;
 mod project;
-mod scratch;
-mod script;
-mod sheet;
+mod sealed_place;
+mod sheet_player;
 mod sources;
 mod stop;
 
@@ -20,10 +20,10 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use confine::Confinement;
+pub use edit_script::{ScriptError, Step};
 pub use outcome::{Built, Outcome};
 pub use project::Project;
-pub use script::{ScriptError, Step};
-pub use sheet::SheetWorkload;
+pub use sheet_player::SheetWorkload;
 pub use stop::Stop;
 
 use crate::systems::Combination;

@@ -21,10 +21,10 @@ use include_dir::{Dir, include_dir};
 
 use super::confine::{Confinement, confine};
 use super::copy::{self, Snapshot};
+use super::edit_script::{self, ScriptError, Step};
 use super::leaks::leaks;
 use super::paths::destination;
-use super::scratch::{self, Scratch, failed};
-use super::script::{self, ScriptError, Step};
+use super::sealed_place::{self, Scratch, failed};
 use super::{Built, CompareError, Options, Outcome, Progress};
 use crate::systems::Combination;
 
@@ -69,7 +69,7 @@ impl Project {
         let scratch = Scratch::new()?;
         let snapshot = scratch.snapshot();
         PROJECT.extract(&snapshot).map_err(|source| failed("write to", &snapshot, source))?;
-        let steps = script::parse("c-project.edits.json", SCRIPT)?;
+        let steps = edit_script::parse("c-project.edits.json", SCRIPT)?;
         Ok(Project {
             name: "c-project".into(),
             build: PathBuf::new(),
@@ -104,7 +104,7 @@ impl Project {
         project.remove_outputs(&stage, &manifest)?;
         stage.set(&[])?;
         let steps = match &options.edits {
-            Some(file) => script::read(file)?,
+            Some(file) => edit_script::read(file)?,
             None => super::edits::edits(&stage.work, &stage.session.directory, &manifest, options.seed),
         };
         (project.scripted, project.steps) = (options.edits.is_some(), steps);
@@ -502,7 +502,7 @@ impl<'p> Stage<'p> {
 }
 
 fn remove(directory: &Path) -> Result<(), CompareError> {
-    scratch::remove(directory).map_err(|source| failed("remove", directory, source))
+    sealed_place::remove(directory).map_err(|source| failed("remove", directory, source))
 }
 
 #[cfg(test)]

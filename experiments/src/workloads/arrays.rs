@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::engine::Engine;
-use super::graph::{Graph, begin, mix};
+use super::key_graph::{Graph, begin, mix};
 
 /// Everything is computed again in every build. Nothing can be faster than this where everything changed.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use alacarte_stores::Memory;
 
 use super::arrays::{DirtyArrays, PlainArrays};
 use super::engine::{Contender, Engine};
-use super::graph::Graph;
-use super::tasks::{DynamicGraph, GroupedGraph, StaticGraph, closures};
+use super::graph_tasks::{DynamicGraph, GroupedGraph, StaticGraph, closures};
+use super::key_graph::Graph;
 
 /// A [`Build`] over a graph: scheduler `S`, rebuilder `R`, and the graph's tasks in the form `T`.
 pub struct Combination<T, S, R> {
@@ -151,7 +151,7 @@ pub fn menu() -> Vec<Contender> {
 #[cfg(test)]
 mod tests {
     use super::super::engine::Scenario;
-    use super::super::graph::{chain, fan_in, layered};
+    use super::super::key_graph::{chain, fan_in, layered};
     use super::*;
 
     #[test]

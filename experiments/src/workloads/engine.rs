@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::graph::{Graph, HIDDEN, scramble};
+use super::key_graph::{Graph, HIDDEN, scramble};
 
 /// Something that keeps a graph's demanded keys up to date.
 pub trait Engine {

@@ -13,11 +13,11 @@
 mod arrays;
 mod combinations;
 mod engine;
-pub mod graph;
-mod tasks;
+mod graph_tasks;
+pub mod key_graph;
 
 pub use arrays::{DirtyArrays, PlainArrays};
 pub use combinations::{Combination, menu};
 pub use engine::{Contender, Engine, Scenario};
-pub use graph::{Graph, chain, fan_in, layered};
-pub use tasks::{DynamicGraph, GroupedGraph, StaticGraph, closures};
+pub use graph_tasks::{DynamicGraph, GroupedGraph, StaticGraph, closures};
+pub use key_graph::{Graph, chain, fan_in, layered};

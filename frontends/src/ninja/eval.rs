@@ -7,8 +7,8 @@
 //! under the build statement, the file's own variables take their place, *before* the rule.
 
 use super::manifest::{Deps, Edge, RspFile};
-use super::scope::{Bindings, Rule, ScopeId, Scopes, bound};
 use super::template::{Piece, pieces};
+use super::variables::{Bindings, Rule, ScopeId, Scopes, bound};
 
 /// The names in an edge's rule.
 pub(super) struct Names<'a> {

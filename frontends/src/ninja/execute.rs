@@ -14,7 +14,7 @@ use super::command::{self, Ended, Line};
 use super::depfile::parse_depfile;
 use super::events::{CommandEvent, Stage};
 use super::manifest::{Deps, Edge};
-use super::tasks::{NinjaTasks, Step};
+use super::ninja_tasks::{NinjaTasks, Step};
 
 /// The name of the pool whose commands have the terminal to themselves.
 const CONSOLE: &str = "console";

@@ -4,10 +4,10 @@
 use std::io;
 use std::path::Path;
 
-use super::error::ParseError;
 use super::loader::Loader;
 use super::manifest::Manifest;
-use super::scope::Scopes;
+use super::parse_error::ParseError;
+use super::variables::Scopes;
 
 /// Loads the manifest `file` and what it includes. All these paths are relative to `dir`.
 pub fn load(dir: &Path, file: &Path) -> Result<Manifest, ParseError> {

@@ -5,11 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::error::ParseError;
 use super::eval::Names;
 use super::manifest::Edge;
-use super::scope::{Bindings, Mark, RuleId, ScopeId, Scopes};
+use super::parse_error::ParseError;
 use super::source::Source;
+use super::variables::{Bindings, Mark, RuleId, ScopeId, Scopes};
 
 /// Deep enough for every generator; not for one that includes itself under ever new names.
 const NESTING: usize = 200;

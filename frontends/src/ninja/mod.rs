@@ -8,9 +8,9 @@
 //! - a rule's bindings are expanded last, once for each edge, when everything has been read. A variable changed after
 //!   a build statement therefore changes that statement's command.
 //!
-//! The modules follow the text on its way: `lexer` cuts it into tokens, `template` cuts a value into text and
-//! variables, `scope` says what a name means, `parse` and `build` read the statements, `eval` expands an edge's
-//! rule, `load` ties them together over the files. From there, `tasks` makes the edges tasks of a build,
+//! The modules follow the text on its way: `manifest_lexer` cuts it into tokens, `template` cuts a value into text and
+//! variables, `variables` says what a name means, `parse` and `statement` read the statements, `eval` expands an edge's
+//! rule, `load` ties them together over the files. From there, `ninja_tasks` makes the edges tasks of a build,
 //! `execute` and `command` run what they say, and `depfile` reads what a compiler reports afterwards.
 //!
 //! ```
@@ -37,32 +37,32 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod build;
 mod command;
 mod depfile;
-mod error;
 mod eval;
 mod events;
 mod execute;
-mod lexer;
 mod load;
 mod loader;
 mod manifest;
+mod manifest_lexer;
 mod nearest;
+mod ninja_tasks;
 mod parse;
+mod parse_error;
 mod path;
-mod scope;
 mod session;
 mod source;
-mod tasks;
+mod statement;
 mod template;
+mod variables;
 
 pub use command::Commands;
 pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
-pub use error::{ParseError, Place};
 pub use events::{CommandEvent, Stage};
 pub use load::{load, load_with, parse_str};
 pub use manifest::{Deps, Edge, Location, Manifest, RspFile};
+pub use ninja_tasks::NinjaTasks;
+pub use parse_error::{ParseError, Place};
 pub use path::canonicalise;
 pub use session::{NinjaBuild, Session, SessionError, journal_bytes};
-pub use tasks::NinjaTasks;

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use std::rc::Rc;
 
-use super::error::ParseError;
-use super::lexer::{Lexer, Raw, STATEMENT, Token};
 use super::loader::Loader;
 use super::manifest::PHONY;
+use super::manifest_lexer::{Lexer, Raw, STATEMENT, Token};
 use super::nearest::hint;
+use super::parse_error::ParseError;
 use super::path::canonicalise;
-use super::scope::{Bindings, Mark, Rule, ScopeId, bound};
 use super::source::Source;
+use super::variables::{Bindings, Mark, Rule, ScopeId, bound};
 
 /// A manifest that requires a later ninja may use syntax which is not known here.
 const VERSION: (u32, u32) = (1, 13);

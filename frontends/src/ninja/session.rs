@@ -8,11 +8,11 @@ use alacarte_stores::{Cas, FileKey, FileStore, FileValue, Files, Log, TraceLog};
 use thiserror::Error;
 
 use super::command::Commands;
-use super::error::ParseError;
 use super::events::CommandEvent;
 use super::load::load;
 use super::nearest::hint;
-use super::tasks::NinjaTasks;
+use super::ninja_tasks::NinjaTasks;
+use super::parse_error::ParseError;
 
 /// Where a build finds and leaves things.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::error::{ParseError, Place};
+use super::parse_error::{ParseError, Place};
 
 /// A manifest file: its name and its text.
 pub(super) struct Source {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::cell::CellRef;
-use super::lexer::FormulaError;
+use super::formula_lexer::FormulaError;
 use super::parser;
 use super::program::Step;
 

@@ -1,4 +1,4 @@
-//! A spreadsheet in a CSV file. All of it but `tasks` knows cells and formulas, and nothing of builds.
+//! A spreadsheet in a CSV file. All of it but `sheet_tasks` knows cells and formulas, and nothing of builds.
 //!
 //! A field of the file is a cell: a number, a text, or a formula (`=A1+IF(B1, SUM(C1:C9), INDIRECT(D1))`).
 //! Formulas are where static and dynamic dependencies meet in one language everybody knows: most of them write
@@ -12,11 +12,11 @@
 //! | `cell` | `B7` and `A1:B7` |
 //! | `operators`, `functions` | what a formula can do with values, without fetching any |
 //! | `program` | the steps of the stack machine that a formula becomes |
-//! | `lexer`, `parser` | from a formula's text to its program, in one pass, without a tree |
+//! | `formula_lexer`, `parser` | from a formula's text to its program, in one pass, without a tree |
 //! | `formula` | a parsed formula and the cells it refers to |
 //! | `evaluate` | running the program, fetching cells as they are needed |
 //! | `fields`, `sheet` | the CSV file, its fields with their positions, and the whole sheet |
-//! | `tasks` | the sheet as tasks of a build |
+//! | `sheet_tasks` | the sheet as tasks of a build |
 //!
 //! ```
 //! use alacarte::prelude::*;
@@ -44,21 +44,21 @@ mod cell;
 mod evaluate;
 mod fields;
 mod formula;
+mod formula_lexer;
 mod functions;
-mod lexer;
 mod operators;
-#[cfg(test)]
-mod oracle;
 mod parser;
 mod program;
 mod scalar;
 mod sheet;
-mod tasks;
+#[cfg(test)]
+mod sheet_oracle;
+mod sheet_tasks;
 
 pub use cell::{CellRange, CellRef, MAX_COLUMNS, MAX_RANGE, MAX_ROWS, NotACell};
 pub use evaluate::Cells;
 pub use formula::{Formula, References};
-pub use lexer::FormulaError;
+pub use formula_lexer::FormulaError;
 pub use scalar::{CellError, Scalar};
 pub use sheet::{Cell, Dimensions, Sheet, SheetError};
-pub use tasks::{DynamicCell, SheetStore, SheetTasks};
+pub use sheet_tasks::{DynamicCell, SheetStore, SheetTasks};

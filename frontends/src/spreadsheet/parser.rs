@@ -7,8 +7,8 @@
 //! add, whose text would count for nothing; `A1:A3` is only ever to add.
 
 use super::cell::{CellRange, CellRef};
+use super::formula_lexer::{FormulaError, Lexer, Token, Word};
 use super::functions::Function;
-use super::lexer::{FormulaError, Lexer, Token, Word};
 use super::operators::{Binary, Unary};
 use super::program::Step;
 use super::scalar::{CellError, Scalar, parse_bool};

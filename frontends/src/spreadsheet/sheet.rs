@@ -10,7 +10,7 @@ use std::path::Path;
 use super::cell::{CellRef, MAX_COLUMNS, MAX_ROWS};
 use super::fields::{BadField, Field, Fields, place, write_field};
 use super::formula::Formula;
-use super::lexer::FormulaError;
+use super::formula_lexer::FormulaError;
 use super::scalar::{CellError, Scalar, parse_bool, parse_number};
 
 /// What somebody wrote into a cell.

@@ -1,6 +1,6 @@
 //! What formulas evaluate to, and what they fetch on the way.
 
-use super::super::oracle::{Cycle, Oracle, now};
+use super::super::sheet_oracle::{Cycle, Oracle, now};
 use super::super::{CellError, Formula, References, Scalar, Sheet};
 
 /// A1 2, B1 3, C1 text, D1 empty, E1 TRUE, F1 a name of a cell; A2 an error, B2 a cell of formulas, C2 a name of a

@@ -3,7 +3,7 @@
 use alacarte_core::{Event, KeyId, MetadataUpdater};
 
 use crate::column::Column;
-use crate::table::TraceTable;
+use crate::trace_table::TraceTable;
 
 /// Several traces a key, the newest first: after an edit and its revert the older one holds again.
 ///

@@ -3,7 +3,7 @@
 use alacarte_core::{Event, KeyId, MetadataUpdater, Record, Value};
 
 use crate::column::Column;
-use crate::table::{Pushed, Trace, TraceTable};
+use crate::trace_table::{Pushed, Trace, TraceTable};
 use crate::values::{KeepsValues, Values};
 
 /// Several traces a key, the newest first, each with its value.

@@ -1,14 +1,14 @@
 //! The build statement: `build outputs | implicit: rule inputs | implicit || order-only |@ validations`, and bindings
 //! under it.
 
-use super::error::ParseError;
 use super::eval::Quoting;
-use super::lexer::{Raw, Token};
 use super::loader::Origin;
 use super::manifest::{Edge, Location};
+use super::manifest_lexer::{Raw, Token};
 use super::nearest::hint;
 use super::parse::Parser;
-use super::scope::{Bindings, RuleId};
+use super::parse_error::ParseError;
+use super::variables::{Bindings, RuleId};
 
 /// The first line of the statement. Its paths wait for the bindings below, which they may use.
 struct Head<'t> {

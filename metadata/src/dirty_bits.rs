@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use alacarte_core::{Event, Fingerprint, KeyId, MetadataUpdater, Record, count_steps};
 
 use crate::column::Column;
-use crate::graph::DependencyGraph;
+use crate::dependency_graph::DependencyGraph;
 
 /// Contract: a key that was built is dirty if and only if, since its last `Built` or `Restored` event, an input
 /// among its dependencies was changed, another of them was built to another value, its definition was changed,

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use alacarte_core::{Dependency, Event, Fingerprint, KeyId, MetadataUpdater, Record, Value};
 
 use crate::column::{Column, give_back};
-use crate::table::{Pushed, Trace, TraceTable};
+use crate::trace_table::{Pushed, Trace, TraceTable};
 use crate::values::{KeepsValues, Values};
 
 /// Several traces a key, the newest first, each with its value.

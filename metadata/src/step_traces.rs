@@ -7,7 +7,7 @@
 use alacarte_core::{Event, Fingerprint, KeyId, MetadataUpdater};
 
 use crate::column::Column;
-use crate::graph::DependencyGraph;
+use crate::dependency_graph::DependencyGraph;
 
 /// Contract: `changed(k)` is the number of the last event of an input, or of the last `Built` or `Restored` event of
 /// another key, that gave `k` a value different from the one before (a definition that was replaced counts as a

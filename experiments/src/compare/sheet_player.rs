@@ -14,7 +14,7 @@ use alacarte_rebuilders::Perpetual;
 use alacarte_schedulers::{Suspending, Topological};
 use alacarte_stores::{Log, TraceLog};
 
-use super::script::{self, ScriptError, Step};
+use super::edit_script::{self, ScriptError, Step};
 use super::{Built, CompareError, Options, Outcome, Progress};
 use crate::systems::Combination;
 
@@ -33,13 +33,13 @@ impl SheetWorkload {
     /// The sheet that comes with the program.
     pub(super) fn embedded() -> Result<Self, CompareError> {
         let sheet = Sheet::parse("budget.csv", SHEET).map_err(unreadable)?;
-        Ok(SheetWorkload { name: "budget.csv".into(), sheet, steps: script::parse("budget.edits.json", SCRIPT)? })
+        Ok(SheetWorkload { name: "budget.csv".into(), sheet, steps: edit_script::parse("budget.edits.json", SCRIPT)? })
     }
 
     /// A sheet that a program has made.
     pub(super) fn of(name: &str, sheet: &str, edits: &str) -> Result<Self, CompareError> {
         let sheet = Sheet::parse(name, sheet).map_err(unreadable)?;
-        let workload = SheetWorkload { name: name.into(), sheet, steps: script::parse(name, edits)? };
+        let workload = SheetWorkload { name: name.into(), sheet, steps: edit_script::parse(name, edits)? };
         workload.fits()?;
         Ok(workload)
     }
@@ -63,7 +63,7 @@ impl SheetWorkload {
         }
         let beside = Some(path.with_extension("edits.json")).filter(|beside| beside.is_file());
         let steps = match options.edits.as_ref().or(beside.as_ref()) {
-            Some(file) => script::read(file)?,
+            Some(file) => edit_script::read(file)?,
             None => edits(&sheet, options.seed),
         };
         let workload = SheetWorkload { name, sheet, steps };

@@ -2,7 +2,7 @@
 //! path runs to the next unescaped space, `:` or `|`, and a value to the end of its line. So the parser asks for a
 //! token, a path or a value, and the lexer moves on; paths and values stay slices of the text, their escapes checked.
 
-use super::error::ParseError;
+use super::parse_error::ParseError;
 use super::source::Source;
 use super::template::{blanks, escape, is_name, run};
 

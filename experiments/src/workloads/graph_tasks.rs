@@ -10,7 +10,7 @@ use std::task::Poll;
 
 use alacarte_core::{Dynamic, DynamicTask, Fetch, Rules, Running, Static, Tasks, task};
 
-use super::graph::{Graph, begin, mix};
+use super::key_graph::{Graph, begin, mix};
 
 /// Every task declares what it fetches, and needs no future.
 #[derive(Debug, Clone)]
