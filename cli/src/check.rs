@@ -272,3 +272,53 @@ fn csv(out: &mut impl Write, findings: &[Finding<'_>]) -> Result<(), Problem> {
     writer.flush()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use alacarte_conformance::Broken;
+    use alacarte_conformance::relations::Tally;
+
+    use super::*;
+
+    fn told(kept: bool) -> (String, Option<u64>) {
+        let broken = Broken { law: "correct", story: "A story.".into(), cases: 3, seed: 17 };
+        let subject = Subject::all()[0];
+        let (tally, time) = (Tally::default(), Duration::ZERO);
+        let finding = Finding { subject, cases: 3, tally, time, broken: Some(broken), kept };
+        let arguments = Check {
+            exhaustive: false,
+            keys: 3,
+            steps: 4,
+            cases: 3,
+            seed: None,
+            schedulers: Vec::new(),
+            rebuilders: Vec::new(),
+            tasks: None,
+            format: Format::Table,
+            jobs: None,
+        };
+        let mut out = Vec::new();
+        stories(&mut out, &arguments, std::slice::from_ref(&finding)).expect("told");
+        (String::from_utf8(out).expect("text"), seed(&finding))
+    }
+
+    #[test]
+    fn a_law_that_a_seed_breaks_is_seen_again_by_that_seed() {
+        let (story, seed) = told(false);
+        let Subject { scheduler, rebuilder, tasks, .. } = Subject::all()[0];
+        assert!(story.contains(&format!("--rebuilder {rebuilder} --tasks {tasks} --cases 1 --seed 17\n")), "{story}");
+        assert!(story.ends_with(&format!("  # correct\n  {scheduler} {rebuilder} {tasks} 17\n")), "{story}");
+        assert_eq!(seed, Some(17));
+    }
+
+    /// A case that is kept is played before all others, and need not be kept once more.
+    #[test]
+    fn a_law_that_a_kept_case_breaks_is_seen_again_without_a_seed() {
+        let (story, seed) = told(true);
+        assert!(story.contains("To see it again:\n  alacarte check --scheduler "), "{story}");
+        assert!(!story.contains("seed") && !story.contains("for ever"), "{story}");
+        assert_eq!(seed, None);
+    }
+}

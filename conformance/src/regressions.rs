@@ -84,8 +84,9 @@ fn case(line: &str, found: &'static str, subjects: &[Subject<'static>]) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draw::Drawn;
-    use crate::generate;
+    use crate::draw::{Drawn, Recorded};
+    use crate::generate::{self, Style};
+    use crate::menu::TaskKind;
     use crate::outside::Seeded;
 
     fn read(line: &str) -> Result<Regression, String> {
@@ -114,6 +115,27 @@ mod tests {
             let kept = read(&format!("suspending dirty-bit dynamic alone {digits}")).expect("a case");
             assert_eq!(kept.play().tally, seeded.play().tally, "{seed}");
         }
+    }
+
+    /// If the generator drew otherwise than when they were kept, they would make other scenarios, and find nothing.
+    #[test]
+    fn choices_that_are_kept_are_read_as_they_are_written() {
+        let mut read = 0;
+        for Regression { subject, found, played } in regressions() {
+            let Played::Choices(way, choices) = played else { continue };
+            let style = subject.menu.style(subject.rebuilder);
+            let plain = Style { circles: style.circles && subject.tasks == TaskKind::Dynamic, ..style };
+            let style = match way {
+                Way::Alone => plain,
+                Way::ByWhim => plain.by_whim(),
+                Way::ByTurns => Style { combinations: subject.by_turns().len(), ..plain },
+                Way::InCircles => style,
+            };
+            let drawn = Drawn::from(&mut Recorded::new(&choices), |draw| generate::scenario(style, draw));
+            assert_eq!(drawn.choices.get(..choices.len()), Some(&choices[..]), "{subject}, {way}: {found}");
+            read += 1;
+        }
+        assert!(read >= 75, "{read}");
     }
 
     #[test]
