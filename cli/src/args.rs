@@ -180,7 +180,7 @@ pub struct Check {
     /// How many random histories each combination plays.
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = cases, allow_hyphen_values = true)]
     pub cases: u64,
-    /// First seed [default: seeds that once failed, then 0, 1, …]. To replay one: its seed and `--cases 1`.
+    /// First seed [default: cases that once failed, then seeds 0, 1, …]. To replay one: its seed and `--cases 1`.
     #[arg(long, value_name = "N", value_parser = seed, allow_hyphen_values = true)]
     pub seed: Option<u64>,
     /// A scheduler to check; may be given several times [default: all]

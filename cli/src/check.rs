@@ -125,13 +125,7 @@ fn subjects<'m>(menu: &'m Menu, arguments: &Check) -> Result<Vec<Subject<'m>>, P
 /// Cases that broke a law once are played before all others; those that do so again are all that is told.
 fn again(subjects: &[Subject<'_>]) -> Vec<Finding<'static>> {
     let known = regressions().into_iter().filter(|case| subjects.contains(&case.subject));
-    let mut findings = Vec::new();
-    for case in known {
-        let campaign = Campaign { cases: 1, seed: case.seed, threads: 1 };
-        findings.extend(campaign.run(&[case.subject], &|_, _| {}));
-    }
-    findings.retain(|finding| finding.broken.is_some());
-    findings
+    known.map(|case| case.play()).filter(|finding| finding.broken.is_some()).collect()
 }
 
 /// Below this width, the number of scripts is left out.
@@ -207,15 +201,22 @@ fn stories(out: &mut impl Write, arguments: &Check, findings: &[Finding<'_>]) ->
             )?;
             continue;
         }
-        writeln!(
-            out,
-            "  alacarte check --scheduler {scheduler} --rebuilder {rebuilder} --tasks {tasks} --cases 1 --seed {}",
-            broken.seed
-        )?;
+        let check = format!("alacarte check --scheduler {scheduler} --rebuilder {rebuilder} --tasks {tasks}");
+        if finding.kept {
+            // It is played before all others.
+            writeln!(out, "  {check}")?;
+            continue;
+        }
+        writeln!(out, "  {check} --cases 1 --seed {}", broken.seed)?;
         writeln!(out, "To have it played for ever, in conformance/regressions.txt:")?;
-        writeln!(out, "  {scheduler} {rebuilder} {tasks} {}  # {}", broken.seed, broken.law)?;
+        writeln!(out, "  # {}\n  {scheduler} {rebuilder} {tasks} {}", broken.law, broken.seed)?;
     }
     Ok(())
+}
+
+/// The seed by which a broken law is seen again. A case that is kept has none.
+fn seed(finding: &Finding<'_>) -> Option<u64> {
+    finding.broken.as_ref().filter(|_| !finding.kept).map(|broken| broken.seed)
 }
 
 fn row(finding: &Finding<'_>) -> serde_json::Value {
@@ -231,7 +232,7 @@ fn row(finding: &Finding<'_>) -> serde_json::Value {
         "task_runs": finding.tally.runs,
         "seconds": finding.time.as_secs_f64(),
         "broken": broken.map(|broken| broken.law),
-        "seed": broken.map(|broken| broken.seed),
+        "seed": seed(finding),
         "counterexample": broken.map(|broken| &broken.story),
     })
 }
@@ -264,10 +265,60 @@ fn csv(out: &mut impl Write, findings: &[Finding<'_>]) -> Result<(), Problem> {
             &finding.tally.runs.to_string(),
             &format!("{:.3}", finding.time.as_secs_f64()),
             broken.map_or("", |broken| broken.law),
-            &broken.map_or(String::new(), |broken| broken.seed.to_string()),
+            &seed(finding).map_or(String::new(), |seed| seed.to_string()),
             broken.map_or("", |broken| &broken.story),
         ])?;
     }
     writer.flush()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use alacarte_conformance::Broken;
+    use alacarte_conformance::relations::Tally;
+
+    use super::*;
+
+    fn told(kept: bool) -> (String, Option<u64>) {
+        let broken = Broken { law: "correct", story: "A story.".into(), cases: 3, seed: 17 };
+        let subject = Subject::all()[0];
+        let (tally, time) = (Tally::default(), Duration::ZERO);
+        let finding = Finding { subject, cases: 3, tally, time, broken: Some(broken), kept };
+        let arguments = Check {
+            exhaustive: false,
+            keys: 3,
+            steps: 4,
+            cases: 3,
+            seed: None,
+            schedulers: Vec::new(),
+            rebuilders: Vec::new(),
+            tasks: None,
+            format: Format::Table,
+            jobs: None,
+        };
+        let mut out = Vec::new();
+        stories(&mut out, &arguments, std::slice::from_ref(&finding)).expect("told");
+        (String::from_utf8(out).expect("text"), seed(&finding))
+    }
+
+    #[test]
+    fn a_law_that_a_seed_breaks_is_seen_again_by_that_seed() {
+        let (story, seed) = told(false);
+        let Subject { scheduler, rebuilder, tasks, .. } = Subject::all()[0];
+        assert!(story.contains(&format!("--rebuilder {rebuilder} --tasks {tasks} --cases 1 --seed 17\n")), "{story}");
+        assert!(story.ends_with(&format!("  # correct\n  {scheduler} {rebuilder} {tasks} 17\n")), "{story}");
+        assert_eq!(seed, Some(17));
+    }
+
+    /// A case that is kept is played before all others, and need not be kept once more.
+    #[test]
+    fn a_law_that_a_kept_case_breaks_is_seen_again_without_a_seed() {
+        let (story, seed) = told(true);
+        assert!(story.contains("To see it again:\n  alacarte check --scheduler "), "{story}");
+        assert!(!story.contains("seed") && !story.contains("for ever"), "{story}");
+        assert_eq!(seed, None);
+    }
 }

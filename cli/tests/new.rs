@@ -17,7 +17,11 @@ fn cargo(at: &Path, arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
         .current_dir(at)
         .args(arguments)
-        .envs([("CARGO_TARGET_DIR", target.as_os_str()), ("PROPTEST_CASES", "40".as_ref()), ("COLUMNS", "80".as_ref())])
+        .envs([
+            ("CARGO_TARGET_DIR", target.as_os_str()),
+            ("CONFORMANCE_CASES", "40".as_ref()),
+            ("COLUMNS", "80".as_ref()),
+        ])
         .env("CARGO_NET_OFFLINE", "true")
         .env_remove("CONFORMANCE_SEED")
         .output()

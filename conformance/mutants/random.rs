@@ -11,7 +11,7 @@ use alacarte_conformance::relations::judge_scenario;
 use alacarte_conformance::{Broken, Combination, Declares, Name, REBUILDERS, Style, Trial, menu, scenario, style};
 use alacarte_core::{Dynamic, Rebuilder, Static};
 
-/// So many histories, or what the environment variable `PROPTEST_CASES` says.
+/// So many histories, or what the environment variable `CONFORMANCE_CASES` says.
 fn seeds() -> impl Iterator<Item = u64> {
     1_000_000..1_000_000 + Trial::usually(24).cases
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use alacarte_core::{Dynamic, Static};
 
-use crate::check::on_trial;
+use crate::check::{Way, again, on_trial};
 use crate::menu::{Subject, TaskKind};
 use crate::program::Declares;
 use crate::relations::Tally;
@@ -27,6 +27,15 @@ impl Subject<'_> {
         match self.tasks {
             TaskKind::Static => self.over::<Static>(trial),
             TaskKind::Dynamic => self.over::<Dynamic>(trial),
+        }
+    }
+
+    /// Plays in this way the scenario that these choices make.
+    pub(crate) fn again(&self, way: Way, choices: &[usize]) -> (Tally, Option<Broken>) {
+        let trial = Trial { cases: 1, seed: 0, style: self.menu.style(self.rebuilder) };
+        match self.tasks {
+            TaskKind::Static => again::<Static, _, _>((way, choices), trial, &self.by_turns()),
+            TaskKind::Dynamic => again::<Dynamic, _, _>((way, choices), trial, &self.by_turns()),
         }
     }
 
@@ -76,6 +85,8 @@ pub struct Finding<'m> {
     pub time: Duration,
     /// The story of a broken law, of the lowest seed that was met.
     pub broken: Option<Broken>,
+    /// Whether it is a case that is [kept](crate::regressions()), and not of a seed.
+    pub kept: bool,
 }
 
 impl Campaign {
@@ -109,8 +120,10 @@ pub(crate) fn hand_out<'m>(
     play: &(dyn Fn(&Subject<'m>, usize) -> Portion + Sync),
     done: &(dyn Fn(&Subject<'m>, usize) + Sync),
 ) -> Vec<Finding<'m>> {
-    let finding =
-        |&(subject, _)| Finding { subject, cases: 0, tally: Tally::default(), time: Duration::ZERO, broken: None };
+    let finding = |&(subject, _)| {
+        let (tally, time) = (Tally::default(), Duration::ZERO);
+        Finding { subject, cases: 0, tally, time, broken: None, kept: false }
+    };
     let findings: Vec<Mutex<Finding<'m>>> = subjects.iter().map(finding).map(Mutex::new).collect();
     let given_up: Vec<AtomicBool> = subjects.iter().map(|_| AtomicBool::new(false)).collect();
     // How many portions there are up to each subject, itself included.

@@ -1,20 +1,23 @@
 //! Many scenarios: looks for one that breaks a law, and shrinks it.
 
+use std::fmt;
+
 use alacarte_core::{Dynamic, Rebuilder, Schedules, Static};
 use alacarte_rebuilders::{DeepConstructiveTrace, DirtyBit};
-use proptest::strategy::ValueTree;
 
 use crate::crashes::{Careless, judge_crashes};
-use crate::generate::Style;
+use crate::draw::Recorded;
+use crate::generate::{self, Style};
 use crate::laws::Promises;
 use crate::name::Name;
+use crate::outside::Choices;
 use crate::program::Declares;
 use crate::relations::{Tally, judge_scenario};
 use crate::script::Scenario;
 use crate::shrink;
 use crate::silence;
 use crate::stage::{Broken, Combination, script};
-use crate::trial::{Trial, fitting, smallest, sprout, tell};
+use crate::trial::{SHRINKING, Trial, fitting, for_each_seed, judge_drawn, tell};
 use crate::user::{self, Label, Makes, Part, Untold};
 
 /// Looks for a scenario for which `fails` has something to say, and answers the smallest that it finds which breaks the
@@ -32,27 +35,32 @@ fn seek(
     script: impl Fn(&Scenario) -> String,
     mut fails: impl FnMut(&Scenario) -> Result<(), Broken>,
 ) -> Result<(), Broken> {
+    for_each_seed(trial, |choices| judge_choices(choices, trial.style, &script, &mut fails))
+}
+
+/// Judges the scenario of this style that these choices make.
+fn judge_choices(
+    choices: &mut dyn Choices,
+    style: Style,
+    script: impl Fn(&Scenario) -> String,
+    mut fails: impl FnMut(&Scenario) -> Result<(), Broken>,
+) -> Result<(), Broken> {
     let mut fails = |scenario: &Scenario| {
         silence::quietly(|| fails(scenario)).unwrap_or_else(|panic| {
             let story = format!("{scenario}\n{}\n\nThe law `no-panic` is broken: {panic}\n", script(scenario));
             Err(Broken { law: "no-panic", story, cases: 1, seed: 0 })
         })
     };
-    for case in 0..trial.cases {
-        let seed = trial.seed.wrapping_add(case);
-        let tree = sprout(trial.style, seed);
-        let Err(broken) = fails(&tree.current()) else { continue };
-        let (mut smallest, mut broken) = smallest(tree, broken, &mut fails);
-        // What is left is cut where nothing hangs on it.
-        while let Some(found) = shrink::smaller(&smallest).into_iter().find_map(|scenario| match fails(&scenario) {
-            Err(other) if other.law == broken.law => Some((scenario, other)),
-            _ => None,
-        }) {
-            (smallest, broken) = found;
-        }
-        return Err(Broken { cases: case + 1, seed, ..broken });
+    let judged = judge_drawn(choices, SHRINKING, |draw| generate::scenario(style, draw), &mut fails);
+    let Err((mut smallest, mut broken)) = judged else { return Ok(()) };
+    // What is left is cut where nothing hangs on it.
+    while let Some(found) = shrink::smaller(&smallest).into_iter().find_map(|scenario| match fails(&scenario) {
+        Err(other) if other.law == broken.law => Some((scenario, other)),
+        _ => None,
+    }) {
+        (smallest, broken) = found;
     }
-    Ok(())
+    Err(broken)
 }
 
 /// Performs many scenarios, the combinations taking turns if there are several, and judges them by all laws: those of a
@@ -70,6 +78,91 @@ where
     seek(fitting::<P>(trial), script, |scenario| judge_scenario::<P, S, R>(scenario, combinations).map(|_| ()))
 }
 
+/// A way in which the scenario of a seed is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By the combination on trial alone.
+    Alone,
+    /// By it alone, where tasks answer by whim.
+    ByWhim,
+    /// By it and others that take turns with it.
+    ByTurns,
+    /// By it alone, where tasks that declare what they fetch do so in circles.
+    InCircles,
+}
+
+impl Way {
+    pub const ALL: [Way; 4] = [Way::Alone, Way::ByWhim, Way::ByTurns, Way::InCircles];
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Way::Alone => "alone",
+            Way::ByWhim => "by-whim",
+            Way::ByTurns => "by-turns",
+            Way::InCircles => "in-circles",
+        })
+    }
+}
+
+/// How a scenario is played: in this way, of this style, by these.
+struct Play<'c, S, R> {
+    way: Way,
+    style: Style,
+    combinations: &'c [Combination<'c, S, R>],
+}
+
+impl<'c, S, R> Play<'c, S, R> {
+    /// All plays in which the first of these combinations is on trial.
+    fn all<P: Declares>(trial: Trial, combinations: &'c [Combination<'c, S, R>]) -> Vec<Self> {
+        let (alone, plain) = (&combinations[..1], fitting::<P>(trial).style);
+        let mut plays = vec![Play { way: Way::Alone, style: plain, combinations: alone }];
+        // Whoever takes over from one that is right within something would go on from what is not right.
+        if combinations[0].promises.within.is_none() {
+            let turns = Style { combinations: combinations.len(), ..plain };
+            plays.push(Play { way: Way::ByWhim, style: plain.by_whim(), combinations: alone });
+            plays.push(Play { way: Way::ByTurns, style: turns, combinations });
+            if plain != trial.style {
+                plays.push(Play { way: Way::InCircles, style: trial.style, combinations: alone });
+            }
+        }
+        plays
+    }
+
+    /// Judges by all laws the scenario that these choices make.
+    fn judge<P>(&self, choices: &mut dyn Choices, tally: &mut Tally) -> Result<(), Broken>
+    where
+        P: Declares,
+        S: Schedules<P>,
+        R: Rebuilder<Name, i64>,
+    {
+        let script = |scenario: &Scenario| script(scenario, self.combinations);
+        judge_choices(choices, self.style, script, |scenario| {
+            *tally += judge_scenario::<P, S, R>(scenario, self.combinations)?;
+            Ok(())
+        })
+    }
+}
+
+/// Plays in one way the scenario of these choices, the first combination being on trial.
+pub(crate) fn again<P, S, R>(
+    (way, choices): (Way, &[usize]),
+    trial: Trial,
+    combinations: &[Combination<'_, S, R>],
+) -> (Tally, Option<Broken>)
+where
+    P: Declares,
+    S: Schedules<P>,
+    R: Rebuilder<Name, i64>,
+{
+    let plays = Play::all::<P>(trial, combinations);
+    let play = plays.iter().find(|play| play.way == way).unwrap_or_else(|| panic!("it is not played {way}"));
+    let mut tally = Tally::default();
+    let judged = play.judge::<P>(&mut Recorded::new(choices), &mut tally);
+    (tally, judged.err())
+}
+
 /// Tries the first of these combinations: it plays every seed alone, and every fourth also where tasks answer by whim, by
 /// turns with the others, where tasks that declare what they fetch do so in circles, and on a disk that crashes between its
 /// writes; and it builds a user's own program, for which `makes` makes the combinations. Answers how much was done, and the
@@ -85,32 +178,19 @@ where
     R: Rebuilder<Name, i64>,
     U: Rebuilder<Label, Part>,
 {
-    let (alone, plain) = (&combinations[..1], fitting::<P>(trial).style);
-    let turns = Style { combinations: combinations.len(), ..plain };
-    let ways = [(plain, alone), (plain.by_whim(), alone), (turns, combinations), (trial.style, alone)];
-    let ways = match combinations[0].promises.within {
-        // Whoever takes over from it would go on from what is not right.
-        Some(_) => &ways[..1],
-        None if plain == trial.style => &ways[..3],
-        None => &ways,
-    };
+    let plays = Play::all::<P>(trial, combinations);
     let mut tally = Tally::default();
     for case in 0..trial.cases {
         let seed = trial.seed.wrapping_add(case);
+        let once = Trial { cases: 1, seed, ..trial };
         // Which seeds play how depends on nothing but themselves, so that each can be played again alone.
-        for (style, combinations) in &ways[..if seed.is_multiple_of(4) { ways.len() } else { 1 }] {
-            let script = |scenario: &Scenario| script(scenario, combinations);
-            let outcome = seek(Trial { cases: 1, seed, style: *style }, script, |scenario| {
-                tally += judge_scenario::<P, S, R>(scenario, combinations)?;
-                Ok(())
-            });
-            if let Err(broken) = outcome {
+        for play in &plays[..if seed.is_multiple_of(4) { plays.len() } else { 1 }] {
+            if let Err(broken) = for_each_seed(once, |choices| play.judge::<P>(choices, &mut tally)) {
                 return (tally, Some(Broken { cases: case + 1, ..broken }));
             }
         }
         // (Who cannot see that a file is an older one again promises nothing of a crash, or of what somebody wrote.)
-        if seed.is_multiple_of(4) && plain.overwrites && ways.len() > 1 {
-            let once = Trial { cases: 1, seed, style: plain };
+        if seed.is_multiple_of(4) && trial.style.overwrites && plays.len() > 1 {
             let mut judged = judge_crashes::<P, S, R>(once, combinations, Careless::Never);
             if !makes.is_empty() {
                 judged = judged.and_then(|()| user::judge::<P, S, U>(once, makes, Untold::Nothing));

@@ -1,15 +1,13 @@
 //! Generators: random graphs and random histories.
 //!
-//! What is generated is a string of numbers, *genes*, from which graph and steps are read off; any string means
-//! something, and smaller numbers mean simpler things. So a counterexample shrinks without special care: cut
-//! the string, lower a number, read again.
+//! What is drawn is a string of numbers, *genes*, from which graph and steps are read off; any string means
+//! something, and smaller numbers mean simpler things. So a counterexample is made smaller without special care
+//! ([`draw`](crate::draw)): cut the string, lower a number, read again.
 
 use std::collections::BTreeMap;
 
-use proptest::collection::vec;
-use proptest::prelude::*;
-
 use crate::combines::Combines;
+use crate::draw::Draw;
 use crate::expr::Expr;
 use crate::graph::Graph;
 use crate::name::Name;
@@ -207,6 +205,9 @@ impl Genes<'_> {
     }
 }
 
+/// How many inputs a graph has at most.
+const MOST_INPUTS: usize = 4;
+
 /// One gene string a key and a step; the rest are sizes.
 #[derive(Debug, Clone)]
 struct Raw {
@@ -218,22 +219,28 @@ struct Raw {
     steps: Vec<(u8, u8, u8, Vec<u8>)>,
 }
 
-/// Random scenarios of this style.
-pub fn scenarios(style: Style) -> impl Strategy<Value = Scenario> {
-    let value = prop_oneof![19 => (0..8_i64).prop_map(Some), 1 => Just(None)];
-    let value = value.prop_map(move |value| if style.missing { value } else { value.or(Some(0)) });
-    let gene = any::<u8>;
-    let raw = (
-        0..if style.circles { SHAPES.len() } else { SHAPES.len() - 1 },
-        1..5_usize,
-        (gene(), gene()),
-        vec(value, 4),
-        vec(vec(gene(), 0..12), 1..10),
-        vec((gene(), gene(), gene(), vec(gene(), 0..8)), 1..style.steps),
-    );
-    raw.prop_map(move |(shape, inputs, manner, values, tasks, steps)| {
-        Decoder::new(style, Raw { shape, inputs, manner, values, tasks, steps }).scenario()
-    })
+impl Raw {
+    fn draw(style: Style, draw: &mut Draw<'_>) -> Self {
+        let value = |draw: &mut Draw<'_>| match draw.weighted(&[19, 1]) {
+            1 if style.missing => None,
+            1 => Some(0),
+            _ => Some(draw.below(8) as i64),
+        };
+        Raw {
+            shape: draw.below(if style.circles { SHAPES.len() } else { SHAPES.len() - 1 }),
+            inputs: 1 + draw.below(MOST_INPUTS),
+            manner: (draw.byte(), draw.byte()),
+            values: (0..MOST_INPUTS).map(|_| value(draw)).collect(),
+            tasks: draw.list(1..10, |draw| draw.list(0..12, Draw::byte)),
+            steps: draw
+                .list(1..style.steps, |draw| (draw.byte(), draw.byte(), draw.byte(), draw.list(0..8, Draw::byte))),
+        }
+    }
+}
+
+/// A random scenario of this style.
+pub(crate) fn scenario(style: Style, draw: &mut Draw<'_>) -> Scenario {
+    Decoder::new(style, Raw::draw(style, draw)).scenario()
 }
 
 /// Reads a scenario off its genes.

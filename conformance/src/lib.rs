@@ -7,7 +7,7 @@
 //! | | |
 //! |---|---|
 //! | [`Expr`], [`Graph`], [`Program`] | tasks as data |
-//! | [`scenarios`], [`Style`] | random graphs and histories |
+//! | [`scenario`], [`Style`] | random graphs and histories |
 //! | [`Truth`] | what is right |
 //! | [`LAWS`], [`Law`], [`Promises`] | what every build must obey, and what is promised beyond |
 //! | [`contracts`] | what an updater owes, and what of it a journal gives back |
@@ -65,6 +65,7 @@ mod combines;
 pub mod contracts;
 mod crashes;
 mod diary;
+mod draw;
 mod exhaustive;
 mod expr;
 mod faults;
@@ -95,7 +96,7 @@ pub use combines::Combines;
 pub use crashes::{Careless, Loss, every_loss, judge_crashes};
 pub use exhaustive::Scope;
 pub use expr::Expr;
-pub use generate::{Shape, Style, scenarios};
+pub use generate::{Shape, Style};
 pub use graph::Graph;
 pub use laws::{
     Ending, LAWS, Law, Moment, Promises, Thrift, at_most_once, correct, early_cutoff, honest, inputs_untouched,

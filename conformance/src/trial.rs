@@ -3,16 +3,15 @@
 //! Each scenario has a seed of its own, and the seeds of a trial follow one another. So a trial can be split among
 //! threads, and a scenario that failed is played again by a trial of one case that begins at its seed.
 
-use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-
-use crate::generate::{Style, scenarios};
+use crate::draw::{Draw, Drawn, smallest};
+use crate::generate::{self, Style};
+use crate::outside::{Choices, Seeded};
 use crate::program::Declares;
 use crate::script::Scenario;
 use crate::stage::Broken;
 
 /// How often a story is tried to be made smaller.
-const SHRINKING: u32 = 20_000;
+pub(crate) const SHRINKING: u32 = 20_000;
 
 /// How a combination is tried.
 #[derive(Debug, Clone, Copy)]
@@ -33,13 +32,13 @@ impl Default for Trial {
 }
 
 impl Trial {
-    /// So many scenarios, or what the environment variable `PROPTEST_CASES` says, in which everything happens. They are the
+    /// So many scenarios, or what the environment variable `CONFORMANCE_CASES` says, in which everything happens. They are the
     /// same in every run, unless the environment variable `CONFORMANCE_SEED` names other ones.
     ///
     /// # Panics
     /// If a variable says what cannot be: a trial that is not the one asked for would pass for it.
     pub fn usually(cases: u64) -> Self {
-        let cases = variable("PROPTEST_CASES", 1).unwrap_or(cases);
+        let cases = variable("CONFORMANCE_CASES", 1).unwrap_or(cases);
         Trial { cases, seed: variable("CONFORMANCE_SEED", 0).unwrap_or(0), style: Style::everything() }
     }
 }
@@ -53,49 +52,36 @@ fn variable(name: &str, least: u64) -> Option<u64> {
     Some(number)
 }
 
-/// A random scenario of this style: always the same one for a seed.
-pub(crate) fn sprout(style: Style, seed: u64) -> impl ValueTree<Value = Scenario> {
-    grow(&scenarios(style), seed)
-}
-
-/// What grows of a seed: always the same.
-pub(crate) fn grow<S: Strategy>(strategy: &S, seed: u64) -> S::Tree {
-    let mut bytes = [7; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config { failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    match strategy.new_tree(&mut runner) {
-        Ok(tree) => tree,
-        Err(reason) => unreachable!("nothing that it makes is refused: {reason}"),
-    }
-}
-
-/// The scenario of this style and seed.
+/// The scenario of this style and seed: always the same.
 pub fn scenario(style: Style, seed: u64) -> Scenario {
-    sprout(style, seed).current()
+    Drawn::from(&mut Seeded(seed), |draw| generate::scenario(style, draw)).value
 }
 
-/// The smallest value that a tree finds to break the same law as the one that it has now.
-pub(crate) fn smallest<T: ValueTree>(
-    mut tree: T,
-    mut broken: Broken,
-    mut fails: impl FnMut(&T::Value) -> Result<(), Broken>,
-) -> (T::Value, Broken) {
-    let mut smallest = tree.current();
-    let mut left = SHRINKING;
-    let mut smaller = tree.simplify();
-    while smaller && left > 0 {
-        left -= 1;
-        let value = tree.current();
-        smaller = match fails(&value) {
-            Err(other) if other.law == broken.law => {
-                (smallest, broken) = (value, other);
-                tree.simplify()
-            }
-            _ => tree.complicate(),
-        };
+/// Judges what grows of each seed of a trial, up to the first that breaks a law.
+pub(crate) fn for_each_seed(
+    trial: Trial,
+    mut judge: impl FnMut(&mut dyn Choices) -> Result<(), Broken>,
+) -> Result<(), Broken> {
+    for case in 0..trial.cases {
+        let seed = trial.seed.wrapping_add(case);
+        judge(&mut Seeded(seed)).map_err(|broken| Broken { cases: case + 1, seed, ..broken })?;
     }
-    (smallest, broken)
+    Ok(())
+}
+
+/// Judges what is made of these choices. If it breaks a law, answers the smallest value that it finds to break the same law; it
+/// tries so often at most.
+pub(crate) fn judge_drawn<T>(
+    choices: &mut dyn Choices,
+    tries: u32,
+    generate: impl Fn(&mut Draw<'_>) -> T,
+    mut fails: impl FnMut(&T) -> Result<(), Broken>,
+) -> Result<(), (T, Broken)> {
+    let drawn = Drawn::from(choices, &generate);
+    let Err(broken) = fails(&drawn.value) else { return Ok(()) };
+    let law = broken.law;
+    let again = |value: &T| fails(value).err().filter(|other| other.law == law);
+    Err(smallest((drawn, broken), tries, generate, again))
 }
 
 /// Static tasks that mention each other in a circle are an error of the tasks, and most of such a history fails; only dynamic
@@ -111,7 +97,7 @@ pub(crate) fn tell(judged: Result<(), Broken>) {
         // A test runs on a thread of its name, unless there is but one thread.
         let thread = std::thread::current();
         let test = thread.name().filter(|&name| name != "main").map_or(String::new(), |name| format!(" {name}"));
-        let again = format!("CONFORMANCE_SEED={seed} PROPTEST_CASES=1 cargo test{test}");
+        let again = format!("CONFORMANCE_SEED={seed} CONFORMANCE_CASES=1 cargo test{test}");
         panic!("{story}\nFound by seed {seed} after {cases} cases. Again: {again}");
     }
 }

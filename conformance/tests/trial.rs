@@ -14,7 +14,7 @@ use alacarte_schedulers::Suspending;
 /// Runs a test of this program in a process whose environment says so.
 fn in_environment(test: &str, variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.env_remove("PROPTEST_CASES").env_remove("CONFORMANCE_SEED").envs(variables.iter().copied());
+    command.env_remove("CONFORMANCE_CASES").env_remove("CONFORMANCE_SEED").envs(variables.iter().copied());
     command.args(["--exact", test, "--nocapture"]).output().expect("it runs")
 }
 
@@ -32,7 +32,7 @@ fn the_environment_says_how_many_cases_there_are_and_where_they_begin() {
         String::from_utf8(output.stdout).expect("text")
     };
     assert!(trial(&[]).contains("2000 cases from seed 0"));
-    assert!(trial(&[("PROPTEST_CASES", "1")]).contains("1 cases from seed 0"));
+    assert!(trial(&[("CONFORMANCE_CASES", "1")]).contains("1 cases from seed 0"));
     let last = u64::MAX.to_string();
     assert!(trial(&[("CONFORMANCE_SEED", &last)]).contains(&format!("2000 cases from seed {last}")));
 }
@@ -41,10 +41,10 @@ fn the_environment_says_how_many_cases_there_are_and_where_they_begin() {
 #[test]
 fn what_the_environment_cannot_mean_is_answered_by_what_is_possible() {
     for (variable, value, answer) in [
-        ("PROPTEST_CASES", "0", "a whole number from 1 to 2^64 - 1"),
-        ("PROPTEST_CASES", "abc", "a whole number from 1 to 2^64 - 1"),
-        ("PROPTEST_CASES", "-5", "a whole number from 1 to 2^64 - 1"),
-        ("PROPTEST_CASES", "", "a whole number from 1 to 2^64 - 1"),
+        ("CONFORMANCE_CASES", "0", "a whole number from 1 to 2^64 - 1"),
+        ("CONFORMANCE_CASES", "abc", "a whole number from 1 to 2^64 - 1"),
+        ("CONFORMANCE_CASES", "-5", "a whole number from 1 to 2^64 - 1"),
+        ("CONFORMANCE_CASES", "", "a whole number from 1 to 2^64 - 1"),
         ("CONFORMANCE_SEED", "xyz", "a whole number from 0 to 2^64 - 1"),
         ("CONFORMANCE_SEED", "18446744073709551616", "a whole number from 0 to 2^64 - 1"),
     ] {

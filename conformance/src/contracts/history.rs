@@ -2,12 +2,10 @@
 //! have made.
 
 use alacarte_core::{Dependency, Fetched, KeyId, Time, Value};
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
 
 use super::happening::{AT_FIRST, Contract, Happening, INPUTS, KEYS, Kind};
 use super::ours::Dirty;
-use crate::trial::grow;
+use crate::draw::Draw;
 
 /// What one event is made of, before it is known what the keys hold.
 #[derive(Clone, Debug)]
@@ -22,32 +20,27 @@ struct Seed {
     deep: bool,
 }
 
-fn seeds() -> impl Strategy<Value = Vec<Seed>> {
-    let list = proptest::collection::vec((0..KEYS, any::<bool>()), 0..5);
-    let flags = (any::<bool>(), proptest::bool::weighted(0.1), proptest::bool::weighted(0.2));
-    let seed = (0..100_u32, 0..KEYS, list, 0..5_u64, 1..99_u64, flags).prop_map(
-        |(choice, key, list, value, modified, (again, volatile, deep))| Seed {
-            choice,
-            key,
-            list,
-            value,
-            modified,
-            again,
-            volatile,
-            deep,
-        },
-    );
-    proptest::collection::vec(seed, 1..120)
+impl Seed {
+    fn draw(draw: &mut Draw<'_>) -> Self {
+        Seed {
+            choice: draw.below(100) as u32,
+            key: draw.below(KEYS),
+            list: draw.list(0..5, |draw| (draw.below(KEYS), draw.below(2) == 1)),
+            value: draw.below(5) as u64,
+            modified: 1 + draw.below(98) as Time,
+            again: draw.below(2) == 1,
+            volatile: draw.weighted(&[9, 1]) == 1,
+            deep: draw.weighted(&[4, 1]) == 1,
+        }
+    }
 }
 
-/// The history that grows of a seed.
-pub(super) fn sprout(orderly: bool, seed: u64) -> impl ValueTree<Value = Vec<Happening>> {
-    let histories = seeds().prop_map(move |seeds| {
-        let mut world = World::new();
-        seeds.iter().for_each(|seed| if orderly { world.orderly(seed) } else { world.anything(seed) });
-        world.history
-    });
-    grow(&histories, seed)
+/// A random history.
+pub(super) fn history(orderly: bool, draw: &mut Draw<'_>) -> Vec<Happening> {
+    let mut world = World::new();
+    let seeds = draw.list(1..120, Seed::draw);
+    seeds.iter().for_each(|seed| if orderly { world.orderly(seed) } else { world.anything(seed) });
+    world.history
 }
 
 /// A history, one event a line.

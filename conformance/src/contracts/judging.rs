@@ -1,12 +1,11 @@
 //! Random histories, told to a model and to an updater.
 
-use proptest::strategy::ValueTree;
-
 use super::happening::{Contract, Happening};
 use super::history;
+use crate::draw::Draw;
 use crate::silence;
 use crate::stage::Broken;
-use crate::trial::{Trial, smallest, tell};
+use crate::trial::{SHRINKING, Trial, for_each_seed, judge_drawn, tell};
 
 /// Shows an updater what happens next, given what happened before: or, in a test, lies to it.
 pub type Messenger<U> = fn(&mut U, &[Happening], &Happening);
@@ -45,17 +44,11 @@ pub(super) fn seek<C: Contract>(
     law: &'static str,
     differ: impl Fn(&[Happening]) -> Result<(), (usize, String)>,
 ) -> Result<(), Broken> {
-    for case in 0..trial.cases {
-        let seed = trial.seed.wrapping_add(case);
-        let tree = history::sprout(C::ORDERLY, seed);
-        let fails = |past: &Vec<Happening>| {
-            let Err((until, why)) = differ(past) else { return Ok(()) };
-            let story = format!("{}\nThe law `{law}` is broken: {why}\n", history::story(&past[..until]));
-            Err(Broken { law, story, cases: case + 1, seed })
-        };
-        if let Err(broken) = fails(&tree.current()) {
-            return Err(smallest(tree, broken, fails).1);
-        }
-    }
-    Ok(())
+    let fails = |past: &Vec<Happening>| {
+        let Err((until, why)) = differ(past) else { return Ok(()) };
+        let story = format!("{}\nThe law `{law}` is broken: {why}\n", history::story(&past[..until]));
+        Err(Broken { law, story, cases: 1, seed: 0 })
+    };
+    let history = |draw: &mut Draw<'_>| history::history(C::ORDERLY, draw);
+    for_each_seed(trial, |choices| judge_drawn(choices, SHRINKING, history, fails).map_err(|(_, broken)| broken))
 }

@@ -17,21 +17,20 @@ mod places;
 mod tale;
 
 use alacarte_core::{Rebuilder, Schedules};
-use proptest::strategy::ValueTree;
 
 use crate::name::Name;
 use crate::program::Declares;
 use crate::script::{Scenario, Step};
 use crate::silence;
 use crate::stage::{Broken, Combination};
-use crate::trial::{Trial, fitting, grow, smallest};
+use crate::trial::{Trial, fitting, for_each_seed, judge_drawn};
 use disk::Unsafe;
 use machine::{Machine, play};
-use tale::{Tale, style, tales};
+use tale::{Tale, style, tale};
 
 pub use disk::{Careless, Loss};
 
-/// How often a story is tried to be made smaller.
+/// How often a story is tried to be made smaller. (A tale is long: what is not small by then is small enough.)
 const SHRINKING: u32 = 2_000;
 
 /// Plays many tales of crashes; the first combination begins, and others may go on behind a crash.
@@ -48,27 +47,16 @@ where
     S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
-    let tales = tales(style(fitting::<P>(trial).style, combinations.len()));
+    let style = style(fitting::<P>(trial).style, combinations.len());
     let fails = |tale: &Tale| {
         silence::quietly(|| play::<P, S, R>(tale, combinations, careless)).unwrap_or_else(|panic| {
             let story = format!("{}\n{}\n\n{panic}\n", tale.scenario, tale.scenario.script());
             Err(Broken { law: "no-panic", story, cases: 1, seed: 0 })
         })
     };
-    for case in 0..trial.cases {
-        let seed = trial.seed.wrapping_add(case);
-        let tree = grow(&tales, seed);
-        if let Err(broken) = fails(&tree.current()) {
-            // (A tale is long: what is not small by then is small enough.)
-            let mut left = SHRINKING;
-            let (_, broken) = smallest(tree, broken, |tale| {
-                left = u32::saturating_sub(left, 1);
-                if left == 0 { Ok(()) } else { fails(tale) }
-            });
-            return Err(Broken { cases: case + 1, seed, ..broken });
-        }
-    }
-    Ok(())
+    for_each_seed(trial, |choices| {
+        judge_drawn(choices, SHRINKING, |draw| tale(style, draw), fails).map_err(|(_, broken)| broken)
+    })
 }
 
 /// Plays a history up to its last build but so many with every loss that a crash there can bring, and the rest behind it:

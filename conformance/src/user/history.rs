@@ -2,12 +2,9 @@
 
 use std::fmt;
 
-use proptest::collection::vec;
-use proptest::prelude::*;
-use proptest::sample::select;
-
 use super::fuse::{Fragile, How};
 use super::types::{INPUT, Label, TASK};
+use crate::draw::Draw;
 
 /// How long a history is at most.
 const STEPS: usize = 32;
@@ -47,33 +44,34 @@ pub(super) enum Step {
     Build(u8),
 }
 
-pub(super) fn histories(combinations: usize) -> impl Strategy<Value = History> {
-    let seldom = || proptest::bool::weighted(0.2);
-    (seldom(), seldom(), vec(step(combinations), 1..STEPS)).prop_map(|(shares, forgets, steps)| History {
-        shares,
-        forgets,
-        steps,
-    })
+/// A random history, in which so many combinations may take over.
+pub(super) fn history(combinations: usize, draw: &mut Draw<'_>) -> History {
+    let seldom = |draw: &mut Draw<'_>| draw.weighted(&[4, 1]) == 1;
+    let (shares, forgets) = (seldom(draw), seldom(draw));
+    History { shares, forgets, steps: draw.list(1..STEPS, |draw| step(combinations, draw)) }
 }
 
-fn step(combinations: usize) -> impl Strategy<Value = Step> {
-    let input = 0..Label::of_kind(INPUT);
-    let key = || 0..Label::of_kind(TASK);
-    prop_oneof![
-        6 => key().prop_map(Step::Build),
-        4 => select(vec![40_i64, 41, 42, 51, 57]).prop_map(|value| Step::Edit(0, value)),
-        1 => (0..2_i64).prop_map(|value| Step::Edit(1, value)),
-        1 => key().prop_map(Step::WriteOver),
-        1 => key().prop_map(Step::Lose),
-        1 => input.prop_map(Step::Touch),
-        1 => (0..combinations).prop_map(Step::TakeOver),
-        2 => (0..2_usize, 0..2_u8, proptest::bool::weighted(0.3))
-            .prop_map(|(journal, version, late)| Step::Restart { journal, version, late }),
-        1 => Just(Step::Share),
-        1 => Just(Step::Choose),
-        2 => (select(Fragile::ALL), prop_oneof![0..1_u32, 0..6_u32, 0..60_u32], select(vec![How::Panics, How::Fails]))
-            .prop_map(|(what, after, how)| Step::Light(what, after, how)),
-    ]
+fn step(combinations: usize, draw: &mut Draw<'_>) -> Step {
+    let key = |draw: &mut Draw<'_>| draw.below(Label::of_kind(TASK).into()) as u8;
+    match draw.weighted(&[6, 4, 1, 1, 1, 1, 1, 2, 1, 1, 2]) {
+        0 => Step::Build(key(draw)),
+        1 => Step::Edit(0, draw.one_of(&[40, 41, 42, 51, 57])),
+        2 => Step::Edit(1, draw.below(2) as i64),
+        3 => Step::WriteOver(key(draw)),
+        4 => Step::Lose(key(draw)),
+        5 => Step::Touch(draw.below(Label::of_kind(INPUT).into()) as u8),
+        6 => Step::TakeOver(draw.below(combinations)),
+        7 => {
+            let (journal, version) = (draw.below(2), draw.below(2) as u8);
+            Step::Restart { journal, version, late: draw.weighted(&[7, 3]) == 1 }
+        }
+        8 => Step::Share,
+        9 => Step::Choose,
+        _ => {
+            let (what, bound) = (draw.one_of(Fragile::ALL), draw.one_of(&[1, 6, 60]));
+            Step::Light(what, draw.below(bound) as u32, draw.one_of(&[How::Panics, How::Fails]))
+        }
+    }
 }
 
 impl fmt::Display for Step {

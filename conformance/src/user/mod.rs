@@ -18,12 +18,11 @@ mod program;
 mod types;
 
 use alacarte_core::{Rebuilder, Schedules};
-use proptest::strategy::ValueTree;
 
 use crate::program::Declares;
 use crate::silence;
 use crate::stage::Broken;
-use crate::trial::{Trial, grow, smallest};
+use crate::trial::{Trial, for_each_seed, judge_drawn};
 use history::History;
 
 pub use fuse::{Fragile, burnt};
@@ -45,7 +44,6 @@ where
     S: Schedules<P>,
     R: Rebuilder<Label, Part>,
 {
-    let histories = history::histories(makes.len());
     let fails = |history: &History| {
         let judged = silence::quietly(|| machine::play::<P, S, R>(history, makes, untold));
         fuse::put_out();
@@ -54,17 +52,7 @@ where
             Broken { law, story, cases: 1, seed: 0 }
         })
     };
-    for case in 0..trial.cases {
-        let seed = trial.seed.wrapping_add(case);
-        let tree = grow(&histories, seed);
-        if let Err(broken) = fails(&tree.current()) {
-            let mut left = SHRINKING;
-            let (_, broken) = smallest(tree, broken, |history| {
-                left = left.saturating_sub(1);
-                if left == 0 { Ok(()) } else { fails(history) }
-            });
-            return Err(Broken { cases: case + 1, seed, ..broken });
-        }
-    }
-    Ok(())
+    for_each_seed(trial, |choices| {
+        judge_drawn(choices, SHRINKING, |draw| history::history(makes.len(), draw), fails).map_err(|(_, broken)| broken)
+    })
 }

@@ -48,7 +48,7 @@ pub struct Cell {
 }
 
 /// In so many cases something has to hold before that speaks against a paper that denies it. (All that
-/// is refuted with the seeds from 0 up is so within 47.)
+/// is refuted with the seeds from 0 up is so within 56.)
 pub const ENOUGH: u64 = 500;
 
 impl Cell {
