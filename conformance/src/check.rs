@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alacarte_core::{Dynamic, Rebuilder, Schedules, Static};
+use alacarte_core::{Dynamic, Rebuilder, Scheduler, Schedules, Static};
 use alacarte_rebuilders::{DeepConstructiveTrace, DirtyBit};
 
 use crate::crashes::{Careless, judge_crashes};
@@ -212,7 +212,7 @@ where
 /// If they break a law; the message tells the smallest story found.
 pub fn check<S, R>(scheduler: S, rebuilder: R)
 where
-    S: Schedules<Dynamic> + Clone,
+    S: Schedules<Dynamic> + Clone + 'static,
     R: Rebuilder<Name, i64> + Rebuilder<Label, Part> + Clone + 'static,
 {
     check_promises(scheduler, rebuilder, Promises::default());
@@ -224,10 +224,10 @@ where
 /// As [`check`].
 pub fn check_promises<S, R>(scheduler: S, rebuilder: R, promises: Promises)
 where
-    S: Schedules<Dynamic> + Clone,
+    S: Schedules<Dynamic> + Clone + 'static,
     R: Rebuilder<Name, i64> + Rebuilder<Label, Part> + Clone + 'static,
 {
-    of_your_own::<Dynamic, S, R>(scheduler, rebuilder, promises);
+    judge_dynamic(&Yours::whole(scheduler, rebuilder, promises));
 }
 
 /// [`check_promises`] for a scheduler that knows all dependencies beforehand.
@@ -236,10 +236,10 @@ where
 /// As [`check`].
 pub fn check_static<S, R>(scheduler: S, rebuilder: R, promises: Promises)
 where
-    S: Schedules<Static> + Clone,
+    S: Schedules<Static> + Clone + 'static,
     R: Rebuilder<Name, i64> + Rebuilder<Label, Part> + Clone + 'static,
 {
-    of_your_own::<Static, S, R>(scheduler, rebuilder, promises);
+    judge_static(&Yours::whole(scheduler, rebuilder, promises));
 }
 
 /// [`check_promises`] for a rebuilder that is for numbers alone: without a user's own program. One that promises values
@@ -249,46 +249,81 @@ where
 /// As [`check`].
 pub fn check_numbers<S, R>(scheduler: S, rebuilder: R, promises: Promises)
 where
-    S: Schedules<Dynamic> + Clone,
+    S: Schedules<Dynamic> + Clone + 'static,
     R: Rebuilder<Name, i64> + Clone + 'static,
 {
-    let combinations = beside_others(&scheduler, &rebuilder, promises);
-    type Users = Box<dyn Rebuilder<Label, Part>>;
-    tell(on_trial::<Dynamic, _, _, Users>(Trial::default(), &combinations, &[]).1.map_or(Ok(()), Err));
+    judge_dynamic(&Yours::new(scheduler, rebuilder, promises));
 }
 
-fn of_your_own<P: Declares, S, R>(scheduler: S, rebuilder: R, promises: Promises)
-where
-    S: Schedules<P> + Clone,
-    R: Rebuilder<Name, i64> + Rebuilder<Label, Part> + Clone + 'static,
-{
-    let combinations = beside_others(&scheduler, &rebuilder, promises);
-    type Users = Box<dyn Rebuilder<Label, Part>>;
-    let yours = || (scheduler.clone(), Box::new(rebuilder.clone()) as Users);
-    let dirty = || (scheduler.clone(), Box::new(DirtyBit) as Users);
-    let deep = || (scheduler.clone(), Box::new(DeepConstructiveTrace) as Users);
-    tell(on_trial::<P, _, _, _>(Trial::default(), &combinations, &[&yours, &dirty, &deep]).1.map_or(Ok(()), Err));
-}
+type OfNames = Box<dyn Rebuilder<Name, i64>>;
+type OfUsers = Box<dyn Rebuilder<Label, Part>>;
 
-type Boxed = Box<dyn Rebuilder<Name, i64>>;
-
-/// The combination on trial, and others that take over from it.
-fn beside_others<'c, S: Clone, R: Rebuilder<Name, i64> + Clone + 'static>(
-    scheduler: &'c S,
-    rebuilder: &'c R,
+/// The strategies of somebody's own, behind pointers: so the laboratory is compiled once, with its own optimisation, and not
+/// again for each of them, with that of the test that asks.
+struct Yours {
+    scheduler: Box<dyn Fn() -> Box<dyn Scheduler>>,
+    rebuilder: Box<dyn Fn() -> OfNames>,
+    /// The same rebuilder for a user's own program, unless it is for numbers alone.
+    for_users: Option<Box<dyn Fn() -> OfUsers>>,
     promises: Promises,
-) -> [Combination<'c, S, Boxed>; 3] {
+}
+
+impl Yours {
+    fn new<S, R>(scheduler: S, rebuilder: R, promises: Promises) -> Self
+    where
+        S: Scheduler + Clone + 'static,
+        R: Rebuilder<Name, i64> + Clone + 'static,
+    {
+        Yours {
+            scheduler: Box::new(move || Box::new(scheduler.clone())),
+            rebuilder: Box::new(move || Box::new(rebuilder.clone())),
+            for_users: None,
+            promises,
+        }
+    }
+
+    fn whole<S, R>(scheduler: S, rebuilder: R, promises: Promises) -> Self
+    where
+        S: Scheduler + Clone + 'static,
+        R: Rebuilder<Name, i64> + Rebuilder<Label, Part> + Clone + 'static,
+    {
+        let for_users = rebuilder.clone();
+        let for_users: Box<dyn Fn() -> OfUsers> = Box::new(move || Box::new(for_users.clone()));
+        Yours { for_users: Some(for_users), ..Yours::new(scheduler, rebuilder, promises) }
+    }
+}
+
+fn judge_dynamic(yours: &Yours) {
+    judge_yours::<Dynamic>(yours);
+}
+
+fn judge_static(yours: &Yours) {
+    judge_yours::<Static>(yours);
+}
+
+fn judge_yours<P: Declares>(Yours { scheduler, rebuilder, for_users, promises }: &Yours)
+where
+    Box<dyn Scheduler>: Schedules<P>,
+{
     // Of the others nothing is asked here but that they are right.
     let others = Promises { starts_once: promises.starts_once, ..Promises::default() };
     let shallow = Promises { shallow: true, deterministic: true, ..others };
-    let yours = || (scheduler.clone(), Box::new(rebuilder.clone()) as Boxed);
-    let dirty = || (scheduler.clone(), Box::new(DirtyBit) as Boxed);
-    let deep = || (scheduler.clone(), Box::new(DeepConstructiveTrace) as Boxed);
-    [
-        Combination { name: "the combination on trial".into(), make: Box::new(yours), promises },
+    let yours = || (scheduler(), rebuilder());
+    let dirty = || (scheduler(), Box::new(DirtyBit) as OfNames);
+    let deep = || (scheduler(), Box::new(DeepConstructiveTrace) as OfNames);
+    let combinations = [
+        Combination { name: "the combination on trial".into(), make: Box::new(yours), promises: *promises },
         Combination { name: "its scheduler × dirty-bit".into(), make: Box::new(dirty), promises: others },
         Combination {
             name: "its scheduler × deep-constructive-trace".into(), make: Box::new(deep), promises: shallow
         },
-    ]
+    ];
+    let for_users = for_users.as_ref().map(|rebuilder| move || (scheduler(), rebuilder()));
+    let dirty = || (scheduler(), Box::new(DirtyBit) as OfUsers);
+    let deep = || (scheduler(), Box::new(DeepConstructiveTrace) as OfUsers);
+    let users: Vec<Makes<'_, _, _>> = match &for_users {
+        Some(yours) => vec![yours, &dirty, &deep],
+        None => Vec::new(),
+    };
+    tell(on_trial::<P, _, _, _>(Trial::default(), &combinations, &users).1.map_or(Ok(()), Err));
 }
