@@ -28,7 +28,7 @@ pub fn check(menu: &Menu, arguments: &Check) -> Result<ExitCode, Problem> {
             let total: u64 = findings.iter().map(|finding| finding.cases).sum();
             let histories = count(total, "history", "histories");
             writeln!(out, "\n{histories} in {:.1} s.", begun.elapsed().as_secs_f64())?;
-            stories(&mut out, arguments, &findings)?;
+            counterexamples(&mut out, arguments, &findings)?;
         }
         Format::Json => {
             let rows: Vec<_> = findings.iter().map(row).collect();
@@ -186,12 +186,12 @@ fn table(out: &mut impl Write, findings: &[Finding<'_>]) -> Result<(), Problem> 
 }
 
 /// What is wrong, and how to see it again.
-fn stories(out: &mut impl Write, arguments: &Check, findings: &[Finding<'_>]) -> Result<(), Problem> {
+fn counterexamples(out: &mut impl Write, arguments: &Check, findings: &[Finding<'_>]) -> Result<(), Problem> {
     for finding in findings {
         let Some(broken) = &finding.broken else { continue };
         let Subject { scheduler, rebuilder, tasks, .. } = finding.subject;
         writeln!(out, "\n{}\n", finding.subject)?;
-        Page::new(&mut *out, width()).story(0, &broken.story)?;
+        Page::new(&mut *out, width()).counterexample(0, &broken.counterexample)?;
         writeln!(out, "\nTo see it again:")?;
         if arguments.exhaustive {
             let Scope { keys, steps } = scope(arguments);
@@ -233,7 +233,7 @@ fn row(finding: &Finding<'_>) -> serde_json::Value {
         "seconds": finding.time.as_secs_f64(),
         "broken": broken.map(|broken| broken.law),
         "seed": seed(finding),
-        "counterexample": broken.map(|broken| &broken.story),
+        "counterexample": broken.map(|broken| &broken.counterexample),
     })
 }
 
@@ -266,7 +266,7 @@ fn csv(out: &mut impl Write, findings: &[Finding<'_>]) -> Result<(), Problem> {
             &format!("{:.3}", finding.time.as_secs_f64()),
             broken.map_or("", |broken| broken.law),
             &seed(finding).map_or(String::new(), |seed| seed.to_string()),
-            broken.map_or("", |broken| &broken.story),
+            broken.map_or("", |broken| &broken.counterexample),
         ])?;
     }
     writer.flush()?;
@@ -283,7 +283,7 @@ mod tests {
     use super::*;
 
     fn told(kept: bool) -> (String, Option<u64>) {
-        let broken = Broken { law: "correct", story: "A story.".into(), cases: 3, seed: 17 };
+        let broken = Broken { law: "correct", counterexample: "A counterexample.".into(), cases: 3, seed: 17 };
         let subject = Subject::all()[0];
         let (tally, time) = (Tally::default(), Duration::ZERO);
         let finding = Finding { subject, cases: 3, tally, time, broken: Some(broken), kept };
@@ -300,25 +300,31 @@ mod tests {
             jobs: None,
         };
         let mut out = Vec::new();
-        stories(&mut out, &arguments, std::slice::from_ref(&finding)).expect("told");
+        counterexamples(&mut out, &arguments, std::slice::from_ref(&finding)).expect("told");
         (String::from_utf8(out).expect("text"), seed(&finding))
     }
 
     #[test]
     fn a_law_that_a_seed_breaks_is_seen_again_by_that_seed() {
-        let (story, seed) = told(false);
+        let (counterexample, seed) = told(false);
         let Subject { scheduler, rebuilder, tasks, .. } = Subject::all()[0];
-        assert!(story.contains(&format!("--rebuilder {rebuilder} --tasks {tasks} --cases 1 --seed 17\n")), "{story}");
-        assert!(story.ends_with(&format!("  # correct\n  {scheduler} {rebuilder} {tasks} 17\n")), "{story}");
+        assert!(
+            counterexample.contains(&format!("--rebuilder {rebuilder} --tasks {tasks} --cases 1 --seed 17\n")),
+            "{counterexample}"
+        );
+        assert!(
+            counterexample.ends_with(&format!("  # correct\n  {scheduler} {rebuilder} {tasks} 17\n")),
+            "{counterexample}"
+        );
         assert_eq!(seed, Some(17));
     }
 
     /// A case that is kept is played before all others, and need not be kept once more.
     #[test]
     fn a_law_that_a_kept_case_breaks_is_seen_again_without_a_seed() {
-        let (story, seed) = told(true);
-        assert!(story.contains("To see it again:\n  alacarte check --scheduler "), "{story}");
-        assert!(!story.contains("seed") && !story.contains("for ever"), "{story}");
+        let (counterexample, seed) = told(true);
+        assert!(counterexample.contains("To see it again:\n  alacarte check --scheduler "), "{counterexample}");
+        assert!(!counterexample.contains("seed") && !counterexample.contains("for ever"), "{counterexample}");
         assert_eq!(seed, None);
     }
 }

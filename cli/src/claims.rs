@@ -138,11 +138,11 @@ fn differences(page: &mut Page<'_>, cells: &[Claim]) -> Result<(), Problem> {
                     format!("{who} is {}: no counterexample in {cases}; the paper says it is not.", claim.property);
                 page.text(0, &text)?;
             }
-            Some(story) => {
+            Some(counterexample) => {
                 let cases = count(claim.cases, "history", "histories");
                 let text = format!("{who} is not {}: refuted after {cases}; the paper says it is.", claim.property);
                 page.text(0, &text)?;
-                page.story(4, story)?;
+                page.counterexample(4, counterexample)?;
             }
         }
     }

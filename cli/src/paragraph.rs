@@ -57,9 +57,9 @@ impl<'w> Page<'w> {
         self.words(&" ".repeat(indent), indent, 1, &words(&Style::new(), text))
     }
 
-    /// A story, indented: its lines keep their own indentation, and are broken where they are too long.
-    pub fn story(&mut self, indent: usize, story: &str) -> io::Result<()> {
-        for line in story.trim_end().lines() {
+    /// A counterexample, indented: its lines keep their own indentation, and are broken where they are too long.
+    pub fn counterexample(&mut self, indent: usize, counterexample: &str) -> io::Result<()> {
+        for line in counterexample.trim_end().lines() {
             let text = line.trim_start_matches(' ');
             let own = line.len() - text.len() + if text.is_empty() { 0 } else { indent };
             self.words(&" ".repeat(own), own + 4, 1, &words(&Style::new(), text))?;
@@ -186,8 +186,8 @@ mod tests {
     }
 
     #[test]
-    fn a_story_keeps_its_own_indentation() {
-        let text = page(30, |page| page.story(2, "Tasks:\n  k0 = sum(k1, k2, k3, k4, k5)\n\n  1. build k0\n"));
+    fn a_counterexample_keeps_its_own_indentation() {
+        let text = page(30, |page| page.counterexample(2, "Tasks:\n  k0 = sum(k1, k2, k3, k4, k5)\n\n  1. build k0\n"));
         assert_eq!(text, "  Tasks:\n    k0 = sum(k1, k2, k3, k4,\n        k5)\n\n    1. build k0\n");
     }
 

@@ -1,5 +1,5 @@
 //! Random histories for mutants: each is played by every combination of the menu before the next is made, nothing is
-//! shrunk, and the first broken law is the end. (`tests/menu.rs` plays many more, and tells stories of them.) Beside them,
+//! shrunk, and the first broken law is the end. (`tests/menu.rs` plays many more, and tells counterexamples of them.) Beside them,
 //! the contracts of the updaters under random events.
 
 #[path = "../tests/contracts.rs"]
@@ -19,8 +19,8 @@ fn seeds() -> impl Iterator<Item = u64> {
 fn play<P: Declares>(style: Style, seed: u64, combinations: &[Combination<'_>]) {
     // Static tasks that mention each other in a circle are an error of the tasks.
     let scenario = scenario(Style { circles: style.circles && !P::DECLARES, ..style }, seed);
-    if let Err(Broken { story, .. }) = judge_scenario::<P, _, _>(&scenario, combinations) {
-        panic!("{}: {story}", combinations[0].name);
+    if let Err(Broken { counterexample, .. }) = judge_scenario::<P, _, _>(&scenario, combinations) {
+        panic!("{}: {counterexample}", combinations[0].name);
     }
 }
 

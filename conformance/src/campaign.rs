@@ -21,7 +21,7 @@ use crate::user::Makes;
 const PORTION: u64 = 64;
 
 impl Subject<'_> {
-    /// Tries it, beginning with this seed: how much was done, and the smallest story of a broken law, if there is one.
+    /// Tries it, beginning with this seed: how much was done, and the smallest counterexample of a broken law, if there is one.
     pub fn on_trial(&self, seed: u64, cases: u64) -> (Tally, Option<Broken>) {
         let trial = Trial { cases, seed, style: self.menu.style(self.rebuilder) };
         match self.tasks {
@@ -83,7 +83,7 @@ pub struct Finding<'m> {
     pub tally: Tally,
     /// How long it took, all threads together.
     pub time: Duration,
-    /// The story of a broken law, of the lowest seed that was met.
+    /// The counterexample of a broken law, of the lowest seed that was met.
     pub broken: Option<Broken>,
     /// Whether it is a case that is [kept](crate::regressions()), and not of a seed.
     pub kept: bool,

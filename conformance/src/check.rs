@@ -29,7 +29,7 @@ pub fn explore(trial: Trial, fails: impl FnMut(&Scenario) -> Result<(), Broken>)
     seek(trial, Scenario::script, fails)
 }
 
-/// The same; `script` tells the steps of a story that ends in a panic.
+/// The same; `script` tells the steps of a counterexample that ends in a panic.
 fn seek(
     trial: Trial,
     script: impl Fn(&Scenario) -> String,
@@ -47,8 +47,8 @@ fn judge_choices(
 ) -> Result<(), Broken> {
     let mut fails = |scenario: &Scenario| {
         silence::quietly(|| fails(scenario)).unwrap_or_else(|panic| {
-            let story = format!("{scenario}\n{}\n\nThe law `no-panic` is broken: {panic}\n", script(scenario));
-            Err(Broken { law: "no-panic", story, cases: 1, seed: 0 })
+            let counterexample = format!("{scenario}\n{}\n\nThe law `no-panic` is broken: {panic}\n", script(scenario));
+            Err(Broken { law: "no-panic", counterexample, cases: 1, seed: 0 })
         })
     };
     let judged = judge_drawn(choices, SHRINKING, |draw| generate::scenario(style, draw), &mut fails);
@@ -67,7 +67,7 @@ fn judge_choices(
 /// single build, and those that compare two performances.
 ///
 /// # Errors
-/// The smallest story found of a law that is broken.
+/// The smallest counterexample found of a law that is broken.
 pub fn judge<P, S, R>(trial: Trial, combinations: &[Combination<'_, S, R>]) -> Result<(), Broken>
 where
     P: Declares,
@@ -83,8 +83,8 @@ where
 pub(crate) enum Way {
     /// By the combination on trial alone.
     Alone,
-    /// By it alone, where tasks answer by whim.
-    ByWhim,
+    /// By it alone, where tasks are not deterministic.
+    Nondeterministic,
     /// By it and others that take turns with it.
     ByTurns,
     /// By it alone, where tasks that declare what they fetch do so in circles.
@@ -92,14 +92,14 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    pub const ALL: [Way; 4] = [Way::Alone, Way::ByWhim, Way::ByTurns, Way::InCircles];
+    pub const ALL: [Way; 4] = [Way::Alone, Way::Nondeterministic, Way::ByTurns, Way::InCircles];
 }
 
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Way::Alone => "alone",
-            Way::ByWhim => "by-whim",
+            Way::Nondeterministic => "nondeterministic",
             Way::ByTurns => "by-turns",
             Way::InCircles => "in-circles",
         })
@@ -121,7 +121,7 @@ impl<'c, S, R> Play<'c, S, R> {
         // Whoever takes over from one that is right within something would go on from what is not right.
         if combinations[0].promises.within.is_none() {
             let turns = Style { combinations: combinations.len(), ..plain };
-            plays.push(Play { way: Way::ByWhim, style: plain.by_whim(), combinations: alone });
+            plays.push(Play { way: Way::Nondeterministic, style: plain.without_determinism(), combinations: alone });
             plays.push(Play { way: Way::ByTurns, style: turns, combinations });
             if plain != trial.style {
                 plays.push(Play { way: Way::InCircles, style: trial.style, combinations: alone });
@@ -163,10 +163,10 @@ where
     (tally, judged.err())
 }
 
-/// Tries the first of these combinations: it plays every seed alone, and every fourth also where tasks answer by whim, by
+/// Tries the first of these combinations: it plays every seed alone, and every fourth also where tasks are not deterministic, by
 /// turns with the others, where tasks that declare what they fetch do so in circles, and on a disk that crashes between its
 /// writes; and it builds a user's own program, for which `makes` makes the combinations. Answers how much was done, and the
-/// smallest story found of a law that is broken.
+/// smallest counterexample found of a law that is broken.
 pub(crate) fn on_trial<P, S, R, U>(
     trial: Trial,
     combinations: &[Combination<'_, S, R>],
@@ -205,11 +205,11 @@ where
 
 /// Judges a scheduler and a rebuilder of your own, over tasks that find their dependencies while they run: two thousand
 /// random histories, with all that can happen to a build system, by every law that all must obey; and five hundred more
-/// each in which tasks answer by whim, in which other rebuilders take over and give back, in which the disk crashes
+/// each in which tasks are not deterministic, in which other rebuilders take over and give back, in which the disk crashes
 /// between its writes, and of a user's own program ([`user`]). A rebuilder that is for numbers alone is judged by [`judge`].
 ///
 /// # Panics
-/// If they break a law; the message tells the smallest story found.
+/// If they break a law; the message tells the smallest counterexample found.
 pub fn check<S, R>(scheduler: S, rebuilder: R)
 where
     S: Schedules<Dynamic> + Clone + 'static,

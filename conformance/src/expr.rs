@@ -4,7 +4,7 @@
 //! oracle evaluates it from scratch, and a person reads it in a counterexample. The operators are chosen for
 //! what they do to a build: groups, branches that flip, keys that a value names, functions that map many values
 //! to one, so that changes stop; and for the ways in which a task can be no function of what it fetches: it
-//! fails, panics, looks at the world, or answers by whim.
+//! fails, panics, looks at the world, or is not deterministic.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ pub enum Expr {
     Trip(Box<Expr>),
     /// A hidden value of the world, which changes between builds. The task declares itself volatile.
     Now,
-    /// The value, or one more: a whim decides. A task that is not deterministic.
+    /// The value, or one more: a toss decides. A task that is not deterministic.
     About(Box<Expr>),
     /// Has a key brought up to date without waiting for it, and goes on.
     Start(Name, Box<Expr>),
@@ -84,7 +84,7 @@ impl Expr {
         }
     }
 
-    /// Whether it answers by whim. (Only whole tasks do.)
+    /// Whether it is not deterministic. (Only whole tasks do.)
     pub fn is_whim(&self) -> bool {
         matches!(self, Expr::About(_))
     }
@@ -121,7 +121,7 @@ impl Expr {
                     fetch.volatile();
                     world.now()
                 }
-                Expr::About(a) => a.run(fetch, world).await?.wrapping_add(world.whim()),
+                Expr::About(a) => a.run(fetch, world).await?.wrapping_add(world.toss()),
                 Expr::Start(key, a) => {
                     fetch.detach(key);
                     a.run(fetch, world).await?

@@ -32,8 +32,8 @@ pub struct Style {
     pub volatile: bool,
     /// Tasks start keys without waiting for them.
     pub detached: bool,
-    /// Tasks answer by whim.
-    pub whims: bool,
+    /// Tasks are not deterministic.
+    pub nondeterministic: bool,
     /// New processes start from the journal.
     pub restarts: bool,
     /// Builds are given up and killed; what a journal or a cache holds is lost.
@@ -64,7 +64,7 @@ impl Style {
             circles: false,
             volatile: false,
             detached: false,
-            whims: false,
+            nondeterministic: false,
             restarts: false,
             faults: false,
             races: false,
@@ -76,7 +76,7 @@ impl Style {
         }
     }
 
-    /// Everything that can happen to one combination, but for tasks that answer by whim (see [`Style::by_whim`]).
+    /// Everything that can happen to one combination, but for tasks that are not deterministic (see [`Style::without_determinism`]).
     pub fn everything() -> Self {
         Style {
             formulas: true,
@@ -97,10 +97,10 @@ impl Style {
         }
     }
 
-    /// The same, but tasks answer by whim. (What is missing, or fetched in a circle, nobody could say beforehand.)
+    /// The same, but tasks are not deterministic. (What is missing, or fetched in a circle, nobody could say beforehand.)
     #[must_use]
-    pub fn by_whim(self) -> Self {
-        Style { whims: true, missing: false, circles: false, ..self }
+    pub fn without_determinism(self) -> Self {
+        Style { nondeterministic: true, missing: false, circles: false, ..self }
     }
 }
 
@@ -173,13 +173,13 @@ impl Genes<'_> {
     fn task(&mut self, of: Ingredients<'_>) -> Expr {
         let value = self.expr(of, 0);
         let about = |genes: &mut Self, value| match genes.next(3) {
-            0 if of.style.whims => Expr::About(Box::new(value)),
+            0 if of.style.nondeterministic => Expr::About(Box::new(value)),
             _ => value,
         };
-        // Whether a task by whim fails, nobody could say beforehand.
+        // Whether a task that is not deterministic fails, nobody could say beforehand.
         match self.next(32) {
-            1 | 2 if of.style.failing && !of.style.whims => Expr::Check(Box::new(value)),
-            3 if of.style.failing && !of.style.whims => Expr::Trip(Box::new(value)),
+            1 | 2 if of.style.failing && !of.style.nondeterministic => Expr::Check(Box::new(value)),
+            3 if of.style.failing && !of.style.nondeterministic => Expr::Trip(Box::new(value)),
             4 if of.style.volatile => Expr::Add(Box::new(value), Box::new(Expr::Now)),
             5 if of.style.detached => Expr::Start(self.key(of.pool), Box::new(value)),
             _ => about(self, value),
@@ -325,7 +325,7 @@ impl Decoder {
         // Few: a build that has little to do is over soon.
         let after = u32::from(value % 6 / 2);
         let polls = 1 + after;
-        // What is simple comes first: a story is made smaller by making its numbers smaller.
+        // What is simple comes first: a counterexample is made smaller by making its numbers smaller.
         match kind {
             48..52 if style.collects => Step::Collect(u64::from(value % 4)),
             0..52 => Step::Edit(input, edited),

@@ -18,8 +18,8 @@ impl Graph {
         self.tasks.get(key.0 as usize)?.as_ref()
     }
 
-    /// Whether some task answers by whim.
-    pub fn has_whims(&self) -> bool {
+    /// Whether some task is not deterministic.
+    pub fn is_nondeterministic(&self) -> bool {
         self.tasks.iter().flatten().any(Expr::is_whim)
     }
 

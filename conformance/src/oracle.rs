@@ -36,7 +36,7 @@ trait Surroundings {
     fn fetch(&mut self, key: Name) -> Option<i64>;
     fn start(&mut self, key: Name);
     fn now(&mut self) -> i64;
-    fn whim(&mut self) -> i64;
+    fn toss(&mut self) -> i64;
 }
 
 fn evaluate(task: &Expr, around: &mut impl Surroundings) -> Option<i64> {
@@ -65,7 +65,7 @@ fn evaluate(task: &Expr, around: &mut impl Surroundings) -> Option<i64> {
         Expr::Check(a) => evaluate(a, around).filter(|&value| !fails(value))?,
         Expr::Trip(a) => evaluate(a, around).filter(|&value| !panics(value))?,
         Expr::Now => around.now(),
-        Expr::About(a) => evaluate(a, around)?.wrapping_add(around.whim()),
+        Expr::About(a) => evaluate(a, around)?.wrapping_add(around.toss()),
         Expr::Start(key, a) => {
             around.start(*key);
             evaluate(a, around)?
@@ -73,7 +73,7 @@ fn evaluate(task: &Expr, around: &mut impl Surroundings) -> Option<i64> {
     })
 }
 
-/// A computation from scratch: what is fetched is computed first. Whims are the least.
+/// A computation from scratch: what is fetched is computed first. Tosses are the least.
 struct Scratch<'t> {
     truth: &'t mut Truth,
     outcome: Outcome,
@@ -93,7 +93,7 @@ impl Surroundings for Scratch<'_> {
         self.outcome.volatile = true;
         self.truth.now
     }
-    fn whim(&mut self) -> i64 {
+    fn toss(&mut self) -> i64 {
         0
     }
 }
@@ -186,18 +186,18 @@ impl Truth {
             return vec![(self.inputs.get(&key).copied(), BTreeSet::new())];
         };
         let mut runs = Vec::new();
-        let mut whims = Vec::new();
+        let mut tosses = Vec::new();
         loop {
-            let mut run = Run { held, now: self.now, whims: &mut whims, taken: 0, fetched: BTreeSet::new() };
+            let mut run = Run { held, now: self.now, tosses: &mut tosses, taken: 0, fetched: BTreeSet::new() };
             let value = evaluate(task, &mut run);
             let taken = run.taken;
             runs.push((value, run.fetched));
             // The next in the order of binary numbers.
-            whims.truncate(taken);
-            while whims.last() == Some(&1) {
-                whims.pop();
+            tosses.truncate(taken);
+            while tosses.last() == Some(&1) {
+                tosses.pop();
             }
-            match whims.last_mut() {
+            match tosses.last_mut() {
                 Some(last) => *last = 1,
                 None => return runs,
             }
@@ -205,11 +205,11 @@ impl Truth {
     }
 }
 
-/// One run of a task among keys that hold what they hold, by these whims.
+/// One run of a task among keys that hold what they hold, by these tosses.
 struct Run<'r> {
     held: &'r BTreeMap<Name, Option<i64>>,
     now: i64,
-    whims: &'r mut Vec<i64>,
+    tosses: &'r mut Vec<i64>,
     taken: usize,
     fetched: BTreeSet<Name>,
 }
@@ -223,12 +223,12 @@ impl Surroundings for Run<'_> {
     fn now(&mut self) -> i64 {
         self.now
     }
-    fn whim(&mut self) -> i64 {
-        if self.taken == self.whims.len() {
-            self.whims.push(0);
+    fn toss(&mut self) -> i64 {
+        if self.taken == self.tosses.len() {
+            self.tosses.push(0);
         }
         self.taken += 1;
-        self.whims[self.taken - 1]
+        self.tosses[self.taken - 1]
     }
 }
 

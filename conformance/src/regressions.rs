@@ -127,7 +127,7 @@ mod tests {
             let plain = Style { circles: style.circles && subject.tasks == TaskKind::Dynamic, ..style };
             let style = match way {
                 Way::Alone => plain,
-                Way::ByWhim => plain.by_whim(),
+                Way::Nondeterministic => plain.without_determinism(),
                 Way::ByTurns => Style { combinations: subject.by_turns().len(), ..plain },
                 Way::InCircles => style,
             };

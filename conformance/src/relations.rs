@@ -390,7 +390,7 @@ fn compare<S, R>(
     (otherwise, other): (&str, &[Played]),
 ) -> Result<(), Broken> {
     let same = |one: &Played, other: &Played| {
-        if scenario.graph.has_whims() { one.succeeded == other.succeeded } else { one == other }
+        if scenario.graph.is_nondeterministic() { one.succeeded == other.succeeded } else { one == other }
     };
     let Some(at) = one.iter().zip(other).position(|(one, other)| !same(one, other)) else { return Ok(()) };
     let alike = one[..at].iter().enumerate().map(|(n, played)| format!("Build {} {}.\n", n + 1, tell(played)));
@@ -401,8 +401,8 @@ fn compare<S, R>(
 
 fn broken(law: Relation, scenario: &Scenario, script: &str, what: &str) -> Broken {
     let Relation { name, says } = law;
-    let story = format!("{scenario}\n{script}\n\nThe law `{name}` is broken: {says}.\n{what}\n");
-    Broken { law: name, story, cases: 1, seed: 0 }
+    let counterexample = format!("{scenario}\n{script}\n\nThe law `{name}` is broken: {says}.\n{what}\n");
+    Broken { law: name, counterexample, cases: 1, seed: 0 }
 }
 
 fn tell(played: &Played) -> String {

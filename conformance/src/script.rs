@@ -168,7 +168,7 @@ impl Scenario {
     /// Whether what a build of this target gives depends on more than tasks and inputs.
     pub fn is_restless(&self, target: Name) -> bool {
         let mut truth = Truth::new(&Rc::new(self.graph.clone()), &self.inputs, 0);
-        self.graph.has_whims() || truth.widest_reach(&[target]).into_iter().any(|key| truth.of(key).volatile)
+        self.graph.is_nondeterministic() || truth.widest_reach(&[target]).into_iter().any(|key| truth.of(key).volatile)
     }
 }
 

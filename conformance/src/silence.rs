@@ -1,4 +1,4 @@
-//! Panics as values: a component on trial may panic, and while its story is made smaller it panics a thousand times.
+//! Panics as values: a component on trial may panic, and while its counterexample is made smaller it panics a thousand times.
 //! None of that belongs on the terminal.
 
 use std::cell::Cell;

@@ -10,7 +10,7 @@ use crate::program::Declares;
 use crate::script::Scenario;
 use crate::stage::Broken;
 
-/// How often a story is tried to be made smaller.
+/// How often a counterexample is tried to be made smaller.
 pub(crate) const SHRINKING: u32 = 20_000;
 
 /// How a combination is tried.
@@ -91,13 +91,13 @@ pub(crate) fn fitting<P: Declares>(trial: Trial) -> Trial {
 }
 
 /// # Panics
-/// If a law is broken, with the story and the line that tells it again.
+/// If a law is broken, with the counterexample and the line that tells it again.
 pub(crate) fn tell(judged: Result<(), Broken>) {
-    if let Err(Broken { story, seed, cases, .. }) = judged {
+    if let Err(Broken { counterexample, seed, cases, .. }) = judged {
         // A test runs on a thread of its name, unless there is but one thread.
         let thread = std::thread::current();
         let test = thread.name().filter(|&name| name != "main").map_or(String::new(), |name| format!(" {name}"));
         let again = format!("CONFORMANCE_SEED={seed} CONFORMANCE_CASES=1 cargo test{test}");
-        panic!("{story}\nFound by seed {seed} after {cases} cases. Again: {again}");
+        panic!("{counterexample}\nFound by seed {seed} after {cases} cases. Again: {again}");
     }
 }

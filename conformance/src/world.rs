@@ -35,7 +35,7 @@ struct Inner {
     /// Copies that are lost.
     evicted: BTreeSet<(Name, i64)>,
     now: i64,
-    whims: u64,
+    tosses: u64,
     outside: Outside,
     combines: Combines,
     midway: Option<Midway>,
@@ -190,10 +190,10 @@ impl World {
     }
 
     /// Zero or one, without a reason.
-    pub fn whim(&self) -> i64 {
+    pub fn toss(&self) -> i64 {
         let mut world = self.0.borrow_mut();
-        world.whims += 1;
-        (world.whims.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33 & 1) as i64
+        world.tosses += 1;
+        (world.tosses.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33 & 1) as i64
     }
 
     /// While the next build runs, after so many tasks were started, somebody writes to an input.

@@ -39,14 +39,14 @@ fn every_broken_component_is_caught() {
         match (fixture.judge(if unseen.is_some() { CASES } else { ENOUGH }), unseen) {
             (Ok(()), Some(what)) => println!("{name:<28} no law sees it; a test of its own does, by {what}"),
             (Ok(()), None) => wrong.push(format!("{name}: nothing was noticed")),
-            (Err(Broken { law, cases, story, .. }), None) if laws.contains(&law) => {
+            (Err(Broken { law, cases, counterexample, .. }), None) if laws.contains(&law) => {
                 let by_hand = if fixture.by_hand.is_some() { " by hand" } else { "" };
                 println!("{name:<28} {law:<22} {cases:>6}{by_hand}");
-                // The smallest story is small.
-                assert!(fixture.by_hand.is_some() || story.lines().count() < 40, "{name}: {story}");
+                // The smallest counterexample is small.
+                assert!(fixture.by_hand.is_some() || counterexample.lines().count() < 40, "{name}: {counterexample}");
             }
-            (Err(Broken { law, story, .. }), _) => {
-                wrong.push(format!("{name}: caught by `{law}`, not by {laws:?}:\n{story}"));
+            (Err(Broken { law, counterexample, .. }), _) => {
+                wrong.push(format!("{name}: caught by `{law}`, not by {laws:?}:\n{counterexample}"));
             }
         }
     }
@@ -83,8 +83,8 @@ fn what_it_stands_in_for_passes_the_very_same_trial() {
         if fixture.by_hand.is_none() && tried.contains(&trial) {
             continue;
         }
-        if let Err(Broken { law, story, .. }) = fixture.judge_sound(CASES) {
-            panic!("instead of {}: {} is caught by `{law}`:\n{story}", fixture.name, fixture.stands_for());
+        if let Err(Broken { law, counterexample, .. }) = fixture.judge_sound(CASES) {
+            panic!("instead of {}: {} is caught by `{law}`:\n{counterexample}", fixture.name, fixture.stands_for());
         }
         tried.push(trial);
     }
@@ -93,8 +93,8 @@ fn what_it_stands_in_for_passes_the_very_same_trial() {
 #[test]
 fn what_only_looks_broken_is_not_caught() {
     for fixture in harmless() {
-        if let Err(Broken { law, story, .. }) = fixture.judge(CASES) {
-            panic!("{} is caught by `{law}`:\n{story}", fixture.name);
+        if let Err(Broken { law, counterexample, .. }) = fixture.judge(CASES) {
+            panic!("{} is caught by `{law}`:\n{counterexample}", fixture.name);
         }
     }
 }

@@ -38,8 +38,8 @@ fn every_combination_is_right_whatever_a_crash_takes_away() {
                 } else {
                     judge_crashes::<Dynamic, _, _>(trial, combinations, Careless::Never)
                 };
-                if let Err(Broken { story, seed, .. }) = played {
-                    panic!("{story}\nSeed {seed}.");
+                if let Err(Broken { counterexample, seed, .. }) = played {
+                    panic!("{counterexample}\nSeed {seed}.");
                 }
             }
         }
@@ -54,10 +54,10 @@ fn what_goes_wrong_between_writes_is_found() {
         loop {
             match judge_crashes::<Dynamic, _, _>(trial, &[make()], careless) {
                 Ok(()) => panic!("{name}: `{wanted}` was not broken in 20,000 cases"),
-                Err(Broken { law, seed, story, .. }) => {
+                Err(Broken { law, seed, counterexample, .. }) => {
                     println!("{name:<28} {law:<22} {:>6}", seed + 1);
                     if law == wanted {
-                        println!("{story}");
+                        println!("{counterexample}");
                         return;
                     }
                     // Another law may be broken first.
@@ -100,11 +100,11 @@ fn every_loss_of_a_small_crash_is_survived() {
                     println!("{rebuilder}, then {next}: {losses} losses");
                     assert!(losses > 400, "{losses}");
                 }
-                Err(Broken { story, .. }) => panic!("{story}"),
+                Err(Broken { counterexample, .. }) => panic!("{counterexample}"),
             }
         }
     }
     let combinations = [instead("deep-constructive-trace", TakesLearnedForItsOwn)];
     let broken = every_loss::<Dynamic, _, _>(&small(), 2, &combinations).expect_err("it is noticed");
-    assert_eq!(broken.law, "shallow-correct", "{}", broken.story);
+    assert_eq!(broken.law, "shallow-correct", "{}", broken.counterexample);
 }

@@ -85,7 +85,7 @@ const ELSEWHERE: &[(&str, Where)] = &[
     ("deep-keeps-volatile", Beyond("a volatile task")),
     ("deep-volatile", Beyond("a volatile task")),
     ("journal-forgives", Beyond("a task that starts a key without waiting for it")),
-    ("frankenbuild", Beyond("a task that answers by whim")),
+    ("frankenbuild", Beyond("a task that is not deterministic")),
     ("make-and-the-clock", Beyond("a clock that is set back")),
     ("suspects-run-twice", Beyond("outside work")),
     ("tasks-anonymous", Beyond("collections of tasks that are exchanged")),
@@ -112,8 +112,8 @@ fn nothing_in_a_small_scope_breaks_a_law() {
     assert_eq!(PROVED.programs(), programs);
     for finding in PROVED.exhaust(&Subject::all(), threads, &|_| ()) {
         let subject = finding.subject;
-        if let Some(Broken { story, seed, .. }) = finding.broken {
-            panic!("{subject}, program {seed} of {PROVED:?}:\n{story}");
+        if let Some(Broken { counterexample, seed, .. }) = finding.broken {
+            panic!("{subject}, program {seed} of {PROVED:?}:\n{counterexample}");
         }
         match subject.rebuilder {
             // Make is spared the tasks that are replaced.
@@ -146,8 +146,8 @@ fn what_is_broken_is_found_within_a_small_scope() {
                 println!("{name:<28} {law:<18} {cases:>5}");
             }
             (None, Ok(())) => panic!("{name} is not found within {SMALL:?}"),
-            (Some(_), Err(Broken { law, story, .. })) => {
-                panic!("{name} is found within {SMALL:?}, by `{law}`:\n{story}")
+            (Some(_), Err(Broken { law, counterexample, .. })) => {
+                panic!("{name} is found within {SMALL:?}, by `{law}`:\n{counterexample}")
             }
             (Some(Beyond(what)), Ok(())) => println!("{name:<28} takes {what}"),
             (Some(Larger), Ok(())) => println!("{name:<28} takes more keys or more steps"),
@@ -182,8 +182,8 @@ fn what_it_stands_in_for_passes_the_same_scope() {
         if tried.contains(&trial) {
             continue;
         }
-        if let Err(Broken { law, story, .. }) = fixture.judge_sound_within(SMALL) {
-            panic!("instead of {}: {} is caught by `{law}`:\n{story}", fixture.name, fixture.stands_for());
+        if let Err(Broken { law, counterexample, .. }) = fixture.judge_sound_within(SMALL) {
+            panic!("instead of {}: {} is caught by `{law}`:\n{counterexample}", fixture.name, fixture.stands_for());
         }
         tried.push(trial);
     }

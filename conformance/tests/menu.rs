@@ -15,10 +15,13 @@ use alacarte_core::{Dynamic, Fingerprint, Static};
 
 type Any = Combination<'static>;
 
-fn tell(stories: &[Broken]) {
-    let shortest = stories.iter().min_by_key(|broken| broken.story.len());
-    if let Some(Broken { story, seed, .. }) = shortest {
-        panic!("{} stories of broken laws; the shortest, of seed {seed}:\n{story}", stories.len());
+fn tell(counterexamples: &[Broken]) {
+    let shortest = counterexamples.iter().min_by_key(|broken| broken.counterexample.len());
+    if let Some(Broken { counterexample, seed, .. }) = shortest {
+        panic!(
+            "{} counterexamples of broken laws; the shortest, of seed {seed}:\n{counterexample}",
+            counterexamples.len()
+        );
     }
 }
 
@@ -30,11 +33,11 @@ fn every_law_holds(change: impl Fn(Style) -> Style, scheduler: &str, rebuilder: 
     let trial = Trial { style: change(style(rebuilder)), ..Trial::default() };
     let cases = if combination[0].promises.restores { trial.cases * AMPLE.0 / AMPLE.1 } else { trial.cases };
     let trial = Trial { cases, ..trial };
-    let mut stories: Vec<Broken> = judge::<Static, _, _>(trial, &combination).err().into_iter().collect();
+    let mut counterexamples: Vec<Broken> = judge::<Static, _, _>(trial, &combination).err().into_iter().collect();
     if scheduler != "topological" {
-        stories.extend(judge::<Dynamic, _, _>(trial, &combination).err());
+        counterexamples.extend(judge::<Dynamic, _, _>(trial, &combination).err());
     }
-    tell(&stories);
+    tell(&counterexamples);
 }
 
 macro_rules! menu {
@@ -75,13 +78,13 @@ menu! {
     modification_time: "modification-time",
 }
 
-/// Tasks that answer by whim: every value is one that its task could give.
-mod whims {
+/// Tasks that are not deterministic: every value is one that its task could give.
+mod nondeterministic {
     use super::*;
 
     fn every_law_holds_by_whim(scheduler: &str) {
         for rebuilder in REBUILDERS {
-            every_law_holds(Style::by_whim, scheduler, rebuilder);
+            every_law_holds(Style::without_determinism, scheduler, rebuilder);
         }
     }
 

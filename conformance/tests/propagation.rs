@@ -21,8 +21,8 @@ fn steady() -> Style {
 fn holds<P: Declares>(style: Style, combinations: &[Combination<'_>]) {
     let trial = Trial::default();
     let trial = Trial { style, cases: 2 * trial.cases, ..trial };
-    if let Err(Broken { story, seed, .. }) = judge::<P, _, _>(trial, combinations) {
-        panic!("seed {seed}:\n{story}");
+    if let Err(Broken { counterexample, seed, .. }) = judge::<P, _, _>(trial, combinations) {
+        panic!("seed {seed}:\n{counterexample}");
     }
 }
 

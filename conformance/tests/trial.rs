@@ -71,22 +71,22 @@ fn a_careless_rebuilder() {
     check(Suspending::new(), Careless);
 }
 
-/// What a story of a broken law ends in is the line that tells it again.
+/// What a counterexample of a broken law ends in is the line that tells it again.
 #[test]
-fn a_story_is_told_again_by_the_line_that_it_ends_in() {
+fn a_counterexample_is_told_again_by_the_line_that_it_ends_in() {
     let told = |variables: &[(&str, &str)]| {
         let output = in_environment("a_careless_rebuilder", variables);
         String::from_utf8(output.stderr).expect("text")
     };
     let first = told(&[("CONFORMANCE_SEED", "5")]);
-    let (story, end) = first.split_once("Found by seed ").expect("a seed");
+    let (counterexample, end) = first.split_once("Found by seed ").expect("a seed");
     let (_, again) = end.split_once("Again: ").expect("how to see it again");
     let mut words = again.split_whitespace();
     let mut variable = || words.next().and_then(|word| word.split_once('=')).expect("a variable");
     let second = told(&[variable(), variable()]);
     assert!(again.contains(" cargo test"), "{again}");
-    let (_, story) = story.split_once("Tasks").expect("tasks");
-    assert!(second.contains(story) && second.contains("after 1 cases"), "{first}\n{second}");
+    let (_, counterexample) = counterexample.split_once("Tasks").expect("tasks");
+    assert!(second.contains(counterexample) && second.contains("after 1 cases"), "{first}\n{second}");
 }
 
 /// What is to happen in the middle of a build happens there, more often than after its end or never.
@@ -116,7 +116,7 @@ fn the_middle_of_a_build_is_in_the_middle() {
     }
 }
 
-/// Whims and turns are as many scripts more.
+/// Tasks that are not deterministic, and turns, are as many scripts more.
 #[test]
 fn every_fourth_seed_is_played_by_whim_and_by_turns_as_well() {
     for subject in Subject::all() {
@@ -131,7 +131,7 @@ fn every_fourth_seed_is_played_by_whim_and_by_turns_as_well() {
 
 /// Who takes over has a name.
 #[test]
-fn a_story_names_who_takes_over() {
+fn a_counterexample_names_who_takes_over() {
     let build = || Step::Build(vec![Name(1)]);
     let scenario = Scenario {
         graph: Graph { tasks: vec![None, Some(Expr::Get(Name(0)))] },
@@ -143,7 +143,7 @@ fn a_story_names_who_takes_over() {
     let busy = Combination { promises: promises("dirty-bit"), ..menu("restarting", "perpetual") };
     let combinations = [menu("suspending", "dirty-bit"), busy];
     let broken = perform::<Dynamic, _, _>(&scenario, &combinations, Setup::default()).expect_err("it runs always");
-    assert!(broken.story.contains("2. restarting × perpetual takes over"), "{}", broken.story);
+    assert!(broken.counterexample.contains("2. restarting × perpetual takes over"), "{}", broken.counterexample);
 }
 
 /// A law that is asked of nothing holds of everything.

@@ -120,7 +120,7 @@ pub(super) fn list() -> Vec<Fixture> {
             .is(|| DeepConstructiveTrace)
             .promising(Promises { shallow: true, ..Promises::default() })
             .styled(|style| {
-                (style.whims, style.faults, style.formulas, style.overwrites) = (true, true, false, false);
+                (style.nondeterministic, style.faults, style.formulas, style.overwrites) = (true, true, false, false);
             })
             .theory("rule 8")
             .caught_by(&["set-correct"]),

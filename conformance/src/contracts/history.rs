@@ -44,7 +44,7 @@ pub(super) fn history(orderly: bool, draw: &mut Draw<'_>) -> Vec<Happening> {
 }
 
 /// A history, one event a line.
-pub(super) fn story(history: &[Happening]) -> String {
+pub(super) fn counterexample(history: &[Happening]) -> String {
     let lines = history.iter().enumerate().map(|(n, what)| format!("{:>3}. {what}\n", n + 1));
     format!("In the beginning the inputs, key0 to key{}, hold {AT_FIRST}.\n{}", INPUTS - 1, lines.collect::<String>())
 }

@@ -46,8 +46,8 @@ pub(super) fn seek<C: Contract>(
 ) -> Result<(), Broken> {
     let fails = |past: &Vec<Happening>| {
         let Err((until, why)) = differ(past) else { return Ok(()) };
-        let story = format!("{}\nThe law `{law}` is broken: {why}\n", history::story(&past[..until]));
-        Err(Broken { law, story, cases: 1, seed: 0 })
+        let counterexample = format!("{}\nThe law `{law}` is broken: {why}\n", history::counterexample(&past[..until]));
+        Err(Broken { law, counterexample, cases: 1, seed: 0 })
     };
     let history = |draw: &mut Draw<'_>| history::history(C::ORDERLY, draw);
     for_each_seed(trial, |choices| judge_drawn(choices, SHRINKING, history, fails).map_err(|(_, broken)| broken))

@@ -83,8 +83,8 @@ where
     }
 
     fn broken(&self, law: &'static str, what: String) -> Broken {
-        let story = format!("{}\n\nThe law `{law}` is broken: {what}\n", self.told.join("\n"));
-        Broken { law, story, cases: 1, seed: 0 }
+        let counterexample = format!("{}\n\nThe law `{law}` is broken: {what}\n", self.told.join("\n"));
+        Broken { law, counterexample, cases: 1, seed: 0 }
     }
 
     /// Brings these targets up to date, and judges it.

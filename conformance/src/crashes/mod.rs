@@ -30,13 +30,13 @@ use tale::{Tale, style, tale};
 
 pub use disk::{Careless, Loss};
 
-/// How often a story is tried to be made smaller. (A tale is long: what is not small by then is small enough.)
+/// How often a counterexample is tried to be made smaller. (A tale is long: what is not small by then is small enough.)
 const SHRINKING: u32 = 2_000;
 
 /// Plays many tales of crashes; the first combination begins, and others may go on behind a crash.
 ///
 /// # Errors
-/// The smallest story found of a law that is broken.
+/// The smallest counterexample found of a law that is broken.
 pub fn judge_crashes<P, S, R>(
     trial: Trial,
     combinations: &[Combination<'_, S, R>],
@@ -50,8 +50,8 @@ where
     let style = style(fitting::<P>(trial).style, combinations.len());
     let fails = |tale: &Tale| {
         silence::quietly(|| play::<P, S, R>(tale, combinations, careless)).unwrap_or_else(|panic| {
-            let story = format!("{}\n{}\n\n{panic}\n", tale.scenario, tale.scenario.script());
-            Err(Broken { law: "no-panic", story, cases: 1, seed: 0 })
+            let counterexample = format!("{}\n{}\n\n{panic}\n", tale.scenario, tale.scenario.script());
+            Err(Broken { law: "no-panic", counterexample, cases: 1, seed: 0 })
         })
     };
     for_each_seed(trial, |choices| {
@@ -64,7 +64,7 @@ where
 /// how many losses there are.
 ///
 /// # Errors
-/// The story of the first by which a law is broken.
+/// The counterexample of the first by which a law is broken.
 pub fn every_loss<P, S, R>(
     scenario: &Scenario,
     behind: usize,

@@ -131,8 +131,9 @@ impl Program {
         let mut judge = |steps: &[Step]| {
             scenario.steps = steps.to_vec();
             silence::quietly(|| judge(&scenario)).unwrap_or_else(|panic| {
-                let story = format!("{scenario}\n{}\n\nThe law `no-panic` is broken: {panic}\n", scenario.script());
-                Err(Broken { law: "no-panic", story, cases: 1, seed: 0 })
+                let counterexample =
+                    format!("{scenario}\n{}\n\nThe law `no-panic` is broken: {panic}\n", scenario.script());
+                Err(Broken { law: "no-panic", counterexample, cases: 1, seed: 0 })
             })
         };
         let begin = History::of(&self.model);

@@ -10,9 +10,9 @@ use crate::name::Name;
 /// fails or panics, or a key needs itself.
 ///
 /// What a task starts without waiting for it may fail the build as well. A build that was given up says nothing;
-/// and what tasks by whim need, nobody could say beforehand.
+/// and what tasks that are not deterministic need, nobody could say beforehand.
 pub fn honest(moment: &mut Moment<'_>) -> Result<(), String> {
-    if moment.whims || moment.promises.within.is_some() {
+    if moment.nondeterministic || moment.promises.within.is_some() {
         return Ok(());
     }
     let mut bound = moment.targets.to_vec();
@@ -64,7 +64,7 @@ fn compare(moment: &mut Moment<'_>, keys: BTreeSet<Name>) -> Result<(), String> 
 /// Every target of a build that succeeded, and every key that a build vouches for, has the value that a computation from
 /// scratch gives. What lies between them and the inputs may be old or missing. (JFP paper, "shallow" correctness.)
 pub fn shallow_correct(moment: &mut Moment<'_>) -> Result<(), String> {
-    if moment.whims || moment.promises.within.is_some() {
+    if moment.nondeterministic || moment.promises.within.is_some() {
         return Ok(());
     }
     let mut compared = moment.vouched();
@@ -79,7 +79,7 @@ pub fn shallow_correct(moment: &mut Moment<'_>) -> Result<(), String> {
 /// than shallow correctness this is not asked. (JFP paper, definition of correctness.)
 pub fn correct(moment: &mut Moment<'_>) -> Result<(), String> {
     let Promises { shallow, within, .. } = moment.promises;
-    if moment.whims || shallow || within.is_some() || !moment.ending.is_success() {
+    if moment.nondeterministic || shallow || within.is_some() || !moment.ending.is_success() {
         return Ok(());
     }
     let mut compared = moment.reach();
@@ -91,12 +91,12 @@ pub fn correct(moment: &mut Moment<'_>) -> Result<(), String> {
 }
 
 /// Every value is one that the key's task could give if it ran now, for the values that its dependencies hold now: the
-/// reading that is left where tasks answer by whim. Asked of all that the build vouches for, and of all that the
+/// reading that is left where tasks are not deterministic. Asked of all that the build vouches for, and of all that the
 /// targets must have looked at; where correctness is shallow, of keys only all of whose dependencies the build vouches for
 /// too. (JFP paper, correctness for non-deterministic tasks.)
 pub fn set_correct(moment: &mut Moment<'_>) -> Result<(), String> {
     let Promises { shallow, deterministic, within, .. } = moment.promises;
-    if deterministic && moment.whims || within.is_some() {
+    if deterministic && moment.nondeterministic || within.is_some() {
         return Ok(());
     }
     let vouched = moment.vouched();

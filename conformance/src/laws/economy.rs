@@ -28,7 +28,7 @@ pub fn starts_once(moment: &mut Moment<'_>) -> Result<(), String> {
 /// No task is started that the targets do not reach (under a topological scheduler by declaration, under the others by
 /// evaluation), nor any of those that tasks started without waiting for them.
 pub fn reached_only(moment: &mut Moment<'_>) -> Result<(), String> {
-    if moment.whims {
+    if moment.nondeterministic {
         return Ok(());
     }
     // (Within what is tolerated, conditions may be other ones than by right.)
@@ -48,7 +48,7 @@ fn reference<'m>(moment: &'m Moment<'_>, key: Name) -> Option<&'m Reference> {
     let onlooker = moment.onlooker;
     let reference = onlooker.references.get(&key)?;
     let spoilt = onlooker.tampered.contains_key(&key) && !moment.promises.restores;
-    (!spoilt && !moment.whims && !onlooker.evicted.contains(&key)).then_some(reference)
+    (!spoilt && !moment.nondeterministic && !onlooker.evicted.contains(&key)).then_some(reference)
 }
 
 /// A task runs only if an input or a definition below it has changed since it was last brought up to date ("since the last

@@ -108,8 +108,8 @@ pub struct Moment<'m> {
     pub lies: &'m BTreeMap<Name, i64>,
     /// What is right.
     pub truth: &'m mut Truth,
-    /// Whether some task answers by whim, so that what is right is a set.
-    pub whims: bool,
+    /// Whether some task is not deterministic, so that what is right is a set.
+    pub nondeterministic: bool,
     /// What each key is.
     pub kinds: &'m BTreeMap<Name, Kind>,
     /// What happened before.

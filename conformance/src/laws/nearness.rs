@@ -14,7 +14,7 @@ pub(super) fn has_moved(then: Option<i64>, now: Option<i64>, within: u64) -> boo
 /// given, and none of that has moved by more than ε since; and a build fails only if a task fails for what the keys hold, or
 /// by right. (What a run was given leads on, and not what it would be given by right: under a condition that may be another key.)
 pub fn near(moment: &mut Moment<'_>) -> Result<(), String> {
-    let Some(within) = moment.promises.within.filter(|_| !moment.whims) else { return Ok(()) };
+    let Some(within) = moment.promises.within.filter(|_| !moment.nondeterministic) else { return Ok(()) };
     if !moment.ending.is_success() {
         let mut asked = moment.targets.to_vec();
         asked.extend(moment.detached());

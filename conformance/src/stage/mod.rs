@@ -3,7 +3,7 @@
 mod patience;
 mod play;
 mod steps;
-mod story;
+mod telling;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,13 +64,13 @@ pub struct Played {
     pub midway: bool,
 }
 
-/// A law was broken: the whole story.
+/// A law was broken: the whole counterexample.
 #[derive(Clone)]
 pub struct Broken {
     /// The name of the law.
     pub law: &'static str,
     /// Graph, steps, what was expected and what came, to be read by a person.
-    pub story: String,
+    pub counterexample: String,
     /// How many scenarios were played until it was found.
     pub cases: u64,
     /// The seed of the scenario in which it was found, before that was made smaller.
@@ -79,7 +79,7 @@ pub struct Broken {
 
 impl fmt::Debug for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\n{}", self.story)
+        write!(f, "\n{}", self.counterexample)
     }
 }
 
@@ -129,7 +129,7 @@ struct Stage<'c, P, S, R> {
     /// The targets of the last build, if it succeeded and nothing has happened since.
     settled: Option<Vec<Name>>,
     /// What happened, if it is to be told.
-    story: Option<RefCell<Vec<String>>>,
+    counterexample: Option<RefCell<Vec<String>>>,
 }
 
 /// The steps of a scenario, with the names of the combinations that take over.
@@ -151,14 +151,14 @@ where
     S: Schedules<P>,
     R: Rebuilder<Name, i64>,
 {
-    // Nearly all performances obey every law; only of those that do not the story is wanted, and they are played again.
+    // Nearly all performances obey every law; only of those that do not the counterexample is wanted, and they are played again.
     attempt::<P, S, R>(scenario, combinations, setup, false).or_else(|silent| {
         attempt::<P, S, R>(scenario, combinations, setup, true)?;
         Err(Broken {
-            story: format!(
+            counterexample: format!(
                 "{scenario}\n{}\n{}\nIt fails only now and then.",
                 script(scenario, combinations),
-                silent.story
+                silent.counterexample
             ),
             ..silent
         })
@@ -208,7 +208,7 @@ where
         decisions: Rc::default(),
         waits: Rc::default(),
         settled: None,
-        story: told.then(|| vec![scenario.to_string(), format!("Under {}:", combinations[0].name)].into()),
+        counterexample: told.then(|| vec![scenario.to_string(), format!("Under {}:", combinations[0].name)].into()),
     };
     for key in scenario.graph.keys() {
         if scenario.graph.task(key).is_none() {
@@ -218,8 +218,12 @@ where
     stage.start(program);
     let mut played = Vec::new();
     for (number, step) in scenario.steps.iter().enumerate() {
-        if let Some(story) = &stage.story {
-            story.borrow_mut().push(format!("{:>3}. {}", number + 1, step.told(|to| combinations[to].name.clone())));
+        if let Some(counterexample) = &stage.counterexample {
+            counterexample.borrow_mut().push(format!(
+                "{:>3}. {}",
+                number + 1,
+                step.told(|to| combinations[to].name.clone())
+            ));
         }
         match step {
             Step::Build(targets) => played.push(stage.play(targets, None)?),

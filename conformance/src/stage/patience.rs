@@ -1,5 +1,5 @@
 //! A queue that gives out keys without end, as one does that looks at its first key and leaves it there, would keep a build busy for
-//! ever. A panic is a story.
+//! ever. A panic is a counterexample.
 
 use std::fmt;
 

@@ -108,8 +108,8 @@ where
             false => Kind::Input(self.inputs.get(key).copied()),
         };
         let kinds: BTreeMap<Name, Kind> = keys.iter().map(|key| (*key, kind(key))).collect();
-        if let Some(story) = &self.story {
-            story.borrow_mut().push(self.tell(ending));
+        if let Some(counterexample) = &self.counterexample {
+            counterexample.borrow_mut().push(self.tell(ending));
         }
         let lies = self.world.held();
         let mut truth = Truth::new(&graph, &self.inputs, self.world.now());
@@ -129,7 +129,7 @@ where
             lay: &self.lay,
             lies: &lies,
             truth: &mut truth,
-            whims: graph.has_whims(),
+            nondeterministic: graph.is_nondeterministic(),
             kinds: &kinds,
             onlooker: &self.onlooker,
             declares: self.declares,
@@ -152,8 +152,8 @@ where
             self.scribbled.remove(key);
         });
         for key in vouched {
-            // What a key looked at is known from the truth, and where tasks answer by whim there is more than one.
-            if graph.has_whims() {
+            // What a key looked at is known from the truth, and where tasks are not deterministic there is more than one.
+            if graph.is_nondeterministic() {
                 self.onlooker.references.remove(&key);
                 continue;
             }

@@ -31,13 +31,13 @@ pub use types::{Label, Part, Untold};
 /// Makes a scheduler and a rebuilder for what is the user's.
 pub type Makes<'m, S, R> = &'m dyn Fn() -> (S, R);
 
-/// How often a story is tried to be made smaller.
+/// How often a counterexample is tried to be made smaller.
 const SHRINKING: u32 = 2_000;
 
 /// Plays many histories of a user's own program; the first combination begins, and others may take over.
 ///
 /// # Errors
-/// The smallest story found of a law that is broken.
+/// The smallest counterexample found of a law that is broken.
 pub fn judge<P, S, R>(trial: Trial, makes: &[Makes<'_, S, R>], untold: Untold) -> Result<(), Broken>
 where
     P: Declares,
@@ -48,8 +48,8 @@ where
         let judged = silence::quietly(|| machine::play::<P, S, R>(history, makes, untold));
         fuse::put_out();
         judged.unwrap_or_else(|panic| Err(("no-panic", panic))).map_err(|(law, what)| {
-            let story = format!("{}\n{history}\n\nThe law `{law}` is broken: {what}\n", program::TEXT);
-            Broken { law, story, cases: 1, seed: 0 }
+            let counterexample = format!("{}\n{history}\n\nThe law `{law}` is broken: {what}\n", program::TEXT);
+            Broken { law, counterexample, cases: 1, seed: 0 }
         })
     };
     for_each_seed(trial, |choices| {

@@ -8,7 +8,7 @@ use super::fuse::{Fragile, burn};
 use super::types::{INPUT, Label, Part, TASK};
 use crate::program::Declares;
 
-/// What a story says of it.
+/// What a counterexample says of it.
 pub(super) const TEXT: &str =
     "Tasks. Each makes an object; its body is what is said here, its interface a tenth of that. Dependents \
                                see interfaces.

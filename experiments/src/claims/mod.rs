@@ -41,7 +41,7 @@ pub struct Cell {
     pub verdict: Verdict,
     /// How many cases were judged, up to the one that refutes.
     pub cases: u64,
-    /// The smallest counterexample found, as a story.
+    /// The smallest counterexample found, as a counterexample.
     pub counterexample: Option<String>,
     /// What the paper claims, if it claims anything.
     pub paper: Option<bool>,
@@ -127,7 +127,7 @@ pub fn measure(menu: &Menu, options: Options, progress: &(dyn Fn(usize, usize) +
             let property = PROPERTIES[trial % PROPERTIES.len()];
             let measured = match property.try_on(menu.lab(), (scheduler, rebuilder), options.seed, options.cases) {
                 Ok(judged) => (judged, None),
-                Err(broken) => (broken.cases, Some(broken.story)),
+                Err(broken) => (broken.cases, Some(broken.counterexample)),
             };
             *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = measured;
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, trials);

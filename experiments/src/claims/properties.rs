@@ -102,7 +102,7 @@ pub const PROPERTIES: [Property; 10] = [
 type Any = Combination<'static>;
 
 impl Property {
-    /// Looks for a counterexample: how many cases were judged, or the smallest story.
+    /// Looks for a counterexample: how many cases were judged, or the smallest counterexample.
     pub(super) fn try_on(
         &self,
         menu: &Menu,
@@ -135,8 +135,10 @@ impl Property {
             Law::EarlyCutoff | Law::CloudShareable | Law::SurvivesRevert | Law::NoRestarts => plain,
             Law::DynamicDependencies => Style { circles: true, ..plain },
             Law::SurvivesRestart => Style { touches: true, ..plain },
-            // A whim does harm only where what it gave is lost: in long histories.
-            Law::ToleratesNonDeterminism => Style { whims: true, restarts: true, faults: true, steps: 40, ..plain },
+            // Non-determinism does harm only where what it gave is lost: in long histories.
+            Law::ToleratesNonDeterminism => {
+                Style { nondeterministic: true, restarts: true, faults: true, steps: 40, ..plain }
+            }
         }
     }
 

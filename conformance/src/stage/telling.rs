@@ -7,7 +7,7 @@ use crate::laws::{Ending, show};
 use crate::name::Name;
 
 impl<P, S, R> Stage<'_, P, S, R> {
-    /// What a build did, as lines of the story.
+    /// What a build did, as lines of the counterexample.
     pub(super) fn tell(&self, ending: Ending<'_>) -> String {
         let waits = self.waits.borrow();
         let mut waits = waits.iter();
@@ -33,10 +33,10 @@ impl<P, S, R> Stage<'_, P, S, R> {
     pub(super) fn broken(&self, law: &'static str, says: &str, what: &str) -> Broken {
         let inputs: Vec<_> = self.inputs.iter().map(|(key, &value)| format!("{key}: {}", show(Some(value)))).collect();
         let inputs = if inputs.is_empty() { "none".into() } else { inputs.join(", ") };
-        let story = format!(
+        let counterexample = format!(
             "{}\nInputs now: {inputs}\n\nThe law `{law}` is broken: {says}.\n{what}\n",
-            self.story.as_ref().map(|story| story.borrow().join("\n")).unwrap_or_default(),
+            self.counterexample.as_ref().map(|counterexample| counterexample.borrow().join("\n")).unwrap_or_default(),
         );
-        Broken { law, story, cases: 1, seed: 0 }
+        Broken { law, counterexample, cases: 1, seed: 0 }
     }
 }
