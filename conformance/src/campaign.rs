@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use alacarte_core::{Dynamic, Static};
 
-use crate::check::{Way, again, on_trial};
+use crate::judge::{Way, again, on_trial};
 use crate::menu::{Subject, TaskKind};
 use crate::program::Declares;
 use crate::relations::Tally;

@@ -60,11 +60,9 @@
 
 pub mod broken;
 mod campaign;
-mod check;
 mod combines;
 pub mod contracts;
 mod crashes;
-mod diary;
 mod draw;
 mod exhaustive;
 mod expr;
@@ -72,10 +70,11 @@ mod faults;
 mod generate;
 mod graph;
 pub mod growth;
+mod judge;
 mod laws;
-mod memory;
 mod menu;
 mod name;
+mod onlooker;
 mod oracle;
 mod outside;
 mod program;
@@ -86,25 +85,26 @@ mod shrink;
 mod silence;
 mod stage;
 mod tape;
+mod test_journal;
 mod trial;
 pub mod user;
 mod world;
 
 pub use campaign::{Campaign, Finding};
-pub use check::{check, check_numbers, check_promises, check_static, explore, judge};
 pub use combines::Combines;
 pub use crashes::{Careless, Loss, every_loss, judge_crashes};
 pub use exhaustive::Scope;
 pub use expr::Expr;
 pub use generate::{Shape, Style};
 pub use graph::Graph;
+pub use judge::{check, check_numbers, check_promises, check_static, explore, judge};
 pub use laws::{
     Ending, LAWS, Law, Moment, Promises, Thrift, at_most_once, correct, early_cutoff, honest, inputs_untouched,
     minimal, near, null_build, reached_only, set_correct, shallow_correct, starts_once,
 };
-pub use memory::{Kind, Onlooker, Reference};
 pub use menu::{Menu, REBUILDERS, SCHEDULERS, Subject, TaskKind, menu, promises, style};
 pub use name::Name;
+pub use onlooker::{Kind, Onlooker, Reference};
 pub use oracle::{Outcome, Truth};
 pub use outside::{Choices, Driven, Label, Outside, Path, Seeded, Stuck, Work, drive, every_interleaving};
 pub use program::{Declares, Program, Yields};

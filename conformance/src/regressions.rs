@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use crate::campaign::Finding;
-use crate::check::Way;
+use crate::judge::Way;
 use crate::menu::Subject;
 
 /// The cases, as they are kept. A line has scheduler, rebuilder, tasks, and a seed; or in its place a way and choices, two

@@ -3,10 +3,10 @@
 use alacarte_core::{Dynamic, Rebuilder, Static};
 
 use super::twist::{Straight, Twist, Twisted};
-use crate::check::explore;
 use crate::exhaustive::{self, Scope};
 use crate::faults::{Fault, Flaw, Lie};
 use crate::generate::Style;
+use crate::judge::explore;
 use crate::laws::{Promises, Thrift};
 use crate::menu::promises;
 use crate::name::Name;

@@ -2,17 +2,24 @@
 
 use super::fixture::Fixture;
 use super::{
-    answers, bare, bits, caches, claims, costs, deep, journals, published, schedulers, steps, tolerant, traces,
-    verifying, worlds,
+    answers, bare, caches, costs, journals, misrecorded_traces, mistold_bits, overpromising, published, schedulers,
+    slipping_deep, slipping_steps, slipping_verifiers, tolerant, worlds,
 };
 
 /// Everything in this room.
 pub fn all() -> Vec<Fixture> {
-    let rebuilders = [bare::list(), bits::list(), verifying::list(), traces::list(), answers::list(), deep::list()];
+    let rebuilders = [
+        bare::list(),
+        mistold_bits::list(),
+        slipping_verifiers::list(),
+        misrecorded_traces::list(),
+        answers::list(),
+        slipping_deep::list(),
+    ];
     let others = [
         caches::list(),
-        steps::list(),
-        claims::list(),
+        slipping_steps::list(),
+        overpromising::list(),
         schedulers::list(),
         journals::list(),
         published::list(),

@@ -25,28 +25,28 @@
 
 pub mod answers;
 pub mod bare;
-pub mod bits;
 mod by_hand;
 pub mod caches;
-mod claims;
 pub mod costs;
 pub mod crashes;
-pub mod deep;
 mod fixture;
 pub mod journals;
 pub mod lies;
 mod list;
+pub mod misrecorded_traces;
+pub mod mistold_bits;
+mod overpromising;
 pub mod published;
 pub mod schedulers;
-pub mod steps;
+pub mod slipping_deep;
+pub mod slipping_steps;
+pub mod slipping_verifiers;
 pub mod tolerant;
-pub mod traces;
 pub mod twist;
-pub mod verifying;
 pub mod worlds;
 
-pub use claims::harmless;
 pub use fixture::{Fixture, Pair};
 pub use list::all;
+pub use overpromising::harmless;
 
 pub use crate::faults::{Fault, Flaw, Lie, Shelf};

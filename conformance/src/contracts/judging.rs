@@ -1,7 +1,7 @@
 //! Random histories, told to a model and to an updater.
 
+use super::event_history;
 use super::happening::{Contract, Happening};
-use super::history;
 use crate::draw::Draw;
 use crate::silence;
 use crate::stage::Broken;
@@ -46,9 +46,10 @@ pub(super) fn seek<C: Contract>(
 ) -> Result<(), Broken> {
     let fails = |past: &Vec<Happening>| {
         let Err((until, why)) = differ(past) else { return Ok(()) };
-        let counterexample = format!("{}\nThe law `{law}` is broken: {why}\n", history::counterexample(&past[..until]));
+        let counterexample =
+            format!("{}\nThe law `{law}` is broken: {why}\n", event_history::counterexample(&past[..until]));
         Err(Broken { law, counterexample, cases: 1, seed: 0 })
     };
-    let history = |draw: &mut Draw<'_>| history::history(C::ORDERLY, draw);
+    let history = |draw: &mut Draw<'_>| event_history::history(C::ORDERLY, draw);
     for_each_seed(trial, |choices| judge_drawn(choices, SHRINKING, history, fails).map_err(|(_, broken)| broken))
 }

@@ -36,12 +36,12 @@
 //! check_replay::<Plainly>();
 //! ```
 
+mod event_history;
 mod happening;
-mod history;
 mod judging;
+mod log_replay;
 pub mod ours;
-mod replay;
 
 pub use happening::{AT_FIRST, Contract, Happening, INPUTS, KEYS, Kind};
 pub use judging::{Messenger, check_contract, judge_contract};
-pub use replay::{check_replay, judge_replay};
+pub use log_replay::{check_replay, judge_replay};

@@ -11,8 +11,8 @@
 //! scratch; the same build once more does nothing and writes nothing; and a copy of the disk, on which a new process does
 //! the same, shows whether what was written says all that the living process knows.
 
+mod crashing_machine;
 mod disk;
-mod machine;
 mod places;
 mod tale;
 
@@ -24,8 +24,8 @@ use crate::script::{Scenario, Step};
 use crate::silence;
 use crate::stage::{Broken, Combination};
 use crate::trial::{Trial, fitting, for_each_seed, judge_drawn};
+use crashing_machine::{Machine, play};
 use disk::Unsafe;
-use machine::{Machine, play};
 use tale::{Tale, style, tale};
 
 pub use disk::{Careless, Loss};

@@ -2,12 +2,12 @@
 //! notice, is for [`broken`](crate::broken) to say.
 
 mod cache;
-mod journal;
+mod lying_journal;
 
 pub(crate) use cache::Lends;
 pub use cache::{Fault, Shelf};
-pub use journal::Lie;
-pub(crate) use journal::Told;
+pub use lying_journal::Lie;
+pub(crate) use lying_journal::Told;
 
 /// What is wrong with a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

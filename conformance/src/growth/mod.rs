@@ -8,13 +8,13 @@
 //! Counted are what a build does and what its parts search through: how often a task is polled, a rebuilder asked, a key
 //! fetched, a task restarted; what the journal is told; and the steps of all searches ([`alacarte_core::steps_taken`]).
 
-mod cell;
+mod counted_tasks;
+mod counting;
 mod families;
-mod measure;
 
-pub use cell::{Cell, Cells, Manner};
+pub use counted_tasks::{Cell, Cells, Manner};
+pub use counting::{Cost, measure};
 pub use families::families;
-pub use measure::{Cost, measure};
 
 use std::fmt;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Ending, Moment, Promises, show};
-use crate::memory::Kind;
 use crate::name::Name;
+use crate::onlooker::Kind;
 
 /// A build fails if and only if a target has no value by right: an input that it needs is missing, a task that it needs
 /// fails or panics, or a key needs itself.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::nearness::has_moved;
 use super::{Moment, Promises, Thrift};
-use crate::memory::{Kind, Reference};
 use crate::name::Name;
+use crate::onlooker::{Kind, Reference};
 
 /// No task runs to its end twice in one build.
 pub fn at_most_once(moment: &mut Moment<'_>) -> Result<(), String> {

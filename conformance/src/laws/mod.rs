@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alacarte_core::{BuildError, Decision};
 
-use crate::memory::{Kind, Onlooker};
 use crate::name::Name;
+use crate::onlooker::{Kind, Onlooker};
 use crate::oracle::Truth;
 
 pub use correctness::{correct, honest, inputs_untouched, set_correct, shallow_correct};

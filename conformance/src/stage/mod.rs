@@ -2,7 +2,7 @@
 
 mod patience;
 mod play;
-mod steps;
+mod stepping;
 mod telling;
 
 use std::cell::RefCell;
@@ -12,13 +12,13 @@ use std::rc::Rc;
 
 use alacarte_core::{Build, Decision, Rebuilder, Scheduler, Schedules};
 
-use crate::diary::Diary;
 use crate::faults::{Fault, Flaw, Lie, Shelf};
 use crate::laws::Promises;
-use crate::memory::Onlooker;
 use crate::name::Name;
+use crate::onlooker::Onlooker;
 use crate::program::{Declares, Program};
 use crate::script::{Scenario, Step};
+use crate::test_journal::TestJournal;
 
 use crate::world::World;
 pub use patience::Patience;
@@ -83,7 +83,7 @@ impl fmt::Debug for Broken {
     }
 }
 
-type Built<P, S, R> = Build<Name, i64, Program<P>, World, Patience<S>, R, Diary>;
+type Built<P, S, R> = Build<Name, i64, Program<P>, World, Patience<S>, R, TestJournal>;
 
 /// A build system under observation.
 struct Stage<'c, P, S, R> {
@@ -101,7 +101,7 @@ struct Stage<'c, P, S, R> {
     scenario: &'c Scenario,
     setup: Setup,
     world: World,
-    diary: Diary,
+    journal: TestJournal,
     shelf: Shelf,
     inputs: BTreeMap<Name, i64>,
     /// What lay in the store when the last build began, and what somebody wrote to it since.
@@ -188,10 +188,10 @@ where
         scenario,
         setup,
         world,
-        diary: match setup.lie {
-            _ if setup.forgetful => Diary::forgetful(),
-            Some(lie) => Diary::lying(lie),
-            None => Diary::default(),
+        journal: match setup.lie {
+            _ if setup.forgetful => TestJournal::forgetful(),
+            Some(lie) => TestJournal::lying(lie),
+            None => TestJournal::default(),
         },
         shelf: Shelf::default(),
         inputs: scenario.inputs.clone(),

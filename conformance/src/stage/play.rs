@@ -6,8 +6,8 @@ use alacarte_core::{BuildError, Decision, Rebuilder, Report, Schedules, Tasks};
 
 use super::{Broken, Played, Stage};
 use crate::laws::{Ending, LAWS, Moment};
-use crate::memory::{Kind, Reference};
 use crate::name::Name;
+use crate::onlooker::{Kind, Reference};
 use crate::oracle::Truth;
 use crate::outside::{Seeded, drive};
 use crate::program::Declares;
@@ -65,16 +65,16 @@ where
     }
 
     fn run(&mut self, targets: &[Name], polls: Option<u32>) -> Result<Ran, Broken> {
-        let told = self.diary.told();
+        let told = self.journal.told();
         self.unread = false;
         let Some(seed) = self.scenario.manner.work else {
             // Without work outside it does not stop before its end.
-            return Ok((Some(self.build().run(targets)), self.diary.told() - told));
+            return Ok((Some(self.build().run(targets)), self.journal.told() - told));
         };
         let (outside, stop_after) = (self.world.outside(), polls.map(|polls| polls as usize));
         let driven = drive(self.build().run_async(targets), &outside, &mut Seeded(seed), stop_after);
         match driven {
-            Ok(driven) => Ok((driven.ended(), self.diary.told() - told)),
+            Ok(driven) => Ok((driven.ended(), self.journal.told() - told)),
             Err(stuck) => Err(self.broken("awake", "a build is awake whenever it was woken", &stuck.to_string())),
         }
     }

@@ -12,10 +12,10 @@
 
 mod brittle;
 mod fuse;
-mod history;
-mod machine;
-mod program;
 mod types;
+mod user_history;
+mod user_machine;
+mod user_program;
 
 use alacarte_core::{Rebuilder, Schedules};
 
@@ -23,7 +23,7 @@ use crate::program::Declares;
 use crate::silence;
 use crate::stage::Broken;
 use crate::trial::{Trial, for_each_seed, judge_drawn};
-use history::History;
+use user_history::History;
 
 pub use fuse::{Fragile, burnt};
 pub use types::{Label, Part, Untold};
@@ -45,14 +45,15 @@ where
     R: Rebuilder<Label, Part>,
 {
     let fails = |history: &History| {
-        let judged = silence::quietly(|| machine::play::<P, S, R>(history, makes, untold));
+        let judged = silence::quietly(|| user_machine::play::<P, S, R>(history, makes, untold));
         fuse::put_out();
         judged.unwrap_or_else(|panic| Err(("no-panic", panic))).map_err(|(law, what)| {
-            let counterexample = format!("{}\n{history}\n\nThe law `{law}` is broken: {what}\n", program::TEXT);
+            let counterexample = format!("{}\n{history}\n\nThe law `{law}` is broken: {what}\n", user_program::TEXT);
             Broken { law, counterexample, cases: 1, seed: 0 }
         })
     };
     for_each_seed(trial, |choices| {
-        judge_drawn(choices, SHRINKING, |draw| history::history(makes.len(), draw), fails).map_err(|(_, broken)| broken)
+        judge_drawn(choices, SHRINKING, |draw| user_history::history(makes.len(), draw), fails)
+            .map_err(|(_, broken)| broken)
     })
 }

@@ -6,8 +6,8 @@
 
 use super::cell::{CellRange, CellRef};
 use super::formula::Formula;
+use super::formula_program::Step;
 use super::functions::{Fold, ValueFunction};
-use super::program::Step;
 use super::scalar::{CellError, Scalar};
 
 /// Where the cells of a formula come from. A build implements it by fetching, a test by looking up.

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use super::cell::CellRef;
 use super::formula_lexer::FormulaError;
+use super::formula_program::Step;
 use super::parser;
-use super::program::Step;
 
 /// A parsed formula. Clones share one program, so handing one to a task costs nothing.
 #[derive(Clone)]

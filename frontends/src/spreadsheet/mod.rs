@@ -11,7 +11,7 @@
 //! | `scalar` | a cell's value, its errors, and how one kind of value becomes another |
 //! | `cell` | `B7` and `A1:B7` |
 //! | `operators`, `functions` | what a formula can do with values, without fetching any |
-//! | `program` | the steps of the stack machine that a formula becomes |
+//! | `formula_program` | the steps of the stack machine that a formula becomes |
 //! | `formula_lexer`, `parser` | from a formula's text to its program, in one pass, without a tree |
 //! | `formula` | a parsed formula and the cells it refers to |
 //! | `evaluate` | running the program, fetching cells as they are needed |
@@ -45,10 +45,10 @@ mod evaluate;
 mod fields;
 mod formula;
 mod formula_lexer;
+mod formula_program;
 mod functions;
 mod operators;
 mod parser;
-mod program;
 mod scalar;
 mod sheet;
 #[cfg(test)]

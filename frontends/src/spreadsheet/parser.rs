@@ -8,9 +8,9 @@
 
 use super::cell::{CellRange, CellRef};
 use super::formula_lexer::{FormulaError, Lexer, Token, Word};
+use super::formula_program::Step;
 use super::functions::Function;
 use super::operators::{Binary, Unary};
-use super::program::Step;
 use super::scalar::{CellError, Scalar, parse_bool};
 
 /// The steps of the formula, which begins with `=`.

@@ -17,21 +17,21 @@ use super::by_hand;
 use super::fixture::Fixture;
 use crate::laws::Promises;
 
-mod bits;
-mod chain;
+mod chain_walk;
 mod direct;
 mod flat;
+mod missing_steps;
 mod rotates;
 mod scan;
-mod steps;
+mod wide_bits;
 
-pub use bits::{WideBit, WideBits};
-pub use chain::{ChainWalk, Stopped, Walk};
+pub use chain_walk::{ChainWalk, Stopped, Walk};
 pub use direct::DirectTraces;
 pub use flat::{ByParent, ByValue, Flat, FlatTrace, FlatTraces, LookUp};
+pub use missing_steps::{InputlessSteps, TaskSteps};
 pub use rotates::Rotates;
 pub use scan::{Listed, ListedTraces, ScanTrace};
-pub use steps::{InputlessSteps, TaskSteps};
+pub use wide_bits::{WideBit, WideBits};
 
 /// What of this is on the list. (That [`ByParent`] is not deep, that [`ScanTrace`] looks at too much, and that [`ChainWalk`]
 /// starts too often, tests of their own show by a count: no value is wrong.)

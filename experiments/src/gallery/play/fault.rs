@@ -11,7 +11,7 @@ use std::fmt;
 use alacarte_conformance::{Name, Truth, World};
 use alacarte_core::{Fingerprint, Value};
 
-use super::script::list;
+use super::scene_script::list;
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]

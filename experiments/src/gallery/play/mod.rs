@@ -9,7 +9,7 @@
 
 mod fault;
 mod last;
-mod script;
+mod scene_script;
 mod show;
 mod truth;
 mod watch;
@@ -24,7 +24,7 @@ use alacarte_core::{Build, BuildError, Decision, Power, Rebuilder, Rules, Schedu
 
 pub use fault::{Fault, Held};
 pub use last::LastTraces;
-pub use script::{Act, Judge, Moment, Script, Step, list};
+pub use scene_script::{Act, Judge, Moment, Script, Step, list};
 pub use show::Panel;
 pub use watch::Visit;
 

@@ -11,7 +11,7 @@ use alacarte_metadata::{
 };
 
 use super::last::LastTraces;
-use super::script::list;
+use super::scene_script::list;
 
 /// Some lines under one title.
 #[derive(Debug, Clone, PartialEq, Eq)]

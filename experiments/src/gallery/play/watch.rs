@@ -8,7 +8,7 @@ use alacarte_conformance::Name;
 use alacarte_conformance::broken::twist::Twist;
 use alacarte_core::{Decision, KeyId, Keys, Metadata, Scheduler};
 
-use super::script::list;
+use super::scene_script::list;
 
 /// What happened, in order.
 pub type Log = Rc<RefCell<Vec<Note>>>;

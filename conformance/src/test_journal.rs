@@ -12,7 +12,7 @@ use crate::tape::Tape;
 
 /// A journal in memory. Clones share what is kept: only one of them may be in use at a time.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Diary {
+pub(crate) struct TestJournal {
     bytes: Rc<RefCell<SharedBytes>>,
     log: Rc<RefCell<Option<Log<Name, i64>>>>,
     told: Rc<Cell<usize>>,
@@ -23,15 +23,15 @@ pub(crate) struct Diary {
     deaf: Rc<Cell<bool>>,
 }
 
-impl Diary {
+impl TestJournal {
     /// A journal that counts its events, and keeps none.
     pub fn forgetful() -> Self {
-        Diary { forgetful: true, ..Diary::default() }
+        TestJournal { forgetful: true, ..TestJournal::default() }
     }
 
     /// A journal that gives back something else than it was given, for the laws to notice.
     pub fn lying(lie: Lie) -> Self {
-        Diary { lying: Some(Tape::lying(Some(lie))), ..Diary::default() }
+        TestJournal { lying: Some(Tape::lying(Some(lie))), ..TestJournal::default() }
     }
 
     /// From now on it does not hear of changes, until something is built: for the laws to notice.
@@ -63,7 +63,7 @@ impl Diary {
     }
 }
 
-impl Journal<Name, i64> for Diary {
+impl Journal<Name, i64> for TestJournal {
     fn replay(&mut self, keys: &mut Keys<Name>, each: &mut Replay<'_, Name, i64>) -> Result<(), StoreError> {
         match &mut self.lying {
             Some(tape) => tape.replay(keys, each),

@@ -5,8 +5,8 @@ use alacarte_rebuilders::{DeepConstructiveTrace, DirtyBit, ModificationTime, Per
 use super::fixture::{Fixture, thrifty};
 use super::lies::Misled;
 use super::schedulers::Stutters;
-use super::steps::{Off, Stepper};
-use super::{bare, bits, by_hand};
+use super::slipping_steps::{Off, Stepper};
+use super::{bare, by_hand, mistold_bits};
 use crate::faults::Lie;
 use crate::laws::{Promises, Thrift};
 
@@ -117,10 +117,10 @@ pub fn harmless() -> Vec<Fixture> {
             .is(|| bare::Busy)
             .promising(thrifty(Thrift::None, Thrift::None, true)),
         Fixture::new("unrestored", "does not hear of restored keys: their bits stay set", "dirty-bit")
-            .is(|| Misled::<_, bits::Unrestored>::new(DirtyBit))
+            .is(|| Misled::<_, mistold_bits::Unrestored>::new(DirtyBit))
             .beside("constructive-trace"),
         Fixture::new("suspects-shrank", "a list of suspects that grew shorter is said to be the same", "dirty-bit")
-            .is(|| bits::Mistold(bits::Telling::SameEdition))
+            .is(|| mistold_bits::Mistold(mistold_bits::Telling::SameEdition))
             .under("topological")
             .by_hand(by_hand::a_list_that_shrank),
         Fixture::new("journal-torn", "the last record is lost, which costs rebuilds", "dirty-bit")

@@ -6,12 +6,12 @@ use alacarte_core::{Build, Decision, Rebuilder, Retention, Schedules, Tasks, Whe
 
 use super::patience::Patience;
 use super::{Built, Stage};
-use crate::diary::Diary;
 use crate::faults::{Flaw, Lends};
 use crate::laws::{Promises, Thrift};
 use crate::name::Name;
 use crate::program::{Declares, Program};
 use crate::script::Step;
+use crate::test_journal::TestJournal;
 
 /// The bytes with which a log begins.
 const TITLE: usize = 15;
@@ -42,7 +42,7 @@ where
         let build = Build::new(program, self.world.clone())
             .with_scheduler(Patience::with(scheduler))
             .with_rebuilder(rebuilder)
-            .with_journal(self.diary.clone())
+            .with_journal(self.journal.clone())
             .with_jobs(manner.jobs)
             .keep_going(manner.keep_going)
             .observe(move |keys, key, decision| {
@@ -71,12 +71,12 @@ where
             self.onlooker.references.clear();
         }
         if self.setup.cache.is_some() {
-            self.diary = Diary::default();
+            self.journal = TestJournal::default();
             self.onlooker.references.clear();
             self.held.clear();
             self.scribbled.retain(|key, _| self.onlooker.tampered.contains_key(key));
         }
-        self.diary.close();
+        self.journal.close();
         self.start(program);
         self.settled = None;
     }
@@ -87,7 +87,7 @@ where
             return;
         }
         self.aside = false;
-        self.diary.damage(change);
+        self.journal.damage(change);
         // That something is owed may be just what the journal has lost; or that it no longer is.
         self.onlooker.due.clear();
         self.onlooker.owed.extend(&self.onlooker.started);
@@ -229,7 +229,7 @@ where
             Step::Aside(_) if self.setup.forgetful || self.setup.cache.is_some() || self.unread => {}
             Step::Aside(aside) if *aside != self.aside => {
                 self.aside = *aside;
-                let journal = if *aside { Diary::forgetful() } else { self.diary.clone() };
+                let journal = if *aside { TestJournal::forgetful() } else { self.journal.clone() };
                 if self.world.is(Flaw::Deaf) && !aside {
                     journal.deafen();
                 }

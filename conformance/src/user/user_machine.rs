@@ -10,9 +10,9 @@ use alacarte_stores::{Log, Memory, SharedBytes, TraceLog};
 use super::Makes;
 use super::brittle::Brittle;
 use super::fuse::{Fragile, burn, is_lit, light, put_out, safely};
-use super::history::{History, Step};
-use super::program::{A, D, Program, truth};
 use super::types::{INPUT, Label, Part, TASK, Untold, speak};
+use super::user_history::{History, Step};
+use super::user_program::{A, D, Program, truth};
 use crate::program::Declares;
 
 type Journal = Brittle<Option<Log<Label, Part>>>;
