@@ -139,7 +139,11 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
         .await
     }
 
-    /// The same in a place of a named pool as well; a pool that the build does not have is no bound.
+    /// The same with a permit of a named pool as well; a pool that the build does not have is no bound.
+    ///
+    /// # Panics
+    /// Inside other work, if that pool has no free permit: what holds one may need the job slot that the outer work holds. (The
+    /// task then fails, with this as its reason.)
     pub async fn work_in<T>(self, pool: &str, work: impl Future<Output = T>) -> T {
         let found = self.table.borrow().pools.find(pool);
         let _place = match found {

@@ -270,6 +270,9 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// The id of a key, a new one if it was never met. As long as it is not [released](Build::release), the key is not
     /// forgotten.
+    ///
+    /// # Panics
+    /// If there are [`KeyId::LIMIT`] keys already.
     pub fn intern(&mut self, key: impl AsKey<K>) -> KeyId {
         let table = self.table.get_mut();
         let id = table.intern(&key);

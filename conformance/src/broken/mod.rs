@@ -8,11 +8,11 @@
 //! | | |
 //! |---|---|
 //! | [`bare`] | rebuilders that hardly look at all |
-//! | [`bits`] | dirty bits: told lies, read wrongly, told of wrongly |
-//! | [`verifying`], [`traces`] | traces that are verified wrongly; that were recorded wrongly |
+//! | [`mistold_bits`] | dirty bits: told lies, read wrongly, told of wrongly |
+//! | [`slipping_verifiers`], [`misrecorded_traces`] | traces that are verified wrongly; that were recorded wrongly |
 //! | [`answers`] | constructive traces that put something else in place |
-//! | [`deep`] | deep traces that miss a terminal input |
-//! | [`steps`] | steps and times that are off by one |
+//! | [`slipping_deep`] | deep traces that miss a terminal input |
+//! | [`slipping_steps`] | steps and times that are off by one |
 //! | [`tolerant`] | tolerance of other moves than it promises |
 //! | [`twist`], [`schedulers`] | schedulers that do one thing otherwise; orders that are none |
 //! | [`journals`] | journals that give back something else than they were given |
