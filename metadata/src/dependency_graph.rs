@@ -20,6 +20,7 @@ fn fetched(raw: u32) -> Fetched {
 /// that was forgotten, or that fetched one, nothing is known until it is built again.
 ///
 /// ```
+/// use alacarte::Fetched;
 /// use alacarte::metadata::DependencyGraph;
 /// use alacarte::prelude::*;
 ///
