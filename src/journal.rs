@@ -22,9 +22,9 @@ pub type Replay<'r, K, V> = dyn FnMut(&Keys<K>, &Event<'_, V>) + 'r;
 ///
 /// /// Writes every event down for a person, and cannot replay them.
 /// #[derive(Default)]
-/// struct TestJournal(Vec<String>);
+/// struct Heard(Vec<String>);
 ///
-/// impl<K: Key, V> Journal<K, V> for TestJournal {
+/// impl<K: Key, V> Journal<K, V> for Heard {
 ///     fn replay(&mut self, _: &mut Keys<K>, _: &mut Replay<'_, K, V>) -> Result<(), StoreError> {
 ///         Ok(())
 ///     }
@@ -42,7 +42,7 @@ pub type Replay<'r, K, V> = dyn FnMut(&Keys<K>, &Event<'_, V>) + 'r;
 ///
 /// let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1));
 /// let build = Build::new(tasks, Memory::from([("A", 1)])).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
-/// let mut build = build.with_journal(TestJournal::default());
+/// let mut build = build.with_journal(Heard::default());
 /// build.run(["B"])?;
 /// build.set("A", 2)?;
 /// build.run(["B"])?;

@@ -130,6 +130,10 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
     pub fn hold_outside(&mut self, id: KeyId, held: bool) {
         let (word, bit) = (id.index() / 64, 1 << (id.index() % 64));
         if self.held_outside.len() <= word {
+            // (What was never held need not be given back, whatever number it is.)
+            if !held {
+                return;
+            }
             self.held_outside.resize(word + 1, 0);
         }
         self.held_outside[word] = if held { self.held_outside[word] | bit } else { self.held_outside[word] & !bit };
@@ -395,6 +399,18 @@ mod tests {
             }
         }
         assert_eq!(table.revision, 3, "the numbers were used again");
+    }
+
+    #[test]
+    fn to_give_back_the_id_of_no_key_takes_no_room() {
+        let mut table: KeyTable<&str, u64> = KeyTable::new();
+        table.hold_outside(KeyId::new(KeyId::LIMIT - 1), false);
+        assert_eq!(table.held_outside.len(), 0);
+        let key = table.intern(&"a");
+        table.hold_outside(key, true);
+        assert!(table.is_held_outside(key));
+        table.hold_outside(key, false);
+        assert!(!table.is_held_outside(key));
     }
 
     /// A clone that panicked left a key with whatever came to lie in its place.

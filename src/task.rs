@@ -129,7 +129,8 @@ pub trait Tasks<K, V> {
     /// task does not depend on its value (ninja's order-only inputs).
     fn order_only(&self, _key: &K, _each: &mut dyn FnMut(&K)) {}
 
-    /// The fingerprint of the task itself: its formula, its command line. A task whose definition changes is run again.
+    /// The fingerprint of the task itself: its formula, its command line. A task whose definition changes is run again. It is
+    /// asked for when a key is first met, and again when tasks have been changed ([`Build::tasks_mut`](crate::Build::tasks_mut)).
     ///
     /// What a task declares belongs to it: one that declares other keys than before must have another definition. A
     /// task without a definition is known by its collection only ([`Tasks::collection`]).

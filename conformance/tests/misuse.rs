@@ -7,9 +7,10 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use alacarte_core::{
-    Answer, Build, Cause, Declared, Dependency, Dynamic, Fetch, Fingerprint, Key as AnyKey, KeyId, Metadata, Plan,
-    PlanError, Power, Problem, Question, Rebuilder, Restored, Retention, Rules, Scheduler, Schedules, SharableTrace,
-    SharedTrace, Static, StoreError, Suspects, TraceCache, Value, WhenBlocked, formula, task,
+    Answer, Build, Cause, Declared, Dependency, Dynamic, Fetch, Fingerprint, Key as AnyKey, KeyId, Keys, Metadata,
+    Plan, PlanError, Power, Problem, Question, Rebuilder, Restored, Retention, Rules, Scheduler, Schedules,
+    SharableTrace, SharedTrace, Static, Store, StoreError, Suspects, Time, TraceCache, Value, WhenBlocked, formula,
+    task,
 };
 use alacarte_rebuilders::{DirtyBit, VerifyingTrace};
 use alacarte_schedulers::{BottomUp, Restarting, Suspending, Topological};
@@ -356,10 +357,31 @@ fn a_scheduler_may_ask_what_the_id_of_no_key_declares() {
     build.run(["C"]).expect("built");
 }
 
+/// A store that says of what is no key that it changed.
+struct Gossip(Memory<Key, i64>);
+
+impl Store<Key, i64> for Gossip {
+    fn open(&mut self, keys: &mut Keys<Key>) {
+        self.0.open(keys);
+    }
+    fn load(&mut self, id: KeyId, key: &Key) -> Result<Option<i64>, StoreError> {
+        self.0.load(id, key)
+    }
+    fn refresh(
+        &mut self,
+        _: &mut dyn Iterator<Item = (KeyId, &Key, Option<&i64>)>,
+        changed: &mut dyn FnMut(KeyId, Option<i64>, Time),
+    ) -> Result<(), StoreError> {
+        changed(KeyId::new(777), Some(1), 1);
+        Ok(())
+    }
+}
+
 #[test]
-fn the_id_of_no_key_is_released_at_no_cost() {
-    let mut build =
-        Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
-    foreign().into_iter().for_each(|id| build.release(id));
-    build.run(["C"]).expect("built");
+fn a_store_that_speaks_of_what_is_no_key_is_named() {
+    let build = Build::new(tasks(), Gossip(Memory::from([("A", 1)])));
+    let mut build = build.with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
+    let error = build.run(["C"]).expect_err("it is nonsense");
+    assert!(error.failures[0].key.is_none(), "{error}");
+    assert!(error.to_string().contains("key777, which is the id of no key"), "{error}");
 }

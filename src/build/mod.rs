@@ -282,10 +282,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// Gives back the id of a key: nobody uses it any more.
     pub fn release(&mut self, id: KeyId) {
-        let table = self.table.get_mut();
-        if table.keys.knows(id) {
-            table.hold_outside(id, false);
-        }
+        self.table.get_mut().hold_outside(id, false);
     }
 
     /// Makes room for so many keys at once.

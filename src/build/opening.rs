@@ -8,7 +8,7 @@ use crate::event_sink::News;
 use crate::fingerprint::{Value, foreign};
 use crate::journal::{Journal, SharedDependency};
 use crate::key::{Key, KeyId};
-use crate::key_table::{ASKED, BUILT, CLASSIFIED, DEFINED, HELD, INPUT, LOADED, STALE, VOLATILE};
+use crate::key_table::{BUILT, CLASSIFIED, DEFINED, HELD, INPUT, LOADED, STALE, VOLATILE};
 use crate::metadata::Metadata;
 use crate::rebuilder::Rebuilder;
 use crate::remembered::Remembered;
@@ -105,7 +105,7 @@ where
         table.keys.forget(&gone);
         table.cover();
         // Whatever another journal has said of a task, this one need not know of.
-        (0..table.keys.bound()).for_each(|index| table.lower(KeyId::new(index), ASKED | BUILT | DEFINED | VOLATILE));
+        (0..table.keys.bound()).for_each(|index| table.lower(KeyId::new(index), BUILT | DEFINED | VOLATILE));
         volatile.into_iter().for_each(|id| table.raise(id, VOLATILE));
         table.detached.owed.extend(&detached);
         table.detached.retain_owed(|_| true);
@@ -215,6 +215,11 @@ where
         // The store tells of a change once: none is left out because the journal could not write another.
         let mut noticed = Ok(());
         for (id, value, modified) in changes {
+            if !table.keys.knows(id) {
+                let nonsense = format!("it says that {id:?}, which is the id of no key, has changed");
+                noticed = noticed.and(Err(StoreError::new("ask", "the store", std::io::Error::other(nonsense))));
+                continue;
+            }
             let input = !self.tasks.has(table.keys.name(id));
             let known = table.receive(id, value);
             let news = News { known, modified: Some(modified), input, touched: true };
