@@ -308,11 +308,11 @@ impl<'b, K, V> Future for Permit<'b, K, V> {
                  need the slot that this work holds; ask with `Fetch::work_in` from outside",
                 table.pools.get(pool).name
             );
-            table.pools.get(pool).free -= 1;
+            table.pools.take(pool);
         }
         drop(table);
         self.fetch.give_back(self.ticket.take());
-        Poll::Ready(held.then_some(Held { fetch: self.fetch, pool }))
+        Poll::Ready(held.then(|| Held { fetch: self.fetch, pool }))
     }
 }
 

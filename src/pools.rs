@@ -20,12 +20,14 @@ pub(crate) struct Pools {
     pools: Vec<Pool>,
     /// A permit came back since this was last asked.
     pub freed: bool,
+    /// How many permits are held, of all pools.
+    pub held: usize,
 }
 
 impl Pools {
     pub fn new() -> Self {
         let jobs = Pool { name: "jobs".into(), depth: 1, free: 1, queue: VecDeque::new() };
-        Pools { pools: vec![jobs], freed: false }
+        Pools { pools: vec![jobs], freed: false, held: 0 }
     }
 
     /// Adds a pool; the depth of one that was added before by this name, with another depth. (The first pool is that of all
@@ -48,7 +50,7 @@ impl Pools {
             pool.free = pool.depth;
             pool.queue.clear();
         }
-        self.freed = false;
+        (self.freed, self.held) = (false, 0);
     }
 
     /// The number of the pool of this name.
@@ -66,19 +68,21 @@ impl Pools {
         &mut self.pools[pool]
     }
 
+    /// A free permit is taken.
+    pub fn take(&mut self, pool: usize) {
+        self.pools[pool].free -= 1;
+        self.held += 1;
+    }
+
     /// A permit comes back.
     pub fn give_back(&mut self, pool: usize) {
         self.pools[pool].free += 1;
+        self.held -= 1;
         self.freed = true;
     }
 
     /// Whether any job is underway.
     pub fn is_working(&self) -> bool {
         self.pools[JOBS].free < self.pools[JOBS].depth
-    }
-
-    /// How many permits are free, of all pools.
-    pub fn free(&self) -> isize {
-        self.pools.iter().map(|pool| pool.free as isize).sum()
     }
 }

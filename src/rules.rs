@@ -10,11 +10,10 @@
 use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
-use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::error::Result;
 use crate::fetch::Fetch;
@@ -49,8 +48,9 @@ use crate::task::{Dynamic, Power, Running, Static, Tasks, of_this_process};
 /// ```
 pub struct Rules<K, V, P = Static> {
     tasks: FxHashMap<K, Task<K, V>>,
-    /// Keys whose task was taken away: one that they are given later counts as another.
-    removed: FxHashSet<K>,
+    /// The numbers of tasks that took the place of others, or came after somebody had asked; and of those that were taken
+    /// away, so that the next of the key counts as another. (Apart: in most collections no task has one.)
+    numbers: FxHashMap<K, u64>,
     /// See [`Rules::with_version`].
     version: Option<u64>,
     /// See [`Tasks::collection`].
@@ -119,8 +119,6 @@ pub struct Task<K, V>(Box<Parts<K, dyn Body<K, V>>>);
 
 /// The parts of a task, in one piece of memory: all of them are looked at when it runs.
 struct Parts<K, B: ?Sized> {
-    /// It took the place of another, or came after somebody had asked: a number of its own.
-    number: Option<NonZeroU64>,
     declared: Option<Box<Declared<K>>>,
     body: B,
 }
@@ -129,7 +127,7 @@ impl<K: 'static, V: 'static> Task<K, V> {
     fn new(declared: Option<Box<[K]>>, body: impl Body<K, V> + 'static) -> Self {
         let declared =
             declared.map(|keys| Box::new(Declared { keys, ids: RefCell::default(), fingerprint: OnceCell::new() }));
-        Task(Box::new(Parts { number: None, declared, body }))
+        Task(Box::new(Parts { declared, body }))
     }
 }
 
@@ -268,7 +266,7 @@ impl<K: Key, V: Value> Rules<K, V> {
     pub fn new() -> Self {
         Rules {
             tasks: FxHashMap::default(),
-            removed: FxHashSet::default(),
+            numbers: FxHashMap::default(),
             version: None,
             number: next_number(),
             asked: Cell::new(false),
@@ -297,7 +295,7 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
         self.insert(key.into(), task.into_task());
         Rules {
             tasks: self.tasks,
-            removed: self.removed,
+            numbers: self.numbers,
             version: self.version,
             number: self.number,
             asked: self.asked,
@@ -319,16 +317,17 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
     pub fn remove(&mut self, key: &K) -> bool {
         let Some((key, _)) = self.tasks.remove_entry(key) else { return false };
         self.changes.note(&key, self.tasks.len());
-        self.removed.insert(key);
+        self.numbers.insert(key, next_number());
         true
     }
 
-    fn insert(&mut self, key: K, mut task: Task<K, V>) {
+    fn insert(&mut self, key: K, task: Task<K, V>) {
         // A key that had no task when somebody asked may have had one in an earlier process, whose traces are still there.
         let late = self.asked.get() && self.version.is_none();
-        let another = late || self.tasks.contains_key(&key) || self.removed.remove(&key);
-        task.0.number = another.then(next_number).and_then(NonZeroU64::new);
         self.changes.note(&key, self.tasks.len());
+        if late || self.tasks.contains_key(&key) || self.numbers.contains_key(&key) {
+            self.numbers.insert(key.clone(), next_number());
+        }
         self.tasks.insert(key, task);
     }
 }
@@ -377,10 +376,9 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
 
     fn definition(&self, key: &K) -> Option<Fingerprint> {
         self.asked.set(true);
-        let Parts { number, declared, .. } = &*self.tasks.get(key)?.0;
-        let number = number.map(|number| of_this_process(number.get()));
-        let Some(version) = self.version else { return number };
-        let declared = declared.as_deref().map(Declared::fingerprint);
+        let number = self.numbers.get(key).map(|&number| of_this_process(number));
+        let Some(version) = self.version else { return number.filter(|_| self.has(key)) };
+        let declared = self.tasks.get(key)?.0.declared.as_deref().map(Declared::fingerprint);
         Some(version.fingerprint().combine(declared.unwrap_or_default()).combine(number.unwrap_or_default()))
     }
 

@@ -151,21 +151,28 @@ impl<P: Declares> Tasks<Name, i64> for Program<P> {
                 let outside = self.world.outside();
                 let combines = self.manner.combines;
                 Running::Future(Box::pin(async move {
+                    let work = async |label: &'static str| match random >> 4 & 3 {
+                        _ if self.world.is(Flaw::Unbounded) => outside.work(label).await,
+                        // Work inside work goes on in the place of the outer one.
+                        0 => fetch.work(fetch.work(outside.work(label))).await,
+                        1 => fetch.work_in(POOL, fetch.work(outside.work(POOL))).await,
+                        _ => fetch.work(outside.work(label)).await,
+                    };
                     if random & 1 == 0 {
-                        fetch.work(outside.work("before")).await;
+                        work("before").await;
                     }
                     let value = if random & 4 == 0 {
                         task.run(fetch, &self.world).await?
                     } else {
                         // Something outside goes on while it fetches, and holds no place.
                         let beside = async {
-                            outside.work("beside").await;
+                            outside.work(BESIDE).await;
                             Ok(0)
                         };
                         combines.both(task.run(fetch, &self.world), beside).await.0?
                     };
                     if random & 2 == 0 {
-                        fetch.work(outside.work("after")).await;
+                        work("after").await;
                     }
                     Ok(value)
                 }))
@@ -193,6 +200,12 @@ impl<P: Declares> Tasks<Name, i64> for Program<P> {
         Some(self.collection).filter(|_| !self.world.is(Flaw::Anonymous))
     }
 }
+
+/// Work that goes on beside a task's fetches, and takes no place.
+pub(crate) const BESIDE: &str = "beside";
+
+/// A pool with one permit, and the work that takes it.
+pub(crate) const POOL: &str = "pool";
 
 /// Outside work: pending so many times, each time ready to be polled again.
 #[derive(Debug)]

@@ -292,6 +292,30 @@ fn job_slots_are_never_more_than_allowed_and_all_are_used() {
     }
 }
 
+/// The end of work that went on in the place of other work freed a place that it had never taken.
+#[test]
+fn work_inside_work_leaves_as_many_slots_as_there_were() {
+    for scheduler in common::DYNAMIC {
+        let gauge = Gauge::new();
+        let mut tasks =
+            Rules::new().rule("top", task(async |fetch| Ok(fetch.all(["a", "b", "c"]).await?.iter().sum())));
+        for key in ["a", "b", "c"] {
+            let gauge = gauge.clone();
+            tasks = tasks.rule(
+                key,
+                task(async move |fetch: Fetch<'_, Key, i64>| {
+                    fetch.work(fetch.work(gauge.work(2))).await;
+                    fetch.work(gauge.work(2)).await;
+                    Ok(1)
+                }),
+            );
+        }
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(1);
+        build.run(["top"]).expect("built");
+        assert_eq!((gauge.most.get(), build.get("top")), (1, Some(3)), "{scheduler}");
+    }
+}
+
 #[test]
 fn a_pool_bounds_the_work_that_names_it() {
     let (links, all) = (Gauge::new(), Gauge::new());

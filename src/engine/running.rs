@@ -37,7 +37,7 @@ where
         if std::mem::take(&mut self.state.slots[index].suspended) {
             self.state.suspended -= 1;
         }
-        let (name, free_before) = {
+        let (name, held_before) = {
             let mut table = self.table.borrow_mut();
             table.task.enter(self.state.slots[index].met_failure, self.state.slots[index].volatile);
             table.waits.enter(slot, None);
@@ -46,7 +46,7 @@ where
             if name.is_some() {
                 table.task.recorder.clear();
             }
-            (name, table.pools.free())
+            (name, table.pools.held as isize)
         };
         // (A formula is called again when what it asked for is there; that is no other start.)
         if !std::mem::replace(&mut self.state.slots[index].started, true) {
@@ -78,7 +78,7 @@ where
             std::mem::swap(&mut table.task.recorder, &mut self.state.slots[index].dependencies);
             self.state.slots[index].met_failure = table.task.met_failure;
             self.state.slots[index].volatile = table.task.volatile;
-            self.state.slots[index].places += free_before - table.pools.free();
+            self.state.slots[index].places += table.pools.held as isize - held_before;
         }
         match polled {
             Err(panic) => {

@@ -15,7 +15,7 @@ use crate::store::Store;
 use crate::task::Tasks;
 use crate::task_context::GROUPED;
 use crate::waits::Arrival;
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 use std::task::Waker;
 
 impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
@@ -221,7 +221,7 @@ fn collect_dependencies<K: Key, V: Value>(
         let fingerprint = table.fingerprint(definition).unwrap_or_default();
         into.push(Dependency { key: definition, grouped: false, fingerprint });
     }
-    let mut seen = HashSet::new();
+    let mut seen = FxHashSet::default();
     let many = fetched.len() > 16;
     // A group whose first key was fetched before begins with its second.
     let mut joined = false;

@@ -18,6 +18,10 @@ pub(super) fn list() -> Vec<Fixture> {
             .flawed(Flaw::Silent)
             .working()
             .caught_by(&["awake"]),
+        Fixture::new("work-takes-no-place", "tasks that have work done outside without asking", "verifying-trace")
+            .flawed(Flaw::Unbounded)
+            .working()
+            .caught_by(&["within-jobs"]),
         Fixture::new("tasks-anonymous", "a collection of tasks that looks like the one before", "verifying-trace")
             .flawed(Flaw::Anonymous)
             .styled(|style| style.exchanges = true)

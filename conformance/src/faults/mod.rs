@@ -17,6 +17,8 @@ pub enum Flaw {
     Spills,
     /// Work outside ends and wakes nobody.
     Silent,
+    /// Tasks have work done outside without a place for it.
+    Unbounded,
     /// A collection of tasks does not say that it is another than the one before.
     Anonymous,
     /// A journal that is chosen again is not told what it has missed.

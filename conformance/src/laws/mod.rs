@@ -4,6 +4,7 @@
 //! what an onlooker remembers of earlier builds. The laws that compare two performances of one scenario are in
 //! [`relations`](crate::relations).
 
+mod bounds;
 mod correctness;
 mod economy;
 mod nearness;
@@ -16,6 +17,7 @@ use crate::name::Name;
 use crate::onlooker::{Kind, Onlooker};
 use crate::oracle::Truth;
 
+pub use bounds::within_jobs;
 pub use correctness::{correct, honest, inputs_untouched, set_correct, shallow_correct};
 pub use economy::{at_most_once, early_cutoff, minimal, null_build, reached_only, starts_once};
 pub use nearness::near;
@@ -116,6 +118,8 @@ pub struct Moment<'m> {
     pub onlooker: &'m Onlooker,
     /// Whether the order is known beforehand, so that all that is declared is visited.
     pub declares: bool,
+    /// The most pieces of work that ever went on outside at once, and how many may: of all jobs, and in a pool.
+    pub at_work: [(usize, usize); 2],
     /// How many events the journal was given.
     pub events: usize,
     /// Whether the same build was the last thing that happened, and succeeded.
@@ -167,7 +171,7 @@ pub struct Law {
 }
 
 /// Every law of a single build.
-pub const LAWS: [Law; 12] = [
+pub const LAWS: [Law; 13] = [
     Law { name: "honest", says: "a build fails if and only if a target has no value by right", judge: honest },
     Law { name: "correct", says: "what the targets reach is what a computation from scratch gives", judge: correct },
     Law {
@@ -196,6 +200,11 @@ pub const LAWS: [Law; 12] = [
         judge: early_cutoff,
     },
     Law { name: "null-build", says: "a build does nothing after the same build", judge: null_build },
+    Law {
+        name: "within-jobs",
+        says: "no more work goes on outside at once than the jobs and the pool allow",
+        judge: within_jobs,
+    },
 ];
 
 pub(crate) fn show(value: Option<i64>) -> String {

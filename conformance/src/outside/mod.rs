@@ -96,9 +96,10 @@ impl Outside {
         self.world.borrow().crowds.clone()
     }
 
-    /// The most that was ever underway at once.
-    pub fn most(&self) -> usize {
-        self.world.borrow().crowds.iter().map(Vec::len).max().unwrap_or(0)
+    /// The most that was ever underway at once, of the pieces whose labels count.
+    pub fn most(&self, counts: impl Fn(&str) -> bool) -> usize {
+        let sizes = |crowd: &Vec<Label>| crowd.iter().filter(|label| counts(label)).count();
+        self.world.borrow().crowds.iter().map(sizes).max().unwrap_or(0)
     }
 
     /// Everything that ever began, in order.

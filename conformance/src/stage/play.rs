@@ -10,7 +10,7 @@ use crate::name::Name;
 use crate::onlooker::{Kind, Reference};
 use crate::oracle::Truth;
 use crate::outside::{Seeded, drive};
-use crate::program::Declares;
+use crate::program::{BESIDE, Declares, POOL};
 
 /// What came of a build, if it was not given up, and how many events it told the journal.
 type Ran = (Option<Result<Report, BuildError<Name>>>, usize);
@@ -119,6 +119,7 @@ where
             let saw = fetched.map(|fetched| (fetched, values[&fetched])).collect();
             self.onlooker.saw.entry(*key).or_default().push(saw);
         }
+        let outside = self.world.outside();
         let mut moment = Moment {
             targets,
             ending,
@@ -133,6 +134,10 @@ where
             kinds: &kinds,
             onlooker: &self.onlooker,
             declares: self.declares,
+            at_work: [
+                (outside.most(|label| label != BESIDE), self.scenario.manner.jobs),
+                (outside.most(|label| label == POOL), 1),
+            ],
             events,
             again: self.settled.as_deref() == Some(targets),
             promises: self.promises,

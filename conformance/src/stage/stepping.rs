@@ -9,7 +9,7 @@ use super::{Built, Stage};
 use crate::faults::{Flaw, Lends};
 use crate::laws::{Promises, Thrift};
 use crate::name::Name;
-use crate::program::{Declares, Program};
+use crate::program::{Declares, POOL, Program};
 use crate::script::Step;
 use crate::test_journal::TestJournal;
 
@@ -44,6 +44,7 @@ where
             .with_rebuilder(rebuilder)
             .with_journal(self.journal.clone())
             .with_jobs(manner.jobs)
+            .with_pool(POOL, 1)
             .keep_going(manner.keep_going)
             .observe(move |keys, key, decision| {
                 let waits_for = if let Decision::Restarted(on) = decision { Some(*keys.name(*on)) } else { None };
