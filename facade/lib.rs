@@ -33,7 +33,7 @@
 //!
 //! | feature | |
 //! |---|---|
-//! | `files` | values as files, a journal on disk, caches that builds share (in [`stores`]) |
+//! | `files` | values as files, a journal on disk (of typed rules, too: `journal_rule`), caches that builds share (in [`stores`]) |
 //! | `ninja` | manifests of ninja and their commands: `alacarte::ninja` |
 //! | `spreadsheet` | CSV files with formulas: `alacarte::spreadsheet` |
 //! | `lab` | the laboratory, which judges a strategy of your own by laws: `alacarte::lab` |

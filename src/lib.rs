@@ -42,6 +42,8 @@ mod store;
 mod task;
 mod task_context;
 mod typed;
+#[cfg(feature = "serde")]
+mod typed_serde;
 mod waits;
 
 pub use build::Build;
@@ -61,3 +63,5 @@ pub use step_count::{count_steps, steps_taken};
 pub use store::Store;
 pub use task::{Dynamic, Power, Running, Static, TaskFuture, Tasks};
 pub use typed::{FetchRule, Output, Rule, RuleKey, TypedRules};
+#[cfg(feature = "serde")]
+pub use typed_serde::journal_rule;

@@ -15,6 +15,8 @@ use crate::task::{Dynamic, Running, TaskFuture, Tasks};
 
 /// A rule with its parameters. Two equal rules are the same key.
 ///
+/// With the feature `files`, `journal_rule` lets a journal on disk keep its keys and their outputs.
+///
 /// ```
 /// use alacarte::prelude::*;
 /// use alacarte::{FetchRule, Output, Result, Rule, RuleKey, TypedRules};
@@ -76,6 +78,16 @@ impl RuleKey {
     pub fn as_rule<R: Rule>(&self) -> Option<&R> {
         self.0.as_any().downcast_ref()
     }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn as_any(&self) -> &dyn Any {
+        self.0.as_any()
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.0.type_name()
+    }
 }
 
 impl<R: Rule> From<R> for RuleKey {
@@ -112,6 +124,8 @@ impl fmt::Display for RuleKey {
 
 trait AnyRule: Debug {
     fn as_any(&self) -> &dyn Any;
+    #[cfg(feature = "serde")]
+    fn type_name(&self) -> &'static str;
     fn equals(&self, other: &dyn Any) -> bool;
     fn hash_into(&self, state: &mut dyn Hasher);
     fn is_input(&self) -> bool;
@@ -122,6 +136,11 @@ trait AnyRule: Debug {
 impl<R: Rule> AnyRule for R {
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    #[cfg(feature = "serde")]
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<R>()
     }
 
     fn equals(&self, other: &dyn Any) -> bool {
@@ -164,17 +183,34 @@ impl Output {
     pub fn get<V: Value>(&self) -> Option<&V> {
         self.value.as_any().downcast_ref()
     }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn as_any(&self) -> &dyn Any {
+        self.value.as_any()
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.value.type_name()
+    }
 }
 
 /// A value of some type.
 trait AnyValue {
     fn as_any(&self) -> &dyn Any;
+    #[cfg(feature = "serde")]
+    fn type_name(&self) -> &'static str;
     fn size_in_bytes(&self) -> usize;
 }
 
 impl<V: Value> AnyValue for V {
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    #[cfg(feature = "serde")]
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<V>()
     }
 
     fn size_in_bytes(&self) -> usize {

@@ -39,6 +39,8 @@ mod stopping;
 mod tasks;
 #[path = "../tests/tolerance.rs"]
 mod tolerance;
+#[path = "../tests/typed.rs"]
+mod typed;
 #[path = "../tests/user.rs"]
 mod user;
 #[path = "../tests/values.rs"]

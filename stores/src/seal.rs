@@ -429,6 +429,7 @@ with_names! {
 mod tests {
     use std::collections::{HashMap, HashSet};
 
+    use alacarte_core::{Fetch, Output, Rule, RuleKey, journal_rule};
     use serde::{Deserialize, Serialize};
 
     use super::*;
@@ -588,5 +589,40 @@ mod tests {
             assert_eq!(other.read_value::<u32>(&bytes), None);
             assert_ne!(other.number(), Schema::of::<String, u32>(0).number());
         }
+    }
+
+    /// Within a typed key and a typed output, the seal sees the rule and the value.
+    #[test]
+    fn typed_keys_and_outputs_are_sealed_as_what_they_hold() {
+        #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        struct Boxed<P>(P);
+        impl<P> fmt::Debug for Boxed<P> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+        }
+        impl<P: Clone + Eq + std::hash::Hash + 'static> Rule for Boxed<P> {
+            type Output = Blind<P>;
+            async fn run(&self, _: Fetch<'_, RuleKey, Output>) -> alacarte_core::Result<Blind<P>> {
+                Ok(Blind(self.0.clone()))
+            }
+        }
+        journal_rule::<Boxed<u32>>();
+        journal_rule::<Boxed<(u16, u16)>>();
+        let keys = [RuleKey::new(Boxed(7_u32)), RuleKey::new(Boxed((7_u16, 0_u16)))];
+        let outputs = [Output::new(Blind(7_u32)), Output::new(Blind((7_u16, 0_u16)))];
+        assert_eq!((outputs[0].fingerprint(), keys[0].to_string()), (outputs[1].fingerprint(), keys[1].to_string()));
+        assert_ne!(SCHEMA.of_key(&keys[0]), SCHEMA.of_key(&keys[1]));
+        assert_ne!(SCHEMA.of_value(&outputs[0]), SCHEMA.of_value(&outputs[1]));
+        // It is the structure that is told apart, not the number in it.
+        assert_eq!(SCHEMA.of_value(&outputs[0]), SCHEMA.of_value(&Output::new(Blind(8_u32))));
+        for (key, output) in keys.iter().zip(&outputs) {
+            let written = [SCHEMA.write_key(key).expect("written"), SCHEMA.write_value(output).expect("written")];
+            assert_eq!(SCHEMA.read_key::<RuleKey>(&written[0]).as_ref(), Some(key));
+            let again: Output = SCHEMA.read_value(&written[1]).expect("read");
+            assert_eq!(again.get::<Blind<u32>>(), output.get());
+            assert_eq!(again.get::<Blind<(u16, u16)>>(), output.get());
+        }
+        assert!(SCHEMA.write_value(&Output::new(Blind('c'))).is_err(), "no rule with this output was entered");
     }
 }

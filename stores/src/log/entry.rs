@@ -30,6 +30,7 @@ pub(super) enum Entry<'a> {
         modified: u64,
         deep: bool,
         volatile: bool,
+        /// Empty (no value is: each has a seal) if the record is *untold*: the value, or a dependency, cannot be written.
         value: &'a [u8],
     },
     /// A task started this key without waiting; or that is done.

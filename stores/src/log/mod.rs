@@ -24,9 +24,11 @@
 //! What was *owed* (started without waiting, and not done) is forgotten with its record, until the task that started it
 //! runs again.
 //!
-//! A value that cannot be written or read makes just its key unknown. So does one that is read, but not as what was
+//! A value that cannot be written or read makes its key unknown. So does one that is read, but not as what was
 //! written: keys and values are [sealed](crate::seal), for bytes of one type often read as another. A key that is not
-//! what was written is lost, and with it whatever was built from it.
+//! what was written is lost, and so is one that cannot be written; it makes unknown whatever was built from it. Of a
+//! key that becomes unknown because something could not be written, the record says so: it is *untold*. This is no
+//! damage, but what follows is read as carefully as if it were, for there too a fold would look up what is older.
 //!
 //! If *no* key is what was written, this is the log of another program, or of this one with other types of keys and
 //! values, or of another [version](Log::with_version). It is set aside, and a new one begins; so it is with a file of zeroes or
@@ -252,20 +254,19 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         Ok(())
     }
 
-    /// The number of a key, which is written down when it is new.
-    fn number(&mut self, keys: &Keys<K>, id: KeyId, input: bool) -> Result<u32, StoreError> {
+    /// The number of a key, which is written down when it is new; none if the key cannot be written.
+    fn number(&mut self, keys: &Keys<K>, id: KeyId, input: bool) -> Result<Option<u32>, StoreError> {
         if self.numbers.len() <= id.index() {
             self.numbers.resize(keys.bound().max(id.index() + 1), NONE);
         }
         if self.numbers[id.index()] == NONE {
-            let key = self.schema.write_key(keys.name(id));
-            let key = key.map_err(|error| self.failed("write a key to", std::io::Error::other(error)))?;
+            let Ok(key) = self.schema.write_key(keys.name(id)) else { return Ok(None) };
             let number = self.next.key;
             self.put(&Entry::Key { number, input, key: &key })?;
             self.next.key += 1;
             self.numbers[id.index()] = number;
         }
-        Ok(self.numbers[id.index()])
+        Ok(Some(self.numbers[id.index()]))
     }
 
     /// Puts a shorter log that says the same in the place of this one, whose bytes these are, if there is one. So many of its
@@ -297,26 +298,26 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
     }
 
     fn made(&mut self, keys: &Keys<K>, how: How, record: &Record<'_, V>) -> Result<(), StoreError> {
-        let number = self.number(keys, record.key, false)?;
+        let Some(number) = self.number(keys, record.key, false)? else { return Ok(()) };
         let mut dependencies = Vec::with_capacity(record.dependencies.len());
         for dependency in record.dependencies {
-            let number = self.number(keys, dependency.key.subject(), false)?;
+            let Some(number) = self.number(keys, dependency.key.subject(), false)? else { break };
             let subject = Subject::new(number, dependency.key.is_definition(), dependency.grouped);
             dependencies.push((subject, dependency.fingerprint.0.to_le_bytes()));
         }
+        let all = dependencies.len() == record.dependencies.len();
+        let told = if all { self.schema.write_value(record.value).ok() } else { None };
+        if told.is_none() {
+            // What is not told has to be made again; a trace from elsewhere may as well be missing.
+            if how == How::Imported {
+                return Ok(());
+            }
+            dependencies.clear();
+        }
+        let value = &told.unwrap_or_default();
         let fingerprint = record.fingerprint.0.to_le_bytes();
         let Record { modified, deep, volatile, .. } = *record;
-        match self.schema.write_value(record.value) {
-            Ok(value) => {
-                let value = &value;
-                self.put(&Entry::Made { how, number, dependencies, fingerprint, modified, deep, volatile, value })
-            }
-            // A value that cannot be written is one that has to be made again.
-            Err(_) => {
-                let subject = Subject::new(number, false, false);
-                self.put(&Entry::Changed { subject, fingerprint: None, modified, input: false, value: None })
-            }
-        }
+        self.put(&Entry::Made { how, number, dependencies, fingerprint, modified, deep, volatile, value })
     }
 }
 
@@ -362,6 +363,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         match event {
             Event::Changed { key, fingerprint, value, modified, input } => {
                 let number = self.number(keys, key.subject(), *input && !key.is_definition())?;
+                let Some(number) = number else { return Ok(()) };
                 let subject = Subject::new(number, key.is_definition(), false);
                 let fingerprint = fingerprint.map(|fingerprint| fingerprint.0.to_le_bytes());
                 let value = value.and_then(|value| self.schema.write_value(value).ok());
@@ -372,7 +374,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
             Event::Restored(record) => self.made(keys, How::Restored, record)?,
             Event::Imported(record) => self.made(keys, How::Imported, record)?,
             Event::Detached { key, done } => {
-                let number = self.number(keys, *key, false)?;
+                let Some(number) = self.number(keys, *key, false)? else { return Ok(()) };
                 self.put(&Entry::Detached { number, done: *done })?;
             }
             Event::Forgotten { keys } => {

@@ -50,6 +50,8 @@ struct Reader<'r, K, V> {
     dependencies: Vec<Dependency>,
     next: Next,
     damage: Damage,
+    /// There was a record that is untold.
+    untold: bool,
     /// How many keys are not what was written.
     unknown: u64,
     /// The latest time of modification that was read.
@@ -71,6 +73,7 @@ impl Replay {
             dependencies: Vec::new(),
             next: Next::default(),
             damage: Damage::default(),
+            untold: false,
             unknown: 0,
             latest: 0,
         };
@@ -148,9 +151,15 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
                 self.latest = self.latest.max(modified);
                 let subject = Subject::new(number, false, false);
                 let Some(key) = self.id(subject) else { return };
+                if value.is_empty() {
+                    self.untold = true;
+                    return self.doubt(number);
+                }
                 let value = self.schema.read_value::<V>(value);
+                let read = value.is_some();
                 let (Some(value), Some(certain)) = (value, self.collect(&dependencies, deep)) else {
-                    self.damage.unreadable += 1;
+                    // (What was made of something untold is lost though nothing is damaged.)
+                    self.damage.unreadable += u64::from(!read || !self.untold || self.is_damaged());
                     return self.doubt(number);
                 };
                 self.tell_of(number);
@@ -216,8 +225,8 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         let (mut certain, mut consistent) = (true, true);
         for &(subject, fingerprint) in dependencies {
             let key = self.id(subject)?;
-            let damaged = (self.damage.gaps > 0 || self.damage.unreadable > 0) && !subject.is_definition();
-            if damaged && let Some(known) = self.known[subject.number() as usize] {
+            let careful = (self.untold || self.is_damaged()) && !subject.is_definition();
+            if careful && let Some(known) = self.known[subject.number() as usize] {
                 if known.certain == Certain::Unread {
                     self.doubt(subject.number());
                 }
@@ -229,6 +238,10 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         }
         // Deep fingerprints cannot be compared with what the dependencies hold.
         (certain || (consistent && !deep)).then_some(certain)
+    }
+
+    fn is_damaged(&self) -> bool {
+        self.damage.gaps > 0 || self.damage.unreadable > 0
     }
 
     /// Says that nobody knows what a key holds.
