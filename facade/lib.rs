@@ -33,7 +33,7 @@
 //!
 //! | feature | |
 //! |---|---|
-//! | `files` | values as files, a journal on disk (of typed rules, too: `journal_rule`), caches that builds share (in [`stores`]) |
+//! | `files` | values as files, a journal on disk (of typed rules, too: `journal_rule`), caches that builds share (in [`stores`]); builds of files by rules for patterns of paths: `alacarte::files` |
 //! | `ninja` | manifests of ninja and their commands: `alacarte::ninja` |
 //! | `spreadsheet` | CSV files with formulas: `alacarte::spreadsheet` |
 //! | `lab` | the laboratory, which judges a strategy of your own by laws: `alacarte::lab` |
@@ -53,6 +53,9 @@ pub use alacarte_stores as stores;
 #[cfg(feature = "lab")]
 #[doc(inline)]
 pub use alacarte_conformance as lab;
+#[cfg(feature = "files")]
+#[doc(inline)]
+pub use alacarte_frontends::files;
 #[cfg(feature = "ninja")]
 #[doc(inline)]
 pub use alacarte_frontends::ninja;
@@ -79,6 +82,8 @@ mod pages {
     struct Laboratory;
     #[doc = include_str!("../paper-notes/rebuilders/tolerance.md")]
     struct Tolerance;
+    #[doc = include_str!("../paper-notes/files.md")]
+    struct Files;
     #[doc = include_str!("../paper-notes/interface.md")]
     struct Interface;
     #[doc = include_str!("../paper-notes/write-your-own-rebuilder.md")]

@@ -2,19 +2,19 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
 
-use alacarte_core::{BuildError, Cause, Decision, Key, Rebuilder, Report, Scheduler};
+use alacarte_core::{Decision, Rebuilder, Report, Scheduler};
 use alacarte_experiments::systems::Menu;
-use alacarte_frontends::ninja::{CommandEvent, NinjaBuild, Session, Stage};
+use alacarte_frontends::commands::{Screen, end_by_signals, failed, interrupted};
+use alacarte_frontends::ninja::{NinjaBuild, Session};
 use alacarte_stores::{FileKey, FileValue};
 use thiserror::Error;
 
 use crate::args::{self, Build, BuildOption};
-use crate::interrupt;
 use crate::settings::Settings;
 use crate::status::Problem;
 use crate::table::duration;
@@ -38,11 +38,11 @@ pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
     let session = Session::new(&arguments.directory, &arguments.file);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut signals = interrupt::end_by_signals(session.commands.clone())?;
+        let mut signals = end_by_signals(session.commands.clone())?;
         // Dropping a build keeps what has ended.
         tokio::select! {
             biased;
-            () = signals.noticed() => Ok(interrupt::interrupted()),
+            () = signals.noticed() => Ok(interrupted()),
             outcome = everything(menu, arguments, session) => outcome,
         }
     })
@@ -161,118 +161,4 @@ fn summary(build: &AnyBuild, report: &Report, begin: Instant) -> io::Result<()> 
             writeln!(out, "alacarte: ran {commands} command{plural}, restored {restored} from the cache ({time})")
         }
     }
-}
-
-/// Prints what failed of itself in full, and what failed because of it by name.
-fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCode {
-    // What cannot be written to a screen that is gone need not be.
-    let _ = screen.borrow_mut().clear();
-    screen.borrow_mut().warn(&error.report);
-    let mut because: Vec<String> = Vec::new();
-    let mut told = HashSet::new();
-    for failure in &error.failures {
-        let line = match (&failure.key, &failure.cause) {
-            (Some(key), Cause::Dependency { dependency }) => {
-                because.push(format!("{key} (needs {dependency})"));
-                continue;
-            }
-            (Some(key), Cause::MissingInput { dependency }) => {
-                format!("'{dependency}', needed by '{key}', missing and no known rule to make it")
-            }
-            // Its output was printed when it failed.
-            (_, Cause::Task(text)) => text.lines().next().unwrap_or_default().to_owned(),
-            _ => failure.to_string(),
-        };
-        // (A full disk is the same trouble for every command that was underway.)
-        if told.insert(line.clone()) {
-            eprintln!("alacarte: {line}");
-        }
-    }
-    const SHOWN: usize = 12;
-    if !because.is_empty() {
-        let more = because.len().saturating_sub(SHOWN);
-        because.truncate(SHOWN);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        eprintln!("alacarte: not built because of that: {}{more}", because.join(", "));
-    }
-    ExitCode::FAILURE
-}
-
-/// What a person sees of running commands: one line that is written over on a terminal, a line a command elsewhere.
-struct Screen {
-    terminal: bool,
-    verbose: bool,
-    total: usize,
-    /// The line is to be written over.
-    open: bool,
-    /// It was told that the cache is in trouble.
-    warned: bool,
-}
-
-impl Screen {
-    fn new(verbose: bool) -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Screen { terminal: io::stdout().is_terminal() && !dumb, verbose, total: 0, open: false, warned: false }
-    }
-
-    fn command(&mut self, event: &CommandEvent<'_>) {
-        let what = if self.verbose { event.command } else { event.shown };
-        let total = self.total.max(event.started as usize);
-        match event.stage {
-            Stage::Started if self.terminal => self.overwrite(&format!("[{}/{total}] {what}", event.finished)),
-            Stage::Ended { success, output } => {
-                let line = format!("[{}/{total}] {what}", event.finished);
-                if self.terminal && !self.verbose && output.is_empty() {
-                    self.overwrite(&line);
-                } else {
-                    self.line(&line);
-                }
-                if !success {
-                    self.line(&format!("FAILED: {}\n{}", event.key, event.command));
-                }
-                self.write(output);
-            }
-            // (What a screen does not show need not be known to it.)
-            _ => {}
-        }
-    }
-
-    /// Warns of a cache that could not be used: what it would have saved was run.
-    fn warn(&mut self, report: &Report) {
-        if let Some(trouble) = report.cache_trouble.as_ref().filter(|_| !self.warned) {
-            self.warned = true;
-            eprintln!("alacarte: warning: {trouble}; the build goes on without the cache");
-        }
-    }
-
-    fn overwrite(&mut self, line: &str) {
-        let width = terminal_width().saturating_sub(1);
-        let line: String = line.lines().next().unwrap_or_default().chars().take(width).collect();
-        self.write(format!("\r{line}\x1b[K").as_bytes());
-        self.open = true;
-    }
-
-    fn line(&mut self, line: &str) {
-        // A reader that went away is no reason to stop a build.
-        let _ = self.clear();
-        self.write(format!("{line}\n").as_bytes());
-    }
-
-    fn clear(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.open) {
-            let mut out = io::stdout().lock();
-            out.write_all(b"\r\x1b[K")?;
-            out.flush()?;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let mut out = io::stdout().lock();
-        let _ = out.write_all(bytes).and_then(|()| out.flush());
-    }
-}
-
-fn terminal_width() -> usize {
-    console::Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns))
 }

@@ -19,7 +19,6 @@ mod claims;
 mod compare;
 mod counterexamples;
 mod ending;
-mod interrupt;
 mod new;
 mod paragraph;
 mod settings;

@@ -4,6 +4,10 @@
 //! with formulas. A front end parses, says what each key depends on as far as that is known, and runs; when, and whether at all, is not its business.
 #![deny(missing_docs, missing_debug_implementations)]
 
+#[cfg(feature = "files")]
+pub mod commands;
+#[cfg(feature = "files")]
+pub mod files;
 #[cfg(feature = "ninja")]
 pub mod ninja;
 #[cfg(feature = "spreadsheet")]

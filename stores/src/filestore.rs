@@ -115,6 +115,16 @@ impl FileStore {
         self.young.clear();
     }
 
+    /// Says of one key that it is more, or less, than the file of its name.
+    pub fn add_shape(&mut self, key: FileKey, shape: Shape) {
+        self.shapes.insert(key, shape);
+    }
+
+    /// Whether it was said of this key what it is.
+    pub fn has_shape(&self, key: &FileKey) -> bool {
+        self.shapes.contains_key(key)
+    }
+
     /// Keeps copies of what is built in this cache, so that it can be restored.
     #[must_use]
     pub fn with_cas(mut self, cas: Cas) -> Self {

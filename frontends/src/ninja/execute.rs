@@ -10,11 +10,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use alacarte_core::{Fetch, Fingerprint, Result, StoreError, TaskError, Value};
 use alacarte_stores::{Begun, FileKey, FileValue, Made};
 
-use super::command::{self, Ended, Line};
-use super::depfile::parse_depfile;
-use super::events::{CommandEvent, Stage};
 use super::manifest::{Deps, Edge};
 use super::ninja_tasks::{NinjaTasks, Step};
+use crate::commands::process::{self, Ended, Line, What};
+use crate::commands::{CommandEvent, Stage, parse_depfile, still_hold};
 
 /// The name of the pool whose commands have the terminal to themselves.
 const CONSOLE: &str = "console";
@@ -120,7 +119,7 @@ impl NinjaTasks {
                 break named;
             }
         };
-        if !self.still_hold(&read)? || !self.all_made(step)? {
+        if !still_hold(&mut self.files.borrow_mut(), &read)? || !self.all_made(step)? {
             doubt();
         }
         let run = if certain.get() { name_of_run(step, &read) } else { self.instant() };
@@ -135,9 +134,9 @@ impl NinjaTasks {
         self.tell(step, Stage::Started);
         let begun = self.files.borrow_mut().begin(&step.outputs);
         let started = Started::now(self.files.borrow().writes(), begun);
-        let unattended = self.events.unattended.as_deref();
+        let unattended = self.unattended.as_deref();
         let line = Line {
-            line: &edge.command,
+            what: What::Shell(&edge.command),
             directory: &root,
             console: unattended.is_none() && edge.pool.as_deref() == Some(CONSOLE),
             outputs: step.outputs.iter().map(|key| self.files.borrow().path(key)).collect(),
@@ -145,7 +144,7 @@ impl NinjaTasks {
             keep: if edge.deps == Some(Deps::Msvc) { usize::MAX } else { KEPT_OUTPUT },
             private: unattended,
         };
-        let ended = command::run(&self.commands, line).await;
+        let ended = process::run(&self.commands, line).await;
         let ended = ended.map_err(|error| StoreError::new("run the command of", &step.outputs[0], error))?;
         let success = ended.status.success();
         self.tell(step, Stage::Ended { success, output: &ended.output });
@@ -163,7 +162,7 @@ impl NinjaTasks {
         let response = edge.rspfile.as_ref().map(|file| &file.path);
         for path in edge.outputs.iter().chain(&edge.depfile).chain(response) {
             let Some(directory) = Path::new(path).parent().and_then(Path::to_str) else { continue };
-            let mut directories = self.events.directories.borrow_mut();
+            let mut directories = self.directories.borrow_mut();
             if !directories.contains(directory) {
                 let place = self.files.borrow().root().join(directory);
                 std::fs::create_dir_all(&place)
@@ -206,21 +205,6 @@ impl NinjaTasks {
         }
         let keys = |paths: &[String]| paths.iter().map(|path| self.key_of(path)).collect();
         Ok((keys(&paths), keys(&named)))
-    }
-
-    /// Whether all files hold on disk what was fetched.
-    fn still_hold(&self, read: &[(FileKey, FileValue)]) -> Result<bool> {
-        let mut files = self.files.borrow_mut();
-        for (key, value) in read {
-            if let FileValue::Group(_) = value {
-                continue;
-            }
-            let digest = value.outputs().first().and_then(|made| made.digest);
-            if !files.look(key)?.map_or(digest.is_none(), |seen| digest.is_some_and(|digest| seen.holds(digest))) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     /// Whether every output is there.
@@ -286,7 +270,7 @@ impl Started {
 
 fn failed(edge: &Edge, ended: &Ended) -> TaskError {
     let outputs = edge.outputs.join(" ");
-    let (how, output) = (command::failure(ended.status), String::from_utf8_lossy(&ended.output));
+    let (how, output) = (process::failure(ended.status), String::from_utf8_lossy(&ended.output));
     TaskError::new(format!("FAILED: [{how}] {outputs}\n{}\n{output}", edge.command).trim_end())
 }
 

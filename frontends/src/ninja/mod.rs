@@ -10,8 +10,8 @@
 //!
 //! The modules follow the text on its way: `manifest_lexer` cuts it into tokens, `template` cuts a value into text and
 //! variables, `variables` says what a name means, `parse` and `statement` read the statements, `eval` expands an edge's
-//! rule, `load` ties them together over the files. From there, `ninja_tasks` makes the edges tasks of a build,
-//! `execute` and `command` run what they say, and `depfile` reads what a compiler reports afterwards.
+//! rule, `load` ties them together over the files. From there, `ninja_tasks` makes the edges tasks of a build, and
+//! `execute` runs what they say.
 //!
 //! ```
 //! use std::fs;
@@ -37,32 +37,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod command;
-mod depfile;
 mod eval;
-mod events;
 mod execute;
 mod load;
 mod loader;
 mod manifest;
 mod manifest_lexer;
-mod nearest;
 mod ninja_tasks;
 mod parse;
 mod parse_error;
-mod path;
 mod session;
 mod source;
 mod statement;
 mod template;
 mod variables;
 
-pub use command::Commands;
-pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
-pub use events::{CommandEvent, Stage};
+pub use crate::commands::{CommandEvent, Commands, DepfileEntry, DepfileError, Stage, canonicalise, parse_depfile};
 pub use load::{load, load_with, parse_str};
 pub use manifest::{Deps, Edge, Location, Manifest, RspFile};
 pub use ninja_tasks::NinjaTasks;
 pub use parse_error::{ParseError, Place};
-pub use path::canonicalise;
 pub use session::{NinjaBuild, Session, SessionError, journal_bytes};

@@ -19,20 +19,17 @@
 //! What is remembered must be true: if an input changed on disk while the command ran, nobody knows which
 //! content it read, and the value is kept for this build only.
 
-use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use alacarte_core::{Fetch, Fingerprint, Result, Running, Static, TaskError, Tasks, Value};
 use alacarte_stores::{FileKey, FileValue, Shape, SharedFiles};
 
-use super::command::Commands;
-use super::events::Events;
 use super::manifest::{Edge, Manifest};
-use super::path::canonicalise;
+use crate::commands::{Commands, Events, Root, canonicalise};
 
 /// The tasks of a manifest, over the files of its directory.
 pub struct NinjaTasks {
@@ -43,6 +40,10 @@ pub struct NinjaTasks {
     defaults: Vec<FileKey>,
     pub(super) files: SharedFiles,
     pub(super) events: Events,
+    /// Directories that are there.
+    pub(super) directories: RefCell<HashSet<String>>,
+    /// See [`Session::unattended`](super::Session::unattended).
+    pub(super) unattended: Option<PathBuf>,
     root: Root,
     /// Counts what is like nothing before it: see [`NinjaTasks::instant`].
     ticks: Cell<u64>,
@@ -94,6 +95,8 @@ impl NinjaTasks {
             defaults,
             files,
             events,
+            directories: RefCell::default(),
+            unattended: None,
             root,
             ticks,
             by_content: false,
@@ -342,30 +345,6 @@ fn text(edge: &Edge) -> Fingerprint {
         list.iter().for_each(|path| say(path));
     }
     Fingerprint::of_bytes(&text)
-}
-
-/// The build directory's absolute paths, each with a slash at its end: the one that was given, and the one without links.
-pub(super) struct Root([String; 2]);
-
-impl Root {
-    fn of(directory: &Path) -> Self {
-        let slash = |path: &Path| format!("{}/", path.to_string_lossy().trim_end_matches('/'));
-        let given = std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf());
-        let real = directory.canonicalize().unwrap_or_else(|_| given.clone());
-        Root([canonicalise(&slash(&given)) + "/", canonicalise(&slash(&real)) + "/"])
-    }
-
-    /// The path as it is written inside the directory, if it lies there.
-    fn local<'p>(&self, path: &'p str) -> Cow<'p, str> {
-        let inside = |path: &str| {
-            let locals = self.0.iter().filter_map(|root| path.strip_prefix(root));
-            locals.filter(|local| !local.is_empty()).map(str::to_owned).next()
-        };
-        // A way out of the directory may lead back into it.
-        let found =
-            if path.starts_with("../") { inside(&canonicalise(&format!("{}{path}", self.0[1]))) } else { inside(path) };
-        found.map_or(Cow::Borrowed(path), Cow::Owned)
-    }
 }
 
 /// Keys that share their text.

@@ -7,11 +7,10 @@ use std::rc::Rc;
 use super::loader::Loader;
 use super::manifest::PHONY;
 use super::manifest_lexer::{Lexer, Raw, STATEMENT, Token};
-use super::nearest::hint;
 use super::parse_error::ParseError;
-use super::path::canonicalise;
 use super::source::Source;
 use super::variables::{Bindings, Mark, Rule, ScopeId, bound};
+use crate::commands::{canonicalise, hint};
 
 /// A manifest that requires a later ninja may use syntax which is not known here.
 const VERSION: (u32, u32) = (1, 13);

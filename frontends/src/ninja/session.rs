@@ -7,12 +7,10 @@ use alacarte_core::{Build, Journal, Rebuilder, Schedules, Static, StoreError};
 use alacarte_stores::{Cas, FileKey, FileStore, FileValue, Files, Log, TraceLog};
 use thiserror::Error;
 
-use super::command::Commands;
-use super::events::CommandEvent;
 use super::load::load;
-use super::nearest::hint;
 use super::ninja_tasks::NinjaTasks;
 use super::parse_error::ParseError;
+use crate::commands::{CommandEvent, Commands, hint};
 
 /// Where a build finds and leaves things.
 #[derive(Debug, Clone)]
@@ -81,7 +79,7 @@ impl Session {
             .cut_off_by_content(self.by_content)
             .commands_among(&self.commands)
             .observe(observer);
-        tasks.events.unattended.clone_from(&self.unattended);
+        tasks.unattended.clone_from(&self.unattended);
         let cache = self.cache();
         let store = FileStore::new(&files)
             .with_shapes(tasks.shapes())

@@ -5,10 +5,10 @@ use super::eval::Quoting;
 use super::loader::Origin;
 use super::manifest::{Edge, Location};
 use super::manifest_lexer::{Raw, Token};
-use super::nearest::hint;
 use super::parse::Parser;
 use super::parse_error::ParseError;
 use super::variables::{Bindings, RuleId};
+use crate::commands::hint;
 
 /// The first line of the statement. Its paths wait for the bindings below, which they may use.
 struct Head<'t> {

@@ -19,10 +19,12 @@ use tokio::process::{Child, Command};
 
 /// How a command ended.
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) status: ExitStatus,
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
     /// What it wrote; nothing if it wrote to the console itself.
-    pub(super) output: Vec<u8>,
+    pub(crate) output: Vec<u8>,
+    /// What a program wrote to standard output, where that is kept apart.
+    pub(crate) said: Vec<u8>,
 }
 
 /// The commands of a build that are running. Clones are the same commands; any thread may end them.
@@ -118,35 +120,65 @@ fn modified(path: &Path) -> Option<SystemTime> {
 }
 
 /// A command line, and what is to be known of it.
-pub(super) struct Line<'l> {
-    pub(super) line: &'l str,
-    pub(super) directory: &'l Path,
+pub(crate) struct Line<'l> {
+    pub(crate) what: What<'l>,
+    pub(crate) directory: &'l Path,
     /// It has the terminal to itself.
-    pub(super) console: bool,
+    pub(crate) console: bool,
     /// The files that it makes.
-    pub(super) outputs: Vec<PathBuf>,
+    pub(crate) outputs: Vec<PathBuf>,
     /// So much of what it writes is kept, from its beginning and from its end.
-    pub(super) keep: usize,
+    pub(crate) keep: usize,
     /// Where it keeps temporary files and caches, if not where this process does.
-    pub(super) private: Option<&'l Path>,
+    pub(crate) private: Option<&'l Path>,
+}
+
+/// What is run.
+pub(crate) enum What<'l> {
+    /// A line, by the shell.
+    #[cfg(any(feature = "ninja", test))]
+    Shell(&'l str),
+    /// A program with its arguments, and what its environment has besides that of this process; whether what it writes to
+    /// standard output is kept apart.
+    Program { arguments: &'l [String], environment: &'l [(String, String)], apart: bool },
 }
 
 /// Runs a command line to its end.
-pub(super) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended> {
+pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended> {
     if tokio::runtime::Handle::try_current().is_err() {
         return Err(io::Error::other(
             "commands need a tokio runtime: drive the build with `Build::run_async` inside one",
         ));
     }
-    let Line { line, directory, console, outputs, keep, private } = line;
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(line).current_dir(directory).kill_on_drop(true);
+    let Line { what, directory, console, outputs, keep, private } = line;
+    let mut command = match what {
+        #[cfg(any(feature = "ninja", test))]
+        What::Shell(line) => {
+            let mut command = Command::new("/bin/sh");
+            command.arg("-c").arg(line);
+            command
+        }
+        What::Program { arguments, environment, .. } => {
+            let Some((program, arguments)) = arguments.split_first() else {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "a command without a program"));
+            };
+            let mut command = Command::new(program);
+            command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+            command
+        }
+    };
+    command.current_dir(directory).kill_on_drop(true);
     command.envs(["TMPDIR", "XDG_CACHE_HOME"].into_iter().filter_map(|name| Some((name, private?))));
-    let mut reader = None;
+    let (mut reader, mut said) = (None, None);
     if !console {
         let (ours, theirs) = io::pipe()?;
         command.stdin(Stdio::null()).stdout(theirs.try_clone()?).stderr(theirs).process_group(0);
         reader = Some(pipe::Receiver::from_owned_fd(ours.into())?);
+        if let What::Program { apart: true, .. } = what {
+            let (ours, theirs) = io::pipe()?;
+            command.stdout(theirs);
+            said = Some(pipe::Receiver::from_owned_fd(ours.into())?);
+        }
     }
     let outputs = outputs.into_iter().map(|path| (modified(&path), path)).map(|(time, path)| (path, time)).collect();
     let Some(mut running) = Running::start(commands, &mut command, !console, outputs)? else {
@@ -154,7 +186,7 @@ pub(super) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
     };
     // The command holds our ends of the pipe, which would never end.
     drop(command);
-    let ended = running.wait(reader, keep).await;
+    let ended = running.wait(reader, said, keep).await;
     if commands.is_closed() {
         // It did not end of itself.
         return std::future::pending().await;
@@ -197,19 +229,15 @@ impl<'c> Running<'c> {
         Ok(Some(Running { commands, number, child, left: false }))
     }
 
-    async fn wait(&mut self, reader: Option<pipe::Receiver>, keep: usize) -> io::Result<Ended> {
-        let mut output = Output { keep, ..Output::default() };
-        if let Some(mut reader) = reader {
-            let mut buffer = vec![0; 1 << 14];
-            loop {
-                match reader.read(&mut buffer).await? {
-                    0 => break,
-                    length => output.add(&buffer[..length]),
-                }
-            }
-        }
+    async fn wait(
+        &mut self,
+        reader: Option<pipe::Receiver>,
+        said: Option<pipe::Receiver>,
+        keep: usize,
+    ) -> io::Result<Ended> {
+        let (output, said) = tokio::try_join!(read(reader, keep), read(said, usize::MAX))?;
         let status = self.child.wait().await?;
-        Ok(Ended { status, output: output.whole() })
+        Ok(Ended { status, output, said })
     }
 
     /// It is not one of the running commands any more.
@@ -233,6 +261,21 @@ impl Drop for Running<'_> {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// What comes out of a pipe, to its end.
+async fn read(from: Option<pipe::Receiver>, keep: usize) -> io::Result<Vec<u8>> {
+    let mut output = Output { keep, ..Output::default() };
+    if let Some(mut from) = from {
+        let mut buffer = vec![0; 1 << 14];
+        loop {
+            match from.read(&mut buffer).await? {
+                0 => break,
+                length => output.add(&buffer[..length]),
+            }
+        }
+    }
+    Ok(output.whole())
 }
 
 /// What a command writes: all of it, or its beginning and its end.
@@ -265,7 +308,7 @@ impl Output {
 }
 
 /// How a failed command ended, in words.
-pub(super) fn failure(status: ExitStatus) -> String {
+pub(crate) fn failure(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),
@@ -301,7 +344,7 @@ mod tests {
     }
 
     fn of<'l>(line: &'l str, directory: &'l Path) -> Line<'l> {
-        Line { line, directory, console: false, outputs: Vec::new(), keep: 1 << 20, private: None }
+        Line { what: What::Shell(line), directory, console: false, outputs: Vec::new(), keep: 1 << 20, private: None }
     }
 
     fn run_in(directory: &Path, line: &str) -> Ended {

@@ -1,8 +1,6 @@
 //! What is told of commands, and to whom.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
-use std::path::PathBuf;
+use std::cell::Cell;
 
 use alacarte_stores::FileKey;
 
@@ -43,12 +41,8 @@ type Observer = Box<dyn Fn(CommandEvent<'_>)>;
 
 /// Who wants to know of commands, and how many there were.
 #[derive(Default)]
-pub(super) struct Events {
-    pub(super) observer: Option<Observer>,
-    pub(super) started: Cell<u64>,
-    pub(super) finished: Cell<u64>,
-    /// Directories that are there.
-    pub(super) directories: RefCell<HashSet<String>>,
-    /// See [`Session::unattended`](super::Session::unattended).
-    pub(super) unattended: Option<PathBuf>,
+pub(crate) struct Events {
+    pub(crate) observer: Option<Observer>,
+    pub(crate) started: Cell<u64>,
+    pub(crate) finished: Cell<u64>,
 }

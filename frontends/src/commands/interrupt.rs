@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use alacarte_frontends::ninja::Commands;
+use super::process::Commands;
+use super::screen::program;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// As a shell reports a process that was interrupted.
@@ -25,6 +26,7 @@ const NOTICE: u32 = 10;
 const LEAVE: u32 = 500;
 
 /// The signals that end a build.
+#[derive(Debug)]
 pub struct Signals {
     signals: Vec<Signal>,
     /// The build knows, and is about to end.
@@ -106,7 +108,7 @@ pub fn interrupted() -> ExitCode {
 }
 
 fn say() {
-    eprintln!("\nalacarte: interrupted; what was finished is kept");
+    eprintln!("\n{}: interrupted; what was finished is kept", program());
 }
 
 /// Whether the process was started so that a closed terminal does not end it (`nohup`).

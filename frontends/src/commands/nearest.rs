@@ -1,7 +1,7 @@
 //! "Did you mean …?": the known name nearest to one that is not known.
 
 /// Ends an explanation with the name nearest to `wanted`, if one is near enough to be meant.
-pub(super) fn hint<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn hint<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> String {
     match nearest(wanted, known) {
         Some(name) => format!("; did you mean '{name}'?"),
         None => String::new(),

@@ -2,6 +2,9 @@
 //! form, by its text alone (the file system is not asked, so `..` after a symbolic link is not what the link means;
 //! this is ninja's choice, and generators count on it).
 
+use std::borrow::Cow;
+use std::path::Path;
+
 /// The canonical form of a path: no `.`, no empty component, no `..` after a name. `.` if nothing remains of a relative
 /// path.
 pub fn canonicalise(path: &str) -> String {
@@ -31,6 +34,31 @@ pub fn canonicalise(path: &str) -> String {
 fn is_canonical(path: &str) -> bool {
     let relative = path.strip_prefix('/').unwrap_or(path);
     (relative.split('/')).all(|component| !matches!(component, "" | "." | ".."))
+}
+
+/// The build directory's absolute paths, each with a slash at its end: the one that was given, and the one without links.
+#[derive(Debug)]
+pub(crate) struct Root([String; 2]);
+
+impl Root {
+    pub(crate) fn of(directory: &Path) -> Self {
+        let slash = |path: &Path| format!("{}/", path.to_string_lossy().trim_end_matches('/'));
+        let given = std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf());
+        let real = directory.canonicalize().unwrap_or_else(|_| given.clone());
+        Root([canonicalise(&slash(&given)) + "/", canonicalise(&slash(&real)) + "/"])
+    }
+
+    /// The path as it is written inside the directory, if it lies there.
+    pub(crate) fn local<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        let inside = |path: &str| {
+            let locals = self.0.iter().filter_map(|root| path.strip_prefix(root));
+            locals.filter(|local| !local.is_empty()).map(str::to_owned).next()
+        };
+        // A way out of the directory may lead back into it.
+        let found =
+            if path.starts_with("../") { inside(&canonicalise(&format!("{}{path}", self.0[1]))) } else { inside(path) };
+        found.map_or(Cow::Borrowed(path), Cow::Owned)
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,24 @@
+//! Builds that run commands: the processes, what compilers report of them afterwards, and what a person sees.
+//!
+//! What both front ends of files, [`ninja`](crate::ninja) and [`files`](crate::files), have in common.
+
+mod depfile;
+mod events;
+mod interrupt;
+mod nearest;
+mod path;
+pub(crate) mod process;
+mod reading;
+mod screen;
+
+pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
+pub(crate) use events::Events;
+pub use events::{CommandEvent, Stage};
+pub use interrupt::{Signals, end_by_signals, interrupted};
+pub(crate) use nearest::hint;
+pub(crate) use path::Root;
+pub use path::canonicalise;
+pub use process::Commands;
+pub(crate) use reading::still_hold;
+pub(crate) use screen::program;
+pub use screen::{Screen, failed};

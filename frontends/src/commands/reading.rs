@@ -1,0 +1,18 @@
+//! What a command was said to have read: does the disk still hold it?
+
+use alacarte_core::StoreError;
+use alacarte_stores::{FileKey, FileValue, Files};
+
+/// Whether all files hold on disk what was fetched.
+pub(crate) fn still_hold(files: &mut Files, read: &[(FileKey, FileValue)]) -> Result<bool, StoreError> {
+    for (key, value) in read {
+        if let FileValue::Group(_) = value {
+            continue;
+        }
+        let digest = value.outputs().first().and_then(|made| made.digest);
+        if !files.look(key)?.map_or(digest.is_none(), |seen| digest.is_some_and(|digest| seen.holds(digest))) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

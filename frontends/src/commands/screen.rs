@@ -1,0 +1,145 @@
+//! What a person sees of a build of commands, while it runs and when it has failed.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use alacarte_core::{BuildError, Cause, Key, Report};
+
+use super::events::{CommandEvent, Stage};
+
+/// What a person sees of running commands: one line that is written over on a terminal, a line a command elsewhere.
+#[derive(Debug)]
+pub struct Screen {
+    terminal: bool,
+    verbose: bool,
+    /// How many commands there may be; 0 if nobody knows.
+    pub total: usize,
+    /// The line is to be written over.
+    open: bool,
+    /// It was told that the cache is in trouble.
+    warned: bool,
+}
+
+impl Screen {
+    /// On standard output. One that is `verbose` shows commands in full, and all of them.
+    pub fn new(verbose: bool) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Screen { terminal: io::stdout().is_terminal() && !dumb, verbose, total: 0, open: false, warned: false }
+    }
+
+    /// Shows that a command started or ended.
+    pub fn command(&mut self, event: &CommandEvent<'_>) {
+        let what = if self.verbose { event.command } else { event.shown };
+        // Where tasks find out what they need, nobody knows how many commands there will be.
+        let count = match self.total {
+            0 => format!("[{}]", event.finished),
+            total => format!("[{}/{}]", event.finished, total.max(event.started as usize)),
+        };
+        match event.stage {
+            Stage::Started if self.terminal => self.overwrite(&format!("{count} {what}")),
+            Stage::Ended { success, output } => {
+                let line = format!("{count} {what}");
+                if self.terminal && !self.verbose && output.is_empty() {
+                    self.overwrite(&line);
+                } else {
+                    self.line(&line);
+                }
+                if !success {
+                    self.line(&format!("FAILED: {}\n{}", event.key, event.command));
+                }
+                self.write(output);
+            }
+            // (What a screen does not show need not be known to it.)
+            _ => {}
+        }
+    }
+
+    /// Warns once of a cache that could not be used: what it would have saved was run.
+    pub fn warn(&mut self, report: &Report) {
+        if let Some(trouble) = report.cache_trouble.as_ref().filter(|_| !self.warned) {
+            self.warned = true;
+            eprintln!("{}: warning: {trouble}; the build goes on without the cache", program());
+        }
+    }
+
+    fn overwrite(&mut self, line: &str) {
+        let width = terminal_width().saturating_sub(1);
+        let line: String = line.lines().next().unwrap_or_default().chars().take(width).collect();
+        self.write(format!("\r{line}\x1b[K").as_bytes());
+        self.open = true;
+    }
+
+    /// Shows a line that stays.
+    pub fn line(&mut self, line: &str) {
+        // A reader that went away is no reason to stop a build.
+        let _ = self.clear();
+        self.write(format!("{line}\n").as_bytes());
+    }
+
+    /// Takes away the line that is written over.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub fn clear(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.open) {
+            let mut out = io::stdout().lock();
+            out.write_all(b"\r\x1b[K")?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(bytes).and_then(|()| out.flush());
+    }
+}
+
+/// How this program is called, for what it says of itself.
+pub(crate) fn program() -> String {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let name = called.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_else(|| "build".into())
+}
+
+fn terminal_width() -> usize {
+    console::Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns))
+}
+
+/// Prints what failed of itself in full, and what failed because of it by name.
+pub fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCode {
+    // What cannot be written to a screen that is gone need not be.
+    let _ = screen.borrow_mut().clear();
+    screen.borrow_mut().warn(&error.report);
+    let mut because: Vec<String> = Vec::new();
+    let mut told = HashSet::new();
+    for failure in &error.failures {
+        let line = match (&failure.key, &failure.cause) {
+            (Some(key), Cause::Dependency { dependency }) => {
+                because.push(format!("{key} (needs {dependency})"));
+                continue;
+            }
+            (Some(key), Cause::MissingInput { dependency }) => {
+                format!("'{dependency}', needed by '{key}', missing and no known rule to make it")
+            }
+            // Its output was printed when it failed.
+            (_, Cause::Task(text)) => text.lines().next().unwrap_or_default().to_owned(),
+            _ => failure.to_string(),
+        };
+        // (A full disk is the same trouble for every command that was underway.)
+        if told.insert(line.clone()) {
+            eprintln!("{}: {line}", program());
+        }
+    }
+    const SHOWN: usize = 12;
+    if !because.is_empty() {
+        let more = because.len().saturating_sub(SHOWN);
+        because.truncate(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        eprintln!("{}: not built because of that: {}{more}", program(), because.join(", "));
+    }
+    ExitCode::FAILURE
+}

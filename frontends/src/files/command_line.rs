@@ -1,0 +1,199 @@
+//! The command line of a build of files.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Instant;
+
+use alacarte_core::{Decision, Fingerprint, Output, Rebuilder, RuleKey, Scheduler};
+use alacarte_rebuilders as rebuilders;
+use alacarte_schedulers as schedulers;
+use clap::Parser;
+
+use super::keys::File;
+use super::rules::FileRules;
+use super::session::{FileBuild, Session};
+use crate::commands::{Screen, end_by_signals, failed, hint, interrupted, program};
+
+/// Builds files by the rules of this program.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Change to this directory first.
+    #[arg(short = 'C', value_name = "DIR", default_value = ".")]
+    directory: PathBuf,
+    /// How many commands may run at once [default: the number of processors]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// After a failure, go on with whatever does not depend on what failed.
+    #[arg(long, short)]
+    keep_going: bool,
+    /// Order of tasks, and whether one that must wait is kept or restarted: suspending, restarting or bottom-up.
+    #[arg(long, value_name = "S", default_value = "suspending", value_parser = scheduler)]
+    scheduler: String,
+    /// Which rules must run at all.
+    #[arg(long, value_name = "R", default_value = "verifying-trace", value_parser = clap::builder::PossibleValuesParser::new(rebuilders::NAMES))]
+    rebuilder: String,
+    /// Print why each rule runs.
+    #[arg(long)]
+    explain: bool,
+    /// Print each command in full.
+    #[arg(long, short)]
+    verbose: bool,
+    /// Remove all files that rules have made, and forget that they did; the cache stays.
+    #[arg(long, conflicts_with_all = ["explain", "keep_going"])]
+    clean: bool,
+    /// What to build [default: what the program wants]
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+}
+
+fn scheduler(name: &str) -> Result<String, String> {
+    match name {
+        "topological" => Err("what a rule needs is found out while it runs, so there is no order beforehand: \
+                              use suspending, restarting or bottom-up"
+            .into()),
+        _ if schedulers::NAMES.contains(&name) => Ok(name.into()),
+        _ => Err("there are suspending, restarting and bottom-up".into()),
+    }
+}
+
+type Problem = Box<dyn std::error::Error>;
+type AnyBuild = FileBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<RuleKey, Output>>>;
+
+/// The whole of a program that builds files: does with these rules what the arguments of the process say.
+///
+/// `--help` lists them. The exit status is that of a command: 0 if all was built, 1 if something failed, 2 for wrong arguments,
+/// 130 after Ctrl-C.
+pub fn main(rules: FileRules) -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(rules, &arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{}: {error}", program());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(rules: FileRules, arguments: &Arguments) -> Result<ExitCode, Problem> {
+    if !arguments.directory.is_dir() {
+        return Err(format!("there is no directory {}", arguments.directory.display()).into());
+    }
+    let session = Session::new(&arguments.directory);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut signals = end_by_signals(session.commands.clone())?;
+        // Dropping a build keeps what has ended.
+        tokio::select! {
+            biased;
+            () = signals.noticed() => Ok(interrupted()),
+            outcome = build(rules, arguments, &session) => outcome,
+        }
+    })
+}
+
+async fn build(mut rules: FileRules, arguments: &Arguments, session: &Session) -> Result<ExitCode, Problem> {
+    let begin = Instant::now();
+    let targets = match &arguments.targets[..] {
+        [] => rules.wanted().to_vec(),
+        targets => targets.to_vec(),
+    };
+    if rules.version.is_none() {
+        rules.version = Some(this_program()?);
+    }
+    let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
+    let told = Rc::clone(&screen);
+    let (Some(scheduler), Some(rebuilder)) =
+        (schedulers::named(&arguments.scheduler), rebuilders::named(&arguments.rebuilder))
+    else {
+        unreachable!("the names on the command line are those of schedulers and rebuilders")
+    };
+    let build = session.open(rules, scheduler, rebuilder, move |event| told.borrow_mut().command(&event))?;
+    if arguments.clean {
+        return clean(build, session).await;
+    }
+    if targets.is_empty() {
+        return Err(
+            "there is nothing to build: name a target, or have the program want some (`FileRules::want`)".into()
+        );
+    }
+    let jobs = arguments.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let mut build = build.with_jobs(jobs).keep_going(arguments.keep_going);
+    if arguments.explain {
+        let told = Rc::clone(&screen);
+        build = build.observe(move |keys, key, decision| {
+            if let Decision::Started(reason) = decision {
+                told.borrow_mut().line(&format!("{}: {}", keys.name(key), reason.explain(keys)));
+            }
+        });
+    }
+    let targets: Vec<File> = targets.iter().map(File::at).collect();
+    for target in &targets {
+        let tasks = build.tasks();
+        let known = tasks.makes(target) || tasks.is_phony(target) || tasks.files().borrow().path(target.key()).exists();
+        if !known {
+            let names: Vec<String> = tasks.names().collect();
+            let hint = hint(target.key().as_str(), names.iter().map(String::as_str));
+            return Err(format!("there is no file {target:?}, and no rule makes it{hint}").into());
+        }
+    }
+    let targets: Vec<RuleKey> = targets.into_iter().map(RuleKey::new).collect();
+    let outcome = build.run_async(&targets).await;
+    screen.borrow_mut().clear()?;
+    match outcome {
+        Ok(report) => {
+            screen.borrow_mut().warn(&report);
+            let ran = build.names(&report.ran);
+            let made = ran.iter().filter(|key| !key.as_rule::<File>().is_some_and(|file| build.tasks().is_phony(file)));
+            summary(&build, made.count(), report.restored, begin);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => Ok(failed(&screen, &error)),
+    }
+}
+
+fn summary(build: &AnyBuild, ran: usize, restored: u64, begin: Instant) {
+    let commands = build.tasks().commands_run();
+    let time = format!("{:.1} s", begin.elapsed().as_secs_f64());
+    let counted = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let tasks = format!("ran {}, {}", counted(ran, "task"), counted(commands as usize, "command"));
+    let said = match (ran, restored) {
+        (0, 0) if commands > 0 => format!("ran {} ({time})", counted(commands as usize, "command")),
+        (0, 0) => format!("nothing to do ({time})"),
+        (0, _) => format!("restored {restored} from the cache ({time})"),
+        (_, 0) => format!("{tasks} ({time})"),
+        _ => format!("{tasks}, restored {restored} from the cache ({time})"),
+    };
+    // A reader that went away is no reason to fail.
+    let _ = writeln!(std::io::stdout().lock(), "{}: {said}", program());
+}
+
+/// Removes what rules have made, as far as the journal knows of it.
+async fn clean(mut build: AnyBuild, session: &Session) -> Result<ExitCode, Problem> {
+    // A build of nothing takes up what the journal knows.
+    build.run_async::<RuleKey>([]).await?;
+    let tasks = build.tasks();
+    let keys: Vec<File> = build.keys().iter().filter_map(|(_, key)| key.as_rule::<File>().cloned()).collect();
+    let mut removed = 0;
+    for file in keys.into_iter().filter(|file| tasks.makes(file)) {
+        let path = tasks.files().borrow().path(file.key());
+        match std::fs::remove_file(&path) {
+            Ok(()) => removed += 1,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(format!("cannot remove {}: {error}", path.display()).into()),
+        }
+    }
+    drop(build);
+    session.forget()?;
+    println!("{}: removed {removed} file{}", program(), if removed == 1 { "" } else { "s" });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A number for this program, as it is: another build of it has other rules, for all that anybody knows.
+fn this_program() -> Result<u64, Problem> {
+    let path = std::env::current_exe()?;
+    let program = std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    Ok(Fingerprint::of_bytes(&program).0)
+}

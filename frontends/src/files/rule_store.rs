@@ -1,0 +1,112 @@
+//! The store of a build of files: files in their directory, what the surroundings say, and the values of typed rules, which the
+//! journal keeps.
+
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use alacarte_core::{KeyId, Output, RuleKey, Store, StoreError, Time, Value};
+use alacarte_stores::{FileKey, FileStore, FileValue, Shape};
+
+use super::keys::File;
+use super::rules::PathRule;
+use super::surroundings;
+use super::tasks::Makers;
+
+/// The store of a [`FileBuild`](super::FileBuild).
+#[derive(Debug)]
+pub struct RuleStore {
+    files: FileStore,
+    makers: Rc<Makers>,
+}
+
+impl RuleStore {
+    pub(super) fn new(files: FileStore, makers: Rc<Makers>) -> Self {
+        RuleStore { files, makers }
+    }
+
+    /// The store of files knows which files a key stands for.
+    fn know(&mut self, key: &FileKey) {
+        if self.files.has_shape(key) {
+            return;
+        }
+        if let Some((rule, parts)) = self.makers.of(key) {
+            let PathRule { outputs, phony, .. } = &*rule;
+            let shape = match (&outputs[..], *phony) {
+                (_, true) => Shape::Group([].into()),
+                ([_], false) => Shape::Output,
+                (outputs, false) => {
+                    let files: Vec<FileKey> = outputs.iter().map(|output| FileKey::from(output.fill(&parts))).collect();
+                    if files.first() == Some(key) { Shape::Outputs(files.into()) } else { Shape::Output }
+                }
+            };
+            self.files.add_shape(key.clone(), shape);
+        }
+    }
+}
+
+impl Store<RuleKey, Output> for RuleStore {
+    fn relies_on_journal(&self) -> bool {
+        true
+    }
+
+    fn load(&mut self, id: KeyId, key: &RuleKey) -> Result<Option<Output>, StoreError> {
+        if let Some(file) = key.as_rule::<File>() {
+            self.know(file.key());
+            return Ok(self.files.load(id, file.key())?.map(Output::new));
+        }
+        surroundings::look(key, &mut self.files.files().borrow_mut())
+    }
+
+    fn refresh(
+        &mut self,
+        known: &mut dyn Iterator<Item = (KeyId, &RuleKey, Option<&Output>)>,
+        changed: &mut dyn FnMut(KeyId, Option<Output>, Time),
+    ) -> Result<(), StoreError> {
+        let mut news = Vec::new();
+        let (mut files, mut failed) = (Vec::new(), None);
+        for (id, key, held) in known {
+            if let Some(file) = key.as_rule::<File>() {
+                files.push((id, file.key(), held.and_then(|held| held.get::<FileValue>())));
+                continue;
+            }
+            match surroundings::look(key, &mut self.files.files().borrow_mut()) {
+                Ok(Some(now)) if held.map(Value::fingerprint) != Some(now.fingerprint()) => news.push((id, now)),
+                Ok(_) => {}
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        self.files.refresh(&mut files.into_iter(), &mut |id, value, time| changed(id, value.map(Output::new), time))?;
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = since.as_nanos() as Time;
+        for (id, now) in news {
+            changed(id, Some(now), time);
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn modified(&mut self, key: &RuleKey) -> Option<Time> {
+        let file = key.as_rule::<File>()?;
+        match self.makers.of(file.key()) {
+            Some((rule, _)) if rule.phony => None,
+            _ => self.files.modified(file.key()),
+        }
+    }
+
+    fn archive(&mut self, key: &RuleKey, value: &Output) -> Result<(), StoreError> {
+        match (key.as_rule::<File>(), value.get::<FileValue>()) {
+            (Some(file), Some(value)) => self.files.archive(file.key(), value),
+            _ => Ok(()),
+        }
+    }
+
+    fn restore(&mut self, key: &RuleKey, value: &Output) -> Result<bool, StoreError> {
+        match (key.as_rule::<File>(), value.get::<FileValue>()) {
+            (None, _) => Ok(true),
+            (Some(_), None) => Ok(false),
+            (Some(file), Some(FileValue::Group(_))) => {
+                Ok(self.makers.of(file.key()).is_some_and(|(rule, _)| rule.phony))
+            }
+            (Some(file), Some(value)) => self.files.restore(file.key(), value),
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! Builds of files by rules, beside what a computation from scratch gives: random histories of edits, each build by a new process or
+//! the same, under any scheduler and rebuilder.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use alacarte_core::{Fetch, FetchRule, Output, Rebuilder, Report, Result, Rule, RuleKey, Scheduler};
+use alacarte_frontends::files::{Contents, FileBuild, FileRules, Session, file};
+use alacarte_rebuilders::VerifyingTrace;
+use alacarte_schedulers::Suspending;
+use serde::{Deserialize, Serialize};
+
+/// How many words a file has: a typed rule beside the closures.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+struct Words(String);
+
+impl Rule for Words {
+    type Output = usize;
+
+    async fn run(&self, fetch: Fetch<'_, RuleKey, Output>) -> Result<usize> {
+        Ok(fetch.rule(Contents::of(&self.0)).await?.split_whitespace().count())
+    }
+}
+
+/// Every text is made loud, with what it includes; its halves are two files of one rule; and a sum of all of them.
+fn rules() -> FileRules {
+    FileRules::new()
+        .with_version(1)
+        .with_rule::<Words>()
+        .rule("out/sum", async |make| {
+            let mut sum = String::new();
+            let sources = make.glob("src/*.txt").await?;
+            let names: Vec<&str> = sources.iter().map(|path| &path["src/".len()..path.len() - ".txt".len()]).collect();
+            make.need(names.iter().map(|name| format!("out/{name}.loud"))).await?;
+            for name in names {
+                let [loud, tail] = [format!("out/{name}.loud"), format!("out/{name}.tail")];
+                let words = make.rule(Words(loud.clone())).await?;
+                let _ = writeln!(sum, "{name} {words} {} {}", make.read(loud).await?, make.read(tail).await?);
+            }
+            make.write(make.target(), sum)
+        })
+        .rule("out/*.loud", async |make| {
+            let mut text = make.read(format!("src/{}.txt", make.part(0))).await?;
+            if let Some(included) = text.strip_prefix("include ").map(str::to_owned) {
+                text = make.read(format!("gen/{}.inc", included.trim())).await?;
+            }
+            make.write(make.target(), text.to_uppercase())
+        })
+        .rules(["out/*.head", "out/*.tail"], async |make| {
+            let text = make.read(format!("src/{}.txt", make.part(0))).await?;
+            let (head, tail) = text.split_at(text.len() / 2);
+            let [first, second] = [0, 1].map(|place| make.targets().nth(place).unwrap_or_default().to_owned());
+            make.write(first, head)?;
+            make.write(second, tail)
+        })
+        .rule("gen/*.inc", async |make| {
+            let source = format!("src/{}.gen", make.part(0));
+            make.need([&source]).await?;
+            // A command, with its output captured.
+            let text = make.command(["cat", &source]).capture().await?;
+            make.write(make.target(), text.repeat(2))
+        })
+        .phony("everything", async |make| make.need(["out/sum"]).await)
+}
+
+/// What lies in the sources.
+type Sources = BTreeMap<String, String>;
+
+/// What the sum is by right; `None` if something is missing.
+fn expected(sources: &Sources) -> Option<String> {
+    let mut sum = String::new();
+    for (path, text) in sources.iter().filter(|(path, _)| path.ends_with(".txt")) {
+        let name = &path["src/".len()..path.len() - ".txt".len()];
+        let loud = match text.strip_prefix("include ") {
+            Some(included) => sources.get(&format!("src/{}.gen", included.trim()))?.trim_end().repeat(2),
+            None => text.clone(),
+        };
+        let loud = loud.to_uppercase();
+        let words = loud.split_whitespace().count();
+        let _ = writeln!(sum, "{name} {words} {loud} {}", &text[text.len() / 2..]);
+    }
+    Some(sum)
+}
+
+/// Numbers from a seed (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % bound as u64) as usize
+    }
+
+    fn of<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
+        choices[self.below(choices.len())]
+    }
+}
+
+type Built = FileBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<RuleKey, Output>>>;
+
+fn open(directory: &Path, scheduler: &str, rebuilder: &str) -> Built {
+    let scheduler = alacarte_schedulers::named(scheduler).expect("a scheduler");
+    let rebuilder = alacarte_rebuilders::named(rebuilder).expect("a rebuilder");
+    let build = Session::new(directory).open(rules(), scheduler, rebuilder, |_| {}).expect("it opens");
+    build.with_jobs(2)
+}
+
+fn run(build: &mut Built, target: &str) -> Option<Report> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(build.run_async([file(target)])).ok()
+}
+
+const SCHEDULERS: [&str; 3] = ["suspending", "restarting", "bottom-up"];
+const REBUILDERS: [&str; 5] =
+    ["verifying-trace", "dirty-bit", "constructive-trace", "deep-constructive-trace", "step-trace"];
+
+/// An edit of the sources, or of what was built.
+fn edit(directory: &Path, sources: &mut Sources, random: &mut Random) -> String {
+    let names = ["a", "b", "c"];
+    let texts = ["one two", "three", "include x", "include y", "four five six", ""];
+    let name = random.of(&names.map(|name| name));
+    match random.below(8) {
+        0..=3 => {
+            let (path, text) = (format!("src/{name}.txt"), random.of(&texts));
+            fs::write(directory.join(&path), text).expect("written");
+            sources.insert(path.clone(), text.to_owned());
+            format!("{path} = {text:?}")
+        }
+        4 => {
+            let path = format!("src/{}.gen", random.of(&["x", "y"]));
+            let text = random.of(&["seven eight", "nine", "nine\n"]);
+            fs::write(directory.join(&path), text).expect("written");
+            sources.insert(path.clone(), text.to_owned());
+            format!("{path} = {text:?}")
+        }
+        5 => {
+            let path = format!("src/{name}.txt");
+            let _ = fs::remove_file(directory.join(&path));
+            sources.remove(&path);
+            format!("{path} is removed")
+        }
+        kind => {
+            let built = [format!("out/{name}.loud"), format!("out/{name}.tail"), "gen/x.inc".into(), "out/sum".into()];
+            let path = &built[random.below(4)];
+            let there = directory.join(path).exists();
+            if there && kind == 6 {
+                fs::remove_file(directory.join(path)).expect("removed");
+            } else if there {
+                fs::write(directory.join(path), "something else").expect("written");
+            }
+            format!("{path} is {}", if kind == 6 { "removed" } else { "overwritten" })
+        }
+    }
+}
+
+#[test]
+fn whatever_was_edited_a_build_gives_what_a_build_from_scratch_gives() {
+    for seed in 0..60 {
+        let mut random = Random(seed);
+        let directory = tempfile::tempdir().expect("a directory");
+        let directory = directory.path();
+        fs::create_dir(directory.join("src")).expect("made");
+        let mut sources = Sources::new();
+        let mut told = vec![format!("seed {seed}")];
+        let (mut process, mut combination) = (None::<Built>, (SCHEDULERS[0], REBUILDERS[0]));
+        for _ in 0..12 {
+            for _ in 0..1 + random.below(2) {
+                told.push(edit(directory, &mut sources, &mut random));
+            }
+            let target = if random.below(4) == 0 { "everything" } else { "out/sum" };
+            if process.is_none() || random.below(2) == 0 {
+                // (The journal belongs to one process at a time.)
+                drop(process.take());
+                let (scheduler, rebuilder) = (random.of(&SCHEDULERS), random.of(&REBUILDERS));
+                told.push(format!("{scheduler} × {rebuilder}, a new process"));
+                combination = (scheduler, rebuilder);
+                process = Some(open(directory, scheduler, rebuilder));
+            }
+            let Some(build) = &mut process else { unreachable!("it was opened") };
+            told.push(format!("build {target}"));
+            let ended = run(build, target);
+            let right = expected(&sources);
+            assert_eq!(ended.is_some(), right.is_some(), "whether it succeeds, after {told:#?}");
+            if let Some(right) = right {
+                let sum = fs::read_to_string(directory.join("out/sum")).expect("it was built");
+                assert_eq!(sum, right, "after {told:#?}");
+                if random.below(2) == 0 {
+                    drop(process.take());
+                    process = Some(open(directory, combination.0, combination.1));
+                }
+                let Some(build) = &mut process else { unreachable!("it was opened") };
+                let again = run(build, target).expect("nothing was edited");
+                let ran: Vec<RuleKey> =
+                    build.names(&again.ran).into_iter().filter(|key| *key != file("everything")).collect();
+                assert_eq!(ran, [] as [RuleKey; 0], "nothing was edited, after {told:#?}");
+            }
+        }
+    }
+}
+
+/// Files, by path.
+fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (path, text) in files {
+        let path = directory.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+    directory
+}
+
+/// Builds a file by these rules in a process of its own; what was run, or what failed.
+fn build(directory: &Path, rules: FileRules, target: &str) -> std::result::Result<(Vec<String>, u64), String> {
+    let rules = rules.with_version(1);
+    let session = Session::new(directory);
+    let build = session.open(rules, Suspending::new(), VerifyingTrace, |_| {}).expect("it opens");
+    let mut build = build.with_jobs(4);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let report = runtime.block_on(build.run_async([file(target)])).map_err(|error| error.to_string())?;
+    Ok((build.names(&report.ran).iter().map(ToString::to_string).collect(), build.tasks().commands_run()))
+}
+
+/// A compiler that finds a header which is made anew in this very build has read the old one.
+#[test]
+fn a_command_that_read_what_was_made_later_runs_again() {
+    let directory = directory(&[("source", "source"), ("header.in", "old")]);
+    let directory = directory.path();
+    let rules = || {
+        FileRules::new()
+            .rule("object", async |make| {
+                let line = "cat source header > object 2>/dev/null || cat source > object; echo 'object: source header' > depfile";
+                make.command(["sh", "-c", line]).depfile("depfile").run().await
+            })
+            .rule("header", async |make| make.write("header", make.read("header.in").await?))
+    };
+    let object = || fs::read_to_string(directory.join("object")).expect("it was made");
+    for (text, commands) in [("old", 2), ("old", 0), ("new", 1)] {
+        fs::write(directory.join("header.in"), text).expect("written");
+        let (_, run) = build(directory, rules(), "object").expect("built");
+        assert_eq!((object(), run), (format!("source{text}"), commands));
+        assert!(!directory.join("depfile").exists(), "nobody made it");
+    }
+}
+
+#[test]
+fn programs_and_lists_of_files_are_dependencies() {
+    let directory = directory(&[("tool", "#!/bin/sh\necho one\n"), ("a.in", ""), ("b.out", "")]);
+    let directory = directory.path();
+    let executable = || fs::set_permissions(directory.join("tool"), PermissionsExt::from_mode(0o755)).expect("set");
+    executable();
+    let rules = || {
+        FileRules::new().rule("made", async |make| {
+            let tool = make.tool("./tool").await?;
+            let text = make.command([tool]).capture().await?;
+            let list = make.glob("*.in").await?.join(" ");
+            make.write("made", format!("{text}: {list}"))
+        })
+    };
+    let made = || {
+        let (ran, _) = build(directory, rules(), "made").expect("built");
+        (ran.len(), fs::read_to_string(directory.join("made")).expect("it was made"))
+    };
+    assert_eq!(made(), (1, "one: a.in".into()));
+    fs::write(directory.join("b.out"), "other").expect("written");
+    assert_eq!(made(), (0, "one: a.in".into()), "it is not on the list");
+    fs::write(directory.join("b.in"), "").expect("written");
+    assert_eq!(made(), (1, "one: a.in b.in".into()));
+    fs::write(directory.join("tool"), "#!/bin/sh\necho two\n").expect("written");
+    assert_eq!(made(), (1, "two: a.in b.in".into()));
+}
+
+#[test]
+fn rules_that_break_their_word_are_named() {
+    let directory = directory(&[("a.in", "")]);
+    let wrong = |rules: FileRules, target: &str, says: &str| {
+        let error = build(directory.path(), rules, target).expect_err("it is wrong");
+        assert!(error.contains(says), "{error}");
+    };
+    wrong(FileRules::new().rule("made", async |_| Ok(())), "made", "its rule ended well, and did not make made");
+    let both = || FileRules::new().rule("out/*", async |_| Ok(())).rule("*/x", async |_| Ok(()));
+    wrong(both(), "out/x", "two rules make it, `out/*` and `*/x`");
+    let named = both().rule("out/x", async |make| make.write(make.target(), "x"));
+    assert!(build(directory.path(), named, "out/x").is_ok(), "what is named goes before what matches");
+    let pair =
+        || FileRules::new().rules(["*.one", "*.two"], async |make| make.write(format!("{}.one", make.part(0)), ""));
+    wrong(pair(), "a.two", "did not make a.two");
+    wrong(FileRules::new().rule("made", async |make| make.need(["a.in", "none"]).await), "made", "none");
+    wrong(FileRules::new().rule("*.x", async |make| make.write(make.part(1), "")), "a.x", "has 1 stars, and no star 1");
+    let fails =
+        FileRules::new().rule("made", async |make| make.command(["sh", "-c", "echo why >&2; exit 3"]).run().await);
+    wrong(fails, "made", "FAILED: [exit status 3] sh -c 'echo why >&2; exit 3'\nwhy");
+    wrong(
+        FileRules::new().rule("made", async |make| make.command(["no such program"]).run().await),
+        "made",
+        "no such program",
+    );
+    let circle = || {
+        FileRules::new().rule("a", async |make| make.need(["b"]).await).rule("b", async |make| make.need(["a"]).await)
+    };
+    wrong(circle(), "a", "cycle");
+}
+
+#[test]
+fn temporary_files_are_gone_and_a_pool_bounds_its_commands() {
+    let directory = directory(&[]);
+    let line = "mkdir lock && sleep 0.05 && rmdir lock && touch \"$0\"";
+    let rules = FileRules::new()
+        .with_pool("link", 1)
+        .rule("all", async |make| {
+            make.need(["1.made", "2.made", "3.made"]).await?;
+            let place = make.temporary()?;
+            std::fs::write(place.path().join("x"), "x")?;
+            make.write("all", place.path().display().to_string())
+        })
+        .rule("*.made", async move |make| make.command(["sh", "-c", line, make.target()]).pool("link").run().await);
+    build(directory.path(), rules, "all").expect("no two at once");
+    let place = fs::read_to_string(directory.path().join("all")).expect("made");
+    assert!(place.contains(".alacarte") && !Path::new(&place).exists(), "{place}");
+}
+
+/// What a rule read was not what it had asked for, for it changed on disk in between: what it made is good for this build only.
+#[test]
+fn what_changed_before_it_was_read_is_read_again() {
+    let directory = directory(&[("source", "one")]);
+    let directory = directory.path();
+    let source = |text: &str| fs::write(directory.join("source"), text).expect("written");
+    let rules = || {
+        FileRules::new().rule("made", async |make| {
+            make.need(["source"]).await?;
+            if !make.path("made").exists() {
+                std::fs::write(make.path("source"), "two")?;
+            }
+            make.write("made", std::fs::read(make.path("source"))?)
+        })
+    };
+    let made = || {
+        let (ran, _) = build(directory, rules(), "made").expect("built");
+        (ran.len(), fs::read_to_string(directory.join("made")).expect("made"))
+    };
+    assert_eq!(made(), (1, "two".into()));
+    // As it was when the rule asked for it.
+    source("one");
+    assert_eq!(made(), (1, "one".into()));
+    assert_eq!(made(), (0, "one".into()));
+}
