@@ -12,9 +12,9 @@ use alacarte_rebuilders as rebuilders;
 use alacarte_schedulers as schedulers;
 use clap::Parser;
 
+use super::file_rules::FileRules;
+use super::file_session::{FileBuild, Session};
 use super::keys::File;
-use super::rules::FileRules;
-use super::session::{FileBuild, Session};
 use crate::commands::{Screen, end_by_signals, failed, hint, interrupted, program};
 
 /// Builds files by the rules of this program.
@@ -134,8 +134,7 @@ async fn build(mut rules: FileRules, arguments: &Arguments, session: &Session) -
         let tasks = build.tasks();
         let known = tasks.makes(target) || tasks.is_phony(target) || tasks.files().borrow().path(target.key()).exists();
         if !known {
-            let names: Vec<String> = tasks.names().collect();
-            let hint = hint(target.key().as_str(), names.iter().map(String::as_str));
+            let hint = hint(target.key().as_str(), tasks.names());
             return Err(format!("there is no file {target:?}, and no rule makes it{hint}").into());
         }
     }

@@ -1,70 +1,37 @@
-//! What a rule is given: the paths that it is to make, and the means to do so.
+//! What a rule is given: the paths that it is to make, and the context to do so.
 
-use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use alacarte_core::{Fetch, FetchRule, Fingerprint, Output, Result, Rule, RuleKey, StoreError, TaskError, Value};
-use alacarte_stores::{FileKey, FileValue};
+use alacarte_core::{FetchRule, Result, Rule, RuleKey, StoreError, TaskError, Value};
+use alacarte_stores::FileKey;
 use tempfile::TempDir;
 
-use crate::commands::canonicalise;
-
+use super::command_run::Run;
 use super::keys::{Env, File, Glob, Tool, Version};
-use super::run::Run;
-use super::tasks::FileTasks;
+use super::running_rule::RunningRule;
 
 /// What a rule is given. Whatever it asks for becomes a dependency of what it makes.
 #[derive(Clone)]
 pub struct Make<'b> {
-    pub(super) fetch: Fetch<'b, RuleKey, Output>,
-    pub(super) tasks: &'b FileTasks,
-    outputs: Rc<[FileKey]>,
+    rule: RunningRule<'b>,
     parts: Rc<[String]>,
-    log: Rc<Log>,
-}
-
-/// What a rule has asked for.
-#[derive(Default)]
-pub(super) struct Log {
-    /// The files, and what they were said to hold.
-    pub read: RefCell<Vec<(FileKey, FileValue)>>,
-    /// The sum of the values that are no files.
-    pub values: Cell<Fingerprint>,
 }
 
 impl<'b> Make<'b> {
-    pub(super) fn new(
-        fetch: Fetch<'b, RuleKey, Output>,
-        tasks: &'b FileTasks,
-        outputs: Rc<[FileKey]>,
-        parts: Rc<[String]>,
-    ) -> Self {
-        Make { fetch, tasks, outputs, parts, log: Rc::default() }
-    }
-
-    pub(super) fn log(&self) -> Rc<Log> {
-        Rc::clone(&self.log)
+    pub(super) fn new(rule: RunningRule<'b>, parts: Vec<String>) -> Self {
+        Make { rule, parts: parts.into() }
     }
 
     /// The path that is to be made, the first of several.
     pub fn target(&self) -> &str {
-        self.outputs.first().map_or("", FileKey::as_str)
+        self.rule.outputs.first().map_or("", FileKey::as_str)
     }
 
     /// All paths that are to be made.
     pub fn targets(&self) -> impl Iterator<Item = &str> {
-        self.outputs.iter().map(FileKey::as_str)
-    }
-
-    /// A path that a command reports, as it is written inside the directory of the build.
-    pub(super) fn local(&self, path: &str) -> String {
-        self.tasks.shared.root.local(&canonicalise(path)).into_owned()
-    }
-
-    pub(super) fn outputs(&self) -> &[FileKey] {
-        &self.outputs
+        self.rule.outputs.iter().map(FileKey::as_str)
     }
 
     /// What the star of this number, from 0 on, matches.
@@ -80,7 +47,7 @@ impl<'b> Make<'b> {
 
     /// Where a path lies.
     pub fn path(&self, path: impl AsRef<str>) -> PathBuf {
-        self.tasks.shared.files.borrow().path(File::at(path).key())
+        self.rule.path(path.as_ref())
     }
 
     /// Has these files brought up to date, all at once.
@@ -88,17 +55,7 @@ impl<'b> Make<'b> {
     /// # Errors
     /// If one of them cannot be made, or is no file and made by no rule. Pass it on with `?`.
     pub async fn need<P: AsRef<str>>(&self, paths: impl IntoIterator<Item = P>) -> Result<()> {
-        self.need_files(paths.into_iter().map(File::at).collect()).await
-    }
-
-    pub(super) async fn need_files(&self, files: Vec<File>) -> Result<()> {
-        let values = self.fetch.all(files.iter().map(|file| RuleKey::new(file.clone()))).await?;
-        for (file, value) in files.into_iter().zip(values) {
-            let value = value.get::<FileValue>().cloned();
-            let value = value.ok_or_else(|| TaskError::new(format!("{file:?} has a value that is no file's")))?;
-            self.log.read.borrow_mut().push((file.key().clone(), value));
-        }
-        Ok(())
+        self.rule.need(paths.into_iter().map(File::at).collect()).await
     }
 
     /// The text of a file, brought up to date first.
@@ -153,24 +110,24 @@ impl<'b> Make<'b> {
     /// # Errors
     /// If its task fails.
     pub async fn rule<R: Rule>(&self, rule: R) -> Result<R::Output> {
-        let value = self.fetch.rule(rule).await?;
-        self.log.values.set(self.log.values.get().combine(value.fingerprint()));
+        let value = self.rule.fetch.rule(rule).await?;
+        self.rule.log.values.set(self.rule.log.values.get().combine(value.fingerprint()));
         Ok(value)
     }
 
     /// Has a file brought up to date without waiting for it: the build ends when it is. It is no dependency.
     pub fn detach(&self, path: impl AsRef<str>) {
-        self.fetch.detach(RuleKey::new(File::at(path)));
+        self.rule.fetch.detach(RuleKey::new(File::at(path)));
     }
 
     /// Declares that what is made may not be kept beyond this build: it depends on something that nothing here shows.
     pub fn volatile(&self) {
-        self.fetch.volatile();
+        self.rule.fetch.volatile();
     }
 
     /// A command, to be run: a program and its arguments.
-    pub fn command<A: Into<String>>(&self, arguments: impl IntoIterator<Item = A>) -> Run<'_, 'b> {
-        Run::new(self, arguments.into_iter().map(Into::into).collect())
+    pub fn command<A: Into<String>>(&self, arguments: impl IntoIterator<Item = A>) -> Run<'b> {
+        Run::new(self.rule.clone(), arguments.into_iter().map(Into::into).collect())
     }
 
     /// Writes a file, unless it holds just that.
@@ -190,7 +147,7 @@ impl<'b> Make<'b> {
     /// # Errors
     /// If it cannot be made.
     pub fn temporary(&self) -> Result<TempDir> {
-        let place = &self.tasks.shared.scratch;
+        let place = &self.rule.context.scratch;
         std::fs::create_dir_all(place)
             .and_then(|()| tempfile::tempdir_in(place))
             .map_err(|error| StoreError::new("make a directory in", place.display(), error).into())
@@ -199,6 +156,6 @@ impl<'b> Make<'b> {
 
 impl fmt::Debug for Make<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Make").field("outputs", &self.outputs).field("parts", &self.parts).finish_non_exhaustive()
+        f.debug_struct("Make").field("outputs", &self.rule.outputs).field("parts", &self.parts).finish_non_exhaustive()
     }
 }

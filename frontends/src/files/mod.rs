@@ -32,24 +32,26 @@
 //! ([`FileRules::rules`]).
 
 mod command_line;
+mod command_run;
 mod executor;
+mod file_rules;
+mod file_session;
+mod file_tasks;
 mod keys;
 mod make;
+mod makers;
 mod pattern;
 mod rule_store;
-mod rules;
-mod run;
-mod session;
+mod running_rule;
 mod surroundings;
-mod tasks;
 
 pub use command_line::main;
+pub use command_run::Run;
 pub use executor::{Command, Ended, Executor, Plain};
+pub use file_rules::FileRules;
+pub use file_session::{FileBuild, Session, SessionError};
+pub use file_tasks::FileTasks;
 pub use keys::{Contents, Env, File, Glob, Tool, Version, file};
 pub use make::Make;
 pub use pattern::{Pattern, PatternError};
 pub use rule_store::RuleStore;
-pub use rules::FileRules;
-pub use run::Run;
-pub use session::{FileBuild, Session, SessionError};
-pub use tasks::FileTasks;

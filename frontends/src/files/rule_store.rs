@@ -8,9 +8,8 @@ use alacarte_core::{KeyId, Output, RuleKey, Store, StoreError, Time, Value};
 use alacarte_stores::{FileKey, FileStore, FileValue, Shape};
 
 use super::keys::File;
-use super::rules::PathRule;
+use super::makers::Makers;
 use super::surroundings;
-use super::tasks::Makers;
 
 /// The store of a [`FileBuild`](super::FileBuild).
 #[derive(Debug)]
@@ -29,15 +28,12 @@ impl RuleStore {
         if self.files.has_shape(key) {
             return;
         }
-        if let Some((rule, parts)) = self.makers.of(key) {
-            let PathRule { outputs, phony, .. } = &*rule;
-            let shape = match (&outputs[..], *phony) {
-                (_, true) => Shape::Group([].into()),
-                ([_], false) => Shape::Output,
-                (outputs, false) => {
-                    let files: Vec<FileKey> = outputs.iter().map(|output| FileKey::from(output.fill(&parts))).collect();
-                    if files.first() == Some(key) { Shape::Outputs(files.into()) } else { Shape::Output }
-                }
+        if let Some(maker) = self.makers.of(key) {
+            let outputs = maker.files();
+            let shape = match outputs.first() == Some(key) {
+                _ if maker.outputs.phony => Shape::Group([].into()),
+                true if outputs.len() > 1 => Shape::Outputs(outputs.into()),
+                _ => Shape::Output,
             };
             self.files.add_shape(key.clone(), shape);
         }
@@ -86,10 +82,7 @@ impl Store<RuleKey, Output> for RuleStore {
 
     fn modified(&mut self, key: &RuleKey) -> Option<Time> {
         let file = key.as_rule::<File>()?;
-        match self.makers.of(file.key()) {
-            Some((rule, _)) if rule.phony => None,
-            _ => self.files.modified(file.key()),
-        }
+        if self.makers.is_phony(file.key()) { None } else { self.files.modified(file.key()) }
     }
 
     fn archive(&mut self, key: &RuleKey, value: &Output) -> Result<(), StoreError> {
@@ -103,9 +96,7 @@ impl Store<RuleKey, Output> for RuleStore {
         match (key.as_rule::<File>(), value.get::<FileValue>()) {
             (None, _) => Ok(true),
             (Some(_), None) => Ok(false),
-            (Some(file), Some(FileValue::Group(_))) => {
-                Ok(self.makers.of(file.key()).is_some_and(|(rule, _)| rule.phony))
-            }
+            (Some(file), Some(FileValue::Group(_))) => Ok(self.makers.is_phony(file.key())),
             (Some(file), Some(value)) => self.files.restore(file.key(), value),
         }
     }

@@ -8,7 +8,7 @@ use alacarte_stores::FileKey;
 
 use super::executor::{Command, Ended};
 use super::keys::File;
-use super::make::Make;
+use super::running_rule::RunningRule;
 use crate::commands::process::failure;
 use crate::commands::{CommandEvent, Stage, canonicalise, parse_depfile};
 
@@ -18,8 +18,8 @@ const ATTEMPTS: usize = 4;
 
 /// A command that is about to be run.
 #[must_use = "a command does nothing unless it is run"]
-pub struct Run<'m, 'b> {
-    make: &'m Make<'b>,
+pub struct Run<'b> {
+    rule: RunningRule<'b>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     shown: Option<String>,
@@ -27,9 +27,9 @@ pub struct Run<'m, 'b> {
     pool: Option<String>,
 }
 
-impl<'m, 'b> Run<'m, 'b> {
-    pub(super) fn new(make: &'m Make<'b>, arguments: Vec<String>) -> Self {
-        Run { make, arguments, environment: Vec::new(), shown: None, depfile: None, pool: None }
+impl<'b> Run<'b> {
+    pub(super) fn new(rule: RunningRule<'b>, arguments: Vec<String>) -> Self {
+        Run { rule, arguments, environment: Vec::new(), shown: None, depfile: None, pool: None }
     }
 
     /// Sets an environment variable for it.
@@ -77,42 +77,42 @@ impl<'m, 'b> Run<'m, 'b> {
     }
 
     async fn finish(self, captured: bool) -> Result<Ended> {
-        let make = self.make;
-        let files = &make.tasks.shared.files;
+        let RunningRule { fetch, context, .. } = &self.rule;
+        let files = &context.files;
         let command = Command {
             arguments: self.arguments.clone(),
             environment: self.environment.clone(),
             directory: files.borrow().root().to_owned(),
-            outputs: make.targets().map(|target| make.path(target)).collect(),
+            outputs: self.rule.outputs.iter().map(|output| files.borrow().path(output)).collect(),
             captured,
         };
         let mut attempts = 0;
         loop {
             let run = self.once(&command);
             let (ended, writes, time) = match &self.pool {
-                Some(pool) => make.fetch.work_in(pool, run).await?,
-                None => make.fetch.work(run).await?,
+                Some(pool) => fetch.work_in(pool, run).await?,
+                None => fetch.work(run).await?,
             };
             let reported = self.reported()?;
             let mut too_early = false;
             for file in &reported {
-                let made = make.tasks.makes(file);
-                let ready = make.fetch.is_ready(&RuleKey::new(file.clone()));
+                let made = context.makers.makes(file.key());
+                let ready = fetch.is_ready(&RuleKey::new(file.clone()));
                 too_early |= made && (!ready || files.borrow().written_since(file.key(), writes));
                 let seen = files.borrow_mut().look(file.key())?;
                 if !made && seen.is_none_or(|seen| seen.modified > time) {
                     // It was written, or taken away, while the command ran: nobody knows what was read.
-                    make.volatile();
+                    fetch.volatile();
                 }
             }
-            let found = |file: &File| make.tasks.makes(file) || files.borrow().modified(file.key()).is_some();
-            make.need_files(reported.into_iter().filter(found).collect()).await?;
+            let found = |file: &File| context.makers.makes(file.key()) || files.borrow().modified(file.key()).is_some();
+            self.rule.need(reported.into_iter().filter(found).collect()).await?;
             attempts += 1;
             if !too_early {
                 return Ok(ended);
             }
             if attempts == ATTEMPTS {
-                make.volatile();
+                fetch.volatile();
                 return Ok(ended);
             }
         }
@@ -120,7 +120,7 @@ impl<'m, 'b> Run<'m, 'b> {
 
     /// Runs it once; how many files the build had written before, and when that was.
     async fn once(&self, command: &Command) -> Result<(Ended, u64, u64)> {
-        let shared = &self.make.tasks.shared;
+        let shared = self.rule.context;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (writes, time) = (shared.files.borrow().writes(), since.as_nanos() as u64);
         self.tell(Stage::Started);
@@ -141,11 +141,11 @@ impl<'m, 'b> Run<'m, 'b> {
     /// What it says to have read.
     fn reported(&self) -> Result<Vec<File>> {
         let Some(depfile) = &self.depfile else { return Ok(Vec::new()) };
-        let path = self.make.path(depfile);
+        let path = self.rule.path(depfile);
         let bytes = std::fs::read(&path).map_err(|error| StoreError::new("read", depfile, error))?;
         let entries = parse_depfile(&String::from_utf8_lossy(&bytes));
         let entries = entries.map_err(|error| TaskError::new(format!("{depfile}: {error}")))?;
-        let outputs = self.make.outputs();
+        let outputs = &self.rule.outputs;
         let kept = outputs.iter().any(|output| output.as_str() == canonicalise(depfile));
         if !kept {
             // What is left of it would be nobody's.
@@ -153,7 +153,7 @@ impl<'m, 'b> Run<'m, 'b> {
         }
         let mut files: Vec<File> = Vec::new();
         for input in entries.into_iter().flat_map(|entry| entry.inputs) {
-            let file = File::at(self.make.local(&input));
+            let file = self.rule.reported(&input);
             if !outputs.contains(file.key()) && !files.contains(&file) {
                 files.push(file);
             }
@@ -162,14 +162,14 @@ impl<'m, 'b> Run<'m, 'b> {
     }
 
     fn tell(&self, stage: Stage<'_>) {
-        let events = &self.make.tasks.shared.events;
+        let events = &self.rule.context.events;
         let count = if matches!(stage, Stage::Started) { &events.started } else { &events.finished };
         count.set(count.get() + 1);
         let Some(observer) = &events.observer else { return };
         let command = line(&self.arguments);
         let nameless = FileKey::from("");
         observer(CommandEvent {
-            key: self.make.outputs().first().unwrap_or(&nameless),
+            key: self.rule.outputs.first().unwrap_or(&nameless),
             shown: self.shown.as_deref().unwrap_or(&command),
             command: &command,
             started: events.started.get(),
@@ -189,7 +189,7 @@ fn line(arguments: &[String]) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
-impl fmt::Debug for Run<'_, '_> {
+impl fmt::Debug for Run<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run").field("arguments", &self.arguments).finish_non_exhaustive()
     }

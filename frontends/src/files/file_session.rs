@@ -8,9 +8,11 @@ use alacarte_stores::{Cas, FileStore, Files, Log, TraceLog};
 use thiserror::Error;
 
 use super::executor::{Executor, Plain};
+use super::file_rules::FileRules;
+use super::file_tasks::FileTasks;
+use super::makers::Makers;
 use super::rule_store::RuleStore;
-use super::rules::FileRules;
-use super::tasks::{FileTasks, Makers, Shared};
+use super::running_rule::BuildContext;
 use crate::commands::{CommandEvent, Commands, Events, Root};
 
 /// Where a build of files finds and leaves things.
@@ -67,7 +69,8 @@ impl Session {
             .map_err(|source| StoreError::new("make the directory", self.state.display(), source))?;
         // From here on no other build is at work: what is read now is what it has left.
         let log = Log::open(self.journal())?;
-        let makers = Rc::new(Makers::new(&rules.rules));
+        let outputs = rules.rules.iter().map(|rule| rule.outputs.clone());
+        let makers = Rc::new(Makers::new(outputs.collect()));
         let store =
             FileStore::new(&files).with_table(self.state.join("files")).with_cas(Cas::new(self.cache.join("blobs")));
         let plain = Plain::among(&self.commands);
@@ -76,9 +79,10 @@ impl Session {
             None => Box::new(plain),
         };
         let tasks = FileTasks {
-            makers: Rc::clone(&makers),
+            rules: rules.rules,
             version: rules.version,
-            shared: Shared {
+            context: BuildContext {
+                makers: Rc::clone(&makers),
                 root: Root::of(&self.directory),
                 files,
                 executor,

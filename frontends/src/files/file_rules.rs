@@ -1,7 +1,6 @@
 //! The rules of a build of files, before there is a directory to build in.
 
 use std::fmt;
-use std::rc::Rc;
 
 use alacarte_core::{Result, Rule, TaskFuture, journal_rule};
 use serde::Serialize;
@@ -10,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::executor::{Executor, Plain};
 use super::keys::{Contents, Env, File, Glob, Tool, Version};
 use super::make::Make;
+use super::makers::RuleOutputs;
 use super::pattern::Pattern;
 
 /// Rules for patterns of paths, and what else a build of files is made of.
@@ -42,7 +42,7 @@ use super::pattern::Pattern;
 /// ```
 #[derive(Default)]
 pub struct FileRules {
-    pub(super) rules: Vec<Rc<PathRule>>,
+    pub(super) rules: Vec<PathRule>,
     pub(super) wanted: Vec<String>,
     pub(super) pools: Vec<(String, usize)>,
     pub(super) version: Option<u64>,
@@ -54,10 +54,7 @@ type ChooseExecutor = dyn Fn(Plain) -> Box<dyn Executor>;
 
 /// One rule.
 pub(super) struct PathRule {
-    /// What it makes; all have as many stars.
-    pub(super) outputs: Vec<Pattern>,
-    /// It makes no file, and runs in every build that reaches it.
-    pub(super) phony: bool,
+    pub(super) outputs: RuleOutputs,
     pub(super) body: Box<dyn Body>,
 }
 
@@ -106,12 +103,12 @@ impl FileRules {
         patterns: impl IntoIterator<Item = &'p str>,
         run: impl AsyncFn(Make<'_>) -> Result<()> + 'static,
     ) -> Self {
-        let outputs: Vec<Pattern> = patterns.into_iter().map(pattern).collect();
-        let Some(first) = outputs.first() else { panic!("a rule makes something: name at least one pattern") };
-        if let Some(other) = outputs.iter().find(|other| other.stars() != first.stars()) {
+        let patterns: Vec<Pattern> = patterns.into_iter().map(pattern).collect();
+        let Some(first) = patterns.first() else { panic!("a rule makes something: name at least one pattern") };
+        if let Some(other) = patterns.iter().find(|other| other.stars() != first.stars()) {
             panic!("`{first}` and `{other}` are made by one rule, and must have as many stars");
         }
-        self.rules.push(Rc::new(PathRule { outputs, phony: false, body: Box::new(Closure(run)) }));
+        self.add(RuleOutputs { patterns, phony: false }, run);
         self
     }
 
@@ -121,8 +118,12 @@ impl FileRules {
     /// If it is no [`Pattern`].
     #[must_use]
     pub fn phony(mut self, name: &str, run: impl AsyncFn(Make<'_>) -> Result<()> + 'static) -> Self {
-        self.rules.push(Rc::new(PathRule { outputs: vec![pattern(name)], phony: true, body: Box::new(Closure(run)) }));
+        self.add(RuleOutputs { patterns: vec![pattern(name)], phony: true }, run);
         self
+    }
+
+    fn add(&mut self, outputs: RuleOutputs, run: impl AsyncFn(Make<'_>) -> Result<()> + 'static) {
+        self.rules.push(PathRule { outputs, body: Box::new(Closure(run)) });
     }
 
     /// Lets the journal remember the keys of a typed rule, and their values. Without it they run again in each process.
@@ -178,7 +179,7 @@ fn pattern(text: &str) -> Pattern {
 
 impl fmt::Debug for FileRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let patterns = self.rules.iter().flat_map(|rule| &rule.outputs);
+        let patterns = self.rules.iter().flat_map(|rule| &rule.outputs.patterns);
         f.debug_struct("FileRules")
             .field("patterns", &patterns.collect::<Vec<_>>())
             .field("wanted", &self.wanted)

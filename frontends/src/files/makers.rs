@@ -1,0 +1,98 @@
+//! Which rule makes which file.
+
+use std::collections::HashMap;
+
+use alacarte_stores::FileKey;
+
+use super::pattern::Pattern;
+
+/// What a rule says that it makes.
+#[derive(Debug, Clone)]
+pub(super) struct RuleOutputs {
+    /// The paths, whose patterns have as many stars each.
+    pub patterns: Vec<Pattern>,
+    /// It makes no file, and runs in every build that reaches it.
+    pub phony: bool,
+}
+
+/// What all rules make, by path.
+#[derive(Debug)]
+pub(super) struct Makers {
+    rules: Vec<RuleOutputs>,
+    /// The rules whose paths have no stars.
+    literal: HashMap<FileKey, Vec<usize>>,
+    /// Those whose paths have some.
+    patterns: Vec<usize>,
+}
+
+/// The rule that makes a file.
+#[derive(Debug)]
+pub(super) struct Maker<'m> {
+    /// Its number among all rules.
+    pub rule: usize,
+    pub outputs: &'m RuleOutputs,
+    /// What its stars match.
+    pub parts: Vec<String>,
+}
+
+impl Maker<'_> {
+    /// All files that it makes along with this one.
+    pub fn files(&self) -> Vec<FileKey> {
+        self.outputs.patterns.iter().map(|output| FileKey::from(output.fill(&self.parts))).collect()
+    }
+}
+
+impl Makers {
+    pub fn new(rules: Vec<RuleOutputs>) -> Self {
+        let (mut literal, mut patterns) = (HashMap::<FileKey, Vec<usize>>::new(), Vec::new());
+        for (rule, outputs) in rules.iter().enumerate() {
+            if !outputs.patterns[0].is_literal() {
+                patterns.push(rule);
+                continue;
+            }
+            for output in &outputs.patterns {
+                literal.entry(FileKey::from(output.to_string())).or_default().push(rule);
+            }
+        }
+        Makers { rules, literal, patterns }
+    }
+
+    /// The rule that makes this file. (The first of several, of which [`Makers::rivals`] tells.)
+    pub fn of(&self, key: &FileKey) -> Option<Maker<'_>> {
+        self.all(key).next()
+    }
+
+    /// Whether a rule makes this file (a phony name is no file).
+    pub fn makes(&self, key: &FileKey) -> bool {
+        self.of(key).is_some_and(|maker| !maker.outputs.phony)
+    }
+
+    /// Whether this is the name of a phony rule.
+    pub fn is_phony(&self, key: &FileKey) -> bool {
+        self.of(key).is_some_and(|maker| maker.outputs.phony)
+    }
+
+    /// What rules make, as far as it is named without stars.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.literal.keys().map(FileKey::as_str)
+    }
+
+    /// What to say of a file that two rules make.
+    pub fn rivals(&self, key: &FileKey) -> Option<String> {
+        let mut all = self.all(key).map(|maker| &maker.outputs.patterns[0]);
+        let (first, second) = (all.next()?, all.next()?);
+        Some(format!(
+            "two rules make it, `{first}` and `{second}`: name it in a rule of its own, or make the patterns differ"
+        ))
+    }
+
+    fn all<'m, 'k>(&'m self, key: &'k FileKey) -> impl Iterator<Item = Maker<'m>> + use<'m, 'k> {
+        let maker = |rule: usize, parts| Maker { rule, outputs: &self.rules[rule], parts };
+        let named = self.literal.get(key).into_iter().flatten().map(move |&rule| maker(rule, Vec::new()));
+        let patterns = self.patterns.iter().filter(|_| !self.literal.contains_key(key));
+        named.chain(patterns.filter_map(move |&rule| {
+            let parts = self.rules[rule].patterns.iter().find_map(|output| output.parts(key.as_str()))?;
+            Some(maker(rule, parts))
+        }))
+    }
+}

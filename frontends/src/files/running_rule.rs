@@ -1,0 +1,66 @@
+//! What a running rule, and each of its commands, can reach: the build's context, and a log of what the rule has asked for.
+
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use alacarte_core::{Fetch, Fingerprint, Output, Result, RuleKey, TaskError};
+use alacarte_stores::{FileKey, FileValue, SharedFiles};
+
+use super::executor::Executor;
+use super::keys::File;
+use super::makers::Makers;
+use crate::commands::{Events, Root, canonicalise};
+
+/// What all rules of a build use.
+pub(super) struct BuildContext {
+    pub files: SharedFiles,
+    pub root: Root,
+    pub makers: Rc<Makers>,
+    pub executor: Box<dyn Executor>,
+    pub events: Events,
+    /// Where temporary files lie.
+    pub scratch: PathBuf,
+}
+
+/// What one running rule can reach.
+#[derive(Clone)]
+pub(super) struct RunningRule<'b> {
+    pub fetch: Fetch<'b, RuleKey, Output>,
+    pub context: &'b BuildContext,
+    /// The files that it is to make.
+    pub outputs: Rc<[FileKey]>,
+    pub log: Rc<Log>,
+}
+
+/// What a rule has asked for.
+#[derive(Default)]
+pub(super) struct Log {
+    /// The files, and what they were said to hold.
+    pub read: RefCell<Vec<(FileKey, FileValue)>>,
+    /// The sum of the values that are no files.
+    pub values: Cell<Fingerprint>,
+}
+
+impl RunningRule<'_> {
+    /// Has these files brought up to date, all at once.
+    pub async fn need(&self, files: Vec<File>) -> Result<()> {
+        let values = self.fetch.all(files.iter().map(|file| RuleKey::new(file.clone()))).await?;
+        for (file, value) in files.into_iter().zip(values) {
+            let value = value.get::<FileValue>().cloned();
+            let value = value.ok_or_else(|| TaskError::new(format!("{file:?} has a value that is no file's")))?;
+            self.log.read.borrow_mut().push((file.key().clone(), value));
+        }
+        Ok(())
+    }
+
+    /// Where a path lies.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.context.files.borrow().path(File::at(path).key())
+    }
+
+    /// The file that a command reports, by its path inside the directory of the build.
+    pub fn reported(&self, path: &str) -> File {
+        File::at(self.context.root.local(&canonicalise(path)))
+    }
+}
