@@ -80,7 +80,7 @@ pub struct Build {
     /// The manifest.
     #[arg(short = 'f', value_name = "FILE", default_value = "build.ninja")]
     pub file: PathBuf,
-    /// How many commands may run at once [default: the number of processors]
+    /// How many commands may run at once [default: what the make around it allows, or the number of processors]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Order of tasks, and whether one that must wait is kept or restarted.

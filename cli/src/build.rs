@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use alacarte_core::{Decision, Rebuilder, Report, Scheduler};
 use alacarte_experiments::systems::Menu;
-use alacarte_frontends::commands::{Screen, end_by_signals, failed, interrupted};
+use alacarte_frontends::commands::{Screen, end_by_signals, failed, interrupted, jobs};
 use alacarte_frontends::ninja::{NinjaBuild, Session};
 use alacarte_stores::{FileKey, FileValue};
 use thiserror::Error;
 
-use crate::args::{self, Build, BuildOption};
+use crate::args::{Build, BuildOption};
 use crate::settings::Settings;
 use crate::status::Problem;
 use crate::table::duration;
@@ -35,7 +35,11 @@ enum Misuse {
 }
 
 pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
-    let session = Session::new(&arguments.directory, &arguments.file);
+    let (jobs, jobserver) = jobs(arguments.jobs.map(usize::from));
+    let mut session = Session::new(&arguments.directory, &arguments.file);
+    if let Some(jobserver) = &jobserver {
+        session.commands = session.commands.with_jobserver(jobserver);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = end_by_signals(session.commands.clone())?;
@@ -43,12 +47,12 @@ pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
         tokio::select! {
             biased;
             () = signals.noticed() => Ok(interrupted()),
-            outcome = everything(menu, arguments, session) => outcome,
+            outcome = everything(menu, arguments, jobs, session) => outcome,
         }
     })
 }
 
-async fn everything(menu: &Menu, arguments: &Build, mut session: Session) -> Result<ExitCode, Problem> {
+async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Session) -> Result<ExitCode, Problem> {
     let begin = Instant::now();
     if !arguments.directory.is_dir() {
         return Err(Misuse::NoDirectory(arguments.directory.display().to_string()).into());
@@ -59,7 +63,7 @@ async fn everything(menu: &Menu, arguments: &Build, mut session: Session) -> Res
     let text = || std::fs::read(session.directory.join(&session.file)).unwrap_or_default();
     let mut regenerations = REGENERATIONS;
     loop {
-        let mut build = open(menu, &session, arguments, &screen)?;
+        let mut build = open(menu, &session, arguments, jobs, &screen)?;
         let manifest = build.tasks().key_of(&arguments.file.to_string_lossy());
         if regenerations > 0 && build.tasks().is_older(&manifest) {
             // The manifest is made by a command of its own (CMake's, Meson's), and what that reads has changed.
@@ -82,6 +86,7 @@ async fn everything(menu: &Menu, arguments: &Build, mut session: Session) -> Res
         let targets = targets(&build, &arguments.targets)?;
         screen.borrow_mut().total = build.tasks().commands_below(&targets);
         let outcome = build.run_async(&targets).await;
+        session.commands.settle();
         screen.borrow_mut().clear()?;
         tell_of_journal(&build);
         return Ok(match outcome {
@@ -106,7 +111,13 @@ fn tell_of_journal(build: &AnyBuild) {
     }
 }
 
-fn open(menu: &Menu, session: &Session, arguments: &Build, screen: &Rc<RefCell<Screen>>) -> Result<AnyBuild, Problem> {
+fn open(
+    menu: &Menu,
+    session: &Session,
+    arguments: &Build,
+    jobs: usize,
+    screen: &Rc<RefCell<Screen>>,
+) -> Result<AnyBuild, Problem> {
     let (scheduler, rebuilder) = (arguments.scheduler.clone(), arguments.rebuilder.clone());
     let Some(cell) = menu.chosen(&[scheduler], &[rebuilder]).into_iter().next() else {
         unreachable!("the names on the command line are those of the menu")
@@ -114,7 +125,7 @@ fn open(menu: &Menu, session: &Session, arguments: &Build, screen: &Rc<RefCell<S
     let (scheduler, rebuilder) = cell.of_files();
     let told = Rc::clone(screen);
     let build = session.open(scheduler, rebuilder, move |event| told.borrow_mut().command(&event))?;
-    let mut build = build.with_jobs(args::jobs(arguments.jobs)).keep_going(arguments.keep_going);
+    let mut build = build.with_jobs(jobs).keep_going(arguments.keep_going);
     if arguments.explain {
         let told = Rc::clone(screen);
         let commands: HashSet<FileKey> = build.tasks().commands().cloned().collect();

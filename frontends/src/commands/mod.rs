@@ -5,6 +5,7 @@
 mod depfile;
 mod events;
 mod interrupt;
+mod jobserver;
 mod nearest;
 mod path;
 pub(crate) mod process;
@@ -15,6 +16,7 @@ pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
 pub(crate) use events::Events;
 pub use events::{CommandEvent, Stage};
 pub use interrupt::{Signals, end_by_signals, interrupted};
+pub use jobserver::{Jobserver, JobserverError, Token, jobs};
 pub(crate) use nearest::hint;
 pub(crate) use path::Root;
 pub use path::canonicalise;

@@ -12,6 +12,8 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::jobserver::Jobserver;
+use super::screen::program;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
@@ -29,7 +31,11 @@ pub(crate) struct Ended {
 
 /// The commands of a build that are running. Clones are the same commands; any thread may end them.
 #[derive(Debug, Clone, Default)]
-pub struct Commands(Arc<Mutex<Underway>>);
+pub struct Commands {
+    underway: Arc<Mutex<Underway>>,
+    /// Each waits for a token of this jobserver.
+    jobserver: Option<Arc<Jobserver>>,
+}
 
 #[derive(Debug, Default)]
 struct Underway {
@@ -53,6 +59,24 @@ struct Process {
 const PATIENCE: u32 = 200;
 
 impl Commands {
+    /// Has each command wait for a token of this jobserver, and tells it of the jobserver where this process serves it.
+    #[must_use]
+    pub fn with_jobserver(mut self, jobserver: &Arc<Jobserver>) -> Self {
+        self.jobserver = Some(Arc::clone(jobserver));
+        self
+    }
+
+    /// Says on standard error if tokens of the jobserver are missing, or are too many, now that no command runs; they are as many as they
+    /// should be from then on.
+    pub fn settle(&self) {
+        if let Some((found, made)) = self.jobserver.as_ref().and_then(|jobserver| jobserver.settle()) {
+            let name = program();
+            eprintln!(
+                "{name}: warning: commands left {found} tokens of the jobserver where there were {made}; that is mended"
+            );
+        }
+    }
+
     /// Ends all commands that are running, and removes what they have begun to write.
     pub fn end(&self) {
         let mut underway = self.lock();
@@ -66,7 +90,7 @@ impl Commands {
     }
 
     fn lock(&self) -> MutexGuard<'_, Underway> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.underway.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_closed(&self) -> bool {
@@ -180,6 +204,13 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
             said = Some(pipe::Receiver::from_owned_fd(ours.into())?);
         }
     }
+    let token = match &commands.jobserver {
+        Some(jobserver) => {
+            command.envs(jobserver.flags().map(|flags| ("MAKEFLAGS", flags)));
+            Some(jobserver.acquire().await?)
+        }
+        None => None,
+    };
     let outputs = outputs.into_iter().map(|path| (modified(&path), path)).map(|(time, path)| (path, time)).collect();
     let Some(mut running) = Running::start(commands, &mut command, !console, outputs)? else {
         return std::future::pending().await;
@@ -192,6 +223,7 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
         return std::future::pending().await;
     }
     let process = running.leave();
+    drop(token);
     if ended.is_err() {
         // It is of no use any more; the others are.
         end(process.into_iter().collect());

@@ -15,7 +15,7 @@ use clap::Parser;
 use super::file_rules::FileRules;
 use super::file_session::{FileBuild, Session};
 use super::keys::File;
-use crate::commands::{Screen, end_by_signals, failed, hint, interrupted, program};
+use crate::commands::{Screen, end_by_signals, failed, hint, interrupted, jobs, program};
 
 /// Builds files by the rules of this program.
 #[derive(Debug, Parser)]
@@ -23,7 +23,7 @@ struct Arguments {
     /// Change to this directory first.
     #[arg(short = 'C', value_name = "DIR", default_value = ".")]
     directory: PathBuf,
-    /// How many commands may run at once [default: the number of processors]
+    /// How many commands may run at once [default: what the make around it allows, or the number of processors]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// After a failure, go on with whatever does not depend on what failed.
@@ -81,7 +81,11 @@ fn run(rules: FileRules, arguments: &Arguments) -> Result<ExitCode, Problem> {
     if !arguments.directory.is_dir() {
         return Err(format!("there is no directory {}", arguments.directory.display()).into());
     }
-    let session = Session::new(&arguments.directory);
+    let (jobs, jobserver) = jobs(arguments.jobs.map(usize::from));
+    let mut session = Session::new(&arguments.directory);
+    if let Some(jobserver) = &jobserver {
+        session.commands = session.commands.with_jobserver(jobserver);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = end_by_signals(session.commands.clone())?;
@@ -89,12 +93,17 @@ fn run(rules: FileRules, arguments: &Arguments) -> Result<ExitCode, Problem> {
         tokio::select! {
             biased;
             () = signals.noticed() => Ok(interrupted()),
-            outcome = build(rules, arguments, &session) => outcome,
+            outcome = build(rules, arguments, jobs, &session) => outcome,
         }
     })
 }
 
-async fn build(mut rules: FileRules, arguments: &Arguments, session: &Session) -> Result<ExitCode, Problem> {
+async fn build(
+    mut rules: FileRules,
+    arguments: &Arguments,
+    jobs: usize,
+    session: &Session,
+) -> Result<ExitCode, Problem> {
     let begin = Instant::now();
     let targets = match &arguments.targets[..] {
         [] => rules.wanted().to_vec(),
@@ -119,7 +128,6 @@ async fn build(mut rules: FileRules, arguments: &Arguments, session: &Session) -
             "there is nothing to build: name a target, or have the program want some (`FileRules::want`)".into()
         );
     }
-    let jobs = arguments.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let mut build = build.with_jobs(jobs).keep_going(arguments.keep_going);
     if arguments.explain {
         let told = Rc::clone(&screen);
@@ -140,6 +148,7 @@ async fn build(mut rules: FileRules, arguments: &Arguments, session: &Session) -
     }
     let targets: Vec<RuleKey> = targets.into_iter().map(RuleKey::new).collect();
     let outcome = build.run_async(&targets).await;
+    session.commands.settle();
     screen.borrow_mut().clear()?;
     match outcome {
         Ok(report) => {
