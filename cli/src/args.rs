@@ -89,6 +89,10 @@ pub struct Build {
     /// Which commands must run at all. (deep-constructive-trace keeps only the requested targets right; intermediate files may be missing or stale.)
     #[arg(long, value_name = "R", default_value = "verifying-trace")]
     pub rebuilder: String,
+    /// Where copies of what was built lie, for rebuilders that restore (constructive-trace, deep-constructive-trace); many builds may share
+    /// it [default: in .alacarte]
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
     /// How to judge, for this build or (in .alacarte.toml: content = true) for every build of the directory.
     #[arg(short = 'o', value_name = "OPTION")]
     pub options: Vec<BuildOption>,

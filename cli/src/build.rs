@@ -37,6 +37,9 @@ enum Misuse {
 pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
     let (jobs, jobserver) = jobs(arguments.jobs.map(usize::from));
     let mut session = Session::new(&arguments.directory, &arguments.file);
+    if let Some(cache) = &arguments.cache {
+        session.cache.clone_from(cache);
+    }
     if let Some(jobserver) = &jobserver {
         session.commands = session.commands.with_jobserver(jobserver);
     }

@@ -171,3 +171,34 @@ fn an_output_that_is_a_link_is_one_again() {
         assert!(run(place, &arguments).1.contains("nothing to do"), "{rebuilder}");
     }
 }
+
+/// One cache for checkouts in different places: what one has built is restored in the others, and what belongs to other
+/// keys, or other content, is not.
+#[test]
+fn checkouts_and_repositories_share_a_cache() {
+    let shared = directory(&[]);
+    let cache = shared.path().join("one/for all");
+    let cached = || {
+        let mut arguments = BUILD.map(String::from).to_vec();
+        arguments.extend(["--cache".into(), cache.display().to_string()]);
+        arguments
+    };
+    let build = |place: &Path| {
+        let arguments = cached();
+        let (code, out, err) = run(place, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+        let ran = fs::read_to_string(place.join("ran")).unwrap_or_default().lines().count();
+        (ran, fs::read_to_string(place.join("b")).expect("built"))
+    };
+    let checkout = |text: &str| directory(&[("build.ninja", MANIFEST), ("in", text)]);
+    let [first, second, third] = ["1\n", "1\n", "2\n"].map(checkout);
+    assert_eq!(build(first.path()), (2, "1\n".into()));
+    assert!(!first.path().join(".alacarte/cache").exists(), "the cache is elsewhere");
+    assert_eq!(build(second.path()), (0, "1\n".into()), "all is restored");
+    assert_eq!(build(third.path()), (2, "2\n".into()), "its source is another");
+    // Another repository has targets of the same names, which it makes otherwise.
+    let other = MANIFEST.replace("cat $in > $out", "cat $in $in > $out");
+    let other = directory(&[("build.ninja", &other), ("in", "1\n")]);
+    assert_eq!(build(other.path()), (2, "1\n1\n1\n1\n".into()));
+    assert_eq!(build(first.path()), (2, "1\n".into()), "nothing to do");
+}

@@ -35,6 +35,10 @@ struct Arguments {
     /// Which rules must run at all.
     #[arg(long, value_name = "R", default_value = "verifying-trace", value_parser = clap::builder::PossibleValuesParser::new(rebuilders::NAMES))]
     rebuilder: String,
+    /// Where copies of what was built lie, for rebuilders that restore (constructive-trace, deep-constructive-trace); many builds may share
+    /// it [default: in .alacarte]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// Print why each rule runs.
     #[arg(long)]
     explain: bool,
@@ -83,6 +87,9 @@ fn run(rules: FileRules, arguments: &Arguments) -> Result<ExitCode, Problem> {
     }
     let (jobs, jobserver) = jobs(arguments.jobs.map(usize::from));
     let mut session = Session::new(&arguments.directory);
+    if let Some(cache) = &arguments.cache {
+        session.cache.clone_from(cache);
+    }
     if let Some(jobserver) = &jobserver {
         session.commands = session.commands.with_jobserver(jobserver);
     }

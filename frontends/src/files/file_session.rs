@@ -22,7 +22,7 @@ pub struct Session {
     pub directory: PathBuf,
     /// Where the journal and the table of files lie.
     pub state: PathBuf,
-    /// Where copies of what was built lie.
+    /// The directory of the cache, which builds of many processes, checkouts and repositories may share.
     pub cache: PathBuf,
     /// The commands of its builds that are running.
     pub commands: Commands,

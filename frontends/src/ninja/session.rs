@@ -19,8 +19,10 @@ pub struct Session {
     pub directory: PathBuf,
     /// The manifest, relative to that directory.
     pub file: PathBuf,
-    /// The directory of the journal and of the cache.
+    /// The directory of the journal and of the table of files.
     pub state: PathBuf,
+    /// The directory of the cache, which builds of many processes, checkouts and repositories may share.
+    pub cache: PathBuf,
     /// If nobody attends to the commands: where they keep temporary files and caches (`TMPDIR`, `XDG_CACHE_HOME`). Then
     /// none has the terminal to itself, not even in the pool `console`.
     pub unattended: Option<PathBuf>,
@@ -51,7 +53,15 @@ impl Session {
         let directory = directory.into();
         let state = directory.join(".alacarte");
         let commands = Commands::default();
-        Session { state, directory, file: file.into(), unattended: None, by_content: false, commands }
+        Session {
+            cache: state.join("cache"),
+            state,
+            directory,
+            file: file.into(),
+            unattended: None,
+            by_content: false,
+            commands,
+        }
     }
 
     /// Puts a build together. It wants to run inside a tokio runtime ([`Build::run_async`]), for its commands
@@ -80,17 +90,16 @@ impl Session {
             .commands_among(&self.commands)
             .observe(observer);
         tasks.unattended.clone_from(&self.unattended);
-        let cache = self.cache();
         let store = FileStore::new(&files)
             .with_shapes(tasks.shapes())
             .with_table(self.state.join("files"))
-            .with_cas(Cas::new(cache.join("blobs")));
+            .with_cas(Cas::new(self.cache.join("blobs")));
         let pools: Vec<(String, usize)> = tasks.pools().map(|(name, depth)| (name.to_owned(), depth)).collect();
         let mut build = Build::new(tasks, store)
             .with_scheduler(scheduler)
             .with_rebuilder(rebuilder)
             .with_journal(log)
-            .with_cache(TraceLog::new(cache.join("traces")));
+            .with_cache(TraceLog::new(self.cache.join("traces")));
         for (name, depth) in pools {
             build = build.with_pool(name, depth);
         }
@@ -116,10 +125,6 @@ impl Session {
     /// The journal's file.
     pub fn journal(&self) -> PathBuf {
         self.state.join("journal")
-    }
-
-    fn cache(&self) -> PathBuf {
-        self.state.join("cache")
     }
 }
 
