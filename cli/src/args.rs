@@ -23,6 +23,8 @@ pub enum Command {
     Compare(Compare),
     /// Builds the targets of a ninja manifest.
     Build(Build),
+    /// Looks after a cache of copies: how much it holds, whether that is whole, what is to go.
+    Cache(Cache),
     /// Lists the menu, and the build systems that stand in its cells.
     Systems,
     /// Lists the gallery of counterexamples, or plays some of them, step by step; strategies of your own play in them too.
@@ -108,6 +110,60 @@ pub struct Build {
     /// What to build [default: what the manifest says]
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Cache {
+    /// What to do.
+    #[command(subcommand)]
+    pub care: Care,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Care {
+    /// Says how much it holds.
+    Stats {
+        /// The cache.
+        #[arg(value_name = "DIR", default_value = OWN_CACHE)]
+        directory: PathBuf,
+    },
+    /// Reads every copy, and removes those that are not what they are called.
+    Verify {
+        /// The cache.
+        #[arg(value_name = "DIR", default_value = OWN_CACHE)]
+        directory: PathBuf,
+    },
+    /// Removes copies until it is no larger than it may be, those first whose last use is longest ago.
+    Gc {
+        /// How large it may be: bytes, or so many K, M, G or T.
+        #[arg(long, value_name = "SIZE", value_parser = size)]
+        max_size: u64,
+        /// The cache.
+        #[arg(value_name = "DIR", default_value = OWN_CACHE)]
+        directory: PathBuf,
+    },
+    /// Removes all copies and traces.
+    Clear {
+        /// The cache.
+        #[arg(value_name = "DIR", default_value = OWN_CACHE)]
+        directory: PathBuf,
+    },
+}
+
+/// Where a build keeps its cache unless another is named.
+const OWN_CACHE: &str = ".alacarte/cache";
+
+/// A size in bytes, such as `500M`.
+fn size(text: &str) -> Result<u64, String> {
+    let (number, power) = match text.char_indices().last() {
+        Some((at, unit)) if !unit.is_ascii_digit() => {
+            let power = "KMGT".find(unit.to_ascii_uppercase());
+            (&text[..at], power.ok_or_else(|| format!("{unit} is no unit: write K, M, G or T"))? + 1)
+        }
+        _ => (text, 0),
+    };
+    let number: u64 = number.parse().map_err(|_| "write a number of bytes, such as 500M".to_string())?;
+    number.checked_mul(1 << (10 * power)).ok_or_else(|| "that is more than there can be".into())
 }
 
 #[derive(Debug, Args)]
@@ -287,6 +343,13 @@ pub fn jobs(asked: Option<u16>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_bytes_or_have_a_unit() {
+        let sizes = ["0", "12", "3K", "3k", "2M", "1G", "5T"].map(|text| size(text).expect(text));
+        assert_eq!(sizes, [0, 12, 3 << 10, 3 << 10, 2 << 20, 1 << 30, 5 << 40]);
+        assert!(["", "K", "-1", "1.5G", "3X", "9999999999999T", "1é"].iter().all(|text| size(text).is_err()));
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

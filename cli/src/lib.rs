@@ -14,6 +14,7 @@
 
 mod args;
 mod build;
+mod cache;
 mod check;
 mod claims;
 mod compare;
@@ -48,6 +49,7 @@ pub fn main_with(menu: Menu, workloads: Vec<Workload>) -> ExitCode {
         Command::Claims(claims) => claims::claims(&menu, &claims),
         Command::Check(check) => check::check(&menu, &check),
         Command::New(arguments) => new::new(&menu, &arguments),
+        Command::Cache(arguments) => cache::cache(&arguments),
         Command::Systems => systems::systems(&menu),
         Command::Counterexamples(arguments) => counterexamples::counterexamples(&menu, &arguments),
     };

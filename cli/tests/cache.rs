@@ -202,3 +202,33 @@ fn checkouts_and_repositories_share_a_cache() {
     assert_eq!(build(other.path()), (2, "1\n1\n1\n1\n".into()));
     assert_eq!(build(first.path()), (2, "1\n".into()), "nothing to do");
 }
+
+#[test]
+fn a_cache_is_looked_after_and_what_is_gone_is_built() {
+    let project = directory(&[("build.ninja", MANIFEST), ("in", "1\n")]);
+    let place = project.path();
+    let (code, _, err) = run(place, &["cache", "stats"]);
+    assert!(code == 1 && err.contains("there is no cache in .alacarte/cache"), "{err}");
+    assert_eq!(run(place, &BUILD).0, 0);
+    let says = |arguments: &[&str], says: &str| {
+        let (code, out, err) = run(place, arguments);
+        assert!(code == 0 && out.contains(says), "{arguments:?}: {out}{err}");
+    };
+    // Both outputs hold the same.
+    says(&["cache", "stats"], "holds 1 copy");
+    says(&["cache", "verify"], "removed, for they were damaged: 0 copies");
+    says(&["cache", "gc", "--max-size", "1K"], "removed 0 copies");
+    says(&["cache", "gc", "--max-size", "1", ".alacarte/cache"], "holds 0 copies");
+    assert_eq!(run(place, &["cache", "gc", "--max-size", "1.5"]).0, 2);
+    let again = || {
+        fs::remove_file(place.join("a")).expect("removed");
+        let (code, out, err) = run(place, &BUILD);
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+        out
+    };
+    assert!(again().contains("ran 2 commands"), "the copy has gone");
+    assert!(again().contains("restored 1"), "it is there again");
+    says(&["cache", "clear"], "removed 1 copy");
+    assert!(files(&place.join(".alacarte/cache")).is_empty());
+    assert!(again().contains("ran 2 commands"), "nothing is left");
+}

@@ -9,6 +9,7 @@ use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use tempfile::NamedTempFile;
 
@@ -53,6 +54,11 @@ impl Cas {
         scratch::sweep(&self.underway());
     }
 
+    /// Where it lies.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Where copies lie that are not whole yet.
     fn underway(&self) -> PathBuf {
         self.directory.join("underway")
@@ -75,7 +81,7 @@ impl Cas {
         let underway = self.underway();
         std::fs::create_dir_all(&underway)?;
         let Some((copy, mode)) = copy(file, &underway, digest)? else { return Ok(false) };
-        if mode != File::open(file)?.metadata()?.permissions().mode() & READ_OR_EXECUTE {
+        if std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & READ_OR_EXECUTE != mode) {
             return Ok(false);
         }
         copy.as_file().set_permissions(Permissions::from_mode(mode))?;
@@ -102,10 +108,12 @@ impl Cas {
             return Ok(None);
         };
         copy.as_file().set_permissions(Permissions::from_mode(mode | WRITE))?;
+        // It was used now. (Of another user's copy that cannot be said, and it goes the earlier.)
+        let _ = File::open(&place).and_then(|kept| kept.set_modified(SystemTime::now()));
         Ok(Some(copy))
     }
 
-    fn place(&self, digest: &Digest) -> PathBuf {
+    pub(crate) fn place(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         self.directory.join(&name[..2]).join(&name[2..])
     }
@@ -117,7 +125,11 @@ const WRITE: u32 = 0o200;
 /// Copies a file and makes sure that the copy is what the digest says, which also says who may read or execute it. Until
 /// that is set, nobody but us can read it.
 fn copy(from: &Path, directory: &Path, digest: &Digest) -> io::Result<Option<(NamedTempFile, u32)>> {
-    let mut original = File::open(from)?;
+    let mut original = match File::open(from) {
+        // It has gone since somebody looked.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        original => original?,
+    };
     if !original.metadata()?.is_file() {
         return Ok(None);
     }

@@ -75,6 +75,18 @@ impl Digest {
         self.mode_over(Digest::of_bytes(b"")).is_some()
     }
 
+    /// The digest that is written so.
+    pub(crate) fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if text.len() != 2 * bytes.len() || !text.is_ascii() {
+            return None;
+        }
+        for (place, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()?;
+        }
+        Some(Digest(bytes))
+    }
+
     /// Its first 64 bits.
     pub fn short(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;

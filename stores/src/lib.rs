@@ -30,6 +30,8 @@ mod seal;
 #[cfg(feature = "files")]
 mod trace_log;
 #[cfg(feature = "files")]
+mod upkeep;
+#[cfg(feature = "files")]
 mod value;
 
 #[cfg(feature = "files")]
@@ -45,5 +47,7 @@ pub use log::{Anew, Damage, Log, SharedBytes};
 pub use memory::Memory;
 #[cfg(feature = "files")]
 pub use trace_log::TraceLog;
+#[cfg(feature = "files")]
+pub use upkeep::Holdings;
 #[cfg(feature = "files")]
 pub use value::{FileKey, FileValue, Made};
