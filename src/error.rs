@@ -34,7 +34,10 @@ impl<E: std::error::Error> From<E> for TaskError {
         let mut text = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
-            text = format!("{text}: {cause}");
+            // (Some errors print what caused them themselves.)
+            if !text.contains(&cause.to_string()) {
+                text = format!("{text}: {cause}");
+            }
             source = cause.source();
         }
         TaskError(Reasoned::Said(text.into()))

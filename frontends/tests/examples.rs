@@ -110,6 +110,8 @@ fn what_was_made_is_removed_and_comes_back_from_the_cache() {
     project.build(&cached);
     assert!(project.build(&["--clean"]).contains("removed 4 files"));
     assert!(!project.0.path().join("out/program").exists() && project.0.path().join("src/main.c").exists());
+    let sources = project.0.path().join("src");
+    assert!(sources.join("main.c").exists() && sources.join("greet.h").exists());
     let said = project.build(&cached);
     assert!(said.contains("restored 4 from the cache") && project.says() == "hello 1", "{said}");
 }

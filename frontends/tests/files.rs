@@ -284,7 +284,7 @@ fn rules_that_break_their_word_are_named() {
     };
     wrong(FileRules::new().rule("made", async |_| Ok(())), "made", "its rule ended well, and did not make made");
     let both = || FileRules::new().rule("out/*", async |_| Ok(())).rule("*/x", async |_| Ok(()));
-    wrong(both(), "out/x", "two rules make it, `out/*` and `*/x`");
+    wrong(both(), "out/x", "two rules make out/x, `out/*` and `*/x`");
     let named = both().rule("out/x", async |make| make.write(make.target(), "x"));
     assert!(build(directory.path(), named, "out/x").is_ok(), "what is named goes before what matches");
     let pair =
@@ -348,4 +348,150 @@ fn what_changed_before_it_was_read_is_read_again() {
     source("one");
     assert_eq!(made(), (1, "one".into()));
     assert_eq!(made(), (0, "one".into()));
+}
+
+fn read(directory: &Path, path: &str) -> String {
+    fs::read_to_string(directory.join(path)).expect("it is there")
+}
+
+/// What lies in the place of an output is replaced. A link there led to a source, which was written over.
+#[test]
+fn a_link_in_the_place_of_an_output_is_replaced_and_what_it_leads_to_is_not() {
+    let directory = directory(&[("source", "precious"), ("in", "made")]);
+    let directory = directory.path();
+    let rules = || FileRules::new().rule("out", async |make| make.write("out", make.read("in").await?));
+    for _ in 0..2 {
+        let _ = fs::remove_file(directory.join("out"));
+        std::os::unix::fs::symlink("source", directory.join("out")).expect("a link");
+        build(directory, rules(), "out").expect("built");
+        assert_eq!((read(directory, "out"), read(directory, "source")), ("made".into(), "precious".into()));
+        assert!(fs::symlink_metadata(directory.join("out")).expect("there").is_file());
+    }
+    fs::hard_link(directory.join("source"), directory.join("twin")).expect("a second name");
+    fs::rename(directory.join("twin"), directory.join("out")).expect("renamed");
+    build(directory, rules(), "out").expect("built");
+    assert_eq!((read(directory, "out"), read(directory, "source")), ("made".into(), "precious".into()));
+    fs::set_permissions(directory.join("out"), PermissionsExt::from_mode(0o755)).expect("set");
+    build(directory, rules(), "out").expect("built");
+    let mode = fs::metadata(directory.join("out")).expect("there").permissions().mode();
+    assert_eq!(mode & 0o111, 0, "as a build from scratch leaves it");
+}
+
+/// A file of the directory, named from outside, was another key: a source, whatever rule makes it.
+#[test]
+fn a_file_is_one_however_it_is_named() {
+    let directory = directory(&[("here/in", "one")]);
+    let (directory, parent) = (directory.path().join("here"), directory.path());
+    let absolute = directory.display().to_string();
+    let names = [format!("{absolute}/made"), "../here/made".into(), "./x/../made".into(), "made".into()];
+    let link = parent.join("link");
+    std::os::unix::fs::symlink(&directory, &link).expect("a link");
+    let rules = |used: String| {
+        let rules = FileRules::new().rule("made", async |make| make.write("made", make.read("in").await?));
+        rules.rule("use", async move |make| make.write("use", make.read(&used).await?))
+    };
+    for (round, name) in names.iter().enumerate() {
+        for (place, target) in [(&directory, name.as_str()), (&link, name), (&directory, "use")] {
+            let text = format!("{round} {target} {}", place.display());
+            fs::write(directory.join("in"), &text).expect("written");
+            build(place, rules(name.clone()), target).expect(name);
+            assert_eq!(read(&directory, "made"), text, "{name} from {}", place.display());
+        }
+        assert_eq!(read(&directory, "use"), read(&directory, "in"));
+        assert_eq!(build(&directory, rules(name.clone()), "use").expect("built").0, [""; 0], "nothing was edited");
+    }
+}
+
+/// Only the file that was asked for was looked at, and not what its rule makes along with it.
+#[test]
+fn a_second_output_that_another_rule_makes_is_an_error() {
+    let directory = directory(&[]);
+    let wrong = |rules: FileRules, target: &str, says: &str| {
+        let error = build(directory.path(), rules, target).expect_err("it is wrong");
+        assert!(error.contains(says), "{error}");
+    };
+    let pair = |patterns: [&'static str; 2]| {
+        FileRules::new().rules(patterns, async |make| make.targets().try_for_each(|target| make.write(target, "pair")))
+    };
+    let special = || pair(["*.c", "*.h"]).rule("special.h", async |make| make.write("special.h", "special"));
+    wrong(special(), "special.c", "two rules make special.h, `*.c` and `special.h`");
+    assert!(
+        build(directory.path(), special(), "special.h").is_ok()
+            && build(directory.path(), special(), "other.c").is_ok()
+    );
+    wrong(pair(["*.b.c", "*.c"]), "x.b.c", "two rules make");
+}
+
+/// A rule gives up one of its commands; those of other rules were ended with it.
+#[test]
+fn a_command_that_is_given_up_is_ended_alone() {
+    let directory = directory(&[]);
+    let directory = directory.path();
+    let rules = FileRules::new()
+        .rule("all", async |make| {
+            make.need(["given-up", "other"]).await?;
+            make.write("all", "")
+        })
+        .rule("given-up", async |make| {
+            let slow = make.command(["sh", "-c", "touch begun; sleep 60"]).run();
+            let begun = async {
+                while !(make.path("begun").exists() && make.path("other-begun").exists()) {
+                    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                }
+            };
+            tokio::select! { _ = slow => panic!("it takes a minute"), () = begun => {} }
+            make.write("given-up", "so")?;
+            make.write("go", "")
+        })
+        .rule("other", async |make| {
+            let line = "touch other-begun; while [ ! -e go ]; do sleep 0.01; done; echo done > other";
+            make.command(["sh", "-c", line]).run().await
+        });
+    build(directory, rules, "all").expect("the other one ends well");
+    assert_eq!(read(directory, "other"), "done\n");
+}
+
+/// One file that cannot be looked at failed every build, of whatever target.
+#[test]
+fn what_cannot_be_looked_at_fails_what_needs_it_and_nothing_else() {
+    let directory = directory(&[("a.in", "a"), ("b.in", "b")]);
+    let directory = directory.path();
+    let rules = || {
+        FileRules::new()
+            .rule("*.out", async |make| make.write(make.target(), make.read(format!("{}.in", make.part(0))).await?))
+    };
+    for target in ["a.out", "b.out"] {
+        build(directory, rules(), target).expect("built");
+    }
+    let knot = |path: &str| {
+        fs::remove_file(directory.join(path)).expect("removed");
+        std::os::unix::fs::symlink(path, directory.join(path)).expect("a link to itself");
+    };
+    knot("a.in");
+    assert_eq!(build(directory, rules(), "b.out").expect("it does not need it").0, [""; 0]);
+    assert!(build(directory, rules(), "a.out").is_err());
+    knot("b.out");
+    build(directory, rules(), "b.out").expect("it is made again");
+    assert_eq!(read(directory, "b.out"), "b");
+}
+
+#[test]
+fn a_program_is_found_by_its_path_from_anywhere() {
+    let directory = directory(&[("tools/gen", "#!/bin/sh\necho hi\n")]);
+    fs::set_permissions(directory.path().join("tools/gen"), PermissionsExt::from_mode(0o755)).expect("set");
+    let rules = || {
+        FileRules::new().rule("made", async |make| {
+            let text = make.command([make.tool("tools/gen").await?]).capture().await?;
+            make.write("made", text)
+        })
+    };
+    // A relative directory, as `-C` gives it.
+    let here = std::env::current_dir().expect("a directory");
+    let up: String = here.components().skip(1).map(|_| "../").collect();
+    let relative = up + directory.path().to_str().expect("text").trim_start_matches('/');
+    build(Path::new(&relative), rules(), "made").expect("built");
+    assert_eq!(read(directory.path(), "made"), "hi");
+    let nothing = FileRules::new().rule("none", async |make| make.command([""; 0]).run().await);
+    let error = build(directory.path(), nothing, "none").expect_err("no program");
+    assert!(error.contains("a command has a program"), "{error}");
 }

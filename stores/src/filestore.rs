@@ -269,7 +269,11 @@ impl Store<FileKey, FileValue> for FileStore {
     }
 
     fn load(&mut self, _: KeyId, key: &FileKey) -> Result<Option<FileValue>, StoreError> {
-        let value = self.value(key)?;
+        let value = match self.value(key) {
+            // What earlier builds knew is not asked for yet: see below.
+            Err(_) if !self.begun => None,
+            value => value?,
+        };
         let mut files = self.files.borrow_mut();
         for path in self.paths(key) {
             // Before the first build, what an earlier process was told stands, so that a file which was touched
@@ -293,7 +297,9 @@ impl Store<FileKey, FileValue> for FileStore {
             if matches!(self.shapes.get(key), Some(Shape::Group(_))) {
                 continue;
             }
-            let value = self.value(key)?;
+            // What cannot be looked at (a link that leads to itself, a file that nobody may read) is not there: whoever needs it fails,
+            // or makes it, and nobody else.
+            let value = self.value(key).unwrap_or_default();
             let files = self.files.borrow();
             let mut news = value.as_ref().map(Value::fingerprint) != held.map(Value::fingerprint);
             for path in self.paths(key) {

@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use alacarte_stores::FileKey;
+
 /// The canonical form of a path: no `.`, no empty component, no `..` after a name. `.` if nothing remains of a relative
 /// path.
 pub fn canonicalise(path: &str) -> String {
@@ -36,16 +38,32 @@ fn is_canonical(path: &str) -> bool {
     (relative.split('/')).all(|component| !matches!(component, "" | "." | ".."))
 }
 
-/// The build directory's absolute paths, each with a slash at its end: the one that was given, and the one without links.
+/// The absolute paths of the build directory, each with a slash at its end: the one that was given, the one without links, and the one by
+/// which the shell came here, if that is another.
 #[derive(Debug)]
-pub(crate) struct Root([String; 2]);
+pub(crate) struct Root(Vec<String>);
 
 impl Root {
     pub(crate) fn of(directory: &Path) -> Self {
-        let slash = |path: &Path| format!("{}/", path.to_string_lossy().trim_end_matches('/'));
         let given = std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf());
         let real = directory.canonicalize().unwrap_or_else(|_| given.clone());
-        Root([canonicalise(&slash(&given)) + "/", canonicalise(&slash(&real)) + "/"])
+        // Commands inherit it, and name files by it.
+        let shell = std::env::var_os("PWD").map(|here| Path::new(&here).join(directory));
+        let shell = shell.filter(|shell| shell.canonicalize().is_ok_and(|shell| shell == real));
+        let mut roots: Vec<String> = Vec::new();
+        for path in [real, given].into_iter().chain(shell) {
+            let root = canonicalise(path.to_string_lossy().trim_end_matches('/')) + "/";
+            if !roots.contains(&root) {
+                roots.push(root);
+            }
+        }
+        Root(roots)
+    }
+
+    /// The name inside the directory of a file that lies there and is named from outside.
+    pub(crate) fn other_name(&self, path: &str) -> Option<FileKey> {
+        let outside = path.starts_with('/') || path.starts_with("../");
+        Some(self.local(path)).filter(|local| outside && local != path).map(|local| FileKey::from(&*local))
     }
 
     /// The path as it is written inside the directory, if it lies there.
@@ -56,7 +74,7 @@ impl Root {
         };
         // A way out of the directory may lead back into it.
         let found =
-            if path.starts_with("../") { inside(&canonicalise(&format!("{}{path}", self.0[1]))) } else { inside(path) };
+            if path.starts_with("../") { inside(&canonicalise(&format!("{}{path}", self.0[0]))) } else { inside(path) };
         found.map_or(Cow::Borrowed(path), Cow::Owned)
     }
 }

@@ -153,6 +153,8 @@ pub(crate) struct Line<'l> {
     pub(crate) outputs: Vec<PathBuf>,
     /// So much of what it writes is kept, from its beginning and from its end.
     pub(crate) keep: usize,
+    /// If nobody waits for it any more, it alone is ended, and not all others of the build with it.
+    pub(crate) alone: bool,
     /// Where it keeps temporary files and caches, if not where this process does.
     pub(crate) private: Option<&'l Path>,
 }
@@ -174,7 +176,7 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
             "commands need a tokio runtime: drive the build with `Build::run_async` inside one",
         ));
     }
-    let Line { what, directory, console, outputs, keep, private } = line;
+    let Line { what, directory, console, outputs, keep, alone, private } = line;
     let mut command = match what {
         #[cfg(any(feature = "ninja", test))]
         What::Shell(line) => {
@@ -212,7 +214,7 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
         None => None,
     };
     let outputs = outputs.into_iter().map(|path| (modified(&path), path)).map(|(time, path)| (path, time)).collect();
-    let Some(mut running) = Running::start(commands, &mut command, !console, outputs)? else {
+    let Some(mut running) = Running::start(commands, &mut command, !console, alone, outputs)? else {
         return std::future::pending().await;
     };
     // The command holds our ends of the pipe, which would never end.
@@ -236,6 +238,7 @@ struct Running<'c> {
     commands: &'c Commands,
     number: u64,
     child: Child,
+    alone: bool,
     left: bool,
 }
 
@@ -245,6 +248,7 @@ impl<'c> Running<'c> {
         commands: &'c Commands,
         command: &mut Command,
         group: bool,
+        alone: bool,
         outputs: Vec<(PathBuf, Option<SystemTime>)>,
     ) -> io::Result<Option<Self>> {
         let mut underway = commands.lock();
@@ -258,7 +262,7 @@ impl<'c> Running<'c> {
         if let Some(id) = child.id().and_then(|id| Pid::from_raw(id as i32)) {
             underway.running.insert(number, Process { id, group, outputs });
         }
-        Ok(Some(Running { commands, number, child, left: false }))
+        Ok(Some(Running { commands, number, child, alone, left: false }))
     }
 
     async fn wait(
@@ -282,8 +286,12 @@ impl<'c> Running<'c> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         if !self.left {
-            // Nobody gives up one command of a build alone.
-            self.commands.end();
+            if self.alone {
+                let process = self.commands.lock().running.remove(&self.number);
+                end(process.into_iter().collect());
+            } else {
+                self.commands.end();
+            }
         }
         // They have ended already, and are only to be reaped.
         for _ in 0..PATIENCE {
@@ -376,7 +384,15 @@ mod tests {
     }
 
     fn of<'l>(line: &'l str, directory: &'l Path) -> Line<'l> {
-        Line { what: What::Shell(line), directory, console: false, outputs: Vec::new(), keep: 1 << 20, private: None }
+        Line {
+            what: What::Shell(line),
+            directory,
+            console: false,
+            outputs: Vec::new(),
+            keep: 1 << 20,
+            alone: false,
+            private: None,
+        }
     }
 
     fn run_in(directory: &Path, line: &str) -> Ended {

@@ -126,7 +126,9 @@ pub fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCo
                 format!("'{dependency}', needed by '{key}', missing and no known rule to make it")
             }
             // Its output was printed when it failed.
-            (_, Cause::Task(text)) => text.lines().next().unwrap_or_default().to_owned(),
+            (_, Cause::Task(text)) if text.starts_with("FAILED: ") => {
+                text.lines().next().unwrap_or_default().to_owned()
+            }
             _ => failure.to_string(),
         };
         // (A full disk is the same trouble for every command that was underway.)

@@ -1,7 +1,7 @@
 //! The command line of a build of files.
 
 use std::cell::RefCell;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -46,7 +46,7 @@ struct Arguments {
     #[arg(long, short)]
     verbose: bool,
     /// Remove all files that rules have made, and forget that they did; the cache stays.
-    #[arg(long, conflicts_with_all = ["explain", "keep_going"])]
+    #[arg(long, conflicts_with_all = ["explain", "keep_going", "targets"])]
     clean: bool,
     /// What to build [default: what the program wants]
     #[arg(value_name = "TARGET")]
@@ -128,7 +128,7 @@ async fn build(
     };
     let build = session.open(rules, scheduler, rebuilder, move |event| told.borrow_mut().command(&event))?;
     if arguments.clean {
-        return clean(build, session).await;
+        return clean(build, session);
     }
     if targets.is_empty() {
         return Err(
@@ -144,7 +144,7 @@ async fn build(
             }
         });
     }
-    let targets: Vec<File> = targets.iter().map(File::at).collect();
+    let targets: Vec<File> = targets.iter().map(|target| build.tasks().local(File::at(target))).collect();
     for target in &targets {
         let tasks = build.tasks();
         let known = tasks.makes(target) || tasks.is_phony(target) || tasks.files().borrow().path(target.key()).exists();
@@ -186,22 +186,27 @@ fn summary(build: &AnyBuild, ran: usize, restored: u64, begin: Instant) {
 }
 
 /// Removes what rules have made, as far as the journal knows of it.
-async fn clean(mut build: AnyBuild, session: &Session) -> Result<ExitCode, Problem> {
-    // A build of nothing takes up what the journal knows.
-    build.run_async::<RuleKey>([]).await?;
-    let tasks = build.tasks();
+fn clean(mut build: AnyBuild, session: &Session) -> Result<ExitCode, Problem> {
+    // To be told of a key, the build takes up what the journal knows; it brings nothing up to date.
+    build.touch(RuleKey::new(File::at(".")))?;
     let keys: Vec<File> = build.keys().iter().filter_map(|(_, key)| key.as_rule::<File>().cloned()).collect();
-    let mut removed = 0;
-    for file in keys.into_iter().filter(|file| tasks.makes(file)) {
-        let path = tasks.files().borrow().path(file.key());
+    let (mut removed, mut left) = (0, Vec::new());
+    for path in keys.iter().flat_map(|file| build.tasks().outputs_with(file)) {
         match std::fs::remove_file(&path) {
             Ok(()) => removed += 1,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            // (What else lies in a directory, nobody knows.)
+            Err(_) if path.is_dir() => left.push(path),
             Err(error) => return Err(format!("cannot remove {}: {error}", path.display()).into()),
         }
     }
     drop(build);
     session.forget()?;
+    left.sort_unstable();
+    left.dedup();
+    for path in left {
+        eprintln!("{}: {} is a directory, and is left", program(), path.display());
+    }
     println!("{}: removed {removed} file{}", program(), if removed == 1 { "" } else { "s" });
     Ok(ExitCode::SUCCESS)
 }

@@ -77,6 +77,9 @@ impl<'b> Run<'b> {
     }
 
     async fn finish(self, captured: bool) -> Result<Ended> {
+        if self.arguments.is_empty() {
+            return Err(TaskError::new("a command has a program: name one before its arguments"));
+        }
         let RunningRule { fetch, context, .. } = &self.rule;
         let files = &context.files;
         let command = Command {
@@ -153,7 +156,7 @@ impl<'b> Run<'b> {
         }
         let mut files: Vec<File> = Vec::new();
         for input in entries.into_iter().flat_map(|entry| entry.inputs) {
-            let file = self.rule.reported(&input);
+            let file = self.rule.file(&input);
             if !outputs.contains(file.key()) && !files.contains(&file) {
                 files.push(file);
             }

@@ -111,6 +111,8 @@ impl Executor for Plain {
             console: false,
             outputs: outputs.clone(),
             keep: KEPT_OUTPUT,
+            // A rule may give up one of its commands, and go on.
+            alone: true,
             private: None,
         };
         let process::Ended { status, output, said } = process::run(&self.commands, line).await?;

@@ -39,6 +39,18 @@ impl FileTasks {
         self.context.makers.makes(file.key())
     }
 
+    /// The file, by its path inside the directory of the build if it lies there.
+    pub(super) fn local(&self, file: File) -> File {
+        self.context.root.other_name(file.key().as_str()).map_or(file, File::from)
+    }
+
+    /// Where all lies that is made along with this file; nothing for a source.
+    pub(super) fn outputs_with(&self, file: &File) -> Vec<std::path::PathBuf> {
+        let maker = self.context.makers.of(file.key()).filter(|maker| !maker.outputs.phony);
+        let files = maker.map_or_else(Vec::new, |maker| maker.files());
+        files.iter().map(|file| self.context.files.borrow().path(file)).collect()
+    }
+
     /// Whether this is the name of a phony rule.
     pub fn is_phony(&self, file: &File) -> bool {
         self.context.makers.is_phony(file.key())
@@ -51,12 +63,16 @@ impl FileTasks {
 
     /// The task of a path that a rule makes.
     async fn build(&self, key: &FileKey, fetch: Fetch<'_, RuleKey, Output>) -> Result<FileValue> {
+        if let Some(local) = self.context.root.other_name(key.as_str()) {
+            let outputs = self.context.makers.of(&local).map_or_else(Vec::new, |maker| maker.files());
+            return self.part(&outputs, &local, fetch).await;
+        }
         let makers = &self.context.makers;
         let Some(maker) = makers.of(key) else { return Err(TaskError::new(format!("no rule makes {key}"))) };
-        if let Some(rivals) = makers.rivals(key) {
+        let (outputs, phony) = (maker.files(), maker.outputs.phony);
+        if let Some(rivals) = outputs.iter().find_map(|output| makers.rivals(output, &maker)) {
             return Err(TaskError::new(rivals));
         }
-        let (outputs, phony) = (maker.files(), maker.outputs.phony);
         if outputs[0] != *key {
             return self.part(&outputs, key, fetch).await;
         }
@@ -145,7 +161,11 @@ impl Tasks<RuleKey, Output> for FileTasks {
 
     fn has(&self, key: &RuleKey) -> bool {
         match key.as_rule::<File>() {
-            Some(file) => self.context.makers.of(file.key()).is_some(),
+            Some(file) => {
+                let makes = |key: &FileKey| self.context.makers.of(key).is_some();
+                makes(file.key())
+                    || self.context.root.other_name(file.key().as_str()).is_some_and(|local| makes(&local))
+            }
             None => TypedRules.has(key),
         }
     }
@@ -170,7 +190,8 @@ impl Tasks<RuleKey, Output> for FileTasks {
         let version = self.version.map(Fingerprint::of_integer);
         match (key.as_rule::<File>(), version) {
             (Some(file), version) => {
-                let made = self.context.makers.of(file.key())?.outputs;
+                let Some(maker) = self.context.makers.of(file.key()) else { return version.filter(|_| self.has(key)) };
+                let made = maker.outputs;
                 // (To become phony, or to be made with others, is to be made otherwise.)
                 let kind = Fingerprint::of_integer(2 * made.patterns.len() as u64 + u64::from(made.phony));
                 Some(kind.combine(version.unwrap_or_default()))

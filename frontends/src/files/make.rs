@@ -1,6 +1,7 @@
 //! What a rule is given: the paths that it is to make, and the context to do so.
 
 use std::fmt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -9,7 +10,7 @@ use alacarte_stores::FileKey;
 use tempfile::TempDir;
 
 use super::command_run::Run;
-use super::keys::{Env, File, Glob, Tool, Version};
+use super::keys::{Env, Glob, Tool, Version};
 use super::running_rule::RunningRule;
 
 /// What a rule is given. Whatever it asks for becomes a dependency of what it makes.
@@ -55,7 +56,7 @@ impl<'b> Make<'b> {
     /// # Errors
     /// If one of them cannot be made, or is no file and made by no rule. Pass it on with `?`.
     pub async fn need<P: AsRef<str>>(&self, paths: impl IntoIterator<Item = P>) -> Result<()> {
-        self.rule.need(paths.into_iter().map(File::at).collect()).await
+        self.rule.need(paths.into_iter().map(|path| self.rule.file(path.as_ref())).collect()).await
     }
 
     /// The text of a file, brought up to date first.
@@ -117,7 +118,7 @@ impl<'b> Make<'b> {
 
     /// Has a file brought up to date without waiting for it: the build ends when it is. It is no dependency.
     pub fn detach(&self, path: impl AsRef<str>) {
-        self.rule.fetch.detach(RuleKey::new(File::at(path)));
+        self.rule.fetch.detach(RuleKey::new(self.rule.file(path.as_ref())));
     }
 
     /// Declares that what is made may not be kept beyond this build: it depends on something that nothing here shows.
@@ -130,16 +131,23 @@ impl<'b> Make<'b> {
         Run::new(self.rule.clone(), arguments.into_iter().map(Into::into).collect())
     }
 
-    /// Writes a file, unless it holds just that.
+    /// Writes a file, unless it is one that holds just that. What lay there before is replaced, be it a link.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn write(&self, path: impl AsRef<str>, content: impl AsRef<[u8]>) -> Result<()> {
         let (place, content) = (self.path(path.as_ref()), content.as_ref());
-        if std::fs::read(&place).is_ok_and(|there| there == content) {
+        let plain = std::fs::symlink_metadata(&place)
+            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 == 0);
+        if plain && std::fs::read(&place).is_ok_and(|there| there == content) {
             return Ok(());
         }
-        std::fs::write(&place, content).map_err(|error| StoreError::new("write", path.as_ref(), error).into())
+        // Not into what lies there: it may be a link to something else, or a file with two names.
+        let replaced = match std::fs::remove_file(&place) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => std::fs::write(&place, content),
+        };
+        replaced.map_err(|error| StoreError::new("write", path.as_ref(), error).into())
     }
 
     /// A directory for temporary files, which is removed when it is dropped.

@@ -77,12 +77,12 @@ impl Makers {
         self.literal.keys().map(FileKey::as_str)
     }
 
-    /// What to say of a file that two rules make.
-    pub fn rivals(&self, key: &FileKey) -> Option<String> {
-        let mut all = self.all(key).map(|maker| &maker.outputs.patterns[0]);
-        let (first, second) = (all.next()?, all.next()?);
+    /// What to say of an output of this rule that another one makes, too, or this one for something else.
+    pub fn rivals(&self, output: &FileKey, maker: &Maker<'_>) -> Option<String> {
+        let rival = self.all(output).find(|other| (other.rule, &other.parts) != (maker.rule, &maker.parts))?;
+        let [one, other] = [maker, &rival].map(|maker| &maker.outputs.patterns[0]);
         Some(format!(
-            "two rules make it, `{first}` and `{second}`: name it in a rule of its own, or make the patterns differ"
+            "two rules make {output}, `{one}` and `{other}`: name it in one rule alone, or make the patterns differ"
         ))
     }
 
@@ -90,9 +90,9 @@ impl Makers {
         let maker = |rule: usize, parts| Maker { rule, outputs: &self.rules[rule], parts };
         let named = self.literal.get(key).into_iter().flatten().map(move |&rule| maker(rule, Vec::new()));
         let patterns = self.patterns.iter().filter(|_| !self.literal.contains_key(key));
-        named.chain(patterns.filter_map(move |&rule| {
-            let parts = self.rules[rule].patterns.iter().find_map(|output| output.parts(key.as_str()))?;
-            Some(maker(rule, parts))
+        named.chain(patterns.flat_map(move |&rule| {
+            let parts = self.rules[rule].patterns.iter().filter_map(|output| output.parts(key.as_str()));
+            parts.map(move |parts| maker(rule, parts))
         }))
     }
 }

@@ -88,6 +88,12 @@ impl Pattern {
     /// What each star matches of this path, the first of several as little as it can; `None` if the path is none of the
     /// pattern.
     pub fn parts(&self, path: &str) -> Option<Vec<String>> {
+        // (Most paths are told by how they begin and end.)
+        let begins = |piece: &Piece| !matches!(piece, Piece::Text(text) if !path.starts_with(text));
+        let ends = |piece: &Piece| !matches!(piece, Piece::Text(text) if !path.ends_with(text));
+        if !self.pieces.first().is_none_or(begins) || !self.pieces.last().is_none_or(ends) {
+            return None;
+        }
         // From the end: which positions of the path the pieces from here on match to its end.
         let length = path.len();
         let mut fits = vec![vec![false; length + 1]; self.pieces.len() + 1];

@@ -59,8 +59,8 @@ impl RunningRule<'_> {
         self.context.files.borrow().path(File::at(path).key())
     }
 
-    /// The file that a command reports, by its path inside the directory of the build.
-    pub fn reported(&self, path: &str) -> File {
+    /// The file at this path, which may lead out of the directory of the build and back into it.
+    pub fn file(&self, path: &str) -> File {
         File::at(self.context.root.local(&canonicalise(path)))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use alacarte_core::{Output, RuleKey, StoreError};
 use alacarte_stores::{FileKey, Files};
@@ -33,10 +33,12 @@ fn find(name: &str, root: &Path) -> Option<String> {
     let runs = |path: &Path| {
         std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
     };
-    let places: Vec<PathBuf> = match name.contains('/') {
-        true => vec![root.join(name)],
-        false => std::env::split_paths(&std::env::var_os("PATH")?).map(|place| root.join(place).join(name)).collect(),
-    };
+    if name.contains('/') {
+        return runs(&root.join(name)).then(|| name.to_owned());
+    }
+    let root = std::path::absolute(root).ok()?;
+    let places =
+        std::env::split_paths(&std::env::var_os("PATH")?).map(|place| root.join(place).join(name)).collect::<Vec<_>>();
     places.into_iter().find(|path| runs(path))?.to_str().map(str::to_owned)
 }
 
@@ -96,7 +98,7 @@ fn walk(root: &Path, path: &str, components: &[&str], found: &mut Vec<String>) -
             if deep || shown.as_ref().is_some_and(|shown| shown.matches(name)) {
                 walk(root, &below, rest, found)?;
             }
-        } else if rest.is_empty() || deep {
+        } else if (rest.is_empty() || deep) && (kind.is_file() || root.join(&below).is_file()) {
             found.push(below);
         }
     }

@@ -142,6 +142,7 @@ impl NinjaTasks {
             outputs: step.outputs.iter().map(|key| self.files.borrow().path(key)).collect(),
             // What it includes may stand on any line.
             keep: if edge.deps == Some(Deps::Msvc) { usize::MAX } else { KEPT_OUTPUT },
+            alone: false,
             private: unattended,
         };
         let ended = process::run(&self.commands, line).await;
