@@ -246,7 +246,7 @@ impl Reason {
                 format!("{} is newer: modified at {modified}, after {than}", keys.show(key))
             }
             Reason::Always => "it runs in every build".into(),
-            Reason::Volatile => "it looks at what no fetch shows, and says so".into(),
+            Reason::Volatile => "what it gave last was good for that build only".into(),
             Reason::Evicted => "a trace holds, but no copy of its value is left".into(),
             Reason::Other(why) => why.into(),
         }

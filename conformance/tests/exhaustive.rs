@@ -88,6 +88,7 @@ const ELSEWHERE: &[(&str, Where)] = &[
     ("frankenbuild", Beyond("a task that is not deterministic")),
     ("make-and-the-clock", Beyond("a clock that is set back")),
     ("suspects-run-twice", Beyond("outside work")),
+    ("work-takes-no-place", Beyond("outside work")),
     ("tasks-anonymous", Beyond("collections of tasks that are exchanged")),
     ("journal-deaf", Beyond("a journal that is chosen late")),
     ("store-remembers", Beyond("stores that are exchanged")),
