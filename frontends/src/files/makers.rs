@@ -21,8 +21,9 @@ pub(super) struct Makers {
     rules: Vec<RuleOutputs>,
     /// The rules whose paths have no stars.
     literal: HashMap<FileKey, Vec<usize>>,
-    /// Those whose paths have some.
-    patterns: Vec<usize>,
+    /// Those whose paths have some, by how the paths begin: the directory before the first star. (A build with thousands of patterns has
+    /// many such directories.)
+    patterns: HashMap<String, Vec<usize>>,
 }
 
 /// The rule that makes a file.
@@ -44,10 +45,16 @@ impl Maker<'_> {
 
 impl Makers {
     pub fn new(rules: Vec<RuleOutputs>) -> Self {
-        let (mut literal, mut patterns) = (HashMap::<FileKey, Vec<usize>>::new(), Vec::new());
+        let mut literal = HashMap::<FileKey, Vec<usize>>::new();
+        let mut patterns = HashMap::<String, Vec<usize>>::new();
         for (rule, outputs) in rules.iter().enumerate() {
             if !outputs.patterns[0].is_literal() {
-                patterns.push(rule);
+                for pattern in &outputs.patterns {
+                    let rules = patterns.entry(pattern.directory().to_owned()).or_default();
+                    if rules.last() != Some(&rule) {
+                        rules.push(rule);
+                    }
+                }
                 continue;
             }
             for output in &outputs.patterns {
@@ -89,10 +96,24 @@ impl Makers {
     fn all<'m, 'k>(&'m self, key: &'k FileKey) -> impl Iterator<Item = Maker<'m>> + use<'m, 'k> {
         let maker = |rule: usize, parts| Maker { rule, outputs: &self.rules[rule], parts };
         let named = self.literal.get(key).into_iter().flatten().map(move |&rule| maker(rule, Vec::new()));
-        let patterns = self.patterns.iter().filter(|_| !self.literal.contains_key(key));
-        named.chain(patterns.flat_map(move |&rule| {
+        let mut rules: Vec<usize> = match self.literal.contains_key(key) {
+            true => Vec::new(),
+            false => directories(key.as_str())
+                .filter_map(|directory| self.patterns.get(directory))
+                .flatten()
+                .copied()
+                .collect(),
+        };
+        rules.sort_unstable();
+        rules.dedup();
+        named.chain(rules.into_iter().flat_map(move |rule| {
             let parts = self.rules[rule].patterns.iter().filter_map(|output| output.parts(key.as_str()));
             parts.map(move |parts| maker(rule, parts))
         }))
     }
+}
+
+/// All directories that a path lies in, each with a slash at its end, and the one that has no name.
+fn directories(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::once("").chain(path.match_indices('/').map(|(at, _)| &path[..=at]))
 }

@@ -143,6 +143,12 @@ impl Pattern {
         text.collect()
     }
 
+    /// The directory in which all paths of the pattern lie, with a slash at its end; empty if the first star stands before any slash.
+    pub(crate) fn directory(&self) -> &str {
+        let before = &self.text[..self.text.find('*').unwrap_or(self.text.len())];
+        &before[..before.rfind('/').map_or(0, |at| at + 1)]
+    }
+
     /// The pattern of each part of a path, from the root on.
     pub(crate) fn components(&self) -> impl Iterator<Item = &str> {
         self.text.split('/')
@@ -197,6 +203,15 @@ mod tests {
         for (pattern, path) in [("out/*/x/*.o", "out/a/x/b.o"), ("**/*.c", "a/b/c.c"), ("*-*", "a-b-c"), ("x", "x")] {
             let pattern = Pattern::new(pattern).expect("a pattern");
             assert_eq!(pattern.fill(&pattern.parts(path).expect("it matches")), path);
+        }
+    }
+
+    #[test]
+    fn the_directory_of_a_pattern_is_all_before_its_first_star() {
+        for (pattern, directory) in
+            [("out/*.o", "out/"), ("a/b/x*/c", "a/b/"), ("**/x", ""), ("*", ""), ("/abs/*", "/abs/"), ("a/b", "a/")]
+        {
+            assert_eq!(Pattern::new(pattern).expect("a pattern").directory(), directory, "{pattern}");
         }
     }
 
