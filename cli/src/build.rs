@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use alacarte_core::{Decision, Rebuilder, Report, Scheduler};
 use alacarte_experiments::systems::Menu;
-use alacarte_frontends::commands::{Screen, end_by_signals, failed, interrupted, jobs};
+use alacarte_frontends::commands::{Screen, attended, failed, tell_of_journal};
 use alacarte_frontends::ninja::{NinjaBuild, Session};
 use alacarte_stores::{FileKey, FileValue};
 use thiserror::Error;
@@ -35,24 +35,12 @@ enum Misuse {
 }
 
 pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
-    let (jobs, jobserver) = jobs(arguments.jobs.map(usize::from));
     let mut session = Session::new(&arguments.directory, &arguments.file);
+    let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from));
     if let Some(cache) = &arguments.cache {
         session.cache.clone_from(cache);
     }
-    if let Some(jobserver) = &jobserver {
-        session.commands = session.commands.with_jobserver(jobserver);
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut signals = end_by_signals(session.commands.clone())?;
-        // Dropping a build keeps what has ended.
-        tokio::select! {
-            biased;
-            () = signals.noticed() => Ok(interrupted()),
-            outcome = everything(menu, arguments, jobs, session) => outcome,
-        }
-    })
+    attended(&session.commands.clone(), everything(menu, arguments, jobs, session))
 }
 
 async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Session) -> Result<ExitCode, Problem> {
@@ -72,7 +60,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
             // The manifest is made by a command of its own (CMake's, Meson's), and what that reads has changed.
             let before = text();
             let made = build.run_async([&manifest]).await;
-            tell_of_journal(&build);
+            tell_of_journal(build.journal());
             let report = match made {
                 Ok(report) => report,
                 Err(error) => return Ok(failed(&screen, &error)),
@@ -91,7 +79,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         let outcome = build.run_async(&targets).await;
         session.commands.settle();
         screen.borrow_mut().clear()?;
-        tell_of_journal(&build);
+        tell_of_journal(build.journal());
         return Ok(match outcome {
             Ok(report) => {
                 screen.borrow_mut().warn(&report);
@@ -100,17 +88,6 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
             }
             Err(error) => failed(&screen, &error),
         });
-    }
-}
-
-/// Why more is built than was edited: the journal is not what the last build left.
-fn tell_of_journal(build: &AnyBuild) {
-    let journal = build.journal();
-    let damage = journal.damage();
-    if let Some(anew) = journal.anew() {
-        eprintln!("alacarte: {anew}");
-    } else if damage.gaps + damage.unreadable > 0 {
-        eprintln!("alacarte: the journal was damaged: what it has lost is built again");
     }
 }
 

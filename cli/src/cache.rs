@@ -1,10 +1,9 @@
 //! `alacarte cache`: the care of a cache.
 
-use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use alacarte_stores::{Cas, Holdings};
+use alacarte_stores::{Cas, Holdings, clear_traces};
 use thiserror::Error;
 
 use crate::args::{Cache, Care};
@@ -37,7 +36,7 @@ pub fn cache(arguments: &Cache) -> Result<ExitCode, Problem> {
         Care::Clear { directory } => {
             let cas = blobs(directory)?;
             say("removed", cas.shrink(0)?);
-            remove(&directory.join("traces"))?;
+            clear_traces(&directory.join("traces"))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -50,11 +49,4 @@ fn blobs(directory: &Path) -> Result<Cas, Problem> {
         return Err(Misuse::None(directory.display().to_string()).into());
     }
     Ok(Cas::new(blobs))
-}
-
-fn remove(directory: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

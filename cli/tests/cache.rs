@@ -228,7 +228,15 @@ fn a_cache_is_looked_after_and_what_is_gone_is_built() {
     };
     assert!(again().contains("ran 2 commands"), "the copy has gone");
     assert!(again().contains("restored 1"), "it is there again");
+    // Whoever names a wrong directory loses nothing of their own.
+    let own = ["blobs/ab/notes", "traces/results.csv", "README"].map(|path| place.join(".alacarte/cache").join(path));
+    for path in &own {
+        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        fs::write(path, "not ours").expect("written");
+    }
     says(&["cache", "clear"], "removed 1 copy");
-    assert!(files(&place.join(".alacarte/cache")).is_empty());
+    let left = files(&place.join(".alacarte/cache"));
+    assert!(own.iter().all(|path| left.contains(path)), "{left:?}");
+    assert!(left.iter().all(|path| own.contains(path) || !path.to_string_lossy().ends_with(".traces")), "{left:?}");
     assert!(again().contains("ran 2 commands"), "nothing is left");
 }

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::error::Error;
 use std::path::Path;
 
-use alacarte::files::{Contents, FileBuild, FileRules, Session, file};
+use alacarte::files::{Contents, FileBuild, FileRules, FileSession, file};
 use alacarte::prelude::Suspending;
 use alacarte::rebuilders::{PerKey, Policy};
 use alacarte::{Fetch, FetchRule, Output, Rebuilder, Rule, RuleKey};
@@ -100,7 +100,7 @@ fn policy(key: &RuleKey) -> Policy {
 
 /// A process of its own, as far as the build knows.
 fn open(directory: &Path) -> Result<FileBuild<Suspending, impl Rebuilder<RuleKey, Output>>, Box<dyn Error>> {
-    Ok(Session::new(directory).open(rules(), Suspending::new(), PerKey::new(policy), |_| {})?)
+    Ok(FileSession::new(directory).open(rules(), Suspending::new(), PerKey::new(policy), |_| {})?)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

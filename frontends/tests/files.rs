@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use alacarte_core::{Fetch, FetchRule, Output, Rebuilder, Report, Result, Rule, RuleKey, Scheduler};
-use alacarte_frontends::files::{Contents, FileBuild, FileRules, Session, file};
+use alacarte_frontends::files::{Contents, FileBuild, FileRules, FileSession, file};
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,7 @@ type Built = FileBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<RuleKey, Output>>>;
 fn open(directory: &Path, scheduler: &str, rebuilder: &str) -> Built {
     let scheduler = alacarte_schedulers::named(scheduler).expect("a scheduler");
     let rebuilder = alacarte_rebuilders::named(rebuilder).expect("a rebuilder");
-    let build = Session::new(directory).open(rules(), scheduler, rebuilder, |_| {}).expect("it opens");
+    let build = FileSession::new(directory).open(rules(), scheduler, rebuilder, |_| {}).expect("it opens");
     build.with_jobs(2)
 }
 
@@ -218,7 +218,7 @@ fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
 /// Builds a file by these rules in a process of its own; what was run, or what failed.
 fn build(directory: &Path, rules: FileRules, target: &str) -> std::result::Result<(Vec<String>, u64), String> {
     let rules = rules.with_version(1);
-    let session = Session::new(directory);
+    let session = FileSession::new(directory);
     let build = session.open(rules, Suspending::new(), VerifyingTrace, |_| {}).expect("it opens");
     let mut build = build.with_jobs(4);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -48,6 +48,6 @@ pub use memory::Memory;
 #[cfg(feature = "files")]
 pub use trace_log::TraceLog;
 #[cfg(feature = "files")]
-pub use upkeep::Holdings;
+pub use upkeep::{Holdings, clear_traces};
 #[cfg(feature = "files")]
 pub use value::{FileKey, FileValue, Made};

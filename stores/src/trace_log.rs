@@ -140,7 +140,8 @@ impl<K, V> TraceLog<K, V> {
     }
 }
 
-fn segments(directory: &Path, suffix: &str) -> io::Result<Vec<PathBuf>> {
+/// The segments in a directory whose names end so, in the order of their names.
+pub(crate) fn segments(directory: &Path, suffix: &str) -> io::Result<Vec<PathBuf>> {
     let listing = match std::fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         listing => listing?,

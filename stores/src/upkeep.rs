@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use crate::cas::Cas;
 use crate::digest::Digest;
+use crate::trace_log::segments;
 
 /// How much a cache holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -102,6 +103,18 @@ impl Cas {
         }
         Ok(copies)
     }
+}
+
+/// Removes the traces in this directory, those of all programs; how many files they were. A build that is adding some begins anew.
+///
+/// # Errors
+/// If the directory cannot be read, or a file not be removed.
+pub fn clear_traces(directory: &Path) -> io::Result<usize> {
+    let mut removed = 0;
+    for segment in segments(directory, ".traces")? {
+        removed += usize::from(remove(&segment)?);
+    }
+    Ok(removed)
 }
 
 /// What lies in a directory; nothing if there is none.

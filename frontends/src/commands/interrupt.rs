@@ -27,7 +27,7 @@ const LEAVE: u32 = 500;
 
 /// The signals that end a build.
 #[derive(Debug)]
-pub struct Signals {
+struct Signals {
     signals: Vec<Signal>,
     /// The build knows, and is about to end.
     noticed: Arc<AtomicBool>,
@@ -43,7 +43,7 @@ impl Signals {
     }
 
     /// Waits for one of them.
-    pub async fn noticed(&mut self) {
+    async fn noticed(&mut self) {
         self.first().await;
         self.noticed.store(true, Ordering::SeqCst);
     }
@@ -57,8 +57,28 @@ impl Signals {
     }
 }
 
+/// Runs a build of these commands on a runtime of its own, to its end or to the first signal that ends it.
+///
+/// # Errors
+/// As the build; or if there can be no runtime, or signals not be heard.
+pub fn attended<E: From<io::Error>>(
+    commands: &Commands,
+    build: impl Future<Output = Result<ExitCode, E>>,
+) -> Result<ExitCode, E> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut signals = end_by_signals(commands.clone())?;
+        // Dropping a build keeps what has ended.
+        tokio::select! {
+            biased;
+            () = signals.noticed() => Ok(interrupted()),
+            outcome = build => outcome,
+        }
+    })
+}
+
 /// Has these commands ended by the first signal. What is given back tells the build, which has to end then.
-pub fn end_by_signals(commands: Commands) -> io::Result<Signals> {
+fn end_by_signals(commands: Commands) -> io::Result<Signals> {
     let noticed = Arc::new(AtomicBool::new(false));
     let (listening, listens) = mpsc::channel();
     let flag = Arc::clone(&noticed);
@@ -102,7 +122,7 @@ fn end(noticed: &AtomicBool) {
 }
 
 /// The end of a build that noticed.
-pub fn interrupted() -> ExitCode {
+fn interrupted() -> ExitCode {
     say();
     ExitCode::from(INTERRUPTED)
 }

@@ -177,7 +177,7 @@ impl Jobserver {
 ///
 /// So many jobs as are asked for are served to the commands; where none are asked for, the jobserver that `MAKEFLAGS` names is joined, and
 /// its tokens alone bound them. Says on standard error where that cannot be; then there is one job, as for a make.
-pub fn jobs(asked: Option<usize>) -> (usize, Option<Arc<Jobserver>>) {
+pub(crate) fn jobs(asked: Option<usize>) -> (usize, Option<Arc<Jobserver>>) {
     let say = |error: &dyn fmt::Display| eprintln!("{}: warning: {error}", program());
     let jobs = match (asked, Jobserver::join()) {
         (None, Ok(Some(joined))) => return (MANY, Some(joined)),

@@ -12,7 +12,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::jobserver::Jobserver;
+use super::jobserver::{Jobserver, jobs};
 use super::screen::program;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use tokio::io::AsyncReadExt;
@@ -64,6 +64,17 @@ impl Commands {
     pub fn with_jobserver(mut self, jobserver: &Arc<Jobserver>) -> Self {
         self.jobserver = Some(Arc::clone(jobserver));
         self
+    }
+
+    /// Has each command wait for a token: of so many jobs as are asked for, which are served to the commands as well, or else of the
+    /// jobserver that `MAKEFLAGS` names. How many jobs the build is to have. What cannot be is said on standard error; then there is one
+    /// job, as for a make.
+    ///
+    /// To be called before this process opens any file: see [`Jobserver::join`].
+    pub fn bounded_by(&mut self, asked: Option<usize>) -> usize {
+        let (jobs, jobserver) = jobs(asked);
+        self.jobserver = jobserver;
+        jobs
     }
 
     /// Says on standard error if tokens of the jobserver are missing, or are too many, now that no command runs; they are as many as they

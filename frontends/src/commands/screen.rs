@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use alacarte_core::{BuildError, Cause, Key, Report};
+use alacarte_stores::Log;
 
 use super::events::{CommandEvent, Stage};
 
@@ -144,4 +145,14 @@ pub fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCo
         eprintln!("{}: not built because of that: {}{more}", program(), because.join(", "));
     }
     ExitCode::FAILURE
+}
+
+/// Says why more is built than was edited: the journal is not what the last build left.
+pub fn tell_of_journal<K, V>(journal: &Log<K, V>) {
+    let damage = journal.damage();
+    if let Some(anew) = journal.anew() {
+        eprintln!("{}: {anew}", program());
+    } else if damage.gaps + damage.unreadable > 0 {
+        eprintln!("{}: the journal was damaged: what it has lost is built again", program());
+    }
 }

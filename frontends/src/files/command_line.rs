@@ -13,9 +13,9 @@ use alacarte_schedulers as schedulers;
 use clap::Parser;
 
 use super::file_rules::FileRules;
-use super::file_session::{FileBuild, Session};
+use super::file_session::{FileBuild, FileSession};
 use super::keys::File;
-use crate::commands::{Screen, end_by_signals, failed, hint, interrupted, jobs, program};
+use crate::commands::{Screen, attended, failed, hint, program, tell_of_journal};
 
 /// Builds files by the rules of this program.
 #[derive(Debug, Parser)]
@@ -85,31 +85,19 @@ fn run(rules: FileRules, arguments: &Arguments) -> Result<ExitCode, Problem> {
     if !arguments.directory.is_dir() {
         return Err(format!("there is no directory {}", arguments.directory.display()).into());
     }
-    let (jobs, jobserver) = jobs(arguments.jobs.map(usize::from));
-    let mut session = Session::new(&arguments.directory);
+    let mut session = FileSession::new(&arguments.directory);
+    let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from));
     if let Some(cache) = &arguments.cache {
         session.cache.clone_from(cache);
     }
-    if let Some(jobserver) = &jobserver {
-        session.commands = session.commands.with_jobserver(jobserver);
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut signals = end_by_signals(session.commands.clone())?;
-        // Dropping a build keeps what has ended.
-        tokio::select! {
-            biased;
-            () = signals.noticed() => Ok(interrupted()),
-            outcome = build(rules, arguments, jobs, &session) => outcome,
-        }
-    })
+    attended(&session.commands, build(rules, arguments, jobs, &session))
 }
 
 async fn build(
     mut rules: FileRules,
     arguments: &Arguments,
     jobs: usize,
-    session: &Session,
+    session: &FileSession,
 ) -> Result<ExitCode, Problem> {
     let begin = Instant::now();
     let targets = match &arguments.targets[..] {
@@ -156,6 +144,7 @@ async fn build(
     let targets: Vec<RuleKey> = targets.into_iter().map(RuleKey::new).collect();
     let outcome = build.run_async(&targets).await;
     session.commands.settle();
+    tell_of_journal(build.journal());
     screen.borrow_mut().clear()?;
     match outcome {
         Ok(report) => {
@@ -186,7 +175,7 @@ fn summary(build: &AnyBuild, ran: usize, restored: u64, begin: Instant) {
 }
 
 /// Removes what rules have made, as far as the journal knows of it.
-fn clean(mut build: AnyBuild, session: &Session) -> Result<ExitCode, Problem> {
+fn clean(mut build: AnyBuild, session: &FileSession) -> Result<ExitCode, Problem> {
     // To be told of a key, the build takes up what the journal knows; it brings nothing up to date.
     build.touch(RuleKey::new(File::at(".")))?;
     let keys: Vec<File> = build.keys().iter().filter_map(|(_, key)| key.as_rule::<File>().cloned()).collect();

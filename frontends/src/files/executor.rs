@@ -52,7 +52,7 @@ impl Ended {
 /// ```
 /// use std::{cell::Cell, rc::Rc};
 ///
-/// use alacarte::files::{Command, Ended, Executor, FileRules, Plain, Session, file};
+/// use alacarte::files::{Command, Ended, Executor, FileRules, Plain, FileSession, file};
 /// use alacarte::prelude::*;
 ///
 /// /// Counts the commands that it hands on.
@@ -72,7 +72,7 @@ impl Ended {
 /// let rules = FileRules::new()
 ///     .with_executor(move |plain| Box::new(Counting(counted.clone(), plain)))
 ///     .rule("hello", async |make| make.command(["touch", make.target()]).run().await);
-/// let mut build = Session::new(directory.path()).open(rules, Suspending::new(), VerifyingTrace, |_| {})?;
+/// let mut build = FileSession::new(directory.path()).open(rules, Suspending::new(), VerifyingTrace, |_| {})?;
 /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 /// runtime.block_on(build.run_async([file("hello")]))?;
 /// assert_eq!(count.get(), 1);

@@ -20,7 +20,7 @@ use super::pattern::Pattern;
 /// ```
 /// use std::fs;
 ///
-/// use alacarte::files::{FileRules, Session, file};
+/// use alacarte::files::{FileRules, FileSession, file};
 /// use alacarte::prelude::*;
 ///
 /// let directory = tempfile::tempdir()?;
@@ -31,7 +31,7 @@ use super::pattern::Pattern;
 ///         make.write(make.target(), text.to_uppercase())
 ///     })
 /// };
-/// let session = Session::new(directory.path());
+/// let session = FileSession::new(directory.path());
 /// for ran in [1, 0] {
 ///     // The second build learns from the journal of the first that everything is up to date.
 ///     let mut build = session.open(rules(), Suspending::new(), VerifyingTrace, |_| {})?;

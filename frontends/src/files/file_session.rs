@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use alacarte_core::{Build, Dynamic, Output, Rebuilder, RuleKey, Schedules, StoreError};
-use alacarte_stores::{Cas, FileStore, Files, Log, TraceLog};
-use thiserror::Error;
+use alacarte_stores::{Files, Log};
 
 use super::executor::{Executor, Plain};
 use super::file_rules::FileRules;
@@ -13,11 +12,12 @@ use super::file_tasks::FileTasks;
 use super::makers::Makers;
 use super::rule_store::RuleStore;
 use super::running_rule::BuildContext;
+use crate::commands::state;
 use crate::commands::{CommandEvent, Commands, Events, Root};
 
 /// Where a build of files finds and leaves things.
 #[derive(Debug, Clone)]
-pub struct Session {
+pub struct FileSession {
     /// The directory to which paths are relative, and in which commands run.
     pub directory: PathBuf,
     /// Where the journal and the table of files lie.
@@ -31,21 +31,12 @@ pub struct Session {
 /// A build over [`FileRules`].
 pub type FileBuild<S, R> = Build<RuleKey, Output, FileTasks, RuleStore, S, R, Log<RuleKey, Output>>;
 
-/// A build of files that could not be put together.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum SessionError {
-    /// The journal, the cache or the directory cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Session {
+impl FileSession {
     /// A session whose state and cache lie in `.alacarte` in the directory.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         let directory = directory.into();
         let state = directory.join(".alacarte");
-        Session { cache: state.join("cache"), state, directory, commands: Commands::default() }
+        FileSession { cache: state.join("cache"), state, directory, commands: Commands::default() }
     }
 
     /// Puts a build together. If rules run commands, it wants to run inside a tokio runtime
@@ -59,20 +50,16 @@ impl Session {
         scheduler: S,
         rebuilder: R,
         observer: impl Fn(CommandEvent<'_>) + 'static,
-    ) -> Result<FileBuild<S, R>, SessionError>
+    ) -> Result<FileBuild<S, R>, StoreError>
     where
         S: Schedules<Dynamic>,
         R: Rebuilder<RuleKey, Output>,
     {
         let files = Files::shared(&self.directory)?;
-        std::fs::create_dir_all(&self.state)
-            .map_err(|source| StoreError::new("make the directory", self.state.display(), source))?;
-        // From here on no other build is at work: what is read now is what it has left.
-        let log = Log::open(self.journal())?;
+        let log = state::open_journal(&self.state)?;
         let outputs = rules.rules.iter().map(|rule| rule.outputs.clone());
         let makers = Rc::new(Makers::new(outputs.collect()));
-        let store =
-            FileStore::new(&files).with_table(self.state.join("files")).with_cas(Cas::new(self.cache.join("blobs")));
+        let store = state::store(&files, &self.state, &self.cache);
         let plain = Plain::among(&self.commands);
         let executor: Box<dyn Executor> = match rules.executor {
             Some(choose) => choose(plain),
@@ -94,7 +81,7 @@ impl Session {
             .with_scheduler(scheduler)
             .with_rebuilder(rebuilder)
             .with_journal(log)
-            .with_cache(TraceLog::new(self.cache.join("traces")));
+            .with_cache(state::traces(&self.cache));
         for (name, depth) in rules.pools {
             build = build.with_pool(name, depth);
         }
@@ -106,19 +93,11 @@ impl Session {
     /// # Errors
     /// If the journal cannot be removed.
     pub fn forget(&self) -> Result<(), StoreError> {
-        for path in [self.journal(), self.state.join("files")] {
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(StoreError::new("remove", path.display(), error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        state::forget(&self.state)
     }
 
     /// The journal's file.
     pub fn journal(&self) -> PathBuf {
-        self.state.join("journal")
+        state::journal(&self.state)
     }
 }

@@ -70,7 +70,7 @@ impl Contents {
 
 /// The one answer of keys whose tasks are those of a build of files ([`FileTasks`](super::FileTasks)).
 fn elsewhere<T>(key: &dyn fmt::Debug) -> Result<T> {
-    Err(TaskError::new(format!("{key:?} is a key of a build of files: open one with `alacarte::files::Session`")))
+    Err(TaskError::new(format!("{key:?} is a key of a build of files: open one with `alacarte::files::FileSession`")))
 }
 
 impl Rule for File {

@@ -20,7 +20,7 @@
 //! }
 //! ```
 //!
-//! [`main`] is a command line: targets, jobs, scheduler and rebuilder by name, `--explain`, `--clean`. [`Session`] puts a
+//! [`main`] is a command line: targets, jobs, scheduler and rebuilder by name, `--explain`, `--clean`. [`FileSession`] puts a
 //! build together in a program that drives it itself. Journal, table of files and cache lie in `.alacarte`.
 //!
 //! What is remembered must be true. A rule that does not make what it promised has failed; a file that changed on disk while
@@ -49,7 +49,7 @@ pub use command_line::main;
 pub use command_run::Run;
 pub use executor::{Command, Ended, Executor, Plain};
 pub use file_rules::FileRules;
-pub use file_session::{FileBuild, Session, SessionError};
+pub use file_session::{FileBuild, FileSession};
 pub use file_tasks::FileTasks;
 pub use keys::{Contents, Env, File, Glob, Tool, Version, file};
 pub use make::Make;

@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 
 use alacarte_core::{Build, Journal, Rebuilder, Schedules, Static, StoreError};
-use alacarte_stores::{Cas, FileKey, FileStore, FileValue, Files, Log, TraceLog};
+use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log};
 use thiserror::Error;
 
 use super::load::load;
 use super::ninja_tasks::NinjaTasks;
 use super::parse_error::ParseError;
+use crate::commands::state;
 use crate::commands::{CommandEvent, Commands, hint};
 
 /// Where a build finds and leaves things.
@@ -80,26 +81,20 @@ impl Session {
         R: Rebuilder<FileKey, FileValue>,
     {
         let files = Files::shared(&self.directory)?;
-        std::fs::create_dir_all(&self.state)
-            .map_err(|source| StoreError::new("make the directory", self.state.display(), source))?;
-        // From here on no other build is at work: what is read now is what it has left.
-        let log = Log::open(self.journal())?;
+        let log = state::open_journal(&self.state)?;
         let manifest = load(&self.directory, &self.file)?;
         let mut tasks = NinjaTasks::new(manifest, &files)
             .cut_off_by_content(self.by_content)
             .commands_among(&self.commands)
             .observe(observer);
         tasks.unattended.clone_from(&self.unattended);
-        let store = FileStore::new(&files)
-            .with_shapes(tasks.shapes())
-            .with_table(self.state.join("files"))
-            .with_cas(Cas::new(self.cache.join("blobs")));
+        let store = state::store(&files, &self.state, &self.cache).with_shapes(tasks.shapes());
         let pools: Vec<(String, usize)> = tasks.pools().map(|(name, depth)| (name.to_owned(), depth)).collect();
         let mut build = Build::new(tasks, store)
             .with_scheduler(scheduler)
             .with_rebuilder(rebuilder)
             .with_journal(log)
-            .with_cache(TraceLog::new(self.cache.join("traces")));
+            .with_cache(state::traces(&self.cache));
         for (name, depth) in pools {
             build = build.with_pool(name, depth);
         }
@@ -111,20 +106,12 @@ impl Session {
     /// # Errors
     /// If the journal cannot be removed.
     pub fn forget(&self) -> Result<(), StoreError> {
-        for path in [self.journal(), self.state.join("files")] {
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(StoreError::new("remove", path.display(), error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        state::forget(&self.state)
     }
 
     /// The journal's file.
     pub fn journal(&self) -> PathBuf {
-        self.state.join("journal")
+        state::journal(&self.state)
     }
 }
 

@@ -1,0 +1,51 @@
+//! Where a build of files keeps what it remembers.
+
+use std::path::{Path, PathBuf};
+
+use alacarte_core::{Key, StoreError, Value};
+use alacarte_stores::{Cas, FileStore, Log, SharedFiles, TraceLog};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The journal's file.
+pub(crate) fn journal(state: &Path) -> PathBuf {
+    state.join("journal")
+}
+
+/// The file of what is known of files.
+fn table(state: &Path) -> PathBuf {
+    state.join("files")
+}
+
+/// Opens the journal. From then on no other build is at work: what is read afterwards is what it has left.
+pub(crate) fn open_journal<K, V>(state: &Path) -> Result<Log<K, V>, StoreError>
+where
+    K: Key + Serialize + DeserializeOwned,
+    V: Value + Serialize + DeserializeOwned,
+{
+    std::fs::create_dir_all(state).map_err(|source| StoreError::new("make the directory", state.display(), source))?;
+    Log::open(journal(state))
+}
+
+/// The files as a store, with the copies of a cache behind it.
+pub(crate) fn store(files: &SharedFiles, state: &Path, cache: &Path) -> FileStore {
+    FileStore::new(files).with_table(table(state)).with_cas(Cas::new(cache.join("blobs")))
+}
+
+/// The traces of a cache.
+pub(crate) fn traces<K, V>(cache: &Path) -> TraceLog<K, V> {
+    TraceLog::new(cache.join("traces"))
+}
+
+/// Forgets everything but the cache, as a fresh checkout elsewhere does.
+pub(crate) fn forget(state: &Path) -> Result<(), StoreError> {
+    for path in [journal(state), table(state)] {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StoreError::new("remove", path.display(), error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
