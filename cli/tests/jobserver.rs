@@ -90,9 +90,10 @@ fn a_jobserver_that_is_closed_is_said_and_one_command_runs_at_a_time() {
     assert!(said.contains("begin the line in the Makefile with +"), "{said}");
 }
 
+/// Several makes, and one that has the jobs for itself.
 #[test]
 fn makes_beneath_a_build_share_its_jobs() {
-    for jobs in [1, 2, 3] {
+    for (makes, jobs) in [(3, 1), (3, 2), (3, 3), (1, 3)] {
         let root = counting();
         let leaves: Vec<String> = (0..5).map(|leaf| leaf.to_string()).collect();
         let makefile = format!(
@@ -101,11 +102,12 @@ fn makes_beneath_a_build_share_its_jobs() {
             root.path().display()
         );
         fs::write(root.path().join("Makefile"), makefile).expect("written");
-        let text = "rule make\n  command = make all && touch $out\nbuild a: make\nbuild b: make\nbuild c: make\n";
+        let mut text = String::from("rule make\n  command = make all && touch $out\n");
+        (0..makes).for_each(|number| text += &format!("build {number}: make\n"));
         fs::write(root.path().join("build.ninja"), text).expect("written");
         let (success, said) = run(root.path(), ours(), &["build", &format!("-j{jobs}")], None);
         assert!(success, "{said}");
-        assert_eq!(counted(root.path()), (jobs, 15), "{said}");
+        assert_eq!(counted(root.path()), (jobs, 5 * makes), "{said}");
     }
 }
 

@@ -80,7 +80,7 @@ impl Cas {
         }
         let underway = self.underway();
         std::fs::create_dir_all(&underway)?;
-        let Some((copy, mode)) = copy(file, &underway, digest)? else { return Ok(false) };
+        let Some((copy, mode)) = copy(&File::open(file)?, &underway, digest)? else { return Ok(false) };
         if std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & READ_OR_EXECUTE != mode) {
             return Ok(false);
         }
@@ -97,10 +97,11 @@ impl Cas {
     /// If the copy cannot be written.
     pub fn fetch(&self, digest: &Digest, directory: &Path) -> io::Result<Option<NamedTempFile>> {
         let place = self.place(digest);
-        if !place.exists() {
-            return Ok(None);
-        }
-        let Some((copy, mode)) = copy(&place, directory, digest)? else {
+        let kept = match File::open(&place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            kept => kept?,
+        };
+        let Some((copy, mode)) = copy(&kept, directory, digest)? else {
             std::fs::remove_file(&place).or_else(|error| match error.kind() {
                 io::ErrorKind::NotFound => Ok(()),
                 _ => Err(error),
@@ -109,7 +110,7 @@ impl Cas {
         };
         copy.as_file().set_permissions(Permissions::from_mode(mode | WRITE))?;
         // It was used now. (Of another user's copy that cannot be said, and it goes the earlier.)
-        let _ = File::open(&place).and_then(|kept| kept.set_modified(SystemTime::now()));
+        let _ = kept.set_modified(SystemTime::now());
         Ok(Some(copy))
     }
 
@@ -124,18 +125,13 @@ const WRITE: u32 = 0o200;
 
 /// Copies a file and makes sure that the copy is what the digest says, which also says who may read or execute it. Until
 /// that is set, nobody but us can read it.
-fn copy(from: &Path, directory: &Path, digest: &Digest) -> io::Result<Option<(NamedTempFile, u32)>> {
-    let mut original = match File::open(from) {
-        // It has gone since somebody looked.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        original => original?,
-    };
+fn copy(original: &File, directory: &Path, digest: &Digest) -> io::Result<Option<(NamedTempFile, u32)>> {
     if !original.metadata()?.is_file() {
         return Ok(None);
     }
     let mut copy = scratch::create(directory)?;
     // Within one file system the kernel may share the blocks instead of copying them.
-    io::copy(&mut original, copy.as_file_mut())?;
+    io::copy(&mut &*original, copy.as_file_mut())?;
     let made = Digest::of_content(File::open(copy.path())?)?;
     Ok(digest.mode_over(made).map(|mode| (copy, mode)))
 }

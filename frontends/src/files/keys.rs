@@ -12,7 +12,8 @@ use crate::commands::canonicalise;
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct File(FileKey);
 
-/// What a file holds, as text.
+/// What a file holds, as text. It is a value like any other, so a journal keeps the whole of it: right for what is read in Rust, and not for
+/// large files.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Contents(File);
 
