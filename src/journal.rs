@@ -111,15 +111,16 @@ pub struct SharedTrace<K, V> {
     pub key: K,
     /// What its task fetched, in order; the first is the task's definition if it has one.
     pub dependencies: Vec<SharedDependency<K>>,
-    /// Whether the fingerprints of the dependencies are deep ones.
-    pub deep: bool,
+    /// The deep fingerprint by which traces of other keys name this one, if those of its dependencies are deep ones.
+    pub deep: Option<Fingerprint>,
     /// What it gave.
     pub value: V,
 }
 
 impl<K, V> SharedTrace<K, V> {
-    /// The key was built to this value from these dependencies, whose fingerprints are `deep` ones or those of their values.
-    pub fn new(key: K, dependencies: Vec<SharedDependency<K>>, deep: bool, value: V) -> Self {
+    /// The key was built to this value from these dependencies, whose fingerprints are those of their values, or deep ones if it
+    /// has a `deep` one itself.
+    pub fn new(key: K, dependencies: Vec<SharedDependency<K>>, deep: Option<Fingerprint>, value: V) -> Self {
         SharedTrace { key, dependencies, deep, value }
     }
 }
@@ -152,8 +153,8 @@ pub struct SharedDependency<K> {
 /// struct Shelf(Rc<RefCell<Vec<Trace>>>);
 ///
 /// impl TraceCache<&'static str, i64> for Shelf {
-///     fn traces(&mut self, each: &mut dyn FnMut(Trace)) -> Result<(), StoreError> {
-///         self.0.borrow().iter().cloned().for_each(each);
+///     fn traces(&mut self, key: &&'static str, each: &mut dyn FnMut(Trace)) -> Result<(), StoreError> {
+///         self.0.borrow().iter().filter(|trace| trace.key == *key).cloned().for_each(each);
 ///         Ok(())
 ///     }
 ///
@@ -175,11 +176,12 @@ pub struct SharedDependency<K> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait TraceCache<K, V> {
-    /// Every trace kept, oldest first.
+    /// The traces that are kept of a key, oldest first. A build asks when the key's task would have to run, at most once for
+    /// each key.
     ///
     /// # Errors
-    /// If the place cannot be read at all.
-    fn traces(&mut self, each: &mut dyn FnMut(SharedTrace<K, V>)) -> Result<(), StoreError>;
+    /// If the place cannot be read.
+    fn traces(&mut self, key: &K, each: &mut dyn FnMut(SharedTrace<K, V>)) -> Result<(), StoreError>;
 
     /// Adds a trace.
     ///

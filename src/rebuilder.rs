@@ -150,13 +150,13 @@ impl<'m> Suspects<'m> {
 pub struct SharableTrace {
     /// What the task fetched.
     pub dependencies: Vec<Dependency>,
-    /// Whether they carry deep fingerprints.
-    pub deep: bool,
+    /// The deep fingerprint by which traces of other keys name this one, if the dependencies carry deep ones.
+    pub deep: Option<Fingerprint>,
 }
 
 impl SharableTrace {
-    /// The task fetched this; the fingerprints are `deep` ones, or those of values.
-    pub fn new(dependencies: Vec<Dependency>, deep: bool) -> Self {
+    /// The task fetched this; the fingerprints are those of values, or deep ones if the trace has a `deep` one itself.
+    pub fn new(dependencies: Vec<Dependency>, deep: Option<Fingerprint>) -> Self {
         SharableTrace { dependencies, deep }
     }
 }

@@ -63,6 +63,9 @@ pub struct Compare {
     /// A script of edits (experiments/README.md) [default: X.edits.json beside X.csv; else edits are chosen by the seed]
     #[arg(long, value_name = "FILE", requires = "workload")]
     pub edits: Option<PathBuf>,
+    /// A cache that all combinations that restore share, with what is in it already [default: each begins with one of its own]
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
     /// How to print the outcome.
     #[arg(long, value_name = "F", default_value = "table")]
     pub format: Format,
@@ -92,9 +95,12 @@ pub struct Build {
     #[arg(long, value_name = "R", default_value = "verifying-trace")]
     pub rebuilder: String,
     /// Where copies of what was built lie, for rebuilders that restore (constructive-trace, deep-constructive-trace); many builds may share
-    /// it [default: in .alacarte]
+    /// it [default: ~/.cache/alacarte]
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+    /// Run so many percent of what the cache could restore all the same, and say what differs.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub recheck: Option<u8>,
     /// How to judge, for this build or (in .alacarte.toml: content = true) for every build of the directory.
     #[arg(short = 'o', value_name = "OPTION")]
     pub options: Vec<BuildOption>,
@@ -123,35 +129,32 @@ pub struct Cache {
 pub enum Care {
     /// Says how much it holds.
     Stats {
-        /// The cache.
-        #[arg(value_name = "DIR", default_value = OWN_CACHE)]
-        directory: PathBuf,
+        /// The cache [default: ~/.cache/alacarte]
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
     },
-    /// Reads every copy, and removes those that are not what they are called.
+    /// Reads all of it, and removes what is damaged.
     Verify {
-        /// The cache.
-        #[arg(value_name = "DIR", default_value = OWN_CACHE)]
-        directory: PathBuf,
+        /// The cache [default: ~/.cache/alacarte]
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
     },
-    /// Removes copies until it is no larger than it may be, those first whose last use is longest ago.
+    /// Removes what was last used longest ago until it is no larger than it may be.
     Gc {
         /// How large it may be: bytes, or so many K, M, G or T.
         #[arg(long, value_name = "SIZE", value_parser = size)]
         max_size: u64,
-        /// The cache.
-        #[arg(value_name = "DIR", default_value = OWN_CACHE)]
-        directory: PathBuf,
+        /// The cache [default: ~/.cache/alacarte]
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
     },
     /// Removes all copies and traces.
     Clear {
-        /// The cache.
-        #[arg(value_name = "DIR", default_value = OWN_CACHE)]
-        directory: PathBuf,
+        /// The cache [default: ~/.cache/alacarte]
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
     },
 }
-
-/// Where a build keeps its cache unless another is named.
-const OWN_CACHE: &str = ".alacarte/cache";
 
 /// A size in bytes, such as `500M`.
 fn size(text: &str) -> Result<u64, String> {

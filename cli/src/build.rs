@@ -9,9 +9,10 @@ use std::time::Instant;
 
 use alacarte_core::{Decision, Rebuilder, Report, Scheduler};
 use alacarte_experiments::systems::Menu;
-use alacarte_frontends::commands::{Screen, attended, failed, tell_of_journal};
+use alacarte_frontends::commands::{Screen, attended, chance, failed, rechecked, tell_of_journal};
 use alacarte_frontends::ninja::{NinjaBuild, Session};
-use alacarte_stores::{FileKey, FileValue};
+use alacarte_rebuilders::{Rechecked, Sample};
+use alacarte_stores::{FileKey, FileValue, SharedCache};
 use thiserror::Error;
 
 use crate::args::{Build, BuildOption};
@@ -30,6 +31,8 @@ enum Misuse {
     Unknown { target: String, hint: String },
     #[error("there is no directory {0}")]
     NoDirectory(String),
+    #[error("under {0} nothing is restored that could be rechecked: choose `--rebuilder constructive-trace`")]
+    NothingRestored(String),
     #[error("there is nothing to build: the manifest has no targets")]
     Nothing,
 }
@@ -37,8 +40,8 @@ enum Misuse {
 pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
     let mut session = Session::new(&arguments.directory, &arguments.file);
     let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from));
-    if let Some(cache) = &arguments.cache {
-        session.cache.clone_from(cache);
+    if let Some(cache) = arguments.cache.clone().map(SharedCache::new).or_else(SharedCache::of_user) {
+        session.cache = cache.directory().to_owned();
     }
     attended(&session.commands.clone(), everything(menu, arguments, jobs, session))
 }
@@ -54,7 +57,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
     let text = || std::fs::read(session.directory.join(&session.file)).unwrap_or_default();
     let mut regenerations = REGENERATIONS;
     loop {
-        let mut build = open(menu, &session, arguments, jobs, &screen)?;
+        let (mut build, sample) = open(menu, &session, arguments, jobs, &screen)?;
         let manifest = build.tasks().key_of(&arguments.file.to_string_lossy());
         if regenerations > 0 && build.tasks().is_older(&manifest) {
             // The manifest is made by a command of its own (CMake's, Meson's), and what that reads has changed.
@@ -84,7 +87,10 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
             Ok(report) => {
                 screen.borrow_mut().warn(&report);
                 summary(&build, &report, begin)?;
-                ExitCode::SUCCESS
+                match arguments.recheck {
+                    Some(_) => recheck(&build, &sample)?,
+                    None => ExitCode::SUCCESS,
+                }
             }
             Err(error) => failed(&screen, &error),
         });
@@ -97,12 +103,18 @@ fn open(
     arguments: &Build,
     jobs: usize,
     screen: &Rc<RefCell<Screen>>,
-) -> Result<AnyBuild, Problem> {
+) -> Result<(AnyBuild, Sample<FileValue>), Problem> {
     let (scheduler, rebuilder) = (arguments.scheduler.clone(), arguments.rebuilder.clone());
     let Some(cell) = menu.chosen(&[scheduler], &[rebuilder]).into_iter().next() else {
         unreachable!("the names on the command line are those of the menu")
     };
     let (scheduler, rebuilder) = cell.of_files();
+    if arguments.recheck.is_some() && !rebuilder.restores() {
+        return Err(Misuse::NothingRestored(arguments.rebuilder.clone()).into());
+    }
+    let doubting = Rechecked::new(rebuilder, arguments.recheck.unwrap_or(0), chance());
+    let sample = doubting.sample();
+    let rebuilder: Box<dyn Rebuilder<FileKey, FileValue>> = Box::new(doubting);
     let told = Rc::clone(screen);
     let build = session.open(scheduler, rebuilder, move |event| told.borrow_mut().command(&event))?;
     let mut build = build.with_jobs(jobs).keep_going(arguments.keep_going);
@@ -117,7 +129,18 @@ fn open(
             }
         });
     }
-    Ok(build)
+    Ok((build, sample))
+}
+
+/// Says how what was run again differs from what the cache has.
+fn recheck(build: &AnyBuild, sample: &Sample<FileValue>) -> Result<ExitCode, Problem> {
+    let (expected, mut differences) = (sample.expected(), Vec::new());
+    for (id, then) in &expected {
+        let key = &build.names(&[*id])[0];
+        let now = build.get(key).unwrap_or(FileValue::Missing);
+        differences.extend(build.store().differences(key, then, &now)?.iter().map(ToString::to_string));
+    }
+    Ok(rechecked(sample.hits(), expected.len(), &differences))
 }
 
 /// The targets that were asked for, or the manifest's own.

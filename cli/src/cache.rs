@@ -1,9 +1,9 @@
 //! `alacarte cache`: the care of a cache.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use alacarte_stores::{Cas, Holdings, clear_traces};
+use alacarte_stores::{Holdings, SharedCache};
 use thiserror::Error;
 
 use crate::args::{Cache, Care};
@@ -14,39 +14,42 @@ use crate::table::bytes;
 enum Misuse {
     #[error("there is no cache in {0}: name its directory, as `--cache` does")]
     None(String),
+    #[error("neither XDG_CACHE_HOME nor HOME says where your cache is: name its directory")]
+    NoHome,
 }
 
 pub fn cache(arguments: &Cache) -> Result<ExitCode, Problem> {
-    let say = |what: &str, Holdings { copies, bytes: size, .. }: Holdings| {
-        let plural = if copies == 1 { "copy" } else { "copies" };
-        println!("{what} {copies} {plural} ({})", bytes(size));
+    let say = |what: &str, Holdings { copies, keys, bytes: size, .. }: Holdings| {
+        let copies = plural(copies, "copy", "copies");
+        let keys = plural(keys, "key", "keys");
+        println!("{what} {copies} and the traces of {keys} ({})", bytes(size));
     };
     match &arguments.care {
-        Care::Stats { directory } => say("holds", blobs(directory)?.holdings()?),
+        Care::Stats { directory } => say("holds", open(directory)?.holdings()?),
         Care::Verify { directory } => {
-            let (all, removed) = blobs(directory)?.verify()?;
+            let (all, removed) = open(directory)?.verify()?;
             say("read", all);
             say("removed, for they were damaged:", removed);
         }
         Care::Gc { max_size, directory } => {
-            let cas = blobs(directory)?;
-            say("removed", cas.shrink(*max_size)?);
-            say("holds", cas.holdings()?);
+            let cache = open(directory)?;
+            say("removed", cache.shrink(*max_size)?);
+            say("holds", cache.holdings()?);
         }
-        Care::Clear { directory } => {
-            let cas = blobs(directory)?;
-            say("removed", cas.shrink(0)?);
-            clear_traces(&directory.join("traces"))?;
-        }
+        Care::Clear { directory } => say("removed", open(directory)?.clear()?),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The copies of the cache in this directory.
-fn blobs(directory: &Path) -> Result<Cas, Problem> {
-    let blobs = directory.join("blobs");
-    if !blobs.is_dir() && !directory.join("traces").is_dir() {
-        return Err(Misuse::None(directory.display().to_string()).into());
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// The cache in this directory, or else the user's own.
+fn open(directory: &Option<PathBuf>) -> Result<SharedCache, Problem> {
+    let cache = directory.clone().map(SharedCache::new).or_else(SharedCache::of_user).ok_or(Misuse::NoHome)?;
+    if !cache.exists() {
+        return Err(Misuse::None(cache.directory().display().to_string()).into());
     }
-    Ok(Cas::new(blobs))
+    Ok(cache)
 }

@@ -16,7 +16,8 @@ use crate::table;
 pub fn compare(menu: &Menu, workloads: Vec<Workload>, arguments: &Compare) -> Result<ExitCode, Problem> {
     let (jobs, edits) = (args::jobs(arguments.jobs), arguments.edits.clone());
     let repeat = usize::from(arguments.repeat.max(1));
-    let options = Options { jobs, seed: arguments.seed, repeat, edits, stop: Stop::default() };
+    let cache = arguments.cache.clone();
+    let options = Options { jobs, seed: arguments.seed, repeat, edits, cache, stop: Stop::default() };
     let caught = ending::raise(&options.stop)?;
     match everything(menu, workloads, arguments, &options) {
         Err(error) if matches!(error.downcast_ref(), Some(CompareError::Stopped)) => {

@@ -50,7 +50,7 @@ fn trouble_with_the_cache_costs_a_run_and_one_warning() {
         let project = directory(&[("build.ninja", MANIFEST), ("in", "1\n")]);
         let place = project.path();
         assert_eq!(run(place, &BUILD).0, 0);
-        trouble(&place.join(".alacarte/cache"));
+        trouble(&place.join(".cache/alacarte"));
         for (text, removed) in [("1\n", "a"), ("2\n", "b"), ("1\n", "a")] {
             fs::remove_file(place.join(removed)).expect("removed");
             std::thread::sleep(std::time::Duration::from_millis(25));
@@ -76,7 +76,7 @@ fn a_directory_in_the_place_of_a_copy_is_told_of_and_the_command_runs() {
     let project = directory(&[("build.ninja", MANIFEST), ("in", "1\n")]);
     let place = project.path();
     assert_eq!(run(place, &BUILD).0, 0);
-    for blob in files(&place.join(".alacarte/cache/blobs")) {
+    for blob in files(&place.join(".cache/alacarte/blobs")) {
         fs::remove_file(&blob).expect("removed");
         fs::create_dir(&blob).expect("a directory");
     }
@@ -103,7 +103,7 @@ fn a_restored_file_may_be_read_by_whom_it_could_be_read_before() {
         assert!(out.contains("restored 1"), "{out}");
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!(mode(&place.join("secret")), bits, "{bits:o}");
-        let copies: Vec<u32> = files(&place.join(".alacarte/cache/blobs")).iter().map(|blob| mode(blob)).collect();
+        let copies: Vec<u32> = files(&place.join(".cache/alacarte/blobs")).iter().map(|blob| mode(blob)).collect();
         assert!(copies.contains(&(bits & 0o555)), "{bits:o}: {copies:?}");
         assert!(copies.iter().all(|mode| [0o444, bits & 0o555].contains(mode)), "{bits:o}: {copies:?}");
     }
@@ -117,7 +117,7 @@ fn what_a_killed_process_was_copying_is_removed_by_the_next_one() {
     let mut child = std::process::Command::new("true").spawn().expect("it starts");
     let dead = child.id();
     child.wait().expect("it ends");
-    let parts = [".alacarte", ".alacarte/underway", ".alacarte/cache/blobs/underway"]
+    let parts = [".alacarte", ".alacarte/underway", ".cache/alacarte/blobs/underway"]
         .map(|directory| place.join(directory).join(format!(".alacarte-{dead}-x.part")));
     for part in &parts {
         fs::create_dir_all(part.parent().expect("a parent")).expect("a directory");
@@ -193,7 +193,7 @@ fn checkouts_and_repositories_share_a_cache() {
     let checkout = |text: &str| directory(&[("build.ninja", MANIFEST), ("in", text)]);
     let [first, second, third] = ["1\n", "1\n", "2\n"].map(checkout);
     assert_eq!(build(first.path()), (2, "1\n".into()));
-    assert!(!first.path().join(".alacarte/cache").exists(), "the cache is elsewhere");
+    assert!(!first.path().join(".cache/alacarte").exists(), "the cache is elsewhere");
     assert_eq!(build(second.path()), (0, "1\n".into()), "all is restored");
     assert_eq!(build(third.path()), (2, "2\n".into()), "its source is another");
     // Another repository has targets of the same names, which it makes otherwise.
@@ -208,7 +208,7 @@ fn a_cache_is_looked_after_and_what_is_gone_is_built() {
     let project = directory(&[("build.ninja", MANIFEST), ("in", "1\n")]);
     let place = project.path();
     let (code, _, err) = run(place, &["cache", "stats"]);
-    assert!(code == 1 && err.contains("there is no cache in .alacarte/cache"), "{err}");
+    assert!(code == 1 && err.contains("there is no cache in "), "{err}");
     assert_eq!(run(place, &BUILD).0, 0);
     let says = |arguments: &[&str], says: &str| {
         let (code, out, err) = run(place, arguments);
@@ -218,7 +218,7 @@ fn a_cache_is_looked_after_and_what_is_gone_is_built() {
     says(&["cache", "stats"], "holds 1 copy");
     says(&["cache", "verify"], "removed, for they were damaged: 0 copies");
     says(&["cache", "gc", "--max-size", "1K"], "removed 0 copies");
-    says(&["cache", "gc", "--max-size", "1", ".alacarte/cache"], "holds 0 copies");
+    says(&["cache", "gc", "--max-size", "1", ".cache/alacarte"], "holds 0 copies");
     assert_eq!(run(place, &["cache", "gc", "--max-size", "1.5"]).0, 2);
     let again = || {
         fs::remove_file(place.join("a")).expect("removed");
@@ -229,14 +229,43 @@ fn a_cache_is_looked_after_and_what_is_gone_is_built() {
     assert!(again().contains("ran 2 commands"), "the copy has gone");
     assert!(again().contains("restored 1"), "it is there again");
     // Whoever names a wrong directory loses nothing of their own.
-    let own = ["blobs/ab/notes", "traces/results.csv", "README"].map(|path| place.join(".alacarte/cache").join(path));
+    let own = ["blobs/ab/notes", "traces/results.csv", "README"].map(|path| place.join(".cache/alacarte").join(path));
     for path in &own {
         fs::create_dir_all(path.parent().expect("a parent")).expect("made");
         fs::write(path, "not ours").expect("written");
     }
     says(&["cache", "clear"], "removed 1 copy");
-    let left = files(&place.join(".alacarte/cache"));
+    let left = files(&place.join(".cache/alacarte"));
     assert!(own.iter().all(|path| left.contains(path)), "{left:?}");
     assert!(left.iter().all(|path| own.contains(path) || !path.to_string_lossy().ends_with(".traces")), "{left:?}");
     assert!(again().contains("ran 2 commands"), "nothing is left");
+}
+
+/// What a command gives that looks at more than it says is found by running it again.
+#[test]
+fn a_sample_of_hits_is_run_again_and_what_differs_is_said() {
+    const LOOKS: &str = "rule look\n  command = cat $in hidden > $out; echo $out >> ran\nbuild out: look in\n";
+    let cache = directory(&[]);
+    let cache = cache.path().to_str().expect("a name");
+    let recheck = ["build", "--rebuilder", "constructive-trace", "--cache", cache, "--recheck", "100"];
+    for (hidden, code, says) in [
+        ("same\n", 0, "rechecked 1 of 1 hit: what the cache has is what the commands give"),
+        ("some\n", 1, "out: byte 4 is 0x6f, and 0x61 in the cache"),
+        ("same", 1, "out: byte 7 is the end of the file, and 0x0a in the cache"),
+    ] {
+        let [first, second] =
+            ["same\n", hidden].map(|hidden| directory(&[("build.ninja", LOOKS), ("in", "in\n"), ("hidden", hidden)]));
+        assert_eq!(run(first.path(), &recheck[..5]).0, 0);
+        let (is, out, err) = run(second.path(), &recheck);
+        assert_eq!((is, (out.clone() + &err).contains(says)), (code, true), "{out}{err}");
+        assert_eq!(fs::read_to_string(second.path().join("ran")).expect("it ran"), "out\n");
+        assert_eq!(fs::read_to_string(second.path().join("out")).expect("built"), format!("in\n{hidden}"));
+        // Here it is built now, and no hit.
+        assert!(run(second.path(), &recheck).1.contains("rechecked 0 of 0 hits"));
+        run(Path::new("."), &["cache", "clear", cache]);
+    }
+    let place = directory(&[("build.ninja", LOOKS), ("in", "in\n"), ("hidden", "")]);
+    let (code, _, err) = run(place.path(), &["build", "--recheck", "5"]);
+    assert!(code == 1 && err.contains("under verifying-trace nothing is restored"), "{err}");
+    assert_eq!(run(place.path(), &["build", "--recheck", "101"]).0, 2);
 }

@@ -309,8 +309,8 @@ fn two_checkouts_that_share_a_cache_call_a_run_the_same() {
         let (one, two) = (project(stamp, rules), project(stamp, rules));
         let shared = directory(&[]);
         for place in [one.path(), two.path()] {
-            fs::create_dir(place.join(".alacarte")).expect("a directory");
-            std::os::unix::fs::symlink(shared.path(), place.join(".alacarte/cache")).expect("a link");
+            fs::create_dir(place.join(".cache")).expect("a directory");
+            std::os::unix::fs::symlink(shared.path(), place.join(".cache/alacarte")).expect("a link");
         }
         build(one.path(), ("suspending", rebuilder), "here", ("1\n", "a\n"));
         build(two.path(), ("suspending", rebuilder), "there", ("1\n", "a\n"));

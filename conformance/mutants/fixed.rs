@@ -13,6 +13,8 @@ mod defects;
 mod detached;
 #[path = "../tests/events.rs"]
 mod events;
+#[path = "../tests/evictions.rs"]
+mod evictions;
 #[path = "../tests/faults.rs"]
 mod faults;
 #[path = "../tests/imported.rs"]
@@ -29,6 +31,8 @@ mod order;
 mod partial;
 #[path = "../tests/reasons.rs"]
 mod reasons;
+#[path = "../tests/rechecked.rs"]
+mod rechecked;
 #[path = "../tests/regressions.rs"]
 mod regressions;
 #[path = "../tests/sharing.rs"]

@@ -191,7 +191,7 @@ contracts! {
         a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == Kind::Forgotten),
         the_oldest_trace_stays_the_newest: |traces, _, what| {
             let fingerprint = what.value.unwrap_or_default().fingerprint();
-            except(traces, what, traces.table().knows(what.key, fingerprint, &what.dependencies));
+            except(traces, what, traces.table().find(what.key, fingerprint, &what.dependencies).is_some());
         },
         a_volatile_value_is_kept: |traces, _, what| Happening { volatile: false, ..what.clone() }.show(traces),
         a_deep_trace_is_kept: |traces, _, what| Happening { deep: false, ..what.clone() }.show(traces),

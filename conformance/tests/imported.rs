@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use alacarte_core::{Build, Dynamic, Report, Rules, SharedTrace, StoreError, TraceCache, formula, task};
+use alacarte_core::{Build, Dynamic, Report, Rules, SharedTrace, Static, StoreError, TraceCache, formula, task};
 use alacarte_stores::{Log, Memory, SharedBytes};
 
 const RESTORING: [&str; 2] = ["constructive-trace", "deep-constructive-trace"];
@@ -15,17 +15,22 @@ const ALL: [&str; 5] = ["dirty-bit", "verifying-trace", "constructive-trace", "d
 
 /// A cache in memory.
 #[derive(Clone, Default)]
-struct Shared(Rc<RefCell<Vec<SharedTrace<String, i64>>>>);
+struct Shared {
+    traces: Rc<RefCell<Vec<SharedTrace<String, i64>>>>,
+    /// The keys that it was asked for.
+    asked: Rc<RefCell<Vec<String>>>,
+}
 
 impl TraceCache<String, i64> for Shared {
-    fn traces(&mut self, each: &mut dyn FnMut(SharedTrace<String, i64>)) -> Result<(), StoreError> {
-        self.0.borrow().iter().cloned().for_each(each);
+    fn traces(&mut self, key: &String, each: &mut dyn FnMut(SharedTrace<String, i64>)) -> Result<(), StoreError> {
+        self.asked.borrow_mut().push(key.clone());
+        self.traces.borrow().iter().filter(|trace| trace.key == *key).cloned().for_each(each);
         Ok(())
     }
 
     fn add(&mut self, trace: &SharedTrace<String, i64>) -> Result<(), StoreError> {
-        if !self.0.borrow().contains(trace) {
-            self.0.borrow_mut().push(trace.clone());
+        if !self.traces.borrow().contains(trace) {
+            self.traces.borrow_mut().push(trace.clone());
         }
         Ok(())
     }
@@ -147,5 +152,94 @@ fn what_others_have_built_does_not_push_out_what_was_built_here() {
         mine.files.insert("x", 39);
         assert!(mine.build(rebuilder, "b").ran.is_empty(), "{rebuilder}");
         assert_eq!(mine.holds("b"), Some(39));
+    }
+}
+
+type Opened = Build<
+    String,
+    i64,
+    Rules<String, i64, Static>,
+    Memory<String, i64>,
+    Box<dyn alacarte_core::Scheduler>,
+    Box<dyn alacarte_core::Rebuilder<String, i64>>,
+>;
+
+/// `top` is made of `a` and `b`, which both look at `x`.
+fn opened(rebuilder: &str, cache: &Shared, x: i64) -> Opened {
+    let tasks = Rules::new()
+        .rule("a", formula(["x"], |[x]: [i64; 1]| x / 10))
+        .rule("b", formula(["x", "a"], |[x, a]: [i64; 2]| x + a))
+        .rule("top", formula(["a", "b"], |[a, b]: [i64; 2]| a * b));
+    Build::new(tasks, Memory::from([("x".to_owned(), x)]))
+        .with_scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+        .with_cache(cache.clone())
+}
+
+/// Keys that are kept are not looked up: a build that has nothing to do does not ask, however much the cache holds.
+#[test]
+fn the_cache_is_asked_for_what_would_have_to_run_and_once_for_each_key() {
+    for rebuilder in RESTORING {
+        let cache = Shared::default();
+        let mut build = opened(rebuilder, &cache, 10);
+        let asks = |build: &mut Opened, expected: &[&str]| {
+            cache.asked.borrow_mut().clear();
+            build.run(["top".to_owned()]).expect("built");
+            let mut asked = cache.asked.take();
+            asked.sort();
+            assert_eq!(asked, expected, "{rebuilder}");
+        };
+        asks(&mut build, &["a", "b", "top"]);
+        asks(&mut build, &[]);
+        build.set("x".to_owned(), 11).expect("set");
+        asks(&mut build, &["a", "b", "top"]);
+        build.set("x".to_owned(), 10).expect("set");
+        asks(&mut build, &[]);
+    }
+}
+
+/// Hundreds of others, in whose builds files have the same names, have added theirs since.
+#[test]
+fn a_trace_is_found_among_those_of_hundreds_of_others() {
+    for rebuilder in RESTORING {
+        let cache = Shared::default();
+        opened(rebuilder, &cache, 10).run(["top".to_owned()]).expect("built");
+        for x in 100..400 {
+            opened(rebuilder, &cache, x).run(["top".to_owned()]).expect("built");
+        }
+        let mut again = opened(rebuilder, &cache, 10);
+        let report = again.run(["top".to_owned()]).expect("built");
+        assert_eq!((report.ran.len(), again.get("top".to_owned())), (0, Some(11)), "{rebuilder}");
+    }
+}
+
+/// A build system that has been open for long.
+#[test]
+fn what_others_add_while_a_build_system_is_open_is_found() {
+    for rebuilder in RESTORING {
+        let cache = Shared::default();
+        let mut mine = opened(rebuilder, &cache, 10);
+        mine.run(["top".to_owned()]).expect("built");
+        opened(rebuilder, &cache, 30).run(["top".to_owned()]).expect("built");
+        mine.set("x".to_owned(), 30).expect("set");
+        assert!(mine.run(["top".to_owned()]).expect("built").ran.is_empty(), "{rebuilder}");
+        assert_eq!(mine.get("top".to_owned()), Some(99), "{rebuilder}");
+    }
+}
+
+/// The trace of `top` is remembered; what it needs to be understood, those of `b`, was pushed out here.
+#[test]
+fn what_a_remembered_deep_trace_needs_is_found_in_the_cache() {
+    for rebuilder in RESTORING {
+        let cache = Shared::default();
+        let mut mine = opened(rebuilder, &cache, 10);
+        mine.run(["top".to_owned()]).expect("built");
+        for x in 20..40 {
+            mine.set("x".to_owned(), x).expect("set");
+            mine.run(["b".to_owned()]).expect("built");
+        }
+        mine.set("x".to_owned(), 10).expect("set");
+        assert!(mine.run(["top".to_owned()]).expect("built").ran.is_empty(), "{rebuilder}");
+        assert_eq!(mine.get("top".to_owned()), Some(11), "{rebuilder}");
     }
 }

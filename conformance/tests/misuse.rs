@@ -278,7 +278,7 @@ impl Rebuilder<Key, i64> for Suspicious {
         true
     }
     fn sharable_trace(&self, _: KeyId, _: &Metadata) -> Option<SharableTrace> {
-        Some(SharableTrace::new(vec![of(KeyId::new(779))], false))
+        Some(SharableTrace::new(vec![of(KeyId::new(779))], None))
     }
 }
 
@@ -286,7 +286,7 @@ impl Rebuilder<Key, i64> for Suspicious {
 struct Away;
 
 impl TraceCache<Key, i64> for Away {
-    fn traces(&mut self, _: &mut dyn FnMut(SharedTrace<Key, i64>)) -> Result<(), StoreError> {
+    fn traces(&mut self, _: &Key, _: &mut dyn FnMut(SharedTrace<Key, i64>)) -> Result<(), StoreError> {
         Ok(())
     }
     fn add(&mut self, _: &SharedTrace<Key, i64>) -> Result<(), StoreError> {

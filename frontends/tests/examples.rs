@@ -37,6 +37,7 @@ impl Project {
     fn build_with(&self, arguments: &[&str], flags: &str) -> Output {
         let mut command = Command::new(example("small_c"));
         command.args(arguments).current_dir(self.0.path()).env("CFLAGS", flags);
+        command.env("XDG_CACHE_HOME", self.0.path().join(".cache"));
         command.output().expect("it starts")
     }
 
@@ -114,6 +115,9 @@ fn what_was_made_is_removed_and_comes_back_from_the_cache() {
     assert!(sources.join("main.c").exists() && sources.join("greet.h").exists());
     let said = project.build(&cached);
     assert!(said.contains("restored 4 from the cache") && project.says() == "hello 1", "{said}");
+    project.build(&["--clean"]);
+    let said = project.build(&[&cached[..], &["--recheck", "100"]].concat());
+    assert!(said.contains("rechecked 4 of 4 hits: what the cache has"), "{said}");
 }
 
 #[test]

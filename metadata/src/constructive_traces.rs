@@ -133,7 +133,8 @@ impl<V: Value> MetadataUpdater for ConstructiveTraces<V> {
         if let Event::Built(record) | Event::Restored(record) | Event::Imported(record) = event {
             // What others have learned is no news of this build: it does not become the newest if it was known.
             let learned = matches!(event, Event::Imported(_));
-            if !(learned && self.table.knows(record.key, record.fingerprint, record.dependencies)) {
+            let known = self.table.find(record.key, record.fingerprint, record.dependencies);
+            if !(learned && known.is_some()) {
                 self.remember(record, learned);
             }
         }

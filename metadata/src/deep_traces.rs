@@ -84,6 +84,11 @@ impl<V> DeepConstructiveTraces<V> {
         self.values.get(trace.extra()[0])
     }
 
+    /// The deep fingerprint of a trace, by which traces of other keys name it.
+    pub fn deep(&self, trace: Trace<'_, 3>) -> Fingerprint {
+        deep_of(trace)
+    }
+
     /// The trace of a key with this deep fingerprint.
     pub fn find(&self, key: KeyId, deep: Fingerprint) -> Option<Trace<'_, 3>> {
         self.table.of(key).find(|trace| deep_of(*trace) == deep)
@@ -300,12 +305,17 @@ impl<V: Value> MetadataUpdater for DeepConstructiveTraces<V> {
                 }
             }
             Event::Built(record) | Event::Restored(record) => self.made(record),
-            Event::Imported(record)
-                if record.deep
-                    && !record.volatile
-                    && !self.table.knows(record.key, record.fingerprint, record.dependencies) =>
-            {
-                self.remember(record, record.dependencies, true);
+            Event::Imported(record) if record.deep && !record.volatile => {
+                match self.table.find(record.key, record.fingerprint, record.dependencies) {
+                    // It may have been looked into in vain, before what it needs was imported with it.
+                    Some(known) if self.verdict(known) == Some(Verdict::Fails) => {
+                        self.verdicts[known.extra()[0] as usize].set(0);
+                    }
+                    Some(_) => {}
+                    None => {
+                        self.remember(record, record.dependencies, true);
+                    }
+                }
             }
             Event::Forgotten { keys } => {
                 self.begin_moment();

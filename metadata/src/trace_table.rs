@@ -253,9 +253,9 @@ impl<const EXTRA: usize> TraceTable<EXTRA> {
         self.of(key).for_each(|trace| trace.keys().iter().for_each(|&raw| each(KeyId::from_raw(raw))));
     }
 
-    /// Whether an equal trace is there.
-    pub fn knows(&self, key: KeyId, fingerprint: Fingerprint, dependencies: &[Dependency]) -> bool {
-        self.of(key).any(|trace| trace.matches(fingerprint, dependencies))
+    /// The trace that is equal to this, if it is there.
+    pub fn find(&self, key: KeyId, fingerprint: Fingerprint, dependencies: &[Dependency]) -> Option<Trace<'_, EXTRA>> {
+        self.of(key).find(|trace| trace.matches(fingerprint, dependencies))
     }
 
     /// How many words of memory the traces take, holes included.

@@ -51,9 +51,9 @@ fn same(table: &TraceTable<3>, key: KeyId, list: &VecDeque<Plain>) {
             assert_eq!(told, *plain);
             assert_eq!((trace.key(position), trace.is_grouped(position)), (plain.key, plain.grouped));
         }
-        assert!(table.knows(key, plain.fingerprint, &plain.dependencies));
+        assert!(table.find(key, plain.fingerprint, &plain.dependencies).is_some());
         for wrong in [1, 1 << 60] {
-            assert!(!table.knows(key, Fingerprint(plain.fingerprint.0 ^ wrong << 2), &plain.dependencies));
+            assert!(table.find(key, Fingerprint(plain.fingerprint.0 ^ wrong << 2), &plain.dependencies).is_none());
         }
     }
 }

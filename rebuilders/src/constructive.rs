@@ -65,6 +65,6 @@ impl<K: Key, V: Value> Rebuilder<K, V> for ConstructiveTrace {
     fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
         let traces = metadata.read::<ConstructiveTraces<V>>();
         let newest = traces.table().newest(key)?;
-        Some(SharableTrace::new(newest.dependencies().collect(), false))
+        Some(SharableTrace::new(newest.dependencies().collect(), None))
     }
 }

@@ -81,7 +81,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DeepConstructiveTrace {
     fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
         let traces = metadata.read::<DeepConstructiveTraces<V>>();
         let newest = traces.table().newest(key)?;
-        Some(SharableTrace::new(newest.dependencies().collect(), true))
+        Some(SharableTrace::new(newest.dependencies().collect(), Some(traces.deep(newest))))
     }
 }
 

@@ -12,7 +12,7 @@
 //! | [`Perpetual`] | never: the baseline of doing everything | – |
 //!
 //! [`PerKey`] chooses one of them for each key, [`named`] finds one at run time; [`Within`] bounds what those keep
-//! that restore.
+//! that restore; [`Rechecked`] runs some of what they would restore, and compares.
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod constructive;
@@ -22,6 +22,7 @@ mod modification_time;
 mod named;
 mod per_key;
 mod perpetual;
+mod rechecked;
 mod step;
 mod tolerance;
 mod verifying;
@@ -35,6 +36,7 @@ pub use modification_time::ModificationTime;
 pub use named::{NAMES, named};
 pub use per_key::{PerKey, Policy};
 pub use perpetual::Perpetual;
+pub use rechecked::{Rechecked, Sample};
 pub use step::StepTrace;
 pub use tolerance::Tolerance;
 pub use verifying::VerifyingTrace;

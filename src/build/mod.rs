@@ -87,8 +87,6 @@ pub struct Build<K, V, T, St, S = (), R = (), J = NoJournal> {
     moment: Option<u64>,
     /// The journal was replayed into the metadata that are installed.
     opened: bool,
-    /// What other builds have left in the cache was taken up.
-    learned: bool,
     /// The store may hold something else than it did, or be another one.
     restocked: bool,
     /// Something panicked in the middle of a change or of a build, other than a task.
@@ -105,8 +103,6 @@ pub struct Build<K, V, T, St, S = (), R = (), J = NoJournal> {
     preceding: HashMap<KeyId, HashSet<KeyId>>,
     keep_going: bool,
     jobs: usize,
-    /// What went wrong when the cache was read, until a report tells of it.
-    cache_trouble: Option<String>,
     past: Past,
     retention: Option<Retention>,
 }
@@ -128,7 +124,6 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             compared: None,
             moment: None,
             opened: false,
-            learned: false,
             restocked: false,
             shaken: Rc::default(),
             misused: None,
@@ -138,7 +133,6 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             preceding: HashMap::new(),
             keep_going: false,
             jobs: 1,
-            cache_trouble: None,
             past: Past::default(),
             retention: Some(Retention::default()),
         }
@@ -180,7 +174,6 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             compared: None,
             moment: None,
             opened: false,
-            learned: false,
             restocked: self.restocked,
             shaken: self.shaken,
             misused: self.misused,
@@ -190,7 +183,6 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             preceding: self.preceding,
             keep_going: self.keep_going,
             jobs: self.jobs,
-            cache_trouble: self.cache_trouble,
             past: self.past,
             retention: self.retention,
         }
@@ -200,7 +192,6 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     #[must_use]
     pub fn with_cache(mut self, cache: impl TraceCache<K, V> + 'static) -> Self {
         self.cache = Some(Box::new(cache));
-        self.learned = false;
         self
     }
 
@@ -447,8 +438,8 @@ where
     /// many builds, nothing is forgotten.
     ///
     /// Whatever is remembered of a forgotten key goes with it, here and in the journal: if it has a task and somebody
-    /// reaches it again, it is built as if for the first time. What others left of it in a cache is taken up when the cache
-    /// is next opened. Nothing else is done that would not have been done.
+    /// reaches it again, it is built as if for the first time, or restored if a cache has a trace of it. Nothing else is done
+    /// that would not have been done.
     ///
     /// # Errors
     /// If the journal cannot be read or written.
@@ -574,7 +565,6 @@ where
             suspects: if let Scope::Suspects(known) = scope { Some(known) } else { None },
             state: Progress::default(),
         };
-        engine.state.report.cache_trouble = self.cache_trouble.take();
         // Until this build has come to its end, everything is questionable again.
         self.questionable = true;
         match planned {

@@ -3,10 +3,10 @@
 
 use super::Build;
 use crate::error::StoreError;
-use crate::event::{Dependency, Event, Record};
+use crate::event::Event;
 use crate::event_sink::News;
 use crate::fingerprint::{Value, foreign};
-use crate::journal::{Journal, SharedDependency};
+use crate::journal::Journal;
 use crate::key::{Key, KeyId};
 use crate::key_table::{BUILT, CLASSIFIED, DEFINED, HELD, INPUT, LOADED, STALE, VOLATILE};
 use crate::metadata::Metadata;
@@ -27,7 +27,7 @@ where
     R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {
-    /// Has the metadata know all that journal and cache remember, and the key table what the store holds.
+    /// Has the metadata know all that the journal remembers, and the key table what the store holds.
     pub(super) fn open(&mut self) -> Result<(), StoreError> {
         if self.shaken.get() {
             // Of what was half done nothing is trusted but the values, each as it is, and the journal.
@@ -45,11 +45,6 @@ where
         if !self.opened {
             self.replay()?;
             self.opened = true;
-            self.learned = false;
-        }
-        if !self.learned {
-            self.learn();
-            self.learned = true;
         }
         if self.restocked {
             self.take_stock(&met, gives_away)?;
@@ -169,38 +164,6 @@ where
             sink.notice(table, id, News { known: fingerprint, modified, input: !has, touched: false })?;
         }
         Ok(())
-    }
-
-    /// Takes up the traces that other builds have left in the cache.
-    pub(super) fn learn(&mut self) {
-        let Some(cache) = &mut self.cache else { return };
-        if !self.rebuilder.restores() {
-            return;
-        }
-        let (table, metadata) = (self.table.get_mut(), &mut self.sink.metadata);
-        let learned = cache.traces(&mut |trace| {
-            let key = table.intern(&trace.key);
-            let dependencies: Vec<Dependency> = trace
-                .dependencies
-                .iter()
-                .map(|&SharedDependency { ref key, definition, grouped, fingerprint }| {
-                    let id = table.intern(key);
-                    Dependency { key: if definition { id.definition() } else { id }, grouped, fingerprint }
-                })
-                .collect();
-            metadata.apply(&Event::Imported(Record {
-                key,
-                dependencies: &dependencies,
-                deep: trace.deep,
-                fingerprint: trace.value.fingerprint(),
-                value: &trace.value,
-                modified: 0,
-                volatile: false,
-                names: &table.keys,
-            }));
-        });
-        // What others have built need not be known.
-        self.cache_trouble = learned.err().map(|error| error.to_string());
     }
 
     /// Asks the store what changed outside the build.

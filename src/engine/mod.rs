@@ -8,6 +8,7 @@
 //! it can do is wait.
 
 mod failing;
+mod learning;
 mod maybe_stale;
 mod maybe_stale_keys;
 mod running;
@@ -422,10 +423,17 @@ where
                         return self.settle(slot);
                     }
                     Poll::Ready(Answer::Restore(restored)) => match self.restore(slot, restored) {
-                        Ok(true) => return self.settle(slot),
+                        Ok(true) => {
+                            self.state.learned.entry(key).and_modify(|left| *left = Vec::new());
+                            return self.settle(slot);
+                        }
                         Ok(false) => self.state.slots[slot as usize].phase = Phase::Task(Reason::Evicted),
                         Err(cause) => return self.fail(slot, cause),
                     },
+                    Poll::Ready(Answer::Run(_)) if self.learn(key) => {
+                        let notes = &mut self.state.slots[slot as usize].notes;
+                        *notes = std::mem::take(notes).renew();
+                    }
                     Poll::Ready(Answer::Run(reason)) => {
                         // Of a volatile key no trace is kept, so that rebuilders do not know better.
                         let unknown = matches!(reason, Reason::NeverBuilt | Reason::Dirty);

@@ -12,7 +12,7 @@ use crate::error::Failure;
 use crate::event::Dependency;
 use crate::event_sink::EventSink;
 use crate::fingerprint::Value;
-use crate::journal::TraceCache;
+use crate::journal::{SharedTrace, TraceCache};
 use crate::key::{Key, KeyId, Keys};
 use crate::key_table::{ACTIVE, INPUT, KeyTable, STALE};
 use crate::rebuilder::{Notes, Reason};
@@ -119,6 +119,8 @@ pub(crate) struct Progress<'b, K, V> {
     pub stopped: bool,
     pub report: Report,
     pub failures: Vec<Failure<K>>,
+    /// The keys of which the cache was asked, and those of their traces that were not imported yet, the oldest first.
+    pub learned: HashMap<KeyId, Vec<SharedTrace<K, V>>>,
     /// The keys of those failures.
     pub named: HashSet<KeyId>,
     /// Keys whose dependents have been taken for suspects, because they had to wait or failed.
@@ -197,6 +199,7 @@ impl<K, V> Default for Progress<'_, K, V> {
             stopped: false,
             report: Report::default(),
             failures: Vec::new(),
+            learned: HashMap::new(),
             named: HashSet::new(),
             marked_above: HashSet::new(),
             stalled: None,

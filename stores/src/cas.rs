@@ -115,8 +115,7 @@ impl Cas {
     }
 
     pub(crate) fn place(&self, digest: &Digest) -> PathBuf {
-        let name = digest.to_string();
-        self.directory.join(&name[..2]).join(&name[2..])
+        digest.place_in(&self.directory)
     }
 }
 

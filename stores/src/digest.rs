@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,12 @@ impl Digest {
             *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()?;
         }
         Some(Digest(bytes))
+    }
+
+    /// Where a file lies that is named by it, among many others.
+    pub(crate) fn place_in(&self, directory: &Path) -> PathBuf {
+        let name = self.to_string();
+        directory.join(&name[..2]).join(&name[2..])
     }
 
     /// Its first 64 bits.

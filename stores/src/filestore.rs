@@ -153,8 +153,13 @@ impl FileStore {
         &self.files
     }
 
+    /// The copies of what was built.
+    pub(crate) fn cas(&self) -> Option<&Cas> {
+        self.cas.as_ref()
+    }
+
     /// The files that a key stands for.
-    fn paths<'a>(&'a self, key: &'a FileKey) -> &'a [FileKey] {
+    pub(crate) fn paths<'a>(&'a self, key: &'a FileKey) -> &'a [FileKey] {
         match self.shapes.get(key) {
             None | Some(Shape::Output | Shape::Alias) => std::slice::from_ref(key),
             Some(Shape::Outputs(paths)) => paths,

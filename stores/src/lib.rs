@@ -6,10 +6,13 @@
 //! | [`FileStore`] | the files of a directory; [`Files`] is what is known of them, [`Cas`] keeps copies |
 //! | [`Log`] | a journal in a file |
 //! | [`TraceLog`] | constructive traces that many builds share |
+//! | [`SharedCache`] | copies and traces in one directory, and the care of it |
 #![deny(missing_docs, missing_debug_implementations)]
 
 #[cfg(feature = "files")]
 mod cas;
+#[cfg(feature = "files")]
+mod difference;
 #[cfg(feature = "files")]
 mod digest;
 #[cfg(feature = "files")]
@@ -28,14 +31,16 @@ mod scratch;
 #[cfg(feature = "files")]
 mod seal;
 #[cfg(feature = "files")]
-mod trace_log;
+mod shared_cache;
 #[cfg(feature = "files")]
-mod upkeep;
+mod trace_log;
 #[cfg(feature = "files")]
 mod value;
 
 #[cfg(feature = "files")]
 pub use cas::Cas;
+#[cfg(feature = "files")]
+pub use difference::{Difference, Differs};
 #[cfg(feature = "files")]
 pub use digest::Digest;
 #[cfg(feature = "files")]
@@ -46,8 +51,8 @@ pub use filestore::{FileStore, Shape};
 pub use log::{Anew, Damage, Log, SharedBytes};
 pub use memory::Memory;
 #[cfg(feature = "files")]
-pub use trace_log::TraceLog;
+pub use shared_cache::{Holdings, SharedCache};
 #[cfg(feature = "files")]
-pub use upkeep::{Holdings, clear_traces};
+pub use trace_log::TraceLog;
 #[cfg(feature = "files")]
 pub use value::{FileKey, FileValue, Made};

@@ -1,42 +1,38 @@
 //! Constructive traces in a directory that many processes, projects and machines may share.
 //!
-//! Each process adds a file of its own, a *segment*, to which it alone appends, a whole record with each write; readers
-//! read all segments, and skip what is damaged or half-written. Equal traces are one. Two traces that tell the same story
-//! with different ends, the same key from the same dependencies to another value, betray a task that is not deterministic:
-//! the oldest is given, so that everybody builds the same, and the others are counted as
-//! [`conflicts`](TraceLog::conflicts).
+//! Each key has a file of its own, whose name is the digest of the key and of how this program writes keys and values. So the file
+//! system is the index: a cache of a million traces is opened by doing nothing, the traces of a key are found by opening a
+//! file, and keys of other programs and repositories are never looked at. Those of the same name are in the same file; a build
+//! tells them apart by what they were made from.
 //!
-//! The name of a segment says of which keys and values it speaks, so that those of other programs are not read, and each
-//! record is [sealed](crate::seal), so that none is taken for what it is not.
+//! A file is only appended to, a whole record with each write, and readers skip what is damaged or half-written. Each
+//! record is [sealed](crate::seal), key and value together, so that none is taken for what it is not, wherever it was moved. Equal
+//! traces are one. Two traces that tell the same story with different ends, the same key from the same dependencies to another
+//! value, betray a task that is not deterministic: the oldest is given, so that everybody builds the same, and the others
+//! are counted as [`conflicts`](TraceLog::conflicts).
 //!
-//! Segments of processes that have ended are put together by the process that finds many of them. A segment is locked as
-//! long as its process lives, and is left alone. The others are locked by whoever puts them together: he writes what they
-//! say into a file of its own, which then takes the name of the oldest, and removes the rest. So at each moment everything
-//! is there, some of it twice perhaps; a reader to whom a segment is lost that he was about to read begins again.
+//! Nothing is locked. Two processes that add the same trace at the same moment write it twice, which costs its length; a file that
+//! is removed while somebody adds to it takes that trace along, which is built again.
 
+use std::collections::HashMap;
+use std::collections::HashSet;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::marker::PhantomData;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use alacarte_core::{Fingerprint, Key, SharedDependency, SharedTrace, StoreError, TraceCache, Value};
-use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::digest::Digest;
-use crate::files::now;
 use crate::frame::{self, Frames, Piece};
 use crate::seal::{Schema, whole};
 
-/// So many segments are worth putting together.
-const MANY: usize = 16;
-
-/// A reader begins again so often if segments are put together, or removed, before he has read them.
-const ATTEMPTS: usize = 10;
+/// So much is read of the traces of one key, from the end: what was added last.
+const LONG: u64 = 1 << 20;
 
 /// A directory of traces.
 ///
@@ -61,18 +57,14 @@ const ATTEMPTS: usize = 10;
 pub struct TraceLog<K, V> {
     directory: PathBuf,
     schema: Schema,
-    /// This process's segment, once it has added something.
-    segment: Option<Segment>,
-    /// The digest of each story that is known, and of its end.
-    known: HashMap<Digest, Digest>,
-    /// The stories with other ends.
+    /// The stories with other ends than the oldest.
     conflicts: HashSet<(Digest, Digest)>,
     types: PhantomData<fn() -> (K, V)>,
 }
 
 /// A record: its seal; the story (key, dependencies, deep) and its end, each serialised.
 type Parts<'a> = (u64, &'a [u8], &'a [u8]);
-type Story<K> = (K, Vec<(K, bool, bool, u64)>, bool);
+type Story<K> = (K, Vec<(K, bool, bool, u64)>, Option<u64>);
 
 impl<K, V> TraceLog<K, V> {
     /// The traces in this directory, which is made when the first is added.
@@ -80,8 +72,6 @@ impl<K, V> TraceLog<K, V> {
         TraceLog {
             directory: directory.into(),
             schema: Schema::of::<K, V>(0),
-            segment: None,
-            known: HashMap::new(),
             conflicts: HashSet::new(),
             types: PhantomData,
         }
@@ -95,184 +85,10 @@ impl<K, V> TraceLog<K, V> {
         self
     }
 
-    /// How many traces disagreed with an older one.
+    /// How many traces disagreed with an older one, of those that were read or added.
     pub fn conflicts(&self) -> usize {
         self.conflicts.len()
     }
-
-    /// What the names of all segments end in.
-    fn suffix(&self) -> String {
-        format!("-{:016x}.traces", self.schema.number())
-    }
-
-    /// The segments of all processes, the oldest first: their names begin with the time.
-    fn segments(&self) -> io::Result<Vec<PathBuf>> {
-        segments(&self.directory, &self.suffix())
-    }
-
-    /// Whether a trace says something new.
-    fn take(&mut self, story: &[u8], end: &[u8]) -> bool {
-        let (story, end) = (Digest::of_bytes(story), Digest::of_bytes(end));
-        match self.known.entry(story) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(end);
-                true
-            }
-            Entry::Occupied(known) => {
-                if *known.get() != end {
-                    self.conflicts.insert((story, end));
-                }
-                false
-            }
-        }
-    }
-
-    /// This process's segment, a new one if somebody has removed it, or the whole directory.
-    fn segment(&mut self) -> io::Result<&mut File> {
-        let segment = match self.segment.take() {
-            Some(segment) => segment,
-            None => {
-                std::fs::create_dir_all(&self.directory)?;
-                Segment::create(&self.directory, &self.suffix())?
-            }
-        };
-        Ok(&mut self.segment.insert(segment).file)
-    }
-}
-
-/// The segments in a directory whose names end so, in the order of their names.
-pub(crate) fn segments(directory: &Path, suffix: &str) -> io::Result<Vec<PathBuf>> {
-    let listing = match std::fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        listing => listing?,
-    };
-    let mut segments = Vec::new();
-    for entry in listing {
-        let path = entry?.path();
-        if path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(suffix.as_bytes())) {
-            segments.push(path);
-        }
-    }
-    segments.sort_unstable();
-    Ok(segments)
-}
-
-/// An open file, locked by this process, that lies at this path.
-#[derive(Debug)]
-struct Segment {
-    path: PathBuf,
-    file: File,
-    /// The device and the number of the file.
-    identity: (u64, u64),
-}
-
-fn identity(of: &Metadata) -> (u64, u64) {
-    (of.dev(), of.ino())
-}
-
-impl Segment {
-    /// Locks a file and makes sure that it is still the one at the path; `None` if it is not, or somebody else has locked it.
-    fn lock(path: PathBuf, file: File) -> io::Result<Option<Self>> {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Err(error) if error == rustix::io::Errno::WOULDBLOCK => return Ok(None),
-            locked => locked?,
-        }
-        let identity = identity(&file.metadata()?);
-        let segment = Segment { path, file, identity };
-        Ok(segment.is_in_place().then_some(segment))
-    }
-
-    /// Creates a file whose name no other process has.
-    fn create(directory: &Path, suffix: &str) -> io::Result<Self> {
-        let process = std::process::id();
-        loop {
-            let path = directory.join(format!("{:020}-{process}{suffix}", now()));
-            let file = match OpenOptions::new().append(true).create_new(true).open(&path) {
-                // Another machine's process of the same number, in the same nanosecond.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                file => file?,
-            };
-            let identity = identity(&file.metadata()?);
-            match Segment::lock(path.clone(), file.try_clone()?) {
-                Ok(Some(segment)) => return Ok(segment),
-                // Somebody who puts segments together was quicker.
-                Ok(None) => {}
-                // Where nothing can be locked, nobody puts segments together.
-                Err(_) => return Ok(Segment { path, file, identity }),
-            }
-        }
-    }
-
-    fn is_in_place(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|there| identity(&there) == self.identity)
-    }
-}
-
-impl Drop for Segment {
-    fn drop(&mut self) {
-        // Closing is not enough: a child that was forked this very moment, and has not yet become another program, holds
-        // the file too.
-        let _ = flock(&self.file, FlockOperation::Unlock);
-    }
-}
-
-/// Puts segments together whose processes have ended: between two that live, all but those that are so much longer than
-/// the ones after them that it is not worth while to write them once more.
-fn compact(directory: &Path, suffix: &str) -> io::Result<()> {
-    let mut run = Vec::new();
-    for path in segments(directory, suffix)? {
-        let idle = match OpenOptions::new().read(true).write(true).open(&path) {
-            Ok(file) => Segment::lock(path, file)?,
-            Err(_) => None,
-        };
-        match idle {
-            Some(segment) => run.push(segment),
-            None => merge(directory, suffix, std::mem::take(&mut run))?,
-        }
-    }
-    merge(directory, suffix, run)
-}
-
-/// A segment up to this length is always worth writing once more.
-const SHORT: u64 = 1 << 16;
-
-fn merge(directory: &Path, suffix: &str, mut run: Vec<Segment>) -> io::Result<()> {
-    let (mut total, mut from) = (0, run.len());
-    for (number, segment) in run.iter().enumerate().rev() {
-        let length = segment.file.metadata()?.len();
-        if length > SHORT + 2 * total {
-            break;
-        }
-        (total, from) = (total + length, number);
-    }
-    let mut run = run.split_off(from);
-    let [oldest, _, ..] = &mut run[..] else { return Ok(()) };
-    let oldest = oldest.path.clone();
-    // Its lock says who is at it. What a process leaves in it that dies is written over by the next.
-    let path = directory.join(format!("compacting{}", suffix.trim_end_matches(".traces")));
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
-    let Some(mut merged) = Segment::lock(path, file)? else { return Ok(()) };
-    merged.file.set_len(0)?;
-    let (mut bytes, mut known) = (Vec::new(), HashSet::new());
-    for segment in &mut run {
-        let mut old = Vec::new();
-        segment.file.read_to_end(&mut old)?;
-        for piece in Frames::new(&old, 0) {
-            if let Piece::Payload(payload) = piece
-                && known.insert(Digest::of_bytes(payload))
-            {
-                frame::push(&mut bytes, |out| out.extend_from_slice(payload));
-            }
-        }
-    }
-    merged.file.write_all(&bytes)?;
-    // Or a power failure might keep that the others were removed, and lose what was written.
-    merged.file.sync_all()?;
-    std::fs::rename(&merged.path, &oldest)?;
-    for segment in &run[1..] {
-        std::fs::remove_file(&segment.path)?;
-    }
-    Ok(())
 }
 
 impl<K, V> TraceLog<K, V>
@@ -280,6 +96,11 @@ where
     K: Key + Serialize + DeserializeOwned,
     V: Value + Serialize + DeserializeOwned,
 {
+    /// Where the traces of a key lie; `None` if it cannot be serialised.
+    fn place(&self, key: &K) -> Option<PathBuf> {
+        Some(Digest::of_bytes(&self.schema.write_key(key).ok()?).place_in(&self.directory))
+    }
+
     /// The seal of a trace; `None` if a part of it cannot be serialised.
     fn seal(&self, SharedTrace { key, dependencies, value, .. }: &SharedTrace<K, V>) -> Option<Fingerprint> {
         let keys = std::iter::once(key).chain(dependencies.iter().map(|dependency| &dependency.key));
@@ -297,9 +118,54 @@ where
             grouped,
             fingerprint: Fingerprint(fingerprint),
         });
-        let trace = SharedTrace::new(key, dependencies.collect(), deep, whole(end)?);
+        let trace = SharedTrace::new(key, dependencies.collect(), deep.map(Fingerprint), whole(end)?);
         (self.seal(&trace)?.0 == seal).then_some((trace, parts))
     }
+
+    /// A record, and its story; `None` if a part of it cannot be serialised.
+    fn write(&self, trace: &SharedTrace<K, V>) -> Option<(Vec<u8>, Vec<u8>, Vec<u8>)> {
+        let SharedTrace { key, dependencies, deep, value, .. } = trace;
+        let fetched = |dependency: &SharedDependency<K>| {
+            let SharedDependency { key, definition, grouped, fingerprint } = dependency.clone();
+            (key, definition, grouped, fingerprint.0)
+        };
+        let story: Story<K> = (key.clone(), dependencies.iter().map(fetched).collect(), deep.map(|deep| deep.0));
+        let (story, end) = (postcard::to_stdvec(&story).ok()?, postcard::to_stdvec(value).ok()?);
+        let parts: Parts<'_> = (self.seal(trace)?.0, &story, &end);
+        let payload = postcard::to_stdvec(&parts).ok()?;
+        let mut record = Vec::new();
+        frame::push(&mut record, |out| out.extend_from_slice(&payload));
+        Some((record, story, end))
+    }
+}
+
+/// What a file ends with.
+fn tail(mut file: &File) -> io::Result<Vec<u8>> {
+    let length = file.metadata()?.len();
+    if length > LONG {
+        file.seek(SeekFrom::Start(length - LONG))?;
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens a file to read and to add to, and makes it, and its directory, if they are not there.
+fn open(place: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    match options.open(place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(place.parent().unwrap_or(Path::new(".")))?;
+            options.open(place)
+        }
+        opened => opened,
+    }
+}
+
+/// Writes a record with one write, so that those of others do not come between.
+fn append(mut file: &File, record: &[u8]) -> io::Result<()> {
+    file.write_all(record)
 }
 
 impl<K, V> TraceCache<K, V> for TraceLog<K, V>
@@ -307,67 +173,51 @@ where
     K: Key + Serialize + DeserializeOwned,
     V: Value + Serialize + DeserializeOwned,
 {
-    fn traces(&mut self, each: &mut dyn FnMut(SharedTrace<K, V>)) -> Result<(), StoreError> {
-        let failed = |place: &Path, error| StoreError::new("read", place.display(), error);
-        self.known.clear();
-        self.conflicts.clear();
-        for _ in 0..ATTEMPTS {
-            let segments = self.segments().map_err(|error| failed(&self.directory, error))?;
-            let mut all = true;
-            for segment in &segments {
-                let bytes = match std::fs::read(segment) {
-                    // It was put together with others, or somebody tidies up.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        all = false;
-                        continue;
-                    }
-                    bytes => bytes.map_err(|error| failed(segment, error))?,
-                };
-                for piece in Frames::new(&bytes, 0) {
-                    let Piece::Payload(payload) = piece else { continue };
-                    let Some((trace, (_, story, end))) = self.read(payload) else { continue };
-                    if self.take(story, end) {
-                        each(trace);
-                    }
+    fn traces(&mut self, key: &K, each: &mut dyn FnMut(SharedTrace<K, V>)) -> Result<(), StoreError> {
+        let Some(place) = self.place(key) else { return Ok(()) };
+        let bytes = match File::open(&place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // They are used now. (Of another user's file that cannot be said, and it goes the earlier.)
+            file => file.and_then(|file| tail(&file).inspect(|_| drop(file.set_modified(SystemTime::now())))),
+        };
+        let bytes = bytes.map_err(|error| StoreError::new("read", place.display(), error))?;
+        let mut ends = HashMap::new();
+        for piece in Frames::new(&bytes, 0) {
+            let Piece::Payload(payload) = piece else { continue };
+            let Some((trace, (_, story, end))) = self.read(payload).filter(|(trace, _)| trace.key == *key) else {
+                continue;
+            };
+            match ends.entry(story) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(end);
+                    each(trace);
                 }
-            }
-            if all {
-                if segments.len() >= MANY {
-                    // If it cannot be done, many segments are as good.
-                    let _ = compact(&self.directory, &self.suffix());
+                Entry::Occupied(known) if *known.get() != end => {
+                    self.conflicts.insert((Digest::of_bytes(story), Digest::of_bytes(end)));
                 }
-                break;
+                Entry::Occupied(_) => {}
             }
         }
         Ok(())
     }
 
     fn add(&mut self, trace: &SharedTrace<K, V>) -> Result<(), StoreError> {
-        let SharedTrace { key, dependencies, deep, value, .. } = trace;
-        let fetched = |dependency: &SharedDependency<K>| {
-            let SharedDependency { key, definition, grouped, fingerprint } = dependency.clone();
-            (key, definition, grouped, fingerprint.0)
-        };
-        let story: Story<K> = (key.clone(), dependencies.iter().map(fetched).collect(), *deep);
-        let story = postcard::to_stdvec(&story);
-        let (Ok(story), Ok(end), Some(seal)) = (story, postcard::to_stdvec(value), self.seal(trace)) else {
-            // What cannot be written is not shared.
-            return Ok(());
-        };
-        if self.segment.as_ref().is_some_and(|segment| !segment.is_in_place()) {
-            // The directory was removed. Nothing is known to be in the one that takes its place.
-            self.segment = None;
-            self.known.clear();
-        }
-        if !self.take(&story, &end) {
+        // What cannot be written is not shared.
+        let Some((place, (record, story, end))) = self.place(&trace.key).zip(self.write(trace)) else { return Ok(()) };
+        let failed = |error| StoreError::new("write", place.display(), error);
+        let file = open(&place).map_err(failed)?;
+        for piece in Frames::new(&tail(&file).map_err(failed)?, 0) {
+            let Piece::Payload(payload) = piece else { continue };
+            let Some((_, (_, known, its_end))) = self.read(payload).filter(|(_, (_, known, _))| *known == story) else {
+                continue;
+            };
+            if its_end == end {
+                return Ok(());
+            }
+            self.conflicts.insert((Digest::of_bytes(known), Digest::of_bytes(&end)));
             return Ok(());
         }
-        let parts: Parts<'_> = (seal.0, &story, &end);
-        let Ok(payload) = postcard::to_stdvec(&parts) else { return Ok(()) };
-        let mut record = Vec::new();
-        frame::push(&mut record, |out| out.extend_from_slice(&payload));
-        let written = self.segment().and_then(|file| file.write_all(&record));
-        written.map_err(|error| StoreError::new("write", self.directory.display(), error))
+        append(&file, &record).map_err(failed)
     }
 }
 
@@ -382,71 +232,17 @@ mod tests {
             grouped: false,
             fingerprint: Fingerprint(fingerprint),
         };
-        SharedTrace::new(key.into(), vec![fetched(key, true, 9), fetched("in", false, input)], false, value)
+        SharedTrace::new(key.into(), vec![fetched(key, true, 9), fetched("in", false, input)], None, value)
     }
 
-    fn read(cache: &mut TraceLog<String, u64>) -> Vec<SharedTrace<String, u64>> {
+    fn open(directory: &tempfile::TempDir) -> TraceLog<String, u64> {
+        TraceLog::new(directory.path().join("traces"))
+    }
+
+    fn read(cache: &mut TraceLog<String, u64>, key: &str) -> Vec<SharedTrace<String, u64>> {
         let mut traces = Vec::new();
-        cache.traces(&mut |trace| traces.push(trace)).expect("read");
+        cache.traces(&key.to_string(), &mut |trace| traces.push(trace)).expect("read");
         traces
-    }
-
-    #[test]
-    fn processes_share_what_they_add_and_equal_traces_are_one() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let open = || TraceLog::<String, u64>::new(directory.path().join("traces"));
-        let (mut one, mut two) = (open(), open());
-        assert_eq!(read(&mut one), []);
-        one.add(&trace("a", 1, 10)).expect("added");
-        one.add(&trace("a", 1, 10)).expect("known");
-        two.add(&trace("a", 1, 10)).expect("unknown to two");
-        two.add(&trace("a", 2, 20)).expect("added");
-        one.add(&trace("b", 1, 30)).expect("added");
-        assert_eq!(one.segments().expect("listed").len(), 2);
-        let mut all = read(&mut open());
-        all.sort_by_key(|trace| trace.value);
-        assert_eq!(all, [trace("a", 1, 10), trace("a", 2, 20), trace("b", 1, 30)]);
-    }
-
-    #[test]
-    fn the_oldest_of_those_that_disagree_is_given() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let open = || TraceLog::<String, u64>::new(directory.path());
-        open().add(&trace("a", 1, 10)).expect("added");
-        open().add(&trace("a", 1, 11)).expect("added");
-        let mut cache = open();
-        assert_eq!(read(&mut cache), [trace("a", 1, 10)]);
-        assert_eq!(cache.conflicts(), 1);
-    }
-
-    #[test]
-    fn damage_costs_one_trace() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let mut cache = TraceLog::<String, u64>::new(directory.path());
-        for value in 0..3 {
-            cache.add(&trace("a", value, value)).expect("added");
-        }
-        let segment = &cache.segments().expect("listed")[0];
-        let whole = std::fs::read(segment).expect("read");
-        for at in 0..whole.len() {
-            let mut bytes = whole.clone();
-            bytes[at] ^= 1;
-            std::fs::write(segment, bytes).expect("written");
-            let left = read(&mut TraceLog::new(directory.path()));
-            assert_eq!(left.len(), 2, "byte {at}");
-            assert!(left.iter().all(|left| *left == trace("a", left.value, left.value)));
-        }
-    }
-
-    /// A directory in which so many processes have added a trace each, and ended.
-    fn written_by(processes: u64) -> tempfile::TempDir {
-        let directory = tempfile::tempdir().expect("a directory");
-        for value in 0..processes {
-            let mut cache = TraceLog::<String, u64>::new(directory.path());
-            cache.traces(&mut |_| {}).expect("read");
-            cache.add(&trace("a", value, value)).expect("added");
-        }
-        directory
     }
 
     fn values(traces: &[SharedTrace<String, u64>]) -> Vec<u64> {
@@ -454,156 +250,162 @@ mod tests {
     }
 
     #[test]
-    fn two_hundred_processes_leave_few_segments_and_all_that_they_added_in_order() {
-        let directory = written_by(200);
-        let mut cache = TraceLog::<String, u64>::new(directory.path());
-        assert!(cache.segments().expect("listed").len() <= MANY);
-        assert_eq!(values(&read(&mut cache)), (0..200).collect::<Vec<_>>());
-        let files = std::fs::read_dir(directory.path()).expect("listed").count();
-        assert!(files <= MANY + 1, "{files} files");
+    fn processes_share_what_they_add_and_equal_traces_are_one() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (mut one, mut two) = (open(&directory), open(&directory));
+        assert_eq!(read(&mut one, "a"), []);
+        one.add(&trace("a", 1, 10)).expect("added");
+        one.add(&trace("a", 1, 10)).expect("known");
+        two.add(&trace("a", 1, 10)).expect("known");
+        two.add(&trace("a", 2, 20)).expect("added");
+        one.add(&trace("b", 1, 30)).expect("added");
+        assert_eq!(read(&mut one, "a"), [trace("a", 1, 10), trace("a", 2, 20)]);
+        assert_eq!(read(&mut open(&directory), "b"), [trace("b", 1, 30)]);
+        let place = one.place(&"a".to_string()).expect("it can be written");
+        assert_eq!(Frames::new(&std::fs::read(place).expect("read"), 0).count(), 2);
     }
 
     #[test]
-    fn a_segment_in_use_is_left_alone_and_goes_on() {
+    fn the_oldest_of_those_that_disagree_is_given() {
         let directory = tempfile::tempdir().expect("a directory");
-        let open = || TraceLog::<String, u64>::new(directory.path());
-        let mut living = Vec::new();
-        for value in 0..100 {
-            let mut cache = open();
-            read(&mut cache);
+        open(&directory).add(&trace("a", 1, 10)).expect("added");
+        let mut cache = open(&directory);
+        cache.add(&trace("a", 1, 11)).expect("it is told of");
+        assert_eq!((cache.conflicts(), read(&mut cache, "a")), (1, vec![trace("a", 1, 10)]));
+        // Two processes added them at the same moment.
+        let place = cache.place(&"a".to_string()).expect("it can be written");
+        let (record, ..) = cache.write(&trace("a", 1, 12)).expect("it can be written");
+        append(&super::open(&place).expect("opened"), &record).expect("added");
+        let mut cache = open(&directory);
+        assert_eq!((read(&mut cache, "a"), cache.conflicts()), (vec![trace("a", 1, 10)], 1));
+    }
+
+    #[test]
+    fn damage_costs_one_trace() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut cache = open(&directory);
+        for value in 0..3 {
             cache.add(&trace("a", value, value)).expect("added");
-            if value % 30 == 7 {
-                living.push(cache);
-            }
         }
-        for (number, cache) in living.iter_mut().enumerate() {
-            cache.add(&trace("b", number as u64, number as u64)).expect("added");
+        let place = cache.place(&"a".to_string()).expect("it can be written");
+        let whole = std::fs::read(&place).expect("read");
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            std::fs::write(&place, bytes).expect("written");
+            let left = read(&mut cache, "a");
+            assert_eq!(left.len(), 2, "byte {at}");
+            assert!(left.iter().all(|left| *left == trace("a", left.value, left.value)));
         }
-        let mut all = read(&mut open());
-        all.sort_by_key(|trace| (trace.key.clone(), trace.value));
-        let of = |key: &str| all.iter().filter(|trace| trace.key == key).map(|trace| trace.value).collect::<Vec<_>>();
-        assert_eq!((of("a"), of("b")), ((0..100).collect(), vec![0, 1, 2, 3]));
+        // A process was killed while it wrote, after any byte; the next goes on behind it.
+        for length in 0..whole.len() {
+            std::fs::write(&place, &whole[..length]).expect("written");
+            let left = values(&read(&mut cache, "a"));
+            cache.add(&trace("a", 7, 7)).expect("added");
+            assert_eq!(values(&read(&mut cache, "a")), [left, vec![7]].concat(), "{length} bytes");
+        }
     }
 
+    /// The traces of one key, in the place of another's.
     #[test]
-    fn equal_traces_become_one_and_those_that_disagree_are_kept() {
+    fn a_trace_speaks_of_its_key_wherever_it_lies() {
         let directory = tempfile::tempdir().expect("a directory");
-        for n in 0..MANY as u64 {
-            // They do not read first, as if they had begun at the same time.
-            let mut cache = TraceLog::<String, u64>::new(directory.path());
-            cache.add(&trace("a", 1, 10)).expect("added");
-            cache.add(&trace("b", 1, n / 8)).expect("added");
-        }
-        let mut cache = TraceLog::<String, u64>::new(directory.path());
-        let before = (read(&mut cache), cache.conflicts());
-        let segments = cache.segments().expect("listed");
-        assert_eq!(segments.len(), 1, "they were put together");
-        assert_eq!(Frames::new(&std::fs::read(&segments[0]).expect("read"), 0).count(), 3);
-        assert_eq!((read(&mut cache), cache.conflicts()), before);
-        assert_eq!(before.1, 1);
+        let mut cache = open(&directory);
+        cache.add(&trace("a", 1, 1)).expect("added");
+        cache.add(&trace("b", 1, 2)).expect("added");
+        let [a, b] = ["a", "b"].map(|key| cache.place(&key.to_string()).expect("it can be written"));
+        std::fs::copy(&a, &b).expect("copied");
+        assert_eq!((read(&mut cache, "a"), read(&mut cache, "b")), (vec![trace("a", 1, 1)], vec![]));
     }
 
-    /// A crash between any two steps of putting segments together leaves all that was there.
+    /// Threads as processes: each record is whole, and all of them are there.
     #[test]
-    fn a_crash_while_segments_are_put_together_loses_nothing() {
-        let directory = written_by(MANY as u64 - 1);
-        let cache = TraceLog::<String, u64>::new(directory.path());
-        let old: Vec<_> = cache
-            .segments()
-            .expect("listed")
-            .into_iter()
-            .map(|path| {
-                let bytes = std::fs::read(&path).expect("read");
-                (path, bytes)
-            })
-            .collect();
-        compact(directory.path(), &cache.suffix()).expect("put together");
-        let new = std::fs::read(&old[0].0).expect("read");
-        let half = directory.path().join(format!("compacting{}", cache.suffix().trim_end_matches(".traces")));
-        // The last segment that was removed; or none, and the new one is half written, or whole.
-        for (removed, written) in
-            (1..old.len()).map(|removed| (removed, None)).chain([(0, Some(new.len() / 2)), (0, Some(new.len()))])
-        {
-            for (number, (path, bytes)) in old.iter().enumerate() {
-                let _ = std::fs::remove_file(path);
-                match written {
-                    None if number == 0 => std::fs::write(path, &new).expect("written"),
-                    None if number <= removed => {}
-                    _ => std::fs::write(path, bytes).expect("written"),
-                }
-            }
-            if let Some(written) = written {
-                std::fs::write(&half, &new[..written]).expect("written");
-            }
-            let open = || TraceLog::<String, u64>::new(directory.path());
-            assert_eq!(values(&read(&mut open())), (0..old.len() as u64).collect::<Vec<_>>());
-            compact(directory.path(), &cache.suffix()).expect("put together");
-            assert_eq!(open().segments().expect("listed").len(), 1);
-            assert_eq!(values(&read(&mut open())), (0..old.len() as u64).collect::<Vec<_>>());
-        }
-    }
-
-    /// Processes that read, add and put together at the same time, again and again.
-    #[test]
-    fn nothing_is_lost_to_a_reader_while_others_put_segments_together() {
-        let directory = written_by(4);
-        let path = directory.path();
+    fn nothing_is_lost_and_nothing_mixed_up_where_many_add_to_one_key() {
+        let directory = tempfile::tempdir().expect("a directory");
         std::thread::scope(|scope| {
-            for writer in 0..3 {
+            for writer in 0..4 {
+                let mut cache = open(&directory);
                 scope.spawn(move || {
-                    for n in 0..60 {
-                        let mut cache = TraceLog::<String, u64>::new(path);
-                        let mine = read(&mut cache).iter().filter(|trace| trace.key == format!("w{writer}")).count();
-                        assert_eq!(mine, n as usize, "all that writer {writer} has added");
-                        cache.add(&trace(&format!("w{writer}"), n, n)).expect("added");
+                    for n in 0..100 {
+                        let value = writer * 100 + n;
+                        cache.add(&trace("a", value, value)).expect("added");
+                        assert!(values(&read(&mut cache, "a")).contains(&value));
                     }
                 });
             }
         });
-        assert_eq!(read(&mut TraceLog::new(path)).len(), 4 + 180);
+        let mut all = values(&read(&mut open(&directory), "a"));
+        all.sort_unstable();
+        assert_eq!(all, (0..400).collect::<Vec<_>>());
+    }
+
+    /// Of a key with very many traces those are read that were added last.
+    #[test]
+    fn no_key_is_read_for_longer_than_is_stated() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut cache = open(&directory);
+        let place = cache.place(&"a".to_string()).expect("it can be written");
+        let file = super::open(&place).expect("opened");
+        let mut all = Vec::new();
+        let count = 2 * LONG / 50;
+        for value in 0..count {
+            all.extend(cache.write(&trace("a", value, value)).expect("it can be written").0);
+        }
+        append(&file, &all).expect("added");
+        assert!(all.len() as u64 > LONG);
+        let known = values(&read(&mut cache, "a"));
+        assert!(known.len() as u64 * 20 < LONG && known.ends_with(&[count - 2, count - 1]));
+        assert!(known.windows(2).all(|pair| pair[0] + 1 == pair[1]), "none is left out");
+        cache.add(&trace("a", count - 1, count - 1)).expect("known");
+        assert_eq!(file.metadata().expect("there").len(), all.len() as u64);
     }
 
     #[test]
     fn a_directory_that_is_removed_is_made_again() {
         let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("traces");
-        let mut cache = TraceLog::<String, u64>::new(&path);
+        let mut cache = open(&directory);
         cache.add(&trace("a", 1, 1)).expect("added");
-        std::fs::remove_dir_all(&path).expect("removed");
+        std::fs::remove_dir_all(directory.path().join("traces")).expect("removed");
+        assert_eq!(read(&mut cache, "a"), []);
         cache.add(&trace("b", 2, 2)).expect("added");
         cache.add(&trace("a", 1, 1)).expect("added");
-        let open = || TraceLog::<String, u64>::new(&path);
-        assert_eq!(read(&mut open()), [trace("b", 2, 2), trace("a", 1, 1)]);
-        // Or it is moved, and an empty one takes its place.
-        std::fs::rename(&path, directory.path().join("elsewhere")).expect("moved");
-        std::fs::create_dir(&path).expect("made");
-        cache.add(&trace("c", 3, 3)).expect("added");
-        assert_eq!(read(&mut open()), [trace("c", 3, 3)]);
+        assert_eq!((read(&mut cache, "a"), read(&mut cache, "b")), (vec![trace("a", 1, 1)], vec![trace("b", 2, 2)]));
     }
 
     #[test]
     fn traces_of_other_keys_or_values_are_none() {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut cache = TraceLog::<String, u64>::new(directory.path());
+        let mut cache = open(&directory);
+        let key = "a".to_string();
         cache.add(&trace("a", 1, 1)).expect("added");
-        let segment = cache.segments().expect("listed").remove(0);
+        let place = cache.place(&key).expect("it can be written");
         let mut others = Vec::new();
-        TraceLog::<String, i64>::new(directory.path()).traces(&mut |trace| others.push(trace.value)).expect("read");
-        let mut newer = TraceLog::<String, u64>::new(directory.path()).with_version(1);
-        assert_eq!((others, read(&mut newer)), (vec![], vec![]));
+        let mut other = TraceLog::<String, i64>::new(directory.path().join("traces"));
+        other.traces(&key, &mut |trace| others.push(trace.value)).expect("read");
+        let mut newer = open(&directory).with_version(1);
+        assert_eq!((&others, read(&mut newer, "a")), (&vec![], vec![]));
         // Not even if the name of the file says that they are ours.
-        std::fs::rename(segment, directory.path().join(format!("0{}", newer.suffix()))).expect("renamed");
-        assert_eq!(read(&mut newer), []);
+        for place_of_others in [other.place(&key), newer.place(&key)] {
+            let place_of_others = place_of_others.expect("it can be written");
+            std::fs::create_dir_all(place_of_others.parent().expect("not the root")).expect("made");
+            std::fs::copy(&place, place_of_others).expect("copied");
+        }
+        other.traces(&key, &mut |trace| others.push(trace.value)).expect("read");
+        assert_eq!((others, read(&mut newer, "a")), (vec![], vec![]));
     }
 
-    /// Random bytes, and marks upon marks: the traces of others are read all the same.
+    /// Random bytes, and marks upon marks: what is added afterwards is read all the same.
     #[test]
-    fn a_hostile_segment_costs_itself() {
-        let directory = written_by(2);
-        let mut cache = TraceLog::<String, u64>::new(directory.path());
-        for (number, bytes) in [vec![0; 100_000], [0xA1, 0xCC].repeat(100_000)].into_iter().enumerate() {
-            std::fs::write(directory.path().join(format!("{number}{}", cache.suffix())), bytes).expect("written");
+    fn a_hostile_file_costs_its_traces() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut cache = open(&directory);
+        for bytes in [vec![0; 100_000], [0xA1, 0xCC].repeat(100_000)] {
+            let place = cache.place(&"a".to_string()).expect("it can be written");
+            cache.add(&trace("a", 1, 1)).expect("added");
+            std::fs::write(&place, bytes).expect("written");
+            assert_eq!(read(&mut cache, "a"), []);
+            cache.add(&trace("b", 1, 1)).expect("added");
+            assert_eq!(read(&mut cache, "b"), [trace("b", 1, 1)]);
         }
-        assert_eq!(values(&read(&mut cache)), [0, 1]);
     }
 }

@@ -10,6 +10,7 @@ pub fn alacarte(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("env");
     command.args(["--default-signal=INT,QUIT,HUP,TERM", env!("CARGO_BIN_EXE_alacarte")]);
     command.current_dir(directory).args(arguments).stdin(Stdio::null()).env_remove("CLICOLOR_FORCE");
+    command.env("XDG_CACHE_HOME", directory.join(".cache"));
     command
 }
 

@@ -78,9 +78,9 @@ pub(super) struct Shelf {
 }
 
 impl TraceCache<Name, i64> for Shelf {
-    fn traces(&mut self, each: &mut dyn FnMut(SharedTrace<Name, i64>)) -> Result<(), StoreError> {
+    fn traces(&mut self, key: &Name, each: &mut dyn FnMut(SharedTrace<Name, i64>)) -> Result<(), StoreError> {
         let traces = self.disk.0.borrow().now.traces.clone();
-        traces.into_iter().for_each(each);
+        traces.into_iter().filter(|trace| trace.key == *key).for_each(each);
         Ok(())
     }
 

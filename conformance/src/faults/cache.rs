@@ -35,7 +35,7 @@ pub struct Lends {
 }
 
 impl TraceCache<Name, i64> for Lends {
-    fn traces(&mut self, each: &mut dyn FnMut(SharedTrace<Name, i64>)) -> Result<(), StoreError> {
+    fn traces(&mut self, key: &Name, each: &mut dyn FnMut(SharedTrace<Name, i64>)) -> Result<(), StoreError> {
         let kept = self.shelf.0.borrow();
         for (position, trace) in kept.iter().enumerate() {
             let beside = &kept[position.saturating_sub(1)];
@@ -52,7 +52,9 @@ impl TraceCache<Name, i64> for Lends {
                     trace.dependencies.pop();
                 }
             }
-            each(trace);
+            if trace.key == *key {
+                each(trace);
+            }
         }
         Ok(())
     }

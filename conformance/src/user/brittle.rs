@@ -89,9 +89,9 @@ impl Journal<Label, Part> for Brittle<Option<Log<Label, Part>>> {
 }
 
 impl TraceCache<Label, Part> for Brittle<TraceLog<Label, Part>> {
-    fn traces(&mut self, each: &mut dyn FnMut(SharedTrace<Label, Part>)) -> Result<(), StoreError> {
+    fn traces(&mut self, key: &Label, each: &mut dyn FnMut(SharedTrace<Label, Part>)) -> Result<(), StoreError> {
         burn_or_fail(Fragile::Traces)?;
-        self.0.traces(each)
+        self.0.traces(key, each)
     }
 
     fn add(&mut self, trace: &SharedTrace<Label, Part>) -> Result<(), StoreError> {

@@ -70,7 +70,7 @@ fn a_journal_that_was_not_told_for_a_while_is_corrected() {
 fn a_cache_may_be_chosen_at_any_time() {
     struct Nothing;
     impl TraceCache<Key, i64> for Nothing {
-        fn traces(&mut self, _: &mut dyn FnMut(SharedTrace<Key, i64>)) -> Result<(), StoreError> {
+        fn traces(&mut self, _: &Key, _: &mut dyn FnMut(SharedTrace<Key, i64>)) -> Result<(), StoreError> {
             Ok(())
         }
         fn add(&mut self, _: &SharedTrace<Key, i64>) -> Result<(), StoreError> {

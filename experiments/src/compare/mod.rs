@@ -47,6 +47,8 @@ pub struct Options {
     pub repeat: usize,
     /// The script, if a person named one.
     pub edits: Option<PathBuf>,
+    /// A cache that all combinations that restore share, with what is in it already; else each begins with one of its own.
+    pub cache: Option<PathBuf>,
     /// Ends the comparison early.
     pub stop: Stop,
 }
@@ -54,7 +56,7 @@ pub struct Options {
 impl Default for Options {
     /// One command at a time, once.
     fn default() -> Self {
-        Options { jobs: 1, seed: 0, repeat: 1, edits: None, stop: Stop::default() }
+        Options { jobs: 1, seed: 0, repeat: 1, edits: None, cache: None, stop: Stop::default() }
     }
 }
 

@@ -367,7 +367,7 @@ impl<'p> Stage<'p> {
     fn new(project: &'p Project, options: &'p Options) -> Self {
         let work = project.scratch.work();
         let session = Session {
-            cache: project.scratch.state().join("cache"),
+            cache: options.cache.clone().unwrap_or_else(|| project.scratch.state().join("cache")),
             state: project.scratch.state(),
             unattended: Some(project.scratch.temporary()),
             by_content: true,

@@ -78,7 +78,7 @@ fn laid_out(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn options() -> Options {
-    Options { jobs: 1, seed: 0, repeat: 1, edits: None, stop: Stop::default() }
+    Options { jobs: 1, seed: 0, repeat: 1, edits: None, cache: None, stop: Stop::default() }
 }
 
 type Tree = BTreeMap<String, (String, SystemTime)>;

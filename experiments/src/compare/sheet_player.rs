@@ -12,7 +12,7 @@ use alacarte_core::{Build, BuildError, Cause, Power, Report, Schedules, Tasks};
 use alacarte_frontends::spreadsheet::{Cell, CellRef, References, Scalar, Sheet, SheetStore, SheetTasks};
 use alacarte_rebuilders::Perpetual;
 use alacarte_schedulers::{Suspending, Topological};
-use alacarte_stores::{Log, TraceLog};
+use alacarte_stores::{Log, SharedCache};
 
 use super::edit_script::{self, ScriptError, Step};
 use super::{Built, CompareError, Options, Outcome, Progress};
@@ -105,7 +105,7 @@ impl SheetWorkload {
         let expected = self.reference(options, progress)?;
         let mut outcomes = Vec::new();
         for &combination in combinations {
-            let mut player = Player::new(self, combination)?;
+            let mut player = Player::new(self, combination, options.cache.as_deref())?;
             for (step, expected) in self.steps.iter().zip(&expected) {
                 if options.stop.is_raised() {
                     return Err(CompareError::Stopped);
@@ -185,16 +185,23 @@ struct Player<'w> {
     combination: Combination<'w>,
     sheet: Sheet,
     scratch: tempfile::TempDir,
+    /// Where values and traces lie that builds share.
+    cache: SharedCache,
 }
 
 impl<'w> Player<'w> {
-    fn new(workload: &'w SheetWorkload, combination: Combination<'w>) -> Result<Self, CompareError> {
+    fn new(
+        workload: &'w SheetWorkload,
+        combination: Combination<'w>,
+        cache: Option<&Path>,
+    ) -> Result<Self, CompareError> {
         let scratch = tempfile::tempdir().map_err(|source| CompareError::Scratch {
             action: "make",
             place: "a scratch directory".into(),
             source,
         })?;
-        Ok(Player { workload, combination, sheet: workload.sheet.clone(), scratch })
+        let cache = SharedCache::new(cache.map_or_else(|| scratch.path().join("cache"), Path::to_owned));
+        Ok(Player { workload, combination, sheet: workload.sheet.clone(), scratch, cache })
     }
 
     fn step(&mut self, step: &Step, expected: &Values) -> Result<Outcome, CompareError> {
@@ -274,12 +281,11 @@ impl<'w> Player<'w> {
         let formulas: Vec<CellRef> = tasks.formulas().collect();
         let targets = targets(tasks.sheet(), &formulas);
         let store = SheetStore::new(tasks.sheet());
-        let cache = TraceLog::new(self.scratch.path().join("traces"));
         let mut build = Build::new(tasks, store)
             .with_scheduler(scheduler)
             .with_rebuilder(rebuilder)
             .with_journal(log)
-            .with_cache(cache);
+            .with_cache(self.cache.traces());
         let edited = touch(&mut build, step);
         let result = match edited {
             Ok(()) => build.run(&targets).map_err(|error: BuildError<CellRef>| error.to_string()),

@@ -10,6 +10,7 @@ mod nearest;
 mod path;
 pub(crate) mod process;
 mod reading;
+mod recheck;
 mod screen;
 pub(crate) mod state;
 
@@ -23,5 +24,6 @@ pub(crate) use path::Root;
 pub use path::canonicalise;
 pub use process::Commands;
 pub(crate) use reading::still_hold;
+pub use recheck::{chance, rechecked};
 pub(crate) use screen::program;
 pub use screen::{Screen, failed, tell_of_journal};

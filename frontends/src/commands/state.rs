@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alacarte_core::{Key, StoreError, Value};
-use alacarte_stores::{Cas, FileStore, Log, SharedFiles, TraceLog};
+use alacarte_stores::{FileStore, Log, SharedCache, SharedFiles};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -28,13 +28,8 @@ where
 }
 
 /// The files as a store, with the copies of a cache behind it.
-pub(crate) fn store(files: &SharedFiles, state: &Path, cache: &Path) -> FileStore {
-    FileStore::new(files).with_table(table(state)).with_cas(Cas::new(cache.join("blobs")))
-}
-
-/// The traces of a cache.
-pub(crate) fn traces<K, V>(cache: &Path) -> TraceLog<K, V> {
-    TraceLog::new(cache.join("traces"))
+pub(crate) fn store(files: &SharedFiles, state: &Path, cache: &SharedCache) -> FileStore {
+    FileStore::new(files).with_table(table(state)).with_cas(cache.copies())
 }
 
 /// Forgets everything but the cache, as a fresh checkout elsewhere does.

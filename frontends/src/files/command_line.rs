@@ -10,12 +10,13 @@ use std::time::Instant;
 use alacarte_core::{Decision, Fingerprint, Output, Rebuilder, RuleKey, Scheduler};
 use alacarte_rebuilders as rebuilders;
 use alacarte_schedulers as schedulers;
+use alacarte_stores::SharedCache;
 use clap::Parser;
 
 use super::file_rules::FileRules;
 use super::file_session::{FileBuild, FileSession};
 use super::keys::File;
-use crate::commands::{Screen, attended, failed, hint, program, tell_of_journal};
+use crate::commands::{Screen, attended, chance, failed, hint, program, rechecked, tell_of_journal};
 
 /// Builds files by the rules of this program.
 #[derive(Debug, Parser)]
@@ -36,9 +37,12 @@ struct Arguments {
     #[arg(long, value_name = "R", default_value = "verifying-trace", value_parser = clap::builder::PossibleValuesParser::new(rebuilders::NAMES))]
     rebuilder: String,
     /// Where copies of what was built lie, for rebuilders that restore (constructive-trace, deep-constructive-trace); many builds may share
-    /// it [default: in .alacarte]
+    /// it [default: ~/.cache/alacarte]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// Run so many percent of what the cache could restore all the same, and say what differs.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    recheck: Option<u8>,
     /// Print why each rule runs.
     #[arg(long)]
     explain: bool,
@@ -87,8 +91,8 @@ fn run(rules: FileRules, arguments: &Arguments) -> Result<ExitCode, Problem> {
     }
     let mut session = FileSession::new(&arguments.directory);
     let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from));
-    if let Some(cache) = &arguments.cache {
-        session.cache.clone_from(cache);
+    if let Some(cache) = arguments.cache.clone().map(SharedCache::new).or_else(SharedCache::of_user) {
+        session.cache = cache.directory().to_owned();
     }
     attended(&session.commands, build(rules, arguments, jobs, &session))
 }
@@ -114,6 +118,16 @@ async fn build(
     else {
         unreachable!("the names on the command line are those of schedulers and rebuilders")
     };
+    let doubting = match arguments.recheck {
+        Some(_) if !rebuilder.restores() => {
+            let rebuilder = &arguments.rebuilder;
+            let text = "nothing is restored that could be rechecked: choose `--rebuilder constructive-trace`";
+            return Err(format!("under {rebuilder} {text}").into());
+        }
+        percent => rebuilders::Rechecked::new(rebuilder, percent.unwrap_or(0), chance()),
+    };
+    let sample = doubting.sample();
+    let rebuilder: Box<dyn Rebuilder<RuleKey, Output>> = Box::new(doubting);
     let build = session.open(rules, scheduler, rebuilder, move |event| told.borrow_mut().command(&event))?;
     if arguments.clean {
         return clean(build, session);
@@ -152,7 +166,17 @@ async fn build(
             let ran = build.names(&report.ran);
             let made = ran.iter().filter(|key| !key.as_rule::<File>().is_some_and(|file| build.tasks().is_phony(file)));
             summary(&build, made.count(), report.restored, begin);
-            Ok(ExitCode::SUCCESS)
+            if arguments.recheck.is_none() {
+                return Ok(ExitCode::SUCCESS);
+            }
+            let expected = sample.expected();
+            let mut differences = Vec::new();
+            for (id, then) in &expected {
+                let key = &build.names(&[*id])[0];
+                let now = build.get(key);
+                differences.extend(build.store().differences(key, then, now.as_ref())?);
+            }
+            Ok(rechecked(sample.hits(), expected.len(), &differences))
         }
         Err(error) => Ok(failed(&screen, &error)),
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use alacarte_core::{Build, Dynamic, Output, Rebuilder, RuleKey, Schedules, StoreError};
-use alacarte_stores::{Files, Log};
+use alacarte_stores::{Files, Log, SharedCache};
 
 use super::executor::{Executor, Plain};
 use super::file_rules::FileRules;
@@ -59,7 +59,8 @@ impl FileSession {
         let log = state::open_journal(&self.state)?;
         let outputs = rules.rules.iter().map(|rule| rule.outputs.clone());
         let makers = Rc::new(Makers::new(outputs.collect()));
-        let store = state::store(&files, &self.state, &self.cache);
+        let cache = SharedCache::new(&self.cache);
+        let store = state::store(&files, &self.state, &cache);
         let plain = Plain::among(&self.commands);
         let executor: Box<dyn Executor> = match rules.executor {
             Some(choose) => choose(plain),
@@ -81,7 +82,7 @@ impl FileSession {
             .with_scheduler(scheduler)
             .with_rebuilder(rebuilder)
             .with_journal(log)
-            .with_cache(state::traces(&self.cache));
+            .with_cache(cache.traces());
         for (name, depth) in rules.pools {
             build = build.with_pool(name, depth);
         }

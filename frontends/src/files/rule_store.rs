@@ -23,6 +23,22 @@ impl RuleStore {
         RuleStore { files, makers }
     }
 
+    /// How a value that the cache has differs from the one that was made again, in words.
+    pub(super) fn differences(
+        &self,
+        key: &RuleKey,
+        then: &Output,
+        now: Option<&Output>,
+    ) -> Result<Vec<String>, StoreError> {
+        let values = (then.get::<FileValue>(), now.and_then(|now| now.get::<FileValue>()));
+        if let (Some(file), (Some(then), Some(now))) = (key.as_rule::<File>(), values) {
+            let differences = self.files.differences(file.key(), then, now)?;
+            return Ok(differences.iter().map(ToString::to_string).collect());
+        }
+        let same = now.map(Value::fingerprint) == Some(then.fingerprint());
+        Ok(if same { Vec::new() } else { vec![format!("{key}: another value than in the cache")] })
+    }
+
     /// The store of files knows which files a key stands for.
     fn know(&mut self, key: &FileKey) {
         if self.files.has_shape(key) {

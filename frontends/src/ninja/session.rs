@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use alacarte_core::{Build, Journal, Rebuilder, Schedules, Static, StoreError};
-use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log};
+use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log, SharedCache};
 use thiserror::Error;
 
 use super::load::load;
@@ -88,13 +88,14 @@ impl Session {
             .commands_among(&self.commands)
             .observe(observer);
         tasks.unattended.clone_from(&self.unattended);
-        let store = state::store(&files, &self.state, &self.cache).with_shapes(tasks.shapes());
+        let cache = SharedCache::new(&self.cache);
+        let store = state::store(&files, &self.state, &cache).with_shapes(tasks.shapes());
         let pools: Vec<(String, usize)> = tasks.pools().map(|(name, depth)| (name.to_owned(), depth)).collect();
         let mut build = Build::new(tasks, store)
             .with_scheduler(scheduler)
             .with_rebuilder(rebuilder)
             .with_journal(log)
-            .with_cache(state::traces(&self.cache));
+            .with_cache(cache.traces());
         for (name, depth) in pools {
             build = build.with_pool(name, depth);
         }

@@ -1,0 +1,211 @@
+//! One cache for many processes, checkouts and repositories at once, while builds are killed and what it holds is evicted, damaged and
+//! mixed up.
+//!
+//! Five workers build, each now in one of three checkouts and now in a fresh one, whatever a drawn state of the inputs says. After each
+//! build that ends, every output is what a computation from scratch gives, and the same build runs nothing.
+//! `ALACARTE_SHARED_BUILDS` says how many builds [default: 120]; `ALACARTE_SHARED_SEED` how they are drawn.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use common::{alacarte, directory, run};
+
+/// Chains, a command with two outputs, one that reads what an input names, and a program (its mode counts).
+const MANIFEST: &str = "\
+rule cat
+  command = cat $in > $out && echo $out >> ran
+rule two
+  command = cat $in > left && cat $in $in > right && echo left >> ran
+rule program
+  command = (echo '#!/bin/sh'; cat $in) > $out && chmod 755 $out && echo $out >> ran
+build a: cat x y
+build b: cat a z
+build left right: two b
+build tool: program y
+build all: cat left right tool x
+default all b
+";
+
+/// The inputs, each of which holds one of so few texts that states come again.
+const INPUTS: [&str; 3] = ["x", "y", "z"];
+const TEXTS: u64 = 4;
+
+type State = [u64; 3];
+
+fn text(state: &State, input: &str) -> String {
+    let place = INPUTS.iter().position(|name| *name == input).expect("an input");
+    format!("{input}{}\n", "abcd".repeat(state[place] as usize + 1))
+}
+
+/// What every output holds.
+fn oracle(state: &State) -> BTreeMap<&'static str, String> {
+    let [x, y, z] = INPUTS.map(|input| text(state, input));
+    let a = format!("{x}{y}");
+    let b = format!("{a}{z}");
+    let (left, right, tool) = (b.clone(), format!("{b}{b}"), format!("#!/bin/sh\n{y}"));
+    let all = format!("{left}{right}{tool}{x}");
+    BTreeMap::from([("a", a), ("b", b), ("left", left), ("right", right), ("tool", tool), ("all", all)])
+}
+
+/// Numbers that depend on a seed only.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+
+    fn state(&mut self) -> State {
+        [0; 3].map(|_| self.below(TEXTS))
+    }
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |text| text.parse().expect("a number"))
+}
+
+fn edit(place: &Path, state: &State) {
+    for input in INPUTS {
+        let (path, text) = (place.join(input), text(state, input));
+        if fs::read_to_string(&path).ok().as_deref() != Some(&text) {
+            fs::write(path, text).expect("written");
+        }
+    }
+}
+
+fn ran(place: &Path) -> usize {
+    fs::read_to_string(place.join("ran")).unwrap_or_default().lines().count()
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let nested = entries.flatten().map(|entry| entry.path());
+    nested.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+struct World<'w> {
+    cache: &'w str,
+    checkouts: Vec<Mutex<tempfile::TempDir>>,
+    builds: AtomicUsize,
+    restored: AtomicUsize,
+    killed: AtomicUsize,
+}
+
+impl World<'_> {
+    fn arguments(&self) -> [&str; 7] {
+        ["build", "-j2", "--rebuilder", "constructive-trace", "--cache", self.cache, "-k"]
+    }
+
+    /// Brings a place to a state and builds it, perhaps after a build that is killed.
+    fn build(&self, place: &Path, state: &State, draw: &mut Draw) {
+        edit(place, state);
+        if draw.below(3) == 0 {
+            let quiet = std::process::Stdio::null;
+            let mut child =
+                alacarte(place, &self.arguments()).stdout(quiet()).stderr(quiet()).spawn().expect("it starts");
+            std::thread::sleep(Duration::from_millis(draw.below(40)));
+            let _ = child.kill();
+            child.wait().expect("it ends");
+            self.killed.fetch_add(1, Ordering::Relaxed);
+        }
+        let (code, out, err) = run(place, &self.arguments());
+        assert_eq!(code, 0, "{state:?}: {out}{err}");
+        self.restored.fetch_add(usize::from(out.contains("restored")), Ordering::Relaxed);
+        for (output, text) in oracle(state) {
+            assert_eq!(fs::read_to_string(place.join(output)).expect(output), text, "{output} of {state:?}: {out}");
+        }
+        let before = ran(place);
+        let (code, out, err) = run(place, &self.arguments());
+        assert!(code == 0 && out.contains("nothing to do"), "{state:?}: {out}{err}");
+        assert_eq!(ran(place), before, "a build that had nothing to do ran something");
+    }
+
+    fn work(&self, seed: u64, builds: usize) {
+        let mut draw = Draw(seed);
+        while self.builds.fetch_add(1, Ordering::Relaxed) < builds {
+            let state = draw.state();
+            let chosen = self.checkouts[draw.below(3) as usize].try_lock();
+            match chosen {
+                Ok(place) if draw.below(4) > 0 => self.build(place.path(), &state, &mut draw),
+                _ => self.build(directory(&[("build.ninja", MANIFEST)]).path(), &state, &mut draw),
+            }
+        }
+    }
+
+    /// Evicts, damages and mixes up what the cache holds.
+    fn disturb(&self, draw: &mut Draw) {
+        let all = files(Path::new(self.cache));
+        let mut any = || all.get(draw.below(all.len().max(1) as u64) as usize);
+        let (Some(one), Some(other)) = (any(), any()) else { return };
+        match draw.below(5) {
+            0 => drop(run(Path::new("."), &["cache", "gc", "--max-size", "2K", self.cache])),
+            // (What goes meanwhile need not be disturbed.)
+            1 => drop(fs::remove_file(one)),
+            2 => drop(fs::write(one, "junk")),
+            3 => drop(fs::rename(one, other)),
+            _ => drop(fs::copy(one, other)),
+        }
+    }
+}
+
+#[test]
+fn five_workers_build_right_whatever_happens_to_the_cache_they_share() {
+    let directory_of_cache = directory(&[]);
+    let (builds, seed) = (number("ALACARTE_SHARED_BUILDS", 120) as usize, number("ALACARTE_SHARED_SEED", 1));
+    let world = World {
+        cache: directory_of_cache.path().to_str().expect("a name"),
+        checkouts: (0..3).map(|_| Mutex::new(directory(&[("build.ninja", MANIFEST)]))).collect(),
+        builds: AtomicUsize::new(0),
+        restored: AtomicUsize::new(0),
+        killed: AtomicUsize::new(0),
+    };
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..=5)
+            .map(|worker| {
+                let world = &world;
+                scope.spawn(move || world.work(seed * 100 + worker, builds))
+            })
+            .collect();
+        let disturbs = scope.spawn(|| {
+            let mut draw = Draw(seed * 100 + 99);
+            while !done.load(Ordering::Relaxed) {
+                world.disturb(&mut draw);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let ended: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+        done.store(true, Ordering::Relaxed);
+        disturbs.join().expect("it ends");
+        ended.into_iter().for_each(|ended| ended.expect("all is right"));
+    });
+    // Nothing disturbs the cache any more: what one builds is there for all, also where damage lay.
+    let (code, ..) = run(Path::new("."), &["cache", "verify", world.cache]);
+    assert_eq!(code, 0);
+    let mut draw = Draw(seed * 100 + 98);
+    for _ in 0..5 {
+        let state = draw.state();
+        let [first, second] = [0, 1].map(|_| directory(&[("build.ninja", MANIFEST)]));
+        for place in [first.path(), second.path()] {
+            edit(place, &state);
+            assert_eq!(run(place, &world.arguments()).0, 0);
+        }
+        assert_eq!(ran(second.path()), 0, "{state:?}: all of it was just added");
+    }
+    let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
+    println!(
+        "{builds} builds, {} of which restored something, {} killed",
+        count(&world.restored),
+        count(&world.killed)
+    );
+    assert!(count(&world.restored) > builds / 20, "the cache was of no use: {}", count(&world.restored));
+}

@@ -1,0 +1,54 @@
+//! Hits that are run again: right like the rebuilder whose hits they are, and a task that gives something else is found.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use alacarte_conformance::{Promises, check_numbers, promises};
+use alacarte_core::{Build, Rules, formula};
+use alacarte_rebuilders::{ConstructiveTrace, DeepConstructiveTrace, Rechecked};
+use alacarte_schedulers::{Restarting, Suspending};
+use alacarte_stores::Memory;
+
+#[test]
+fn what_is_run_again_is_right_all_the_same() {
+    let shallow = Promises { restores: false, starts_once: false, ..promises("constructive-trace") };
+    check_numbers(Restarting::new(), Rechecked::new(ConstructiveTrace, 50, 7), shallow);
+    let deep = Promises { restores: false, ..promises("deep-constructive-trace") };
+    check_numbers(Suspending::new(), Rechecked::new(DeepConstructiveTrace, 50, 7), deep);
+}
+
+/// Ten keys, each of which looks at something that it does not fetch.
+#[test]
+fn a_sample_is_run_and_all_that_differs_in_it_is_found() {
+    let mut found = Vec::new();
+    for percent in [0, 30, 100] {
+        let hidden = Rc::new(Cell::new(0));
+        let mut tasks: Rules<String, i64> = Rules::new();
+        for key in 0..10 {
+            let looks = hidden.clone();
+            tasks = tasks.rule(format!("{key}"), formula(["x"], move |[x]: [i64; 1]| x + looks.get()));
+        }
+        let rechecked = Rechecked::new(ConstructiveTrace, percent, 3);
+        let sample = rechecked.sample();
+        let mut build = Build::new(tasks, Memory::from([("x".to_owned(), 1)]))
+            .with_scheduler(Suspending::new())
+            .with_rebuilder(rechecked);
+        let keys: Vec<String> = (0..10).map(|key| format!("{key}")).collect();
+        build.run(&keys).expect("built");
+        assert_eq!((sample.hits(), sample.expected().len()), (0, 0), "nothing was known");
+        build.set("x".to_owned(), 2).expect("set");
+        build.run(&keys).expect("built");
+        hidden.set(5);
+        build.set("x".to_owned(), 1).expect("set");
+        let report = build.run(&keys).expect("built");
+        let expected = sample.expected();
+        assert_eq!((sample.hits(), expected.len()), (10, report.ran.len()), "{percent} percent");
+        for (key, then) in expected {
+            assert_eq!((then, build.get(&build.names(&[key])[0])), (1, Some(6)));
+        }
+        found.push(report.ran.len());
+        // Now it is this build's own, and is kept.
+        assert!(build.run(&keys).expect("built").ran.is_empty());
+    }
+    assert!(found[0] == 0 && 0 < found[1] && found[1] < 10 && found[2] == 10, "{found:?}");
+}

@@ -1,0 +1,127 @@
+//! A task would have to run: has another build made its value?
+//!
+//! The cache that builds share is asked then, and only for this key: a build that has nothing to do asks for nothing, and what
+//! others have left since it began is found. Of the traces of the key, those that are known not to hold are left out,
+//! for other builds may have made thousands of keys of the same name; the newest of the rest are imported, and
+//! the rebuilder is asked again. If these do not hold, it knows more of the dependencies than before, and the next are taken.
+//!
+//! A deep trace names other keys by deep fingerprints, which only their traces can explain. So those are imported with it.
+
+use super::Engine;
+use crate::event::{Dependency, Event, Record};
+use crate::fingerprint::{Fingerprint, Value};
+use crate::journal::{Journal, SharedDependency, SharedTrace};
+use crate::key::{Key, KeyId};
+use crate::key_table::{CLASSIFIED, INPUT, KeyTable, Look};
+use crate::rebuilder::Rebuilder;
+use crate::scheduler::Schedules;
+use crate::step_count::count_steps;
+use crate::store::Store;
+use crate::task::Tasks;
+
+/// So many traces are imported at once: as many as rebuilders keep of a key.
+const AT_ONCE: usize = 8;
+
+impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
+where
+    K: Key,
+    V: Value,
+    T: Tasks<K, V>,
+    St: Store<K, V>,
+    S: Schedules<T::Power>,
+    R: Rebuilder<K, V>,
+    J: Journal<K, V>,
+{
+    /// Imports traces that other builds have left of a key, none of which is known to fail; `false` if there are none.
+    pub(super) fn learn(&mut self, key: KeyId) -> bool {
+        if self.cache.is_none() || !self.rebuilder.restores() {
+            return false;
+        }
+        let left = self.look_up(key);
+        let newest = left.split_off(left.len().saturating_sub(AT_ONCE));
+        let mut below = Vec::new();
+        newest.iter().for_each(|trace| self.import(key, trace, &mut below));
+        while let Some((key, deep)) = below.pop() {
+            let left = self.look_up(key);
+            if let Some(place) = left.iter().position(|trace| trace.deep == Some(deep)) {
+                let trace = left.remove(place);
+                self.import(key, &trace, &mut below);
+            }
+        }
+        !newest.is_empty()
+    }
+
+    /// The traces that the cache has of a key and that were not imported in this build, without those that are known to fail.
+    fn look_up(&mut self, key: KeyId) -> &mut Vec<SharedTrace<K, V>> {
+        let table = &mut *self.table.borrow_mut();
+        let left = self.state.learned.entry(key).or_insert_with(|| {
+            let (mut all, name) = (Vec::new(), table.keys.name(key));
+            let cache = self.cache.as_mut();
+            let read = cache.map_or(Ok(()), |cache| cache.traces(name, &mut |trace| all.push(trace)));
+            if let Err(error) = read {
+                // What others have built need not be known.
+                self.state.report.cache_trouble.get_or_insert_with(|| error.to_string());
+            }
+            all.retain(|trace| trace.key == *name);
+            all
+        });
+        count_steps(left.len());
+        left.retain(|trace| may_hold(table, key, trace));
+        left
+    }
+
+    /// Has the metadata know a trace. Which traces of other keys a deep one needs is added to `below`.
+    fn import(&mut self, key: KeyId, trace: &SharedTrace<K, V>, below: &mut Vec<(KeyId, Fingerprint)>) {
+        let SharedTrace { dependencies, deep, value, .. } = trace;
+        let deep = deep.is_some();
+        let dependencies: Vec<Dependency> = dependencies
+            .iter()
+            .map(|&SharedDependency { ref key, definition, grouped, fingerprint }| {
+                let id = self.meet(key);
+                if deep && !definition && !self.table.borrow().has(id, INPUT) {
+                    below.push((id, fingerprint));
+                }
+                Dependency { key: if definition { id.definition() } else { id }, grouped, fingerprint }
+            })
+            .collect();
+        self.sink.metadata.apply(&Event::Imported(Record {
+            key,
+            dependencies: &dependencies,
+            deep,
+            fingerprint: value.fingerprint(),
+            value,
+            modified: 0,
+            volatile: false,
+            names: &self.table.borrow().keys,
+        }));
+    }
+
+    /// A key that a trace names, perhaps for the first time: whether it is an input is known then, and its definition.
+    fn meet(&mut self, key: &K) -> KeyId {
+        let id = {
+            let mut table = self.table.borrow_mut();
+            let id = table.intern(key);
+            if !table.has(id, CLASSIFIED) {
+                table.classify(id, !self.tasks.has(key));
+            }
+            id
+        };
+        self.take_definition(id);
+        id
+    }
+}
+
+/// Whether nothing that is up to date differs from what the trace names. (The deep fingerprint of an input is that of its value; of
+/// other keys those are not known here.)
+fn may_hold<K: Key, V: Value>(table: &mut KeyTable<K, V>, key: KeyId, trace: &SharedTrace<K, V>) -> bool {
+    let own = table.fingerprint(key.definition());
+    let defined = trace.dependencies.iter().find(|dependency| dependency.definition && dependency.key == trace.key);
+    own == defined.map(|dependency| dependency.fingerprint)
+        && trace.dependencies.iter().all(|dependency| {
+            let known = table.keys.find(&dependency.key).filter(|_| !dependency.definition);
+            let known = known.filter(|&id| trace.deep.is_none() || table.has(id, INPUT));
+            known.is_none_or(|id| {
+                !matches!(table.look(id), Look::Ready(())) || table.current(id) == Some(dependency.fingerprint)
+            })
+        })
+}

@@ -1,0 +1,133 @@
+//! Where two contents of a file differ: the content that a cache keeps, and the one that a command has made again.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+
+use alacarte_core::StoreError;
+
+use crate::digest::Digest;
+use crate::filestore::FileStore;
+use crate::value::{FileKey, FileValue};
+
+/// A file that is not what it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Difference {
+    /// The file.
+    pub path: FileKey,
+    /// How it differs.
+    pub how: Differs,
+}
+
+/// How a file differs from what the cache keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Differs {
+    /// At this byte, counted from 0, for the first time: it was the one and is the other; `None` behind the end.
+    At(u64, Option<u8>, Option<u8>),
+    /// In its permissions only.
+    Mode,
+    /// It was made, and is not there now, or the other way round.
+    Existence,
+    /// The cache has no copy of what it was any more.
+    Unknown,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let byte = |byte: Option<u8>| byte.map_or("the end of the file".into(), |byte| format!("0x{byte:02x}"));
+        write!(f, "{}: ", self.path)?;
+        match self.how {
+            Differs::At(at, then, now) => write!(f, "byte {at} is {}, and {} in the cache", byte(now), byte(then)),
+            Differs::Mode => f.write_str("other permissions than in the cache"),
+            Differs::Existence => f.write_str("it is there in one of them only"),
+            Differs::Unknown => f.write_str("another digest; the cache has no copy of what it was any more"),
+        }
+    }
+}
+
+impl FileStore {
+    /// How the files of a key differ between a value that the cache keeps and the one that they have now.
+    ///
+    /// # Errors
+    /// If a file or a copy cannot be read.
+    pub fn differences(&self, key: &FileKey, then: &FileValue, now: &FileValue) -> Result<Vec<Difference>, StoreError> {
+        let (then, now) = (then.outputs(), now.outputs());
+        let mut differences = Vec::new();
+        for (number, path) in self.paths(key).iter().enumerate() {
+            let [then, now] = [&then, &now].map(|outputs| outputs.get(number).and_then(|made| made.digest));
+            let how = match (then, now) {
+                (Some(then), Some(now)) if then != now => self
+                    .first_difference(path, &then)
+                    .map_err(|error| StoreError::new("compare", path, error))?
+                    .map_or(Differs::Mode, |how| how),
+                (Some(_), None) | (None, Some(_)) => Differs::Existence,
+                _ => continue,
+            };
+            differences.push(Difference { path: path.clone(), how });
+        }
+        Ok(differences)
+    }
+
+    /// Where a file differs from the copy of this digest; `None` if both hold the same.
+    fn first_difference(&self, path: &FileKey, then: &Digest) -> io::Result<Option<Differs>> {
+        let Some(copy) = self.cas().and_then(|cas| File::open(cas.place(then)).ok()) else {
+            return Ok(Some(Differs::Unknown));
+        };
+        let now = File::open(self.files().borrow().path(path))?;
+        first_difference(BufReader::new(copy), BufReader::new(now))
+    }
+}
+
+/// The first byte at which two texts differ, and what each has there.
+fn first_difference(mut one: impl BufRead, mut other: impl BufRead) -> io::Result<Option<Differs>> {
+    let mut at = 0;
+    loop {
+        let (a, b) = (one.fill_buf()?, other.fill_buf()?);
+        let both = a.len().min(b.len());
+        let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+        if same < both || both == 0 {
+            let (then, now) = (a.get(same).copied(), b.get(same).copied());
+            return Ok((then != now).then_some(Differs::At(at + same as u64, then, now)));
+        }
+        one.consume(both);
+        other.consume(both);
+        at += both as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_byte_that_differs_is_found_wherever_the_buffers_end() {
+        let text = b"abcdefghij";
+        for ends in 1..12 {
+            for at in 0..=text.len() {
+                let with = |bytes: &'static [u8]| BufReader::with_capacity(ends, bytes);
+                let mut other = text.to_vec();
+                assert_eq!(first_difference(with(text), &other[..]).expect("read"), None);
+                let then = text.get(at).copied();
+                if at < text.len() {
+                    other[at] ^= 1;
+                    let now = Some(text[at] ^ 1);
+                    assert_eq!(
+                        first_difference(with(text), &other[..]).expect("read"),
+                        Some(Differs::At(at as u64, then, now))
+                    );
+                    let cut = &text[..at];
+                    assert_eq!(
+                        first_difference(with(text), cut).expect("read"),
+                        Some(Differs::At(at as u64, then, None))
+                    );
+                } else {
+                    other.push(b'x');
+                    let found = first_difference(with(text), &other[..]).expect("read");
+                    assert_eq!(found, Some(Differs::At(at as u64, None, Some(b'x'))));
+                }
+            }
+        }
+    }
+}
