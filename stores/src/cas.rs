@@ -60,7 +60,7 @@ impl Cas {
     }
 
     /// Where copies lie that are not whole yet.
-    fn underway(&self) -> PathBuf {
+    pub(crate) fn underway(&self) -> PathBuf {
         self.directory.join("underway")
     }
 

@@ -7,8 +7,8 @@
 //! ours to within a tick; a network file system's may lag.)
 //!
 //! A directory counts as the sorted list of the names in it: whoever depends on a directory sees files come and
-//! go, not their content. (Ninja looks at a directory's time, which says the same less reliably.) Links are
-//! followed; a device or a pipe is never read.
+//! go, not their content. (Ninja looks at a directory's time, which says the same less reliably.) One whose key ends in a slash
+//! counts with all that lies in it, as a [`Tree`]. Links are followed, but within trees; a device or a pipe is never read.
 //!
 //! Of a file that a command made it is also known which *run* made it, as long as the content stays; and of the outputs
 //! of a command that began and was not seen to end well, that nothing is known. Both are written down at once, the
@@ -16,20 +16,22 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use alacarte_core::{Fingerprint, StoreError, Time};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, openat, statat};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{Digest, READ_OR_EXECUTE};
+use crate::digest::Digest;
 use crate::file_table::Table;
+pub(crate) use crate::stat::now;
+use crate::stat::{self, Kind, Stat};
+use crate::tree::Tree;
+use crate::tree_reader::{Reading, TreeReader};
 use crate::value::FileKey;
 
 /// A table of files that a store and the tasks that write files both use.
@@ -69,6 +71,7 @@ pub struct Files {
     /// The files of which something was learned that the table does not say yet.
     news: HashSet<FileKey>,
     table: Option<Table>,
+    trees: TreeReader,
 }
 
 /// What is known of one file.
@@ -120,24 +123,6 @@ impl Begun {
     pub fn is_certain(&self) -> bool {
         self.certain
     }
-}
-
-/// By what a file is recognised as the one that was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Stat {
-    kind: Kind,
-    size: u64,
-    modified: Time,
-    changed: Time,
-    inode: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Kind {
-    /// Who may read or execute it.
-    File(u32),
-    Directory,
-    Other(u64),
 }
 
 /// What a file holds, and since when.
@@ -200,6 +185,7 @@ impl Files {
             writes: 0,
             news: HashSet::new(),
             table: None,
+            trees: TreeReader::default(),
         })
     }
 
@@ -218,7 +204,7 @@ impl Files {
 
     /// Where a file lies.
     pub fn path(&self, key: &FileKey) -> PathBuf {
-        self.root.join(key.as_str())
+        self.root.join(key.place())
     }
 
     /// What the file holds now; `None` if there is none. It is read only if it may have changed since it was last read.
@@ -226,6 +212,9 @@ impl Files {
     /// # Errors
     /// If it is there but cannot be read.
     pub fn look(&mut self, key: &FileKey) -> Result<Option<Seen>, StoreError> {
+        if key.is_tree() {
+            return Ok(self.read_tree(key)?.map(|(seen, _)| seen));
+        }
         let failed = |error: io::Error| StoreError::new("read", key, error);
         let Some(stat) = self.stat(key).map_err(|error| failed(error.into()))? else {
             self.lose(key);
@@ -241,10 +230,36 @@ impl Files {
             self.lose(key);
             return Ok(None);
         };
+        Ok(Some(self.learn(key, stat, digest, racy)))
+    }
+
+    /// What lies in this directory now; `None` if there is none. Files are read only if they may have changed since they were
+    /// last read.
+    ///
+    /// # Errors
+    /// If something in it cannot be read, or is neither file nor link nor directory.
+    pub fn tree(&mut self, key: &FileKey) -> Result<Option<Tree>, StoreError> {
+        Ok(self.read_tree(key)?.map(|(_, reading)| reading.tree))
+    }
+
+    pub(crate) fn read_tree(&mut self, key: &FileKey) -> Result<Option<(Seen, Reading)>, StoreError> {
+        let Some(reading) = self.trees.read(&self.directory, key)? else {
+            self.lose(key);
+            self.trees.lose(key);
+            return Ok(None);
+        };
+        Ok(Some((self.learn(key, reading.stat, reading.tree.digest(), false), reading)))
+    }
+
+    /// Takes up what was read.
+    fn learn(&mut self, key: &FileKey, stat: Stat, digest: Digest, racy: bool) -> Seen {
         let link = std::fs::read_link(self.path(key)).ok();
         let link = link.map(|link| Digest::of_bytes(link.as_os_str().as_encoded_bytes()));
         let mut entry = Entry { stat, digest, racy, told: None, written: 0, run: None, link };
         if let Some(old) = self.entries.get(key) {
+            if (old.stat, old.digest, old.racy, old.link) == (stat, digest, racy, link) {
+                return old.seen();
+            }
             (entry.told, entry.written) = (old.told, old.written);
             if (old.digest, old.link) == (digest, link) {
                 entry.run = old.run;
@@ -254,7 +269,7 @@ impl Files {
         }
         self.entries.insert(key.clone(), entry);
         self.news.insert(key.clone());
-        Ok(Some(entry.seen()))
+        entry.seen()
     }
 
     /// There is no such file any more.
@@ -386,24 +401,8 @@ impl Files {
             }
             Kind::File(_) => {}
         }
-        let mut attempts = 0;
-        loop {
-            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-            let file = match openat(&self.directory, key.as_str(), flags, Mode::empty()) {
-                Ok(file) => File::from(file),
-                Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            };
-            let before = Stat::from(&fstat(&file)?);
-            let content = Digest::of_content(&file)?;
-            let digest = if let Kind::File(mode) = before.kind { content.with_mode(mode) } else { content };
-            let now = now();
-            let after = Stat::from(&fstat(&file)?);
-            attempts += 1;
-            if before == after || attempts == 3 {
-                return Ok(Some((after, digest, before != after || after.is_young(now))));
-            }
-        }
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        stat::read(|| openat(&self.directory, key.as_str(), flags, Mode::empty()))
     }
 
     fn read_directory(&self, key: &FileKey, stat: Stat) -> io::Result<Option<(Stat, Digest, bool)>> {
@@ -421,6 +420,11 @@ impl Files {
     /// # Errors
     /// If the table cannot be written. What it does not say is said again the next time.
     pub fn save(&mut self) -> Result<(), StoreError> {
+        let trees = self.trees.save().map_err(|(path, error)| StoreError::new("write", path.display(), error));
+        self.save_files().and(trees)
+    }
+
+    fn save_files(&mut self) -> Result<(), StoreError> {
         let Some(mut table) = self.table.take() else { return Ok(()) };
         let news = self.news.iter().map(|key| (key.clone(), self.known(key)));
         let all = self.entries.keys().chain(self.doubts.keys().filter(|key| !self.entries.contains_key(*key)));
@@ -441,6 +445,7 @@ impl Files {
     /// Takes up what earlier processes wrote into this table, and writes down in it what is learned from now on.
     /// Whatever is damaged or missing is read from the files again.
     pub fn recall(&mut self, table: &Path) {
+        self.trees.recall(&table.with_extension("trees"));
         self.table = Some(Table::open(table, &mut |(key, Known { entry, doubt }): Record| {
             match entry {
                 Some(entry) => self.entries.insert(key.clone(), entry),
@@ -451,39 +456,6 @@ impl Files {
                 None => self.doubts.remove(&key),
             };
         }));
-    }
-}
-
-pub(crate) fn now() -> Time {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as Time)
-}
-
-impl Stat {
-    /// Whether it may be written once more without looking any different.
-    fn is_young(&self, now: Time) -> bool {
-        // File systems that count whole seconds (or pairs of them) betray themselves by their zeros.
-        let tick = if self.modified.is_multiple_of(1_000_000_000) { 2_000_000_000 } else { 20_000_000 };
-        self.modified.max(self.changed) + tick >= now
-    }
-}
-
-impl From<&rustix::fs::Stat> for Stat {
-    #[allow(clippy::unnecessary_cast, reason = "the types of these fields differ between platforms")]
-    fn from(stat: &rustix::fs::Stat) -> Self {
-        let time =
-            |seconds: i64, nanos: u64| (seconds.max(0) as u64).saturating_mul(1_000_000_000).saturating_add(nanos);
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Kind::File(stat.st_mode as u32 & READ_OR_EXECUTE),
-            FileType::Directory => Kind::Directory,
-            _ => Kind::Other(stat.st_rdev as u64),
-        };
-        Stat {
-            kind,
-            size: stat.st_size as u64,
-            modified: time(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
-            changed: time(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
-            inode: stat.st_ino as u64,
-        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::cas::Cas;
 use crate::digest::Digest;
 use crate::files::{Files, SharedFiles};
 use crate::scratch;
+use crate::tree_copies::{self, Staged};
 use crate::value::{FileKey, FileValue, Made};
 
 /// What a key stands for that is not just the file of its name.
@@ -24,6 +25,8 @@ pub enum Shape {
     Output,
     /// Several files, made by one command; the key is the first of them.
     Outputs(Arc<[FileKey]>),
+    /// What lies in a directory that a command makes, which is this key. It comes and goes with that.
+    Within(FileKey),
     /// A name for others. It has no file: its value is what its task made of theirs, and it is as young as the
     /// youngest of them.
     Group(Arc<[FileKey]>),
@@ -161,7 +164,7 @@ impl FileStore {
     /// The files that a key stands for.
     pub(crate) fn paths<'a>(&'a self, key: &'a FileKey) -> &'a [FileKey] {
         match self.shapes.get(key) {
-            None | Some(Shape::Output | Shape::Alias) => std::slice::from_ref(key),
+            None | Some(Shape::Output | Shape::Within(_) | Shape::Alias) => std::slice::from_ref(key),
             Some(Shape::Outputs(paths)) => paths,
             Some(Shape::Group(_)) => &[],
         }
@@ -178,6 +181,10 @@ impl FileStore {
             None | Some(Shape::Alias) => Ok(files.look(key)?.map(|seen| FileValue::File(seen.digest))),
             Some(Shape::Group(_)) => Ok(None),
             Some(Shape::Output) => Ok(FileValue::of_outputs(&[made(key)?])),
+            Some(Shape::Within(around)) => {
+                let made = made(key)?;
+                Ok(FileValue::of_outputs(&[made]).filter(|_| !files.is_unfinished(around)))
+            }
             // What lacks a part is not there: whoever looks at times alone must see it, too.
             Some(Shape::Outputs(paths)) => {
                 Ok(FileValue::of_outputs(&paths.iter().map(made).collect::<Result<Vec<_>, StoreError>>()?))
@@ -339,9 +346,22 @@ impl Store<FileKey, FileValue> for FileStore {
 
     fn archive(&mut self, key: &FileKey, value: &FileValue) -> Result<(), StoreError> {
         let (Some(cas), Some(contents)) = (&self.cas, self.contents(key, value)) else { return Ok(()) };
+        if matches!(self.shapes.get(key), Some(Shape::Within(_))) {
+            return Ok(());
+        }
         for (path, digest, _) in contents {
             let file = self.files.borrow().path(path);
-            cas.keep(&file, &digest).map_err(|error| StoreError::new("keep a copy of", path, error))?;
+            let kept = match path.is_tree() {
+                true => match self.files.borrow_mut().read_tree(path)? {
+                    // (Where a directory keeps a file from some who may read the file, its copy would give it to them.)
+                    Some((seen, read)) if seen.as_output() == digest && !read.sheltered => {
+                        cas.keep_tree(&file, &read.tree)
+                    }
+                    _ => Ok(false),
+                },
+                false => cas.keep(&file, &digest),
+            };
+            kept.map_err(|error| StoreError::new("keep a copy of", path, error))?;
         }
         Ok(())
     }
@@ -360,24 +380,49 @@ impl Store<FileKey, FileValue> for FileStore {
             if self.files.borrow_mut().look(path)?.is_some_and(|seen| seen.as_output() == digest) {
                 continue;
             }
-            let Some(cas) = &self.cas else { return Ok(false) };
+            // What lies in a directory is not put there by itself.
+            let (Some(cas), None | Some(Shape::Output | Shape::Outputs(_))) = (&self.cas, self.shapes.get(key)) else {
+                return Ok(false);
+            };
+            if path.is_tree() && self.files.borrow().stays_inside(path).is_err() {
+                return Ok(false);
+            }
             let failed = |error| StoreError::new("restore", path, error);
             let target = self.files.borrow().path(path);
             let directory = target.parent().unwrap_or(&target);
             let underway = self.underway.as_deref().unwrap_or(directory);
             std::fs::create_dir_all(directory).and_then(|()| std::fs::create_dir_all(underway)).map_err(failed)?;
             // Copies that were made before one is found missing disappear with the list.
-            let Some(copy) = cas.fetch(&digest, underway).map_err(failed)? else { return Ok(false) };
-            copies.push((path, target, copy, made.run));
+            let copy = match path.is_tree() {
+                true => cas.fetch_tree(&digest, underway).map(|tree| tree.map(Copy::Tree)),
+                false => cas.fetch(&digest, underway).map(|file| file.map(Copy::File)),
+            };
+            let Some(copy) = copy.map_err(failed)? else { return Ok(false) };
+            copies.push((path, target, copy, made));
         }
-        for (path, target, copy, run) in copies {
-            put(copy, &target).map_err(|error| StoreError::new("restore", path, error))?;
+        for (path, target, copy, Made { digest, run }) in copies {
+            let put = match copy {
+                Copy::File(file) => put(file, &target).map(|()| true),
+                Copy::Tree(tree) => tree_copies::put_or(tree, &target, |beside| match (&self.cas, digest) {
+                    (Some(cas), Some(digest)) => cas.fetch_tree(&digest, beside),
+                    _ => Ok(None),
+                }),
+            };
+            if !put.map_err(|error| StoreError::new("restore", path, error))? {
+                return Ok(false);
+            }
             self.files.borrow_mut().written(path, run)?;
         }
         let mut files = self.files.borrow_mut();
         contents.iter().for_each(|(path, _, made)| files.settle(path, made.run));
         Ok(true)
     }
+}
+
+/// What is to be put in place.
+enum Copy {
+    File(NamedTempFile),
+    Tree(Staged),
 }
 
 /// Gives a copy its name, which may lie in another file system.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Memory`] | values in memory |
 //! | [`FileStore`] | the files of a directory; [`Files`] is what is known of them, [`Cas`] keeps copies |
+//! | [`Tree`] | a directory as one value; [`Merge`] makes one of several |
 //! | [`Log`] | a journal in a file |
 //! | [`TraceLog`] | constructive traces that many builds share |
 //! | [`SharedCache`] | copies and traces in one directory, and the care of it |
@@ -33,7 +34,15 @@ mod seal;
 #[cfg(feature = "files")]
 mod shared_cache;
 #[cfg(feature = "files")]
+mod stat;
+#[cfg(feature = "files")]
 mod trace_log;
+#[cfg(feature = "files")]
+mod tree;
+#[cfg(feature = "files")]
+mod tree_copies;
+#[cfg(feature = "files")]
+mod tree_reader;
 #[cfg(feature = "files")]
 mod value;
 
@@ -54,5 +63,7 @@ pub use memory::Memory;
 pub use shared_cache::{Holdings, SharedCache};
 #[cfg(feature = "files")]
 pub use trace_log::TraceLog;
+#[cfg(feature = "files")]
+pub use tree::{Conflict, Entry, Merge, Tree, TreeError};
 #[cfg(feature = "files")]
 pub use value::{FileKey, FileValue, Made};

@@ -3,14 +3,15 @@
 //! A process that is killed leaves them behind. Each bears the number of its process and is locked as long as that lives,
 //! so that a later process can tell such as nobody will finish, and removes them: those and no others.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, NamedTempFile, TempDir};
 
 const PREFIX: &str = ".alacarte-";
 const SUFFIX: &str = ".part";
@@ -24,6 +25,70 @@ pub(crate) fn create(directory: &Path) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
+/// A directory in another one, that is removed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    temporary: TempDir,
+    _lock: Option<File>,
+}
+
+/// A directory in this directory that is removed when it is dropped. Nobody else may look into it.
+pub(crate) fn create_directory(directory: &Path) -> io::Result<Directory> {
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    let temporary = Builder::new().prefix(&prefix).suffix(SUFFIX).tempdir_in(directory)?;
+    let lock = File::open(temporary.path()).ok();
+    let _ = lock.as_ref().map(|lock| flock(lock, FlockOperation::NonBlockingLockExclusive));
+    Ok(Directory { temporary, _lock: lock })
+}
+
+impl Directory {
+    pub(crate) fn path(&self) -> &Path {
+        self.temporary.path()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // What cannot be removed takes up room, and no more.
+        let _ = remove(self.path());
+    }
+}
+
+/// Removes what lies here, if anything does: a file, a link (and not what it leads to), a directory with all that lies in it.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    let removed = match std::fs::symlink_metadata(path) {
+        Ok(there) if there.is_dir() => match std::fs::remove_dir_all(path) {
+            // A directory that its owner may not write keeps what lies in it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                open_up(path)?;
+                std::fs::remove_dir_all(path)
+            }
+            removed => removed,
+        },
+        Ok(_) => std::fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Lets us write a directory, and those in it.
+fn open_up(path: &Path) -> io::Result<()> {
+    let mut directories = vec![path.to_owned()];
+    while let Some(directory) = directories.pop() {
+        std::fs::set_permissions(&directory, Permissions::from_mode(0o700))?;
+        for entry in std::fs::read_dir(&directory)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                directories.push(entry.path());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Writes a file as a whole: a reader finds the old content or the new, never a part.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
@@ -34,7 +99,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the files of this directory that processes have left which are no more.
+/// Removes the files and directories in this one that processes have left which are no more.
 pub(crate) fn sweep(directory: &Path) {
     let Ok(entries) = std::fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
@@ -43,7 +108,7 @@ pub(crate) fn sweep(directory: &Path) {
         let process = process.and_then(|(process, _)| process.parse().ok()).and_then(Pid::from_raw);
         if process.is_some_and(|process| !lives(process)) && is_unlocked(&entry.path()) {
             // What cannot be removed takes up room, and no more.
-            let _ = std::fs::remove_file(entry.path());
+            let _ = remove(&entry.path());
         }
     }
 }
@@ -73,8 +138,17 @@ mod tests {
         for name in left.iter().chain(&other) {
             std::fs::write(directory.path().join(name), "").expect("written");
         }
-        let underway = create(directory.path()).expect("created");
+        let tree = directory.path().join(format!(".alacarte-{dead}-tree.part"));
+        std::fs::create_dir_all(tree.join("a/b")).expect("made");
+        std::fs::write(tree.join("a/b/c"), "").expect("written");
+        std::fs::set_permissions(tree.join("a"), Permissions::from_mode(0o555)).expect("set");
+        let (underway, begun) = (create(directory.path()).expect("created"), create_directory(directory.path()));
+        let begun = begun.expect("created");
         sweep(directory.path());
+        assert!(!tree.exists() && begun.path().exists());
+        let place = begun.path().to_owned();
+        drop(begun);
+        assert!(!place.exists());
         for name in &left {
             assert!(!directory.path().join(name).exists(), "{name}");
         }

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
-/// A path, relative to the directory of the build (or absolute). Whoever makes one brings it to canonical form first.
+/// A path, relative to the directory of the build (or absolute). Whoever makes one brings it to canonical form first. One that
+/// ends in a slash is a directory with all that lies in it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileKey(Arc<str>);
 
@@ -17,6 +18,19 @@ impl FileKey {
     /// The path.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is a directory with all that lies in it, whose digest is that of a [`Tree`](crate::Tree).
+    pub fn is_tree(&self) -> bool {
+        self.0.ends_with('/')
+    }
+
+    /// The path without the slash at its end. (The system follows a link whose path has one.)
+    pub(crate) fn place(&self) -> &str {
+        match self.0.trim_end_matches('/') {
+            "" if self.is_tree() => "/",
+            place => place,
+        }
     }
 }
 
@@ -55,7 +69,7 @@ impl fmt::Debug for FileKey {
 /// What a path stands for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum FileValue {
-    /// A file with this content.
+    /// A file with this content; or a directory, if the key is one, with this tree.
     File(Digest),
     /// The files that one command made, in the order of its outputs; the key is the first of them. `None` for
     /// one that is not there.

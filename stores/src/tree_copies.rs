@@ -1,0 +1,450 @@
+//! Trees in a cache: a manifest, and a copy of each file that it names.
+//!
+//! The manifest is a copy like others, called by the digest of the tree, and kept last. A tree comes back as a whole or not at
+//! all: it is put together beside its place, every copy verified, and gets its name when it is whole. What lay there before is
+//! moved away first, so nothing of it stays; a link is moved itself, and not what it leads to.
+
+use std::ffi::OsStr;
+use std::fs::{DirBuilder, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use alacarte_core::StoreError;
+
+use crate::cas::Cas;
+use crate::digest::Digest;
+use crate::files::Files;
+use crate::scratch;
+use crate::tree::{Entry, Tree};
+use crate::value::FileKey;
+
+/// A directory that is whole, and has not got its name yet.
+#[derive(Debug)]
+pub(crate) struct Staged(scratch::Directory);
+
+impl Cas {
+    /// Keeps copies of all that lies in a directory; `false` if that is not this tree.
+    ///
+    /// # Errors
+    /// If something cannot be read, or a copy not be written.
+    pub fn keep_tree(&self, directory: &Path, tree: &Tree) -> io::Result<bool> {
+        for (path, entry) in tree.entries() {
+            if let Entry::File(digest) = entry
+                && !self.keep(&directory.join(path), digest)?
+            {
+                return Ok(false);
+            }
+        }
+        let place = self.place(&tree.digest());
+        if !place.exists() {
+            let underway = self.underway();
+            std::fs::create_dir_all(&underway)?;
+            let mut manifest = scratch::create(&underway)?;
+            manifest.write_all(&tree.manifest())?;
+            manifest.as_file().set_permissions(Permissions::from_mode(tree.mode()))?;
+            std::fs::create_dir_all(place.parent().unwrap_or(self.directory()))?;
+            manifest.persist(place)?;
+        }
+        Ok(true)
+    }
+
+    /// The tree of this digest, if its manifest is kept and not damaged. (Its files may be.)
+    ///
+    /// # Errors
+    /// If it cannot be read, or copied into `underway` to be verified.
+    fn manifest(&self, digest: &Digest, underway: &Path) -> io::Result<Option<Tree>> {
+        let Some(copy) = self.fetch(digest, underway)? else { return Ok(None) };
+        let mut manifest = Vec::new();
+        copy.reopen()?.read_to_end(&mut manifest)?;
+        Ok(Tree::of_manifest(&manifest))
+    }
+
+    /// The tree of this digest, put together in a directory of its own within `underway`; `None` if a part of it is not kept, or
+    /// damaged.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn fetch_tree(&self, digest: &Digest, underway: &Path) -> io::Result<Option<Staged>> {
+        let Some(tree) = self.manifest(digest, underway)? else { return Ok(None) };
+        Staged::fill(underway, &tree, |_, digest, place| {
+            let Some(copy) = self.fetch(digest, place.parent().unwrap_or(underway))? else { return Ok(false) };
+            copy.persist(place)?;
+            Ok(true)
+        })
+    }
+}
+
+impl Staged {
+    /// A directory with the entries of a tree, where `file` puts each file in its place and says whether it could.
+    pub(crate) fn fill(
+        underway: &Path,
+        tree: &Tree,
+        mut file: impl FnMut(&Path, &Digest, &Path) -> io::Result<bool>,
+    ) -> io::Result<Option<Staged>> {
+        let staged = Staged(scratch::create_directory(underway)?);
+        let mut ours = DirBuilder::new();
+        // Until all is there, nobody else may look.
+        ours.mode(0o700);
+        if tree.entries().len() == 0 {
+            DirBuilder::new().create(staged.whole())?;
+        }
+        for (path, entry) in tree.entries() {
+            let place = staged.place(path);
+            match entry {
+                Entry::Directory(_) => ours.create(place)?,
+                Entry::Link(target) => std::os::unix::fs::symlink(OsStr::from_bytes(target), place)?,
+                Entry::File(digest) => {
+                    if !file(path, digest, &place)? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        for (path, entry) in tree.entries().collect::<Vec<_>>().into_iter().rev() {
+            if let Entry::Directory(mode) = entry {
+                std::fs::set_permissions(staged.place(path), Permissions::from_mode(mode | WRITE))?;
+            }
+        }
+        Ok(Some(staged))
+    }
+
+    /// Where the tree is put together.
+    fn whole(&self) -> PathBuf {
+        self.0.path().join("new")
+    }
+
+    fn place(&self, path: &Path) -> PathBuf {
+        if path.as_os_str().is_empty() { self.whole() } else { self.whole().join(path) }
+    }
+
+    /// Puts it in the place of whatever lies at a path. If that fails, all is as before.
+    ///
+    /// # Errors
+    /// If it cannot; also if the path lies in another file system.
+    pub(crate) fn put(self, target: &Path) -> io::Result<()> {
+        let old = self.0.path().join("old");
+        let was_there = match std::fs::rename(target, &old) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        let put = std::fs::rename(self.whole(), target);
+        if put.is_err() && was_there {
+            std::fs::rename(&old, target)?;
+        }
+        put
+    }
+}
+
+/// Puts a tree in its place; one that was put together in another file system is made again by `stage`, beside its place.
+/// `false` if it cannot be.
+pub(crate) fn put_or(
+    staged: Staged,
+    target: &Path,
+    stage: impl FnOnce(&Path) -> io::Result<Option<Staged>>,
+) -> io::Result<bool> {
+    match staged.put(target) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            let beside = target.parent().unwrap_or(target);
+            scratch::sweep(beside);
+            let Some(staged) = stage(beside)? else { return Ok(false) };
+            staged.put(target).map(|()| true)
+        }
+        put => put.map(|()| true),
+    }
+}
+
+impl Files {
+    /// Whether what is written to this path is written within the directory of the files, and not by way of a link that leads
+    /// out of it. (What lies at the path itself may be a link: it is replaced.)
+    ///
+    /// # Errors
+    /// If it is not: which link leads out, or that the path does.
+    pub(crate) fn stays_inside(&self, key: &FileKey) -> io::Result<()> {
+        let out = |what: String| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        let mut names = key.place().split('/').peekable();
+        if key.place().starts_with('/') || names.clone().any(|name| matches!(name, "" | "." | "..")) {
+            return out("it is not a directory within that of the build, and nothing is written elsewhere".to_owned());
+        }
+        let root = self.root().canonicalize()?;
+        let mut at = self.root().to_owned();
+        while let Some(name) = names.next()
+            && names.peek().is_some()
+        {
+            at.push(name);
+            let is_link = match std::fs::symlink_metadata(&at) {
+                Ok(there) => there.is_symlink(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(error) => return Err(error),
+            };
+            // (A link that leads nowhere would have the directory made there.)
+            if is_link && !at.canonicalize().is_ok_and(|real| real.starts_with(&root)) {
+                return out(format!(
+                    "{} is a link that leads out of the directory of the build, where nothing is written: make it a directory",
+                    at.display()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties a directory that a task is about to fill: what lay there, be it a link or a file, is gone, and an empty directory
+    /// is there.
+    ///
+    /// # Errors
+    /// If it lies outside of the directory of the files, or something cannot be removed or made.
+    pub fn empty_tree(&mut self, key: &FileKey) -> Result<(), StoreError> {
+        let path = self.path(key);
+        let emptied =
+            self.stays_inside(key).and_then(|()| scratch::remove(&path)).and_then(|()| std::fs::create_dir_all(path));
+        emptied.map_err(|error| StoreError::new("empty", key, error))
+    }
+
+    /// Puts a tree in place of whatever lies at a path, as a whole: its files are copies of those that `from` names. It is put
+    /// together in `underway` first.
+    ///
+    /// # Errors
+    /// If it lies outside of the directory of the files, or something cannot be read or written.
+    pub fn put_tree(
+        &mut self,
+        key: &FileKey,
+        tree: &Tree,
+        underway: &Path,
+        from: impl Fn(&Path) -> PathBuf,
+    ) -> Result<(), StoreError> {
+        let copy = |path: &Path, _: &Digest, place: &Path| std::fs::copy(from(path), place).map(|_| true);
+        let stage = |directory: &Path| {
+            std::fs::create_dir_all(directory)?;
+            Staged::fill(directory, tree, copy)
+        };
+        let put = || {
+            self.stays_inside(key)?;
+            let target = self.path(key);
+            std::fs::create_dir_all(target.parent().unwrap_or(&target))?;
+            let Some(staged) = stage(underway)? else { return Ok(false) };
+            put_or(staged, &target, stage)
+        };
+        let put = put();
+        put.map(|_| ()).map_err(|error| StoreError::new("write", key, error))
+    }
+}
+
+/// Who makes a directory may write it.
+const WRITE: u32 = 0o200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filestore::FileStore;
+    use crate::value::FileValue;
+    use alacarte_core::Store;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    /// A directory for a build, with one that is not to be touched beside it, and a store over the first.
+    struct Place {
+        all: tempfile::TempDir,
+        store: FileStore,
+        cas: Cas,
+        key: FileKey,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let all = tempfile::tempdir().expect("a directory");
+            fs::create_dir_all(all.path().join("build/out")).expect("made");
+            fs::create_dir(all.path().join("outside")).expect("made");
+            fs::write(all.path().join("outside/precious"), "precious").expect("written");
+            let cas = Cas::new(all.path().join("cache"));
+            let store = FileStore::open(all.path().join("build")).expect("opened").with_cas(cas.clone());
+            let store = store.with_table(all.path().join("state/files"));
+            Place { all, store, cas, key: "out/d/".into() }
+        }
+
+        fn at(&self, path: &str) -> PathBuf {
+            self.all.path().join("build/out/d").join(path)
+        }
+
+        fn mode(&self, path: &str) -> u32 {
+            fs::symlink_metadata(self.at(path)).expect("there").permissions().mode() & 0o777
+        }
+
+        /// Makes a directory with a bit of everything.
+        fn make(&mut self) -> FileValue {
+            fs::create_dir_all(self.at("sub/empty")).expect("made");
+            fs::write(self.at("a"), "a").expect("written");
+            fs::write(self.at("sub/tool"), "#!").expect("written");
+            fs::set_permissions(self.at("sub/tool"), Permissions::from_mode(0o755)).expect("set");
+            fs::write(self.at("sub").join(OsStr::from_bytes(b"\xff")), "bytes").expect("written");
+            fs::set_permissions(self.at("sub/empty"), Permissions::from_mode(0o700)).expect("set");
+            symlink("nowhere", self.at("dangling")).expect("a link");
+            symlink(self.all.path().join("outside"), self.at("out")).expect("a link");
+            self.look().expect("there")
+        }
+
+        fn look(&mut self) -> Option<FileValue> {
+            let seen = self.store.files().borrow_mut().look(&self.key).expect("read");
+            seen.map(|seen| FileValue::File(seen.as_output()))
+        }
+
+        fn archive(&mut self) -> FileValue {
+            let value = self.make();
+            self.store.archive(&self.key, &value).expect("kept");
+            value
+        }
+
+        fn restore(&mut self, value: &FileValue) -> bool {
+            self.store.restore(&self.key, value).expect("tried")
+        }
+
+        /// Nothing was written where nothing may be, nor left behind.
+        fn is_tidy(&self) -> bool {
+            let count = |path: &str| fs::read_dir(self.all.path().join(path)).map_or(0, Iterator::count);
+            fs::read_to_string(self.all.path().join("outside/precious")).is_ok_and(|text| text == "precious")
+                && (count("outside"), count("build"), count("state/underway")) == (1, 1, 0)
+        }
+    }
+
+    #[test]
+    fn a_directory_comes_back_as_it_was_and_nothing_else_with_it() {
+        let mut place = Place::new();
+        let value = place.archive();
+        type Disturb = fn(&Place);
+        let disturbances: [Disturb; 8] = [
+            |place| fs::remove_dir_all(place.at("")).expect("removed"),
+            |place| fs::remove_file(place.at("a")).expect("removed"),
+            |place| fs::write(place.at("a"), "b").expect("written"),
+            |place| fs::write(place.at("sub/more"), "more").expect("written"),
+            |place| fs::set_permissions(place.at("sub/empty"), Permissions::from_mode(0o755)).expect("set"),
+            |place| fs::remove_dir(place.at("sub/empty")).expect("removed"),
+            // A file, and a link, in its place.
+            |place| {
+                fs::remove_dir_all(place.at("")).expect("removed");
+                fs::write(place.all.path().join("build/out/d"), "a file").expect("written");
+            },
+            |place| {
+                fs::remove_dir_all(place.at("")).expect("removed");
+                symlink(place.all.path().join("outside"), place.all.path().join("build/out/d")).expect("a link");
+            },
+        ];
+        for (number, disturb) in disturbances.iter().enumerate() {
+            disturb(&place);
+            assert_ne!(place.look().as_ref(), Some(&value), "{number} is noticed");
+            assert!(place.restore(&value), "{number}");
+            assert_eq!(place.look().as_ref(), Some(&value), "{number}");
+            assert_eq!((place.mode("sub/tool"), place.mode("sub/empty"), place.mode("a")), (0o755, 0o700, 0o644));
+            assert_eq!(fs::read_link(place.at("dangling")).expect("a link"), Path::new("nowhere"));
+            assert!(place.is_tidy(), "{number}");
+        }
+        // Behind a link, it may hold just what it should, and is none of ours.
+        fs::rename(place.at(""), place.all.path().join("build/out/e")).expect("moved");
+        symlink("e", place.all.path().join("build/out/d")).expect("a link");
+        assert_ne!(place.look().as_ref(), Some(&value));
+        assert!(place.restore(&value) && place.mode("") == 0o755);
+    }
+
+    #[test]
+    fn what_lost_a_part_in_the_cache_is_a_miss_and_all_stays_as_it_was() {
+        let mut place = Place::new();
+        let value = place.archive();
+        let blobs: Vec<PathBuf> = fs::read_dir(place.cas.directory())
+            .expect("listed")
+            .flat_map(|half| fs::read_dir(half.expect("listed").path()).expect("listed"))
+            .map(|blob| blob.expect("listed").path())
+            .filter(|path| path.is_file())
+            .collect();
+        assert_eq!(blobs.len(), 4, "three files and a manifest");
+        for blob in &blobs {
+            for damaged in [false, true] {
+                let kept = fs::read(blob).expect("read");
+                fs::remove_file(blob).expect("evicted");
+                if damaged {
+                    fs::write(blob, [&kept[..], b"?"].concat()).expect("damaged");
+                }
+                fs::write(place.at("a"), "as it was").expect("written");
+                assert!(!place.restore(&value), "{blob:?} {damaged}");
+                assert_eq!(fs::read(place.at("a")).expect("read"), b"as it was");
+                assert!(place.is_tidy() && place.at("sub/tool").exists());
+                // Who makes it again puts it back.
+                fs::remove_dir_all(place.at("")).expect("removed");
+                assert_eq!(place.archive(), value);
+                fs::remove_dir_all(place.at("")).expect("removed");
+                assert!(place.restore(&value), "{blob:?} {damaged}");
+            }
+        }
+        let (all, removed) = place.cas.verify().expect("read");
+        assert_eq!((all.copies, removed.copies), (4, 0), "a manifest is a copy like others");
+    }
+
+    #[test]
+    fn a_manifest_that_leads_out_of_its_directory_is_none() {
+        let mut place = Place::new();
+        place.make();
+        let mut bytes = b"alacarte tree 1\n".to_vec();
+        let mut entry = |path: &str, kind: &[u8]| {
+            bytes.extend_from_slice(&(path.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(path.as_bytes());
+            bytes.extend_from_slice(kind);
+        };
+        let file = [&b"f"[..], &Digest::of_bytes(b"a").0].concat();
+        entry("", b"d\x6d\x01\0\0");
+        entry("../../../outside/planted", &file);
+        let planted = place.all.path().join("manifest");
+        fs::write(&planted, &bytes).expect("written");
+        fs::write(place.all.path().join("a"), "a").expect("written");
+        let digest = Digest::of_bytes(&bytes);
+        assert!(place.cas.keep(&planted, &digest).expect("kept"));
+        assert!(place.cas.keep(&place.all.path().join("a"), &Digest::of_bytes(b"a")).expect("kept"));
+        assert!(!place.restore(&FileValue::File(digest)) && place.is_tidy());
+    }
+
+    #[test]
+    fn nothing_is_written_by_way_of_a_link_that_leads_out() {
+        let mut place = Place::new();
+        let value = place.archive();
+        let out = place.all.path().join("build/out");
+        fs::remove_dir_all(&out).expect("removed");
+        for target in [place.all.path().join("outside"), place.all.path().join("new")] {
+            symlink(&target, &out).expect("a link");
+            assert!(!place.restore(&value));
+            let error = place.store.files().borrow_mut().empty_tree(&"out/d/".into()).expect_err("it leads out");
+            assert!(error.to_string().contains("leads out"), "{error}");
+            let tree = Tree::new([("", Entry::directory(0o755))]).expect("a tree");
+            let mut files = place.store.files().borrow_mut();
+            assert!(files.put_tree(&"out/d/".into(), &tree, place.all.path(), Path::to_owned).is_err());
+            drop(files);
+            assert!(place.is_tidy() && !place.all.path().join("new").exists());
+            fs::remove_file(&out).expect("removed");
+        }
+        for wrong in ["../outside/", "/", "./", "out/../../outside/"] {
+            assert!(place.store.files().borrow_mut().empty_tree(&wrong.into()).is_err(), "{wrong}");
+        }
+        // One that stays inside is as good as a directory.
+        fs::create_dir(place.all.path().join("build/there")).expect("made");
+        symlink("there", &out).expect("a link");
+        assert!(place.restore(&value));
+        assert!(place.all.path().join("build/there/d/sub/tool").exists());
+    }
+
+    #[test]
+    fn who_may_not_reach_a_file_finds_no_copy_of_it() {
+        for (directory, file, kept) in [(0o700, 0o644, false), (0o700, 0o600, true), (0o711, 0o644, true)] {
+            let mut place = Place::new();
+            fs::create_dir_all(place.at("sub")).expect("made");
+            fs::write(place.at("sub/secret"), "secret").expect("written");
+            fs::set_permissions(place.at("sub/secret"), Permissions::from_mode(file)).expect("set");
+            fs::set_permissions(place.at("sub"), Permissions::from_mode(directory)).expect("set");
+            let value = place.look().expect("there");
+            place.store.archive(&place.key, &value).expect("kept or not");
+            fs::remove_dir_all(place.at("")).expect("removed");
+            assert_eq!(place.restore(&value), kept, "{directory:o} {file:o}");
+            assert_eq!(place.cas.holdings().expect("read").copies, if kept { 2 } else { 0 });
+            if let (FileValue::File(digest), true) = (&value, kept) {
+                let mode = fs::metadata(place.cas.place(digest)).expect("there").permissions().mode() & 0o777;
+                assert_eq!(mode, 0o400, "nor its name");
+            }
+        }
+    }
+}
