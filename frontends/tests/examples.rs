@@ -136,3 +136,45 @@ fn what_is_wrong_is_said() {
     project.write("src/main.c", "int main(void) { return }\n");
     wrong(&[], 1, "not built because of that: out/program (needs out/main.o)");
 }
+
+/// The site, whose directories are values: merged, noticed, restored and cleaned as wholes.
+#[test]
+fn a_site_is_merged_of_directories() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let at = |path: &str| directory.path().join(path);
+    let write = |path: &str, text: &str| {
+        fs::create_dir_all(at(path).parent().expect("a parent")).expect("made");
+        fs::write(at(path), text).expect("written");
+    };
+    write("assets/style.css", "p {}\n");
+    write("pages/about.txt", "We build.\n");
+    let run = |arguments: &[&str]| {
+        let output = Command::new(example("site")).args(arguments).current_dir(directory.path()).output();
+        let output = output.expect("it starts");
+        (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let built = |says: &str| {
+        let (succeeded, said) = run(&["--rebuilder", "constructive-trace"]);
+        assert!(succeeded && said.contains(says), "{said}");
+    };
+    built("ran 3 tasks");
+    assert_eq!(fs::read_to_string(at("out/site/about.html")).expect("merged"), "<p>We build.</p>\n");
+    assert_eq!(fs::read_to_string(at("out/site/assets.txt")).expect("merged"), "./style.css\n");
+    built("nothing to do");
+    fs::write(at("out/site/style.css"), "edited").expect("written");
+    built("restored 1 from the cache");
+    write("assets/about.html", "<p>We build.</p>\n");
+    built("ran 2 tasks");
+    // An equal duplicate is no conflict; one that differs is, by path and producers.
+    write("pages/about.txt", "We merge.\n");
+    let (succeeded, said) = run(&["--rebuilder", "constructive-trace"]);
+    assert!(!succeeded && said.contains("about.html is the file") && said.contains("of assets/"), "{said}");
+    assert!(said.contains("of out/pages/"), "{said}");
+    fs::remove_file(at("assets/about.html")).expect("removed");
+    built("ran ");
+    let (succeeded, said) = run(&["--clean"]);
+    assert!(succeeded && !at("out/site").exists() && !at("out/pages").exists(), "{said}");
+    assert!(at("assets/style.css").exists());
+    built("restored 3 from the cache");
+    assert_eq!(fs::read_to_string(at("out/site/about.html")).expect("restored"), "<p>We merge.</p>\n");
+}

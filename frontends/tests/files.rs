@@ -25,7 +25,8 @@ impl Rule for Words {
     }
 }
 
-/// Every text is made loud, with what it includes; its halves are two files of one rule; and a sum of all of them.
+/// Every text is made loud, with what it includes; its halves are two files of one rule; and a sum of all of them. The loud ones
+/// are pages, too, in a directory of their own, which is merged with what lies in the assets and what is made of these.
 fn rules() -> FileRules {
     FileRules::new()
         .with_version(1)
@@ -63,22 +64,116 @@ fn rules() -> FileRules {
             let text = make.command(["cat", &source]).capture().await?;
             make.write(make.target(), text.repeat(2))
         })
-        .phony("everything", async |make| make.need(["out/sum"]).await)
+        .rule("out/pages/", async |make| {
+            let sources = make.glob("src/*.txt").await?;
+            let names: Vec<&str> = sources.iter().map(|path| &path["src/".len()..path.len() - ".txt".len()]).collect();
+            make.need(names.iter().map(|name| format!("out/{name}.loud"))).await?;
+            for name in &names {
+                make.write(format!("out/pages/{name}.html"), make.read(format!("out/{name}.loud")).await?)?;
+                let tool = format!("out/pages/sub/{name}");
+                make.write(&tool, *name)?;
+                fs::set_permissions(make.path(&tool), PermissionsExt::from_mode(0o755))?;
+            }
+            make.write("out/pages/index", names.join(" "))?;
+            Ok(std::os::unix::fs::symlink("index", make.path("out/pages/latest"))?)
+        })
+        .rule("out/extra/", async |make| {
+            make.need(["assets/"]).await?;
+            make.command(["cp", "-RP", "assets", "out/extra/copy"]).run().await
+        })
+        .rule("out/site/", async |make| make.merge(make.target(), ["out/pages/", "out/extra/", "assets/"]).await)
+        .rule("out/names", async |make| {
+            // A file in a directory that is made.
+            make.write("out/names", make.read("out/pages/index").await?)
+        })
+        .phony("everything", async |make| make.need(["out/sum", "out/site/", "out/names"]).await)
+}
+
+/// What lies in a directory, by its path; the directory itself has none.
+type Things = BTreeMap<String, Thing>;
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Thing {
+    File { text: String, executable: bool },
+    Link(String),
+    Directory(u32),
+}
+
+/// What lies in a directory on disk.
+fn things(directory: &Path) -> Things {
+    let (mut found, mut todo) = (Things::new(), vec![String::new()]);
+    while let Some(path) = todo.pop() {
+        let place = if path.is_empty() { directory.to_owned() } else { directory.join(&path) };
+        let Ok(there) = fs::symlink_metadata(&place) else { continue };
+        let mode = there.permissions().mode();
+        let thing = if there.is_dir() {
+            for entry in fs::read_dir(&place).expect("listed") {
+                let name = entry.expect("listed").file_name().into_string().expect("text");
+                todo.push(if path.is_empty() { name } else { format!("{path}/{name}") });
+            }
+            Thing::Directory(mode & 0o555)
+        } else if there.is_symlink() {
+            Thing::Link(fs::read_link(&place).expect("a link").display().to_string())
+        } else {
+            Thing::File { text: fs::read_to_string(&place).expect("read"), executable: mode & 0o111 != 0 }
+        };
+        found.insert(path, thing);
+    }
+    found
+}
+
+/// What the pages are by right.
+fn expected_pages(sources: &Sources, usual: u32) -> Option<Things> {
+    let mut pages =
+        Things::from([(String::new(), Thing::Directory(usual)), ("latest".into(), Thing::Link("index".into()))]);
+    let mut names = Vec::new();
+    for (path, text) in sources.iter().filter(|(path, _)| path.ends_with(".txt")) {
+        let name = &path["src/".len()..path.len() - ".txt".len()];
+        names.push(name);
+        pages.insert(format!("{name}.html"), Thing::File { text: expected_loud(sources, text)?, executable: false });
+        pages.insert("sub".into(), Thing::Directory(usual));
+        pages.insert(format!("sub/{name}"), Thing::File { text: name.into(), executable: true });
+    }
+    pages.insert("index".into(), Thing::File { text: names.join(" "), executable: false });
+    Some(pages)
+}
+
+/// What the site is by right; `None` if something is missing, or two say different things of one path.
+fn expected_site(sources: &Sources, assets: &Things, usual: u32) -> Option<Things> {
+    if assets.is_empty() {
+        return None;
+    }
+    let mut site = expected_pages(sources, usual)?;
+    let copy = assets.iter().map(|(path, thing)| match path.as_str() {
+        "" => ("copy".to_owned(), thing.clone()),
+        path => (format!("copy/{path}"), thing.clone()),
+    });
+    for (path, thing) in copy.chain(assets.clone()) {
+        if *site.entry(path).or_insert_with(|| thing.clone()) != thing {
+            return None;
+        }
+    }
+    Some(site)
 }
 
 /// What lies in the sources.
 type Sources = BTreeMap<String, String>;
+
+/// What is made of a text; `None` if what it includes is missing.
+fn expected_loud(sources: &Sources, text: &str) -> Option<String> {
+    let loud = match text.strip_prefix("include ") {
+        Some(included) => sources.get(&format!("src/{}.gen", included.trim()))?.trim_end().repeat(2),
+        None => text.to_owned(),
+    };
+    Some(loud.to_uppercase())
+}
 
 /// What the sum is by right; `None` if something is missing.
 fn expected(sources: &Sources) -> Option<String> {
     let mut sum = String::new();
     for (path, text) in sources.iter().filter(|(path, _)| path.ends_with(".txt")) {
         let name = &path["src/".len()..path.len() - ".txt".len()];
-        let loud = match text.strip_prefix("include ") {
-            Some(included) => sources.get(&format!("src/{}.gen", included.trim()))?.trim_end().repeat(2),
-            None => text.clone(),
-        };
-        let loud = loud.to_uppercase();
+        let loud = expected_loud(sources, text)?;
         let words = loud.split_whitespace().count();
         let _ = writeln!(sum, "{name} {words} {loud} {}", &text[text.len() / 2..]);
     }
@@ -159,21 +254,98 @@ fn edit(directory: &Path, sources: &mut Sources, random: &mut Random) -> String 
     }
 }
 
+/// An edit of a directory: of the assets, or of one that was built.
+fn edit_directory(directory: &Path, which: &str, random: &mut Random) -> String {
+    let at = directory.join(which);
+    let names = ["a.html", "b.html", "sub", "sub/a", "sub/new/deep", "latest", "empty"];
+    let name = names[random.below(names.len())];
+    let place = at.join(name);
+    let gone = |place: &Path| {
+        let _ = fs::remove_file(place).or_else(|_| fs::remove_dir_all(place));
+    };
+    // Directories all the way down to it, whatever else lay there.
+    let around = |place: &Path| {
+        let around = place.strip_prefix(directory).expect("within").parent().expect("a parent");
+        let mut at = directory.to_owned();
+        for name in around {
+            at.push(name);
+            if !fs::symlink_metadata(&at).is_ok_and(|there| there.is_dir()) {
+                gone(&at);
+                fs::create_dir(&at).expect("made");
+            }
+        }
+    };
+    match random.below(10) {
+        0..=3 => {
+            around(&place);
+            gone(&place);
+            let text = random.of(&["ONE TWO", "THREE", "a", "other"]);
+            fs::write(&place, text).expect("written");
+            let mode = if random.below(3) == 0 { 0o755 } else { 0o644 };
+            fs::set_permissions(&place, PermissionsExt::from_mode(mode)).expect("set");
+            format!("{which}/{name} = {text:?}, {mode:o}")
+        }
+        4 | 5 => {
+            around(&place);
+            gone(&place);
+            format!("{which}/{name} is removed")
+        }
+        6 => {
+            around(&place);
+            gone(&place);
+            fs::create_dir(&place).expect("made");
+            let mode = if random.below(3) == 0 { 0o700 } else { 0o755 };
+            fs::set_permissions(&place, PermissionsExt::from_mode(mode)).expect("set");
+            format!("{which}/{name} is an empty directory, {mode:o}")
+        }
+        7 | 8 => {
+            around(&place);
+            gone(&place);
+            let target = random.of(&["index", "nowhere", "../../outside"]);
+            std::os::unix::fs::symlink(target, &place).expect("a link");
+            format!("{which}/{name} leads to {target}")
+        }
+        _ => {
+            gone(&at);
+            if which == "assets" || random.below(2) == 0 {
+                return format!("{which} is removed");
+            }
+            std::os::unix::fs::symlink("../outside", &at).expect("a link");
+            format!("{which} leads outside")
+        }
+    }
+}
+
 #[test]
 fn whatever_was_edited_a_build_gives_what_a_build_from_scratch_gives() {
+    let mut sites = 0;
     for seed in 0..60 {
         let mut random = Random(seed);
         let directory = tempfile::tempdir().expect("a directory");
         let directory = directory.path();
-        fs::create_dir(directory.join("src")).expect("made");
+        // (Nothing is ever written to what lies beside the directory of the build.)
+        let all = directory;
+        fs::create_dir_all(all.join("outside")).expect("made");
+        fs::write(all.join("outside/precious"), "precious").expect("written");
+        let directory = &all.join("build");
+        fs::create_dir_all(directory.join("src")).expect("made");
+        fs::create_dir(directory.join("assets")).expect("made");
+        fs::create_dir(directory.join("out")).expect("made");
+        let Some(&Thing::Directory(usual)) = things(&directory.join("src")).get("") else { unreachable!("it is one") };
         let mut sources = Sources::new();
         let mut told = vec![format!("seed {seed}")];
         let (mut process, mut combination) = (None::<Built>, (SCHEDULERS[0], REBUILDERS[0]));
         for _ in 0..12 {
             for _ in 0..1 + random.below(2) {
-                told.push(edit(directory, &mut sources, &mut random));
+                told.push(match random.below(5) {
+                    0 | 1 => {
+                        let which = random.of(&["assets", "assets", "out/pages", "out/extra", "out/site"]);
+                        edit_directory(directory, which, &mut random)
+                    }
+                    _ => edit(directory, &mut sources, &mut random),
+                });
             }
-            let target = if random.below(4) == 0 { "everything" } else { "out/sum" };
+            let target = random.of(&["everything", "out/sum", "out/sum", "out/site/", "out/site/", "out/names"]);
             if process.is_none() || random.below(2) == 0 {
                 // (The journal belongs to one process at a time.)
                 drop(process.take());
@@ -185,11 +357,26 @@ fn whatever_was_edited_a_build_gives_what_a_build_from_scratch_gives() {
             let Some(build) = &mut process else { unreachable!("it was opened") };
             told.push(format!("build {target}"));
             let ended = run(build, target);
-            let right = expected(&sources);
-            assert_eq!(ended.is_some(), right.is_some(), "whether it succeeds, after {told:#?}");
-            if let Some(right) = right {
-                let sum = fs::read_to_string(directory.join("out/sum")).expect("it was built");
-                assert_eq!(sum, right, "after {told:#?}");
+            let (sum, pages) = (expected(&sources), expected_pages(&sources, usual));
+            let site = expected_site(&sources, &things(&directory.join("assets")), usual);
+            let fits = |wanted: &str, there: bool| target != wanted && target != "everything" || there;
+            let right = fits("out/sum", sum.is_some())
+                && fits("out/site/", site.is_some())
+                && fits("out/names", pages.is_some());
+            assert_eq!(ended.is_some(), right, "whether it succeeds, after {told:#?}");
+            assert_eq!(things(&all.join("outside")).len(), 2, "after {told:#?}");
+            if right {
+                if let (Some(right), "out/sum" | "everything") = (sum, target) {
+                    assert_eq!(read(directory, "out/sum"), right, "after {told:#?}");
+                }
+                if let (Some(right), "out/names" | "everything") = (pages, target) {
+                    let Some(Thing::File { text, .. }) = right.get("index") else { unreachable!("it is a file") };
+                    assert_eq!(&read(directory, "out/names"), text, "after {told:#?}");
+                }
+                if let (Some(right), "out/site/" | "everything") = (site, target) {
+                    sites += 1;
+                    assert_eq!(things(&directory.join("out/site")), right, "after {told:#?}");
+                }
                 if random.below(2) == 0 {
                     drop(process.take());
                     process = Some(open(directory, combination.0, combination.1));
@@ -202,6 +389,7 @@ fn whatever_was_edited_a_build_gives_what_a_build_from_scratch_gives() {
             }
         }
     }
+    assert!(sites > 60, "directories were merged: {sites}");
 }
 
 /// Files, by path.

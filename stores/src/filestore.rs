@@ -232,6 +232,10 @@ impl FileStore {
     }
 
     fn oldest(&self, files: &Files, key: &FileKey) -> Option<Time> {
+        if let Some(Shape::Within(around)) = self.shapes.get(key) {
+            // It was made when all of that was made.
+            return files.modified(around);
+        }
         self.paths(key).iter().filter_map(|path| files.modified(path)).min()
     }
 
@@ -314,7 +318,9 @@ impl Store<FileKey, FileValue> for FileStore {
             let value = self.value(key).unwrap_or_default();
             let files = self.files.borrow();
             let mut news = value.as_ref().map(Value::fingerprint) != held.map(Value::fingerprint);
-            for path in self.paths(key) {
+            let is_within = matches!(self.shapes.get(key), Some(Shape::Within(_)));
+            // (Whether the files in a directory were touched is told of the directory.)
+            for path in self.paths(key).iter().filter(|_| !is_within) {
                 let modified = files.entry_modified(path);
                 if modified != files.told(path) {
                     // A key that was told of nothing yet, such as one whose table was lost, has nothing to

@@ -29,7 +29,7 @@ impl Cas {
     ///
     /// # Errors
     /// If something cannot be read, or a copy not be written.
-    pub fn keep_tree(&self, directory: &Path, tree: &Tree) -> io::Result<bool> {
+    pub(crate) fn keep_tree(&self, directory: &Path, tree: &Tree) -> io::Result<bool> {
         for (path, entry) in tree.entries() {
             if let Entry::File(digest) = entry
                 && !self.keep(&directory.join(path), digest)?
@@ -190,16 +190,25 @@ impl Files {
         Ok(())
     }
 
+    /// Removes what lies in the place of a directory, be it a link or a file; whether anything did.
+    ///
+    /// # Errors
+    /// If it lies outside of the directory of the files, or something cannot be removed.
+    pub fn remove_tree(&mut self, key: &FileKey) -> Result<bool, StoreError> {
+        let path = self.path(key);
+        let there = std::fs::symlink_metadata(&path).is_ok();
+        let removed = self.stays_inside(key).and_then(|()| scratch::remove(&path));
+        removed.map(|()| there).map_err(|error| StoreError::new("remove", key, error))
+    }
+
     /// Empties a directory that a task is about to fill: what lay there, be it a link or a file, is gone, and an empty directory
     /// is there.
     ///
     /// # Errors
     /// If it lies outside of the directory of the files, or something cannot be removed or made.
     pub fn empty_tree(&mut self, key: &FileKey) -> Result<(), StoreError> {
-        let path = self.path(key);
-        let emptied =
-            self.stays_inside(key).and_then(|()| scratch::remove(&path)).and_then(|()| std::fs::create_dir_all(path));
-        emptied.map_err(|error| StoreError::new("empty", key, error))
+        self.remove_tree(key)?;
+        std::fs::create_dir_all(self.path(key)).map_err(|error| StoreError::new("make the directory", key, error))
     }
 
     /// Puts a tree in place of whatever lies at a path, as a whole: its files are copies of those that `from` names. It is put

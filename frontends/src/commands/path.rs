@@ -32,6 +32,15 @@ pub fn canonicalise(path: &str) -> String {
     format!("{root}{}", kept.join("/"))
 }
 
+/// The canonical form of a path in which a slash at the end means something: a directory with all that lies in it.
+pub(crate) fn canonicalise_with_slash(path: &str) -> String {
+    let mut canonical = canonicalise(path);
+    if path.ends_with('/') && !canonical.ends_with('/') {
+        canonical.push('/');
+    }
+    canonical
+}
+
 /// Most paths are written in canonical form already.
 fn is_canonical(path: &str) -> bool {
     let relative = path.strip_prefix('/').unwrap_or(path);
@@ -73,8 +82,10 @@ impl Root {
             locals.filter(|local| !local.is_empty()).map(str::to_owned).next()
         };
         // A way out of the directory may lead back into it.
-        let found =
-            if path.starts_with("../") { inside(&canonicalise(&format!("{}{path}", self.0[0]))) } else { inside(path) };
+        let found = match path.starts_with("../") {
+            true => inside(&canonicalise_with_slash(&format!("{}{path}", self.0[0]))),
+            false => inside(path),
+        };
         found.map_or(Cow::Borrowed(path), Cow::Owned)
     }
 }

@@ -17,6 +17,11 @@ fn table(state: &Path) -> PathBuf {
     state.join("files")
 }
 
+/// Where the store puts together what is not whole yet, and removes what processes have left there that were killed.
+pub(crate) fn underway(state: &Path) -> PathBuf {
+    state.join("underway")
+}
+
 /// Opens the journal. From then on no other build is at work: what is read afterwards is what it has left.
 pub(crate) fn open_journal<K, V>(state: &Path) -> Result<Log<K, V>, StoreError>
 where
@@ -34,7 +39,7 @@ pub(crate) fn store(files: &SharedFiles, state: &Path, cache: &SharedCache) -> F
 
 /// Forgets everything but the cache, as a fresh checkout elsewhere does.
 pub(crate) fn forget(state: &Path) -> Result<(), StoreError> {
-    for path in [journal(state), table(state)] {
+    for path in [journal(state), table(state), table(state).with_extension("trees")] {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(StoreError::new("remove", path.display(), error));

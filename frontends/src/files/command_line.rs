@@ -204,7 +204,13 @@ fn clean(mut build: AnyBuild, session: &FileSession) -> Result<ExitCode, Problem
     build.touch(RuleKey::new(File::at(".")))?;
     let keys: Vec<File> = build.keys().iter().filter_map(|(_, key)| key.as_rule::<File>().cloned()).collect();
     let (mut removed, mut left) = (0, Vec::new());
-    for path in keys.iter().flat_map(|file| build.tasks().outputs_with(file)) {
+    for key in keys.iter().flat_map(|file| build.tasks().outputs_with(file)) {
+        let mut files = build.tasks().files().borrow_mut();
+        if key.is_tree() {
+            removed += usize::from(files.remove_tree(&key)?);
+            continue;
+        }
+        let path = files.path(&key);
         match std::fs::remove_file(&path) {
             Ok(()) => removed += 1,
             Err(error) if error.kind() == ErrorKind::NotFound => {}

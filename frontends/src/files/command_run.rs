@@ -100,8 +100,9 @@ impl<'b> Run<'b> {
             let mut too_early = false;
             for file in &reported {
                 let made = context.makers.makes(file.key());
-                let ready = fetch.is_ready(&RuleKey::new(file.clone()));
-                too_early |= made && (!ready || files.borrow().written_since(file.key(), writes));
+                let whole = context.makers.around(file.key()).map_or_else(|| file.clone(), File::from);
+                let ready = fetch.is_ready(&RuleKey::new(whole.clone()));
+                too_early |= made && (!ready || files.borrow().written_since(whole.key(), writes));
                 let seen = files.borrow_mut().look(file.key())?;
                 if !made && seen.is_none_or(|seen| seen.modified > time) {
                     // It was written, or taken away, while the command ran: nobody knows what was read.
@@ -156,7 +157,8 @@ impl<'b> Run<'b> {
         }
         let mut files: Vec<File> = Vec::new();
         for input in entries.into_iter().flat_map(|entry| entry.inputs) {
-            let file = self.rule.file(&input);
+            // (To have read a directory is to know which names are in it.)
+            let file = self.rule.file(&canonicalise(&input));
             if !outputs.contains(file.key()) && !files.contains(&file) {
                 files.push(file);
             }

@@ -17,6 +17,11 @@ use super::pattern::Pattern;
 /// A path that is named without stars belongs to that rule; else to the rule whose pattern it matches. Two rules that
 /// both match it are an error. A path of no rule is a source.
 ///
+/// A pattern that ends in a slash is one of directories: what its rule makes is all that lies there when it is done, links, modes
+/// and empty directories with it. The directory is empty when the rule begins, so that nothing of what was there before stays.
+/// What lies in it may be needed by name, and is made with it; another rule for such a path is an error. Nothing is ever written
+/// outside of the directory of the build for it.
+///
 /// ```
 /// use std::fs;
 ///

@@ -12,6 +12,7 @@ use super::file_tasks::FileTasks;
 use super::makers::Makers;
 use super::rule_store::RuleStore;
 use super::running_rule::BuildContext;
+use super::source_trees::SourceTrees;
 use crate::commands::state;
 use crate::commands::{CommandEvent, Commands, Events, Root};
 
@@ -59,6 +60,7 @@ impl FileSession {
         let log = state::open_journal(&self.state)?;
         let outputs = rules.rules.iter().map(|rule| rule.outputs.clone());
         let makers = Rc::new(Makers::new(outputs.collect()));
+        let trees = Rc::new(SourceTrees::new(vec![self.state.clone(), self.cache.clone()]));
         let cache = SharedCache::new(&self.cache);
         let store = state::store(&files, &self.state, &cache);
         let plain = Plain::among(&self.commands);
@@ -71,14 +73,16 @@ impl FileSession {
             version: rules.version,
             context: BuildContext {
                 makers: Rc::clone(&makers),
+                trees: Rc::clone(&trees),
                 root: Root::of(&self.directory),
                 files,
                 executor,
                 events: Events { observer: Some(Box::new(observer)), ..Events::default() },
                 scratch: self.state.join("temporary"),
+                underway: state::underway(&self.state),
             },
         };
-        let mut build = Build::new(tasks, RuleStore::new(store, makers))
+        let mut build = Build::new(tasks, RuleStore::new(store, makers, trees))
             .with_scheduler(scheduler)
             .with_rebuilder(rebuilder)
             .with_journal(log)

@@ -44,11 +44,10 @@ impl FileTasks {
         self.context.root.other_name(file.key().as_str()).map_or(file, File::from)
     }
 
-    /// Where all lies that is made along with this file; nothing for a source.
-    pub(super) fn outputs_with(&self, file: &File) -> Vec<std::path::PathBuf> {
+    /// All that is made along with this file; nothing for a source.
+    pub(super) fn outputs_with(&self, file: &File) -> Vec<FileKey> {
         let maker = self.context.makers.of(file.key()).filter(|maker| !maker.outputs.phony);
-        let files = maker.map_or_else(Vec::new, |maker| maker.files());
-        files.iter().map(|file| self.context.files.borrow().path(file)).collect()
+        maker.map_or_else(Vec::new, |maker| maker.files())
     }
 
     /// Whether this is the name of a phony rule.
@@ -64,11 +63,16 @@ impl FileTasks {
     /// The task of a path that a rule makes.
     async fn build(&self, key: &FileKey, fetch: Fetch<'_, RuleKey, Output>) -> Result<FileValue> {
         if let Some(local) = self.context.root.other_name(key.as_str()) {
-            let outputs = self.context.makers.of(&local).map_or_else(Vec::new, |maker| maker.files());
-            return self.part(&outputs, &local, fetch).await;
+            return match self.context.makers.of(&local) {
+                Some(maker) => self.part(&maker.files(), &local, fetch).await,
+                None => fetch.rule(File::from(local)).await,
+            };
         }
         let makers = &self.context.makers;
-        let Some(maker) = makers.of(key) else { return Err(TaskError::new(format!("no rule makes {key}"))) };
+        let Some(maker) = makers.of(key) else {
+            let around = makers.around(key).ok_or_else(|| TaskError::new(format!("no rule makes {key}")))?;
+            return self.within(&around, key, fetch).await;
+        };
         let (outputs, phony) = (maker.files(), maker.outputs.phony);
         if let Some(rivals) = outputs.iter().find_map(|output| makers.rivals(output, &maker)) {
             return Err(TaskError::new(rivals));
@@ -80,6 +84,10 @@ impl FileTasks {
             self.prepare(&outputs)?;
         }
         let before = (!phony).then(|| self.context.files.borrow_mut().begin(&outputs));
+        // (Only now, for a directory that is half gone is not what a command has left.)
+        for output in outputs.iter().filter(|output| output.is_tree() && !phony) {
+            self.context.files.borrow_mut().empty_tree(output)?;
+        }
         let running = self.running(fetch, &outputs);
         let log = Rc::clone(&running.log);
         self.rules[maker.rule].body.run(Make::new(running, maker.parts)).await?;
@@ -111,9 +119,31 @@ impl FileTasks {
             .ok_or_else(|| TaskError::new(format!("{} was not made with it", outputs[0])))
     }
 
+    /// The task of what lies in a directory that a rule makes.
+    async fn within(&self, around: &FileKey, key: &FileKey, fetch: Fetch<'_, RuleKey, Output>) -> Result<FileValue> {
+        let whole = fetch.rule(File::from(around.clone())).await?;
+        let mut files = self.context.files.borrow_mut();
+        let seen = files.look(key)?;
+        if !still_hold(&mut files, &[(around.clone(), whole)])? {
+            fetch.volatile();
+        }
+        let digest = seen.map(|seen| seen.as_output());
+        digest.map(FileValue::File).ok_or_else(|| {
+            TaskError::new(format!("the rule of {around} did not make {key}: have it do so, or name what it makes"))
+        })
+    }
+
     /// Makes the directories of the outputs.
     fn prepare(&self, outputs: &[FileKey]) -> Result<()> {
+        let BuildContext { makers, trees, files, .. } = &self.context;
         for output in outputs {
+            let overlap = makers.overlap(output);
+            let own = || trees.holds_own(output, &files.borrow()).filter(|_| output.is_tree());
+            if let Some(trouble) = overlap.or_else(own) {
+                return Err(TaskError::new(trouble));
+            }
+        }
+        for output in outputs.iter().filter(|output| !output.is_tree()) {
             let path = self.context.files.borrow().path(output);
             let directory = path.parent().unwrap_or(Path::new("."));
             std::fs::create_dir_all(directory)
@@ -162,7 +192,8 @@ impl Tasks<RuleKey, Output> for FileTasks {
     fn has(&self, key: &RuleKey) -> bool {
         match key.as_rule::<File>() {
             Some(file) => {
-                let makes = |key: &FileKey| self.context.makers.of(key).is_some();
+                let makers = &self.context.makers;
+                let makes = |key: &FileKey| makers.of(key).is_some() || makers.around(key).is_some();
                 makes(file.key())
                     || self.context.root.other_name(file.key().as_str()).is_some_and(|local| makes(&local))
             }

@@ -6,9 +6,10 @@ use alacarte_core::{Fetch, Output, Result, Rule, RuleKey, TaskError};
 use alacarte_stores::{FileKey, FileValue};
 use serde::{Deserialize, Serialize};
 
-use crate::commands::canonicalise;
+use crate::commands::canonicalise_with_slash;
 
-/// A file, by its path relative to the directory of the build. Its value is what the file holds, as a digest.
+/// A file, by its path relative to the directory of the build. Its value is what the file holds, as a digest. If the path ends in a
+/// slash, it is a directory with all that lies in it, whose value is the digest of a [`Tree`](alacarte_stores::Tree).
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct File(FileKey);
 
@@ -21,7 +22,7 @@ pub struct Contents(File);
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Env(pub String);
 
-/// The files whose paths match a pattern, sorted. Such files are sources: a file that a rule makes is there or not,
+/// The files whose paths match a pattern, sorted; the directories, if the pattern ends in a slash. Such files are sources: a file that a rule makes is there or not,
 /// depending on what was built before.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Glob(pub String);
@@ -42,7 +43,7 @@ pub fn file(path: impl AsRef<str>) -> RuleKey {
 impl File {
     /// The file at this path, however it is spelled.
     pub fn at(path: impl AsRef<str>) -> Self {
-        File(FileKey::from(canonicalise(path.as_ref())))
+        File(FileKey::from(canonicalise_with_slash(path.as_ref())))
     }
 
     /// Its path, as a store of files knows it.

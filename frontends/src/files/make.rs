@@ -1,16 +1,17 @@
 //! What a rule is given: the paths that it is to make, and the context to do so.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use alacarte_core::{FetchRule, Result, Rule, RuleKey, StoreError, TaskError, Value};
-use alacarte_stores::FileKey;
+use alacarte_stores::{FileKey, Merge};
 use tempfile::TempDir;
 
 use super::command_run::Run;
-use super::keys::{Env, Glob, Tool, Version};
+use super::keys::{Env, File, Glob, Tool, Version};
 use super::running_rule::RunningRule;
 
 /// What a rule is given. Whatever it asks for becomes a dependency of what it makes.
@@ -51,10 +52,11 @@ impl<'b> Make<'b> {
         self.rule.path(path.as_ref())
     }
 
-    /// Has these files brought up to date, all at once.
+    /// Has these files brought up to date, all at once; with a slash at its end, a path is a directory with all that lies in it.
     ///
     /// # Errors
-    /// If one of them cannot be made, or is no file and made by no rule. Pass it on with `?`.
+    /// If one of them cannot be made, or is no file and made by no rule; if a directory of sources holds what rules make. Pass it
+    /// on with `?`.
     pub async fn need<P: AsRef<str>>(&self, paths: impl IntoIterator<Item = P>) -> Result<()> {
         self.rule.need(paths.into_iter().map(|path| self.rule.file(path.as_ref())).collect()).await
     }
@@ -78,7 +80,7 @@ impl<'b> Make<'b> {
         self.rule(Env(name.to_owned())).await
     }
 
-    /// The paths of the source files that match a pattern, sorted. (They are not needed by that.)
+    /// The paths of the source files that match a pattern, sorted; of directories, if it ends in a slash. (They are not needed by that.)
     ///
     /// # Errors
     /// If it is no [`Pattern`](super::Pattern), or a directory cannot be read.
@@ -131,7 +133,70 @@ impl<'b> Make<'b> {
         Run::new(self.rule.clone(), arguments.into_iter().map(Into::into).collect())
     }
 
-    /// Writes a file, unless it is one that holds just that. What lay there before is replaced, be it a link.
+    /// Makes one directory of several, which are brought up to date first: it holds what each of them holds. What lay there before
+    /// is gone. All paths end in a slash; the first is a directory that this rule makes, or lies in one.
+    ///
+    /// ```
+    /// use std::fs;
+    ///
+    /// use alacarte::files::{FileRules, FileSession, file};
+    /// use alacarte::prelude::*;
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// fs::create_dir(directory.path().join("pages"))?;
+    /// fs::write(directory.path().join("pages/about"), "We build.")?;
+    /// let rules = FileRules::new()
+    ///     .rule("out/api/", async |make| make.write("out/api/index", "Everything."))
+    ///     .rule("out/site/", async |make| make.merge(make.target(), ["pages/", "out/api/"]).await);
+    /// let mut build = FileSession::new(directory.path()).open(rules, Suspending::new(), VerifyingTrace, |_| {})?;
+    /// build.run([file("out/site/")])?;
+    /// assert_eq!(fs::read_to_string(directory.path().join("out/site/index"))?, "Everything.");
+    /// assert_eq!(fs::read_to_string(directory.path().join("out/site/about"))?, "We build.");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If two of them hold different things under one name (it says which, and whose), or one cannot be made or read; if the
+    /// directory cannot be written.
+    pub async fn merge<P: AsRef<str>>(
+        &self,
+        target: impl AsRef<str>,
+        parts: impl IntoIterator<Item = P>,
+    ) -> Result<()> {
+        let target = self.rule.file(target.as_ref());
+        let parts: Vec<File> = parts.into_iter().map(|part| self.rule.file(part.as_ref())).collect();
+        if let Some(file) = parts.iter().chain([&target]).find(|file| !file.key().is_tree()) {
+            return Err(TaskError::new(format!("{file:?} is merged as a directory: write `{file:?}/`")));
+        }
+        if !self.makes_within(target.key()) {
+            return Err(TaskError::new(format!(
+                "{target:?} is no directory that this rule makes: have it merge into one"
+            )));
+        }
+        self.rule.need(parts.clone()).await?;
+        let mut files = self.rule.context.files.borrow_mut();
+        let mut trees = Vec::with_capacity(parts.len());
+        for part in &parts {
+            let tree = files.tree(part.key())?;
+            trees.push(tree.ok_or_else(|| TaskError::new(format!("{part:?} has gone while it was to be merged")))?);
+        }
+        let mut merge = Merge::new();
+        for (part, tree) in parts.iter().zip(&trees) {
+            merge.add(part.key().as_str(), tree)?;
+        }
+        let places: HashMap<&Path, PathBuf> =
+            merge.producers().map(|(path, part)| (path, files.path(&FileKey::from(part)).join(path))).collect();
+        files.put_tree(target.key(), &merge.tree(), &self.rule.context.underway, |path| places[path].clone())?;
+        Ok(())
+    }
+
+    /// Whether this path is a directory that the rule makes, or lies in one.
+    fn makes_within(&self, key: &FileKey) -> bool {
+        self.rule.outputs.iter().any(|output| output.is_tree() && key.as_str().starts_with(output.as_str()))
+    }
+
+    /// Writes a file, unless it is one that holds just that. What lay there before is replaced, be it a link. Within a directory that
+    /// the rule makes, the directories around the file are made, too.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -141,6 +206,11 @@ impl<'b> Make<'b> {
             .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 == 0);
         if plain && std::fs::read(&place).is_ok_and(|there| there == content) {
             return Ok(());
+        }
+        if self.makes_within(self.rule.file(path.as_ref()).key()) {
+            let around = place.parent().unwrap_or(&place);
+            std::fs::create_dir_all(around)
+                .map_err(|error| StoreError::new("make the directory", around.display(), error))?;
         }
         // Not into what lies there: it may be a link to something else, or a file with two names.
         let replaced = match std::fs::remove_file(&place) {

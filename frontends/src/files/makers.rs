@@ -24,6 +24,10 @@ pub(super) struct Makers {
     /// Those whose paths have some, by how the paths begin: the directory before the first star. (A build with thousands of patterns has
     /// many such directories.)
     patterns: HashMap<String, Vec<usize>>,
+    /// How the paths of files and directories that rules make begin, sorted: all of it where there are no stars.
+    beginnings: Vec<(String, usize)>,
+    /// A rule makes a directory with all that lies in it.
+    makes_trees: bool,
 }
 
 /// The rule that makes a file.
@@ -47,6 +51,15 @@ impl Makers {
     pub fn new(rules: Vec<RuleOutputs>) -> Self {
         let mut literal = HashMap::<FileKey, Vec<usize>>::new();
         let mut patterns = HashMap::<String, Vec<usize>>::new();
+        let files = rules.iter().enumerate().filter(|(_, outputs)| !outputs.phony);
+        let files = files.flat_map(|(rule, outputs)| outputs.patterns.iter().map(move |pattern| (pattern, rule)));
+        let makes_trees = files.clone().any(|(pattern, _)| pattern.is_tree());
+        let beginning = |pattern: &Pattern| match pattern.is_literal() {
+            true => pattern.to_string(),
+            false => pattern.directory().to_owned(),
+        };
+        let mut beginnings: Vec<_> = files.map(|(pattern, rule)| (beginning(pattern), rule)).collect();
+        beginnings.sort_unstable();
         for (rule, outputs) in rules.iter().enumerate() {
             if !outputs.patterns[0].is_literal() {
                 for pattern in &outputs.patterns {
@@ -61,7 +74,7 @@ impl Makers {
                 literal.entry(FileKey::from(output.to_string())).or_default().push(rule);
             }
         }
-        Makers { rules, literal, patterns }
+        Makers { rules, literal, patterns, beginnings, makes_trees }
     }
 
     /// The rule that makes this file. (The first of several, of which [`Makers::rivals`] tells.)
@@ -69,9 +82,57 @@ impl Makers {
         self.all(key).next()
     }
 
-    /// Whether a rule makes this file (a phony name is no file).
+    /// Whether a rule makes this file, or a directory that it lies in (a phony name is no file).
     pub fn makes(&self, key: &FileKey) -> bool {
+        self.makes_itself(key) || self.around(key).is_some()
+    }
+
+    /// The pattern by which a rule makes this.
+    fn pattern(&self, key: &FileKey) -> Option<&Pattern> {
+        self.of(key)?.outputs.patterns.iter().find(|pattern| pattern.matches(key.as_str()))
+    }
+
+    fn makes_itself(&self, key: &FileKey) -> bool {
         self.of(key).is_some_and(|maker| !maker.outputs.phony)
+    }
+
+    /// The directory that a rule makes, with all that lies in it, and in which this lies; the directory itself, if it is named
+    /// without a slash.
+    pub fn around(&self, key: &FileKey) -> Option<FileKey> {
+        if !self.makes_trees {
+            return None;
+        }
+        let itself = (!key.is_tree()).then(|| format!("{key}/"));
+        let around = directories(key.as_str()).filter(|directory| !directory.is_empty() && *directory != key.as_str());
+        let around = around.chain(itself.as_deref()).map(FileKey::from);
+        around.into_iter().find(|directory| self.makes_itself(directory))
+    }
+
+    /// What a rule makes in this directory, by the pattern that says so, as far as patterns say where their files lie.
+    pub fn beneath(&self, tree: &FileKey) -> Option<&Pattern> {
+        let tree = inside(tree);
+        let from = self.beginnings.partition_point(|(beginning, _)| beginning.as_str() < tree);
+        let beneath = self.beginnings[from..].iter().take_while(|(beginning, _)| beginning.starts_with(tree));
+        let mut patterns = beneath.flat_map(|(_, rule)| &self.rules[*rule].patterns);
+        patterns.find(|pattern| {
+            let itself = pattern.is_literal() && pattern.as_str() == tree;
+            !itself && (if pattern.is_literal() { pattern.as_str() } else { pattern.directory() }).starts_with(tree)
+        })
+    }
+
+    /// What to say of an output that lies in what another rule makes, or in which another one makes something.
+    pub fn overlap(&self, output: &FileKey) -> Option<String> {
+        let said = |around: &FileKey, beneath: &str| {
+            let by = self.pattern(around)?;
+            Some(format!(
+                "`{by}` makes the directory {around}, and {beneath} in it: have one rule make all that lies there, or another place"
+            ))
+        };
+        if let Some(around) = self.around(output) {
+            return said(&around, &format!("`{}` makes {output}", self.pattern(output)?));
+        }
+        let beneath = output.is_tree().then(|| self.beneath(output))??;
+        said(output, &format!("`{beneath}` makes files"))
     }
 
     /// Whether this is the name of a phony rule.
@@ -111,6 +172,11 @@ impl Makers {
             parts.map(move |parts| maker(rule, parts))
         }))
     }
+}
+
+/// How the paths begin of what lies in a directory.
+pub(super) fn inside(tree: &FileKey) -> &str {
+    if tree.as_str() == "./" { "" } else { tree.as_str() }
 }
 
 /// All directories that a path lies in, each with a slash at its end, and the one that has no name.

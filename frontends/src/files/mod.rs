@@ -27,6 +27,10 @@
 //! the rule that read it ran makes the value good for this build only; a header that a compiler reports, and that was made
 //! after the compiler began, has the command run again.
 //!
+//! A path that ends in a slash is a directory with all that lies in it, a value like a file. `need(["src/"])` depends on everything in a
+//! directory of sources; a rule for `out/docs/` fills that directory, which is empty when it begins; [`Make::merge`] makes one
+//! directory of several.
+//!
 //! An output is known by its content: a rule that makes what it made before changes nothing for its dependents. So
 //! whatever a rule writes and others read, it has to name: several files of one command have a rule for all of them
 //! ([`FileRules::rules`]).
@@ -43,6 +47,7 @@ mod makers;
 mod pattern;
 mod rule_store;
 mod running_rule;
+mod source_trees;
 mod surroundings;
 
 pub use command_line::main;

@@ -1,12 +1,13 @@
-//! Patterns of paths: `*` is any text without a slash, `**` any text at all.
+//! Patterns of paths: `*` is any text without a slash, `**` any text at all. A pattern that ends in a slash is one of directories, and
+//! matches no file.
 
 use std::fmt;
 
 use thiserror::Error;
 
-use crate::commands::canonicalise;
+use crate::commands::canonicalise_with_slash;
 
-/// A pattern of paths, such as `out/*.o`.
+/// A pattern of paths, such as `out/*.o`; of directories, if it ends in a slash.
 ///
 /// ```
 /// use alacarte::files::Pattern;
@@ -55,7 +56,7 @@ impl Pattern {
         if text.as_ref().is_empty() {
             return Err(PatternError::Empty);
         }
-        let text = canonicalise(text.as_ref());
+        let text = canonicalise_with_slash(text.as_ref());
         let mut pieces = Vec::new();
         let mut rest = text.as_str();
         while let Some(at) = rest.find('*') {
@@ -80,6 +81,11 @@ impl Pattern {
         self.stars() == 0
     }
 
+    /// Whether it is one of directories.
+    pub(crate) fn is_tree(&self) -> bool {
+        self.text.ends_with('/')
+    }
+
     /// How many stars it has.
     pub fn stars(&self) -> usize {
         self.pieces.iter().filter(|piece| matches!(piece, Piece::Star { .. })).count()
@@ -88,6 +94,9 @@ impl Pattern {
     /// What each star matches of this path, the first of several as little as it can; `None` if the path is none of the
     /// pattern.
     pub fn parts(&self, path: &str) -> Option<Vec<String>> {
+        if path.ends_with('/') != self.is_tree() {
+            return None;
+        }
         // (Most paths are told by how they begin and end.)
         let begins = |piece: &Piece| !matches!(piece, Piece::Text(text) if !path.starts_with(text));
         let ends = |piece: &Piece| !matches!(piece, Piece::Text(text) if !path.ends_with(text));
@@ -149,6 +158,11 @@ impl Pattern {
         &before[..before.rfind('/').map_or(0, |at| at + 1)]
     }
 
+    /// As it is written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// The pattern of each part of a path, from the root on.
     pub(crate) fn components(&self) -> impl Iterator<Item = &str> {
         self.text.split('/')
@@ -190,6 +204,11 @@ mod tests {
         assert_eq!(parts("out/*", "out/é"), some(&["é"]));
         assert_eq!(parts("./out//x", "out/x"), some(&[]));
         assert_eq!(parts("out/x", "out/y"), None);
+        assert_eq!(parts("out/*/", "out/x/"), some(&["x"]));
+        assert_eq!(parts("out/**/", "out/x/y/"), some(&["x/y"]));
+        for (pattern, path) in [("out/**", "out/x/"), ("out/*", "out/"), ("out/*/", "out/x"), ("out/*/", "out/x/y/")] {
+            assert_eq!(parts(pattern, path), None, "{pattern} {path}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use alacarte_stores::{FileKey, FileStore, FileValue, Shape};
 
 use super::keys::File;
 use super::makers::Makers;
+use super::source_trees::SourceTrees;
 use super::surroundings;
 
 /// The store of a [`FileBuild`](super::FileBuild).
@@ -16,11 +17,12 @@ use super::surroundings;
 pub struct RuleStore {
     files: FileStore,
     makers: Rc<Makers>,
+    trees: Rc<SourceTrees>,
 }
 
 impl RuleStore {
-    pub(super) fn new(files: FileStore, makers: Rc<Makers>) -> Self {
-        RuleStore { files, makers }
+    pub(super) fn new(files: FileStore, makers: Rc<Makers>, trees: Rc<SourceTrees>) -> Self {
+        RuleStore { files, makers, trees }
     }
 
     /// How a value that the cache has differs from the one that was made again, in words.
@@ -52,6 +54,8 @@ impl RuleStore {
                 _ => Shape::Output,
             };
             self.files.add_shape(key.clone(), shape);
+        } else if let Some(around) = self.makers.around(key) {
+            self.files.add_shape(key.clone(), Shape::Within(around));
         }
     }
 }
@@ -64,6 +68,7 @@ impl Store<RuleKey, Output> for RuleStore {
     fn load(&mut self, id: KeyId, key: &RuleKey) -> Result<Option<Output>, StoreError> {
         if let Some(file) = key.as_rule::<File>() {
             self.know(file.key());
+            self.trees.check(file.key(), &self.makers, &self.files.files().borrow())?;
             return Ok(self.files.load(id, file.key())?.map(Output::new));
         }
         surroundings::look(key, &mut self.files.files().borrow_mut())
@@ -78,7 +83,9 @@ impl Store<RuleKey, Output> for RuleStore {
         let (mut files, mut failed) = (Vec::new(), None);
         for (id, key, held) in known {
             if let Some(file) = key.as_rule::<File>() {
-                files.push((id, file.key(), held.and_then(|held| held.get::<FileValue>())));
+                if self.trees.trouble(file.key(), &self.makers, &self.files.files().borrow()).is_none() {
+                    files.push((id, file.key(), held.and_then(|held| held.get::<FileValue>())));
+                }
                 continue;
             }
             match surroundings::look(key, &mut self.files.files().borrow_mut()) {

@@ -10,17 +10,21 @@ use alacarte_stores::{FileKey, FileValue, SharedFiles};
 use super::executor::Executor;
 use super::keys::File;
 use super::makers::Makers;
-use crate::commands::{Events, Root, canonicalise};
+use super::source_trees::SourceTrees;
+use crate::commands::{Events, Root, canonicalise_with_slash};
 
 /// What all rules of a build use.
 pub(super) struct BuildContext {
     pub files: SharedFiles,
     pub root: Root,
     pub makers: Rc<Makers>,
+    pub trees: Rc<SourceTrees>,
     pub executor: Box<dyn Executor>,
     pub events: Events,
     /// Where temporary files lie.
     pub scratch: PathBuf,
+    /// Where directories lie that are not whole yet.
+    pub underway: PathBuf,
 }
 
 /// What one running rule can reach.
@@ -49,6 +53,11 @@ impl RunningRule<'_> {
         for (file, value) in files.into_iter().zip(values) {
             let value = value.get::<FileValue>().cloned();
             let value = value.ok_or_else(|| TaskError::new(format!("{file:?} has a value that is no file's")))?;
+            let digest = value.outputs().first().and_then(|made| made.digest).filter(|_| file.key().is_tree());
+            if let Some(digest) = digest {
+                let BuildContext { trees, makers, files, .. } = self.context;
+                trees.make_sure(file.key(), digest, makers, &mut files.borrow_mut())?;
+            }
             self.log.read.borrow_mut().push((file.key().clone(), value));
         }
         Ok(())
@@ -61,6 +70,6 @@ impl RunningRule<'_> {
 
     /// The file at this path, which may lead out of the directory of the build and back into it.
     pub fn file(&self, path: &str) -> File {
-        File::at(self.context.root.local(&canonicalise(path)))
+        File::at(self.context.root.local(&canonicalise_with_slash(path)))
     }
 }

@@ -60,6 +60,11 @@ fn list(root: &Path, pattern: &Pattern) -> io::Result<Vec<String>> {
 /// Adds the files whose paths begin with `path` and go on as these components say.
 fn walk(root: &Path, path: &str, components: &[&str], found: &mut Vec<String>) -> io::Result<()> {
     let Some((&component, rest)) = components.split_first() else { return Ok(()) };
+    if component.is_empty() && rest.is_empty() {
+        // The pattern ends in a slash, and is one of directories.
+        found.extend((!path.is_empty() && root.join(path).is_dir()).then(|| format!("{path}/")));
+        return Ok(());
+    }
     let join = |name: &str| match path {
         "" | "/" => format!("{path}{name}"),
         _ => format!("{path}/{name}"),
@@ -133,6 +138,10 @@ mod tests {
         assert_eq!(listed("lib/d.c"), ["lib/d.c"]);
         assert_eq!(listed("no/*.c"), [""; 0]);
         assert_eq!(listed(".git/*.c"), [".git/f.c"]);
+        assert_eq!(listed("*/"), ["lib/"]);
+        assert_eq!(listed("**/"), ["lib/", "lib/x/"]);
+        assert_eq!(listed("lib/*/"), ["lib/up/", "lib/x/"]);
+        assert_eq!((listed("lib/"), listed("a.c/"), listed("lib/x/**/")), (vec!["lib/".into()], vec![], vec![]));
         let absolute = format!("{}/*.h", root.display());
         assert_eq!(listed(&absolute), [format!("{}/c.h", root.display())]);
     }
