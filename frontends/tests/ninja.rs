@@ -4,6 +4,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
+use alacarte_frontends::ninja::Session;
 use common::{directory, edit, read, start};
 
 const NOTHING: [&str; 0] = [];
@@ -236,5 +237,37 @@ fn a_touched_file_is_news_to_make_alone() {
         let mut process = start(at.path(), "topological", rebuilder);
         assert_eq!(process.ran(), expected, "{rebuilder}, while no process ran");
         assert_eq!(process.ran(), NOTHING);
+    }
+}
+
+/// What lies in a directory that a command makes is not seen, only the names; so it counts as changed whenever the command ran.
+#[test]
+fn a_command_that_makes_a_directory_changes_it_whenever_it_runs() {
+    let manifest = "rule make\n  command = rm -rf $out; mkdir $out && cp $in $out/f\nrule use\n  command = cat $in/f > $out\n\
+                    build out/dir: make in\nbuild used: use out/dir\ndefault used\n";
+    for by_content in [false, true] {
+        for rebuilder in ["verifying-trace", "dirty-bit", "constructive-trace", "deep-constructive-trace", "step-trace"]
+        {
+            let at = directory(&[("build.ninja", manifest), ("in", "")]);
+            let mut session = Session::new(at.path(), "build.ninja");
+            session.by_content = by_content;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let ran = || {
+                let scheduler = alacarte_schedulers::named("suspending").expect("a scheduler");
+                let rebuilder = alacarte_rebuilders::named(rebuilder).expect("a rebuilder");
+                let mut build = session.open(scheduler, rebuilder, |_| {}).expect("it opens");
+                let targets = build.tasks().default_targets().to_vec();
+                runtime.block_on(build.run_async(targets)).expect("built").ran.len()
+            };
+            for text in ["one", "two", "one", "three"] {
+                std::fs::write(at.path().join("in"), text).expect("written");
+                ran();
+                assert_eq!(read(at.path(), "used"), text, "{rebuilder}, by content: {by_content}");
+                assert_eq!(ran(), 0, "{rebuilder}, by content: {by_content}");
+            }
+            std::fs::remove_dir_all(at.path().join("out")).expect("removed");
+            // (A deep trace looks at inputs alone.)
+            assert_eq!(ran() > 0, !rebuilder.contains("deep"), "{rebuilder}, by content: {by_content}");
+        }
     }
 }

@@ -136,6 +136,8 @@ pub struct Seen {
     pub run: Option<Fingerprint>,
     /// It has no content that could tell how it was made: an empty file, or a directory.
     pub vacant: bool,
+    /// It is a directory.
+    pub directory: bool,
     /// If the file is behind a link, the digest of where that leads.
     link: Option<Digest>,
 }
@@ -163,6 +165,7 @@ impl Entry {
             modified: self.stat.modified,
             run: self.run.map(Fingerprint),
             vacant,
+            directory: self.stat.kind == Kind::Directory,
             link: self.link,
         }
     }

@@ -229,7 +229,8 @@ impl NinjaTasks {
             let seen = files.look(key)?;
             let left_alone = before.filter(|_| step.edge.restat).and_then(|begun| files.left_alone(begun, output, key));
             let run = match (seen, left_alone) {
-                _ if self.by_content => None,
+                // (Of what lies in a directory, the names are all that is known.)
+                (seen, _) if self.by_content && !seen.is_some_and(|seen| seen.directory) => None,
                 (_, Some(before)) => before,
                 (Some(seen), None) if by_content && named.contains(key) && !seen.vacant => None,
                 _ => Some(run),
