@@ -97,7 +97,7 @@ fn docs() -> FileRules {
 type Disturb = fn(&Place);
 
 /// All that may happen to it.
-const DISTURBANCES: [(&str, Disturb); 11] = [
+const DISTURBANCES: [(&str, Disturb); 12] = [
     ("nothing", |_| {}),
     ("it is lost", |place| fs::remove_dir_all(place.at("out/docs")).expect("removed")),
     ("all is lost", |place| fs::remove_dir_all(place.at("out")).expect("removed")),
@@ -107,6 +107,10 @@ const DISTURBANCES: [(&str, Disturb); 11] = [
     ("an empty directory is lost", |place| fs::remove_dir(place.at("out/docs/sub/empty")).expect("removed")),
     ("a file is no program any more", |place| {
         fs::set_permissions(place.at("out/docs/sub/tool"), PermissionsExt::from_mode(0o644)).expect("set");
+    }),
+    ("a pipe is in it", |place| {
+        let made = std::process::Command::new("mkfifo").arg(place.at("out/docs/sub/pipe")).status();
+        assert!(made.expect("it starts").success());
     }),
     ("a link leads elsewhere", |place| {
         fs::remove_file(place.at("out/docs/link")).expect("removed");

@@ -383,7 +383,10 @@ impl Store<FileKey, FileValue> for FileStore {
         }
         let mut copies = Vec::new();
         for &(path, digest, made) in &contents {
-            if self.files.borrow_mut().look(path)?.is_some_and(|seen| seen.as_output() == digest) {
+            let seen = self.files.borrow_mut().look(path);
+            // A directory that holds what cannot be read is replaced with all that is in it.
+            let seen = if path.is_tree() { seen.unwrap_or_default() } else { seen? };
+            if seen.is_some_and(|seen| seen.as_output() == digest) {
                 continue;
             }
             // What lies in a directory is not put there by itself.

@@ -110,32 +110,16 @@ impl TreeReader {
                     FileType::RegularFile => {
                         reading.sheltered |= matches!(stat.kind, Kind::File(mode) if mode & READ & !reached != 0);
                         let known = before.get(&path).filter(|known| known.stat == stat).copied();
-                        let digest = match known {
-                            Some(known) => {
-                                now.insert(path.clone(), known);
-                                known.digest
-                            }
-                            None => {
-                                let open = || match openat(&directory, &*name, TO_READ, Mode::empty()) {
-                                    // (A link has come into its place.)
-                                    Err(Errno::LOOP) => Err(Errno::NOENT),
-                                    opened => opened,
-                                };
-                                #[cfg(test)]
-                                {
-                                    self.read += 1;
-                                }
-                                let Some((stat, digest, racy)) =
-                                    stat::read(open).map_err(|error| failed(&path, error))?
-                                else {
-                                    continue;
-                                };
-                                if !racy {
-                                    now.insert(path.clone(), Known { stat, digest });
-                                }
-                                digest
-                            }
+                        #[cfg(test)]
+                        {
+                            self.read += usize::from(known.is_none());
+                        }
+                        let digested = match known {
+                            Some(known) => Some((known.digest, Some(known))),
+                            None => digest(&directory, &name).map_err(|error| failed(&path, error))?,
                         };
+                        let Some((digest, known)) = digested else { continue };
+                        now.extend(known.map(|known| (path.clone(), known)));
                         Entry::File(digest)
                     }
                     other => {
@@ -195,6 +179,17 @@ impl TreeReader {
         self.news.clear();
         Ok(())
     }
+}
+
+/// The digest of a file, and what may be relied on of it from now on; `None` if it has gone.
+fn digest(directory: &OwnedFd, name: &[u8]) -> io::Result<Option<(Digest, Option<Known>)>> {
+    let read = stat::read(|| match openat(directory, name, TO_READ, Mode::empty()) {
+        // (A link has come into its place.)
+        Err(Errno::LOOP) => Err(Errno::NOENT),
+        opened => opened,
+    });
+    let digested = |(stat, digest, racy): (Stat, Digest, bool)| (digest, (!racy).then_some(Known { stat, digest }));
+    Ok(read?.map(digested))
 }
 
 /// Not by way of a link, and without waiting for the other end of a pipe that has come into the place of a file.
