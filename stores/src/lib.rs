@@ -8,6 +8,7 @@
 //! | [`Log`] | a journal in a file |
 //! | [`TraceLog`] | constructive traces that many builds share |
 //! | [`SharedCache`] | copies and traces in one directory, and the care of it |
+//! | [`NamedCache`] | directories that tools keep for themselves |
 #![deny(missing_docs, missing_debug_implementations)]
 
 #[cfg(feature = "files")]
@@ -27,6 +28,8 @@ mod frame;
 #[cfg(feature = "files")]
 mod log;
 mod memory;
+#[cfg(feature = "files")]
+mod named_cache;
 #[cfg(feature = "files")]
 mod scratch;
 #[cfg(feature = "files")]
@@ -59,6 +62,8 @@ pub use filestore::{FileStore, Shape};
 #[cfg(feature = "files")]
 pub use log::{Anew, Damage, Log, SharedBytes};
 pub use memory::Memory;
+#[cfg(feature = "files")]
+pub use named_cache::{CacheName, CacheNameError, HeldCache, NamedCache, PrivateCopy, Published, named_caches};
 #[cfg(feature = "files")]
 pub use shared_cache::{Holdings, SharedCache};
 #[cfg(feature = "files")]

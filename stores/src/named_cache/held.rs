@@ -1,0 +1,88 @@
+//! The care of named caches: which there are, how much they hold, and how to be rid of it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::place::{ALL, BY_NAME, BY_PATH, NamedCache};
+use super::walk::{LeftOut, walk};
+use crate::scratch;
+
+/// A named cache, in the part of one repository, and how much it holds.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct HeldCache {
+    /// What rules call it.
+    pub name: String,
+    /// The repository: the name that its rules state, or the directory of its build.
+    pub repository: String,
+    /// How many files and links it holds.
+    pub entries: u64,
+    /// The size of the files in bytes.
+    pub bytes: u64,
+    /// When a command used it last.
+    pub used: SystemTime,
+    cache: NamedCache,
+}
+
+impl HeldCache {
+    /// Removes its entries. A command that has taken a copy keeps that, and adds what it found to be new.
+    ///
+    /// # Errors
+    /// If they cannot be removed.
+    pub fn clear(&self) -> io::Result<()> {
+        self.cache.prepare()?;
+        let lock = self.cache.lock()?;
+        scratch::sweep(&self.cache.underway());
+        let place = scratch::create_directory(&self.cache.underway())?;
+        std::fs::rename(self.cache.entries(), place.path().join("entries"))?;
+        drop(lock);
+        drop(place);
+        Ok(())
+    }
+}
+
+/// The named caches below the cache directory of a build that hold anything, by name and repository.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn named_caches(directory: &Path) -> io::Result<Vec<HeldCache>> {
+    let mut all = Vec::new();
+    for tool in listed(&directory.join(ALL))? {
+        for part in [BY_NAME, BY_PATH].into_iter().map(|kind| listed(&tool.join(kind))) {
+            for part in part? {
+                let name = tool.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                // What nobody has signed is not ours.
+                let Ok(cache) = NamedCache::in_part(part) else { continue };
+                let used = std::fs::metadata(cache.lock_file()).and_then(|file| file.modified());
+                let mut held = HeldCache {
+                    repository: cache.repository().to_owned(),
+                    entries: 0,
+                    bytes: 0,
+                    used: used.unwrap_or(SystemTime::UNIX_EPOCH),
+                    name,
+                    cache,
+                };
+                walk(&held.cache.entries(), &mut LeftOut::default(), |_, metadata, _| {
+                    held.entries += u64::from(!metadata.is_dir());
+                    held.bytes += if metadata.is_file() { metadata.len() } else { 0 };
+                    Ok(())
+                })?;
+                if held.entries > 0 {
+                    all.push(held);
+                }
+            }
+        }
+    }
+    all.sort_by(|a, b| (&a.name, &a.repository).cmp(&(&b.name, &b.repository)));
+    Ok(all)
+}
+
+/// What lies in a directory; nothing if there is none.
+fn listed(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    match std::fs::read_dir(directory) {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
