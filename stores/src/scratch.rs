@@ -7,6 +7,7 @@ use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -16,8 +17,17 @@ use tempfile::{Builder, NamedTempFile, TempDir};
 const PREFIX: &str = ".alacarte-";
 const SUFFIX: &str = ".part";
 
+/// Held while something is made and not yet locked: by that alone another thread of this process knows that it is not left behind by a process
+/// that had the same number.
+static MAKING: Mutex<()> = Mutex::new(());
+
+fn making() -> MutexGuard<'static, ()> {
+    MAKING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A file in this directory that is removed unless it gets a name.
 pub(crate) fn create(directory: &Path) -> io::Result<NamedTempFile> {
+    let _making = making();
     let prefix = format!("{PREFIX}{}-", std::process::id());
     let file = Builder::new().prefix(&prefix).suffix(SUFFIX).tempfile_in(directory)?;
     // Where there are no locks, the number of the process has to do.
@@ -34,6 +44,7 @@ pub(crate) struct Directory {
 
 /// A directory in this directory that is removed when it is dropped. Nobody else may look into it.
 pub(crate) fn create_directory(directory: &Path) -> io::Result<Directory> {
+    let _making = making();
     let prefix = format!("{PREFIX}{}-", std::process::id());
     let temporary = Builder::new().prefix(&prefix).suffix(SUFFIX).tempdir_in(directory)?;
     let lock = File::open(temporary.path()).ok();
@@ -106,7 +117,8 @@ pub(crate) fn sweep(directory: &Path) {
         let name = entry.file_name();
         let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once('-'));
         let process = process.and_then(|(process, _)| process.parse().ok()).and_then(Pid::from_raw);
-        if process.is_some_and(|process| !lives(process)) && is_unlocked(&entry.path()) {
+        let Some(process) = process.filter(|process| !lives(*process)) else { continue };
+        if is_left(process, &entry.path()) {
             // What cannot be removed takes up room, and no more.
             let _ = remove(&entry.path());
         }
@@ -116,6 +128,13 @@ pub(crate) fn sweep(directory: &Path) {
 /// Whether another process of this number lives. (Ours may have had the same number before; the lock tells.)
 fn lives(process: Pid) -> bool {
     process.as_raw_nonzero().get() as u32 != std::process::id() && test_kill_process(process) != Err(Errno::SRCH)
+}
+
+/// Whether no process holds what one of this number has made.
+fn is_left(process: Pid, path: &Path) -> bool {
+    let ours = process.as_raw_nonzero().get() as u32 == std::process::id();
+    let _making = ours.then(making);
+    is_unlocked(path)
 }
 
 fn is_unlocked(path: &Path) -> bool {
@@ -159,5 +178,23 @@ mod tests {
         underway.persist(directory.path().join("whole")).expect("named");
         sweep(directory.path());
         assert!(directory.path().join("whole").exists());
+    }
+
+    #[test]
+    fn what_another_thread_is_about_to_lock_is_not_removed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = directory.path();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        sweep(place);
+                        let made = (create(place).expect("created"), create_directory(place).expect("created"));
+                        std::fs::write(made.1.path().join("inner"), "").expect("it is there");
+                        assert!(made.0.path().exists());
+                    }
+                });
+            }
+        });
     }
 }

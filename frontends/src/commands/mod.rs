@@ -13,6 +13,7 @@ mod reading;
 mod recheck;
 mod screen;
 pub(crate) mod state;
+pub(crate) mod tool_cache;
 
 pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
 pub(crate) use events::Events;

@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use super::jobserver::{Jobserver, jobs};
 use super::screen::program;
+use super::tool_cache;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
@@ -168,6 +169,8 @@ pub(crate) struct Line<'l> {
     pub(crate) alone: bool,
     /// Where it keeps temporary files and caches, if not where this process does.
     pub(crate) private: Option<&'l Path>,
+    /// Its copy of the cache that a tool keeps for itself.
+    pub(crate) tool_cache: Option<&'l Path>,
 }
 
 /// What is run.
@@ -187,7 +190,7 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
             "commands need a tokio runtime: drive the build with `Build::run_async` inside one",
         ));
     }
-    let Line { what, directory, console, outputs, keep, alone, private } = line;
+    let Line { what, directory, console, outputs, keep, alone, private, tool_cache } = line;
     let mut command = match what {
         #[cfg(any(feature = "ninja", test))]
         What::Shell(line) => {
@@ -206,6 +209,7 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
     };
     command.current_dir(directory).kill_on_drop(true);
     command.envs(["TMPDIR", "XDG_CACHE_HOME"].into_iter().filter_map(|name| Some((name, private?))));
+    command.envs(tool_cache.map(|path| (tool_cache::VARIABLE, path)));
     let (mut reader, mut said) = (None, None);
     if !console {
         let (ours, theirs) = io::pipe()?;
@@ -403,6 +407,7 @@ mod tests {
             keep: 1 << 20,
             alone: false,
             private: None,
+            tool_cache: None,
         }
     }
 

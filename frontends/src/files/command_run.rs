@@ -4,12 +4,13 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alacarte_core::{Result, RuleKey, StoreError, TaskError};
-use alacarte_stores::FileKey;
+use alacarte_stores::{CacheName, FileKey};
 
 use super::executor::{Command, Ended};
 use super::keys::File;
 use super::running_rule::RunningRule;
 use crate::commands::process::failure;
+use crate::commands::tool_cache::{Place, Taken};
 use crate::commands::{CommandEvent, Stage, canonicalise, parse_depfile};
 
 /// A command that read files which were made after it had begun is run so often before what it made is kept for one build
@@ -25,11 +26,15 @@ pub struct Run<'b> {
     shown: Option<String>,
     depfile: Option<String>,
     pool: Option<String>,
+    tool_cache: Option<String>,
 }
+
+/// What stands for the path of the copy of a tool's cache.
+const TOOL_CACHE: &str = "{tool_cache}";
 
 impl<'b> Run<'b> {
     pub(super) fn new(rule: RunningRule<'b>, arguments: Vec<String>) -> Self {
-        Run { rule, arguments, environment: Vec::new(), shown: None, depfile: None, pool: None }
+        Run { rule, arguments, environment: Vec::new(), shown: None, depfile: None, pool: None, tool_cache: None }
     }
 
     /// Sets an environment variable for it.
@@ -54,6 +59,28 @@ impl<'b> Run<'b> {
     /// Runs it only when this pool has a place, too.
     pub fn pool(mut self, name: impl Into<String>) -> Self {
         self.pool = Some(name.into());
+        self
+    }
+
+    /// Gives it a directory that a tool keeps for itself (mypy's, ccache's), below the cache of the build. It is called `NAME`, or
+    /// `REPOSITORY/NAME` where all checkouts of a repository are to share it ([`CacheName`]).
+    ///
+    /// Where `{tool_cache}` stands in arguments and environment, there stands the path of a private copy. What the command adds or changes
+    /// there is published for others when it has succeeded ([`NamedCache`](alacarte_stores::NamedCache)). Neither the path, which is another one
+    /// each time, nor what lies there decides whether anything runs: what a rule makes must be the same with an empty cache.
+    ///
+    /// ```
+    /// use alacarte::files::FileRules;
+    ///
+    /// let rules = FileRules::new().rule("out/types", async |make| {
+    ///     make.need(make.glob("src/**.py").await?).await?;
+    ///     let arguments = ["mypy", "--cache-dir={tool_cache}", "src"];
+    ///     let said = make.command(arguments).tool_cache("calculator/mypy").capture().await?;
+    ///     make.write(make.target(), said)
+    /// });
+    /// ```
+    pub fn tool_cache(mut self, name: impl Into<String>) -> Self {
+        self.tool_cache = Some(name.into());
         self
     }
 
@@ -82,21 +109,26 @@ impl<'b> Run<'b> {
         }
         let RunningRule { fetch, context, .. } = &self.rule;
         let files = &context.files;
+        let cache: Option<CacheName> = match &self.tool_cache {
+            Some(name) => Some(name.parse().map_err(|error| TaskError::new(format!("{error}")))?),
+            None => None,
+        };
         let command = Command {
             arguments: self.arguments.clone(),
             environment: self.environment.clone(),
+            tool_cache: None,
             directory: files.borrow().root().to_owned(),
             outputs: self.rule.outputs.iter().map(|output| files.borrow().path(output)).collect(),
             captured,
         };
         let mut attempts = 0;
         loop {
-            let run = self.once(&command);
-            let (ended, writes, time) = match &self.pool {
+            let run = self.once(&command, cache.as_ref());
+            let Ran { ended, writes, time, cache: place } = match &self.pool {
                 Some(pool) => fetch.work_in(pool, run).await?,
                 None => fetch.work(run).await?,
             };
-            let reported = self.reported()?;
+            let reported = self.reported(place.as_ref())?;
             let mut too_early = false;
             for file in &reported {
                 let made = context.makers.makes(file.key());
@@ -122,13 +154,22 @@ impl<'b> Run<'b> {
         }
     }
 
-    /// Runs it once; how many files the build had written before, and when that was.
-    async fn once(&self, command: &Command) -> Result<(Ended, u64, u64)> {
+    /// Runs it once.
+    async fn once(&self, command: &Command, cache: Option<&CacheName>) -> Result<Ran> {
         let shared = self.rule.context;
+        let trouble = |error| {
+            StoreError::new("copy the tool cache of", self.rule.outputs.first().map_or("", FileKey::as_str), error)
+        };
+        let (mut command, mut taken) = (command.clone(), None);
+        if let Some(name) = cache {
+            let copy = shared.tool_caches.take(name).await.map_err(trouble)?;
+            give(&mut command, &copy)?;
+            taken = Some(copy);
+        }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (writes, time) = (shared.files.borrow().writes(), since.as_nanos() as u64);
         self.tell(Stage::Started);
-        let ended = shared.executor.execute(command).await;
+        let ended = shared.executor.execute(&command).await;
         let ended = ended.map_err(|error| StoreError::new("run", &self.arguments[0], error));
         match &ended {
             Ok(ended) => self.tell(Stage::Ended { success: ended.status.success(), output: &ended.output }),
@@ -139,11 +180,15 @@ impl<'b> Run<'b> {
             let (how, output) = (failure(ended.status), String::from_utf8_lossy(&ended.output));
             return Err(TaskError::new(format!("FAILED: [{how}] {}\n{output}", line(&self.arguments)).trim_end()));
         }
-        Ok((ended, writes, time))
+        let cache = match taken {
+            Some(copy) => Some(copy.publish().await.map_err(trouble)?),
+            None => None,
+        };
+        Ok(Ran { ended, writes, time, cache })
     }
 
     /// What it says to have read.
-    fn reported(&self) -> Result<Vec<File>> {
+    fn reported(&self, cache: Option<&Place>) -> Result<Vec<File>> {
         let Some(depfile) = &self.depfile else { return Ok(Vec::new()) };
         let path = self.rule.path(depfile);
         let bytes = std::fs::read(&path).map_err(|error| StoreError::new("read", depfile, error))?;
@@ -157,6 +202,9 @@ impl<'b> Run<'b> {
         }
         let mut files: Vec<File> = Vec::new();
         for input in entries.into_iter().flat_map(|entry| entry.inputs) {
+            if cache.is_some_and(|cache| cache.held(&input)) {
+                continue;
+            }
             // (To have read a directory is to know which names are in it.)
             let file = self.rule.file(&canonicalise(&input));
             if !outputs.contains(file.key()) && !files.contains(&file) {
@@ -182,6 +230,29 @@ impl<'b> Run<'b> {
             stage,
         });
     }
+}
+
+/// A command that has run.
+struct Ran {
+    ended: Ended,
+    /// How many files the build had written before, and when that was.
+    writes: u64,
+    time: u64,
+    /// Where its copy of a tool's cache lay.
+    cache: Option<Place>,
+}
+
+/// Tells a command where its copy of a tool's cache lies.
+fn give(command: &mut Command, copy: &Taken<'_>) -> Result<()> {
+    let path = copy.path().to_str().ok_or_else(|| {
+        TaskError::new(format!("{} is no path in UTF-8: name another directory for the cache", copy.path().display()))
+    })?;
+    let values = command.environment.iter_mut().map(|(_, value)| value);
+    for text in command.arguments.iter_mut().chain(values) {
+        *text = text.replace(TOOL_CACHE, path);
+    }
+    command.tool_cache = Some(copy.path().to_owned());
+    Ok(())
 }
 
 /// A command as one would write it for a shell.

@@ -20,6 +20,9 @@ pub struct Command {
     pub arguments: Vec<String>,
     /// What its environment has besides that of the process that builds.
     pub environment: Vec<(String, String)>,
+    /// Its copy of the cache that a tool keeps for itself ([`Run::tool_cache`](super::Run::tool_cache)); what it is called is written into
+    /// arguments and environment already.
+    pub tool_cache: Option<PathBuf>,
     /// Where it runs.
     pub directory: PathBuf,
     /// The files that it makes: what it has begun to write of them is removed if it is stopped.
@@ -104,7 +107,7 @@ impl Plain {
 #[async_trait(?Send)]
 impl Executor for Plain {
     async fn execute(&self, command: &Command) -> io::Result<Ended> {
-        let Command { arguments, environment, directory, outputs, captured } = command;
+        let Command { arguments, environment, tool_cache, directory, outputs, captured } = command;
         let line = Line {
             what: What::Program { arguments, environment, apart: *captured },
             directory,
@@ -114,6 +117,7 @@ impl Executor for Plain {
             // A rule may give up one of its commands, and go on.
             alone: true,
             private: None,
+            tool_cache: tool_cache.as_deref(),
         };
         let process::Ended { status, output, said } = process::run(&self.commands, line).await?;
         Ok(Ended { status, output, captured: said })

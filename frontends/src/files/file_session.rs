@@ -14,6 +14,7 @@ use super::rule_store::RuleStore;
 use super::running_rule::BuildContext;
 use super::source_trees::SourceTrees;
 use crate::commands::state;
+use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{CommandEvent, Commands, Events, Root};
 
 /// Where a build of files finds and leaves things.
@@ -78,6 +79,7 @@ impl FileSession {
                 files,
                 executor,
                 events: Events { observer: Some(Box::new(observer)), ..Events::default() },
+                tool_caches: ToolCaches::new(&self.cache, &self.directory, &self.state),
                 scratch: self.state.join("temporary"),
                 underway: state::underway(&self.state),
             },

@@ -11,6 +11,7 @@ use super::executor::Executor;
 use super::keys::File;
 use super::makers::Makers;
 use super::source_trees::SourceTrees;
+use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{Events, Root, canonicalise_with_slash};
 
 /// What all rules of a build use.
@@ -21,6 +22,7 @@ pub(super) struct BuildContext {
     pub trees: Rc<SourceTrees>,
     pub executor: Box<dyn Executor>,
     pub events: Events,
+    pub tool_caches: ToolCaches,
     /// Where temporary files lie.
     pub scratch: PathBuf,
     /// Where directories lie that are not whole yet.

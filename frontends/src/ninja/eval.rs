@@ -6,6 +6,8 @@
 //! One oddity of ninja's is kept, since commands must come out the same to the letter: where there are *no* bindings
 //! under the build statement, the file's own variables take their place, *before* the rule.
 
+use alacarte_stores::{CacheName, CacheNameError};
+
 use super::manifest::{Deps, Edge, RspFile};
 use super::template::{Piece, pieces};
 use super::variables::{Bindings, Rule, ScopeId, Scopes, bound};
@@ -28,6 +30,7 @@ pub(super) struct Expanded {
     pub(super) restat: bool,
     pub(super) generator: bool,
     pub(super) rspfile: Option<RspFile>,
+    pub(super) tool_cache: Option<CacheName>,
 }
 
 /// Whether the paths of `$in` and `$out` are quoted for the shell. They are not where the value is itself a path.
@@ -54,6 +57,10 @@ impl<'a> Names<'a> {
             }
             None => None,
         };
+        let tool_cache = match self.some("tool_cache", Quoting::None)? {
+            Some(name) => Some(name.parse().map_err(|error: CacheNameError| error.to_string())?),
+            None => None,
+        };
         Ok(Expanded {
             command: self.get("command", Shell)?,
             description: self.some("description", Shell)?,
@@ -62,6 +69,7 @@ impl<'a> Names<'a> {
             restat: self.some("restat", Shell)?.is_some(),
             generator: self.some("generator", Shell)?.is_some(),
             rspfile,
+            tool_cache,
         })
     }
 

@@ -13,6 +13,7 @@ use alacarte_stores::{Begun, FileKey, FileValue, Made};
 use super::manifest::{Deps, Edge};
 use super::ninja_tasks::{NinjaTasks, Step};
 use crate::commands::process::{self, Ended, Line, What};
+use crate::commands::tool_cache::{Place, Taken};
 use crate::commands::{CommandEvent, Stage, parse_depfile, still_hold};
 
 /// The name of the pool whose commands have the terminal to themselves.
@@ -79,7 +80,7 @@ impl NinjaTasks {
             };
             let before = before.get_or_insert(started.begun);
             certain.set(certain.get() && before.is_certain());
-            let (mut reported, named) = self.reported(step, &ended)?;
+            let (mut reported, named) = self.reported(step, &ended, started.cache.as_ref())?;
             reported.retain(|key| !step.outputs.contains(key));
             for key in &mut reported {
                 // What made this file has run, though nobody has asked for this very output of it: it is there.
@@ -130,10 +131,15 @@ impl NinjaTasks {
     async fn execute(&self, step: &Step) -> Result<(Ended, Started)> {
         let edge = &step.edge;
         self.prepare(edge)?;
+        let trouble = |error| StoreError::new("copy the tool cache of", &step.outputs[0], error);
+        let cache = match &edge.tool_cache {
+            Some(name) => Some(self.tool_caches.take(name).await.map_err(trouble)?),
+            None => None,
+        };
         let root = self.files.borrow().root().to_owned();
         self.tell(step, Stage::Started);
         let begun = self.files.borrow_mut().begin(&step.outputs);
-        let started = Started::now(self.files.borrow().writes(), begun);
+        let mut started = Started::now(self.files.borrow().writes(), begun);
         let unattended = self.unattended.as_deref();
         let line = Line {
             what: What::Shell(&edge.command),
@@ -144,6 +150,7 @@ impl NinjaTasks {
             keep: if edge.deps == Some(Deps::Msvc) { usize::MAX } else { KEPT_OUTPUT },
             alone: false,
             private: unattended,
+            tool_cache: cache.as_ref().map(Taken::path),
         };
         let ended = process::run(&self.commands, line).await;
         let ended = ended.map_err(|error| StoreError::new("run the command of", &step.outputs[0], error))?;
@@ -154,6 +161,9 @@ impl NinjaTasks {
         }
         if let Some(file) = &edge.rspfile {
             remove(&root.join(&file.path))?;
+        }
+        if let Some(cache) = cache {
+            started.cache = Some(cache.publish().await.map_err(trouble)?);
         }
         Ok((ended, started))
     }
@@ -179,7 +189,7 @@ impl NinjaTasks {
     }
 
     /// The dependencies that the command reports, and the files of which it says that it made them from those.
-    fn reported(&self, step: &Step, ended: &Ended) -> Result<(Vec<FileKey>, Vec<FileKey>)> {
+    fn reported(&self, step: &Step, ended: &Ended, cache: Option<&Place>) -> Result<(Vec<FileKey>, Vec<FileKey>)> {
         let edge = &step.edge;
         let (mut paths, mut named) = (Vec::new(), Vec::new());
         if edge.deps == Some(Deps::Msvc) {
@@ -204,6 +214,7 @@ impl NinjaTasks {
                 Err(error) => return Err(StoreError::new("read", path.display(), error).into()),
             }
         }
+        paths.retain(|path| !cache.is_some_and(|cache| cache.held(path)));
         let keys = |paths: &[String]| paths.iter().map(|path| self.key_of(path)).collect();
         Ok((keys(&paths), keys(&named)))
     }
@@ -261,12 +272,14 @@ struct Started {
     writes: u64,
     /// Its outputs as they were.
     begun: Begun,
+    /// Where its copy of a tool's cache lay.
+    cache: Option<Place>,
 }
 
 impl Started {
     fn now(writes: u64, begun: Begun) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Started { time: since.as_nanos() as u64, writes, begun }
+        Started { time: since.as_nanos() as u64, writes, begun, cache: None }
     }
 }
 

@@ -49,6 +49,7 @@ impl Loader<'_> {
             edge.restat = expanded.restat;
             edge.generator = expanded.generator;
             edge.rspfile = expanded.rspfile;
+            edge.tool_cache = expanded.tool_cache;
         }
         let builddir = self.scopes.get(Scopes::ROOT, "builddir");
         Ok(Manifest {

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
+use alacarte_stores::CacheName;
+
 /// The name of the rule which runs nothing: its edges only give names to their inputs.
 pub(super) const PHONY: &str = "phony";
 
@@ -56,6 +58,9 @@ pub struct Edge {
     pub rspfile: Option<RspFile>,
     /// The pool it runs in.
     pub pool: Option<String>,
+    /// The cache that a tool keeps for itself, of which the command is given a private copy; it finds the path in the environment, as
+    /// `ALACARTE_TOOL_CACHE`. Not ninja's own: ninja ignores it under a build statement, and refuses it in a rule.
+    pub tool_cache: Option<CacheName>,
     /// Where the build statement stands.
     pub location: Location,
 }

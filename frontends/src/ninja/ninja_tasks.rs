@@ -29,6 +29,7 @@ use alacarte_core::{Fetch, Fingerprint, Result, Running, Static, TaskError, Task
 use alacarte_stores::{FileKey, FileValue, Shape, SharedFiles};
 
 use super::manifest::{Edge, Manifest};
+use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{Commands, Events, Root, canonicalise};
 
 /// The tasks of a manifest, over the files of its directory.
@@ -50,6 +51,7 @@ pub struct NinjaTasks {
     /// Content alone tells whether an output changed.
     pub(super) by_content: bool,
     pub(super) commands: Commands,
+    pub(super) tool_caches: ToolCaches,
 }
 
 /// One edge.
@@ -74,7 +76,8 @@ struct Maker {
 impl NinjaTasks {
     /// The tasks of a manifest. The files are those of the directory in which its commands run.
     pub fn new(manifest: Manifest, files: &SharedFiles) -> Self {
-        let root = Root::of(files.borrow().root());
+        let directory = files.borrow().root().to_owned();
+        let root = Root::of(&directory);
         let mut names = Names { root: &root, known: HashSet::new() };
         let defaults = manifest.targets_by_default().into_iter().map(|path| names.key(path)).collect();
         let steps: Vec<Step> = manifest.edges.into_iter().map(|edge| Step::new(edge, &mut names)).collect();
@@ -101,6 +104,7 @@ impl NinjaTasks {
             ticks,
             by_content: false,
             commands: Commands::default(),
+            tool_caches: ToolCaches::new(&directory.join(".alacarte/cache"), &directory, &directory.join(".alacarte")),
         }
     }
 

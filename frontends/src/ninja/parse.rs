@@ -15,8 +15,8 @@ use crate::commands::{canonicalise, hint};
 /// A manifest that requires a later ninja may use syntax which is not known here.
 const VERSION: (u32, u32) = (1, 13);
 
-/// What may be bound in a rule.
-const RULE_BINDINGS: [&str; 11] = [
+/// What may be bound in a rule. (Ninja itself knows all but `tool_cache`, and refuses that.)
+const RULE_BINDINGS: [&str; 12] = [
     "command",
     "depfile",
     "deps",
@@ -28,6 +28,7 @@ const RULE_BINDINGS: [&str; 11] = [
     "restat",
     "rspfile",
     "rspfile_content",
+    "tool_cache",
 ];
 
 /// The reader of one file.

@@ -11,6 +11,7 @@ use super::load::load;
 use super::ninja_tasks::NinjaTasks;
 use super::parse_error::ParseError;
 use crate::commands::state;
+use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{CommandEvent, Commands, hint};
 
 /// Where a build finds and leaves things.
@@ -88,6 +89,8 @@ impl Session {
             .commands_among(&self.commands)
             .observe(observer);
         tasks.unattended.clone_from(&self.unattended);
+        let tool_caches = self.unattended.as_ref().unwrap_or(&self.cache);
+        tasks.tool_caches = ToolCaches::new(tool_caches, &self.directory, &self.state);
         let cache = SharedCache::new(&self.cache);
         let store = state::store(&files, &self.state, &cache).with_shapes(tasks.shapes());
         let pools: Vec<(String, usize)> = tasks.pools().map(|(name, depth)| (name.to_owned(), depth)).collect();

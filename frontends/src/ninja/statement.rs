@@ -45,6 +45,7 @@ impl<'t> Parser<'_, '_, 't> {
             generator: false,
             rspfile: None,
             pool: None,
+            tool_cache: None,
             location,
         };
         forgive_old_cmake(&mut edge);

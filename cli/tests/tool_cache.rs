@@ -1,0 +1,229 @@
+//! Caches that tools keep for themselves, shared by many builds, each a process of its own; some are killed.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use alacarte_stores::named_caches;
+use common::{alacarte, directory, run};
+
+/// Rewrites its cache in place, entry by entry; says in `ran` whether it knew the source.
+const TOOL: &str = r#"set -e
+entry="${ALACARTE_TOOL_CACHE:-own}/$(basename "$1")"
+sum=$(cksum < "$1")
+if [ -f "$entry" ] && [ "$(head -n 1 "$entry")" = "$sum" ]; then how=warm; else
+    how=cold
+    echo "$sum" > "$entry"
+    tr a-z A-Z < "$1" >> "$entry"
+fi
+tail -n +2 "$entry" > "$2"
+echo "$how" >> ran
+"#;
+
+const FILES: usize = 10;
+
+/// The files of a checkout.
+fn checkout(place: &Path) {
+    let mut manifest = "rule tool\n  command = sh tool.sh $in $out\n".to_owned();
+    fs::create_dir_all(place).expect("made");
+    for n in 0..FILES {
+        manifest += &format!("build {n}.out: tool {n}.in\n  tool_cache = repository/tool\n");
+        fs::write(place.join(format!("{n}.in")), format!("text {n}\n")).expect("written");
+    }
+    fs::write(place.join("build.ninja"), manifest).expect("written");
+    fs::write(place.join("tool.sh"), TOOL).expect("written");
+}
+
+fn is_right(place: &Path) -> bool {
+    (0..FILES)
+        .all(|n| fs::read_to_string(place.join(format!("{n}.out"))).is_ok_and(|text| text == format!("TEXT {n}\n")))
+}
+
+fn ran(place: &Path, how: &str) -> usize {
+    let said = fs::read_to_string(place.join("ran")).unwrap_or_default();
+    said.lines().filter(|line| *line == how).count()
+}
+
+fn copies_left(root: &Path) -> usize {
+    let left = Command::new("find").arg(root).args(["-name", "*.part"]).output().expect("it runs");
+    left.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count()
+}
+
+#[test]
+fn builds_that_are_killed_at_any_moment_lose_nothing_and_the_next_is_warm() {
+    let root = directory(&[]);
+    let root = root.path();
+    let places: Vec<PathBuf> = (0..6).map(|n| root.join(format!("checkout{n}"))).collect();
+    places.iter().for_each(|place| checkout(place));
+    let build = |place: &Path| {
+        let mut command = alacarte(place, &["build", "--cache", "../cache", "--jobs", "3"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let published = || named_caches(&root.join("cache")).expect("listed").first().map_or(0, |held| held.entries);
+    // All at once, and each is killed as soon as a little more is published.
+    let mut running: Vec<_> = places.iter().map(|place| build(place).spawn().expect("it starts")).collect();
+    let mut killed = 0;
+    while let Some(mut child) = running.pop() {
+        let before = published();
+        while published() < (before + 1).min(FILES as u64) && child.try_wait().expect("asked").is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        killed += usize::from(child.try_wait().expect("asked").is_none());
+        // (The process, and not what `env` started: they are one.)
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+    }
+    assert!(killed > 0, "none was underway any more");
+    // Then to their ends.
+    let mut running: Vec<_> = places.iter().map(|place| build(place).spawn().expect("it starts")).collect();
+    assert!(running.iter_mut().all(|child| child.wait().expect("it ends").success()));
+    assert!(places.iter().all(|place| is_right(place)));
+    assert_eq!(published(), FILES as u64);
+    // A checkout that was not there before.
+    let new = root.join("new");
+    checkout(&new);
+    let (code, _, err) = run(&new, &["build", "--cache", "../cache"]);
+    assert_eq!((code, &*err), (0, ""));
+    assert_eq!((ran(&new, "warm"), ran(&new, "cold")), (FILES, 0));
+    assert!(is_right(&new));
+    assert_eq!(copies_left(root), 0, "what killed builds left behind is swept");
+    assert_eq!(
+        run(&new, &["build", "--cache", "../cache"]).1.lines().last().map(|line| line.contains("nothing to do")),
+        Some(true)
+    );
+}
+
+#[test]
+fn where_the_cache_cannot_be_used_the_commands_run_and_it_is_said_once() {
+    let root = directory(&[("file", "")]);
+    let root = root.path();
+    // A file, and a place where nobody can make anything.
+    for (n, cache) in ["../file", "/proc/self"].into_iter().enumerate() {
+        let place = root.join(format!("checkout{n}"));
+        checkout(&place);
+        let (code, _, err) = run(&place, &["build", "--cache", cache]);
+        assert_eq!(code, 0, "{err}");
+        assert!(is_right(&place));
+        let said: Vec<&str> = err.lines().filter(|line| line.contains("tool cache repository/tool")).collect();
+        assert_eq!(said.len(), 1, "{err}");
+        assert!(said[0].contains("nothing is published"), "{err}");
+        assert_eq!(copies_left(root), 0);
+    }
+}
+
+#[test]
+fn what_a_tool_leaves_that_is_no_entry_is_said_once() {
+    let manifest = "rule r\n  command = cd $$ALACARTE_TOOL_CACHE && mkfifo pipe && ln -s /etc link && touch good$$$$ && touch $$OLDPWD/$out\n\
+                    build a: r\n  tool_cache = t\nbuild b: r\n  tool_cache = t\n";
+    let root = directory(&[("build.ninja", manifest)]);
+    let (code, _, err) = run(root.path(), &["build", "--cache", "cache"]);
+    assert_eq!(code, 0, "{err}");
+    let said: Vec<&str> = err.lines().filter(|line| line.contains("tool cache t: not published")).collect();
+    assert!(said.len() == 1 && said[0].contains("(and 1 more)"), "{err}");
+    assert_eq!(named_caches(&root.path().join("cache")).expect("listed")[0].entries, 2);
+}
+
+/// The manual of ninja says it, and a binary can be asked.
+#[test]
+fn ninja_itself_takes_the_binding_under_a_build_statement_and_refuses_it_in_a_rule() {
+    if !Command::new("ninja").arg("--version").output().is_ok_and(|said| said.status.success()) {
+        eprintln!("skipped: ninja_itself_takes_the_binding_under_a_build_statement: ninja is not installed");
+        return;
+    }
+    let root = directory(&[]);
+    checkout(root.path());
+    fs::create_dir(root.path().join("own")).expect("made");
+    let ninja = |place: &Path| Command::new("ninja").current_dir(place).output().expect("it runs");
+    assert!(ninja(root.path()).status.success());
+    assert!(is_right(root.path()));
+    let rule = "rule r\n  command = touch $out\n  tool_cache = t\nbuild a: r\n";
+    let root = directory(&[("build.ninja", rule)]);
+    let refused = ninja(root.path());
+    assert!(!refused.status.success());
+    let said = [refused.stdout, refused.stderr].concat();
+    assert!(String::from_utf8_lossy(&said).contains("unexpected variable 'tool_cache'"));
+    assert_eq!(run(root.path(), &["build"]).0, 0);
+}
+
+/// Whether a program is there; if it is not, the test that needs it is skipped, and says so.
+fn has(program: &str, test: &str) -> bool {
+    let there = Command::new(program).arg("--version").output().is_ok_and(|said| said.status.success());
+    if !there {
+        eprintln!("skipped: {test}: {program} is not installed");
+    }
+    there
+}
+
+/// Builds in checkouts with these files, many processes at once, and then in one that comes later; where that lies.
+fn many_and_then_one(root: &Path, files: &[(String, String)]) -> PathBuf {
+    let places: Vec<PathBuf> = ["0", "1", "2", "3", "later"].map(|name| root.join(name)).into();
+    for place in &places {
+        for (name, text) in files {
+            let path = place.join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+            fs::write(path, text).expect("written");
+        }
+    }
+    let build = |place: &Path| alacarte(place, &["build", "--cache", "../cache"]).output().expect("it runs");
+    let (later, first) = places.split_last().expect("some");
+    std::thread::scope(|scope| {
+        for place in first {
+            scope.spawn(move || assert!(build(place).status.success()));
+        }
+    });
+    assert!(build(later).status.success());
+    assert_eq!(copies_left(root), 0);
+    later.clone()
+}
+
+#[test]
+fn ccache_knows_in_a_later_checkout_what_many_have_compiled() {
+    let test = "ccache_knows_in_a_later_checkout_what_many_have_compiled";
+    if !has("ccache", test) || !has("cc", test) {
+        return;
+    }
+    let root = directory(&[]);
+    // (Its statistics, a line for each result, beside the checkout.)
+    let mut manifest =
+        "rule cc\n  command = CCACHE_DIR=$$ALACARTE_TOOL_CACHE CCACHE_STATSLOG=$$PWD/log ccache cc -c $in -o $out\n"
+            .to_owned();
+    let mut files = Vec::new();
+    for n in 0..8 {
+        manifest += &format!("build f{n}.o: cc f{n}.c\n  tool_cache = repository/ccache\n");
+        files.push((format!("f{n}.c"), format!("int f{n}(void) {{ return {n}; }}\n")));
+    }
+    files.push(("build.ninja".to_owned(), manifest));
+    let later = many_and_then_one(root.path(), &files);
+    let log = fs::read_to_string(later.join("log")).expect("it has run");
+    let results = |what: &str| log.lines().filter(|line| *line == what).count();
+    assert_eq!((results("direct_cache_hit"), results("cache_miss")), (8, 0), "{log}");
+}
+
+#[test]
+fn mypy_knows_in_a_later_checkout_what_many_have_checked() {
+    if !has("mypy", "mypy_knows_in_a_later_checkout_what_many_have_checked") {
+        return;
+    }
+    let root = directory(&[]);
+    let mut manifest =
+        "rule mypy\n  command = mypy -v --no-sqlite-cache --cache-dir=$$ALACARTE_TOOL_CACHE $in lib.py > $out 2>&1\n"
+            .to_owned();
+    let mut files = vec![("lib.py".to_owned(), "def f(x: int) -> str:\n    return str(x)\n".to_owned())];
+    for n in 0..3 {
+        // Each is checked by a process of its own, and all of them need the same library. (Of a module that it found by itself, mypy keeps
+        // the absolute path, which is another one in each checkout; so all are named.)
+        manifest += &format!("build {n}.log: mypy m{n}.py | lib.py\n  tool_cache = repository/mypy\n");
+        files.push((format!("m{n}.py"), format!("from lib import f\nprint(f({n}))\n")));
+    }
+    files.push(("build.ninja".to_owned(), manifest));
+    let later = many_and_then_one(root.path(), &files);
+    for n in 0..3 {
+        let log = fs::read_to_string(later.join(format!("{n}.log"))).expect("it has run");
+        assert!(log.contains(" with 0 modules, and 0 errors"), "{log}");
+        assert!(!log.contains("LOG:  Writing "), "{log}");
+    }
+}

@@ -1,0 +1,105 @@
+//! The caches that tools keep for themselves, as commands use them: each is given a private copy, and what it made of that is published
+//! when it has succeeded.
+//!
+//! Where the copy lies differs at each run. It is in no key and in no definition, so it never decides whether a command runs.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use alacarte_stores::{CacheName, NamedCache, PrivateCopy};
+use tokio::sync::oneshot;
+
+use super::path::canonicalise;
+use super::screen::program;
+
+/// The environment variable in which a command finds where its copy lies.
+pub(crate) const VARIABLE: &str = "ALACARTE_TOOL_CACHE";
+
+/// The caches of a build.
+#[derive(Debug)]
+pub(crate) struct ToolCaches {
+    /// The cache directory of the build.
+    cache: PathBuf,
+    /// The directory of the build: it names the repository where a rule does not.
+    checkout: PathBuf,
+    /// Where copies lie if the cache directory cannot be used.
+    elsewhere: PathBuf,
+    /// Of which the user has been told that something is wrong: once in a build is enough.
+    said: RefCell<HashSet<CacheName>>,
+}
+
+/// A copy for one command. Nothing of it is published if it is dropped.
+pub(crate) struct Taken<'c> {
+    caches: &'c ToolCaches,
+    name: &'c CacheName,
+    copy: PrivateCopy,
+}
+
+/// Where a copy lay.
+#[derive(Debug)]
+pub(crate) struct Place(Vec<String>);
+
+impl ToolCaches {
+    pub(crate) fn new(cache: &Path, checkout: &Path, state: &Path) -> Self {
+        let elsewhere = state.join("temporary");
+        ToolCaches { cache: cache.into(), checkout: checkout.into(), elsewhere, said: RefCell::default() }
+    }
+
+    /// A copy of this cache.
+    pub(crate) async fn take<'c>(&'c self, name: &'c CacheName) -> io::Result<Taken<'c>> {
+        let (cache, elsewhere) = (NamedCache::new(&self.cache, name, &self.checkout), self.elsewhere.clone());
+        let copy = on_a_thread(move || cache.take(&elsewhere)).await??;
+        if let Some(trouble) = copy.trouble() {
+            self.say(name, trouble);
+        }
+        Ok(Taken { caches: self, name, copy })
+    }
+
+    /// Says on standard error what is wrong with a cache, unless that was said of it already.
+    fn say(&self, name: &CacheName, trouble: &str) {
+        if self.said.borrow_mut().insert(name.clone()) {
+            eprintln!("{}: warning: tool cache {name}: {trouble}", program());
+        }
+    }
+}
+
+impl Taken<'_> {
+    /// Where it lies.
+    pub(crate) fn path(&self) -> &Path {
+        self.copy.path()
+    }
+
+    /// Publishes what the command added or changed.
+    pub(crate) async fn publish(self) -> io::Result<Place> {
+        let Taken { caches, name, copy } = self;
+        let real = copy.path().canonicalize().unwrap_or_else(|_| copy.path().to_owned());
+        let place = [copy.path(), &real].map(|path| canonicalise(&path.to_string_lossy()) + "/");
+        let published = on_a_thread(|| copy.publish()).await?;
+        if let Some(trouble) = published.trouble {
+            let more = match published.left_out {
+                0 | 1 => String::new(),
+                more => format!(" (and {} more)", more - 1),
+            };
+            caches.say(name, &format!("not published: {trouble}{more}"));
+        }
+        Ok(Place(place.into()))
+    }
+}
+
+impl Place {
+    /// Whether the file at this path lay there. That a command read it is no dependency: the file has gone with the copy, and the tool itself
+    /// knows when it is of no use any more.
+    pub(crate) fn held(&self, path: &str) -> bool {
+        let path = canonicalise(path);
+        self.0.iter().any(|place| path.starts_with(place))
+    }
+}
+
+/// Does what may take long, or wait for another process, while the build goes on. A build that is given up does not wait for it.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (tells, told) = oneshot::channel();
+    std::thread::Builder::new().name("tool cache".into()).spawn(move || tells.send(work()))?;
+    told.await.map_err(|_| io::Error::other("the thread that copies a tool's cache has panicked"))
+}
