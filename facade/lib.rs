@@ -84,6 +84,8 @@ mod pages {
     struct Tolerance;
     #[doc = include_str!("../paper-notes/files.md")]
     struct Files;
+    #[doc = include_str!("../paper-notes/caches.md")]
+    struct Caches;
     #[doc = include_str!("../paper-notes/interface.md")]
     struct Interface;
     #[doc = include_str!("../paper-notes/write-your-own-rebuilder.md")]

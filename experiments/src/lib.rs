@@ -4,5 +4,6 @@
 pub mod claims;
 pub mod compare;
 pub mod gallery;
+pub mod histories;
 pub mod systems;
 pub mod workloads;

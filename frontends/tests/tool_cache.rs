@@ -282,10 +282,9 @@ fn mypy_finds_in_a_second_checkout_what_it_knew_in_the_first() {
     let checked = |place: &Path, module: &str| {
         let log = fs::read_to_string(place.join("log")).expect("it has run");
         let said = |what: String| log.lines().any(|line| line.starts_with(&what));
-        assert!(
-            said(format!("LOG:  Metadata fresh for {module}:")) || said(format!("LOG:  Writing {module} ")),
-            "{log}"
-        );
+        // (Of a source with another time, and the same hash, it is the time that is updated.)
+        let says = ["Metadata fresh for {}:", "Updating mtime for {}:", "Writing {} "];
+        assert!(says.iter().any(|line| said(format!("LOG:  {}", line.replace("{}", module)))), "{log}");
         said(format!("LOG:  Writing {module} "))
     };
     let [one, two, three] = ["one", "two", "three"].map(|name| checkout(root, name, &sources));
