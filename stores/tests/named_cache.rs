@@ -228,6 +228,43 @@ fn where_the_cache_cannot_be_written_a_command_has_another_directory_and_it_is_s
     assert!(neither.take(&root.join("file")).is_err());
 }
 
+#[test]
+fn a_cache_whose_entries_were_put_elsewhere_by_a_link_is_not_used() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let root = directory.path();
+    tool(root, |cache| write(cache, "a", "a"));
+    fs::rename(entries(root), root.join("outside")).expect("moved");
+    symlink(root.join("outside"), entries(root)).expect("a link");
+    let copy = cache(root).take(&root.join("elsewhere")).expect("a copy");
+    assert!(copy.trouble().is_some_and(|trouble| trouble.contains("is a link")), "{copy:?}");
+    write(copy.path(), "b", "b");
+    assert_eq!(copy.publish().added, 0);
+    assert_eq!(names(&root.join("outside")), BTreeSet::from(["a".to_owned()]));
+}
+
+/// As where there are no hard links: what an entry was made from is known by its content.
+#[test]
+fn an_entry_that_another_file_took_the_place_of_is_the_same_if_it_cannot_be_told_apart() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let root = directory.path();
+    tool(root, |cache| write(cache, "a", "aa"));
+    let entry = entries(root).join("a");
+    let again = |text: &str| {
+        let time = fs::metadata(&entry).and_then(|entry| entry.modified()).expect("a time");
+        fs::rename(&entry, root.join("old")).expect("moved");
+        fs::write(&entry, text).expect("written");
+        fs::File::open(&entry).and_then(|entry| entry.set_modified(time)).expect("a time");
+    };
+    let (one, two) = (take(root), take(root));
+    write(one.path(), "a", "one");
+    write(two.path(), "a", "two");
+    again("ab");
+    assert_eq!(one.publish().superseded, 1, "the same size and time, and something else");
+    again("aa");
+    assert_eq!(two.publish().replaced, 1);
+    assert_eq!(read(&entries(root), "a"), "two");
+}
+
 /// A file system of its own, if this machine lets us have one.
 struct Mounted(PathBuf);
 

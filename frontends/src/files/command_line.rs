@@ -37,7 +37,7 @@ struct Arguments {
     #[arg(long, value_name = "R", default_value = "verifying-trace", value_parser = clap::builder::PossibleValuesParser::new(rebuilders::NAMES))]
     rebuilder: String,
     /// Where copies of what was built lie, for rebuilders that restore (constructive-trace, deep-constructive-trace); many builds may share
-    /// it [default: ~/.cache/alacarte]
+    /// it. The caches of tools (`tool_cache`) lie there, too [default: ~/.cache/alacarte]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     /// Run so many percent of what the cache could restore all the same, and say what differs.

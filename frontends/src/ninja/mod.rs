@@ -8,6 +8,9 @@
 //! - a rule's bindings are expanded last, once for each edge, when everything has been read. A variable changed after
 //!   a build statement therefore changes that statement's command.
 //!
+//! One binding of a rule or an edge is ours and not ninja's: `tool_cache` names a directory that a tool keeps for itself, of which the command
+//! is given a private copy ([`NamedCache`](alacarte_stores::NamedCache)).
+//!
 //! The modules follow the text on its way: `manifest_lexer` cuts it into tokens, `template` cuts a value into text and
 //! variables, `variables` says what a name means, `parse` and `statement` read the statements, `eval` expands an edge's
 //! rule, `load` ties them together over the files. From there, `ninja_tasks` makes the edges tasks of a build, and

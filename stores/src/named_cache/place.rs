@@ -159,8 +159,13 @@ impl NamedCache {
 
     /// Makes its directories.
     pub(super) fn prepare(&self) -> io::Result<()> {
-        std::fs::create_dir_all(self.entries())?;
-        std::fs::create_dir_all(self.underway())?;
+        for directory in [self.entries(), self.underway()] {
+            std::fs::create_dir_all(&directory)?;
+            if std::fs::symlink_metadata(&directory)?.is_symlink() {
+                let why = format!("{} is a link, and what it leads to is none of this cache's", directory.display());
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+            }
+        }
         let owner = owner(&self.part);
         if !owner.exists() {
             scratch::replace(&owner, self.repository.as_bytes())?;
