@@ -16,6 +16,7 @@
 //! | [`judge_crashes`], [`every_loss`] | a disk that crashes between its writes |
 //! | [`user`] | a user's own program: values that look alike in a part, code that panics, types that change |
 //! | [`Outside`], [`drive`], [`every_interleaving`] | outside work under control: one interleaving, all of them |
+//! | [`jobserver`] | processes that share a number of jobs: tokens, locks, kills at any moment |
 //! | [`growth`] | how fast what a build costs may grow, and the families of graphs on which it is counted |
 //! | [`broken`] | components that are broken on purpose: the laws must catch each |
 //!
@@ -70,6 +71,7 @@ mod faults;
 mod generate;
 mod graph;
 pub mod growth;
+pub mod jobserver;
 mod judge;
 mod laws;
 mod menu;
