@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use alacarte_core::{Decision, Rebuilder, Report, Scheduler};
 use alacarte_experiments::systems::Menu;
-use alacarte_frontends::commands::{Screen, attended, chance, failed, rechecked, tell_of_journal};
+use alacarte_frontends::commands::{CommandEvent, Screen, attended, chance, failed, rechecked, tell_of_journal};
 use alacarte_frontends::ninja::{NinjaBuild, Session};
 use alacarte_rebuilders::{Rechecked, Sample};
 use alacarte_stores::{FileKey, FileValue, SharedCache};
@@ -57,7 +57,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
     let text = || std::fs::read(session.directory.join(&session.file)).unwrap_or_default();
     let mut regenerations = REGENERATIONS;
     loop {
-        let (mut build, sample) = open(menu, &session, arguments, jobs, &screen)?;
+        let (mut build, sample) = open(menu, &session, arguments, jobs, &screen).await?;
         let manifest = build.tasks().key_of(&arguments.file.to_string_lossy());
         if regenerations > 0 && build.tasks().is_older(&manifest) {
             // The manifest is made by a command of its own (CMake's, Meson's), and what that reads has changed.
@@ -97,7 +97,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
     }
 }
 
-fn open(
+async fn open(
     menu: &Menu,
     session: &Session,
     arguments: &Build,
@@ -116,7 +116,8 @@ fn open(
     let sample = doubting.sample();
     let rebuilder: Box<dyn Rebuilder<FileKey, FileValue>> = Box::new(doubting);
     let told = Rc::clone(screen);
-    let build = session.open(scheduler, rebuilder, move |event| told.borrow_mut().command(&event))?;
+    let observer = move |event: CommandEvent<'_>| told.borrow_mut().command(&event);
+    let build = session.open_in_turn(scheduler, rebuilder, observer).await?;
     let mut build = build.with_jobs(jobs).keep_going(arguments.keep_going);
     if arguments.explain {
         let told = Rc::clone(screen);

@@ -81,6 +81,20 @@ fn builds_beneath_a_make_share_its_jobs() {
     assert!(!said.contains("warning"), "{said}");
 }
 
+/// A make with one job has no jobserver.
+#[test]
+fn beneath_a_make_with_one_job_one_command_runs_at_a_time() {
+    let root = counting();
+    fs::write(root.path().join("build.ninja"), manifest(root.path(), 3, 1)).expect("written");
+    fs::write(root.path().join("Makefile"), format!("all:\n\t{} build\n", ours())).expect("written");
+    for (jobs, most) in [("-j1", 1), ("-j", 3)] {
+        let (success, said) = run(root.path(), "make", &[jobs], None);
+        assert!(success && !said.contains("warning"), "{said}");
+        let (counted, ran) = counted(root.path());
+        assert!(counted <= most && ran == 3, "{said}");
+    }
+}
+
 /// Make closes its jobserver to what it does not take for a make.
 #[test]
 fn a_jobserver_that_is_closed_is_said_and_one_command_runs_at_a_time() {
@@ -111,23 +125,104 @@ fn makes_beneath_a_build_share_its_jobs() {
     }
 }
 
+/// Runs a build of three commands by a line of the shell, in which `$OURS` is the program. What it said of the jobserver; one command at a
+/// time was run.
+fn alone(root: &Path, line: &str) -> String {
+    fs::write(root.join("build.ninja"), manifest(root, 3, 1)).expect("written");
+    let mut command = Command::new("sh");
+    command.args(["-c", line]).current_dir(root).env("OURS", ours()).env_remove("MAKEFLAGS");
+    let output = command.stdin(std::process::Stdio::null()).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{line}: {said}");
+    assert_eq!(counted(root), (1, 3), "{line}: {said}");
+    said
+}
+
 #[test]
 fn what_makeflags_says_that_is_no_jobserver_is_said() {
     for (flags, says) in [
         ("--jobserver-auth=nonsense", "names no jobserver"),
+        ("--jobserver-auth=", "names no jobserver"),
+        ("--jobserver-auth=3", "names no jobserver"),
+        ("--jobserver-auth=3,4,5", "names no jobserver"),
+        ("--jobserver-auth=99999999999,4", "names no jobserver"),
+        ("--jobserver-fds=0,1", "names no jobserver"),
         ("-j4 --jobserver-auth=198,199", "make has closed that"),
+        ("n -j4 --jobserver-auth=-2,-2", "make has closed that"),
         ("--jobserver-auth=fifo:/no/such/pipe", "cannot be opened"),
-        ("--jobserver-fds=0,1", "make has closed that"),
+        ("--jobserver-auth=fifo:", "cannot be opened"),
+        ("--jobserver-auth=fifo:build.ninja", "not one pipe"),
+        ("--jobserver-auth=fifo:/dev/null", "not one pipe"),
+        ("--jobserver-auth=fifo:.", "not one pipe"),
+        // (Bytes that are no text are no reason to overlook the rest.)
+        ("--jobserver-auth=nonsense -- A=$(printf '\\377')", "names no jobserver"),
     ] {
-        let root = counting();
-        fs::write(root.path().join("build.ninja"), manifest(root.path(), 3, 1)).expect("written");
-        let mut command = Command::new(ours());
-        command.arg("build").current_dir(root.path()).env("MAKEFLAGS", flags).stdin(std::process::Stdio::null());
-        let output = command.output().expect("it starts");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && said.contains(says), "{flags}: {said}");
-        assert_eq!(counted(root.path()), (1, 3), "{flags}");
+        let said = alone(counting().path(), &format!("MAKEFLAGS=\"{flags}\" exec \"$OURS\" build"));
+        assert!(said.contains(says) && said.contains("one command runs at a time"), "{flags}: {said}");
     }
+    // What make has closed may have been opened by another.
+    for (line, says) in [
+        ("exec 5<build.ninja 6>>build.ninja", "make has closed that"),
+        ("exec 5<. 6>/dev/null", "make has closed that"),
+        ("mkfifo a b; exec 5<>a 6<>b", "not one pipe"),
+    ] {
+        let said = alone(counting().path(), &format!("{line}; MAKEFLAGS=--jobserver-auth=5,6 exec \"$OURS\" build"));
+        assert!(said.contains(says), "{line}: {said}");
+    }
+}
+
+/// A pipe that nobody else has open any more has no tokens to give, and is waited for by nobody.
+#[test]
+fn a_pipe_that_all_others_have_left_hangs_nothing() {
+    let line = "mkfifo f; exec 5<>f; exec 6>f; MAKEFLAGS=--jobserver-auth=5,6 \"$OURS\" build";
+    let said = alone(counting().path(), line);
+    assert!(!said.contains("warning"), "{said}");
+    let said = alone(counting().path(), "mkfifo f; MAKEFLAGS=--jobserver-auth=fifo:f exec \"$OURS\" build");
+    assert!(!said.contains("warning"), "{said}");
+}
+
+/// Whether this line of the shell can be run here; if not, it is said which test leaves something out.
+fn can(test: &str, line: &str) -> bool {
+    let tried = Command::new("sh").args(["-c", line]).output().expect("it starts");
+    if !tried.status.success() {
+        eprintln!("{test}: left out, for this cannot be run here: {line}");
+    }
+    tried.status.success()
+}
+
+#[test]
+fn a_pipe_of_another_user_is_said() {
+    // (To root all pipes are open.)
+    let nobody = "setpriv --reuid=65534 --clear-groups --inh-caps=-all";
+    if !can("a_pipe_of_another_user_is_said", &format!("[ $(id -u) -eq 0 ] && {nobody} true")) {
+        return;
+    }
+    for (line, flag) in [("true", "fifo:f"), ("exec 5<>f 6<>f", "5,6")] {
+        let root = counting();
+        fs::copy(ours(), root.path().join("ours")).expect("copied");
+        for path in [root.path(), &root.path().join("running")] {
+            fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("set");
+        }
+        let line = format!("mkfifo -m 600 f; {line}; MAKEFLAGS=--jobserver-auth={flag} exec {nobody} ./ours build");
+        let said = alone(root.path(), &line);
+        assert!(said.contains("cannot be opened: Permission denied"), "{said}");
+    }
+}
+
+#[test]
+fn without_proc_a_pipe_without_a_name_cannot_be_joined_and_one_with_a_name_can() {
+    let apart = "unshare --mount sh -c";
+    let hidden = "mount -t tmpfs none /proc";
+    let test = "without_proc_a_pipe_without_a_name_cannot_be_joined_and_one_with_a_name_can";
+    if !can(test, &format!("{apart} '{hidden}'")) {
+        return;
+    }
+    let line = "mkfifo f; exec 5<>f 6<>f; MAKEFLAGS=--jobserver-auth=5,6 exec \"$OURS\" build";
+    let said = alone(counting().path(), &format!("{apart} '{hidden}; {line}'"));
+    assert!(said.contains("without /proc"), "{said}");
+    let line = "mkfifo f; MAKEFLAGS=--jobserver-auth=fifo:f exec \"$OURS\" build";
+    let said = alone(counting().path(), &format!("{apart} '{hidden}; {line}'"));
+    assert!(!said.contains("warning"), "{said}");
 }
 
 #[test]
@@ -150,12 +245,125 @@ fn a_jobserver_with_a_name_is_joined_and_gets_its_tokens_back() {
     assert_eq!(&tokens, b"ab", "each goes back as it was");
 }
 
-/// A command takes a token, and is killed before it has put it back.
+/// A command that takes a token, and ends without putting it back, as one that was killed does.
+const TAKE: &str = "rule take\n  command = fd=$${MAKEFLAGS##*auth=}; head -c1 < $${fd#fifo:} > $out; true\n";
+
 #[test]
 fn a_token_that_died_with_a_command_is_missed_and_made_anew() {
     let root = counting();
-    let take = "rule take\n  command = fd=$${MAKEFLAGS##*auth=}; fd=$${fd%%,*}; head -c1 < /proc/self/fd/$$fd > $out; true\nbuild t: take\n";
-    fs::write(root.path().join("build.ninja"), take).expect("written");
+    fs::write(root.path().join("build.ninja"), format!("{TAKE}build t: take\n")).expect("written");
     let (success, said) = run(root.path(), ours(), &["build", "-j4"], None);
-    assert!(success && said.contains("left 2 tokens of the jobserver where there were 3"), "{said}");
+    assert!(success && said.contains("did not put back 1 token of the jobserver"), "{said}");
+}
+
+#[test]
+fn nothing_is_left_of_a_jobserver_when_a_build_has_ended() {
+    let root = counting();
+    let temporary = root.path().join("temporary");
+    fs::create_dir(&temporary).expect("made");
+    let text = "rule look\n  command = ls temporary/*/pipe > $out\nbuild l: look\n\
+                rule stop\n  command = kill -INT $$PPID; sleep 60\nbuild s: stop\n";
+    fs::write(root.path().join("build.ninja"), text).expect("written");
+    for (target, succeeds) in [("l", true), ("s", false)] {
+        let mut command = Command::new(ours());
+        command.args(["build", target]).current_dir(root.path()).env("TMPDIR", &temporary).env_remove("MAKEFLAGS");
+        let output = command.output().expect("it starts");
+        assert_eq!(output.status.success(), succeeds, "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(fs::read_dir(&temporary).expect("a directory").count(), 0, "{target}");
+    }
+}
+
+/// Not only at its end: what comes after the command has all jobs again.
+#[test]
+fn a_token_that_died_with_a_command_is_there_again_while_the_build_goes_on() {
+    let root = counting();
+    let counts = manifest(root.path(), 4, 2).replace(": count", ": count | t");
+    fs::write(root.path().join("build.ninja"), format!("{TAKE}build t: take\n{counts}")).expect("written");
+    let (success, said) = run(root.path(), ours(), &["build", "-j2"], None);
+    assert!(success && said.contains("did not put back 1 token"), "{said}");
+    assert_eq!(counted(root.path()), (2, 4), "{said}");
+}
+
+/// What a command has left behind may still have its tokens: they are not made anew, and not missed when they come back.
+#[test]
+fn tokens_that_a_command_left_with_others_are_theirs() {
+    let root = counting();
+    // What is left behind takes a token, and puts it back when the next command has run.
+    let text = "rule leave\n  command = fd=$${MAKEFLAGS##*auth=}; fd=$${fd#fifo:}; \
+                { t=$$(head -c1 < $$fd); : > taken; until [ -e ran ]; do sleep 0.01; done; printf %s $$t > $$fd; : > back; } \
+                > /dev/null 2>&1 & until [ -e taken ]; do sleep 0.01; done; : > $out\n\
+                rule after\n  command = : > ran; until [ -e back ]; do sleep 0.01; done; : > $out\n\
+                build l: leave\nbuild a: after l\n";
+    fs::write(root.path().join("build.ninja"), text).expect("written");
+    let (success, said) = run(root.path(), ours(), &["build", "-j2"], None);
+    assert!(success && !said.contains("token"), "{said}");
+}
+
+/// Two commands run, one of them by the token that this process owns. Whichever ends first, others can have what it had.
+#[test]
+fn a_token_that_is_free_lies_in_the_pipe_while_another_command_runs() {
+    for ends in ["0", "1"] {
+        let root = counting();
+        let command = "rule run\n  command = : > on$out; until [ -e end$out ]; do sleep 0.01; done; : > $out\n";
+        fs::write(root.path().join("build.ninja"), format!("{command}build 0: run\nbuild 1: run\n")).expect("written");
+        let made = Command::new("mkfifo").arg(root.path().join("pipe")).status().expect("it starts");
+        assert!(made.success());
+        let mut pipe = fs::OpenOptions::new();
+        let mut pipe = std::os::unix::fs::OpenOptionsExt::custom_flags(pipe.read(true).write(true), 0o4000)
+            .open(root.path().join("pipe"))
+            .expect("opened");
+        std::io::Write::write_all(&mut pipe, b"+").expect("written");
+        let mut build = Command::new(ours());
+        build.arg("build").current_dir(root.path()).env("MAKEFLAGS", "--jobserver-auth=fifo:pipe");
+        let mut build = build.stdout(std::process::Stdio::null()).spawn().expect("it starts");
+        let mut eventually = |what: &str, is_so: &mut dyn FnMut() -> bool| {
+            let came = (0..1000).any(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+                is_so()
+            });
+            if !came {
+                let _ = build.kill();
+                panic!("{ends} ends first: {what}");
+            }
+        };
+        eventually("both run", &mut || ["on0", "on1"].iter().all(|on| root.path().join(on).exists()));
+        fs::write(root.path().join(format!("end{ends}")), "").expect("written");
+        eventually("the token is free", &mut || std::io::Read::read(&mut pipe, &mut [0]).is_ok_and(|count| count == 1));
+        for end in ["end0", "end1"] {
+            fs::write(root.path().join(end), "").expect("written");
+        }
+        assert!(build.wait().expect("it ends").success());
+    }
+}
+
+/// Two builds of one directory, which a make begins at once: while the second waits for the first, that one has both jobs.
+#[test]
+fn who_waits_for_the_journal_of_another_build_gives_its_token_back() {
+    let root = counting();
+    let place = root.path().join("place");
+    fs::create_dir(&place).expect("made");
+    fs::write(place.join("build.ninja"), manifest(root.path(), 6, 2) + "build b: phony\n").expect("written");
+    // (The second one begins when the first has begun.)
+    let build = format!("{} build -C place", ours());
+    let makefile = format!(
+        "all: a b\na:\n\t+{build} 0 1 2 3 4 5\nb:\n\t+until [ -e met ] || [ -n \"$$(ls running)\" ]; do sleep 0.01; done; {build} b\n\
+         .PHONY: a b\n"
+    );
+    fs::write(root.path().join("Makefile"), makefile).expect("written");
+    for jobs in ["-j2", "-j1"] {
+        let (success, said) = run(root.path(), "make", &[jobs], None);
+        assert!(success && !said.contains("INTERNAL"), "{said}");
+        assert_eq!(said.contains("waiting: another build is running"), jobs == "-j2", "{said}");
+        assert_eq!(counted(root.path()), (2, 6), "{said}");
+    }
+}
+
+/// It would wait for the build that waits for it.
+#[test]
+fn a_build_within_a_build_of_the_same_directory_does_not_wait() {
+    let root = counting();
+    let text = format!("rule again\n  command = {} build b\nbuild a: again\nbuild b: phony\n", ours());
+    fs::write(root.path().join("build.ninja"), text).expect("written");
+    let (success, said) = run(root.path(), ours(), &["build", "a"], None);
+    assert!(!success && said.contains("another build is running"), "{said}");
 }

@@ -66,7 +66,7 @@ pub fn attended<E: From<io::Error>>(
     build: impl Future<Output = Result<ExitCode, E>>,
 ) -> Result<ExitCode, E> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let mut signals = end_by_signals(commands.clone())?;
         // Dropping a build keeps what has ended.
         tokio::select! {
@@ -74,7 +74,10 @@ pub fn attended<E: From<io::Error>>(
             () = signals.noticed() => Ok(interrupted()),
             outcome = build => outcome,
         }
-    })
+    });
+    // (The thread that hears signals has the commands as long as the process lives.)
+    commands.unname();
+    ended
 }
 
 /// Has these commands ended by the first signal. What is given back tells the build, which has to end then.

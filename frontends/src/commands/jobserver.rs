@@ -2,21 +2,25 @@
 //!
 //! Tokens lie in a pipe that all of them have open. Every process owns one token from its start to its end, which it has not
 //! taken out of the pipe, for its parent has given up one for it: its *implicit* one. For each further thing that it does at
-//! the same time it takes a token out, and puts it back (seed 004).
+//! the same time it takes a token out, and puts it back (seed 004). The laboratory has a model of it
+//! (`alacarte_conformance::jobserver`), whose laws this is to keep.
 //!
 //! A pipe that others read as well must not be made non-blocking, for that would hold for them, too; and a byte that is seen
-//! there may be gone when it is read. So this process opens the pipe once more, for itself, by its name under `/proc`.
+//! there may be gone when it is read. So this process opens the pipe once more, for itself, by its name.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::screen::program;
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags, fcntl_setfl};
+use tempfile::TempDir;
 use thiserror::Error;
 use tokio::net::unix::pipe;
 use tokio::sync::Notify;
@@ -26,6 +30,12 @@ const MANY: usize = 1 << 20;
 
 /// What a token is that this process makes.
 const TOKEN: u8 = b'+';
+
+/// The environment variable by which a command knows that a build of ours is around it.
+pub(super) const LEVEL: &str = "ALACARTE_LEVEL";
+
+/// What the open files of this process are called.
+const DESCRIPTORS: &str = "/proc/self/fd";
 
 /// A jobserver that `MAKEFLAGS` names, and that cannot be joined.
 #[derive(Debug, Error)]
@@ -37,9 +47,17 @@ pub enum JobserverError {
     /// It names nothing that could be a jobserver.
     #[error("MAKEFLAGS says {0}, which names no jobserver: it is `R,W` for two descriptors, or `fifo:PATH`")]
     Invalid(String),
-    /// The named pipe cannot be opened.
+    /// What it names is there, but it is not one pipe.
+    #[error("MAKEFLAGS says {0}, which is not one pipe to take tokens out of and to put them back")]
+    NotAPipe(String),
+    /// A pipe without a name is opened by its number, which needs `/proc`.
+    #[error(
+        "MAKEFLAGS says {0}, which cannot be opened without /proc: mount that, or have make use a pipe with a name (--jobserver-style=fifo)"
+    )]
+    NoProc(String),
+    /// The pipe cannot be opened.
     #[error("MAKEFLAGS says {option}, which cannot be opened: {source}")]
-    Fifo {
+    Unopenable {
         /// What it says.
         option: String,
         /// Why not.
@@ -52,20 +70,54 @@ pub enum JobserverError {
 pub struct Jobserver {
     read: File,
     write: File,
-    /// The token that this process owns from its start on is not in use.
-    implicit: AtomicBool,
-    /// That token has come back.
+    held: Mutex<Held>,
+    /// The implicit token has come back.
     returned: Notify,
-    /// Of one that this process serves: how many tokens it put into the pipe, and the pipe as its children inherit it.
-    served: Option<(usize, OwnedFd, OwnedFd)>,
+    /// Of one that this process serves.
+    served: Option<Served>,
+}
+
+/// The tokens that this process has.
+#[derive(Debug, Default)]
+struct Held {
+    implicit: Implicit,
+    /// What it has taken out of the pipe.
+    taken: Vec<u8>,
+}
+
+/// The token that this process owns from its start on.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Implicit {
+    #[default]
+    Free,
+    /// It does something. So are all that were taken out of the pipe: the implicit one is taken first and is the last to be free.
+    Used,
+    /// It lies in the pipe, for this process waits for a lock.
+    Given,
+}
+
+/// What a server knows of its jobserver.
+#[derive(Debug)]
+struct Served {
+    /// So many tokens it put into the pipe.
+    tokens: usize,
+    /// The pipe as its children inherit it.
+    read: OwnedFd,
+    write: OwnedFd,
+    /// The pipe has a name in this directory, which goes with it.
+    named: Option<(TempDir, PathBuf)>,
 }
 
 /// The right to do one thing. It goes back when it is dropped.
 #[derive(Debug)]
 pub struct Token {
     of: Arc<Jobserver>,
-    /// What was taken out of the pipe; nothing for the implicit token.
-    byte: Option<u8>,
+}
+
+/// The implicit token lies in the pipe, for others to use.
+#[derive(Debug)]
+pub(super) struct Given {
+    of: Arc<Jobserver>,
 }
 
 impl Jobserver {
@@ -75,21 +127,27 @@ impl Jobserver {
     /// # Errors
     /// If there is none where it says.
     pub fn join() -> Result<Option<Arc<Self>>, JobserverError> {
-        let flags = std::env::var("MAKEFLAGS").unwrap_or_default();
-        let Some(option) = option(&flags) else { return Ok(None) };
-        let said = option.to_owned();
-        let (_, place) = option.split_once('=').unwrap_or_default();
-        let opened = match place.strip_prefix("fifo:") {
-            Some(path) => open(path, path).map_err(|source| JobserverError::Fifo { option: said.clone(), source })?,
-            None => {
-                let numbers = place.split_once(',').and_then(|(read, write)| Some((number(read)?, number(write)?)));
-                let (read, write) = numbers.ok_or_else(|| JobserverError::Invalid(said.clone()))?;
-                open(&descriptor(read), &descriptor(write)).map_err(|_| JobserverError::Closed(said.clone()))?
+        let flags = std::env::var_os("MAKEFLAGS").unwrap_or_default();
+        let Some(option) = option(flags.as_bytes()) else { return Ok(None) };
+        let said = String::from_utf8_lossy(option).into_owned();
+        let place = option.splitn(2, |byte| *byte == b'=').nth(1).unwrap_or_default();
+        let opened = match place.strip_prefix(b"fifo:") {
+            Some(path) => {
+                let path = Path::new(std::ffi::OsStr::from_bytes(path));
+                let unopenable = |source| JobserverError::Unopenable { option: said.clone(), source };
+                // (Only a pipe may be opened to see what it is.)
+                if !std::fs::metadata(path).map_err(unopenable)?.file_type().is_fifo() {
+                    return Err(JobserverError::NotAPipe(said));
+                }
+                open(path, path).map_err(unopenable)?
             }
+            None => numbered(place, &said)?,
         };
-        let pipes = [&opened.0, &opened.1];
-        if !pipes.into_iter().all(|file| file.metadata().is_ok_and(|file| file.file_type().is_fifo())) {
-            return Err(JobserverError::Closed(said));
+        let same = |file: &File| file.metadata().map(|file| (file.file_type().is_fifo(), file.dev(), file.ino())).ok();
+        match (same(&opened.0), same(&opened.1)) {
+            (Some((true, ..)), Some((true, ..))) if same(&opened.0) == same(&opened.1) => {}
+            (Some((true, ..)), Some((true, ..))) => return Err(JobserverError::NotAPipe(said)),
+            _ => return Err(JobserverError::Closed(said)),
         }
         Ok(Some(Arc::new(Jobserver::new(opened, None))))
     }
@@ -97,27 +155,58 @@ impl Jobserver {
     /// Serves so many jobs to the commands that this process runs, itself among them.
     ///
     /// # Errors
-    /// If there can be no pipe, or `/proc` does not say where it is.
+    /// If there can be no pipe, or it can be opened by no name.
     pub fn serve(jobs: usize) -> io::Result<Arc<Self>> {
         let tokens = jobs.saturating_sub(1);
+        // Some know pipes with a name only (ninja), and some only those without (make before 4.4). So this one has a name, and is
+        // inherited as well. Where it can have none, those do without that want one.
+        let named = named();
         // Children are to inherit it, so it is not closed for them.
-        let (read, write) = rustix::pipe::pipe()?;
-        let opened = open(&descriptor(read.as_raw_fd()), &descriptor(write.as_raw_fd()))?;
+        let (read, write) = match &named {
+            Some((_, path)) => {
+                let read = rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty())?;
+                fcntl_setfl(&read, OFlags::empty())?;
+                (read, rustix::fs::open(path, OFlags::WRONLY, Mode::empty())?)
+            }
+            None => rustix::pipe::pipe()?,
+        };
+        let opened = match &named {
+            Some((_, path)) => open(path, path)?,
+            None => open(&descriptor(read.as_raw_fd()), &descriptor(write.as_raw_fd()))?,
+        };
         (&opened.1).write_all(&vec![TOKEN; tokens])?;
-        Ok(Arc::new(Jobserver::new(opened, Some((tokens, read, write)))))
+        Ok(Arc::new(Jobserver::new(opened, Some(Served { tokens, read, write, named }))))
     }
 
-    fn new((read, write): (File, File), served: Option<(usize, OwnedFd, OwnedFd)>) -> Self {
-        Jobserver { read, write, implicit: AtomicBool::new(true), returned: Notify::new(), served }
+    fn new((read, write): (File, File), served: Option<Served>) -> Self {
+        Jobserver { read, write, held: Mutex::default(), returned: Notify::new(), served }
     }
 
     /// What `MAKEFLAGS` is to be for the commands of this process; `None` if it is what it was.
-    pub fn flags(&self) -> Option<String> {
-        let (tokens, read, write) = self.served.as_ref()?;
-        let flags = std::env::var("MAKEFLAGS").unwrap_or_default();
-        // (The last of several counts. Make before 4.2 knows the second spelling only.)
-        let (jobs, read, write) = (tokens + 1, read.as_raw_fd(), write.as_raw_fd());
-        Some(format!("{flags} -j{jobs} --jobserver-auth={read},{write} --jobserver-fds={read},{write}"))
+    pub fn flags(&self) -> Option<OsString> {
+        let served = self.served.as_ref()?;
+        let flags = std::env::var_os("MAKEFLAGS").unwrap_or_default();
+        let name = served.named.as_ref().map(|(_, path)| path.as_os_str().as_bytes());
+        let (read, write) = (served.read.as_raw_fd(), served.write.as_raw_fd());
+        Some(OsString::from_vec(with_jobserver(flags.as_bytes(), served.tokens + 1, (read, write), name)))
+    }
+
+    /// Whether another process serves it.
+    pub(super) fn is_joined(&self) -> bool {
+        self.served.is_none()
+    }
+
+    /// Takes the name of the pipe away, for the process is about to end.
+    pub(super) fn unname(&self) {
+        if let Some((_, path)) = self.served.as_ref().and_then(|served| served.named.as_ref()) {
+            // What cannot be removed lies among other temporary files, and does no harm.
+            let _ = std::fs::remove_file(path);
+            let _ = path.parent().map(std::fs::remove_dir);
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a token.
@@ -142,46 +231,79 @@ impl Jobserver {
 
     /// A token, if there is one.
     fn try_acquire(self: &Arc<Self>) -> io::Result<Option<Token>> {
-        let token = |byte| Some(Token { of: Arc::clone(self), byte });
-        if self.implicit.swap(false, Ordering::AcqRel) {
-            return Ok(token(None));
+        let mut held = self.held();
+        if held.implicit == Implicit::Free {
+            held.implicit = Implicit::Used;
+        } else {
+            let mut byte = [0];
+            match (&self.read).read(&mut byte) {
+                Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the jobserver's pipe is closed")),
+                Ok(_) => held.taken.push(byte[0]),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
         }
-        let mut byte = [0];
-        match (&self.read).read(&mut byte) {
-            Ok(0) => Err(io::Error::new(ErrorKind::UnexpectedEof, "the jobserver's pipe is closed")),
-            Ok(_) => Ok(token(Some(byte[0]))),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(None),
-            Err(error) => Err(error),
-        }
+        drop(held);
+        Ok(Some(Token { of: Arc::clone(self) }))
     }
 
-    /// Looks, when none of its commands run any more, whether all tokens are there that this process made. Those that are
-    /// missing (a command was killed that had taken some) are made anew, and those too many taken away; how many there were, and
-    /// how many there should be, if that differs. (A grandchild that lives on may still hold some.)
+    fn put_back(&self, byte: u8) {
+        // Where it cannot be written, nobody is left to read it.
+        let _ = (&self.write).write_all(&[byte]);
+    }
+
+    /// Gives the implicit token to others while this process waits for something else; `None` if it does something.
+    pub(super) fn give_back(self: &Arc<Self>) -> Option<Given> {
+        let mut held = self.held();
+        (held.implicit == Implicit::Free).then(|| {
+            held.implicit = Implicit::Given;
+            self.put_back(TOKEN);
+            Given { of: Arc::clone(self) }
+        })
+    }
+
+    /// Of a jobserver that this process serves: how many tokens there are in the pipe and here, and how many there should be.
+    fn counts(&self, held: &Held) -> Option<(usize, usize)> {
+        let made = self.served.as_ref()?.tokens;
+        let pipe = rustix::io::ioctl_fionread(&self.read).ok()?;
+        Some((usize::try_from(pipe).ok()? + held.taken.len(), made))
+    }
+
+    /// Whether others have tokens of it, or have put back too many.
+    pub(super) fn is_off(&self) -> bool {
+        self.counts(&self.held()).is_some_and(|(found, made)| found != made)
+    }
+
+    /// Puts the tokens right that this process serves, when nobody else has any: none of its commands runs any more. Those that are missing
+    /// (a command was killed that had taken some) are made anew, and those too many taken away. How many there were, and how many there
+    /// should be, if that differs.
     pub fn settle(&self) -> Option<(usize, usize)> {
-        let (made, ..) = self.served.as_ref()?;
-        let mut tokens = Vec::new();
-        let mut some = [0; 256];
-        while let Ok(count @ 1..) = (&self.read).read(&mut some) {
-            tokens.extend_from_slice(&some[..count]);
+        let held = self.held();
+        let (found, made) = self.counts(&held)?;
+        if found < made {
+            // (It does not wait: of a pipe that is full nothing is missing.)
+            let _ = (&self.write).write_all(&vec![TOKEN; made - found]);
+        } else {
+            let _ = (&self.read).read(&mut vec![0; found - made]);
         }
-        let found = tokens.len();
-        tokens.resize(*made, TOKEN);
-        // A pipe that is full has all of them.
-        let _ = (&self.write).write_all(&tokens);
-        (found != *made).then_some((found, *made))
+        (found != made).then_some((found, made))
     }
 }
 
 /// How many commands may run at once, and the jobserver whose tokens they wait for.
 ///
 /// So many jobs as are asked for are served to the commands; where none are asked for, the jobserver that `MAKEFLAGS` names is joined, and
-/// its tokens alone bound them. Says on standard error where that cannot be; then there is one job, as for a make.
+/// its tokens alone bound them. (A make with one job has no jobserver; it says `-j1`.) Says on standard error where that cannot be; then there is one job, as for a make.
 pub(crate) fn jobs(asked: Option<usize>) -> (usize, Option<Arc<Jobserver>>) {
     let say = |error: &dyn fmt::Display| eprintln!("{}: warning: {error}", program());
     let jobs = match (asked, Jobserver::join()) {
         (None, Ok(Some(joined))) => return (MANY, Some(joined)),
-        (None, Ok(None)) => std::thread::available_parallelism().map_or(1, usize::from),
+        (None, Ok(None)) => {
+            let said = said(std::env::var_os("MAKEFLAGS").unwrap_or_default().as_bytes());
+            said.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+        }
         (None, Err(error)) => {
             say(&format_args!("{error}; one command runs at a time"));
             1
@@ -203,39 +325,140 @@ pub(crate) fn jobs(asked: Option<usize>) -> (usize, Option<Arc<Jobserver>>) {
 
 impl Drop for Token {
     fn drop(&mut self) {
-        match self.byte {
-            // Where it cannot be written, nobody is left to read it.
-            Some(byte) => drop((&self.of.write).write_all(&[byte])),
+        let mut held = self.of.held();
+        // Tokens are alike: whichever is free first, one that was taken goes back before the implicit one, which is of use to nobody else.
+        match held.taken.pop() {
+            Some(byte) => self.of.put_back(byte),
             None => {
-                self.of.implicit.store(true, Ordering::Release);
+                held.implicit = Implicit::Free;
                 self.of.returned.notify_one();
             }
         }
     }
 }
 
+impl Given {
+    /// Waits for a token in the place of the one that was given.
+    pub(super) async fn take_again(self) -> io::Result<()> {
+        let token = self.of.acquire().await?;
+        self.takes();
+        std::mem::forget(token);
+        Ok(())
+    }
+
+    /// What was just taken out of the pipe is the implicit token from now on.
+    fn takes(&self) {
+        let mut held = self.of.held();
+        held.taken.pop();
+        held.implicit = Implicit::Free;
+    }
+}
+
+impl Drop for Given {
+    /// A process must own a token when it ends. Where none is to be had it ends all the same: whoever gives up does not wait.
+    fn drop(&mut self) {
+        if self.of.held().implicit == Implicit::Given
+            && let Ok(Some(token)) = self.of.try_acquire()
+        {
+            self.takes();
+            std::mem::forget(token);
+        }
+    }
+}
+
+/// The options of make's command line, and behind ` -- ` its variables, which are left out.
+fn options(flags: &[u8]) -> impl Iterator<Item = &[u8]> {
+    flags.split(u8::is_ascii_whitespace).take_while(|word| *word != b"--")
+}
+
+/// How many jobs it says, if it says a number.
+fn said(flags: &[u8]) -> Option<usize> {
+    let number = |word: &[u8]| std::str::from_utf8(word.strip_prefix(b"-j")?).ok()?.parse().ok();
+    options(flags).filter_map(number).last().filter(|jobs| *jobs > 0)
+}
+
+/// Whether a word names a jobserver.
+fn names_jobserver(word: &[u8]) -> bool {
+    word.starts_with(b"--jobserver-auth=") || word.starts_with(b"--jobserver-fds=")
+}
+
 /// The option that names the jobserver: the last one counts.
-fn option(flags: &str) -> Option<&str> {
-    // (Behind ` -- ` stand the variables of make's command line.)
-    let words = flags.split_whitespace().take_while(|word| *word != "--");
-    let names = |word: &&str| word.starts_with("--jobserver-auth=") || word.starts_with("--jobserver-fds=");
-    words.filter(names).last()
+fn option(flags: &[u8]) -> Option<&[u8]> {
+    options(flags).filter(|word| names_jobserver(word)).last()
 }
 
-/// The number of a descriptor.
-fn number(text: &str) -> Option<i32> {
-    text.parse().ok()
+/// `MAKEFLAGS` with another jobserver.
+///
+/// Of several options that name one, make and ninja take the last; make before 4.4 ends if that has a name, and ninja joins none that has
+/// no name. But make reads what stands behind ` -- ` as variables, and hands them on as they are, and ninja reads it like all else. So the
+/// name stands there, as a variable that nobody reads. (Make before 4.2 knows the second spelling only.)
+fn with_jobserver(flags: &[u8], jobs: usize, (read, write): (i32, i32), name: Option<&[u8]>) -> Vec<u8> {
+    let is_jobs = |word: &[u8]| word.strip_prefix(b"-j").is_some_and(|jobs| jobs.iter().all(u8::is_ascii_digit));
+    let mut words: Vec<&[u8]> = flags.split(|byte| *byte == b' ').filter(|word| !names_jobserver(word)).collect();
+    let behind = words.iter().position(|word| *word == b"--").map_or(Vec::new(), |at| words.split_off(at));
+    words.retain(|word| !is_jobs(word));
+    // (The first word holds options of a letter each, or nothing.)
+    if words.is_empty() {
+        words.push(b"");
+    }
+    let ours = format!("-j{jobs} --jobserver-fds={read},{write} --jobserver-auth={read},{write}");
+    words.push(ours.as_bytes());
+    words.extend(if behind.is_empty() && name.is_some() { vec![&b"--"[..]] } else { behind });
+    let name = name.map(|name| [b"--jobserver-auth=fifo:", name].concat());
+    words.extend(name.as_deref());
+    words.join(&b' ')
 }
 
-fn descriptor(number: i32) -> String {
-    format!("/proc/self/fd/{number}")
+/// Opens the descriptors that these numbers name.
+fn numbered(place: &[u8], said: &str) -> Result<(File, File), JobserverError> {
+    let numbers = std::str::from_utf8(place).ok().and_then(|place| place.split_once(','));
+    let numbers = numbers.and_then(|(read, write)| Some((read.parse().ok()?, write.parse().ok()?)));
+    let (read, write): (i32, i32) = match numbers {
+        // Standard input, output and errors are no jobserver's.
+        Some((read, write)) if !(0..3).contains(&read) && !(0..3).contains(&write) => (read, write),
+        _ => return Err(JobserverError::Invalid(said.to_owned())),
+    };
+    if !Path::new(DESCRIPTORS).is_dir() {
+        return Err(JobserverError::NoProc(said.to_owned()));
+    }
+    open(&descriptor(read), &descriptor(write)).map_err(|source| match source.kind() {
+        // (Make has it so as well where there is no jobserver for a command: -2,-2.)
+        ErrorKind::NotFound => JobserverError::Closed(said.to_owned()),
+        _ => JobserverError::Unopenable { option: said.to_owned(), source },
+    })
 }
 
-/// Opens both ends, the one to be read so that it never blocks.
-fn open(read: &str, write: &str) -> io::Result<(File, File)> {
+fn descriptor(number: i32) -> PathBuf {
+    Path::new(DESCRIPTORS).join(number.to_string())
+}
+
+/// A new pipe with a name that options can hold, in a directory of its own.
+fn named() -> Option<(TempDir, PathBuf)> {
+    let directory = tempfile::Builder::new().prefix("alacarte-jobs-").tempdir().ok()?;
+    let path = directory.path().join("pipe");
+    let plain = |byte: &u8| !byte.is_ascii_whitespace() && !b"$\\#".contains(byte);
+    let said = path.is_absolute() && path.as_os_str().as_bytes().iter().all(plain);
+    said.then(|| make_pipe(&path))??;
+    Some((directory, path))
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn make_pipe(path: &Path) -> Option<()> {
+    use rustix::fs::{CWD, FileType, mknodat};
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).ok()
+}
+
+/// (The system call is not at hand.)
+#[cfg(target_vendor = "apple")]
+fn make_pipe(_: &Path) -> Option<()> {
+    None
+}
+
+/// Opens both ends so that neither waits.
+fn open(read: &Path, write: &Path) -> io::Result<(File, File)> {
     let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits() as i32;
     let read = OpenOptions::new().read(true).custom_flags(flags).open(read)?;
-    let write = OpenOptions::new().write(true).open(write)?;
+    let write = OpenOptions::new().write(true).custom_flags(flags).open(write)?;
     Ok((read, write))
 }
 
@@ -245,14 +468,47 @@ mod tests {
 
     #[test]
     fn the_last_option_counts_in_either_spelling() {
+        let option = |flags: &str| option(flags.as_bytes()).map(|option| String::from_utf8_lossy(option).into_owned());
         assert_eq!(option(""), None);
-        assert_eq!(option("kw -j4 --jobserver-auth=3,4 -- CFLAGS=--jobserver-auth=5,6"), Some("--jobserver-auth=3,4"));
-        assert_eq!(option("--jobserver-auth=3,4 --jobserver-fds=5,6"), Some("--jobserver-fds=5,6"));
-        assert_eq!(option(" -j --jobserver-auth=fifo:/tmp/x"), Some("--jobserver-auth=fifo:/tmp/x"));
+        let last = |flags: &str, wanted: &str| assert_eq!(option(flags).as_deref(), Some(wanted));
+        last("kw -j4 --jobserver-auth=3,4 -- CFLAGS=--jobserver-auth=5,6", "--jobserver-auth=3,4");
+        last("--jobserver-auth=3,4 --jobserver-fds=5,6", "--jobserver-fds=5,6");
+        last(" -j --jobserver-auth=fifo:/tmp/x", "--jobserver-auth=fifo:/tmp/x");
+        last(" -j --jobserver-fds=3,4 --jobserver-auth=3,4 -- --jobserver-auth=fifo:/tmp/x", "--jobserver-auth=3,4");
+    }
+
+    #[test]
+    fn a_number_of_jobs_without_a_jobserver_counts_too() {
+        for (flags, jobs) in
+            [("", None), (" -j1", Some(1)), ("k -j3 -j2 -- A=-j5", Some(2)), ("-j -j0", None), ("j4", None)]
+        {
+            assert_eq!(said(flags.as_bytes()), jobs, "{flags}");
+        }
+    }
+
+    #[test]
+    fn another_jobserver_takes_the_place_of_one_before_variables() {
+        let with = |flags: &str, name: Option<&str>| {
+            let flags = with_jobserver(flags.as_bytes(), 2, (8, 9), name.map(str::as_bytes));
+            String::from_utf8(flags).expect("text")
+        };
+        let ours = "-j2 --jobserver-fds=8,9 --jobserver-auth=8,9";
+        assert_eq!(with("", None), format!(" {ours}"));
+        assert_eq!(with("", Some("/f")), format!(" {ours} -- --jobserver-auth=fifo:/f"));
+        assert_eq!(
+            with("kw -j4 -l3 --jobserver-auth=3,4 -- A=-j5 B=a\\  b", Some("/f")),
+            format!("kw -l3 {ours} -- A=-j5 B=a\\  b --jobserver-auth=fifo:/f")
+        );
+        let nested = with(&with("", Some("/f")), Some("/g"));
+        assert_eq!(nested, format!(" {ours} -- --jobserver-auth=fifo:/g"));
     }
 
     fn block_on<F: Future>(future: F) -> F::Output {
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+    }
+
+    fn pipe(server: &Jobserver) -> u64 {
+        rustix::io::ioctl_fionread(&server.read).expect("a pipe")
     }
 
     #[test]
@@ -267,20 +523,32 @@ mod tests {
         assert_eq!(server.settle(), None);
     }
 
-    /// The implicit token, and one of the pipe: whoever waits has whichever comes first.
     #[test]
-    fn who_waits_has_the_token_that_comes_first() {
+    fn who_waits_has_whichever_token_is_given_back() {
         let server = Jobserver::serve(2).expect("a pipe");
         block_on(async {
-            for implicit in [true, false] {
-                let mut held =
-                    vec![server.acquire().await.expect("the implicit one"), server.acquire().await.expect("the other")];
-                let given = held.remove(usize::from(!implicit));
+            for first in [true, false] {
+                let mut held = vec![server.acquire().await.expect("one"), server.acquire().await.expect("the other")];
+                let given = held.remove(usize::from(!first));
                 let (waited, ()) = tokio::join!(server.acquire(), async { drop(given) });
-                assert_eq!(waited.expect("a token").byte.is_none(), implicit);
+                waited.expect("a token");
             }
         });
         assert_eq!(server.settle(), None);
+    }
+
+    /// The law `no-idle-token` of the laboratory: what others could use does not stay here.
+    #[test]
+    fn the_token_that_others_can_use_goes_back_whichever_job_ends_first() {
+        let server = Jobserver::serve(2).expect("a pipe");
+        block_on(async {
+            let (first, second) = (server.acquire().await.expect("one"), server.acquire().await.expect("the other"));
+            assert_eq!(pipe(&server), 0);
+            drop(first);
+            assert_eq!(pipe(&server), 1, "it is used by one job, and has the token of one");
+            drop(second);
+            assert_eq!(pipe(&server), 1);
+        });
     }
 
     #[test]
@@ -291,6 +559,38 @@ mod tests {
         assert_eq!(server.settle(), None);
         (&server.write).write_all(b"++").expect("written");
         assert_eq!(server.settle(), Some((5, 3)));
+        assert_eq!((server.settle(), pipe(&server)), (None, 3));
+        // What this process has is not missing.
+        let tokens = [(); 3].map(|()| server.try_acquire().expect("read").expect("a token"));
         assert_eq!(server.settle(), None);
+        drop(tokens);
+        assert_eq!((server.settle(), pipe(&server)), (None, 3));
+    }
+
+    #[test]
+    fn a_token_that_is_given_is_taken_again() {
+        let server = Jobserver::serve(1).expect("a pipe");
+        block_on(async {
+            let given = server.give_back().expect("it is free");
+            assert_eq!(pipe(&server), 1);
+            given.take_again().await.expect("a token");
+            assert_eq!(pipe(&server), 0);
+            let token = server.acquire().await.expect("the implicit one");
+            assert!(server.give_back().is_none(), "it does something");
+            drop(token);
+            // Whoever gives up has it again, if it is there.
+            drop(server.give_back().expect("it is free"));
+            assert_eq!((pipe(&server), server.try_acquire().expect("read").is_some()), (0, true));
+        });
+    }
+
+    #[test]
+    fn a_pipe_has_a_name_as_long_as_it_is_served() {
+        let server = Jobserver::serve(2).expect("a pipe");
+        let (_, path) = server.served.as_ref().and_then(|served| served.named.as_ref()).expect("a name");
+        let path = path.clone();
+        assert!(std::fs::metadata(&path).expect("it is there").file_type().is_fifo());
+        drop(server);
+        assert!(!path.exists() && !path.parent().expect("a directory").exists());
     }
 }

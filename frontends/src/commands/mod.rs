@@ -14,6 +14,7 @@ mod recheck;
 mod screen;
 pub(crate) mod state;
 pub(crate) mod tool_cache;
+pub(crate) mod turn;
 
 pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
 pub(crate) use events::Events;

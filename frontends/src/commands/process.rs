@@ -12,10 +12,12 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::jobserver::{Jobserver, jobs};
+use super::jobserver::{Jobserver, LEVEL, jobs};
 use super::screen::program;
 use super::tool_cache;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, test_kill_process_group, waitid,
+};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
@@ -44,6 +46,12 @@ struct Underway {
     closed: bool,
     running: BTreeMap<u64, Process>,
     started: u64,
+    /// Groups of commands that have ended, and left processes behind; whether it was waited for them.
+    left: Vec<(Pid, bool)>,
+    /// Tokens of the jobserver that commands did not put back,
+    missing: usize,
+    /// and that they put back without having them.
+    spare: usize,
 }
 
 /// A command that runs.
@@ -55,6 +63,9 @@ struct Process {
     /// The files that it makes, and when each had been modified before it started.
     outputs: Vec<(PathBuf, Option<SystemTime>)>,
 }
+
+/// So many milliseconds what a command has left behind has to go.
+const MOMENT: u32 = 100;
 
 /// A command that was asked to end is looked at so often, a millisecond apart, before it is made to.
 const PATIENCE: u32 = 200;
@@ -78,15 +89,41 @@ impl Commands {
         jobs
     }
 
-    /// Says on standard error if tokens of the jobserver are missing, or are too many, now that no command runs; they are as many as they
-    /// should be from then on.
+    /// Says on standard error if commands have taken tokens of the jobserver and not put them back, or put back too many: now that none
+    /// runs any more, and while the build went on. There are as many as there should be from then on.
     pub fn settle(&self) {
-        if let Some((found, made)) = self.jobserver.as_ref().and_then(|jobserver| jobserver.settle()) {
-            let name = program();
-            eprintln!(
-                "{name}: warning: commands left {found} tokens of the jobserver where there were {made}; that is mended"
-            );
+        let Some(jobserver) = self.jobserver.as_deref() else { return };
+        let mut underway = self.lock();
+        underway.count(jobserver);
+        let counted = |number: usize| if number == 1 { "1 token".into() } else { format!("{number} tokens") };
+        let say = |what: &str| eprintln!("{}: warning: {what}", program());
+        match std::mem::take(&mut underway.missing) {
+            0 => {}
+            missing => say(&format!(
+                "commands did not put back {} of the jobserver (was one killed?); made anew",
+                counted(missing)
+            )),
         }
+        match std::mem::take(&mut underway.spare) {
+            0 => {}
+            spare => say(&format!("commands put back {} of the jobserver too many; taken away", counted(spare))),
+        }
+    }
+
+    /// A command has ended. If nothing runs any more that a command has started, nobody else has tokens of the jobserver: what is missing is
+    /// made anew.
+    ///
+    /// What was killed takes a moment to go. That is waited for, once, if tokens are missing: when the next command runs it is too late.
+    async fn ended(&self, process: Option<&Process>) {
+        let Some(jobserver) = self.jobserver.as_deref() else { return };
+        self.lock().left.extend(process.filter(|process| process.group).map(|process| (process.id, false)));
+        for _ in 0..MOMENT {
+            if self.lock().settle(jobserver) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.lock().left.iter_mut().for_each(|(_, waited)| *waited = true);
     }
 
     /// Ends all commands that are running, and removes what they have begun to write.
@@ -99,6 +136,19 @@ impl Commands {
     pub fn close(&self) {
         self.lock().closed = true;
         self.end();
+        self.unname();
+    }
+
+    /// Takes away the name under which a jobserver is served: the process is about to end.
+    pub(super) fn unname(&self) {
+        if let Some(jobserver) = &self.jobserver {
+            jobserver.unname();
+        }
+    }
+
+    /// The jobserver that another process serves, if this one has joined it.
+    pub(super) fn joined(&self) -> Option<&Arc<Jobserver>> {
+        self.jobserver.as_ref().filter(|jobserver| jobserver.is_joined())
     }
 
     fn lock(&self) -> MutexGuard<'_, Underway> {
@@ -108,6 +158,44 @@ impl Commands {
     fn is_closed(&self) -> bool {
         self.lock().closed
     }
+}
+
+impl Underway {
+    /// Puts the tokens right if no command has any; whether there is nothing to wait for.
+    fn settle(&mut self, jobserver: &Jobserver) -> bool {
+        self.left.retain(|(group, _)| lives(*group));
+        if !self.running.is_empty() || !jobserver.is_off() {
+            return true;
+        }
+        if self.left.is_empty() {
+            self.count(jobserver);
+        }
+        self.left.iter().all(|(_, waited)| *waited)
+    }
+
+    /// Puts the tokens right, when no command has any.
+    fn count(&mut self, jobserver: &Jobserver) {
+        if let Some((found, made)) = jobserver.settle() {
+            self.missing += made.saturating_sub(found);
+            self.spare += found.saturating_sub(made);
+        }
+    }
+}
+
+/// Whether a process of a group lives. One that has ended, and whose parent has not looked yet, is none: of what was killed init is the
+/// parent, which may take its time.
+fn lives(group: Pid) -> bool {
+    let is_member = |entry: std::fs::DirEntry| {
+        let stat = std::fs::read(entry.path().join("stat")).ok()?;
+        // The name stands in brackets, and may hold anything; behind it come state, parent and group.
+        let end = stat.iter().rposition(|byte| *byte == b')')?;
+        let mut words = std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
+        let (state, _, of) = (words.next()?, words.next()?, words.next()?);
+        Some(of == group.as_raw_nonzero().to_string() && !matches!(state, "Z" | "X"))
+    };
+    test_kill_process_group(group).is_ok()
+        && std::fs::read_dir("/proc")
+            .map_or(true, |mut all| all.any(|entry| entry.ok().and_then(is_member) == Some(true)))
 }
 
 /// Ends these processes, all at once.
@@ -223,7 +311,7 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
     }
     let token = match &commands.jobserver {
         Some(jobserver) => {
-            command.envs(jobserver.flags().map(|flags| ("MAKEFLAGS", flags)));
+            command.envs(jobserver.flags().map(|flags| ("MAKEFLAGS", flags))).env(LEVEL, "1");
             Some(jobserver.acquire().await?)
         }
         None => None,
@@ -240,6 +328,7 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
         return std::future::pending().await;
     }
     let process = running.leave();
+    commands.ended(process.as_ref()).await;
     drop(token);
     if ended.is_err() {
         // It is of no use any more; the others are.
@@ -498,6 +587,23 @@ mod tests {
             tokio::select! { _ = running => panic!("it ended"), () = closed => {} }
         });
         assert!(!directory.path().join("late").exists());
+    }
+
+    /// What was killed and is not yet looked at by its parent lives no more.
+    #[test]
+    fn a_group_lives_as_long_as_a_process_of_it_does() {
+        use std::os::unix::process::CommandExt;
+        let mut child = std::process::Command::new("sleep").arg("60").process_group(0).spawn().expect("it starts");
+        let group = Pid::from_raw(child.id() as i32).expect("a number");
+        assert!(lives(group));
+        child.kill().expect("it is killed");
+        let gone = (0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            !lives(group)
+        });
+        assert!(gone && test_kill_process_group(group).is_ok(), "its number is still there");
+        child.wait().expect("it has ended");
+        assert!(!lives(group));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use clap::Parser;
 use super::file_rules::FileRules;
 use super::file_session::{FileBuild, FileSession};
 use super::keys::File;
-use crate::commands::{Screen, attended, chance, failed, hint, program, rechecked, tell_of_journal};
+use crate::commands::{CommandEvent, Screen, attended, chance, failed, hint, program, rechecked, tell_of_journal};
 
 /// Builds files by the rules of this program.
 #[derive(Debug, Parser)]
@@ -128,7 +128,8 @@ async fn build(
     };
     let sample = doubting.sample();
     let rebuilder: Box<dyn Rebuilder<RuleKey, Output>> = Box::new(doubting);
-    let build = session.open(rules, scheduler, rebuilder, move |event| told.borrow_mut().command(&event))?;
+    let observer = move |event: CommandEvent<'_>| told.borrow_mut().command(&event);
+    let build = session.open_in_turn(rules, scheduler, rebuilder, observer).await?;
     if arguments.clean {
         return clean(build, session);
     }

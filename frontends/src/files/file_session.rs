@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use alacarte_core::{Build, Dynamic, Output, Rebuilder, RuleKey, Schedules, StoreError};
-use alacarte_stores::{Files, Log, SharedCache};
+use alacarte_stores::{Files, Log, SharedCache, SharedFiles};
 
 use super::executor::{Executor, Plain};
 use super::file_rules::FileRules;
@@ -13,9 +13,9 @@ use super::makers::Makers;
 use super::rule_store::RuleStore;
 use super::running_rule::BuildContext;
 use super::source_trees::SourceTrees;
-use crate::commands::state;
 use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{CommandEvent, Commands, Events, Root};
+use crate::commands::{state, turn};
 
 /// Where a build of files finds and leaves things.
 #[derive(Debug, Clone)]
@@ -59,6 +59,43 @@ impl FileSession {
     {
         let files = Files::shared(&self.directory)?;
         let log = state::open_journal(&self.state)?;
+        self.put_together(files, log, rules, scheduler, rebuilder, observer)
+    }
+
+    /// The same. If a make has begun another build of this directory at the same time, it waits until that has ended, and gives its token
+    /// of the jobserver to others meanwhile.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_in_turn<S, R>(
+        &self,
+        rules: FileRules,
+        scheduler: S,
+        rebuilder: R,
+        observer: impl Fn(CommandEvent<'_>) + 'static,
+    ) -> Result<FileBuild<S, R>, StoreError>
+    where
+        S: Schedules<Dynamic>,
+        R: Rebuilder<RuleKey, Output>,
+    {
+        let files = Files::shared(&self.directory)?;
+        let log = turn::open_journal(&self.commands, &self.state).await?;
+        self.put_together(files, log, rules, scheduler, rebuilder, observer)
+    }
+
+    fn put_together<S, R>(
+        &self,
+        files: SharedFiles,
+        log: Log<RuleKey, Output>,
+        rules: FileRules,
+        scheduler: S,
+        rebuilder: R,
+        observer: impl Fn(CommandEvent<'_>) + 'static,
+    ) -> Result<FileBuild<S, R>, StoreError>
+    where
+        S: Schedules<Dynamic>,
+        R: Rebuilder<RuleKey, Output>,
+    {
         let outputs = rules.rules.iter().map(|rule| rule.outputs.clone());
         let makers = Rc::new(Makers::new(outputs.collect()));
         let trees = Rc::new(SourceTrees::new(vec![self.state.clone(), self.cache.clone()]));

@@ -4,15 +4,15 @@
 use std::path::PathBuf;
 
 use alacarte_core::{Build, Journal, Rebuilder, Schedules, Static, StoreError};
-use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log, SharedCache};
+use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log, SharedCache, SharedFiles};
 use thiserror::Error;
 
 use super::load::load;
 use super::ninja_tasks::NinjaTasks;
 use super::parse_error::ParseError;
-use crate::commands::state;
 use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{CommandEvent, Commands, hint};
+use crate::commands::{state, turn};
 
 /// Where a build finds and leaves things.
 #[derive(Debug, Clone)]
@@ -83,6 +83,41 @@ impl Session {
     {
         let files = Files::shared(&self.directory)?;
         let log = state::open_journal(&self.state)?;
+        self.put_together(files, log, scheduler, rebuilder, observer)
+    }
+
+    /// The same. If a make has begun another build of this directory at the same time, it waits until that has ended, and gives its token
+    /// of the jobserver to others meanwhile.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_in_turn<S, R>(
+        &self,
+        scheduler: S,
+        rebuilder: R,
+        observer: impl Fn(CommandEvent<'_>) + 'static,
+    ) -> Result<NinjaBuild<S, R>, SessionError>
+    where
+        S: Schedules<Static>,
+        R: Rebuilder<FileKey, FileValue>,
+    {
+        let files = Files::shared(&self.directory)?;
+        let log = turn::open_journal(&self.commands, &self.state).await?;
+        self.put_together(files, log, scheduler, rebuilder, observer)
+    }
+
+    fn put_together<S, R>(
+        &self,
+        files: SharedFiles,
+        log: Log<FileKey, FileValue>,
+        scheduler: S,
+        rebuilder: R,
+        observer: impl Fn(CommandEvent<'_>) + 'static,
+    ) -> Result<NinjaBuild<S, R>, SessionError>
+    where
+        S: Schedules<Static>,
+        R: Rebuilder<FileKey, FileValue>,
+    {
         let manifest = load(&self.directory, &self.file)?;
         let mut tasks = NinjaTasks::new(manifest, &files)
             .cut_off_by_content(self.by_content)

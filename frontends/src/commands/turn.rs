@@ -1,0 +1,60 @@
+//! Waiting for one's turn: of two builds that a make has begun at once in one directory, the second waits until the first has ended.
+//!
+//! Only one build may be at work on a journal. Whoever begins a second one by hand is told so. Beneath a make nobody is at fault: its `-j`
+//! had both begin. Then the token that this process owns would be idle while it waits, and is given to others (seed 004). It takes the
+//! journal when it has a token again, and not before: who has the journal and waits for a token stops all that have a token and wait for
+//! the journal (the laboratory's `jobserver` finds how).
+//!
+//! A build beneath another build of ours does not wait: that one has a journal itself, and might wait for this one.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use alacarte_core::{Key, StoreError, Value};
+use alacarte_stores::Log;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::jobserver::LEVEL;
+use super::process::Commands;
+use super::screen::program;
+use super::state;
+
+/// So long it is waited before the journal is tried once more.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Opens the journal, when no other build is at work on it.
+pub(crate) async fn open_journal<K, V>(commands: &Commands, state: &Path) -> Result<Log<K, V>, StoreError>
+where
+    K: Key + Serialize + DeserializeOwned,
+    V: Value + Serialize + DeserializeOwned,
+{
+    let open = || state::open_journal(state);
+    let joined = commands.joined().filter(|_| std::env::var_os(LEVEL).is_none());
+    let Some(jobserver) = joined else { return open() };
+    let mut told = false;
+    loop {
+        match open() {
+            Err(busy) if busy.source.kind() == ErrorKind::WouldBlock => {
+                if !std::mem::replace(&mut told, true) {
+                    eprintln!("{}: waiting: {}", program(), busy.source);
+                }
+            }
+            opened => return opened,
+        }
+        let given = jobserver.give_back();
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            match open() {
+                Err(busy) if busy.source.kind() == ErrorKind::WouldBlock => {}
+                // It is given up at once, and taken again with a token.
+                _ => break,
+            }
+        }
+        if let Some(given) = given {
+            let failed = |error| StoreError::new("take a token of the jobserver for", state.display(), error);
+            given.take_again().await.map_err(failed)?;
+        }
+    }
+}
