@@ -1,6 +1,8 @@
 //! `alacarte build` among makes: one number of jobs for all of them, counted from outside.
 
 mod common;
+#[path = "jobserver/trees.rs"]
+mod trees;
 
 use std::fs;
 use std::path::Path;
