@@ -288,9 +288,10 @@ fn whoever_is_killed_all_tokens_are_there_afterwards() {
             let run = lay(root.path(), &root.path().join(tree), &tools);
             text += &format!("build {tree}.done: run\n  run = {run}\n");
         }
+        // (What was killed may be about to go yet when the last tree has ended: a command more, and it has gone.)
         let done: Vec<String> = trees.iter().map(|tree| format!("{tree}.done")).collect();
-        let after = format!(": count | {}", done.join(" "));
-        text += &super::manifest(root.path(), 2 * jobs, jobs).replace(": count", &after);
+        text += &format!("build rest: run | {}\n  run = sleep 0.5\n", done.join(" "));
+        text += &super::manifest(root.path(), 2 * jobs, jobs).replace(": count", ": count | rest");
         fs::write(root.path().join("build.ninja"), text).expect("written");
         let mut build = start(root.path(), &format!("{} build -j{jobs}", ours()));
         let top = build.id() as i32;
@@ -316,4 +317,31 @@ fn whoever_is_killed_all_tokens_are_there_afterwards() {
         assert!(most <= jobs, "-j{jobs}: {most} at once: {said}");
     }
     println!("{killed} killed in {rounds} builds; tokens were missing and made anew in {recovered}");
+}
+
+/// Four makes, one of which has most of the work: beneath a build with four jobs, which they share; and beneath one that runs two of them,
+/// each with two jobs of its own. The times are printed, and depend on nothing but how many sleep at once.
+#[test]
+fn jobs_that_are_shared_are_used_where_the_work_is() {
+    let work = [24, 2, 2, 2];
+    let mut times = Vec::new();
+    for (jobs, own) in [(4, ""), (2, " -j2")] {
+        let root = place();
+        fs::write(root.path().join("leaf"), LEAF.replace("0.02", "0.1")).expect("written");
+        let mut commands = Vec::new();
+        for (number, leaves) in work.into_iter().enumerate() {
+            let directory = root.path().join(format!("m{number}"));
+            fs::create_dir(&directory).expect("made");
+            Tool::Make.lay(&directory, &vec![format!("{0}/leaf {0}", root.path().display()); leaves]);
+            commands.push(format!("{}{own}", Tool::Make.command(&directory)));
+        }
+        Tool::Ours.lay(root.path(), &commands);
+        let begun = std::time::Instant::now();
+        let ended = start(root.path(), &format!("{} build -j{jobs}", ours())).wait().expect("it ends");
+        times.push(begun.elapsed().as_secs_f64());
+        let (most, begun) = most(root.path());
+        assert!(ended.success() && most <= 4 && begun == work.iter().sum());
+        println!("-j{jobs}, makes{own}: {begun} commands, {most} at once at most, {:.2} s", times[times.len() - 1]);
+    }
+    println!("fixed slots take {:.2} times as long", times[1] / times[0]);
 }

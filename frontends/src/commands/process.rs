@@ -64,7 +64,7 @@ struct Process {
     outputs: Vec<(PathBuf, Option<SystemTime>)>,
 }
 
-/// So many milliseconds what a command has left behind has to go.
+/// What a command has left behind is looked at so often, ten milliseconds apart, before it is taken to stay.
 const MOMENT: u32 = 100;
 
 /// A command that was asked to end is looked at so often, a millisecond apart, before it is made to.
@@ -121,7 +121,7 @@ impl Commands {
             if self.lock().settle(jobserver) {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.lock().left.iter_mut().for_each(|(_, waited)| *waited = true);
     }
