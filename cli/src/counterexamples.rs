@@ -145,12 +145,15 @@ fn tell(
     Ok(())
 }
 
+/// Panels that tell the difference between what is right and what is wrong.
+const DIFFERS: [&str; 2] = ["queue", "tokens"];
+
 /// Queue, store and metadata after a step; of one that is right, what tells the difference.
 fn shown(page: &mut Page<'_>, step: &Played, all: bool) -> io::Result<()> {
     if !step.built && !all {
         return Ok(());
     }
-    let counted = step.metadata.iter().any(|panel| panel.title == "queue");
+    let counted = step.metadata.iter().any(|panel| DIFFERS.contains(&panel.title));
     if step.built && step.visits.is_empty() && !counted {
         page.panel("queue", &["empty: nothing that it knows of has changed".to_owned()])?;
     }
@@ -158,7 +161,7 @@ fn shown(page: &mut Page<'_>, step: &Played, all: bool) -> io::Result<()> {
     let off = Style::new().red();
     let held = step.store.iter().map(|held| (if held.is_off() { off.clone() } else { Style::new() }, cell(held)));
     page.flow("store", &held.collect::<Vec<_>>())?;
-    for panel in step.metadata.iter().filter(|panel| all || panel.title == "queue") {
+    for panel in step.metadata.iter().filter(|panel| all || DIFFERS.contains(&panel.title)) {
         page.panel(panel.title, &panel.lines)?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use common::{alacarte, directory, run};
 
 /// Every name, and the moment at which it goes wrong.
-const MOMENTS: [(&str, &str); 12] = [
+const MOMENTS: [(&str, &str); 14] = [
     ("stale-queue", "✗  wrong from here: D is 3, the truth is 13"),
     ("forgotten-inputs", "✗  wrong from here: B is 2, the truth is 4"),
     ("shallow-deep-traces", "✗  needless work from here: the inputs below D"),
@@ -20,6 +20,8 @@ const MOMENTS: [(&str, &str); 12] = [
     ("edit-during-build", "✗  wrong from here: B is 10, the truth is 20"),
     ("undeclared-input", "✗  wrong from here: B is 102, the truth is 202"),
     ("quadratic-restarts", "✗  needless work from here: k99 was started 100 times"),
+    ("killed-child", "✗  no-idle-token from here: top waits for a token, and of 2 jobs 1 are done"),
+    ("lock-without-token", "✗  no-deadlock from here: nothing can happen any more"),
 ];
 
 /// What it prints in so many columns, and how it ends.

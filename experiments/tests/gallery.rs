@@ -7,7 +7,9 @@ use alacarte_conformance::{Name, promises};
 use alacarte_core::{
     Answer, Key, KeyId, Metadata, Plan, PlanError, Power, Question, Rebuilder, Scheduler, Schedules, Value, WhenBlocked,
 };
-use alacarte_experiments::gallery::{Fault, Performance, Played, Role, SCENES, Scene, moment as moment_of, scene};
+use alacarte_experiments::gallery::{
+    Fault, Others, Performance, Played, Role, SCENES, Scene, moment as moment_of, scene,
+};
 use alacarte_experiments::systems::Menu;
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
@@ -38,7 +40,7 @@ fn value(name: &str, held: i64, truth: &[i64]) -> Vec<Fault> {
 }
 
 #[test]
-fn the_gallery_has_the_twelve_cases() {
+fn the_gallery_has_these_cases() {
     let names = SCENES.map(|scene| scene.name);
     let expected = [
         "stale-queue",
@@ -53,6 +55,8 @@ fn the_gallery_has_the_twelve_cases() {
         "edit-during-build",
         "undeclared-input",
         "quadratic-restarts",
+        "killed-child",
+        "lock-without-token",
     ];
     assert_eq!(names, expected);
 }
@@ -86,6 +90,23 @@ fn needless_work_is_done_at_its_moment() {
             vec![Fault::Unasked { target: Name(9), keys: 996 }],
         ]
     );
+}
+
+#[test]
+fn the_laws_of_the_jobserver_are_broken_at_their_moment() {
+    let jobs = |law, what: &str| vec![Fault::Jobs { law, what: what.to_owned() }];
+    let idle = "top waits for a token, and of 2 jobs 1 are done";
+    assert_eq!(moment("killed-child"), (2, jobs("no-idle-token", idle)));
+    let stuck = "nothing can happen any more, and not all have come to their end";
+    assert_eq!(moment("lock-without-token"), (3, jobs("no-deadlock", stuck)));
+    // What is said of each step is said of so many.
+    for (name, steps) in [("killed-child", 2), ("lock-without-token", 3)] {
+        assert!(
+            played(name)
+                .iter()
+                .all(|one| one.steps.len() == steps && one.steps.iter().all(|step| !step.says.is_empty()))
+        );
+    }
 }
 
 /// Both ways: the file was saved after the command had read it, and before.
@@ -314,7 +335,8 @@ fn what_goes_right_does_so_from_a_menu_too() {
 fn an_order_made_beforehand_is_refused_where_tasks_find_what_they_fetch() {
     let menu = menu();
     let ordered = menu.chosen(&["topological".into()], &["sound".into()])[0];
-    let refusals = SCENES.into_iter().filter_map(|scene| Some((scene.name, scene.refuses(ordered)?)));
+    let builds = SCENES.into_iter().filter(|scene| !matches!(scene.others, Others::Nobody));
+    let refusals = builds.filter_map(|scene| Some((scene.name, scene.refuses(ordered)?)));
     let refusals: Vec<_> = refusals.collect();
     let names: Vec<_> = refusals.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["edit-during-build", "undeclared-input", "quadratic-restarts"]);
@@ -324,7 +346,8 @@ fn an_order_made_beforehand_is_refused_where_tasks_find_what_they_fetch() {
 #[test]
 fn strategies_that_come_to_no_end_are_at_fault_and_end_nothing() {
     let menu = menu();
-    for name in SCENES.map(|scene| scene.name).into_iter().filter(|name| *name != "quadratic-restarts") {
+    let builds = SCENES.into_iter().filter(|scene| !matches!(scene.others, Others::Nobody | Others::Graphs(_)));
+    for name in builds.map(|scene| scene.name) {
         for (scheduler, rebuilder, says) in [
             ("suspending", "unwritten", "a panic: not written yet"),
             ("mine", "undecided", "its rebuilder answered `Pending`"),
@@ -337,6 +360,18 @@ fn strategies_that_come_to_no_end_are_at_fault_and_end_nothing() {
             assert!(why.contains(says) && !why.contains('\n'), "{name}: {why}");
             // Nothing is made up of what it did before.
             assert!(own.iter().all(|step| !step.built && step.visits.is_empty()), "{name}: {own:?}");
+        }
+    }
+}
+
+/// Where strategies have no part, that is said.
+#[test]
+fn nobody_plays_where_only_processes_do() {
+    let menu = menu();
+    for name in ["killed-child", "lock-without-token"] {
+        let scene = scene(name).expect("a scene of that name");
+        for combination in menu.chosen(&[], &[]) {
+            assert!(scene.refuses(combination).is_some_and(|why| why.contains("have no part")), "{name}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The gallery: a dozen ways in which build systems go wrong, each played by the engine, step by step.
+//! The gallery: ways in which build systems go wrong, each played step by step: by the engine, and two by the model of the jobserver.
 //!
 //! A *scene* has a few tasks, a script, a build system that goes wrong (a broken component, or an honest one
 //! used outside of its contract) and one of ours that gets it right. What each does is found out when the scene
@@ -11,12 +11,16 @@
 //! | make | [`touched_output`], [`backwards_clock`] |
 //! | what a trace cannot know | [`frankenbuild`], [`edit_during_build`], [`undeclared_input`] |
 //! | what a trace forgets | [`revert`] |
+//! | the jobserver | [`killed_child`], [`lock_without_token`] |
 
 pub mod backwards_clock;
 pub mod edit_during_build;
 pub mod forgotten_inputs;
 pub mod frankenbuild;
+mod jobs;
+pub mod killed_child;
 mod letters;
+pub mod lock_without_token;
 pub mod look_up_by_value;
 mod play;
 pub mod quadratic_restarts;
@@ -66,17 +70,26 @@ pub enum Others {
     Dynamic(Script, Tasks<Dynamic>),
     /// Over several graphs, of such tasks too: for each the two are made anew.
     Graphs(fn(&dyn Fn() -> Strategies) -> Vec<Played>),
+    /// Not at all: it is about processes, in which schedulers and rebuilders have no part.
+    Nobody,
 }
 
 impl fmt::Debug for Others {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if matches!(self, Others::Static(..)) { "Static" } else { "Dynamic" })
+        f.write_str(match self {
+            Others::Static(..) => "Static",
+            Others::Dynamic(..) | Others::Graphs(_) => "Dynamic",
+            Others::Nobody => "Nobody",
+        })
     }
 }
 
 impl Scene {
-    /// Why a combination cannot play in it: its scheduler would have to know beforehand what tasks fetch.
+    /// Why a combination cannot play in it: there is no part for it, or its scheduler would have to know beforehand what tasks fetch.
     pub fn refuses(&self, combination: Combination<'_>) -> Option<String> {
+        if matches!(self.others, Others::Nobody) {
+            return Some("this is about processes, in which schedulers and rebuilders have no part".into());
+        }
         let finds = !matches!(self.others, Others::Static(..));
         (finds && combination.is_ordered()).then(|| {
             let scheduler = combination.scheduler;
@@ -107,6 +120,7 @@ impl Scene {
             Others::Static(script, tasks) => script.play(tasks, make())?,
             Others::Dynamic(script, tasks) => script.play(tasks, make())?,
             Others::Graphs(play) => play(&*make),
+            Others::Nobody => Vec::new(),
         })
     }
 
@@ -117,7 +131,7 @@ impl Scene {
             menu.lab().combination(scheduler, rebuilder).promises;
         let tosses = match self.others {
             Others::Static(Script { coin, .. }, _) | Others::Dynamic(Script { coin, .. }, _) => coin.len() > 1,
-            Others::Graphs(_) => false,
+            Others::Graphs(_) | Others::Nobody => false,
         };
         match (fault, within) {
             (Fault::Value { .. }, Some(within)) => Some(format!("it promises values within {within} only")),
@@ -133,7 +147,7 @@ impl Scene {
 }
 
 /// The scenes, in the order in which they are told.
-pub const SCENES: [Scene; 12] = [
+pub const SCENES: [Scene; 14] = [
     stale_queue::SCENE,
     forgotten_inputs::SCENE,
     shallow_deep::SCENE,
@@ -146,6 +160,8 @@ pub const SCENES: [Scene; 12] = [
     edit_during_build::SCENE,
     undeclared_input::SCENE,
     quadratic_restarts::SCENE,
+    killed_child::SCENE,
+    lock_without_token::SCENE,
 ];
 
 /// The scene of this name.
@@ -173,6 +189,9 @@ pub enum SceneError {
     /// The published queue did not come to its end.
     #[error("{0}")]
     Walk(String),
+    /// The model of the jobserver finds no such story.
+    #[error("no small tree of processes breaks the law {0}")]
+    NoStory(&'static str),
 }
 
 impl<K: Key> From<BuildError<K>> for SceneError {

@@ -55,6 +55,13 @@ pub enum Fault {
         /// How many such keys.
         keys: usize,
     },
+    /// A law of the jobserver is broken.
+    Jobs {
+        /// The name of the law.
+        law: &'static str,
+        /// What is wrong.
+        what: String,
+    },
     /// The build, or what happened before it, came to no end: an error, or a panic.
     Failed(String),
 }
@@ -65,6 +72,7 @@ impl Fault {
         match self {
             Fault::Value { .. } => "wrong",
             Fault::Failed(_) => "failed",
+            Fault::Jobs { law, .. } => law,
             _ => "needless work",
         }
     }
@@ -92,6 +100,7 @@ impl fmt::Display for Fault {
             Fault::Unasked { target, keys } => {
                 write!(f, "{keys} keys were started that {target} does not reach")
             }
+            Fault::Jobs { what, .. } => f.write_str(what),
             Fault::Failed(why) => f.write_str(why),
         }
     }
