@@ -360,6 +360,46 @@ fn who_waits_for_the_journal_of_another_build_gives_its_token_back() {
     }
 }
 
+/// A process must own a token when it ends, also if it was interrupted.
+#[test]
+fn who_is_interrupted_while_it_waits_takes_its_token_again() {
+    let root = counting();
+    let text = "rule run\n  command = : > on; until [ -e end ]; do sleep 0.01; done; : > $out\nbuild r: run\n";
+    fs::write(root.path().join("build.ninja"), text).expect("written");
+    let made = Command::new("mkfifo").arg(root.path().join("pipe")).status().expect("it starts");
+    assert!(made.success());
+    let mut pipe = fs::OpenOptions::new();
+    let mut pipe = std::os::unix::fs::OpenOptionsExt::custom_flags(pipe.read(true).write(true), 0o4000)
+        .open(root.path().join("pipe"))
+        .expect("opened");
+    let build = |flags: &str| {
+        let mut command = Command::new(ours());
+        command.arg("build").current_dir(root.path()).env("MAKEFLAGS", flags).stdout(std::process::Stdio::null());
+        command.stderr(std::process::Stdio::null()).spawn().expect("it starts")
+    };
+    let eventually = |what: &str, is_so: &mut dyn FnMut() -> bool| {
+        let came = (0..1000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            is_so()
+        });
+        assert!(came, "{what}");
+    };
+    let mut first = build("");
+    eventually("the first one runs", &mut || root.path().join("on").exists());
+    let mut second = build("--jobserver-auth=fifo:pipe");
+    let mut token = [0];
+    eventually("the second one gives", &mut || {
+        std::io::Read::read(&mut pipe, &mut token).is_ok_and(|count| count == 1)
+    });
+    std::io::Write::write_all(&mut pipe, &token).expect("written");
+    let interrupted = Command::new("kill").arg("-INT").arg(second.id().to_string()).status().expect("it starts");
+    assert!(interrupted.success());
+    assert_eq!(second.wait().expect("it ends").code(), Some(130));
+    assert!(std::io::Read::read(&mut pipe, &mut token).is_err(), "it ended without a token");
+    fs::write(root.path().join("end"), "").expect("written");
+    assert!(first.wait().expect("it ends").success());
+}
+
 /// It would wait for the build that waits for it.
 #[test]
 fn a_build_within_a_build_of_the_same_directory_does_not_wait() {

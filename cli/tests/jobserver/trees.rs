@@ -123,14 +123,18 @@ fn place() -> tempfile::TempDir {
 /// The most leaves that ran at once, and how many began.
 fn most(root: &Path) -> (usize, usize) {
     let log = fs::read_to_string(root.join("log")).expect("a log");
-    let (mut running, mut most, mut begun) = (BTreeSet::new(), 0, 0);
+    let (mut running, mut killed, mut most, mut begun) = (BTreeSet::new(), BTreeSet::new(), 0, 0);
     for line in log.lines() {
         let Some((what, number)) = line.split_once(' ') else { continue };
         if what == "+" {
             begun += 1;
-            running.insert(number);
+            // (Whoever was killed as it wrote this did not begin.)
+            running.extend(Some(number).filter(|number| !killed.contains(number)));
         } else {
             running.remove(number);
+        }
+        if what == "killed" {
+            killed.insert(number);
         }
         most = most.max(running.len());
     }
@@ -266,7 +270,7 @@ fn kill(root: &Path, top: i32) {
         stopped.extend(new);
     }
     let mut log = OpenOptions::new().append(true).open(root.join("log")).expect("a log");
-    let ends: String = stopped.iter().map(|number| format!("- {number}\n")).collect();
+    let ends: String = stopped.iter().map(|number| format!("killed {number}\n")).collect();
     log.write_all(ends.as_bytes()).expect("written");
     signal("KILL", &stopped);
 }
