@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use alacarte_stores::{Holdings, SharedCache};
+use alacarte_stores::{HeldCache, Holdings, SharedCache};
 use thiserror::Error;
 
 use crate::args::{Cache, Care};
@@ -19,13 +19,20 @@ enum Misuse {
 }
 
 pub fn cache(arguments: &Cache) -> Result<ExitCode, Problem> {
-    let say = |what: &str, Holdings { copies, keys, bytes: size, .. }: Holdings| {
+    let say = |what: &str, Holdings { copies, keys, tools, bytes: size, .. }: Holdings| {
         let copies = plural(copies, "copy", "copies");
         let keys = plural(keys, "key", "keys");
-        println!("{what} {copies} and the traces of {keys} ({})", bytes(size));
+        let tools = plural(tools, "cache of a tool", "caches of tools");
+        println!("{what} {copies}, the traces of {keys} and {tools} ({})", bytes(size));
     };
     match &arguments.care {
-        Care::Stats { directory } => say("holds", open(directory)?.holdings()?),
+        Care::Stats { directory } => {
+            let cache = open(directory)?;
+            say("holds", cache.holdings()?);
+            for HeldCache { name, repository, entries, bytes: size, .. } in cache.tools()? {
+                println!("{name} of {repository}: {} ({})", plural(entries, "entry", "entries"), bytes(size));
+            }
+        }
         Care::Verify { directory } => {
             let (all, removed) = open(directory)?.verify()?;
             say("read", all);

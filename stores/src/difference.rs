@@ -1,13 +1,16 @@
 //! Where two contents of a file differ: the content that a cache keeps, and the one that a command has made again.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::path::Path;
 
 use alacarte_core::StoreError;
 
 use crate::digest::Digest;
 use crate::filestore::FileStore;
+use crate::tree::Entry;
 use crate::value::{FileKey, FileValue};
 
 /// A file that is not what it was.
@@ -28,6 +31,8 @@ pub enum Differs {
     At(u64, Option<u8>, Option<u8>),
     /// In its permissions only.
     Mode,
+    /// It is a file in one of them, and a directory or a link in the other, or a link that leads elsewhere.
+    Kind,
     /// It was made, and is not there now, or the other way round.
     Existence,
     /// The cache has no copy of what it was any more.
@@ -41,6 +46,7 @@ impl fmt::Display for Difference {
         match self.how {
             Differs::At(at, then, now) => write!(f, "byte {at} is {}, and {} in the cache", byte(now), byte(then)),
             Differs::Mode => f.write_str("other permissions than in the cache"),
+            Differs::Kind => f.write_str("something of another kind in the cache: a file, a link, a directory"),
             Differs::Existence => f.write_str("it is there in one of them only"),
             Differs::Unknown => f.write_str("another digest; the cache has no copy of what it was any more"),
         }
@@ -57,26 +63,51 @@ impl FileStore {
         let mut differences = Vec::new();
         for (number, path) in self.paths(key).iter().enumerate() {
             let [then, now] = [&then, &now].map(|outputs| outputs.get(number).and_then(|made| made.digest));
-            let how = match (then, now) {
-                (Some(then), Some(now)) if then != now => self
-                    .first_difference(path, &then)
-                    .map_err(|error| StoreError::new("compare", path, error))?
-                    .map_or(Differs::Mode, |how| how),
-                (Some(_), None) | (None, Some(_)) => Differs::Existence,
-                _ => continue,
+            if then == now {
+                continue;
+            }
+            let found = match then.zip(now) {
+                None => vec![(path.clone(), Differs::Existence)],
+                Some((then, _)) if path.is_tree() => self.in_tree(path, &then)?,
+                Some((then, _)) => vec![(path.clone(), self.in_file(path, &then)?)],
             };
-            differences.push(Difference { path: path.clone(), how });
+            differences.extend(found.into_iter().map(|(path, how)| Difference { path, how }));
         }
         Ok(differences)
     }
 
-    /// Where a file differs from the copy of this digest; `None` if both hold the same.
-    fn first_difference(&self, path: &FileKey, then: &Digest) -> io::Result<Option<Differs>> {
+    /// How a file differs from the copy of this digest.
+    fn in_file(&self, path: &FileKey, then: &Digest) -> Result<Differs, StoreError> {
         let Some(copy) = self.cas().and_then(|cas| File::open(cas.place(then)).ok()) else {
-            return Ok(Some(Differs::Unknown));
+            return Ok(Differs::Unknown);
         };
-        let now = File::open(self.files().borrow().path(path))?;
-        first_difference(BufReader::new(copy), BufReader::new(now))
+        let found = File::open(self.files().borrow().path(path))
+            .and_then(|now| first_difference(BufReader::new(copy), BufReader::new(now)));
+        // Where the content is the same, the permissions are not.
+        Ok(found.map_err(|error| StoreError::new("compare", path, error))?.unwrap_or(Differs::Mode))
+    }
+
+    /// How what lies in a directory differs from the tree of this digest.
+    fn in_tree(&self, path: &FileKey, then: &Digest) -> Result<Vec<(FileKey, Differs)>, StoreError> {
+        let now = self.files().borrow_mut().read_tree(path)?;
+        let Some((then, (_, now))) = self.cas().and_then(|cas| cas.tree(then)).zip(now) else {
+            return Ok(vec![(path.clone(), Differs::Unknown)]);
+        };
+        let now = now.tree;
+        let all: BTreeSet<&Path> = then.entries().chain(now.entries()).map(|(path, _)| path).collect();
+        let mut found = Vec::new();
+        for within in all {
+            let at = FileKey::from(format!("{path}{}", within.display()));
+            let how = match (then.get(within), now.get(within)) {
+                (then, now) if then == now => continue,
+                (Some(Entry::File(then)), Some(Entry::File(_))) => self.in_file(&at, then)?,
+                (Some(Entry::Directory(_)), Some(Entry::Directory(_))) => Differs::Mode,
+                (Some(_), Some(_)) => Differs::Kind,
+                _ => Differs::Existence,
+            };
+            found.push((at, how));
+        }
+        Ok(found)
     }
 }
 

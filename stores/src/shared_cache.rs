@@ -1,5 +1,5 @@
-//! What builds of many processes, checkouts and repositories share, in one directory: copies of files, and traces that say what they
-//! were made from. And the care of it: how much it holds, whether that is whole, and what goes first when it has grown too large.
+//! What builds of many processes, checkouts and repositories share, in one directory: copies of files, traces that say what they
+//! were made from, and the [named caches](crate::named_cache) of tools. And the care of it: how much it holds, whether that is whole, and what goes first when it has grown too large.
 //!
 //! Anything may go at any moment, also under a build that is about to use it: what is not there is built. So nothing is locked. What
 //! is used is marked with the time, and what was last used longest ago goes first.
@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use crate::cas::Cas;
 use crate::digest::Digest;
 use crate::frame::{Frames, Piece};
+use crate::named_cache::{HeldCache, named_caches};
 use crate::trace_log::TraceLog;
 
 /// A cache that builds share.
@@ -40,34 +41,35 @@ pub struct Holdings {
     pub copies: u64,
     /// Of how many keys there are traces.
     pub keys: u64,
-    /// The size of copies and traces in bytes.
+    /// How many named caches of tools, each repository's part by itself.
+    pub tools: u64,
+    /// The size of all of it in bytes.
     pub bytes: u64,
 }
 
 impl Holdings {
-    /// How much only copies hold, or traces.
     fn add(&mut self, entry: &Entry) {
-        match entry.kind {
-            Kind::Copy => self.copies += 1,
-            Kind::Traces => self.keys += 1,
+        match entry.what {
+            What::Copy(..) => self.copies += 1,
+            What::Traces(_) => self.keys += 1,
+            What::Tool(_) => self.tools += 1,
         }
         self.bytes += entry.bytes;
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// A copy of a file, named by its content.
-    Copy,
+/// What goes as a whole, or stays.
+enum What {
+    /// A copy of a file, which is named by its content.
+    Copy(PathBuf, Digest),
     /// The traces of a key.
-    Traces,
+    Traces(PathBuf),
+    /// The named cache of a tool.
+    Tool(HeldCache),
 }
 
-/// A file of the cache.
 struct Entry {
-    kind: Kind,
-    path: PathBuf,
-    name: Digest,
+    what: What,
     bytes: u64,
     used: SystemTime,
 }
@@ -104,9 +106,18 @@ impl SharedCache {
         self.directory.join("traces")
     }
 
+    /// The named caches of tools that hold anything, by name and repository.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn tools(&self) -> io::Result<Vec<HeldCache>> {
+        named_caches(&self.directory)
+    }
+
     /// Whether something was ever added to it.
     pub fn exists(&self) -> bool {
-        self.copies().directory().is_dir() || self.trace_directory().is_dir()
+        let shared = self.copies().directory().is_dir() || self.trace_directory().is_dir();
+        shared || self.tools().is_ok_and(|tools| !tools.is_empty())
     }
 
     /// How much it holds.
@@ -132,11 +143,8 @@ impl SharedCache {
                 // It has gone meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Ok(true) => {}
-                _ => {
-                    if remove(&entry.path)? {
-                        removed.add(&entry);
-                    }
-                }
+                _ if entry.remove()? => removed.add(&entry),
+                _ => {}
             }
         }
         Ok((all, removed))
@@ -148,7 +156,7 @@ impl SharedCache {
     /// If its directory cannot be read, or something not be removed.
     pub fn shrink(&self, bytes: u64) -> io::Result<Holdings> {
         let mut entries = self.entries()?;
-        entries.sort_by(|a, b| (a.used, &a.path).cmp(&(b.used, &b.path)));
+        entries.sort_by_key(|entry| entry.used);
         let mut left: u64 = entries.iter().map(|entry| entry.bytes).sum();
         let mut removed = Holdings::default();
         for entry in entries {
@@ -156,7 +164,7 @@ impl SharedCache {
                 break;
             }
             left -= entry.bytes;
-            if remove(&entry.path)? {
+            if entry.remove()? {
                 removed.add(&entry);
             }
         }
@@ -170,43 +178,55 @@ impl SharedCache {
     pub fn clear(&self) -> io::Result<Holdings> {
         let mut removed = Holdings::default();
         for entry in self.entries()? {
-            if remove(&entry.path)? {
+            if entry.remove()? {
                 removed.add(&entry);
             }
         }
         Ok(removed)
     }
 
-    /// All copies and traces. (What else lies in the directory is not ours to look at.)
+    /// All that it holds. (What else lies in the directory is not ours to look at.)
     fn entries(&self) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        let places = [(Kind::Copy, self.copies().directory().to_owned()), (Kind::Traces, self.trace_directory())];
-        for (kind, directory) in places {
+        for (traces, directory) in [(false, self.copies().directory().to_owned()), (true, self.trace_directory())] {
             for half in listing(&directory)? {
                 let Some(first) = name(&half).filter(|name| name.len() == 2) else { continue };
                 for path in listing(&half)? {
                     let digest = name(&path).and_then(|rest| Digest::from_hex(&format!("{first}{rest}")));
-                    let (Some(name), Ok(file)) = (digest, path.symlink_metadata()) else { continue };
+                    let (Some(digest), Ok(file)) = (digest, path.symlink_metadata()) else { continue };
                     let used = file.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                    entries.push(Entry { kind, path, name, bytes: file.len(), used });
+                    let what = if traces { What::Traces(path) } else { What::Copy(path, digest) };
+                    entries.push(Entry { what, bytes: file.len(), used });
                 }
             }
         }
+        let tools = self.tools()?.into_iter();
+        entries.extend(tools.map(|tool| Entry { bytes: tool.bytes, used: tool.used, what: What::Tool(tool) }));
         Ok(entries)
     }
 }
 
 impl Entry {
     fn is_whole(&self) -> io::Result<bool> {
-        match self.kind {
-            Kind::Copy => {
-                let content = Digest::of_content(std::fs::File::open(&self.path)?)?;
-                Ok(self.name.mode_over(content).is_some())
+        match &self.what {
+            What::Copy(path, digest) => {
+                let content = Digest::of_content(std::fs::File::open(path)?)?;
+                Ok(digest.mode_over(content).is_some())
             }
-            Kind::Traces => {
-                let bytes = std::fs::read(&self.path)?;
+            What::Traces(path) => {
+                let bytes = std::fs::read(path)?;
                 Ok(Frames::new(&bytes, 0).any(|piece| matches!(piece, Piece::Payload(_))))
             }
+            // Only the tool knows what it should hold.
+            What::Tool(_) => Ok(true),
+        }
+    }
+
+    /// Whether it was there to be removed.
+    fn remove(&self) -> io::Result<bool> {
+        match &self.what {
+            What::Copy(path, _) | What::Traces(path) => remove(path),
+            What::Tool(tool) => tool.clear().map(|()| true),
         }
     }
 }
@@ -267,13 +287,13 @@ mod tests {
     #[test]
     fn what_was_used_longest_ago_goes_first() {
         let (directory, cache) = cache(&["one", "three", "eleven"]);
-        assert_eq!(cache.holdings().expect("read"), Holdings { copies: 3, keys: 0, bytes: 14 });
+        assert_eq!(cache.holdings().expect("read"), Holdings { copies: 3, keys: 0, tools: 0, bytes: 14 });
         // To be fetched is to be used.
         assert!(cache.copies().fetch(&Digest::of_bytes(b"one"), directory.path()).expect("read").is_some());
         assert_eq!(cache.shrink(14).expect("nothing to do"), Holdings::default());
-        assert_eq!(cache.shrink(9).expect("removed"), Holdings { copies: 1, keys: 0, bytes: 5 });
+        assert_eq!(cache.shrink(9).expect("removed"), Holdings { copies: 1, keys: 0, tools: 0, bytes: 5 });
         assert!(holds(&cache, "one") && !holds(&cache, "three") && holds(&cache, "eleven"));
-        assert_eq!(cache.shrink(3).expect("removed"), Holdings { copies: 1, keys: 0, bytes: 6 });
+        assert_eq!(cache.shrink(3).expect("removed"), Holdings { copies: 1, keys: 0, tools: 0, bytes: 6 });
         assert!(holds(&cache, "one"));
         assert_eq!(cache.shrink(0).expect("removed").copies, 1);
         assert_eq!(cache.holdings().expect("read"), Holdings::default());
@@ -290,7 +310,7 @@ mod tests {
             fs::write(path, "not ours").expect("written");
         }
         let (all, removed) = cache.verify().expect("read");
-        assert_eq!((all.copies, removed), (2, Holdings { copies: 1, keys: 0, bytes: 4 }));
+        assert_eq!((all.copies, removed), (2, Holdings { copies: 1, keys: 0, tools: 0, bytes: 4 }));
         assert!(holds(&cache, "one") && !holds(&cache, "two"));
         assert_eq!(cache.shrink(0).expect("removed").copies, 1);
         assert!(foreign.iter().all(|path| path.exists()), "what is not ours stays");
@@ -318,9 +338,10 @@ mod tests {
         assert_eq!(cache.shrink((all.bytes - 3) / 2).expect("removed").keys, 1);
         assert_eq!((knows("a"), knows("b")), (true, false));
         for entry in cache.entries().expect("read") {
-            fs::write(entry.path, "junk").expect("written");
+            let What::Traces(path) = entry.what else { panic!("the copy was removed") };
+            fs::write(path, "junk").expect("written");
         }
-        assert_eq!(cache.verify().expect("read").1, Holdings { copies: 0, keys: 1, bytes: 4 });
+        assert_eq!(cache.verify().expect("read").1, Holdings { copies: 0, keys: 1, tools: 0, bytes: 4 });
         add("a");
         let foreign = cache.directory().join("traces/results.csv");
         fs::write(&foreign, "not ours").expect("written");

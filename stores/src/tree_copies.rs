@@ -61,6 +61,12 @@ impl Cas {
         Ok(Tree::of_manifest(&manifest))
     }
 
+    /// The tree of this digest, if its manifest is kept and whole.
+    pub(crate) fn tree(&self, digest: &Digest) -> Option<Tree> {
+        let tree = Tree::of_manifest(&std::fs::read(self.place(digest)).ok()?)?;
+        (tree.digest() == *digest).then_some(tree)
+    }
+
     /// The tree of this digest, put together in a directory of its own within `underway`; `None` if a part of it is not kept, or
     /// damaged.
     ///
@@ -247,6 +253,7 @@ const WRITE: u32 = 0o200;
 mod tests {
     use super::*;
     use crate::filestore::FileStore;
+    use crate::shared_cache::SharedCache;
     use crate::value::FileValue;
     use alacarte_core::Store;
     use std::fs;
@@ -261,12 +268,16 @@ mod tests {
     }
 
     impl Place {
+        fn cache(&self) -> SharedCache {
+            SharedCache::new(self.all.path().join("cache"))
+        }
+
         fn new() -> Self {
             let all = tempfile::tempdir().expect("a directory");
             fs::create_dir_all(all.path().join("build/out")).expect("made");
             fs::create_dir(all.path().join("outside")).expect("made");
             fs::write(all.path().join("outside/precious"), "precious").expect("written");
-            let cas = Cas::new(all.path().join("cache"));
+            let cas = SharedCache::new(all.path().join("cache")).copies();
             let store = FileStore::open(all.path().join("build")).expect("opened").with_cas(cas.clone());
             let store = store.with_table(all.path().join("state/files"));
             Place { all, store, cas, key: "out/d/".into() }
@@ -383,7 +394,7 @@ mod tests {
                 assert!(place.restore(&value), "{blob:?} {damaged}");
             }
         }
-        let (all, removed) = place.cas.verify().expect("read");
+        let (all, removed) = place.cache().verify().expect("read");
         assert_eq!((all.copies, removed.copies), (4, 0), "a manifest is a copy like others");
     }
 
@@ -449,7 +460,7 @@ mod tests {
             place.store.archive(&place.key, &value).expect("kept or not");
             fs::remove_dir_all(place.at("")).expect("removed");
             assert_eq!(place.restore(&value), kept, "{directory:o} {file:o}");
-            assert_eq!(place.cas.holdings().expect("read").copies, if kept { 2 } else { 0 });
+            assert_eq!(place.cache().holdings().expect("read").copies, if kept { 2 } else { 0 });
             if let (FileValue::File(digest), true) = (&value, kept) {
                 let mode = fs::metadata(place.cas.place(digest)).expect("there").permissions().mode() & 0o777;
                 assert_eq!(mode, 0o400, "nor its name");
