@@ -318,3 +318,27 @@ fn what_is_printed_fits_eighty_columns() {
         assert!(long.is_empty(), "{long:?}");
     }
 }
+
+/// With a cache that combinations share, the second that restores finds what the first has built; and so does the next comparison.
+#[test]
+fn combinations_that_share_a_cache_find_what_others_have_built() {
+    let project = [
+        ("build.ninja", "rule up\n  command = tr a-z A-Z < $in > $out\nbuild b: up a\nbuild c: up b\n"),
+        ("a", "text\n"),
+    ];
+    for (workload, place) in [("s.csv", directory(&[("s.csv", SHEET)])), (".", directory(&project))] {
+        let cache = directory(&[]);
+        let with = ["--cache", cache.path().to_str().expect("a name")];
+        let arguments = ["compare", workload, "--format", "json", "--rebuilder", "constructive-trace"];
+        let first_steps = |arguments: &[&str]| {
+            let (code, rows) = json(arguments, place.path());
+            assert!(code == 0 && rows.iter().all(|row| row["correct"] != false), "{rows:?}");
+            let step = rows[0]["step"].clone();
+            rows.iter().filter(|row| row["step"] == step).map(|row| row["ran"] == 0).collect::<Vec<_>>()
+        };
+        assert_eq!(first_steps(&arguments), [false; 3], "{workload}: each begins with a cache of its own");
+        let shared = [&arguments[..], &with].concat();
+        assert_eq!(first_steps(&shared), [false, true, true], "{workload}");
+        assert_eq!(first_steps(&shared), [true; 3], "{workload}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use alacarte_conformance::Trial;
 use alacarte_conformance::jobserver::{
-    Discipline, Fault, JobLaw, Plan, Story, Tree, Waiting, explore, judge_interleavings, replay, smallest_story,
+    Discipline, Fault, JobLaw, Plan, ProcessTree, Story, Waiting, explore, judge_interleavings, replay, smallest_story,
 };
 
 const PLAIN: Discipline = Discipline::PLAIN;
@@ -32,7 +32,7 @@ fn all(
     processes: usize,
     [locks, others]: [bool; 2],
     laws: &[JobLaw],
-    make: impl Fn(Plan, u8) -> Tree,
+    make: impl Fn(Plan, u8) -> ProcessTree,
 ) -> Result<usize, Box<Story>> {
     let plans = (1..=processes).flat_map(|count| Plan::every(count, locks, others));
     let trees = plans.flat_map(|plan| [1, 2, 3].map(|jobs| make(plan.clone(), jobs)));
@@ -47,14 +47,17 @@ fn holds(judged: Result<usize, Box<Story>>, least: usize) {
 #[test]
 fn every_law_holds_in_every_interleaving_of_all_small_trees() {
     for (server, other) in [(PLAIN, OURS), (OURS, PLAIN), (REDO, REDO)] {
-        holds(all(4, [false, true], &JobLaw::ALL, |plan, jobs| Tree::new(jobs, server, plan).beside(other)), 13_000);
+        holds(
+            all(4, [false, true], &JobLaw::ALL, |plan, jobs| ProcessTree::new(jobs, server, plan).beside(other)),
+            13_000,
+        );
     }
 }
 
 #[test]
 fn with_a_lock_every_law_holds_where_all_give_their_tokens_back() {
     for discipline in [OURS, REDO] {
-        holds(all(4, [true, false], &JobLaw::ALL, |plan, jobs| Tree::new(jobs, discipline, plan)), 80_000);
+        holds(all(4, [true, false], &JobLaw::ALL, |plan, jobs| ProcessTree::new(jobs, discipline, plan)), 80_000);
     }
 }
 
@@ -62,7 +65,7 @@ fn with_a_lock_every_law_holds_where_all_give_their_tokens_back() {
 #[test]
 fn beside_others_that_hold_theirs_only_idle_tokens_are_lost() {
     for (server, other) in [(PLAIN, OURS), (OURS, PLAIN)] {
-        let make = |plan, jobs| Tree::new(jobs, server, plan).beside(other);
+        let make = |plan, jobs| ProcessTree::new(jobs, server, plan).beside(other);
         holds(all(4, [true, true], &but(JobLaw::NoIdleToken), make), 400_000);
     }
 }
@@ -70,14 +73,14 @@ fn beside_others_that_hold_theirs_only_idle_tokens_are_lost() {
 #[test]
 fn whoever_is_killed_and_when_a_server_of_ours_has_all_tokens_in_the_end() {
     for other in [PLAIN, OURS] {
-        let make = |plan, jobs| Tree::new(jobs, OURS, plan).beside(other).with_kills(1);
+        let make = |plan, jobs| ProcessTree::new(jobs, OURS, plan).beside(other).with_kills(1);
         holds(all(4, [false, true], &WHOEVER_DIES, make), 27_000);
         holds(all(4, [true, true], &IN_THE_END, make), 380_000);
-        let make = |plan, jobs| Tree::new(jobs, OURS, plan).beside(other).with_kills(2);
+        let make = |plan, jobs| ProcessTree::new(jobs, OURS, plan).beside(other).with_kills(2);
         holds(all(4, [false, true], &WHOEVER_DIES, make), 35_000);
     }
     // Even if what the killed one has started lives on: it counts as running until all of that has ended.
-    let make = |plan, jobs| Tree::new(jobs, OURS, plan).with_kills(1).with_orphans();
+    let make = |plan, jobs| ProcessTree::new(jobs, OURS, plan).with_kills(1).with_orphans();
     holds(all(4, [false, false], &WHOEVER_DIES, make), 15_000);
 }
 
@@ -87,7 +90,7 @@ fn larger_trees_keep_the_laws_in_random_interleavings() {
     let trial = Trial::usually(1_000);
     let cases = trial.seed..trial.seed + trial.cases;
     let judge = |scope, laws: &[JobLaw], server: Discipline, other: Discipline| {
-        let make = |plan| Tree::new(1, server, plan).beside(other);
+        let make = |plan| ProcessTree::new(1, server, plan).beside(other);
         judge_interleavings(cases.clone(), scope, laws, make).unwrap_or_else(|story| panic!("{story}"));
     };
     judge([false, false], &JobLaw::ALL, PLAIN, OURS);
@@ -119,7 +122,7 @@ fn what_is_wrong_on_purpose_is_caught() {
         (Fault::OverlooksCheats, REDO, REDO, true, JobLaw::Recovered),
     ];
     for (fault, sound, other, locks, law) in faults {
-        let make = |plan, jobs| Tree::new(jobs, sound.with(fault), plan).beside(other);
+        let make = |plan, jobs| ProcessTree::new(jobs, sound.with(fault), plan).beside(other);
         let story = all(4, [locks, true], &[law], make).expect_err(&format!("{fault:?}: nothing was noticed"));
         println!("{fault:?}: {story}\n");
         // Random interleavings find it, too.
@@ -133,7 +136,7 @@ fn what_is_wrong_on_purpose_is_caught() {
 }
 
 /// The smallest story in which a law is broken, of trees like these.
-fn story(law: JobLaw, [locks, others]: [bool; 2], make: impl Fn(Plan, u8) -> Tree) -> Story {
+fn story(law: JobLaw, [locks, others]: [bool; 2], make: impl Fn(Plan, u8) -> ProcessTree) -> Story {
     let trees = |plan: Plan| [1, 2, 3].map(|jobs| make(plan.clone(), jobs)).into();
     let story = smallest_story(5, [locks, others], law, trees).expect("a law is broken");
     println!("{story}\n");
@@ -143,28 +146,28 @@ fn story(law: JobLaw, [locks, others]: [bool; 2], make: impl Fn(Plan, u8) -> Tre
 /// What the plain protocol cannot hold, as the model finds it.
 #[test]
 fn a_killed_child_eats_tokens() {
-    let plain = |plan, jobs| Tree::new(jobs, PLAIN, plan).with_kills(1);
+    let plain = |plan, jobs| ProcessTree::new(jobs, PLAIN, plan).with_kills(1);
     let eaten = story(JobLaw::Recovered, [false, false], plain);
     assert_eq!(eaten.tree.to_string(), "2 jobs; top runs a; a runs b, c; b works; c works");
     assert!(eaten.wrong.contains("there are 1, for 2 jobs"), "{eaten}");
     // For the rest of the build one job less is done.
     let eaten = story(JobLaw::NoIdleToken, [false, false], plain);
     assert_eq!(eaten.tree.to_string(), "2 jobs; top runs a, d, e; a runs b, c; b works; c works; d works; e works");
-    let ours = Tree { disciplines: [OURS; 2], ..eaten.tree.clone() };
+    let ours = ProcessTree { disciplines: [OURS; 2], ..eaten.tree.clone() };
     assert!(replay(&eaten, &eaten.tree, &JobLaw::ALL).iter().any(|scene| scene.wrong.is_some()));
     assert!(replay(&eaten, &ours, &JobLaw::ALL).iter().all(|scene| scene.wrong.is_none()), "ours mend it");
 }
 
 #[test]
 fn orphans_of_a_plain_make_work_on_tokens_that_were_made_anew() {
-    let plain = |plan, jobs| Tree::new(jobs, PLAIN, plan).with_kills(1).with_orphans();
+    let plain = |plan, jobs| ProcessTree::new(jobs, PLAIN, plan).with_kills(1).with_orphans();
     let orphans = story(JobLaw::Bounded, [false, false], plain);
     assert_eq!(orphans.tree.to_string(), "1 job; top runs a, c; a runs b; b works; c works");
 }
 
 #[test]
 fn who_waits_for_a_lock_by_the_plain_protocol_wastes_a_token() {
-    let waits = story(JobLaw::NoIdleToken, [true, false], |plan, jobs| Tree::new(jobs, PLAIN, plan));
+    let waits = story(JobLaw::NoIdleToken, [true, false], |plan, jobs| ProcessTree::new(jobs, PLAIN, plan));
     assert_eq!(
         waits.tree.to_string(),
         "2 jobs; top runs a, b, c; a works under the lock; b works under the lock; c works"
@@ -174,22 +177,24 @@ fn who_waits_for_a_lock_by_the_plain_protocol_wastes_a_token() {
 /// To take the lock first, and then a token, is right among others that do the same, and no others.
 #[test]
 fn a_lock_held_by_one_who_waits_for_a_token_stops_all() {
-    let locked = story(JobLaw::NoDeadlock, [true, true], |plan, jobs| Tree::new(jobs, LOCK_FIRST, plan).beside(PLAIN));
+    let locked =
+        story(JobLaw::NoDeadlock, [true, true], |plan, jobs| ProcessTree::new(jobs, LOCK_FIRST, plan).beside(PLAIN));
     let last = locked.steps.last().expect("some");
     assert!(last.contains("b waits for a token, has the lock"), "{locked}");
-    let token_first = Tree { disciplines: [OURS, PLAIN], ..locked.tree.clone() };
-    let wrong = |tree: &Tree| replay(&locked, tree, &[JobLaw::NoDeadlock]).iter().any(|scene| scene.wrong.is_some());
+    let token_first = ProcessTree { disciplines: [OURS, PLAIN], ..locked.tree.clone() };
+    let wrong =
+        |tree: &ProcessTree| replay(&locked, tree, &[JobLaw::NoDeadlock]).iter().any(|scene| scene.wrong.is_some());
     assert!(wrong(&locked.tree) && !wrong(&token_first));
     // With up to four processes, every interleaving.
-    let make = |plan, jobs| Tree::new(jobs, LOCK_FIRST, plan).beside(PLAIN);
+    let make = |plan, jobs| ProcessTree::new(jobs, LOCK_FIRST, plan).beside(PLAIN);
     assert!(all(4, [true, true], &[JobLaw::NoDeadlock], make).is_err());
-    holds(all(4, [true, false], &JobLaw::ALL, |plan, jobs| Tree::new(jobs, LOCK_FIRST, plan)), 80_000);
+    holds(all(4, [true, false], &JobLaw::ALL, |plan, jobs| ProcessTree::new(jobs, LOCK_FIRST, plan)), 80_000);
 }
 
 /// The price of giving a token back: whoever is killed without it leaves one too many, until the server counts.
 #[test]
 fn a_process_killed_without_its_token_leaves_one_too_many_for_a_while() {
-    let make = |plan, jobs| Tree::new(jobs, OURS, plan).with_kills(1);
+    let make = |plan, jobs| ProcessTree::new(jobs, OURS, plan).with_kills(1);
     let killed = story(JobLaw::NoneTooMany, [true, false], make);
     assert!(killed.steps.iter().any(|step| step.contains("gives its token back")), "{killed}");
 }

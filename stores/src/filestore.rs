@@ -367,7 +367,9 @@ impl Store<FileKey, FileValue> for FileStore {
                 },
                 false => cas.keep(&file, &digest),
             };
-            kept.map_err(|error| StoreError::new("keep a copy of", path, error))?;
+            let failed =
+                |error| StoreError::new("keep a copy of", format!("{path} in {}", cas.directory().display()), error);
+            kept.map_err(failed)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::law::{JobLaw, has_ended};
-use super::plan::{Plan, Tree};
+use super::plan::{Plan, ProcessTree};
 use super::state::{Act, Machine, Move, State};
 use crate::draw::{Draw, Drawn, smallest};
 use crate::outside::Seeded;
@@ -18,7 +18,7 @@ pub struct Story {
     /// The law.
     pub law: JobLaw,
     /// The tree of processes.
-    pub tree: Tree,
+    pub tree: ProcessTree,
     /// What happened, and what was there then.
     pub steps: Vec<String>,
     /// What is wrong in the end.
@@ -37,7 +37,7 @@ impl fmt::Display for Story {
 }
 
 impl Story {
-    fn new(tree: &Tree, moves: &[Move], law: JobLaw, wrong: String) -> Self {
+    fn new(tree: &ProcessTree, moves: &[Move], law: JobLaw, wrong: String) -> Self {
         let mut machine = Machine::new(tree);
         let told = |&next: &Move| {
             let does = machine.told(next);
@@ -59,7 +59,7 @@ type Come = Option<(usize, Move)>;
 ///
 /// # Panics
 /// If there are more states than `bound`: what is not judged is not silently left out.
-pub fn explore(tree: &Tree, laws: &[JobLaw], bound: usize) -> Result<usize, Box<Story>> {
+pub fn explore(tree: &ProcessTree, laws: &[JobLaw], bound: usize) -> Result<usize, Box<Story>> {
     let mut machine = Machine::new(tree);
     let mut known: HashMap<State, usize> = HashMap::from([(machine.state.clone(), 0)]);
     let mut states = vec![machine.state.clone()];
@@ -118,7 +118,7 @@ fn moves_to(mut at: usize, come: &[Come]) -> Vec<Move> {
 }
 
 /// A walk by these choices; where they end, by the first of each. What breaks a law first, by which moves.
-fn walk(tree: &Tree, choices: &[usize], laws: &[JobLaw]) -> Result<(), Box<Story>> {
+fn walk(tree: &ProcessTree, choices: &[usize], laws: &[JobLaw]) -> Result<(), Box<Story>> {
     let (mut machine, mut made) = (Machine::new(tree), Vec::new());
     loop {
         let wrong = laws.iter().find_map(|&law| Some((law, law.broken(&machine)?)));
@@ -140,12 +140,16 @@ fn walk(tree: &Tree, choices: &[usize], laws: &[JobLaw]) -> Result<(), Box<Story
 }
 
 /// A random tree, between these two disciplines, and choices.
-fn drawn(draw: &mut Draw<'_>, [kills, locks]: [bool; 2], make: &dyn Fn(Plan) -> Tree) -> (Tree, Vec<usize>) {
+fn drawn(
+    draw: &mut Draw<'_>,
+    [kills, locks]: [bool; 2],
+    make: &dyn Fn(Plan) -> ProcessTree,
+) -> (ProcessTree, Vec<usize>) {
     let jobs = 1 + draw.below(4) as u8;
     let kills = if kills { draw.below(4) as u8 } else { 0 };
     let plan = Plan { children: draw.list(1..5, |draw| Plan::drawn(draw, 0, locks)), ..Plan::default() };
     let choices = draw.list(0..200, |draw| draw.below(60));
-    (Tree { jobs, kills, ..make(plan) }, choices)
+    (ProcessTree { jobs, kills, ..make(plan) }, choices)
 }
 
 /// Plays random interleavings of random trees, one a seed, in which some are killed and some need the lock, if that is wanted; `make` says
@@ -157,7 +161,7 @@ pub fn judge_interleavings(
     seeds: std::ops::Range<u64>,
     [kills, locks]: [bool; 2],
     laws: &[JobLaw],
-    make: impl Fn(Plan) -> Tree,
+    make: impl Fn(Plan) -> ProcessTree,
 ) -> Result<(), Box<Story>> {
     let generate = |draw: &mut Draw<'_>| drawn(draw, [kills, locks], &make);
     for seed in seeds {
@@ -165,7 +169,7 @@ pub fn judge_interleavings(
         let (tree, choices) = &drawn.value;
         if let Err(story) = walk(tree, choices, laws) {
             let law = [story.law];
-            let again = |(tree, choices): &(Tree, Vec<usize>)| walk(tree, choices, &law).err();
+            let again = |(tree, choices): &(ProcessTree, Vec<usize>)| walk(tree, choices, &law).err();
             return Err(smallest((drawn, story), 5_000, generate, again).1);
         }
     }
@@ -187,7 +191,7 @@ pub struct Scene {
 }
 
 /// Plays what comes from outside in a story once more, in a tree of the same processes whose disciplines may be others.
-pub fn replay(story: &Story, tree: &Tree, laws: &[JobLaw]) -> Vec<Scene> {
+pub fn replay(story: &Story, tree: &ProcessTree, laws: &[JobLaw]) -> Vec<Scene> {
     let mut machine = Machine::new(tree);
     let outside = story.moves.iter().copied().filter(|next| next.is_outside());
     let mut scenes = Vec::new();
@@ -218,7 +222,7 @@ pub fn smallest_story(
     processes: usize,
     [locks, others]: [bool; 2],
     law: JobLaw,
-    trees: impl Fn(Plan) -> Vec<Tree>,
+    trees: impl Fn(Plan) -> Vec<ProcessTree>,
 ) -> Option<Story> {
     for count in 1..=processes {
         for tree in Plan::every(count, locks, others).into_iter().flat_map(&trees) {
@@ -231,7 +235,7 @@ pub fn smallest_story(
 }
 
 /// The shortest story of a tree in which a law is broken when the protocol has done all that it can.
-fn shortest(tree: &Tree, law: JobLaw) -> Option<Story> {
+fn shortest(tree: &ProcessTree, law: JobLaw) -> Option<Story> {
     let mut first = Machine::new(tree);
     let begun = first.settle(PATIENCE);
     let mut todo = std::collections::VecDeque::from([(first, begun)]);

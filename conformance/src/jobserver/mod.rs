@@ -1,7 +1,7 @@
 //! The GNU jobserver, as a model: a tree of processes that share some jobs, by tokens in a pipe.
 //!
 //! Each process owns a token from its start to its end, which its parent has given up. Of what else it does, a [`Discipline`] tells. A
-//! [`Tree`] is played move by move, each as small as a system call, and anybody may be killed between two of them. [`explore`] comes to
+//! [`ProcessTree`] is played move by move, each as small as a system call, and anybody may be killed between two of them. [`explore`] comes to
 //! every state of a small tree, [`judge_interleavings`] plays random ones of larger trees; [`JobLaw`]s are judged at each moment.
 //!
 //! Nothing here knows a build, a pipe or a process: those are in `frontends`.
@@ -15,4 +15,4 @@ mod state;
 pub use discipline::{Discipline, Fault, Waiting};
 pub use explore::{Scene, Story, explore, judge_interleavings, replay, smallest_story};
 pub use law::JobLaw;
-pub use plan::{Plan, Tree};
+pub use plan::{Plan, ProcessTree};

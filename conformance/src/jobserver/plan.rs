@@ -19,7 +19,7 @@ pub struct Plan {
 
 /// A tree of processes that share some jobs.
 #[derive(Debug, Clone)]
-pub struct Tree {
+pub struct ProcessTree {
     /// So many may work at once.
     pub jobs: u8,
     /// So many processes are killed at most.
@@ -119,10 +119,10 @@ fn trees(processes: usize, may_lock: bool, others: bool) -> Vec<Plan> {
     found
 }
 
-impl Tree {
+impl ProcessTree {
     /// A tree in which all keep to one discipline, and nobody is killed.
     pub fn new(jobs: u8, discipline: Discipline, plan: Plan) -> Self {
-        Tree { jobs, kills: 0, orphans: false, disciplines: [discipline; 2], plan }
+        ProcessTree { jobs, kills: 0, orphans: false, disciplines: [discipline; 2], plan }
     }
 
     /// The same; some keep to another discipline.
@@ -135,13 +135,13 @@ impl Tree {
     /// The same; so many processes are killed at most, each with all that it has started.
     #[must_use]
     pub fn with_kills(self, kills: u8) -> Self {
-        Tree { kills, ..self }
+        ProcessTree { kills, ..self }
     }
 
     /// The same; what a killed process has started lives on.
     #[must_use]
     pub fn with_orphans(self) -> Self {
-        Tree { orphans: true, ..self }
+        ProcessTree { orphans: true, ..self }
     }
 
     pub(super) fn nodes(&self) -> Vec<Node> {
@@ -160,7 +160,7 @@ pub(super) fn name(process: usize) -> String {
     }
 }
 
-impl fmt::Display for Tree {
+impl fmt::Display for ProcessTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let jobs = if self.jobs == 1 { "1 job".into() } else { format!("{} jobs", self.jobs) };
         write!(f, "{jobs}")?;

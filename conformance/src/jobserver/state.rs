@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::discipline::{Fault, Waiting};
-use super::plan::{Node, Tree, name};
+use super::plan::{Node, ProcessTree, name};
 
 /// How far a process has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -93,13 +93,13 @@ pub(super) struct State {
 /// A tree, and where it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Machine<'t> {
-    pub tree: &'t Tree,
+    pub tree: &'t ProcessTree,
     pub nodes: Vec<Node>,
     pub state: State,
 }
 
 impl<'t> Machine<'t> {
-    pub fn new(tree: &'t Tree) -> Self {
+    pub fn new(tree: &'t ProcessTree) -> Self {
         let nodes = tree.nodes();
         let mut processes = vec![Process::default(); nodes.len()];
         processes[0] = Process { stage: Stage::Alive, tokens: 1, ..Process::default() };

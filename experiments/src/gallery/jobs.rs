@@ -3,7 +3,7 @@
 //! The model looks for the smallest tree of processes, and the shortest story, in which a law is broken. What came from outside in that
 //! story happens once more to processes of another discipline.
 
-use alacarte_conformance::jobserver::{Discipline, JobLaw, Plan, Tree, replay, smallest_story};
+use alacarte_conformance::jobserver::{Discipline, JobLaw, Plan, ProcessTree, replay, smallest_story};
 
 use super::{Fault, Panel, Part, Performance, Played, SceneError};
 
@@ -25,12 +25,12 @@ pub struct Sought {
 impl Sought {
     /// The smallest story in which the first discipline breaks the law, and what the second does in it.
     pub fn play(&self, wrong: (Part, Discipline), right: (Part, Discipline)) -> Result<Vec<Performance>, SceneError> {
-        let tree = |plan, jobs| Tree::new(jobs, wrong.1, plan).beside(Discipline::PLAIN).with_kills(self.kills);
+        let tree = |plan, jobs| ProcessTree::new(jobs, wrong.1, plan).beside(Discipline::PLAIN).with_kills(self.kills);
         let trees = |plan: Plan| [1, 2, 3].map(|jobs| tree(plan.clone(), jobs)).into();
         let story =
             smallest_story(PROCESSES, self.scope, self.law, trees).ok_or(SceneError::NoStory(self.law.name()))?;
         let perform = |(part, discipline)| {
-            let tree = Tree { disciplines: [discipline, Discipline::PLAIN], ..story.tree.clone() };
+            let tree = ProcessTree { disciplines: [discipline, Discipline::PLAIN], ..story.tree.clone() };
             let steps = replay(&story, &tree, &[self.law]).into_iter().enumerate();
             let steps = steps.map(|(number, scene)| Played {
                 does: scene.does,
