@@ -248,7 +248,7 @@ fn a_jobserver_with_a_name_is_joined_and_gets_its_tokens_back() {
 }
 
 /// A command that takes a token, and ends without putting it back, as one that was killed does.
-const TAKE: &str = "rule take\n  command = fd=$${MAKEFLAGS##*auth=}; head -c1 < $${fd#fifo:} > $out; true\n";
+const TAKE: &str = "rule take\n  command = fd=$${MAKEFLAGS##*=fifo:}; head -c1 < $${fd%% *} > $out; true\n";
 
 #[test]
 fn a_token_that_died_with_a_command_is_missed_and_made_anew() {
@@ -291,7 +291,7 @@ fn a_token_that_died_with_a_command_is_there_again_while_the_build_goes_on() {
 fn tokens_that_a_command_left_with_others_are_theirs() {
     let root = counting();
     // What is left behind takes a token, and puts it back when the next command has run.
-    let text = "rule leave\n  command = fd=$${MAKEFLAGS##*auth=}; fd=$${fd#fifo:}; \
+    let text = "rule leave\n  command = fd=$${MAKEFLAGS##*=fifo:}; fd=$${fd%% *}; \
                 { t=$$(head -c1 < $$fd); : > taken; until [ -e ran ]; do sleep 0.01; done; printf %s $$t > $$fd; : > back; } \
                 > /dev/null 2>&1 & until [ -e taken ]; do sleep 0.01; done; : > $out\n\
                 rule after\n  command = : > ran; until [ -e back ]; do sleep 0.01; done; : > $out\n\

@@ -2,7 +2,8 @@
 //!
 //! What a manifest declares is looked at before anything runs, but a command may write more than it declares. So the thread
 //! that plays is confined, and with it everything that it starts: all files can be read, but only those below the stage can
-//! be written to. What `alacarte` itself writes there is confined as well: a command may leave a link where it writes next.
+//! be written to, and a cache that a person has named. What `alacarte` itself writes there is confined as well: a command may leave a link where it
+//! writes next.
 //!
 //! Linux has two ways, and both are tried. Landlock is open to every user, but minds only content and names: a command can
 //! still give a file outside another time or other permissions (`touch`, `chmod`). A mount namespace in which all else is
@@ -43,14 +44,14 @@ impl fmt::Display for Confinement {
 const DEVICES: [&str; 8] =
     ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts"];
 
-/// Confines this thread, and all processes and threads that it starts from now on, to writing below a directory. There is no
+/// Confines this thread, and all processes and threads that it starts from now on, to writing below these directories. There is no
 /// way back.
 #[cfg(target_os = "linux")]
-pub(super) fn confine(stage: &Path) -> Confinement {
+pub(super) fn confine(writable: &[&Path]) -> Confinement {
     use landlock::RulesetStatus;
     // In this order: Landlock forbids to mount anything.
-    let mounted = mounts::seal(stage);
-    match (mounted, landlock(stage)) {
+    let mounted = mounts::seal(writable);
+    match (mounted, landlock(writable)) {
         (Ok(()), _) => Confinement::Whole,
         (Err(_), Ok(RulesetStatus::FullyEnforced)) => {
             Confinement::Partial("one that sets the time or the permissions of a file outside is stopped only for root")
@@ -65,17 +66,17 @@ pub(super) fn confine(stage: &Path) -> Confinement {
 }
 
 #[cfg(target_os = "linux")]
-fn landlock(stage: &Path) -> Result<landlock::RulesetStatus, landlock::RulesetError> {
+fn landlock(writable: &[&Path]) -> Result<landlock::RulesetStatus, landlock::RulesetError> {
     use landlock::{ABI, AccessFs, Ruleset, RulesetAttr, RulesetCreatedAttr, path_beneath_rules};
     // The first that knows of all ways to write a file.
     let writing = AccessFs::from_write(ABI::V3);
     let rules = Ruleset::default().handle_access(writing)?.create()?;
-    let rules = rules.add_rules(path_beneath_rules([stage], writing))?;
+    let rules = rules.add_rules(path_beneath_rules(writable, writing))?;
     let rules = rules.add_rules(path_beneath_rules(DEVICES, AccessFs::WriteFile | AccessFs::Truncate))?;
     Ok(rules.restrict_self()?.ruleset)
 }
 
-/// A mount namespace of this thread's own, in which everything but one directory is read-only.
+/// A mount namespace of this thread's own, in which everything but some directories is read-only.
 #[cfg(target_os = "linux")]
 mod mounts {
     use std::ffi::{CStr, CString};
@@ -86,17 +87,18 @@ mod mounts {
     use std::ptr::null;
 
     /// Refused to whoever may not mount.
-    pub(super) fn seal(writable: &Path) -> io::Result<()> {
-        let writable = CString::new(writable.as_os_str().as_bytes())?;
+    pub(super) fn seal(writable: &[&Path]) -> io::Result<()> {
+        let names = writable.iter().map(|path| CString::new(path.as_os_str().as_bytes()));
+        let writable = names.collect::<Result<Vec<CString>, _>>()?;
         // SAFETY: it takes flags only. What it separates from the other threads (the view of the file system, the working
         // directory) is what nobody shares knowingly.
         answer(unsafe { libc::unshare(libc::CLONE_NEWNS) })?;
         // What is mounted here is not to be seen elsewhere.
         mount(None, c"/", libc::MS_REC | libc::MS_PRIVATE)?;
-        mount(Some(&writable), &writable, libc::MS_BIND)?;
+        writable.iter().try_for_each(|path| mount(Some(path), path, libc::MS_BIND))?;
         let read_only = libc::MOUNT_ATTR_RDONLY;
         set(c"/", libc::AT_RECURSIVE, read_only, 0)?;
-        set(&writable, 0, 0, read_only)
+        writable.iter().try_for_each(|path| set(path, 0, 0, read_only))
     }
 
     fn mount(source: Option<&CStr>, target: &CStr, flags: libc::c_ulong) -> io::Result<()> {
@@ -129,6 +131,6 @@ mod mounts {
 
 /// Only Linux has a way for a thread to confine itself.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn confine(_: &Path) -> Confinement {
+pub(super) fn confine(_: &[&Path]) -> Confinement {
     Confinement::None("this needs Linux".into())
 }

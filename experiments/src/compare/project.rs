@@ -189,10 +189,19 @@ impl Project {
         progress: &mut (dyn FnMut(&Progress<'_>) + Send),
     ) -> Result<Vec<Outcome>, CompareError> {
         let project = &*self;
+        // (Where it leads to, whatever that thread's view of the file system is.)
+        let cache = options.cache.as_ref().map(|cache| {
+            let made = std::fs::create_dir_all(cache).and_then(|()| cache.canonicalize());
+            made.map_err(|source| failed("make the cache", cache, source))
+        });
+        let cache = cache.transpose()?;
+        let options = &Options { cache: cache.clone(), ..options.clone() };
         // A thread of its own: it is confined for ever, and only others can remove the scratch directory.
         let (confinement, played) = std::thread::scope(|scope| {
             let player = scope.spawn(move || {
-                let confinement = confine(&project.scratch.stage());
+                let stage = project.scratch.stage();
+                let writable: Vec<&Path> = [Some(stage.as_path()), cache.as_deref()].into_iter().flatten().collect();
+                let confinement = confine(&writable);
                 (confinement, project.perform(combinations, options, progress))
             });
             player.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -377,9 +377,14 @@ fn said(flags: &[u8]) -> Option<usize> {
     options(flags).filter_map(number).last().filter(|jobs| *jobs > 0)
 }
 
+/// The variable behind the name of a pipe, see [`with_jobserver`].
+const DESCRIPTORS_AGAIN: &str = "ALACARTE--jobserver-auth=";
+
 /// Whether a word names a jobserver.
 fn names_jobserver(word: &[u8]) -> bool {
-    word.starts_with(b"--jobserver-auth=") || word.starts_with(b"--jobserver-fds=")
+    word.starts_with(DESCRIPTORS_AGAIN.as_bytes())
+        || word.starts_with(b"--jobserver-auth=")
+        || word.starts_with(b"--jobserver-fds=")
 }
 
 /// The option that names the jobserver: the last one counts.
@@ -392,6 +397,9 @@ fn option(flags: &[u8]) -> Option<&[u8]> {
 /// Of several options that name one, make and ninja take the last; make before 4.4 ends if that has a name, and ninja joins none that has
 /// no name. But make reads what stands behind ` -- ` as variables, and hands them on as they are, and ninja reads it like all else. So the
 /// name stands there, as a variable that nobody reads. (Make before 4.2 knows the second spelling only.)
+///
+/// Cargo joins either, and hands what it has taken on to makes, so it must not take the name. It takes what stands behind the last
+/// `--jobserver-auth=`, also within a word, where ninja does not look: so behind the name stands a variable whose own name ends so.
 fn with_jobserver(flags: &[u8], jobs: usize, (read, write): (i32, i32), name: Option<&[u8]>) -> Vec<u8> {
     let is_jobs = |word: &[u8]| word.strip_prefix(b"-j").is_some_and(|jobs| jobs.iter().all(u8::is_ascii_digit));
     let mut words: Vec<&[u8]> = flags.split(|byte| *byte == b' ').filter(|word| !names_jobserver(word)).collect();
@@ -405,7 +413,8 @@ fn with_jobserver(flags: &[u8], jobs: usize, (read, write): (i32, i32), name: Op
     words.push(ours.as_bytes());
     words.extend(if behind.is_empty() && name.is_some() { vec![&b"--"[..]] } else { behind });
     let name = name.map(|name| [b"--jobserver-auth=fifo:", name].concat());
-    words.extend(name.as_deref());
+    let descriptors = format!("{DESCRIPTORS_AGAIN}{read},{write}");
+    words.extend(name.iter().flat_map(|name| [name, descriptors.as_bytes()]));
     words.join(&b' ')
 }
 
@@ -493,14 +502,15 @@ mod tests {
             String::from_utf8(flags).expect("text")
         };
         let ours = "-j2 --jobserver-fds=8,9 --jobserver-auth=8,9";
+        let again = "ALACARTE--jobserver-auth=8,9";
         assert_eq!(with("", None), format!(" {ours}"));
-        assert_eq!(with("", Some("/f")), format!(" {ours} -- --jobserver-auth=fifo:/f"));
+        assert_eq!(with("", Some("/f")), format!(" {ours} -- --jobserver-auth=fifo:/f {again}"));
         assert_eq!(
             with("kw -j4 -l3 --jobserver-auth=3,4 -- A=-j5 B=a\\  b", Some("/f")),
-            format!("kw -l3 {ours} -- A=-j5 B=a\\  b --jobserver-auth=fifo:/f")
+            format!("kw -l3 {ours} -- A=-j5 B=a\\  b --jobserver-auth=fifo:/f {again}")
         );
         let nested = with(&with("", Some("/f")), Some("/g"));
-        assert_eq!(nested, format!(" {ours} -- --jobserver-auth=fifo:/g"));
+        assert_eq!(nested, format!(" {ours} -- --jobserver-auth=fifo:/g {again}"));
     }
 
     fn block_on<F: Future>(future: F) -> F::Output {
