@@ -7,7 +7,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use alacarte_core::{Build, Dynamic, Report, Rules, SharedTrace, Static, StoreError, TraceCache, formula, task};
+use alacarte_core::{
+    Build, Dynamic, Report, Rules, SharedTrace, Static, StoreError, TraceCache, formula, steps_taken, task,
+};
 use alacarte_stores::{Log, Memory, SharedBytes};
 
 const RESTORING: [&str; 2] = ["constructive-trace", "deep-constructive-trace"];
@@ -213,6 +215,24 @@ fn a_trace_is_found_among_those_of_hundreds_of_others() {
     }
 }
 
+/// Nor is one missed that is not among the newest, where a trace of this build's own takes a place.
+#[test]
+fn a_trace_is_found_wherever_it_stands_among_others() {
+    for rebuilder in RESTORING {
+        for older in 0..20 {
+            let cache = Shared::default();
+            for x in (0..20).map(|place| if place == older { 10 } else { 100 + place }) {
+                opened(rebuilder, &cache, x).run(["top".to_owned()]).expect("built");
+            }
+            let mut mine = opened(rebuilder, &Shared::default(), 55);
+            mine.run(["top".to_owned()]).expect("built");
+            mine.set("x".to_owned(), 10).expect("set");
+            let report = mine.with_cache(cache).run(["top".to_owned()]).expect("built");
+            assert!(report.ran.is_empty(), "{rebuilder}: the trace of place {older}");
+        }
+    }
+}
+
 /// A build system that has been open for long.
 #[test]
 fn what_others_add_while_a_build_system_is_open_is_found() {
@@ -241,5 +261,29 @@ fn what_a_remembered_deep_trace_needs_is_found_in_the_cache() {
         mine.set("x".to_owned(), 10).expect("set");
         assert!(mine.run(["top".to_owned()]).expect("built").ran.is_empty(), "{rebuilder}");
         assert_eq!(mine.get("top".to_owned()), Some(11), "{rebuilder}");
+    }
+}
+
+/// However many others have built keys of the same names, each of their traces is looked at once.
+#[test]
+fn what_a_look_up_costs_grows_as_the_traces_of_its_keys_do() {
+    for rebuilder in RESTORING {
+        // The trace that holds is the oldest; or none does.
+        for x in [10, 7] {
+            let steps = [100, 200, 400].map(|others| {
+                let cache = Shared::default();
+                opened(rebuilder, &cache, 10).run(["top".to_owned()]).expect("built");
+                for x in 100..100 + others {
+                    opened(rebuilder, &cache, x).run(["top".to_owned()]).expect("built");
+                }
+                let before = steps_taken();
+                let mut build = opened(rebuilder, &cache, x);
+                build.run(["top".to_owned()]).expect("built");
+                assert_eq!(build.get("top".to_owned()), Some(x / 10 * (x + x / 10)), "{rebuilder}");
+                steps_taken() - before
+            });
+            let grows = |pair: &[u64]| pair[1] as f64 / pair[0] as f64;
+            assert!(steps.windows(2).all(|pair| grows(pair) < 2.5), "{rebuilder}, x = {x}: {steps:?}");
+        }
     }
 }

@@ -133,8 +133,8 @@ impl<V: Value> MetadataUpdater for ConstructiveTraces<V> {
         if let Event::Built(record) | Event::Restored(record) | Event::Imported(record) = event {
             // What others have learned is no news of this build: it does not become the newest if it was known.
             let learned = matches!(event, Event::Imported(_));
-            let known = self.table.find(record.key, record.fingerprint, record.dependencies);
-            if !(learned && known.is_some()) {
+            let known = || self.table.find(record.key, record.fingerprint, record.dependencies).is_some();
+            if !(learned && known()) {
                 self.remember(record, learned);
             }
         }

@@ -7,6 +7,8 @@
 //!
 //! A deep trace names other keys by deep fingerprints, which only their traces can explain. So those are imported with it.
 
+use std::collections::HashMap;
+
 use super::Engine;
 use crate::event::{Dependency, Event, Record};
 use crate::fingerprint::{Fingerprint, Value};
@@ -19,8 +21,48 @@ use crate::step_count::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;
 
-/// So many traces are imported at once: as many as rebuilders keep of a key.
-const AT_ONCE: usize = 8;
+/// So many traces are imported at once: as many as the updaters keep of a key beside its present one. More would push each other
+/// out before they were asked about.
+const AT_ONCE: usize = 7;
+
+/// What the cache has of a key.
+pub(crate) struct LookedUp<K, V> {
+    /// The oldest first; `None` once one was looked at.
+    traces: Vec<Option<SharedTrace<K, V>>>,
+    /// Where the deep ones are.
+    deep: HashMap<Fingerprint, usize>,
+}
+
+impl<K, V> Default for LookedUp<K, V> {
+    fn default() -> Self {
+        LookedUp { traces: Vec::new(), deep: HashMap::new() }
+    }
+}
+
+impl<K, V> LookedUp<K, V> {
+    fn take_up(&mut self, trace: SharedTrace<K, V>) {
+        if let Some(deep) = trace.deep {
+            self.deep.insert(deep, self.traces.len());
+        }
+        self.traces.push(Some(trace));
+    }
+
+    /// The newest that was not looked at.
+    fn newest(&mut self) -> Option<SharedTrace<K, V>> {
+        while let Some(last) = self.traces.pop() {
+            if last.is_some() {
+                return last;
+            }
+        }
+        None
+    }
+
+    /// The one with this deep fingerprint, if it was not looked at.
+    fn called(&mut self, deep: Fingerprint) -> Option<SharedTrace<K, V>> {
+        let place = self.deep.remove(&deep)?;
+        self.traces.get_mut(place)?.take()
+    }
+}
 
 impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
 where
@@ -37,37 +79,45 @@ where
         if self.cache.is_none() || !self.rebuilder.restores() {
             return false;
         }
-        let left = self.look_up(key);
-        let newest = left.split_off(left.len().saturating_sub(AT_ONCE));
-        let mut below = Vec::new();
-        newest.iter().for_each(|trace| self.import(key, trace, &mut below));
+        let (mut newest, mut below) = (Vec::new(), Vec::new());
+        while newest.len() < AT_ONCE
+            && let Some(trace) = self.look_up(key).newest()
+        {
+            count_steps(1);
+            if may_hold(&mut self.table.borrow_mut(), key, &trace) {
+                newest.push(trace);
+            }
+        }
+        // What is imported last counts as the newest.
+        newest.iter().rev().for_each(|trace| self.import(key, trace, &mut below));
         while let Some((key, deep)) = below.pop() {
-            let left = self.look_up(key);
-            if let Some(place) = left.iter().position(|trace| trace.deep == Some(deep)) {
-                let trace = left.remove(place);
+            if let Some(trace) = self.look_up(key).called(deep) {
+                count_steps(1);
                 self.import(key, &trace, &mut below);
             }
         }
         !newest.is_empty()
     }
 
-    /// The traces that the cache has of a key and that were not imported in this build, without those that are known to fail.
-    fn look_up(&mut self, key: KeyId) -> &mut Vec<SharedTrace<K, V>> {
-        let table = &mut *self.table.borrow_mut();
-        let left = self.state.learned.entry(key).or_insert_with(|| {
-            let (mut all, name) = (Vec::new(), table.keys.name(key));
+    /// The traces that the cache has of a key, without those that this build has looked at.
+    fn look_up(&mut self, key: KeyId) -> &mut LookedUp<K, V> {
+        self.state.learned.entry(key).or_insert_with(|| {
+            let (mut found, table) = (LookedUp::default(), self.table.borrow());
+            let name = table.keys.name(key);
             let cache = self.cache.as_mut();
-            let read = cache.map_or(Ok(()), |cache| cache.traces(name, &mut |trace| all.push(trace)));
+            let read = cache.map_or(Ok(()), |cache| {
+                cache.traces(name, &mut |trace| {
+                    if trace.key == *name {
+                        found.take_up(trace);
+                    }
+                })
+            });
             if let Err(error) = read {
                 // What others have built need not be known.
                 self.state.report.cache_trouble.get_or_insert_with(|| error.to_string());
             }
-            all.retain(|trace| trace.key == *name);
-            all
-        });
-        count_steps(left.len());
-        left.retain(|trace| may_hold(table, key, trace));
-        left
+            found
+        })
     }
 
     /// Has the metadata know a trace. Which traces of other keys a deep one needs is added to `below`.

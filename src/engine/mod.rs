@@ -35,6 +35,7 @@ use crate::task::{Tasks, identity};
 use crate::task_context::Missing;
 use crate::waits::Ticket;
 
+use learning::LookedUp;
 use state::{Demand, Phase, Slot};
 pub(crate) use state::{Engine, Observer, Progress, Told};
 use waking::SlotWaker;
@@ -424,7 +425,7 @@ where
                     }
                     Poll::Ready(Answer::Restore(restored)) => match self.restore(slot, restored) {
                         Ok(true) => {
-                            self.state.learned.entry(key).and_modify(|left| *left = Vec::new());
+                            self.state.learned.entry(key).and_modify(|found| *found = LookedUp::default());
                             return self.settle(slot);
                         }
                         Ok(false) => self.state.slots[slot as usize].phase = Phase::Task(Reason::Evicted),

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::learning::LookedUp;
 use super::maybe_stale_keys::MaybeStaleKeys;
 use super::waking::{SlotWaker, Woken};
 use crate::error::Failure;
 use crate::event::Dependency;
 use crate::event_sink::EventSink;
 use crate::fingerprint::Value;
-use crate::journal::{SharedTrace, TraceCache};
+use crate::journal::TraceCache;
 use crate::key::{Key, KeyId, Keys};
 use crate::key_table::{ACTIVE, INPUT, KeyTable, STALE};
 use crate::rebuilder::{Notes, Reason};
@@ -119,8 +120,8 @@ pub(crate) struct Progress<'b, K, V> {
     pub stopped: bool,
     pub report: Report,
     pub failures: Vec<Failure<K>>,
-    /// The keys of which the cache was asked, and those of their traces that were not imported yet, the oldest first.
-    pub learned: HashMap<KeyId, Vec<SharedTrace<K, V>>>,
+    /// The keys of which the cache was asked, and what it has of them.
+    pub learned: HashMap<KeyId, LookedUp<K, V>>,
     /// The keys of those failures.
     pub named: HashSet<KeyId>,
     /// Keys whose dependents have been taken for suspects, because they had to wait or failed.
