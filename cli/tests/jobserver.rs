@@ -86,10 +86,10 @@ fn builds_beneath_a_make_share_its_jobs() {
 /// A make with one job has no jobserver.
 #[test]
 fn beneath_a_make_with_one_job_one_command_runs_at_a_time() {
-    let root = counting();
-    fs::write(root.path().join("build.ninja"), manifest(root.path(), 3, 1)).expect("written");
-    fs::write(root.path().join("Makefile"), format!("all:\n\t{} build\n", ours())).expect("written");
     for (jobs, most) in [("-j1", 1), ("-j", 3)] {
+        let root = counting();
+        fs::write(root.path().join("build.ninja"), manifest(root.path(), 3, 1)).expect("written");
+        fs::write(root.path().join("Makefile"), format!("all:\n\t{} build\n", ours())).expect("written");
         let (success, said) = run(root.path(), "make", &[jobs], None);
         assert!(success && !said.contains("warning"), "{said}");
         let (counted, ran) = counted(root.path());
@@ -289,16 +289,21 @@ fn a_token_that_died_with_a_command_is_there_again_while_the_build_goes_on() {
 /// What a command has left behind may still have its tokens: they are not made anew, and not missed when they come back.
 #[test]
 fn tokens_that_a_command_left_with_others_are_theirs() {
-    let root = counting();
-    // What is left behind takes a token, and puts it back when the next command has run.
-    let text = "rule leave\n  command = fd=$${MAKEFLAGS##*=fifo:}; fd=$${fd%% *}; \
-                { t=$$(head -c1 < $$fd); : > taken; until [ -e ran ]; do sleep 0.01; done; printf %s $$t > $$fd; : > back; } \
-                > /dev/null 2>&1 & until [ -e taken ]; do sleep 0.01; done; : > $out\n\
-                rule after\n  command = : > ran; until [ -e back ]; do sleep 0.01; done; : > $out\n\
-                build l: leave\nbuild a: after l\n";
-    fs::write(root.path().join("build.ninja"), text).expect("written");
-    let (success, said) = run(root.path(), ours(), &["build", "-j2"], None);
-    assert!(success && !said.contains("token"), "{said}");
+    // (In the pool `console` commands have no process group of their own.)
+    for pool in ["", "  pool = console\n"] {
+        let root = counting();
+        // What is left behind takes a token, and puts it back when the next command has run.
+        let text = format!(
+            "rule leave\n  command = fd=$${{MAKEFLAGS##*=fifo:}}; fd=$${{fd%% *}}; \
+             {{ t=$$(head -c1 < $$fd); : > taken; until [ -e ran ]; do sleep 0.01; done; printf %s $$t > $$fd; : > back; }} \
+             > /dev/null 2>&1 & until [ -e taken ]; do sleep 0.01; done; : > $out\n{pool}\
+             rule after\n  command = : > ran; until [ -e back ]; do sleep 0.01; done; : > $out\n\
+             build l: leave\nbuild a: after l\n"
+        );
+        fs::write(root.path().join("build.ninja"), text).expect("written");
+        let (success, said) = run(root.path(), ours(), &["build", "-j2"], None);
+        assert!(success && !said.contains("token"), "{pool}{said}");
+    }
 }
 
 /// Two commands run, one of them by the token that this process owns. Whichever ends first, others can have what it had.
@@ -341,22 +346,20 @@ fn a_token_that_is_free_lies_in_the_pipe_while_another_command_runs() {
 /// Two builds of one directory, which a make begins at once: while the second waits for the first, that one has both jobs.
 #[test]
 fn who_waits_for_the_journal_of_another_build_gives_its_token_back() {
-    let root = counting();
-    let place = root.path().join("place");
-    fs::create_dir(&place).expect("made");
-    fs::write(place.join("build.ninja"), manifest(root.path(), 6, 2) + "build b: phony\n").expect("written");
-    // (The second one begins when the first has begun.)
-    let build = format!("{} build -C place", ours());
-    let makefile = format!(
-        "all: a b\na:\n\t+{build} 0 1 2 3 4 5\nb:\n\t+until [ -e met ] || [ -n \"$$(ls running)\" ]; do sleep 0.01; done; {build} b\n\
-         .PHONY: a b\n"
-    );
-    fs::write(root.path().join("Makefile"), makefile).expect("written");
-    for jobs in ["-j2", "-j1"] {
+    for (jobs, most) in [("-j2", 2), ("-j1", 1)] {
+        let root = counting();
+        let place = root.path().join("place");
+        fs::create_dir(&place).expect("made");
+        fs::write(place.join("build.ninja"), manifest(root.path(), 6, most) + "build b: phony\n").expect("written");
+        // (The second one begins when the first has begun.)
+        let build = format!("{} build -C place", ours());
+        let begun = "until [ -e met ] || [ -n \"$$(ls running)\" ]; do sleep 0.01; done";
+        let makefile = format!("all: a b\na:\n\t+{build} 0 1 2 3 4 5\nb:\n\t+{begun}; {build} b\n.PHONY: a b\n");
+        fs::write(root.path().join("Makefile"), makefile).expect("written");
         let (success, said) = run(root.path(), "make", &[jobs], None);
         assert!(success && !said.contains("INTERNAL"), "{said}");
         assert_eq!(said.contains("waiting: another build is running"), jobs == "-j2", "{said}");
-        assert_eq!(counted(root.path()), (2, 6), "{said}");
+        assert_eq!(counted(root.path()), (most, 6), "{said}");
     }
 }
 
@@ -408,4 +411,61 @@ fn a_build_within_a_build_of_the_same_directory_does_not_wait() {
     fs::write(root.path().join("build.ninja"), text).expect("written");
     let (success, said) = run(root.path(), ours(), &["build", "a"], None);
     assert!(!success && said.contains("another build is running"), "{said}");
+}
+
+/// Commands that wait for a token have no files open, however many there are.
+#[test]
+fn a_thousand_commands_wait_for_tokens_with_few_files() {
+    let root = counting();
+    let text = "rule touch\n  command = : > $out\n".to_owned();
+    let text = (0..600).fold(text, |text, number| format!("{text}build o{number}: touch\n"));
+    fs::write(root.path().join("build.ninja"), text).expect("written");
+    fs::write(root.path().join("Makefile"), format!("all:\n\t+{} build\n", ours())).expect("written");
+    let (success, said) = run(root.path(), "sh", &["-c", "ulimit -n 128; exec make -j2"], None);
+    assert!(success && said.contains("ran 600 commands"), "{}", &said[said.len().saturating_sub(400)..]);
+}
+
+/// A command begins when it has a token: what was made before then it has read, and it need not run again.
+#[test]
+fn what_is_made_while_a_command_waits_for_a_token_is_not_too_late_for_it() {
+    let root = counting();
+    // The first one runs beside the command that makes what it reads.
+    let text = "rule gen\n  command = : > $out\nbuild gen.h: gen\n\
+                rule cc\n  command = until [ -e gen.h ]; do sleep 0.01; done; echo $out: gen.h > $out.d; : > $out; echo $out >> ran\n  \
+                depfile = $out.d\n";
+    let text = (0..12).fold(text.to_owned(), |text, number| format!("{text}build o{number}: cc\n"));
+    fs::write(root.path().join("build.ninja"), text).expect("written");
+    fs::write(root.path().join("Makefile"), format!("all:\n\t+{} build\n", ours())).expect("written");
+    let (success, said) = run(root.path(), "make", &["-j2"], None);
+    let ran = fs::read_to_string(root.path().join("ran")).expect("they ran").lines().count();
+    assert!(success && (12..=15).contains(&ran), "{ran} runs of twelve commands: {said}");
+}
+
+/// A build within a build ends its commands before it is itself made to end.
+#[test]
+fn a_build_within_a_build_leaves_nothing_behind_when_both_are_interrupted() {
+    let root = counting();
+    fs::create_dir(root.path().join("in")).expect("made");
+    fs::write(root.path().join("build.ninja"), format!("rule b\n  command = {} build -C in\nbuild o: b\n", ours()))
+        .expect("written");
+    let stubborn =
+        "rule s\n  command = trap '' TERM INT; echo $$$$ > pid; until [ -e end ]; do sleep 0.02; done\nbuild s: s\n";
+    fs::write(root.path().join("in/build.ninja"), stubborn).expect("written");
+    let mut outer = Command::new("env");
+    outer.args(["--default-signal=INT", ours(), "build"]).current_dir(root.path()).env_remove("MAKEFLAGS");
+    let mut outer = outer.stdout(std::process::Stdio::null()).spawn().expect("it starts");
+    let pid = root.path().join("in/pid");
+    let begun = (0..1000).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        fs::read_to_string(&pid).is_ok_and(|text| text.ends_with('\n'))
+    });
+    assert!(begun, "the inner command runs");
+    let number = fs::read_to_string(&pid).expect("its number");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&outer), rustix::process::Signal::INT)
+        .expect("sent");
+    outer.wait().expect("it ends");
+    let state = fs::read_to_string(format!("/proc/{}/stat", number.trim())).unwrap_or_default();
+    let lives = state.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']));
+    fs::write(root.path().join("in/end"), "").expect("written");
+    assert!(!lives, "the inner command lives on: {state}");
 }

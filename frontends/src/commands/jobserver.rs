@@ -20,19 +20,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::screen::program;
 use rustix::fs::{Mode, OFlags, fcntl_setfl};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use tempfile::TempDir;
 use thiserror::Error;
 use tokio::net::unix::pipe;
 use tokio::sync::Notify;
 
-/// So many commands wait for tokens at once, of a jobserver that another process serves.
-const MANY: usize = 1 << 20;
+/// So many commands wait for tokens at once, of a jobserver that another process serves without saying how many jobs there are.
+const MANY: usize = 64;
 
 /// What a token is that this process makes.
 const TOKEN: u8 = b'+';
 
-/// The environment variable by which a command knows that a build of ours is around it.
+/// The environment variable that says how many builds of ours are around a command.
 pub(super) const LEVEL: &str = "ALACARTE_LEVEL";
+
+/// How many builds of ours are around this process.
+pub(super) fn level() -> u32 {
+    std::env::var(LEVEL).ok().and_then(|level| level.parse().ok()).unwrap_or(0)
+}
 
 /// What the open files of this process are called.
 const DESCRIPTORS: &str = "/proc/self/fd";
@@ -276,7 +283,25 @@ impl Jobserver {
         self.counts(&self.held()).is_some_and(|(found, made)| found != made)
     }
 
-    /// Puts the tokens right that this process serves, when nobody else has any: none of its commands runs any more. Those that are missing
+    /// Whether another process has the pipe open, and may have tokens of it. Where there is no `/proc`, nobody can tell: then it counts as so.
+    pub(super) fn is_open_elsewhere(&self) -> bool {
+        let Ok(ours) = self.read.metadata() else { return true };
+        let Ok(processes) = std::fs::read_dir("/proc") else { return true };
+        let own = std::process::id().to_string();
+        let has_it = |process: std::fs::DirEntry| {
+            // (What belongs to others cannot be looked at. It was not started here.)
+            let files = std::fs::read_dir(process.path().join("fd")).ok()?;
+            let mut files = files.flatten().filter_map(|file| std::fs::metadata(file.path()).ok());
+            files.find(|file| (file.dev(), file.ino()) == (ours.dev(), ours.ino()))
+        };
+        let others = processes.flatten().filter(|process| {
+            let name = process.file_name();
+            name.as_bytes().iter().all(u8::is_ascii_digit) && name != own.as_str()
+        });
+        others.into_iter().any(|process| has_it(process).is_some())
+    }
+
+    /// Puts the tokens right that this process serves, when nobody else has any. Those that are missing
     /// (a command was killed that had taken some) are made anew, and those too many taken away. How many there were, and how many there
     /// should be, if that differs.
     pub fn settle(&self) -> Option<(usize, usize)> {
@@ -298,12 +323,10 @@ impl Jobserver {
 /// its tokens alone bound them. (A make with one job has no jobserver; it says `-j1`.) Says on standard error where that cannot be; then there is one job, as for a make.
 pub(crate) fn jobs(asked: Option<usize>) -> (usize, Option<Arc<Jobserver>>) {
     let say = |error: &dyn fmt::Display| eprintln!("{}: warning: {error}", program());
+    let said = said(std::env::var_os("MAKEFLAGS").unwrap_or_default().as_bytes());
     let jobs = match (asked, Jobserver::join()) {
-        (None, Ok(Some(joined))) => return (MANY, Some(joined)),
-        (None, Ok(None)) => {
-            let said = said(std::env::var_os("MAKEFLAGS").unwrap_or_default().as_bytes());
-            said.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
-        }
+        (None, Ok(Some(joined))) => return (said.unwrap_or(MANY), Some(joined)),
+        (None, Ok(None)) => said.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
         (None, Err(error)) => {
             say(&format_args!("{error}; one command runs at a time"));
             1
@@ -441,14 +464,33 @@ fn descriptor(number: i32) -> PathBuf {
     Path::new(DESCRIPTORS).join(number.to_string())
 }
 
+/// What the directories of pipes begin with; the number of the process follows.
+const NAMED: &str = "alacarte-jobs-";
+
 /// A new pipe with a name that options can hold, in a directory of its own.
 fn named() -> Option<(TempDir, PathBuf)> {
-    let directory = tempfile::Builder::new().prefix("alacarte-jobs-").tempdir().ok()?;
+    sweep();
+    let prefix = format!("{NAMED}{}-", std::process::id());
+    let directory = tempfile::Builder::new().prefix(&prefix).tempdir().ok()?;
     let path = directory.path().join("pipe");
     let plain = |byte: &u8| !byte.is_ascii_whitespace() && !b"$\\#".contains(byte);
     let said = path.is_absolute() && path.as_os_str().as_bytes().iter().all(plain);
     said.then(|| make_pipe(&path))??;
     Some((directory, path))
+}
+
+/// Removes the pipes of processes that were killed.
+fn sweep() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(NAMED)?.split_once('-')?.0.parse().ok());
+        let dead = process.and_then(Pid::from_raw).is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH));
+        if dead {
+            // (What belongs to another user, or is no such directory, stays.)
+            let _ = std::fs::remove_file(entry.path().join("pipe"));
+            let _ = std::fs::remove_dir(entry.path());
+        }
+    }
 }
 
 #[cfg(not(target_vendor = "apple"))]

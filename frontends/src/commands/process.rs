@@ -5,19 +5,17 @@
 //! all others of the build: they are asked to, all at once, given a moment to tidy up after themselves, and then made
 //! to. Whoever drops the future finds them gone, and what they had begun to write.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::jobserver::{Jobserver, LEVEL, jobs};
+use super::jobserver::{Jobserver, LEVEL, Token, jobs, level};
 use super::screen::program;
 use super::tool_cache;
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, test_kill_process_group, waitid,
-};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
@@ -36,6 +34,8 @@ pub(crate) struct Ended {
 #[derive(Debug, Clone, Default)]
 pub struct Commands {
     underway: Arc<Mutex<Underway>>,
+    /// Held while commands are being ended: until then no other thread may take them for gone.
+    ending: Arc<Mutex<()>>,
     /// Each waits for a token of this jobserver.
     jobserver: Option<Arc<Jobserver>>,
 }
@@ -46,9 +46,9 @@ struct Underway {
     closed: bool,
     running: BTreeMap<u64, Process>,
     started: u64,
-    /// Groups of commands that have ended, and left processes behind; whether it was waited for them.
-    left: Vec<(Pid, bool)>,
-    /// Tokens of the jobserver that commands did not put back,
+    /// It was waited for processes that commands have left behind, while tokens of the jobserver were missing.
+    waited: bool,
+    /// Tokens that commands did not put back,
     missing: usize,
     /// and that they put back without having them.
     spare: usize,
@@ -66,9 +66,6 @@ struct Process {
 
 /// What a command has left behind is looked at so often, ten milliseconds apart, before it is taken to stay.
 const MOMENT: u32 = 100;
-
-/// A command that was asked to end is looked at so often, a millisecond apart, before it is made to.
-const PATIENCE: u32 = 200;
 
 impl Commands {
     /// Has each command wait for a token of this jobserver, and tells it of the jobserver where this process serves it.
@@ -89,12 +86,25 @@ impl Commands {
         jobs
     }
 
+    /// A token of the jobserver, when there is one for this process; `None` if there is no jobserver. To be taken before anything is looked at
+    /// or noted that a command should find as it begins: with many jobs elsewhere it is waited for long.
+    ///
+    /// # Errors
+    /// If the jobserver's pipe cannot be read, or there is no tokio runtime.
+    pub(crate) async fn token(&self) -> io::Result<Option<Token>> {
+        let Some(jobserver) = &self.jobserver else { return Ok(None) };
+        within_a_runtime()?;
+        jobserver.acquire().await.map(Some)
+    }
+
     /// Says on standard error if commands have taken tokens of the jobserver and not put them back, or put back too many: now that none
-    /// runs any more, and while the build went on. There are as many as there should be from then on.
+    /// runs any more, and while the build went on. What no other process has is there again from then on.
     pub fn settle(&self) {
         let Some(jobserver) = self.jobserver.as_deref() else { return };
         let mut underway = self.lock();
-        underway.count(jobserver);
+        if !underway.settle(jobserver) {
+            eprintln!("{}: warning: what commands have left behind still has tokens of the jobserver", program());
+        }
         let counted = |number: usize| if number == 1 { "1 token".into() } else { format!("{number} tokens") };
         let say = |what: &str| eprintln!("{}: warning: {what}", program());
         match std::mem::take(&mut underway.missing) {
@@ -114,22 +124,28 @@ impl Commands {
     /// made anew.
     ///
     /// What was killed takes a moment to go. That is waited for, once, if tokens are missing: when the next command runs it is too late.
-    async fn ended(&self, process: Option<&Process>) {
+    async fn ended(&self) {
         let Some(jobserver) = self.jobserver.as_deref() else { return };
-        self.lock().left.extend(process.filter(|process| process.group).map(|process| (process.id, false)));
         for _ in 0..MOMENT {
-            if self.lock().settle(jobserver) {
+            let mut underway = self.lock();
+            if underway.settle(jobserver) {
+                underway.waited = false;
                 return;
             }
+            if underway.waited {
+                return;
+            }
+            drop(underway);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        self.lock().left.iter_mut().for_each(|(_, waited)| *waited = true);
+        self.lock().waited = true;
     }
 
     /// Ends all commands that are running, and removes what they have begun to write.
     pub fn end(&self) {
-        let mut underway = self.lock();
-        end(std::mem::take(&mut underway.running).into_values().collect());
+        let _ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = std::mem::take(&mut self.lock().running);
+        end(running.into_values().collect());
     }
 
     /// The same; from now on no command of this build starts or is seen to end.
@@ -161,49 +177,40 @@ impl Commands {
 }
 
 impl Underway {
-    /// Puts the tokens right if no command has any; whether there is nothing to wait for.
+    /// Puts the tokens right if nobody else can have any: no command runs, and no process that one has left behind has the pipe open. `false`
+    /// if such a process has.
     fn settle(&mut self, jobserver: &Jobserver) -> bool {
-        self.left.retain(|(group, _)| lives(*group));
         if !self.running.is_empty() || !jobserver.is_off() {
             return true;
         }
-        if self.left.is_empty() {
-            self.count(jobserver);
-        }
-        self.left.iter().all(|(_, waited)| *waited)
-    }
-
-    /// Puts the tokens right, when no command has any.
-    fn count(&mut self, jobserver: &Jobserver) {
-        if let Some((found, made)) = jobserver.settle() {
+        let free = !jobserver.is_open_elsewhere();
+        if let Some((found, made)) = free.then(|| jobserver.settle()).flatten() {
             self.missing += made.saturating_sub(found);
             self.spare += found.saturating_sub(made);
         }
+        free
     }
 }
 
-/// Whether a process of a group lives. One that has ended, and whose parent has not looked yet, is none: of what was killed init is the
-/// parent, which may take its time.
-fn lives(group: Pid) -> bool {
-    let is_member = |entry: std::fs::DirEntry| {
-        let stat = std::fs::read(entry.path().join("stat")).ok()?;
-        // The name stands in brackets, and may hold anything; behind it come state, parent and group.
-        let end = stat.iter().rposition(|byte| *byte == b')')?;
-        let mut words = std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
-        let (state, _, of) = (words.next()?, words.next()?, words.next()?);
-        Some(of == group.as_raw_nonzero().to_string() && !matches!(state, "Z" | "X"))
-    };
-    test_kill_process_group(group).is_ok()
-        && std::fs::read_dir("/proc")
-            .map_or(true, |mut all| all.any(|entry| entry.ok().and_then(is_member) == Some(true)))
+/// Nothing can be waited for outside a runtime.
+fn within_a_runtime() -> io::Result<()> {
+    tokio::runtime::Handle::try_current().map(drop).map_err(|_| {
+        io::Error::other("commands need a tokio runtime: drive the build with `Build::run_async` inside one")
+    })
+}
+
+/// How often a command that was asked to end is looked at, a millisecond apart, before it is made to. A build within another one has half as long,
+/// so that it can end its own commands before it is made to end itself.
+fn patience() -> u32 {
+    200 >> level().min(7)
 }
 
 /// Ends these processes, all at once.
 fn end(processes: Vec<Process>) {
     processes.iter().for_each(|process| process.send(Signal::TERM));
     let wait = || {
-        for _ in 0..PATIENCE {
-            if processes.iter().all(Process::has_ended) {
+        for _ in 0..patience() {
+            if processes.iter().all(Process::has_ended) && !any_lives(&processes) {
                 break;
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -213,6 +220,22 @@ fn end(processes: Vec<Process>) {
     processes.iter().for_each(|process| process.send(Signal::KILL));
     wait();
     processes.iter().for_each(Process::tidy);
+}
+
+/// Whether one of the process groups has a member that lives: a shell that is asked to end does so before what it has started. (Where there is
+/// no `/proc`, nobody can tell. One that has ended, and whose parent has not looked yet, is none.)
+fn any_lives(leaders: &[Process]) -> bool {
+    let group = |entry: std::fs::DirEntry| {
+        let stat = std::fs::read(entry.path().join("stat")).ok()?;
+        // The name stands in brackets, and may hold anything; behind it come state, parent and group.
+        let end = stat.iter().rposition(|byte| *byte == b')')?;
+        let mut words = std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
+        let (state, _, group) = (words.next()?, words.next()?, words.next()?.parse().ok()?);
+        (!matches!(state, "Z" | "X")).then_some(group)
+    };
+    let living = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(group);
+    let living: HashSet<i32> = living.collect();
+    leaders.iter().any(|leader| leader.group && living.contains(&leader.id.as_raw_nonzero().get()))
 }
 
 impl Process {
@@ -271,13 +294,9 @@ pub(crate) enum What<'l> {
     Program { arguments: &'l [String], environment: &'l [(String, String)], apart: bool },
 }
 
-/// Runs a command line to its end.
+/// Runs a command line to its end. Where there is a jobserver, the caller has a [token](Commands::token).
 pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended> {
-    if tokio::runtime::Handle::try_current().is_err() {
-        return Err(io::Error::other(
-            "commands need a tokio runtime: drive the build with `Build::run_async` inside one",
-        ));
-    }
+    within_a_runtime()?;
     let Line { what, directory, console, outputs, keep, alone, private, tool_cache } = line;
     let mut command = match what {
         #[cfg(any(feature = "ninja", test))]
@@ -309,13 +328,10 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
             said = Some(pipe::Receiver::from_owned_fd(ours.into())?);
         }
     }
-    let token = match &commands.jobserver {
-        Some(jobserver) => {
-            command.envs(jobserver.flags().map(|flags| ("MAKEFLAGS", flags))).env(LEVEL, "1");
-            Some(jobserver.acquire().await?)
-        }
-        None => None,
-    };
+    if let Some(jobserver) = &commands.jobserver {
+        command.envs(jobserver.flags().map(|flags| ("MAKEFLAGS", flags)));
+    }
+    command.env(LEVEL, (level() + 1).to_string());
     let outputs = outputs.into_iter().map(|path| (modified(&path), path)).map(|(time, path)| (path, time)).collect();
     let Some(mut running) = Running::start(commands, &mut command, !console, alone, outputs)? else {
         return std::future::pending().await;
@@ -328,8 +344,7 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
         return std::future::pending().await;
     }
     let process = running.leave();
-    commands.ended(process.as_ref()).await;
-    drop(token);
+    commands.ended().await;
     if ended.is_err() {
         // It is of no use any more; the others are.
         end(process.into_iter().collect());
@@ -398,7 +413,7 @@ impl Drop for Running<'_> {
             }
         }
         // They have ended already, and are only to be reaped.
-        for _ in 0..PATIENCE {
+        for _ in 0..patience() {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 break;
             }
@@ -587,23 +602,6 @@ mod tests {
             tokio::select! { _ = running => panic!("it ended"), () = closed => {} }
         });
         assert!(!directory.path().join("late").exists());
-    }
-
-    /// What was killed and is not yet looked at by its parent lives no more.
-    #[test]
-    fn a_group_lives_as_long_as_a_process_of_it_does() {
-        use std::os::unix::process::CommandExt;
-        let mut child = std::process::Command::new("sleep").arg("60").process_group(0).spawn().expect("it starts");
-        let group = Pid::from_raw(child.id() as i32).expect("a number");
-        assert!(lives(group));
-        child.kill().expect("it is killed");
-        let gone = (0..1000).any(|_| {
-            std::thread::sleep(Duration::from_millis(1));
-            !lives(group)
-        });
-        assert!(gone && test_kill_process_group(group).is_ok(), "its number is still there");
-        child.wait().expect("it has ended");
-        assert!(!lives(group));
     }
 
     #[test]

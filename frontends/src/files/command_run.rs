@@ -160,6 +160,8 @@ impl<'b> Run<'b> {
         let trouble = |error| {
             StoreError::new("copy the tool cache of", self.rule.outputs.first().map_or("", FileKey::as_str), error)
         };
+        let refused = |error| StoreError::new("take a token of the jobserver for", &self.arguments[0], error);
+        let _token = shared.commands.token().await.map_err(refused)?;
         let (mut command, mut taken) = (command.clone(), None);
         if let Some(name) = cache {
             let copy = shared.tool_caches.take(name).await.map_err(trouble)?;

@@ -115,6 +115,7 @@ impl FileSession {
                 root: Root::of(&self.directory),
                 files,
                 executor,
+                commands: self.commands.clone(),
                 events: Events { observer: Some(Box::new(observer)), ..Events::default() },
                 tool_caches: ToolCaches::new(&self.cache, &self.directory, &self.state),
                 scratch: self.state.join("temporary"),

@@ -12,7 +12,7 @@ use super::keys::File;
 use super::makers::Makers;
 use super::source_trees::SourceTrees;
 use crate::commands::tool_cache::ToolCaches;
-use crate::commands::{Events, Root, canonicalise_with_slash};
+use crate::commands::{Commands, Events, Root, canonicalise_with_slash};
 
 /// What all rules of a build use.
 pub(super) struct BuildContext {
@@ -21,6 +21,8 @@ pub(super) struct BuildContext {
     pub makers: Rc<Makers>,
     pub trees: Rc<SourceTrees>,
     pub executor: Box<dyn Executor>,
+    /// What runs, and how much may.
+    pub commands: Commands,
     pub events: Events,
     pub tool_caches: ToolCaches,
     /// Where temporary files lie.

@@ -130,6 +130,8 @@ impl NinjaTasks {
     /// Runs the command once.
     async fn execute(&self, step: &Step) -> Result<(Ended, Started)> {
         let edge = &step.edge;
+        let refused = |error| StoreError::new("take a token of the jobserver for", &step.outputs[0], error);
+        let _token = self.commands.token().await.map_err(refused)?;
         self.prepare(edge)?;
         let trouble = |error| StoreError::new("copy the tool cache of", &step.outputs[0], error);
         let cache = match &edge.tool_cache {
