@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
 
-use alacarte_core::{Decision, Rebuilder, Report, Scheduler};
+use alacarte_core::{BuildError, Decision, KeyId, Rebuilder, Report, Scheduler};
 use alacarte_experiments::systems::Menu;
-use alacarte_frontends::commands::{CommandEvent, Screen, attended, chance, failed, rechecked, tell_of_journal};
+use alacarte_frontends::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, tell_of_journal};
 use alacarte_frontends::ninja::{NinjaBuild, Session};
 use alacarte_rebuilders::{Rechecked, Sample};
 use alacarte_stores::{FileKey, FileValue, SharedCache};
@@ -40,7 +40,7 @@ enum Misuse {
 pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
     let mut session = Session::new(&arguments.directory, &arguments.file);
     let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from));
-    if let Some(cache) = arguments.cache.clone().map(SharedCache::new).or_else(SharedCache::of_user) {
+    if let Some(cache) = SharedCache::chosen(arguments.cache.as_deref()) {
         session.cache = cache.directory().to_owned();
     }
     attended(&session.commands.clone(), everything(menu, arguments, jobs, session))
@@ -56,6 +56,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
     let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
     let text = || std::fs::read(session.directory.join(&session.file)).unwrap_or_default();
     let mut regenerations = REGENERATIONS;
+    let mut rechecks = Rechecks::default();
     loop {
         let (mut build, sample) = open(menu, &session, arguments, jobs, &screen).await?;
         let manifest = build.tasks().key_of(&arguments.file.to_string_lossy());
@@ -64,9 +65,13 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
             let before = text();
             let made = build.run_async([&manifest]).await;
             tell_of_journal(build.journal());
+            recheck(&mut rechecks, &build, &sample, &made)?;
             let report = match made {
                 Ok(report) => report,
-                Err(error) => return Ok(failed(&screen, &error)),
+                Err(error) => {
+                    session.commands.settle();
+                    return Ok(ended(arguments, &rechecks, failed(&screen, &error)));
+                }
             };
             screen.borrow_mut().warn(&report);
             let changed = text() != before;
@@ -83,17 +88,16 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         session.commands.settle();
         screen.borrow_mut().clear()?;
         tell_of_journal(build.journal());
-        return Ok(match outcome {
+        recheck(&mut rechecks, &build, &sample, &outcome)?;
+        let code = match outcome {
             Ok(report) => {
                 screen.borrow_mut().warn(&report);
                 summary(&build, &report, begin)?;
-                match arguments.recheck {
-                    Some(_) => recheck(&build, &sample)?,
-                    None => ExitCode::SUCCESS,
-                }
+                ExitCode::SUCCESS
             }
             Err(error) => failed(&screen, &error),
-        });
+        };
+        return Ok(ended(arguments, &rechecks, code));
     }
 }
 
@@ -117,7 +121,7 @@ async fn open(
     let rebuilder: Box<dyn Rebuilder<FileKey, FileValue>> = Box::new(doubting);
     let told = Rc::clone(screen);
     let observer = move |event: CommandEvent<'_>| told.borrow_mut().command(&event);
-    let build = session.open_in_turn(scheduler, rebuilder, observer).await?;
+    let build = session.open_with(session.turn().await?, scheduler, rebuilder, observer)?;
     let mut build = build.with_jobs(jobs).keep_going(arguments.keep_going);
     if arguments.explain {
         let told = Rc::clone(screen);
@@ -133,15 +137,26 @@ async fn open(
     Ok((build, sample))
 }
 
-/// Says how what was run again differs from what the cache has.
-fn recheck(build: &AnyBuild, sample: &Sample<FileValue>) -> Result<ExitCode, Problem> {
-    let (expected, mut differences) = (sample.expected(), Vec::new());
-    for (id, then) in &expected {
-        let key = &build.names(&[*id])[0];
-        let now = build.get(key).unwrap_or(FileValue::Missing);
-        differences.extend(build.store().differences(key, then, &now)?.iter().map(ToString::to_string));
-    }
-    Ok(rechecked(sample.hits(), expected.len(), &differences))
+/// Notes how what was run again differs from what the cache has.
+fn recheck(
+    rechecks: &mut Rechecks,
+    build: &AnyBuild,
+    sample: &Sample<FileValue>,
+    outcome: &Result<Report, BuildError<FileKey>>,
+) -> Result<(), Problem> {
+    let sampled = sample.take();
+    let (ids, expected): (Vec<KeyId>, Vec<FileValue>) = sampled.expected.into_iter().unzip();
+    let ran = build.names(&ids).into_iter().zip(expected);
+    rechecks.note(sampled.hits, ran, outcome, |key, then| {
+        let Some(now) = build.get(key) else { return Ok(None) };
+        let differences = build.store().differences(key, then, &now)?;
+        Ok(Some(differences.iter().map(ToString::to_string).collect()))
+    })
+}
+
+/// The end of all, after what was found out is said.
+fn ended(arguments: &Build, rechecks: &Rechecks, code: ExitCode) -> ExitCode {
+    if arguments.recheck.is_some() { rechecks.tell(code) } else { code }
 }
 
 /// The targets that were asked for, or the manifest's own.

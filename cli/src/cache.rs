@@ -54,7 +54,7 @@ fn plural(count: u64, one: &str, many: &str) -> String {
 
 /// The cache in this directory, or else the user's own.
 fn open(directory: &Option<PathBuf>) -> Result<SharedCache, Problem> {
-    let cache = directory.clone().map(SharedCache::new).or_else(SharedCache::of_user).ok_or(Misuse::NoHome)?;
+    let cache = SharedCache::chosen(directory.as_deref()).ok_or(Misuse::NoHome)?;
     if !cache.exists() {
         return Err(Misuse::None(cache.directory().display().to_string()).into());
     }

@@ -269,3 +269,32 @@ fn a_sample_of_hits_is_run_again_and_what_differs_is_said() {
     assert!(code == 1 && err.contains("under verifying-trace nothing is restored"), "{err}");
     assert_eq!(run(place.path(), &["build", "--recheck", "101"]).0, 2);
 }
+
+/// What is found out is told of every build that was made, also of a manifest that makes itself, and of one that fails.
+#[test]
+fn what_a_recheck_has_found_is_told_however_the_build_ends() {
+    let cache = directory(&[]);
+    let cache = cache.path().to_str().expect("a name");
+    let recheck = ["build", "-k", "--rebuilder", "constructive-trace", "--cache", cache, "--recheck", "100"];
+    // The manifest is made by its own command, which looks at a file that it does not declare.
+    let made = "rule make\n  command = cat in hidden > build.ninja\n  generator = 1\nbuild build.ninja: make in\n";
+    let made = format!("{made}rule cp\n  command = cp in $out && test ! -e broken\nbuild o: cp\n");
+    let checkout = |hidden: &str| directory(&[("build.ninja", &made), ("in", &made), ("hidden", hidden)]);
+    let first = checkout("# one\n");
+    let age = |place: &Path| {
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        fs::write(place.join("in"), &made).expect("written");
+    };
+    age(first.path());
+    let (code, out, err) = run(first.path(), &recheck[..6]);
+    assert_eq!(code, 0, "{out}{err}");
+    let second = checkout("# two\n");
+    age(second.path());
+    let (code, out, err) = run(second.path(), &recheck);
+    assert!(code == 1 && err.contains("build.ninja: byte ") && err.contains("rechecked 2 of 2 hits"), "{out}{err}");
+    let third = checkout("# one\n");
+    fs::write(third.path().join("broken"), "").expect("written");
+    age(third.path());
+    let (code, out, err) = run(third.path(), &recheck);
+    assert!(code == 1 && err.contains("o: the cache has it, and it failed when it was run again"), "{out}{err}");
+}

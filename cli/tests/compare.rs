@@ -319,6 +319,23 @@ fn what_is_printed_fits_eighty_columns() {
     }
 }
 
+/// The project is never written to, and a cache in it would be.
+#[test]
+fn a_cache_within_the_project_or_around_it_is_refused() {
+    let place = directory(&[("p/build.ninja", "rule t\n  command = touch $out\nbuild o: t\n")]);
+    for cache in ["p", "p/new/cache", "."] {
+        let (code, out, err) = run(place.path(), &["compare", "p", "--cache", cache]);
+        assert!(code == 1 && err.contains("the cache is to lie apart from the project"), "{cache}: {out}{err}");
+        assert!(!place.path().join("p/new").exists());
+    }
+    let (code, out, err) = run(place.path(), &["compare", "p", "--scheduler", "suspending", "--cache", "beside"]);
+    let said = out + &err;
+    assert!(
+        code == 0 && (said.contains("writes into the cache that was named") || said.contains("not confined")),
+        "{said}"
+    );
+}
+
 /// With a cache that combinations share, the second that restores finds what the first has built; and so does the next comparison.
 #[test]
 fn combinations_that_share_a_cache_find_what_others_have_built() {

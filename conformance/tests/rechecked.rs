@@ -35,20 +35,22 @@ fn a_sample_is_run_and_all_that_differs_in_it_is_found() {
             .with_rebuilder(rechecked);
         let keys: Vec<String> = (0..10).map(|key| format!("{key}")).collect();
         build.run(&keys).expect("built");
-        assert_eq!((sample.hits(), sample.expected().len()), (0, 0), "nothing was known");
+        let nothing = sample.take();
+        assert_eq!((nothing.hits, nothing.expected.len()), (0, 0), "nothing was known");
         build.set("x".to_owned(), 2).expect("set");
         build.run(&keys).expect("built");
         hidden.set(5);
         build.set("x".to_owned(), 1).expect("set");
         let report = build.run(&keys).expect("built");
-        let expected = sample.expected();
-        assert_eq!((sample.hits(), expected.len()), (10, report.ran.len()), "{percent} percent");
-        for (key, then) in expected {
+        let found_out = sample.take();
+        assert_eq!((found_out.hits, found_out.expected.len()), (10, report.ran.len()), "{percent} percent");
+        for (key, then) in found_out.expected {
             assert_eq!((then, build.get(&build.names(&[key])[0])), (1, Some(6)));
         }
         found.push(report.ran.len());
         // Now it is this build's own, and is kept.
         assert!(build.run(&keys).expect("built").ran.is_empty());
+        assert_eq!(sample.take().hits, 0, "what was asked for once is told once");
     }
     assert!(found[0] == 0 && 0 < found[1] && found[1] < 10 && found[2] == 10, "{found:?}");
 }

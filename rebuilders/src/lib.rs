@@ -36,7 +36,7 @@ pub use modification_time::ModificationTime;
 pub use named::{NAMES, named};
 pub use per_key::{PerKey, Policy};
 pub use perpetual::Perpetual;
-pub use rechecked::{Rechecked, Sample};
+pub use rechecked::{Rechecked, Sample, Sampled};
 pub use step::StepTrace;
 pub use tolerance::Tolerance;
 pub use verifying::VerifyingTrace;

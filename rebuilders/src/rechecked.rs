@@ -39,7 +39,7 @@ use alacarte_core::{
 /// // A trace says that B is 11 when A is 1. It is run all the same, and gives 21.
 /// build.set("A", 1)?;
 /// build.run(["B"])?;
-/// let (b, expected) = sample.expected()[0];
+/// let (b, expected) = sample.take().expected[0];
 /// assert_eq!((build.names(&[b]), expected, build.get("B")), (vec!["B"], 11, Some(21)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -58,27 +58,38 @@ pub struct Sample<V>(Rc<RefCell<Hits<V>>>);
 #[derive(Debug)]
 struct Hits<V> {
     all: HashSet<KeyId>,
-    /// Those that were run, with what the trace says that they give.
     expected: BTreeMap<KeyId, V>,
 }
 
-impl<V: Clone> Sample<V> {
-    /// How many keys could have been restored.
-    pub fn hits(&self) -> usize {
-        self.0.borrow().all.len()
+impl<V> Default for Hits<V> {
+    fn default() -> Self {
+        Hits { all: HashSet::new(), expected: BTreeMap::new() }
     }
+}
 
-    /// The keys that were run although they could have been restored, and what a trace says that they give.
-    pub fn expected(&self) -> Vec<(KeyId, V)> {
-        self.0.borrow().expected.iter().map(|(&key, value)| (key, value.clone())).collect()
+/// What a sample has come to.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Sampled<V> {
+    /// How many keys could have been restored.
+    pub hits: usize,
+    /// Those that were run all the same, and what a trace says that they give.
+    pub expected: Vec<(KeyId, V)>,
+}
+
+impl<V> Sample<V> {
+    /// What it has come to since this was last asked. To be asked after each build: what a key gives later, from other inputs, is
+    /// nothing to compare with.
+    pub fn take(&self) -> Sampled<V> {
+        let Hits { all, expected } = self.0.take();
+        Sampled { hits: all.len(), expected: expected.into_iter().collect() }
     }
 }
 
 impl<R, V> Rechecked<R, V> {
     /// So many percent of what this rebuilder would restore is run.
     pub fn new(rebuilder: R, percent: u8, seed: u64) -> Self {
-        let hits = Hits { all: HashSet::new(), expected: BTreeMap::new() };
-        Rechecked { rebuilder, percent, seed, sample: Sample(Rc::new(RefCell::new(hits))) }
+        Rechecked { rebuilder, percent, seed, sample: Sample(Rc::default()) }
     }
 
     /// What was run, and what will be.

@@ -87,6 +87,11 @@ impl SharedCache {
         Some(SharedCache::new(caches.join("alacarte")))
     }
 
+    /// The cache in this directory, or else the user's own.
+    pub fn chosen(directory: Option<&Path>) -> Option<Self> {
+        directory.map(SharedCache::new).or_else(SharedCache::of_user)
+    }
+
     /// Where it lies.
     pub fn directory(&self) -> &Path {
         &self.directory

@@ -88,6 +88,7 @@ impl Project {
         let manifest =
             load(&directory, Path::new(MANIFEST)).map_err(|error| CompareError::Workload(error.to_string()))?;
         let root = copy::root_of(&directory, &manifest).map_err(unfit)?;
+        apart(options, &root)?;
         let build = directory.strip_prefix(&root).unwrap_or(Path::new("")).to_path_buf();
         let name = directory.file_name().unwrap_or(directory.as_os_str()).to_string_lossy().into_owned();
         let scratch = Scratch::new()?;
@@ -189,6 +190,7 @@ impl Project {
         progress: &mut (dyn FnMut(&Progress<'_>) + Send),
     ) -> Result<Vec<Outcome>, CompareError> {
         let project = &*self;
+        apart(options, &self.scratch.stage())?;
         // (Where it leads to, whatever that thread's view of the file system is.)
         let cache = options.cache.as_ref().map(|cache| {
             let made = std::fs::create_dir_all(cache).and_then(|()| cache.canonicalize());
@@ -201,7 +203,12 @@ impl Project {
             let player = scope.spawn(move || {
                 let stage = project.scratch.stage();
                 let writable: Vec<&Path> = [Some(stage.as_path()), cache.as_deref()].into_iter().flatten().collect();
-                let confinement = confine(&writable);
+                let confinement = match confine(&writable) {
+                    Confinement::Whole if cache.is_some() => Confinement::Partial(
+                        "one that writes into the cache that was named is not stopped (what is damaged there is a miss)",
+                    ),
+                    confinement => confinement,
+                };
                 (confinement, project.perform(combinations, options, progress))
             });
             player.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -361,6 +368,23 @@ fn build(stage: &Stage<'_>, (scheduler, rebuilder): Parts, options: &Options) ->
         let commands = build.tasks().commands_run();
         Ok(Ended { report, commands, journal_bytes: journal_bytes(&build) })
     })
+}
+
+/// Refuses a cache that lies in a place that is not to be written to, or around one.
+fn apart(options: &Options, place: &Path) -> Result<(), CompareError> {
+    let Some(cache) = &options.cache else { return Ok(()) };
+    let absolute = std::path::absolute(cache).map_err(|source| failed("make the cache", cache, source))?;
+    // Where it will be, if it is not there yet.
+    let real = absolute.ancestors().find_map(|above| {
+        let below = absolute.strip_prefix(above).ok()?;
+        Some(above.canonicalize().ok()?.join(below))
+    });
+    let (cache, place) = (real.unwrap_or(absolute), place.canonicalize().unwrap_or_else(|_| place.to_owned()));
+    if cache.starts_with(&place) || place.starts_with(&cache) {
+        let problem = "the cache is to lie apart from the project and its copies: name another directory";
+        return Err(CompareError::Workload(format!("{}: {problem}", cache.display())));
+    }
+    Ok(())
 }
 
 /// The place at which all combinations play, one after the other.

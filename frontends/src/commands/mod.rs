@@ -26,6 +26,6 @@ pub use path::canonicalise;
 pub(crate) use path::{Root, canonicalise_with_slash};
 pub use process::Commands;
 pub(crate) use reading::still_hold;
-pub use recheck::{chance, rechecked};
+pub use recheck::{Rechecks, chance};
 pub(crate) use screen::program;
 pub use screen::{Screen, failed, tell_of_journal};

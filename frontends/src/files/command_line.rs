@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
 
-use alacarte_core::{Decision, Fingerprint, Output, Rebuilder, RuleKey, Scheduler};
+use alacarte_core::{Decision, Fingerprint, KeyId, Output, Rebuilder, RuleKey, Scheduler};
 use alacarte_rebuilders as rebuilders;
 use alacarte_schedulers as schedulers;
 use alacarte_stores::SharedCache;
@@ -16,7 +16,7 @@ use clap::Parser;
 use super::file_rules::FileRules;
 use super::file_session::{FileBuild, FileSession};
 use super::keys::File;
-use crate::commands::{CommandEvent, Screen, attended, chance, failed, hint, program, rechecked, tell_of_journal};
+use crate::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, hint, program, tell_of_journal};
 
 /// Builds files by the rules of this program.
 #[derive(Debug, Parser)]
@@ -91,7 +91,7 @@ fn run(rules: FileRules, arguments: &Arguments) -> Result<ExitCode, Problem> {
     }
     let mut session = FileSession::new(&arguments.directory);
     let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from));
-    if let Some(cache) = arguments.cache.clone().map(SharedCache::new).or_else(SharedCache::of_user) {
+    if let Some(cache) = SharedCache::chosen(arguments.cache.as_deref()) {
         session.cache = cache.directory().to_owned();
     }
     attended(&session.commands, build(rules, arguments, jobs, &session))
@@ -129,7 +129,7 @@ async fn build(
     let sample = doubting.sample();
     let rebuilder: Box<dyn Rebuilder<RuleKey, Output>> = Box::new(doubting);
     let observer = move |event: CommandEvent<'_>| told.borrow_mut().command(&event);
-    let build = session.open_in_turn(rules, scheduler, rebuilder, observer).await?;
+    let build = session.open_with(session.turn().await?, rules, scheduler, rebuilder, observer)?;
     if arguments.clean {
         return clean(build, session);
     }
@@ -161,26 +161,25 @@ async fn build(
     session.commands.settle();
     tell_of_journal(build.journal());
     screen.borrow_mut().clear()?;
-    match outcome {
+    let sampled = sample.take();
+    let (ids, expected): (Vec<KeyId>, Vec<Output>) = sampled.expected.into_iter().unzip();
+    let ran = build.names(&ids).into_iter().zip(expected);
+    let mut rechecks = Rechecks::default();
+    rechecks.note(sampled.hits, ran, &outcome, |key, then| match build.get(key) {
+        Some(now) => build.store().differences(key, then, &now).map(Some),
+        None => Ok(None),
+    })?;
+    let code = match outcome {
         Ok(report) => {
             screen.borrow_mut().warn(&report);
             let ran = build.names(&report.ran);
             let made = ran.iter().filter(|key| !key.as_rule::<File>().is_some_and(|file| build.tasks().is_phony(file)));
             summary(&build, made.count(), report.restored, begin);
-            if arguments.recheck.is_none() {
-                return Ok(ExitCode::SUCCESS);
-            }
-            let expected = sample.expected();
-            let mut differences = Vec::new();
-            for (id, then) in &expected {
-                let key = &build.names(&[*id])[0];
-                let now = build.get(key);
-                differences.extend(build.store().differences(key, then, now.as_ref())?);
-            }
-            Ok(rechecked(sample.hits(), expected.len(), &differences))
+            ExitCode::SUCCESS
         }
-        Err(error) => Ok(failed(&screen, &error)),
-    }
+        Err(error) => failed(&screen, &error),
+    };
+    Ok(if arguments.recheck.is_some() { rechecks.tell(code) } else { code })
 }
 
 fn summary(build: &AnyBuild, ran: usize, restored: u64, begin: Instant) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use alacarte_core::{Build, Dynamic, Output, Rebuilder, RuleKey, Schedules, StoreError};
-use alacarte_stores::{Files, Log, SharedCache, SharedFiles};
+use alacarte_stores::{Files, Log, SharedCache};
 
 use super::executor::{Executor, Plain};
 use super::file_rules::FileRules;
@@ -57,35 +57,24 @@ impl FileSession {
         S: Schedules<Dynamic>,
         R: Rebuilder<RuleKey, Output>,
     {
-        let files = Files::shared(&self.directory)?;
-        let log = state::open_journal(&self.state)?;
-        self.put_together(files, log, rules, scheduler, rebuilder, observer)
+        self.open_with(state::open_journal(&self.state)?, rules, scheduler, rebuilder, observer)
     }
 
-    /// The same. If a make has begun another build of this directory at the same time, it waits until that has ended, and gives its token
-    /// of the jobserver to others meanwhile.
+    /// The journal, for [`open_with`](Self::open_with). If a make has begun another build of this directory at the same time, it waits until that has
+    /// ended, and gives its token of the jobserver to others meanwhile.
+    ///
+    /// # Errors
+    /// If the journal cannot be used, or another build has it that no make has begun beside this one.
+    pub async fn turn(&self) -> Result<Log<RuleKey, Output>, StoreError> {
+        turn::open_journal(&self.commands, &self.state).await
+    }
+
+    /// As [`open`](Self::open), with a journal that was opened before.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn open_in_turn<S, R>(
+    pub fn open_with<S, R>(
         &self,
-        rules: FileRules,
-        scheduler: S,
-        rebuilder: R,
-        observer: impl Fn(CommandEvent<'_>) + 'static,
-    ) -> Result<FileBuild<S, R>, StoreError>
-    where
-        S: Schedules<Dynamic>,
-        R: Rebuilder<RuleKey, Output>,
-    {
-        let files = Files::shared(&self.directory)?;
-        let log = turn::open_journal(&self.commands, &self.state).await?;
-        self.put_together(files, log, rules, scheduler, rebuilder, observer)
-    }
-
-    fn put_together<S, R>(
-        &self,
-        files: SharedFiles,
         log: Log<RuleKey, Output>,
         rules: FileRules,
         scheduler: S,
@@ -96,6 +85,7 @@ impl FileSession {
         S: Schedules<Dynamic>,
         R: Rebuilder<RuleKey, Output>,
     {
+        let files = Files::shared(&self.directory)?;
         let outputs = rules.rules.iter().map(|rule| rule.outputs.clone());
         let makers = Rc::new(Makers::new(outputs.collect()));
         let trees = Rc::new(SourceTrees::new(vec![self.state.clone(), self.cache.clone()]));

@@ -26,18 +26,13 @@ impl RuleStore {
     }
 
     /// How a value that the cache has differs from the one that was made again, in words.
-    pub(super) fn differences(
-        &self,
-        key: &RuleKey,
-        then: &Output,
-        now: Option<&Output>,
-    ) -> Result<Vec<String>, StoreError> {
-        let values = (then.get::<FileValue>(), now.and_then(|now| now.get::<FileValue>()));
+    pub(super) fn differences(&self, key: &RuleKey, then: &Output, now: &Output) -> Result<Vec<String>, StoreError> {
+        let values = (then.get::<FileValue>(), now.get::<FileValue>());
         if let (Some(file), (Some(then), Some(now))) = (key.as_rule::<File>(), values) {
             let differences = self.files.differences(file.key(), then, now)?;
             return Ok(differences.iter().map(ToString::to_string).collect());
         }
-        let same = now.map(Value::fingerprint) == Some(then.fingerprint());
+        let same = now.fingerprint() == then.fingerprint();
         Ok(if same { Vec::new() } else { vec![format!("{key}: another value than in the cache")] })
     }
 

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use alacarte_core::{Build, Journal, Rebuilder, Schedules, Static, StoreError};
-use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log, SharedCache, SharedFiles};
+use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log, SharedCache};
 use thiserror::Error;
 
 use super::load::load;
@@ -81,34 +81,24 @@ impl Session {
         S: Schedules<Static>,
         R: Rebuilder<FileKey, FileValue>,
     {
-        let files = Files::shared(&self.directory)?;
-        let log = state::open_journal(&self.state)?;
-        self.put_together(files, log, scheduler, rebuilder, observer)
+        self.open_with(state::open_journal(&self.state)?, scheduler, rebuilder, observer)
     }
 
-    /// The same. If a make has begun another build of this directory at the same time, it waits until that has ended, and gives its token
-    /// of the jobserver to others meanwhile.
+    /// The journal, for [`open_with`](Self::open_with). If a make has begun another build of this directory at the same time, it waits until that has
+    /// ended, and gives its token of the jobserver to others meanwhile.
+    ///
+    /// # Errors
+    /// If the journal cannot be used, or another build has it that no make has begun beside this one.
+    pub async fn turn(&self) -> Result<Log<FileKey, FileValue>, StoreError> {
+        turn::open_journal(&self.commands, &self.state).await
+    }
+
+    /// As [`open`](Self::open), with a journal that was opened before.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn open_in_turn<S, R>(
+    pub fn open_with<S, R>(
         &self,
-        scheduler: S,
-        rebuilder: R,
-        observer: impl Fn(CommandEvent<'_>) + 'static,
-    ) -> Result<NinjaBuild<S, R>, SessionError>
-    where
-        S: Schedules<Static>,
-        R: Rebuilder<FileKey, FileValue>,
-    {
-        let files = Files::shared(&self.directory)?;
-        let log = turn::open_journal(&self.commands, &self.state).await?;
-        self.put_together(files, log, scheduler, rebuilder, observer)
-    }
-
-    fn put_together<S, R>(
-        &self,
-        files: SharedFiles,
         log: Log<FileKey, FileValue>,
         scheduler: S,
         rebuilder: R,
@@ -118,6 +108,7 @@ impl Session {
         S: Schedules<Static>,
         R: Rebuilder<FileKey, FileValue>,
     {
+        let files = Files::shared(&self.directory)?;
         let manifest = load(&self.directory, &self.file)?;
         let mut tasks = NinjaTasks::new(manifest, &files)
             .cut_off_by_content(self.by_content)
