@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use alacarte_stores::{HeldCache, Holdings, SharedCache};
+use alacarte_stores::{HeldCache, Holdings, SharedCache, Tended};
 use thiserror::Error;
 
 use crate::args::{Cache, Care};
@@ -34,18 +34,39 @@ pub fn cache(arguments: &Cache) -> Result<ExitCode, Problem> {
             }
         }
         Care::Verify { directory } => {
-            let (all, removed) = open(directory)?.verify()?;
-            say("read", all);
-            say("removed, for they were damaged:", removed);
+            let tended = open(directory)?.verify()?;
+            say("read", tended.held);
+            say("removed, for they were damaged:", tended.removed);
+            return Ok(told(&tended));
         }
         Care::Gc { max_size, directory } => {
             let cache = open(directory)?;
-            say("removed", cache.shrink(*max_size)?);
+            let tended = cache.shrink(*max_size)?;
+            say("removed", tended.removed);
             say("holds", cache.holdings()?);
+            return Ok(told(&tended));
         }
-        Care::Clear { directory } => say("removed", open(directory)?.clear()?),
+        Care::Clear { directory } => {
+            let tended = open(directory)?.clear()?;
+            say("removed", tended.removed);
+            return Ok(told(&tended));
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// So much trouble is shown.
+const SHOWN: usize = 10;
+
+/// Says what could not be done.
+fn told(tended: &Tended) -> ExitCode {
+    tended.trouble.iter().take(SHOWN).for_each(|trouble| eprintln!("alacarte: {trouble}"));
+    match tended.trouble.len() {
+        0 => return ExitCode::SUCCESS,
+        1..=SHOWN => {}
+        more => eprintln!("alacarte: and {} more", more - SHOWN),
+    }
+    ExitCode::FAILURE
 }
 
 fn plural(count: u64, one: &str, many: &str) -> String {

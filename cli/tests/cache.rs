@@ -40,7 +40,7 @@ fn trouble_with_the_cache_costs_a_run_and_one_warning() {
         ("damaged copies", 0, Box::new(|cache| replace_blobs(cache, &|blob| fs::write(blob, "junk").expect("a file")))),
         (
             "directories in the place of copies",
-            1,
+            0,
             Box::new(|cache| replace_blobs(cache, &|blob| fs::create_dir(blob).expect("a directory"))),
         ),
         ("no room for copies", 1, Box::new(|cache| in_the_way(cache.join("blobs")))),
@@ -61,7 +61,7 @@ fn trouble_with_the_cache_costs_a_run_and_one_warning() {
             assert_eq!(made, [text, text], "{what}: {out}");
             let said = err.matches("warning:").count();
             assert!(said <= 1, "{what}: {err}");
-            if text == "2\n" && what.starts_with("no room") {
+            if text == "2\n" {
                 assert_eq!(said, *warnings, "{what}: {err}");
             }
         }
@@ -72,7 +72,7 @@ fn trouble_with_the_cache_costs_a_run_and_one_warning() {
 }
 
 #[test]
-fn a_directory_in_the_place_of_a_copy_is_told_of_and_the_command_runs() {
+fn a_directory_in_the_place_of_a_copy_gives_way_and_the_command_runs() {
     let project = directory(&[("build.ninja", MANIFEST), ("in", "1\n")]);
     let place = project.path();
     assert_eq!(run(place, &BUILD).0, 0);
@@ -83,8 +83,9 @@ fn a_directory_in_the_place_of_a_copy_is_told_of_and_the_command_runs() {
     fs::remove_file(place.join("b")).expect("removed");
     let (code, out, err) = run(place, &BUILD);
     assert_eq!(code, 0, "{out}{err}");
-    assert!(out.contains("ran 1 command"), "{out}");
-    assert!(err.contains("warning: cannot restore b") && err.contains("goes on"), "{err}");
+    assert!(out.contains("ran 1 command") && err.is_empty(), "{out}{err}");
+    fs::remove_file(place.join("b")).expect("removed");
+    assert!(run(place, &BUILD).1.contains("restored 1"), "the copy is there again");
 }
 
 #[test]
@@ -217,7 +218,8 @@ fn a_cache_is_looked_after_and_what_is_gone_is_built() {
     // Both outputs hold the same.
     says(&["cache", "stats"], "holds 1 copy");
     says(&["cache", "verify"], "removed, for they were damaged: 0 copies");
-    says(&["cache", "gc", "--max-size", "1K"], "removed 0 copies");
+    // Each of the three files, a copy and the traces of two keys, takes a block of the disk.
+    says(&["cache", "gc", "--max-size", "12K"], "removed 0 copies");
     says(&["cache", "gc", "--max-size", "1", ".cache/alacarte"], "holds 0 copies");
     assert_eq!(run(place, &["cache", "gc", "--max-size", "1.5"]).0, 2);
     let again = || {

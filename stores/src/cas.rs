@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use tempfile::NamedTempFile;
 
 use crate::digest::{Digest, READ_OR_EXECUTE};
-use crate::scratch;
+use crate::{regular, scratch};
 
 /// A directory of files, named by content.
 ///
@@ -66,7 +66,7 @@ impl Cas {
 
     /// Whether a file of this content is kept. (It may be damaged.)
     pub fn has(&self, digest: &Digest) -> bool {
-        self.place(digest).exists()
+        self.place(digest).symlink_metadata().is_ok_and(|there| there.is_file())
     }
 
     /// Keeps a copy of a file; `false` if the file is not what the digest says.
@@ -75,12 +75,19 @@ impl Cas {
     /// If it cannot be read, or the copy not written.
     pub fn keep(&self, file: &Path, digest: &Digest) -> io::Result<bool> {
         let place = self.place(digest);
-        if place.exists() {
-            return Ok(true);
+        match regular::open(&place) {
+            Ok(kept) => {
+                used(&kept);
+                return Ok(true);
+            }
+            Err(error) if regular::is_no_file(&error) => drop(scratch::remove(&place)?),
+            // What cannot be opened is another user's, who may read what we may not.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(true),
+            Err(_) => {}
         }
         let underway = self.underway();
         std::fs::create_dir_all(&underway)?;
-        let Some((copy, mode)) = copy(&File::open(file)?, &underway, digest)? else { return Ok(false) };
+        let Some((copy, mode)) = copy(&regular::open(file)?, &underway, digest)? else { return Ok(false) };
         if std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & READ_OR_EXECUTE != mode) {
             return Ok(false);
         }
@@ -97,20 +104,20 @@ impl Cas {
     /// If the copy cannot be written.
     pub fn fetch(&self, digest: &Digest, directory: &Path) -> io::Result<Option<NamedTempFile>> {
         let place = self.place(digest);
-        let kept = match File::open(&place) {
+        let kept = match regular::open(&place) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if regular::is_no_file(&error) => {
+                scratch::remove(&place)?;
+                return Ok(None);
+            }
             kept => kept?,
         };
         let Some((copy, mode)) = copy(&kept, directory, digest)? else {
-            std::fs::remove_file(&place).or_else(|error| match error.kind() {
-                io::ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            })?;
+            scratch::remove(&place)?;
             return Ok(None);
         };
         copy.as_file().set_permissions(Permissions::from_mode(mode | WRITE))?;
-        // It was used now. (Of another user's copy that cannot be said, and it goes the earlier.)
-        let _ = kept.set_modified(SystemTime::now());
+        used(&kept);
         Ok(Some(copy))
     }
 
@@ -119,15 +126,17 @@ impl Cas {
     }
 }
 
+/// It was used now. (Of another user's file that cannot be said, and it goes the earlier.)
+pub(crate) fn used(file: &File) {
+    let _ = file.set_modified(SystemTime::now());
+}
+
 /// Whoever restores a file owns it, and may write it.
 const WRITE: u32 = 0o200;
 
 /// Copies a file and makes sure that the copy is what the digest says, which also says who may read or execute it. Until
 /// that is set, nobody but us can read it.
 fn copy(original: &File, directory: &Path, digest: &Digest) -> io::Result<Option<(NamedTempFile, u32)>> {
-    if !original.metadata()?.is_file() {
-        return Ok(None);
-    }
     let mut copy = scratch::create(directory)?;
     // Within one file system the kernel may share the blocks instead of copying them.
     io::copy(&mut &*original, copy.as_file_mut())?;

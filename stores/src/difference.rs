@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use alacarte_core::StoreError;
 
 use crate::digest::Digest;
 use crate::filestore::FileStore;
+use crate::regular;
 use crate::tree::Entry;
 use crate::value::{FileKey, FileValue};
 
@@ -69,22 +69,33 @@ impl FileStore {
             let found = match then.zip(now) {
                 None => vec![(path.clone(), Differs::Existence)],
                 Some((then, _)) if path.is_tree() => self.in_tree(path, &then)?,
-                Some((then, _)) => vec![(path.clone(), self.in_file(path, &then)?)],
+                Some((then, _)) => {
+                    let how = self.in_file(&self.files().borrow().path(path), &then);
+                    vec![(path.clone(), how.map_err(|error| StoreError::new("compare", path, error))?)]
+                }
             };
             differences.extend(found.into_iter().map(|(path, how)| Difference { path, how }));
         }
         Ok(differences)
     }
 
-    /// How a file differs from the copy of this digest.
-    fn in_file(&self, path: &FileKey, then: &Digest) -> Result<Differs, StoreError> {
-        let Some(copy) = self.cas().and_then(|cas| File::open(cas.place(then)).ok()) else {
-            return Ok(Differs::Unknown);
+    /// How the file at a path differs from the copy of this digest.
+    fn in_file(&self, path: &Path, then: &Digest) -> io::Result<Differs> {
+        let now = match regular::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Differs::Existence),
+            Err(error) if regular::is_no_file(&error) => return Ok(Differs::Kind),
+            now => now?,
         };
-        let found = File::open(self.files().borrow().path(path))
-            .and_then(|now| first_difference(BufReader::new(copy), BufReader::new(now)));
+        // (A copy that is damaged is none.)
+        let copy = || {
+            let place = self.cas()?.place(then);
+            let content = Digest::of_content(regular::open(&place).ok()?).ok()?;
+            then.mode_over(content)?;
+            regular::open(&place).ok()
+        };
+        let Some(copy) = copy() else { return Ok(Differs::Unknown) };
         // Where the content is the same, the permissions are not.
-        Ok(found.map_err(|error| StoreError::new("compare", path, error))?.unwrap_or(Differs::Mode))
+        Ok(first_difference(BufReader::new(copy), BufReader::new(now))?.unwrap_or(Differs::Mode))
     }
 
     /// How what lies in a directory differs from the tree of this digest.
@@ -100,7 +111,10 @@ impl FileStore {
             let at = FileKey::from(format!("{path}{}", within.display()));
             let how = match (then.get(within), now.get(within)) {
                 (then, now) if then == now => continue,
-                (Some(Entry::File(then)), Some(Entry::File(_))) => self.in_file(&at, then)?,
+                (Some(Entry::File(then)), Some(Entry::File(_))) => {
+                    let how = self.in_file(&self.files().borrow().path(path).join(within), then);
+                    how.map_err(|error| StoreError::new("compare", &at, error))?
+                }
                 (Some(Entry::Directory(_)), Some(Entry::Directory(_))) => Differs::Mode,
                 (Some(_), Some(_)) => Differs::Kind,
                 _ => Differs::Existence,

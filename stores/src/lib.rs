@@ -31,6 +31,8 @@ mod memory;
 #[cfg(feature = "files")]
 mod named_cache;
 #[cfg(feature = "files")]
+mod regular;
+#[cfg(feature = "files")]
 mod scratch;
 #[cfg(feature = "files")]
 mod seal;
@@ -65,7 +67,7 @@ pub use memory::Memory;
 #[cfg(feature = "files")]
 pub use named_cache::{CacheName, CacheNameError, HeldCache, NamedCache, PrivateCopy, Published, named_caches};
 #[cfg(feature = "files")]
-pub use shared_cache::{Holdings, SharedCache};
+pub use shared_cache::{Holdings, SharedCache, Tended};
 #[cfg(feature = "files")]
 pub use trace_log::TraceLog;
 #[cfg(feature = "files")]

@@ -5,11 +5,11 @@
 
 use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use tempfile::{Builder, NamedTempFile, TempDir};
@@ -30,7 +30,7 @@ pub(crate) fn create(directory: &Path) -> io::Result<NamedTempFile> {
     let _making = making();
     let prefix = format!("{PREFIX}{}-", std::process::id());
     let file = Builder::new().prefix(&prefix).suffix(SUFFIX).tempfile_in(directory)?;
-    // Where there are no locks, the number of the process has to do.
+    // Where there are no locks, the number of the process has to do, which other machines do not know.
     let _ = flock(file.as_file(), FlockOperation::NonBlockingLockExclusive);
     Ok(file)
 }
@@ -46,7 +46,8 @@ pub(crate) struct Directory {
 pub(crate) fn create_directory(directory: &Path) -> io::Result<Directory> {
     let _making = making();
     let prefix = format!("{PREFIX}{}-", std::process::id());
-    let temporary = Builder::new().prefix(&prefix).suffix(SUFFIX).tempdir_in(directory)?;
+    let private = Permissions::from_mode(0o700);
+    let temporary = Builder::new().prefix(&prefix).suffix(SUFFIX).permissions(private).tempdir_in(directory)?;
     let lock = File::open(temporary.path()).ok();
     let _ = lock.as_ref().map(|lock| flock(lock, FlockOperation::NonBlockingLockExclusive));
     Ok(Directory { temporary, _lock: lock })
@@ -65,8 +66,9 @@ impl Drop for Directory {
     }
 }
 
-/// Removes what lies here, if anything does: a file, a link (and not what it leads to), a directory with all that lies in it.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
+/// Removes what lies here, if anything does: a file, a link (and not what it leads to), a directory with all that lies in it. Whether something
+/// lay there.
+pub(crate) fn remove(path: &Path) -> io::Result<bool> {
     let removed = match std::fs::symlink_metadata(path) {
         Ok(there) if there.is_dir() => match std::fs::remove_dir_all(path) {
             // A directory that its owner may not write keeps what lies in it.
@@ -80,8 +82,9 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
         Err(error) => Err(error),
     };
     match removed {
-        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Err(error),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -138,7 +141,12 @@ fn is_left(process: Pid, path: &Path) -> bool {
 }
 
 fn is_unlocked(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
+    let look = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    File::options()
+        .read(true)
+        .custom_flags(look.bits() as i32)
+        .open(path)
+        .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
 }
 
 #[cfg(test)]
@@ -163,6 +171,8 @@ mod tests {
         std::fs::set_permissions(tree.join("a"), Permissions::from_mode(0o555)).expect("set");
         let (underway, begun) = (create(directory.path()).expect("created"), create_directory(directory.path()));
         let begun = begun.expect("created");
+        let mode = std::fs::metadata(begun.path()).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "nobody else may look into it");
         sweep(directory.path());
         assert!(!tree.exists() && begun.path().exists());
         let place = begun.path().to_owned();

@@ -4,14 +4,18 @@
 //! Anything may go at any moment, also under a build that is about to use it: what is not there is built. So nothing is locked. What
 //! is used is marked with the time, and what was last used longest ago goes first.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use alacarte_core::StoreError;
 
 use crate::cas::Cas;
 use crate::digest::Digest;
 use crate::frame::{Frames, Piece};
 use crate::named_cache::{HeldCache, named_caches};
+use crate::regular::{self, directories_in, on_disk};
+use crate::scratch;
 use crate::trace_log::TraceLog;
 
 /// A cache that builds share.
@@ -24,8 +28,8 @@ use crate::trace_log::TraceLog;
 /// std::fs::write(directory.path().join("a"), "hello")?;
 /// let digest = alacarte::stores::Digest::of_bytes(b"hello");
 /// cache.copies().keep(&directory.path().join("a"), &digest)?;
-/// assert_eq!(cache.holdings()?.bytes, 5);
-/// assert_eq!(cache.shrink(0)?.copies, 1);
+/// assert_eq!(cache.holdings()?.copies, 1);
+/// assert_eq!(cache.shrink(0)?.removed.copies, 1);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +47,20 @@ pub struct Holdings {
     pub keys: u64,
     /// How many named caches of tools, each repository's part by itself.
     pub tools: u64,
-    /// The size of all of it in bytes.
+    /// What all of it takes in bytes, in blocks of four kibibytes.
     pub bytes: u64,
+}
+
+/// What was found, and done, in the care of a cache.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Tended {
+    /// What there was.
+    pub held: Holdings,
+    /// What of it was removed.
+    pub removed: Holdings,
+    /// What could not be read or removed, and why. All else was done.
+    pub trouble: Vec<StoreError>,
 }
 
 impl Holdings {
@@ -131,117 +147,122 @@ impl SharedCache {
     /// If its directory cannot be read.
     pub fn holdings(&self) -> io::Result<Holdings> {
         let mut all = Holdings::default();
-        self.entries()?.iter().for_each(|entry| all.add(entry));
+        self.each(|entry| all.add(&entry))?;
         Ok(all)
     }
 
-    /// Reads all of it, and removes copies that are not what they are called, and traces of which none can be read; how much there
-    /// was, and how much was removed.
+    /// Reads all of it, and removes copies that are not what they are called, and traces of which none can be read.
     ///
     /// # Errors
-    /// If its directory cannot be read, or what is damaged not be removed.
-    pub fn verify(&self) -> io::Result<(Holdings, Holdings)> {
-        let (mut all, mut removed) = (Holdings::default(), Holdings::default());
-        for entry in self.entries()? {
-            all.add(&entry);
-            match entry.is_whole() {
-                // It has gone meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Ok(true) => {}
-                _ if entry.remove()? => removed.add(&entry),
-                _ => {}
-            }
-        }
-        Ok((all, removed))
+    /// If its directory cannot be read.
+    pub fn verify(&self) -> io::Result<Tended> {
+        self.tend(|_, entry| entry.is_whole().map(|whole| !whole))
     }
 
-    /// Removes what was last used longest ago until it holds no more than so many bytes; how much was removed.
+    /// Removes what was last used longest ago until it takes no more than so many bytes.
     ///
     /// # Errors
-    /// If its directory cannot be read, or something not be removed.
-    pub fn shrink(&self, bytes: u64) -> io::Result<Holdings> {
-        let mut entries = self.entries()?;
+    /// If its directory cannot be read.
+    pub fn shrink(&self, bytes: u64) -> io::Result<Tended> {
+        self.tend(|left, _| Ok(left > bytes))
+    }
+
+    /// Removes all that was ever added. What else lies in the directory stays.
+    ///
+    /// # Errors
+    /// If its directory cannot be read.
+    pub fn clear(&self) -> io::Result<Tended> {
+        self.tend(|_, _| Ok(true))
+    }
+
+    /// Removes every entry that is to `go`, what was last used longest ago first, and what killed processes have left underway. `go` is told how
+    /// many bytes are left.
+    fn tend(&self, go: impl Fn(u64, &Entry) -> io::Result<bool>) -> io::Result<Tended> {
+        self.copies().sweep();
+        scratch::sweep(&self.trace_directory().join("underway"));
+        let (mut entries, mut tended) = (Vec::new(), Tended::default());
+        self.each(|entry| {
+            tended.held.add(&entry);
+            entries.push(entry);
+        })?;
         entries.sort_by_key(|entry| entry.used);
-        let mut left: u64 = entries.iter().map(|entry| entry.bytes).sum();
-        let mut removed = Holdings::default();
+        let mut left = tended.held.bytes;
         for entry in entries {
-            if left <= bytes {
-                break;
-            }
-            left -= entry.bytes;
-            if entry.remove()? {
-                removed.add(&entry);
-            }
-        }
-        Ok(removed)
-    }
-
-    /// Removes all that was ever added; how much it was. What else lies in the directory stays.
-    ///
-    /// # Errors
-    /// If its directory cannot be read, or something not be removed.
-    pub fn clear(&self) -> io::Result<Holdings> {
-        let mut removed = Holdings::default();
-        for entry in self.entries()? {
-            if entry.remove()? {
-                removed.add(&entry);
+            let removed = match go(left, &entry) {
+                Ok(true) => entry.remove().map_err(|error| entry.trouble("remove", error)),
+                Ok(false) => Ok(false),
+                // It has gone meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(entry.trouble("read", error)),
+            };
+            match removed {
+                Ok(true) => {
+                    left -= entry.bytes;
+                    tended.removed.add(&entry);
+                }
+                Ok(false) => {}
+                Err(error) => tended.trouble.push(error),
             }
         }
-        Ok(removed)
+        Ok(tended)
     }
 
     /// All that it holds. (What else lies in the directory is not ours to look at.)
-    fn entries(&self) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
+    fn each(&self, mut each: impl FnMut(Entry)) -> io::Result<()> {
         for (traces, directory) in [(false, self.copies().directory().to_owned()), (true, self.trace_directory())] {
-            for half in listing(&directory)? {
+            for half in directories_in(&directory)? {
                 let Some(first) = name(&half).filter(|name| name.len() == 2) else { continue };
-                for path in listing(&half)? {
+                for path in std::fs::read_dir(&half)? {
+                    let path = path?.path();
                     let digest = name(&path).and_then(|rest| Digest::from_hex(&format!("{first}{rest}")));
                     let (Some(digest), Ok(file)) = (digest, path.symlink_metadata()) else { continue };
                     let used = file.modified().unwrap_or(SystemTime::UNIX_EPOCH);
                     let what = if traces { What::Traces(path) } else { What::Copy(path, digest) };
-                    entries.push(Entry { what, bytes: file.len(), used });
+                    each(Entry { what, bytes: on_disk(&file), used });
                 }
             }
         }
-        let tools = self.tools()?.into_iter();
-        entries.extend(tools.map(|tool| Entry { bytes: tool.bytes, used: tool.used, what: What::Tool(tool) }));
-        Ok(entries)
+        for tool in self.tools()? {
+            each(Entry { bytes: tool.bytes, used: tool.used, what: What::Tool(tool) });
+        }
+        Ok(())
     }
 }
 
 impl Entry {
+    /// Whether it is what it is called.
     fn is_whole(&self) -> io::Result<bool> {
-        match &self.what {
+        let read = match &self.what {
             What::Copy(path, digest) => {
-                let content = Digest::of_content(std::fs::File::open(path)?)?;
-                Ok(digest.mode_over(content).is_some())
+                regular::open(path).and_then(Digest::of_content).map(|content| digest.mode_over(content).is_some())
             }
-            What::Traces(path) => {
-                let bytes = std::fs::read(path)?;
+            What::Traces(path) => regular::open(path).and_then(|mut file| {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes)?;
                 Ok(Frames::new(&bytes, 0).any(|piece| matches!(piece, Piece::Payload(_))))
-            }
+            }),
             // Only the tool knows what it should hold.
             What::Tool(_) => Ok(true),
+        };
+        match read {
+            Err(error) if regular::is_no_file(&error) => Ok(false),
+            read => read,
         }
     }
 
     /// Whether it was there to be removed.
     fn remove(&self) -> io::Result<bool> {
         match &self.what {
-            What::Copy(path, _) | What::Traces(path) => remove(path),
+            What::Copy(path, _) | What::Traces(path) => scratch::remove(path),
             What::Tool(tool) => tool.clear().map(|()| true),
         }
     }
-}
 
-/// What lies in a directory; nothing if there is none.
-fn listing(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    match std::fs::read_dir(directory) {
-        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
-        Err(error) => Err(error),
+    fn trouble(&self, action: &'static str, error: io::Error) -> StoreError {
+        match &self.what {
+            What::Copy(path, _) | What::Traces(path) => StoreError::new(action, path.display(), error),
+            What::Tool(tool) => StoreError::new(action, format!("{} of {}", tool.name, tool.repository), error),
+        }
     }
 }
 
@@ -249,24 +270,19 @@ fn name(path: &Path) -> Option<&str> {
     path.file_name().and_then(|name| name.to_str())
 }
 
-/// Whether it was there to be removed.
-fn remove(path: &Path) -> io::Result<bool> {
-    let removed = match path.symlink_metadata() {
-        Ok(file) if file.is_dir() => std::fs::remove_dir_all(path),
-        _ => std::fs::remove_file(path),
-    };
-    match removed {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use alacarte_core::TraceCache;
     use std::fs;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    /// The least that a file takes.
+    const BLOCK: u64 = 4096;
+
+    fn copies(copies: u64) -> Holdings {
+        Holdings { copies, keys: 0, tools: 0, bytes: copies * BLOCK }
+    }
 
     /// A cache with copies of these texts, the first of which was used longest ago.
     fn cache(texts: &[&str]) -> (tempfile::TempDir, SharedCache) {
@@ -292,15 +308,15 @@ mod tests {
     #[test]
     fn what_was_used_longest_ago_goes_first() {
         let (directory, cache) = cache(&["one", "three", "eleven"]);
-        assert_eq!(cache.holdings().expect("read"), Holdings { copies: 3, keys: 0, tools: 0, bytes: 14 });
+        assert_eq!(cache.holdings().expect("read"), copies(3));
         // To be fetched is to be used.
         assert!(cache.copies().fetch(&Digest::of_bytes(b"one"), directory.path()).expect("read").is_some());
-        assert_eq!(cache.shrink(14).expect("nothing to do"), Holdings::default());
-        assert_eq!(cache.shrink(9).expect("removed"), Holdings { copies: 1, keys: 0, tools: 0, bytes: 5 });
+        assert_eq!(cache.shrink(3 * BLOCK).expect("nothing to do").removed, Holdings::default());
+        assert_eq!(cache.shrink(2 * BLOCK).expect("removed").removed, copies(1));
         assert!(holds(&cache, "one") && !holds(&cache, "three") && holds(&cache, "eleven"));
-        assert_eq!(cache.shrink(3).expect("removed"), Holdings { copies: 1, keys: 0, tools: 0, bytes: 6 });
+        assert_eq!(cache.shrink(BLOCK + 1).expect("removed").removed, copies(1));
         assert!(holds(&cache, "one"));
-        assert_eq!(cache.shrink(0).expect("removed").copies, 1);
+        assert_eq!(cache.shrink(0).expect("removed").removed.copies, 1);
         assert_eq!(cache.holdings().expect("read"), Holdings::default());
     }
 
@@ -314,10 +330,10 @@ mod tests {
         for path in &foreign {
             fs::write(path, "not ours").expect("written");
         }
-        let (all, removed) = cache.verify().expect("read");
-        assert_eq!((all.copies, removed), (2, Holdings { copies: 1, keys: 0, tools: 0, bytes: 4 }));
+        let tended = cache.verify().expect("read");
+        assert_eq!((tended.held, tended.removed), (copies(2), copies(1)));
         assert!(holds(&cache, "one") && !holds(&cache, "two"));
-        assert_eq!(cache.shrink(0).expect("removed").copies, 1);
+        assert_eq!(cache.shrink(0).expect("removed").removed.copies, 1);
         assert!(foreign.iter().all(|path| path.exists()), "what is not ours stays");
         assert_eq!(SharedCache::new(directory.path().join("none")).holdings().expect("nothing"), Holdings::default());
     }
@@ -339,34 +355,108 @@ mod tests {
         assert_eq!((all.copies, all.keys), (1, 2));
         // The copy was used longest ago; then `b`, once `a` was looked up.
         assert!(knows("a"));
-        assert_eq!(cache.shrink(all.bytes - 1).expect("removed").copies, 1);
-        assert_eq!(cache.shrink((all.bytes - 3) / 2).expect("removed").keys, 1);
+        assert_eq!(cache.shrink(all.bytes - 1).expect("removed").removed.copies, 1);
+        assert_eq!(cache.shrink(BLOCK).expect("removed").removed.keys, 1);
         assert_eq!((knows("a"), knows("b")), (true, false));
-        for entry in cache.entries().expect("read") {
-            let What::Traces(path) = entry.what else { panic!("the copy was removed") };
-            fs::write(path, "junk").expect("written");
-        }
-        assert_eq!(cache.verify().expect("read").1, Holdings { copies: 0, keys: 1, tools: 0, bytes: 4 });
+        cache
+            .each(|entry| {
+                let What::Traces(path) = entry.what else { panic!("the copy was removed") };
+                fs::write(path, "junk").expect("written");
+            })
+            .expect("read");
+        assert_eq!(cache.verify().expect("read").removed.keys, 1);
         add("a");
         let foreign = cache.directory().join("traces/results.csv");
         fs::write(&foreign, "not ours").expect("written");
-        assert_eq!(cache.clear().expect("removed").keys, 1);
+        assert_eq!(cache.clear().expect("removed").removed.keys, 1);
         assert!(foreign.exists() && !knows("a"));
     }
 
-    /// A copy that goes between two looks at it is not there, and no error.
+    /// A copy that goes between two looks at it is not there, and no error; and never is it half there.
     #[test]
     fn copies_go_while_others_use_them() {
-        let texts: Vec<String> = (0..200).map(|number| format!("text {number}")).collect();
+        let texts: Vec<String> = (0..50).map(|number| format!("text {number}")).collect();
         let (directory, cache) = cache(&texts.iter().map(String::as_str).collect::<Vec<_>>());
-        let other = cache.clone();
-        let evicts = std::thread::spawn(move || while other.shrink(0).expect("removed").copies > 0 {});
-        for text in texts.iter().rev() {
-            cache.copies().fetch(&Digest::of_bytes(text.as_bytes()), directory.path()).expect("there or not");
-            let file = directory.path().join("file");
-            fs::write(&file, text).expect("written");
-            cache.copies().keep(&file, &Digest::of_bytes(text.as_bytes())).expect("kept");
+        let (done, looks) = (AtomicBool::new(false), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    looks.fetch_add(
+                        usize::from(cache.shrink(0).expect("removed").removed.copies > 0),
+                        Ordering::Relaxed,
+                    );
+                }
+            });
+            let (mut hits, file) = (0, directory.path().join("file"));
+            while looks.load(Ordering::Relaxed) < 20 {
+                for text in &texts {
+                    let digest = Digest::of_bytes(text.as_bytes());
+                    fs::write(&file, text).expect("written");
+                    assert!(cache.copies().keep(&file, &digest).expect("kept"));
+                    if let Some(copy) = cache.copies().fetch(&digest, directory.path()).expect("there or not") {
+                        assert_eq!(&fs::read_to_string(copy.path()).expect("read"), text);
+                        hits += 1;
+                    }
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+            assert!(hits > 0);
+        });
+    }
+
+    /// What killed processes have left goes, and what only leads elsewhere is not followed.
+    #[test]
+    fn what_others_have_put_there_harms_nobody() {
+        let (directory, cache) = cache(&["one", "two"]);
+        let (victim, part) = (directory.path().join("victim"), "f".repeat(62));
+        fs::create_dir_all(victim.join("entries")).expect("made");
+        for name in [&part, "repository", "entries/precious"] {
+            fs::write(victim.join(name), "precious").expect("written");
         }
-        evicts.join().expect("it ends");
+        let link = |to: &Path, at: PathBuf| {
+            fs::create_dir_all(at.parent().expect("not the root")).expect("made");
+            std::os::unix::fs::symlink(to, at).expect("a link");
+        };
+        link(&victim, cache.directory().join("blobs/zz"));
+        link(&victim, cache.directory().join("traces/zz"));
+        link(&victim, cache.directory().join("tools/x/by-name/r"));
+        link(&victim.join(&part), cache.directory().join(format!("traces/ab/{part}")));
+        // A pipe in the place of a copy makes nobody wait.
+        let place = cache.copies().place(&Digest::of_bytes(b"two"));
+        fs::remove_file(&place).expect("removed");
+        assert!(std::process::Command::new("mkfifo").arg(&place).status().expect("it starts").success());
+        assert_eq!(cache.verify().expect("read").removed.copies, 1);
+        let mut child = std::process::Command::new("true").spawn().expect("it starts");
+        let left = format!(".alacarte-{}-abc.part", child.id());
+        child.wait().expect("it ends");
+        let left = [cache.copies().underway().join(&left), cache.directory().join("traces/underway").join(&left)];
+        for path in &left {
+            fs::create_dir_all(path.parent().expect("not the root")).expect("made");
+            fs::write(path, "left").expect("written");
+        }
+        let tended = cache.clear().expect("removed");
+        assert!(tended.trouble.is_empty(), "{:?}", tended.trouble);
+        assert!(left.iter().all(|path| !path.exists()));
+        for name in [&part, "repository", "entries/precious"] {
+            assert_eq!(fs::read_to_string(victim.join(name)).expect("it is there"), "precious", "{name}");
+        }
+    }
+
+    /// One entry that resists keeps nothing else from going.
+    #[test]
+    fn what_cannot_be_removed_is_said_and_the_rest_goes() {
+        let (_directory, cache) = cache(&["one", "two", "three"]);
+        let place = cache.copies().place(&Digest::of_bytes(b"one"));
+        let append_only = |flag: &str| std::process::Command::new("chattr").arg(flag).arg(&place).output();
+        if !append_only("+i").is_ok_and(|output| output.status.success()) {
+            eprintln!(
+                "what_cannot_be_removed_is_said_and_the_rest_goes: left out, for no file can be made immutable here"
+            );
+            return;
+        }
+        let tended = cache.clear().expect("removed");
+        append_only("-i").expect("it starts");
+        assert_eq!((tended.removed.copies, tended.trouble.len()), (2, 1));
+        assert!(tended.trouble[0].to_string().contains(&place.display().to_string()), "{}", tended.trouble[0]);
     }
 }

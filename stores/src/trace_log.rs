@@ -1,37 +1,38 @@
-//! Constructive traces in a directory that many processes, projects and machines may share.
+//! Constructive traces in a directory that many processes and projects share.
 //!
 //! Each key has a file of its own, whose name is the digest of the key and of how this program writes keys and values. So the file
 //! system is the index: a cache of a million traces is opened by doing nothing, the traces of a key are found by opening a
 //! file, and keys of other programs and repositories are never looked at. Those of the same name are in the same file; a build
 //! tells them apart by what they were made from.
 //!
-//! A file is only appended to, a whole record with each write, and readers skip what is damaged or half-written. Each
-//! record is [sealed](crate::seal), key and value together, so that none is taken for what it is not, wherever it was moved. Equal
-//! traces are one. Two traces that tell the same story with different ends, the same key from the same dependencies to another
-//! value, betray a task that is not deterministic: the oldest is given, so that everybody builds the same, and the others
-//! are counted as [`conflicts`](TraceLog::conflicts).
+//! A file is appended to, and readers skip what is damaged or half-written. Each record is [sealed](crate::seal), key and value together,
+//! so that none is taken for what it is not, wherever it was moved. Equal traces are one. Two traces of a key from the same dependencies
+//! with different values betray a task that is not deterministic, and are counted as [`conflicts`](TraceLog::conflicts). The newest is given:
+//! whoever made it had to, because no copy of the older value was left.
 //!
 //! Nothing is locked. Two processes that add the same trace at the same moment write it twice, which costs its length; a file that
-//! is removed while somebody adds to it takes that trace along, which is built again.
+//! is removed, or made shorter, while somebody adds to it takes that trace along, which is built again. (Over NFS records may be written over one
+//! another; what is left of them is skipped.)
 
 use std::collections::HashMap;
 use std::collections::HashSet;
-use std::collections::hash_map::Entry;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use alacarte_core::{Fingerprint, Key, SharedDependency, SharedTrace, StoreError, TraceCache, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::cas::used;
 use crate::digest::Digest;
 use crate::frame::{self, Frames, Piece};
 use crate::seal::{Schema, whole};
+use crate::{regular, scratch};
 
-/// So much is read of the traces of one key, from the end: what was added last.
+/// So much is read of the traces of one key, from the end: what was added last, and one whole record at least. A file that is twice as long
+/// is made as short as that.
 const LONG: u64 = 1 << 20;
 
 /// A directory of traces.
@@ -57,14 +58,14 @@ const LONG: u64 = 1 << 20;
 pub struct TraceLog<K, V> {
     directory: PathBuf,
     schema: Schema,
-    /// The stories with other ends than the oldest.
+    /// What was made of the same dependencies in more than one way, and one of the values.
     conflicts: HashSet<(Digest, Digest)>,
     types: PhantomData<fn() -> (K, V)>,
 }
 
-/// A record: its seal; the story (key, dependencies, deep) and its end, each serialised.
+/// A record: its seal; what was made (key, dependencies, deep fingerprint) and the value, each serialised.
 type Parts<'a> = (u64, &'a [u8], &'a [u8]);
-type Story<K> = (K, Vec<(K, bool, bool, u64)>, Option<u64>);
+type Made<K> = (K, Vec<(K, bool, bool, u64)>, Option<u64>);
 
 impl<K, V> TraceLog<K, V> {
     /// The traces in this directory, which is made when the first is added.
@@ -101,6 +102,18 @@ where
         Some(Digest::of_bytes(&self.schema.write_key(key).ok()?).place_in(&self.directory))
     }
 
+    /// Puts another content in the place of a file, as a whole.
+    fn replace(&self, old: &File, place: &Path, content: &[u8]) -> io::Result<()> {
+        let underway = self.directory.join("underway");
+        std::fs::create_dir_all(&underway)?;
+        scratch::sweep(&underway);
+        let mut new = scratch::create(&underway)?;
+        new.write_all(content)?;
+        new.as_file().set_permissions(old.metadata()?.permissions())?;
+        new.persist(place)?;
+        Ok(())
+    }
+
     /// The seal of a trace; `None` if a part of it cannot be serialised.
     fn seal(&self, SharedTrace { key, dependencies, value, .. }: &SharedTrace<K, V>) -> Option<Fingerprint> {
         let keys = std::iter::once(key).chain(dependencies.iter().map(|dependency| &dependency.key));
@@ -110,60 +123,69 @@ where
 
     /// What a record says, if this program would write it so.
     fn read<'p>(&self, payload: &'p [u8]) -> Option<(SharedTrace<K, V>, Parts<'p>)> {
-        let parts @ (seal, story, end) = postcard::from_bytes::<Parts<'_>>(payload).ok()?;
-        let (key, dependencies, deep) = whole::<Story<K>>(story)?;
+        let parts @ (seal, made, value) = postcard::from_bytes::<Parts<'_>>(payload).ok()?;
+        let (key, dependencies, deep) = whole::<Made<K>>(made)?;
         let dependencies = dependencies.into_iter().map(|(key, definition, grouped, fingerprint)| SharedDependency {
             key,
             definition,
             grouped,
             fingerprint: Fingerprint(fingerprint),
         });
-        let trace = SharedTrace::new(key, dependencies.collect(), deep.map(Fingerprint), whole(end)?);
+        let trace = SharedTrace::new(key, dependencies.collect(), deep.map(Fingerprint), whole(value)?);
         (self.seal(&trace)?.0 == seal).then_some((trace, parts))
     }
 
-    /// A record, and its story; `None` if a part of it cannot be serialised.
+    /// A record, and its parts; `None` if one of them cannot be serialised.
     fn write(&self, trace: &SharedTrace<K, V>) -> Option<(Vec<u8>, Vec<u8>, Vec<u8>)> {
         let SharedTrace { key, dependencies, deep, value, .. } = trace;
         let fetched = |dependency: &SharedDependency<K>| {
             let SharedDependency { key, definition, grouped, fingerprint } = dependency.clone();
             (key, definition, grouped, fingerprint.0)
         };
-        let story: Story<K> = (key.clone(), dependencies.iter().map(fetched).collect(), deep.map(|deep| deep.0));
-        let (story, end) = (postcard::to_stdvec(&story).ok()?, postcard::to_stdvec(value).ok()?);
-        let parts: Parts<'_> = (self.seal(trace)?.0, &story, &end);
+        let made: Made<K> = (key.clone(), dependencies.iter().map(fetched).collect(), deep.map(|deep| deep.0));
+        let (made, value) = (postcard::to_stdvec(&made).ok()?, postcard::to_stdvec(value).ok()?);
+        let parts: Parts<'_> = (self.seal(trace)?.0, &made, &value);
         let payload = postcard::to_stdvec(&parts).ok()?;
         let mut record = Vec::new();
         frame::push(&mut record, |out| out.extend_from_slice(&payload));
-        Some((record, story, end))
+        Some((record, made, value))
     }
 }
 
-/// What a file ends with.
+/// What a file ends with: its last mebibyte, or more, so that there is a whole record in it.
 fn tail(mut file: &File) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
-    if length > LONG {
-        file.seek(SeekFrom::Start(length - LONG))?;
+    let mut window = LONG;
+    loop {
+        file.seek(SeekFrom::Start(length.saturating_sub(window)))?;
+        let mut bytes = Vec::new();
+        file.take(window).read_to_end(&mut bytes)?;
+        let whole = Frames::new(&bytes, 0).any(|piece| matches!(piece, Piece::Payload(_)));
+        if whole || window >= length {
+            return Ok(bytes);
+        }
+        window *= 4;
     }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Opens a file to read and to add to, and makes it, and its directory, if they are not there.
 fn open(place: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
-    match options.open(place) {
+    match regular::open_with(&mut options, place) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             std::fs::create_dir_all(place.parent().unwrap_or(Path::new(".")))?;
-            options.open(place)
+            regular::open_with(&mut options, place)
+        }
+        Err(error) if regular::is_no_file(&error) => {
+            scratch::remove(place)?;
+            regular::open_with(&mut options, place)
         }
         opened => opened,
     }
 }
 
-/// Writes a record with one write, so that those of others do not come between.
+/// Writes a record, with one write unless the disk is full, so that those of others do not come between.
 fn append(mut file: &File, record: &[u8]) -> io::Result<()> {
     file.write_all(record)
 }
@@ -175,49 +197,63 @@ where
 {
     fn traces(&mut self, key: &K, each: &mut dyn FnMut(SharedTrace<K, V>)) -> Result<(), StoreError> {
         let Some(place) = self.place(key) else { return Ok(()) };
-        let bytes = match File::open(&place) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            // They are used now. (Of another user's file that cannot be said, and it goes the earlier.)
-            file => file.and_then(|file| tail(&file).inspect(|_| drop(file.set_modified(SystemTime::now())))),
+        let bytes = match regular::open(&place) {
+            // What is no file is replaced by the next trace.
+            Err(error) if error.kind() == io::ErrorKind::NotFound || regular::is_no_file(&error) => return Ok(()),
+            file => file.and_then(|file| tail(&file).inspect(|_| used(&file))),
         };
         let bytes = bytes.map_err(|error| StoreError::new("read", place.display(), error))?;
-        let mut ends = HashMap::new();
+        // Of what was made in several ways the newest is told, in its place.
+        let (mut told, mut newest) = (Vec::new(), HashMap::new());
         for piece in Frames::new(&bytes, 0) {
             let Piece::Payload(payload) = piece else { continue };
-            let Some((trace, (_, story, end))) = self.read(payload).filter(|(trace, _)| trace.key == *key) else {
+            let Some((trace, (_, made, value))) = self.read(payload).filter(|(trace, _)| trace.key == *key) else {
                 continue;
             };
-            match ends.entry(story) {
-                Entry::Vacant(vacant) => {
-                    vacant.insert(end);
-                    each(trace);
+            if let Some((before, place)) = newest.insert(made, (value, told.len())) {
+                told[place] = None;
+                if before != value {
+                    self.conflicts.insert((Digest::of_bytes(made), Digest::of_bytes(value)));
                 }
-                Entry::Occupied(known) if *known.get() != end => {
-                    self.conflicts.insert((Digest::of_bytes(story), Digest::of_bytes(end)));
-                }
-                Entry::Occupied(_) => {}
             }
+            told.push(Some(trace));
         }
+        told.into_iter().flatten().for_each(each);
         Ok(())
     }
 
     fn add(&mut self, trace: &SharedTrace<K, V>) -> Result<(), StoreError> {
         // What cannot be written is not shared.
-        let Some((place, (record, story, end))) = self.place(&trace.key).zip(self.write(trace)) else { return Ok(()) };
+        let Some((place, (record, made, value))) = self.place(&trace.key).zip(self.write(trace)) else { return Ok(()) };
         let failed = |error| StoreError::new("write", place.display(), error);
         let file = open(&place).map_err(failed)?;
-        for piece in Frames::new(&tail(&file).map_err(failed)?, 0) {
+        let bytes = tail(&file).map_err(failed)?;
+        let mut newest = None;
+        for piece in Frames::new(&bytes, 0) {
             let Piece::Payload(payload) = piece else { continue };
-            let Some((_, (_, known, its_end))) = self.read(payload).filter(|(_, (_, known, _))| *known == story) else {
-                continue;
-            };
-            if its_end == end {
-                return Ok(());
+            let parts = postcard::from_bytes::<Parts<'_>>(payload).ok();
+            if parts.is_some_and(|(_, known, _)| *known == made) && self.read(payload).is_some() {
+                newest = parts.map(|(_, _, value)| value);
             }
-            self.conflicts.insert((Digest::of_bytes(known), Digest::of_bytes(&end)));
-            return Ok(());
         }
-        append(&file, &record).map_err(failed)
+        match newest {
+            Some(known) if *known == value => return Ok(()),
+            Some(_) => drop(self.conflicts.insert((Digest::of_bytes(&made), Digest::of_bytes(&value)))),
+            None => {}
+        }
+        let length = file.metadata().map_err(failed)?.len();
+        if length + record.len() as u64 <= 2 * LONG.max(bytes.len() as u64) {
+            return append(&file, &record).map_err(failed);
+        }
+        // What was added long ago goes.
+        let mut shorter = Vec::new();
+        for piece in Frames::new(&bytes, 0) {
+            if let Piece::Payload(payload) = piece {
+                frame::push(&mut shorter, |out| out.extend_from_slice(payload));
+            }
+        }
+        shorter.extend(record);
+        self.replace(&file, &place, &shorter).map_err(failed)
     }
 }
 
@@ -266,18 +302,42 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_of_those_that_disagree_is_given() {
+    fn the_newest_of_those_that_disagree_is_given() {
         let directory = tempfile::tempdir().expect("a directory");
         open(&directory).add(&trace("a", 1, 10)).expect("added");
+        open(&directory).add(&trace("a", 2, 20)).expect("added");
         let mut cache = open(&directory);
-        cache.add(&trace("a", 1, 11)).expect("it is told of");
-        assert_eq!((cache.conflicts(), read(&mut cache, "a")), (1, vec![trace("a", 1, 10)]));
-        // Two processes added them at the same moment.
+        cache.add(&trace("a", 1, 11)).expect("no copy of the other value was left");
+        assert_eq!((cache.conflicts(), read(&mut cache, "a")), (1, vec![trace("a", 2, 20), trace("a", 1, 11)]));
+        cache.add(&trace("a", 1, 11)).expect("known");
+        let mut cache = open(&directory);
+        assert_eq!((values(&read(&mut cache, "a")), cache.conflicts()), (vec![20, 11], 1));
+        // And back.
+        cache.add(&trace("a", 1, 10)).expect("added");
+        assert_eq!(values(&read(&mut cache, "a")), [20, 10]);
+    }
+
+    /// A command that reads tens of thousands of files has a long trace.
+    #[test]
+    fn a_trace_that_is_longer_than_what_is_read_at_once_is_found_all_the_same() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut cache = open(&directory);
+        let long = |value: u64| {
+            let mut long = trace("a", value, value);
+            let more = (0..60_000)
+                .map(|input| SharedDependency { key: format!("input/{input:020}"), ..long.dependencies[1].clone() });
+            long.dependencies = more.collect();
+            long
+        };
+        for value in [1, 2] {
+            cache.add(&long(value)).expect("added");
+            cache.add(&long(value)).expect("known");
+            assert_eq!(values(&read(&mut cache, "a")).last(), Some(&value));
+        }
         let place = cache.place(&"a".to_string()).expect("it can be written");
-        let (record, ..) = cache.write(&trace("a", 1, 12)).expect("it can be written");
-        append(&super::open(&place).expect("opened"), &record).expect("added");
-        let mut cache = open(&directory);
-        assert_eq!((read(&mut cache, "a"), cache.conflicts()), (vec![trace("a", 1, 10)], 1));
+        assert!(std::fs::metadata(&place).expect("there").len() > 3 * LONG);
+        cache.add(&trace("a", 3, 3)).expect("added");
+        assert_eq!(values(&read(&mut cache, "a")).last(), Some(&3));
     }
 
     #[test]
@@ -347,7 +407,7 @@ mod tests {
         let place = cache.place(&"a".to_string()).expect("it can be written");
         let file = super::open(&place).expect("opened");
         let mut all = Vec::new();
-        let count = 2 * LONG / 50;
+        let count = 3 * LONG / 50;
         for value in 0..count {
             all.extend(cache.write(&trace("a", value, value)).expect("it can be written").0);
         }
@@ -358,6 +418,15 @@ mod tests {
         assert!(known.windows(2).all(|pair| pair[0] + 1 == pair[1]), "none is left out");
         cache.add(&trace("a", count - 1, count - 1)).expect("known");
         assert_eq!(file.metadata().expect("there").len(), all.len() as u64);
+        // Nor does its file grow for ever.
+        for value in count..count + 10 {
+            cache.add(&trace("a", value, value)).expect("added");
+        }
+        let shorter = std::fs::metadata(&place).expect("there");
+        assert!(
+            shorter.len() < LONG + 10_000 && shorter.permissions() == file.metadata().expect("there").permissions()
+        );
+        assert!(values(&read(&mut cache, "a")).ends_with(&[count + 8, count + 9]));
     }
 
     #[test]
@@ -392,6 +461,30 @@ mod tests {
         }
         other.traces(&key, &mut |trace| others.push(trace.value)).expect("read");
         assert_eq!((others, read(&mut newer, "a")), (vec![], vec![]));
+    }
+
+    /// A link, a pipe or a directory where a file should be is nobody's traces, and gives way to the next.
+    #[test]
+    fn what_is_no_file_gives_way() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (mut cache, precious) = (open(&directory), directory.path().join("precious"));
+        std::fs::write(&precious, "precious").expect("written");
+        let place = cache.place(&"a".to_string()).expect("it can be written");
+        std::fs::create_dir_all(place.parent().expect("not the root")).expect("made");
+        let puts: [&dyn Fn(); 4] = [
+            &|| std::os::unix::fs::symlink(&precious, &place).expect("a link"),
+            &|| std::os::unix::fs::symlink("/dev/zero", &place).expect("a link"),
+            &|| assert!(std::process::Command::new("mkfifo").arg(&place).status().expect("it starts").success()),
+            &|| std::fs::create_dir(&place).expect("made"),
+        ];
+        for put in puts {
+            put();
+            assert_eq!(read(&mut cache, "a"), []);
+            cache.add(&trace("a", 1, 1)).expect("added");
+            assert_eq!(read(&mut cache, "a"), [trace("a", 1, 1)]);
+            std::fs::remove_file(&place).expect("removed");
+        }
+        assert_eq!(std::fs::read_to_string(&precious).expect("it is there"), "precious");
     }
 
     /// Random bytes, and marks upon marks: what is added afterwards is read all the same.

@@ -12,6 +12,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use alacarte_core::StoreError;
+use rustix::io::Errno;
 
 use crate::cas::Cas;
 use crate::digest::Digest;
@@ -125,11 +126,18 @@ impl Staged {
         if path.as_os_str().is_empty() { self.whole() } else { self.whole().join(path) }
     }
 
-    /// Puts it in the place of whatever lies at a path. If that fails, all is as before.
+    /// Puts it in the place of whatever lies at a path. If that fails, all is as before: they change places at once, where the file system can.
     ///
     /// # Errors
     /// If it cannot; also if the path lies in another file system.
     pub(crate) fn put(self, target: &Path) -> io::Result<()> {
+        match exchange(&self.whole(), target) {
+            // What lay there goes with the scratch directory.
+            Ok(()) => return Ok(()),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            Err(Errno::NOENT) => return std::fs::rename(self.whole(), target),
+            Err(error) => return Err(error.into()),
+        }
         let old = self.0.path().join("old");
         let was_there = match std::fs::rename(target, &old) {
             Ok(()) => true,
@@ -142,6 +150,19 @@ impl Staged {
         }
         put
     }
+}
+
+/// Has two paths change places.
+#[cfg(target_os = "linux")]
+fn exchange(one: &Path, other: &Path) -> rustix::io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
+}
+
+/// (The system call is not at hand.)
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> rustix::io::Result<()> {
+    Err(Errno::NOSYS)
 }
 
 /// Puts a tree in its place; one that was put together in another file system is made again by `stage`, beside its place.
@@ -202,9 +223,8 @@ impl Files {
     /// If it lies outside of the directory of the files, or something cannot be removed.
     pub fn remove_tree(&mut self, key: &FileKey) -> Result<bool, StoreError> {
         let path = self.path(key);
-        let there = std::fs::symlink_metadata(&path).is_ok();
         let removed = self.stays_inside(key).and_then(|()| scratch::remove(&path));
-        removed.map(|()| there).map_err(|error| StoreError::new("remove", key, error))
+        removed.map_err(|error| StoreError::new("remove", key, error))
     }
 
     /// Empties a directory that a task is about to fill: what lay there, be it a link or a file, is gone, and an empty directory
@@ -394,8 +414,8 @@ mod tests {
                 assert!(place.restore(&value), "{blob:?} {damaged}");
             }
         }
-        let (all, removed) = place.cache().verify().expect("read");
-        assert_eq!((all.copies, removed.copies), (4, 0), "a manifest is a copy like others");
+        let tended = place.cache().verify().expect("read");
+        assert_eq!((tended.held.copies, tended.removed.copies), (4, 0), "a manifest is a copy like others");
     }
 
     #[test]

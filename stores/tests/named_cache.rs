@@ -339,7 +339,7 @@ fn what_caches_hold_is_told_by_name_and_repository_and_can_be_removed_under_a_co
     let held = named_caches(&root.join("cache")).expect("listed");
     let told: Vec<_> = held.iter().map(|held| (&*held.name, &*held.repository, held.entries, held.bytes)).collect();
     let real = root.canonicalize().expect("there").to_string_lossy().into_owned();
-    assert_eq!(told, [("tool", &*real, 1, 1), ("tool", "repository", 3, 9)]);
+    assert_eq!(told, [("tool", &*real, 1, 4096), ("tool", "repository", 3, 8192)]);
     assert!(held.iter().all(|held| held.used.elapsed().is_ok_and(|ago| ago < Duration::from_secs(3600))));
 
     let copy = take(root);

@@ -127,15 +127,9 @@ impl Commands {
     async fn ended(&self) {
         let Some(jobserver) = self.jobserver.as_deref() else { return };
         for _ in 0..MOMENT {
-            let mut underway = self.lock();
-            if underway.settle(jobserver) {
-                underway.waited = false;
+            if self.lock().need_not_wait(jobserver) {
                 return;
             }
-            if underway.waited {
-                return;
-            }
-            drop(underway);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.lock().waited = true;
@@ -189,6 +183,13 @@ impl Underway {
             self.spare += found.saturating_sub(made);
         }
         free
+    }
+
+    /// The same as [`settle`](Self::settle); or it was waited for what was left behind, in vain.
+    fn need_not_wait(&mut self, jobserver: &Jobserver) -> bool {
+        let settled = self.settle(jobserver);
+        self.waited &= !settled;
+        settled || self.waited
     }
 }
 

@@ -1,11 +1,12 @@
 //! The care of named caches: which there are, how much they hold, and how to be rid of it.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use super::place::{ALL, BY_NAME, BY_PATH, NamedCache};
 use super::walk::{LeftOut, walk};
+use crate::regular::{directories_in, on_disk};
 use crate::scratch;
 
 /// A named cache, in the part of one repository, and how much it holds.
@@ -18,7 +19,7 @@ pub struct HeldCache {
     pub repository: String,
     /// How many files and links it holds.
     pub entries: u64,
-    /// The size of the files in bytes.
+    /// What the files take, in bytes.
     pub bytes: u64,
     /// When a command used it last.
     pub used: SystemTime,
@@ -48,12 +49,14 @@ impl HeldCache {
 /// If they cannot be read.
 pub fn named_caches(directory: &Path) -> io::Result<Vec<HeldCache>> {
     let mut all = Vec::new();
-    for tool in listed(&directory.join(ALL))? {
-        for part in [BY_NAME, BY_PATH].into_iter().map(|kind| listed(&tool.join(kind))) {
+    for tool in directories_in(&directory.join(ALL))? {
+        for part in [BY_NAME, BY_PATH].into_iter().map(|kind| directories_in(&tool.join(kind))) {
             for part in part? {
                 let name = tool.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 // What nobody has signed is not ours.
                 let Ok(cache) = NamedCache::in_part(part) else { continue };
+                // What killed commands have left.
+                scratch::sweep(&cache.underway());
                 let used = std::fs::metadata(cache.lock_file()).and_then(|file| file.modified());
                 let mut held = HeldCache {
                     repository: cache.repository().to_owned(),
@@ -65,7 +68,7 @@ pub fn named_caches(directory: &Path) -> io::Result<Vec<HeldCache>> {
                 };
                 walk(&held.cache.entries(), &mut LeftOut::default(), |_, metadata, _| {
                     held.entries += u64::from(!metadata.is_dir());
-                    held.bytes += if metadata.is_file() { metadata.len() } else { 0 };
+                    held.bytes += if metadata.is_file() { on_disk(metadata) } else { 0 };
                     Ok(())
                 })?;
                 if held.entries > 0 {
@@ -76,13 +79,4 @@ pub fn named_caches(directory: &Path) -> io::Result<Vec<HeldCache>> {
     }
     all.sort_by(|a, b| (&a.name, &a.repository).cmp(&(&b.name, &b.repository)));
     Ok(all)
-}
-
-/// What lies in a directory; nothing if there is none.
-fn listed(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    match std::fs::read_dir(directory) {
-        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::digest::Digest;
-use crate::scratch;
+use crate::{regular, scratch};
 
 /// The directory of all named caches.
 pub(super) const ALL: &str = "tools";
@@ -133,7 +133,11 @@ impl NamedCache {
 
     /// The part of a cache that lies in this directory.
     pub(super) fn in_part(part: PathBuf) -> io::Result<Self> {
-        let repository = String::from_utf8_lossy(&std::fs::read(owner(&part))?).into_owned();
+        let repository = {
+            let mut repository = Vec::new();
+            regular::open(&owner(&part))?.take(1 << 16).read_to_end(&mut repository)?;
+            String::from_utf8_lossy(&repository).into_owned()
+        };
         Ok(NamedCache { part, repository })
     }
 
@@ -159,7 +163,7 @@ impl NamedCache {
 
     /// Makes its directories.
     pub(super) fn prepare(&self) -> io::Result<()> {
-        for directory in [self.entries(), self.underway()] {
+        for directory in [self.part.clone(), self.entries(), self.underway()] {
             std::fs::create_dir_all(&directory)?;
             if std::fs::symlink_metadata(&directory)?.is_symlink() {
                 let why = format!("{} is a link, and what it leads to is none of this cache's", directory.display());
@@ -175,7 +179,8 @@ impl NamedCache {
 
     /// Waits until no other process publishes, clears, or looks at all entries at once; until the file is dropped none does.
     pub(super) fn lock(&self) -> io::Result<File> {
-        let lock = File::options().create(true).write(true).truncate(false).open(self.lock_file())?;
+        let mut options = File::options();
+        let lock = regular::open_with(options.create(true).write(true).truncate(false), &self.lock_file())?;
         let begin = Instant::now();
         let mut pause = Duration::from_micros(100);
         loop {

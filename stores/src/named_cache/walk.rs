@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::OFlags;
+use crate::regular;
 
 /// A directory that lies deeper is left out: each level holds a directory open.
 const DEPTH: usize = 64;
@@ -106,7 +106,7 @@ pub(super) fn copy(from: &Path, to: &Path, metadata: &Metadata) -> io::Result<()
     if metadata.is_symlink() {
         return symlink(std::fs::read_link(from)?, to);
     }
-    let copied = copy_file(&open(from)?, to);
+    let copied = copy_file(&regular::open(from)?, to);
     if copied.is_err() {
         // Half a copy is none.
         let _ = std::fs::remove_file(to);
@@ -145,12 +145,6 @@ fn state(file: &Metadata) -> (u64, i64, i64, (i64, i64)) {
 /// When anything about a file was changed last. The system sets it, and no program.
 pub(super) fn changed(file: &Metadata) -> (i64, i64) {
     (file.ctime(), file.ctime_nsec())
-}
-
-/// Opens a file, and no link; does not wait for anybody.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    File::options().read(true).custom_flags(flags.bits() as i32).open(path)
 }
 
 /// Has the file system share the blocks of a file with its copy until one of them is written, where it can.
@@ -207,7 +201,7 @@ pub(super) fn same(a: (&Path, &Metadata), b: (&Path, &Metadata), read: bool) -> 
     if !a.1.is_file() || !b.1.is_file() || known(a.1) != known(b.1) {
         return Ok(false);
     }
-    Ok(!read || same_content(open(a.0)?, open(b.0)?)?)
+    Ok(!read || same_content(regular::open(a.0)?, regular::open(b.0)?)?)
 }
 
 fn same_content(mut a: File, mut b: File) -> io::Result<bool> {
