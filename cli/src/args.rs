@@ -148,7 +148,7 @@ pub enum Care {
         #[arg(value_name = "DIR")]
         directory: Option<PathBuf>,
     },
-    /// Removes all copies and traces.
+    /// Removes all copies, traces and caches of tools.
     Clear {
         /// The cache [default: ~/.cache/alacarte]
         #[arg(value_name = "DIR")]

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use alacarte_core::{BuildError, Decision, KeyId, Rebuilder, Report, Scheduler};
 use alacarte_experiments::systems::Menu;
-use alacarte_frontends::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, tell_of_journal};
+use alacarte_frontends::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, tell_of_state};
 use alacarte_frontends::ninja::{NinjaBuild, Session};
 use alacarte_rebuilders::{Rechecked, Sample};
 use alacarte_stores::{FileKey, FileValue, SharedCache};
@@ -64,7 +64,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
             // The manifest is made by a command of its own (CMake's, Meson's), and what that reads has changed.
             let before = text();
             let made = build.run_async([&manifest]).await;
-            tell_of_journal(build.journal());
+            tell_of_state(build.journal(), build.tasks().files());
             recheck(&mut rechecks, &build, &sample, &made)?;
             let report = match made {
                 Ok(report) => report,
@@ -87,7 +87,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         let outcome = build.run_async(&targets).await;
         session.commands.settle();
         screen.borrow_mut().clear()?;
-        tell_of_journal(build.journal());
+        tell_of_state(build.journal(), build.tasks().files());
         recheck(&mut rechecks, &build, &sample, &outcome)?;
         let code = match outcome {
             Ok(report) => {

@@ -61,8 +61,14 @@ fn run(root: &Path, program: &str, arguments: &[&str], flags: Option<&str>) -> (
     (status.success(), format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)))
 }
 
+/// The option of a make that would else share its jobs by a pipe with a name (from 4.4 on) to share them by two descriptors.
+fn by_descriptors() -> Option<&'static str> {
+    let Output { stdout, .. } = Command::new("make").arg("--help").output().expect("it starts");
+    String::from_utf8_lossy(&stdout).contains("--jobserver-style").then_some("--jobserver-style=pipe")
+}
+
 /// Two builds of ours that a make has begun.
-fn beneath_make(prefix: &str, meet: usize) -> (tempfile::TempDir, String) {
+fn beneath_make(prefix: &str, style: Option<&str>, meet: usize) -> (tempfile::TempDir, String) {
     let root = counting();
     let mut makefile = String::from("all: a b\n");
     for name in ["a", "b"] {
@@ -71,16 +77,19 @@ fn beneath_make(prefix: &str, meet: usize) -> (tempfile::TempDir, String) {
         makefile += &format!("{name}:\n\t{prefix}{} build -C $@\n.PHONY: {name}\n", ours());
     }
     fs::write(root.path().join("Makefile"), makefile).expect("written");
-    let (success, said) = run(root.path(), "make", &["-j3"], None);
+    let arguments: Vec<&str> = ["-j3"].into_iter().chain(style).collect();
+    let (success, said) = run(root.path(), "make", &arguments, None);
     assert!(success, "{said}");
     (root, said)
 }
 
 #[test]
 fn builds_beneath_a_make_share_its_jobs() {
-    let (root, said) = beneath_make("+", 3);
-    assert_eq!(counted(root.path()), (3, 12), "{said}");
-    assert!(!said.contains("warning"), "{said}");
+    for style in [None, by_descriptors()] {
+        let (root, said) = beneath_make("+", style, 3);
+        assert_eq!(counted(root.path()), (3, 12), "{said}");
+        assert!(!said.contains("warning"), "{said}");
+    }
 }
 
 /// A make with one job has no jobserver.
@@ -97,10 +106,10 @@ fn beneath_a_make_with_one_job_one_command_runs_at_a_time() {
     }
 }
 
-/// Make closes its jobserver to what it does not take for a make.
+/// Make closes its descriptors to what it does not take for a make. (A pipe with a name is open to all.)
 #[test]
 fn a_jobserver_that_is_closed_is_said_and_one_command_runs_at_a_time() {
-    let (root, said) = beneath_make("", 1);
+    let (root, said) = beneath_make("", by_descriptors(), 1);
     let (most, ran) = counted(root.path());
     assert!(most <= 2 && ran == 12, "one for each build: {most}");
     assert!(said.contains("begin the line in the Makefile with +"), "{said}");

@@ -57,6 +57,28 @@ fn a_directory_in_the_place_of_the_journal_is_named() {
     assert!(code != 0 && err.contains("journal") && err.contains("it is no file, but a directory"), "{out}{err}");
 }
 
+/// Beside the journal lies what is known of files. Where it cannot be written (here a directory lies in its place), the next build runs more.
+#[test]
+fn what_is_known_of_files_and_cannot_be_kept_is_told_of_once() {
+    let project = built();
+    let table = project.path().join(".alacarte/files");
+    fs::remove_file(&table).expect("removed");
+    fs::create_dir_all(table.join("d")).expect("made");
+    for _ in 0..2 {
+        let (code, out, err) = run(project.path(), &["build"]);
+        assert!(code == 0 && out.contains("ran 2 commands"), "{out}{err}");
+        assert!(err.matches("warning").count() == 1 && err.contains(".alacarte/files"), "{err}");
+        assert!(err.contains("may run its commands again"), "{err}");
+    }
+    assert_eq!(fs::read_to_string(project.path().join("y")).expect("y"), "1\n");
+    // What gives way is replaced.
+    fs::remove_dir_all(&table).expect("removed");
+    assert!(Command::new("mkfifo").arg(&table).status().expect("it starts").success());
+    assert_eq!(run(project.path(), &["build"]).0, 0);
+    let (_, out, err) = run(project.path(), &["build"]);
+    assert!(out.contains("nothing to do") && err.is_empty(), "{out}{err}");
+}
+
 /// As on a full disk: no file may grow beyond a few kilobytes, and a process that is told so goes on.
 #[test]
 fn a_journal_that_cannot_grow_is_said_once_and_costs_what_it_could_not_keep() {

@@ -4,13 +4,14 @@
 //! of it is out of date.
 
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::frame::{self, Frames, Piece};
+use crate::regular;
 use crate::scratch::replace;
 
 /// How every table begins.
@@ -30,7 +31,8 @@ impl Table {
     /// The table in this file. What is whole of it is given to `each`, in the order in which it was written.
     pub(crate) fn open<R: DeserializeOwned>(path: &Path, each: &mut dyn FnMut(R)) -> Self {
         let mut table = Table { path: path.to_owned(), records: None };
-        let Ok(bytes) = std::fs::read(path) else { return table };
+        let mut bytes = Vec::new();
+        let Ok(_) = regular::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) else { return table };
         if bytes.starts_with(TITLE) {
             let mut records = 0;
             for piece in Frames::new(&bytes, TITLE.len()) {
@@ -62,12 +64,12 @@ impl Table {
             && records + news.len() <= 2 * count + SLACK
         {
             let (bytes, added) = frames(Vec::new(), news);
-            match OpenOptions::new().append(true).open(&self.path) {
+            match regular::open_with(OpenOptions::new().append(true), &self.path) {
                 Ok(mut file) => {
                     self.records = Some(records + added);
                     return file.write_all(&bytes);
                 }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound || regular::is_no_file(&error) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, SystemTime};
@@ -158,7 +157,9 @@ fn what_cannot_be_an_entry_is_left_out_and_said_and_nothing_hangs_or_gets_out() 
     let root = directory.path();
     write(root, "outside/precious", "precious");
     let published = tool(root, |cache| {
-        let _socket = UnixListener::bind(cache.join("socket")).expect("a socket");
+        // (The path may be longer than one that can be bound.)
+        let socket = rustix::fs::FileType::Socket;
+        rustix::fs::mknodat(rustix::fs::CWD, cache.join("socket"), socket, 0o600.into(), 0).expect("a socket");
         assert!(Command::new("mkfifo").arg(cache.join("pipe")).status().expect("it runs").success());
         symlink("/etc", cache.join("absolute")).expect("a link");
         fs::create_dir(cache.join("d")).expect("made");

@@ -28,4 +28,4 @@ pub use process::Commands;
 pub(crate) use reading::still_hold;
 pub use recheck::{Rechecks, chance};
 pub(crate) use screen::program;
-pub use screen::{Screen, failed, tell_of_journal};
+pub use screen::{Screen, failed, tell_of_state};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use alacarte_core::{BuildError, Cause, Key, Report};
-use alacarte_stores::Log;
+use alacarte_stores::{Log, SharedFiles};
 
 use super::events::{CommandEvent, Stage};
 
@@ -147,12 +147,15 @@ pub fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCo
     ExitCode::FAILURE
 }
 
-/// Says why more is built than was edited: the journal is not what the last build left.
-pub fn tell_of_journal<K, V>(journal: &Log<K, V>) {
+/// Says why more is built than was edited: the journal is not what the last build left, or what is known of files cannot be kept for the next.
+pub fn tell_of_state<K, V>(journal: &Log<K, V>, files: &SharedFiles) {
     let damage = journal.damage();
     if let Some(anew) = journal.anew() {
         eprintln!("{}: {anew}", program());
     } else if damage.gaps + damage.unreadable > 0 {
         eprintln!("{}: the journal was damaged: what it has lost is built again", program());
+    }
+    if let Err(error) = files.borrow_mut().save() {
+        eprintln!("{}: warning: {error}; the next build may run its commands again", program());
     }
 }

@@ -16,7 +16,7 @@ use clap::Parser;
 use super::file_rules::FileRules;
 use super::file_session::{FileBuild, FileSession};
 use super::keys::File;
-use crate::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, hint, program, tell_of_journal};
+use crate::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, hint, program, tell_of_state};
 
 /// Builds files by the rules of this program.
 #[derive(Debug, Parser)]
@@ -159,7 +159,7 @@ async fn build(
     let targets: Vec<RuleKey> = targets.into_iter().map(RuleKey::new).collect();
     let outcome = build.run_async(&targets).await;
     session.commands.settle();
-    tell_of_journal(build.journal());
+    tell_of_state(build.journal(), build.tasks().files());
     screen.borrow_mut().clear()?;
     let sampled = sample.take();
     let (ids, expected): (Vec<KeyId>, Vec<Output>) = sampled.expected.into_iter().unzip();

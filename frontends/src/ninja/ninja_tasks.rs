@@ -108,6 +108,11 @@ impl NinjaTasks {
         }
     }
 
+    /// The files of the directory.
+    pub fn files(&self) -> &SharedFiles {
+        &self.files
+    }
+
     /// Counts its commands among these, so that others can end them.
     #[must_use]
     pub fn commands_among(mut self, commands: &Commands) -> Self {
