@@ -109,6 +109,16 @@ impl<V: ?Sized> Event<'_, V> {
             Event::Forgotten { .. } => None,
         }
     }
+
+    /// All ids that this event names.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = KeyId> {
+        let (fetched, forgotten): (&[Dependency], &[KeyId]) = match self {
+            Event::Built(record) | Event::Restored(record) | Event::Imported(record) => (record.dependencies, &[]),
+            Event::Forgotten { keys } => (&[], keys),
+            Event::Changed { .. } | Event::Detached { .. } => (&[], &[]),
+        };
+        self.key().into_iter().chain(fetched.iter().map(|fetched| fetched.key)).chain(forgotten.iter().copied())
+    }
 }
 
 impl<'a, V: 'static> Event<'a, V> {

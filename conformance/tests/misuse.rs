@@ -7,10 +7,10 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use alacarte_core::{
-    Answer, Build, Cause, Declared, Dependency, Dynamic, Fetch, Fingerprint, Key as AnyKey, KeyId, Keys, Metadata,
-    Plan, PlanError, Power, Problem, Question, Rebuilder, Restored, Retention, Rules, Scheduler, Schedules,
-    SharableTrace, SharedTrace, Static, Store, StoreError, Suspects, Time, TraceCache, Value, WhenBlocked, formula,
-    task,
+    Answer, Build, Cause, Declared, Dependency, Dynamic, Event, Fetch, Fingerprint, Journal, Key as AnyKey, KeyId,
+    Keys, Metadata, Plan, PlanError, Power, Problem, Question, Rebuilder, Record, Replay, Restored, Retention, Rules,
+    Scheduler, Schedules, SharableTrace, SharedTrace, Static, Store, StoreError, Suspects, Time, TraceCache, Value,
+    WhenBlocked, formula, task,
 };
 use alacarte_rebuilders::{DirtyBit, VerifyingTrace};
 use alacarte_schedulers::{BottomUp, Restarting, Suspending, Topological};
@@ -384,4 +384,34 @@ fn a_store_that_speaks_of_what_is_no_key_is_named() {
     let error = build.run(["C"]).expect_err("it is nonsense");
     assert!(error.failures[0].key.is_none(), "{error}");
     assert!(error.to_string().contains("key777, which is the id of no key"), "{error}");
+}
+
+/// A journal that speaks of keys by their ids in another process, and interns none.
+struct Numbers(KeyId);
+
+impl Journal<Key, i64> for Numbers {
+    fn replay(&mut self, keys: &mut Keys<Key>, each: &mut Replay<'_, Key, i64>) -> Result<(), StoreError> {
+        let own = keys.intern(&"B");
+        let fetched = [Dependency { key: self.0, grouped: false, fingerprint: Fingerprint(1) }];
+        let (unknown, forgotten) = ([self.0], Event::Forgotten { keys: &[self.0] });
+        match unknown[0].index() % 3 {
+            0 => each(keys, &Event::Detached { key: self.0, done: false }),
+            1 => each(keys, &Event::Built(Record::new(own, &fetched, Fingerprint(2), &2, keys))),
+            _ => each(keys, &forgotten),
+        }
+        Ok(())
+    }
+    fn append(&mut self, _: &Keys<Key>, _: &Event<'_, i64>) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_journal_that_replays_what_is_no_key_is_named() {
+    for id in [777, 778, 779].map(KeyId::new).into_iter().flat_map(|id| [id, id.definition()]) {
+        let build = Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(Suspending::new());
+        let mut build = build.with_rebuilder(VerifyingTrace).with_journal(Numbers(id));
+        let error = build.run(["C"]).expect_err("it is nonsense").to_string();
+        assert!(error.contains("it speaks of") && error.contains("interns what it speaks of"), "{error}");
+    }
 }

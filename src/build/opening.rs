@@ -1,6 +1,8 @@
 //! A build system is opened: the journal is replayed into what scheduler and rebuilder read, and what it remembers is
 //! compared with what the store holds and with the tasks of today.
 
+use std::io;
+
 use super::Build;
 use crate::error::StoreError;
 use crate::event::Event;
@@ -89,12 +91,21 @@ where
         let known = table.keys.bound();
         table.keys.number_afresh(true);
         let (metadata, clock) = (&mut sink.metadata, &mut sink.clock);
-        let replayed = sink.journal.replay(&mut table.keys, &mut |_, event| {
-            metadata.apply(&event.untyped());
-            *clock = (*clock).max(remembered.take(event));
+        let mut unknown = None;
+        let replayed = sink.journal.replay(&mut table.keys, &mut |keys, event| {
+            unknown = unknown.or_else(|| event.ids().find(|id| !keys.knows(id.subject())));
+            if unknown.is_none() {
+                metadata.apply(&event.untyped());
+                *clock = (*clock).max(remembered.take(event));
+            }
         });
         table.keys.number_afresh(false);
         replayed?;
+        if let Some(id) = unknown {
+            let what =
+                format!("it speaks of {id:?}, which is the id of no key: `Journal::replay` interns what it speaks of");
+            return Err(StoreError::new("replay", "the journal", io::Error::new(io::ErrorKind::InvalidData, what)));
+        }
         let Remembered { mut keys, definitions, detached, volatile, gone } = remembered;
         let gone: Vec<KeyId> = gone.into_iter().filter(|id| id.index() >= known).collect();
         table.keys.forget(&gone);

@@ -277,7 +277,8 @@ fn stop(numbers: &[i32]) {
     }
 }
 
-/// Kills a process with all that it has started. All of them are stopped first, so that none starts another meanwhile.
+/// Kills a process with all that it has started. All of them are stopped first, so that none starts another meanwhile. And the parents are killed
+/// last: where a stopped process loses the parent that its group had outside, the system lets it go on (with SIGHUP), and it starts more.
 fn kill(root: &Path, top: i32) {
     let mut stopped = vec![top];
     stop(&stopped);
@@ -292,6 +293,7 @@ fn kill(root: &Path, top: i32) {
     let mut log = OpenOptions::new().append(true).open(root.join("log")).expect("a log");
     let ends: String = stopped.iter().map(|number| format!("killed {number}\n")).collect();
     log.write_all(ends.as_bytes()).expect("written");
+    stopped.reverse();
     signal("KILL", &stopped);
 }
 
@@ -300,12 +302,14 @@ fn kill(root: &Path, top: i32) {
 #[test]
 fn whoever_is_killed_all_tokens_are_there_afterwards() {
     let here = here("whoever_is_killed_all_tokens_are_there_afterwards");
-    let tools: Vec<Tool> = here.into_iter().filter(|tool| *tool != Tool::Cargo).collect();
+    // Every eighth build has trees with cargo, which compiles for seconds.
+    let without: Vec<Tool> = here.iter().copied().filter(|tool| *tool != Tool::Cargo).collect();
     let (wanted, mut random) = (asked("JOBSERVER_KILLS", 30), Random(5));
     let (mut killed, mut rounds, mut recovered) = (0, 0, 0);
     while killed < wanted {
         let (root, jobs) = (place(), 2 + random.below(7));
         let mut text = String::from("rule run\n  command = $run > /dev/null 2>&1; : > $out\n");
+        let tools = if rounds % 8 == 7 { &here } else { &without };
         let trees: Vec<String> = (0..3).map(|tree| format!("t{tree}")).collect();
         for tree in &trees {
             let tools = [(); 2].map(|()| tools[random.below(tools.len())]);
@@ -337,11 +341,9 @@ fn whoever_is_killed_all_tokens_are_there_afterwards() {
         if root.path().join("counts").exists() {
             assert_eq!(counted(root.path()), (jobs, 2 * jobs), "-j{jobs}: {said}");
         }
+        // Nor too many meanwhile.
         let (most, _) = most(root.path());
-        if most > jobs {
-            println!("-j{jobs}: {most} at once: {}\n{}", root.path().display(), fs::read_to_string(root.path().join("log")).expect("a log"));
-            std::mem::forget(root);
-        }
+        assert!(most <= jobs, "-j{jobs}: {most} at once: {said}");
     }
     println!("{killed} killed in {rounds} builds; tokens were missing and made anew in {recovered}");
 }
