@@ -172,7 +172,7 @@ pub struct SharedDependency<K> {
 /// };
 /// assert_eq!(build().run(["B"])?.ran.len(), 1);
 /// // The second build restores B from the trace of the first.
-/// assert_eq!(build().run(["B"])?.restored, 1);
+/// assert_eq!(build().run(["B"])?.restored.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait TraceCache<K, V> {

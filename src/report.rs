@@ -25,7 +25,7 @@ use crate::rebuilder::Reason;
 /// let report = build.run(["C"])?;
 /// // B gives 4 again, so C is kept.
 /// assert_eq!(build.names(&report.ran), ["B"]);
-/// assert_eq!((report.kept, report.restored, report.restarts), (1, 0, 0));
+/// assert_eq!((report.kept, report.restored.len(), report.restarts), (1, 0, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,8 +33,8 @@ use crate::rebuilder::Reason;
 pub struct Report {
     /// The keys whose tasks ran to their end, in that order.
     pub ran: Vec<KeyId>,
-    /// How many keys were put in place from a trace.
-    pub restored: u64,
+    /// The keys that were put in place from a trace, in that order.
+    pub restored: Vec<KeyId>,
     /// How many keys were looked at and stood.
     pub kept: u64,
     /// How many times a started task was dropped because it fetched a key that was not up to date.
@@ -45,7 +45,7 @@ pub struct Report {
     pub suspended: u64,
     /// The first trouble with copies of values or with the cache of traces. They are only a help: where one cannot be
     /// read or written, a task runs that need not have, and no build fails.
-    pub cache_trouble: Option<String>,
+    pub cache_trouble: Option<Box<str>>,
 }
 
 /// What became of one key, told as it happens (see [`Build::observe`](crate::Build::observe)).

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use alacarte_core::{BuildError, Decision, KeyId, Rebuilder, Report, Scheduler};
 use alacarte_experiments::systems::Menu;
-use alacarte_frontends::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, tell_of_state};
+use alacarte_frontends::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, hits, tell_of_state};
 use alacarte_frontends::ninja::{NinjaBuild, Session};
 use alacarte_rebuilders::{Rechecked, Sample};
 use alacarte_stores::{FileKey, FileValue, SharedCache};
@@ -78,7 +78,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
             // What it includes may have been made anew even if the manifest itself says the same as before; but to ask
             // a second time would give that again.
             regenerations = if changed { regenerations - 1 } else { 0 };
-            if changed || !report.ran.is_empty() || report.restored > 0 {
+            if changed || !report.ran.is_empty() || !report.restored.is_empty() {
                 continue;
             }
         }
@@ -184,11 +184,17 @@ fn summary(build: &AnyBuild, report: &Report, begin: Instant) -> io::Result<()> 
     let time = duration(begin.elapsed().as_secs_f64() * 1000.0);
     let plural = if commands == 1 { "" } else { "s" };
     let mut out = io::stdout().lock();
-    match (commands, report.restored) {
+    // (Names for others are not counted.)
+    let made = |ids: &[KeyId]| {
+        let keys = build.names(ids);
+        keys.iter().filter(|key| build.tasks().edge(key).is_some_and(|edge| !edge.is_phony())).count()
+    };
+    match (commands, made(&report.restored)) {
         (0, 0) => writeln!(out, "alacarte: nothing to do ({time})"),
         (_, 0) => writeln!(out, "alacarte: ran {commands} command{plural} ({time})"),
         (_, restored) => {
-            writeln!(out, "alacarte: ran {commands} command{plural}, restored {restored} from the cache ({time})")
+            let hits = hits(restored, made(&report.ran), build.store().copied());
+            writeln!(out, "alacarte: ran {commands} command{plural}, {hits} ({time})")
         }
     }
 }

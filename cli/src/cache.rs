@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use alacarte_frontends::commands::bytes;
 use alacarte_stores::{HeldCache, Holdings, SharedCache, Tended};
 use thiserror::Error;
 
 use crate::args::{Cache, Care};
 use crate::status::Problem;
-use crate::table::bytes;
 
 #[derive(Debug, Error)]
 enum Misuse {

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use alacarte_experiments::compare::Outcome;
 use alacarte_experiments::systems::{Combination, SYSTEMS};
+use alacarte_frontends::commands::bytes;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle, presets};
 
 use crate::paragraph::{Page, columns, width};
@@ -167,15 +168,6 @@ const NOT_MADE: &str = "not made";
 
 fn right(cell: Cell) -> Cell {
     cell.set_alignment(CellAlignment::Right)
-}
-
-/// A size as a person says it.
-pub fn bytes(bytes: u64) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes} B"),
-        10_000..10_000_000 => format!("{} kB", bytes / 1_000),
-        _ => format!("{} MB", bytes / 1_000_000),
-    }
 }
 
 /// Milliseconds as a person says them.

@@ -295,7 +295,7 @@ fn an_older_trace_that_holds_becomes_the_newest() {
                 let before = tape.appended();
                 let edited = usize::from(build.set("A", a).expect("set") || before == 0);
                 let report = build.run(["B"]).expect("built");
-                let told = (report.ran.len(), report.restored, tape.appended() - before);
+                let told = (report.ran.len(), report.restored.len(), tape.appended() - before);
                 assert_eq!(told, (ran, 0, 2 * edited), "{scheduler} × {rebuilder}: A = {a}");
             }
             // Looked at again, the newest stands: there is nothing more to tell.

@@ -28,7 +28,7 @@ use crate::walk::{Walked, walk};
 /// // After the edit is taken back, traces give the older values, and no task runs.
 /// build.set("A", 1)?;
 /// let report = build.run(["C"])?;
-/// assert_eq!((report.ran.len(), report.restored), (0, 2));
+/// assert_eq!((report.ran.len(), report.restored.len()), (0, 2));
 /// assert_eq!(build.get("C"), Some(11));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -39,7 +39,7 @@ impl<V: Value> Restores<V> for DeepConstructiveTrace {
 ///     build.run(["B"])?;
 ///     // After the edit is taken back, B is restored if there was room for its older value.
 ///     build.set("A", 1)?;
-///     assert_eq!(build.run(["B"])?.restored, restored);
+///     assert_eq!(build.run(["B"])?.restored.len(), restored);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -114,7 +114,7 @@ where
             });
             if let Err(error) = read {
                 // What others have built need not be known.
-                self.state.report.cache_trouble.get_or_insert_with(|| error.to_string());
+                self.state.report.cache_trouble.get_or_insert_with(|| error.to_string().into());
             }
             found
         })

@@ -53,7 +53,7 @@ where
         if self.rebuilder.restores() && !volatile {
             // Who shares gains nothing by it: what goes wrong is told of, and no more.
             if let Err(error) = self.share(key) {
-                self.state.report.cache_trouble.get_or_insert_with(|| error.to_string());
+                self.state.report.cache_trouble.get_or_insert_with(|| error.to_string().into());
             }
         }
         self.state.report.ran.push(key);
@@ -151,7 +151,7 @@ where
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
                 Err(error) => {
-                    self.state.report.cache_trouble.get_or_insert_with(|| error.to_string());
+                    self.state.report.cache_trouble.get_or_insert_with(|| error.to_string().into());
                     return Ok(false);
                 }
             }
@@ -163,7 +163,7 @@ where
         self.table.borrow_mut().raise(key, BUILT);
         self.tell(key, How::FromTrace { deep }, &dependencies)?;
         if moved {
-            self.state.report.restored += 1;
+            self.state.report.restored.push(key);
             self.observe(key, &Decision::Restored);
         } else {
             self.state.report.kept += 1;

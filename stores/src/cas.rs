@@ -9,6 +9,8 @@ use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use tempfile::NamedTempFile;
@@ -41,12 +43,19 @@ use crate::{regular, scratch};
 #[derive(Debug, Clone)]
 pub struct Cas {
     directory: PathBuf,
+    /// How many bytes were copied out of it.
+    copied: Arc<AtomicU64>,
 }
 
 impl Cas {
     /// The cache in this directory, which is made when the first file is kept.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Cas { directory: directory.into() }
+        Cas { directory: directory.into(), copied: Arc::default() }
+    }
+
+    /// How many bytes [`Cas::fetch`] has copied so far, of this one and its clones together.
+    pub fn copied(&self) -> u64 {
+        self.copied.load(Ordering::Relaxed)
     }
 
     /// Removes what killed processes have left of copies that they did not finish.
@@ -118,6 +127,7 @@ impl Cas {
         };
         copy.as_file().set_permissions(Permissions::from_mode(mode | WRITE))?;
         used(&kept);
+        self.copied.fetch_add(kept.metadata().map_or(0, |kept| kept.len()), Ordering::Relaxed);
         Ok(Some(copy))
     }
 

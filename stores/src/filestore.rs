@@ -156,6 +156,11 @@ impl FileStore {
         &self.files
     }
 
+    /// How many bytes were copied out of the cache so far, to be put in place or compared.
+    pub fn copied(&self) -> u64 {
+        self.cas.as_ref().map_or(0, Cas::copied)
+    }
+
     /// The copies of what was built.
     pub(crate) fn cas(&self) -> Option<&Cas> {
         self.cas.as_ref()

@@ -51,7 +51,7 @@ const LONG: u64 = 1 << 20;
 /// assert_eq!(build().run(["B"])?.ran.len(), 1);
 /// // Another build that shares the directory restores B.
 /// let report = build().run(["B"])?;
-/// assert_eq!((report.ran.len(), report.restored), (0, 1));
+/// assert_eq!((report.ran.len(), report.restored.len()), (0, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

@@ -17,9 +17,9 @@ use rustix::io::Errno;
 use crate::cas::Cas;
 use crate::digest::Digest;
 use crate::files::Files;
-use crate::scratch;
 use crate::tree::{Entry, Tree};
 use crate::value::FileKey;
+use crate::{regular, scratch};
 
 /// A directory that is whole, and has not got its name yet.
 #[derive(Debug)]
@@ -64,7 +64,9 @@ impl Cas {
 
     /// The tree of this digest, if its manifest is kept and whole.
     pub(crate) fn tree(&self, digest: &Digest) -> Option<Tree> {
-        let tree = Tree::of_manifest(&std::fs::read(self.place(digest)).ok()?)?;
+        let mut manifest = Vec::new();
+        regular::open(&self.place(digest)).ok()?.read_to_end(&mut manifest).ok()?;
+        let tree = Tree::of_manifest(&manifest)?;
         (tree.digest() == *digest).then_some(tree)
     }
 

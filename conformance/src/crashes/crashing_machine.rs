@@ -92,7 +92,7 @@ where
         let (mut living, aside) = (self.process(), self.disk.copied());
         let report = living.run(targets).map_err(|error| self.broken("honest", error.to_string()))?;
         let ran: BTreeSet<Name> = living.names(&report.ran).into_iter().collect();
-        self.told.push(format!("       ran {}; restored {}", list(&ran), report.restored));
+        self.told.push(format!("       ran {}; restored {}", list(&ran), report.restored.len()));
         let mut truth = self.truth();
         let (mut todo, mut reached) = (targets.to_vec(), BTreeSet::new());
         while let Some(key) = todo.pop() {
@@ -119,9 +119,9 @@ where
         if self.promises.null {
             let length = self.disk.journal();
             let null = living.run(targets).map_err(|error| self.broken("null-build", error.to_string()))?;
-            if null.ran.len() as u64 + null.restored > 0 || self.disk.journal() != length {
+            if null.ran.len() + null.restored.len() > 0 || self.disk.journal() != length {
                 let ran = living.names(&null.ran);
-                let what = format!("once more, it ran {}, and restored {}", list(&ran), null.restored);
+                let what = format!("once more, it ran {}, and restored {}", list(&ran), null.restored.len());
                 return Err(self.broken("null-build", what));
             }
         }
@@ -137,11 +137,12 @@ where
         }
         let mut new = self.begin(&self.disk, Shelf { disk: self.disk.clone(), afar: false });
         let null = new.run(targets).map_err(|error| self.broken("null-build", error.to_string()))?;
-        if null.ran.is_empty() && null.restored == 0 {
+        if null.ran.is_empty() && null.restored.is_empty() {
             return Ok(());
         }
         let ran = new.names(&null.ran);
-        Err(self.broken("null-build", format!("a new process ran {}, and restored {}", list(&ran), null.restored)))
+        Err(self
+            .broken("null-build", format!("a new process ran {}, and restored {}", list(&ran), null.restored.len())))
     }
 
     pub(super) fn crash(&mut self, loss: Loss) {

@@ -328,7 +328,7 @@ impl Project {
         };
         Built {
             ran: ended.commands,
-            restored: ended.report.restored,
+            restored: ended.report.restored.len() as u64,
             kept: ended.report.kept,
             restarts: ended.report.restarts,
             fetches: ended.report.fetches,

@@ -244,7 +244,7 @@ impl<'w> Player<'w> {
         }
         Ok(Built {
             ran: report.ran.len() as u64,
-            restored: report.restored,
+            restored: report.restored.len() as u64,
             kept: report.kept,
             restarts: report.restarts,
             fetches: report.fetches,

@@ -4,6 +4,7 @@
 
 mod depfile;
 mod events;
+mod hits;
 mod interrupt;
 mod jobserver;
 mod nearest;
@@ -19,6 +20,7 @@ pub(crate) mod turn;
 pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
 pub(crate) use events::Events;
 pub use events::{CommandEvent, Stage};
+pub use hits::{bytes, hits};
 pub use interrupt::attended;
 pub use jobserver::{Jobserver, JobserverError, Token};
 pub(crate) use nearest::hint;

@@ -16,7 +16,7 @@ use clap::Parser;
 use super::file_rules::FileRules;
 use super::file_session::{FileBuild, FileSession};
 use super::keys::File;
-use crate::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, hint, program, tell_of_state};
+use crate::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, hint, hits, program, tell_of_state};
 
 /// Builds files by the rules of this program.
 #[derive(Debug, Parser)]
@@ -172,9 +172,14 @@ async fn build(
     let code = match outcome {
         Ok(report) => {
             screen.borrow_mut().warn(&report);
-            let ran = build.names(&report.ran);
-            let made = ran.iter().filter(|key| !key.as_rule::<File>().is_some_and(|file| build.tasks().is_phony(file)));
-            summary(&build, made.count(), report.restored, begin);
+            // (Names for others are not counted.)
+            let made = |ids: &[KeyId]| {
+                let keys = build.names(ids);
+                keys.iter()
+                    .filter(|key| !key.as_rule::<File>().is_some_and(|file| build.tasks().is_phony(file)))
+                    .count()
+            };
+            summary(&build, made(&report.ran), made(&report.restored), begin);
             ExitCode::SUCCESS
         }
         Err(error) => failed(&screen, &error),
@@ -182,17 +187,18 @@ async fn build(
     Ok(if arguments.recheck.is_some() { rechecks.tell(code) } else { code })
 }
 
-fn summary(build: &AnyBuild, ran: usize, restored: u64, begin: Instant) {
+fn summary(build: &AnyBuild, ran: usize, restored: usize, begin: Instant) {
     let commands = build.tasks().commands_run();
     let time = format!("{:.1} s", begin.elapsed().as_secs_f64());
     let counted = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let tasks = format!("ran {}, {}", counted(ran, "task"), counted(commands as usize, "command"));
+    let hits = || hits(restored, ran, build.store().copied());
     let said = match (ran, restored) {
         (0, 0) if commands > 0 => format!("ran {} ({time})", counted(commands as usize, "command")),
         (0, 0) => format!("nothing to do ({time})"),
-        (0, _) => format!("restored {restored} from the cache ({time})"),
+        (0, _) => format!("{} ({time})", hits()),
         (_, 0) => format!("{tasks} ({time})"),
-        _ => format!("{tasks}, restored {restored} from the cache ({time})"),
+        _ => format!("{tasks}, {} ({time})", hits()),
     };
     // A reader that went away is no reason to fail.
     let _ = writeln!(std::io::stdout().lock(), "{}: {said}", program());

@@ -36,6 +36,11 @@ impl RuleStore {
         Ok(if same { Vec::new() } else { vec![format!("{key}: another value than in the cache")] })
     }
 
+    /// How many bytes were copied out of the cache so far.
+    pub fn copied(&self) -> u64 {
+        self.files.copied()
+    }
+
     /// The store of files knows which files a key stands for.
     fn know(&mut self, key: &FileKey) {
         if self.files.has_shape(key) {

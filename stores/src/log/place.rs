@@ -7,9 +7,11 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use alacarte_core::StoreError;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 /// The bytes of a log in memory; clones are the same bytes.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +41,11 @@ const ASIDE: &str = ".set-aside";
 
 /// A locked file is tried so often if others replace it at the same moment.
 const ATTEMPTS: usize = 10;
+
+/// A lock that somebody else holds is tried so often, [`PAUSE`] apart, before that is taken for a build at work. Where a build was killed, a child that
+/// it had forked this very moment holds the lock until it is another program.
+const PATIENCE: usize = 60;
+const PAUSE: Duration = Duration::from_millis(5);
 
 impl Place {
     pub(super) fn open(path: &Path) -> Result<Place, StoreError> {
@@ -166,8 +173,17 @@ impl Drop for Place {
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
-    flock(file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
-        let error = if error == rustix::io::Errno::WOULDBLOCK {
+    let attempt = || flock(file, FlockOperation::NonBlockingLockExclusive);
+    let mut locked = attempt();
+    for _ in 0..PATIENCE {
+        if locked != Err(Errno::WOULDBLOCK) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+        locked = attempt();
+    }
+    locked.map_err(|error| {
+        let error = if error == Errno::WOULDBLOCK {
             let directory = path.parent().filter(|directory| *directory != Path::new("")).unwrap_or(Path::new("."));
             let text = format!("another build is running in {}: wait until it ends", directory.display());
             io::Error::new(io::ErrorKind::WouldBlock, text)

@@ -94,6 +94,22 @@ fn a_file_has_one_writer() {
     assert!(Small::open(&path).is_ok());
 }
 
+/// As a child of a killed build does, until it has become another program.
+#[test]
+fn a_lock_that_is_held_for_a_moment_is_no_build() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("log");
+    drop(Small::open(&path).expect("opened"));
+    let held = std::fs::File::open(&path).expect("opened");
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("locked");
+    let holder = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        drop(held);
+    });
+    assert!(Small::open(&path).is_ok());
+    holder.join().expect("it ends");
+}
+
 #[test]
 fn a_torn_tail_is_cut_off_before_more_is_written() {
     let mut log = Small::in_memory();
