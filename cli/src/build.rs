@@ -63,6 +63,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         if regenerations > 0 && build.tasks().is_older(&manifest) {
             // The manifest is made by a command of its own (CMake's, Meson's), and what that reads has changed.
             let before = text();
+            build.tasks().wants(std::slice::from_ref(&manifest));
             let made = build.run_async([&manifest]).await;
             tell_of_state(build.journal(), build.tasks().files());
             recheck(&mut rechecks, &build, &sample, &made)?;
@@ -83,6 +84,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
             }
         }
         let targets = targets(&build, &arguments.targets)?;
+        build.tasks().wants(&targets);
         screen.borrow_mut().total = build.tasks().commands_below(&targets);
         let outcome = build.run_async(&targets).await;
         session.commands.settle();

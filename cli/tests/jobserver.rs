@@ -92,6 +92,19 @@ fn builds_beneath_a_make_share_its_jobs() {
     }
 }
 
+/// A number that is given bounds the jobs as well; it is no way out.
+#[test]
+fn beneath_a_make_a_number_of_jobs_is_one_bound_more() {
+    for (jobs, most) in [("-j6", 2), ("-j1", 1)] {
+        let root = counting();
+        fs::write(root.path().join("build.ninja"), manifest(root.path(), 6, most)).expect("written");
+        fs::write(root.path().join("Makefile"), format!("all:\n\t+{} build {jobs}\n", ours())).expect("written");
+        let (success, said) = run(root.path(), "make", &["-j2"], None);
+        assert!(success && !said.contains("warning"), "{said}");
+        assert_eq!(counted(root.path()), (most, 6), "{jobs}: {said}");
+    }
+}
+
 /// A make with one job has no jobserver.
 #[test]
 fn beneath_a_make_with_one_job_one_command_runs_at_a_time() {

@@ -319,21 +319,17 @@ impl Jobserver {
 
 /// How many commands may run at once, and the jobserver whose tokens they wait for.
 ///
-/// So many jobs as are asked for are served to the commands; where none are asked for, the jobserver that `MAKEFLAGS` names is joined, and
-/// its tokens alone bound them. (A make with one job has no jobserver; it says `-j1`.) Says on standard error where that cannot be; then there is one job, as for a make.
+/// The jobserver that `MAKEFLAGS` names is joined: its tokens bound the jobs, and so does the number that is asked for. Where it names none, so many jobs as
+/// are asked for are served to the commands. (A make with one job has no jobserver; it says `-j1`.) Says on standard error where that cannot be; then there is one job, as for a make.
 pub(crate) fn jobs(asked: Option<usize>) -> (usize, Option<Arc<Jobserver>>) {
     let say = |error: &dyn fmt::Display| eprintln!("{}: warning: {error}", program());
     let said = said(std::env::var_os("MAKEFLAGS").unwrap_or_default().as_bytes());
     let jobs = match (asked, Jobserver::join()) {
-        (None, Ok(Some(joined))) => return (said.unwrap_or(MANY), Some(joined)),
+        (_, Ok(Some(joined))) => return (asked.or(said).unwrap_or(MANY), Some(joined)),
         (None, Ok(None)) => said.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
         (None, Err(error)) => {
             say(&format_args!("{error}; one command runs at a time"));
             1
-        }
-        (Some(jobs), Ok(Some(_))) => {
-            say(&format_args!("-j{jobs} is given, so the jobs of the make around it are not counted"));
-            jobs
         }
         (Some(jobs), _) => jobs,
     };

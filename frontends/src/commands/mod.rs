@@ -2,6 +2,7 @@
 //!
 //! What both front ends of files, [`ninja`](crate::ninja) and [`files`](crate::files), have in common.
 
+mod colours;
 mod depfile;
 mod events;
 mod hits;
@@ -29,5 +30,7 @@ pub(crate) use path::{Root, canonicalise_with_slash};
 pub use process::Commands;
 pub(crate) use reading::still_hold;
 pub use recheck::{Rechecks, chance};
+#[cfg(feature = "ninja")]
+pub(crate) use screen::NO_RULE;
 pub(crate) use screen::program;
 pub use screen::{Screen, failed, tell_of_state};

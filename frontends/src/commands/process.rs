@@ -92,8 +92,10 @@ impl Commands {
     /// # Errors
     /// If the jobserver's pipe cannot be read, or there is no tokio runtime.
     pub(crate) async fn token(&self) -> io::Result<Option<Token>> {
-        let Some(jobserver) = &self.jobserver else { return Ok(None) };
         within_a_runtime()?;
+        // A build that waits writes down what it knows. So whoever is killed while the command runs has not lost what was made for it.
+        tokio::task::yield_now().await;
+        let Some(jobserver) = &self.jobserver else { return Ok(None) };
         jobserver.acquire().await.map(Some)
     }
 

@@ -9,7 +9,11 @@ use std::process::ExitCode;
 use alacarte_core::{BuildError, Cause, Key, Report};
 use alacarte_stores::{Log, SharedFiles};
 
+use super::colours;
 use super::events::{CommandEvent, Stage};
+
+/// What is wrong with a file that is needed, in ninja's words.
+pub(crate) const NO_RULE: &str = "missing and no known rule to make it";
 
 /// What a person sees of running commands: one line that is written over on a terminal, a line a command elsewhere.
 #[derive(Debug)]
@@ -51,7 +55,8 @@ impl Screen {
                 if !success {
                     self.line(&format!("FAILED: {}\n{}", event.key, event.command));
                 }
-                self.write(output);
+                let output = if colours::are_shown(self.terminal) { output.into() } else { colours::without(output) };
+                self.write(&output);
             }
             // (What a screen does not show need not be known to it.)
             _ => {}
@@ -124,8 +129,9 @@ pub fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCo
                 continue;
             }
             (Some(key), Cause::MissingInput { dependency }) => {
-                format!("'{dependency}', needed by '{key}', missing and no known rule to make it")
+                format!("'{dependency}', needed by '{key}', {NO_RULE}")
             }
+            (_, Cause::Task(text)) if text.ends_with(NO_RULE) => text.to_string(),
             // Its output was printed when it failed.
             (_, Cause::Task(text)) if text.starts_with("FAILED: ") => {
                 text.lines().next().unwrap_or_default().to_owned()

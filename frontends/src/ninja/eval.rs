@@ -9,6 +9,7 @@
 use alacarte_stores::{CacheName, CacheNameError};
 
 use super::manifest::{Deps, Edge, RspFile};
+use super::show_includes::PREFIX;
 use super::template::{Piece, pieces};
 use super::variables::{Bindings, Rule, ScopeId, Scopes, bound};
 
@@ -47,7 +48,10 @@ impl<'a> Names<'a> {
         let deps = match self.get("deps", Shell)?.as_str() {
             "" => None,
             "gcc" => Some(Deps::Gcc),
-            "msvc" => Some(Deps::Msvc),
+            "msvc" => {
+                let prefix = self.some("msvc_deps_prefix", Shell)?;
+                Some(Deps::Msvc { prefix: prefix.unwrap_or_else(|| PREFIX.to_owned()) })
+            }
             other => return Err(format!("unknown deps '{other}': expected 'gcc' or 'msvc'")),
         };
         let rspfile = match self.some("rspfile", Quoting::None)? {
@@ -255,7 +259,9 @@ mod tests {
         assert_eq!(edge.deps, Some(Deps::Gcc));
         let edge = first(&format!("{rule}build a: r\n  restat =\n  generator =\n  deps = msvc\n"));
         assert!(!edge.restat && !edge.generator);
-        assert_eq!(edge.deps, Some(Deps::Msvc));
+        assert_eq!(edge.deps, Some(Deps::Msvc { prefix: PREFIX.into() }));
+        let prefix = |manifest: &str| first(&format!("{manifest}{rule}build a: r\n  deps = msvc\n")).deps;
+        assert_eq!(prefix("msvc_deps_prefix = Hinweis:\n"), Some(Deps::Msvc { prefix: "Hinweis:".into() }));
         let error = failure(&format!("{rule}build a: r\n  deps = gdc\n"));
         assert!(error.to_string().contains("unknown deps 'gdc'"));
     }

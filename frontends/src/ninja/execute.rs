@@ -12,6 +12,7 @@ use alacarte_stores::{Begun, FileKey, FileValue, Made};
 
 use super::manifest::{Deps, Edge};
 use super::ninja_tasks::{NinjaTasks, Step};
+use super::show_includes::{ShowIncludes, take_notes};
 use crate::commands::process::{self, Ended, Line, What};
 use crate::commands::tool_cache::{Place, Taken};
 use crate::commands::{CommandEvent, Stage, parse_depfile, still_hold};
@@ -74,13 +75,13 @@ impl NinjaTasks {
         let mut before: Option<Begun> = None;
         let named = loop {
             let run = self.execute(step);
-            let (ended, started) = match step.edge.pool.as_deref() {
+            let started = match step.edge.pool.as_deref() {
                 Some(pool) => fetch.work_in(pool, run).await?,
                 None => fetch.work(run).await?,
             };
+            let (mut reported, named) = self.reported(step, &started)?;
             let before = before.get_or_insert(started.begun);
             certain.set(certain.get() && before.is_certain());
-            let (mut reported, named) = self.reported(step, &ended, started.cache.as_ref())?;
             reported.retain(|key| !step.outputs.contains(key));
             for key in &mut reported {
                 // What made this file has run, though nobody has asked for this very output of it: it is there.
@@ -128,8 +129,11 @@ impl NinjaTasks {
     }
 
     /// Runs the command once.
-    async fn execute(&self, step: &Step) -> Result<(Ended, Started)> {
+    async fn execute(&self, step: &Step) -> Result<Started> {
         let edge = &step.edge;
+        if let Some(missing) = self.missing_source() {
+            return Err(TaskError::new(missing));
+        }
         let refused = |error| StoreError::new("take a token of the jobserver for", &step.outputs[0], error);
         let _token = self.commands.token().await.map_err(refused)?;
         self.prepare(edge)?;
@@ -149,13 +153,17 @@ impl NinjaTasks {
             console: unattended.is_none() && edge.pool.as_deref() == Some(CONSOLE),
             outputs: step.outputs.iter().map(|key| self.files.borrow().path(key)).collect(),
             // What it includes may stand on any line.
-            keep: if edge.deps == Some(Deps::Msvc) { usize::MAX } else { KEPT_OUTPUT },
+            keep: if matches!(edge.deps, Some(Deps::Msvc { .. })) { usize::MAX } else { KEPT_OUTPUT },
             alone: false,
             private: unattended,
             tool_cache: cache.as_ref().map(Taken::path),
         };
         let ended = process::run(&self.commands, line).await;
-        let ended = ended.map_err(|error| StoreError::new("run the command of", &step.outputs[0], error))?;
+        let mut ended = ended.map_err(|error| StoreError::new("run the command of", &step.outputs[0], error))?;
+        if let Some(Deps::Msvc { prefix }) = &edge.deps {
+            let ShowIncludes { included, rest } = take_notes(&ended.output, prefix);
+            (started.included, ended.output) = (included, rest);
+        }
         let success = ended.status.success();
         self.tell(step, Stage::Ended { success, output: &ended.output });
         if !success {
@@ -167,7 +175,7 @@ impl NinjaTasks {
         if let Some(cache) = cache {
             started.cache = Some(cache.publish().await.map_err(trouble)?);
         }
-        Ok((ended, started))
+        Ok(started)
     }
 
     /// Makes the directories that the command expects, and its response file.
@@ -191,12 +199,10 @@ impl NinjaTasks {
     }
 
     /// The dependencies that the command reports, and the files of which it says that it made them from those.
-    fn reported(&self, step: &Step, ended: &Ended, cache: Option<&Place>) -> Result<(Vec<FileKey>, Vec<FileKey>)> {
+    fn reported(&self, step: &Step, started: &Started) -> Result<(Vec<FileKey>, Vec<FileKey>)> {
         let edge = &step.edge;
-        let (mut paths, mut named) = (Vec::new(), Vec::new());
-        if edge.deps == Some(Deps::Msvc) {
-            paths.extend(included(&String::from_utf8_lossy(&ended.output)));
-        } else if let Some(depfile) = &edge.depfile {
+        let (mut paths, mut named) = (started.included.clone(), Vec::new());
+        if let Some(depfile) = edge.depfile.as_ref().filter(|_| !matches!(edge.deps, Some(Deps::Msvc { .. }))) {
             let path = self.files.borrow().root().join(depfile);
             match std::fs::read(&path) {
                 Ok(bytes) => {
@@ -216,7 +222,7 @@ impl NinjaTasks {
                 Err(error) => return Err(StoreError::new("read", path.display(), error).into()),
             }
         }
-        paths.retain(|path| !cache.is_some_and(|cache| cache.held(path)));
+        paths.retain(|path| !started.cache.as_ref().is_some_and(|cache| cache.held(path)));
         let keys = |paths: &[String]| paths.iter().map(|path| self.key_of(path)).collect();
         Ok((keys(&paths), keys(&named)))
     }
@@ -276,12 +282,14 @@ struct Started {
     begun: Begun,
     /// Where its copy of a tool's cache lay.
     cache: Option<Place>,
+    /// The headers that its output named.
+    included: Vec<String>,
 }
 
 impl Started {
     fn now(writes: u64, begun: Begun) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Started { time: since.as_nanos() as u64, writes, begun, cache: None }
+        Started { time: since.as_nanos() as u64, writes, begun, cache: None, included: Vec::new() }
     }
 }
 
@@ -289,11 +297,6 @@ fn failed(edge: &Edge, ended: &Ended) -> TaskError {
     let outputs = edge.outputs.join(" ");
     let (how, output) = (process::failure(ended.status), String::from_utf8_lossy(&ended.output));
     TaskError::new(format!("FAILED: [{how}] {outputs}\n{}\n{output}", edge.command).trim_end())
-}
-
-/// The files named by lines of `/showIncludes`.
-fn included(output: &str) -> impl Iterator<Item = String> {
-    output.lines().filter_map(|line| line.strip_prefix("Note: including file:")).map(|path| path.trim().to_owned())
 }
 
 fn remove(path: &Path) -> Result<()> {

@@ -66,13 +66,16 @@ pub struct Edge {
 }
 
 /// How a command reports the dependencies it discovers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Deps {
     /// In a file, as a rule of Make (`deps = gcc`).
     Gcc,
-    /// In its output, one `/showIncludes` line each (`deps = msvc`).
-    Msvc,
+    /// In its output, a line for each, which is not shown (`deps = msvc`).
+    Msvc {
+        /// How these lines begin (`msvc_deps_prefix`).
+        prefix: String,
+    },
 }
 
 /// A response file.

@@ -14,7 +14,7 @@
 //! The modules follow the text on its way: `manifest_lexer` cuts it into tokens, `template` cuts a value into text and
 //! variables, `variables` says what a name means, `parse` and `statement` read the statements, `eval` expands an edge's
 //! rule, `load` ties them together over the files. From there, `ninja_tasks` makes the edges tasks of a build, and
-//! `execute` runs what they say.
+//! `execute` runs what they say, `show_includes` reads what some compilers say; `missing_sources` looks before the first command starts.
 //!
 //! ```
 //! use std::fs;
@@ -46,10 +46,12 @@ mod load;
 mod loader;
 mod manifest;
 mod manifest_lexer;
+mod missing_sources;
 mod ninja_tasks;
 mod parse;
 mod parse_error;
 mod session;
+mod show_includes;
 mod source;
 mod statement;
 mod template;

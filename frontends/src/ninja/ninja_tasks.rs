@@ -29,6 +29,7 @@ use alacarte_core::{Fetch, Fingerprint, Result, Running, Static, TaskError, Task
 use alacarte_stores::{FileKey, FileValue, Shape, SharedFiles};
 
 use super::manifest::{Edge, Manifest};
+use super::missing_sources::MissingSources;
 use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{Commands, Events, Root, canonicalise};
 
@@ -52,6 +53,7 @@ pub struct NinjaTasks {
     pub(super) by_content: bool,
     pub(super) commands: Commands,
     pub(super) tool_caches: ToolCaches,
+    pub(super) missing: MissingSources,
 }
 
 /// One edge.
@@ -105,6 +107,7 @@ impl NinjaTasks {
             by_content: false,
             commands: Commands::default(),
             tool_caches: ToolCaches::new(&directory.join(".alacarte/cache"), &directory, &directory.join(".alacarte")),
+            missing: MissingSources::default(),
         }
     }
 
@@ -200,14 +203,14 @@ impl NinjaTasks {
         commands
     }
 
-    fn reach(&self, from: FileKey, seen: &mut HashSet<usize>, mut each: impl FnMut(&Step)) {
+    pub(super) fn reach(&self, from: FileKey, seen: &mut HashSet<usize>, mut each: impl FnMut(&Step)) {
         let mut stack = vec![from];
         while let Some(key) = stack.pop() {
             let Some(maker) = self.makers.get(&key) else { continue };
             if seen.insert(maker.step) {
                 let step = &self.steps[maker.step];
                 each(step);
-                stack.extend(step.inputs.iter().chain(&step.order_only).cloned());
+                stack.extend(step.sources().cloned());
             }
         }
     }
@@ -328,6 +331,11 @@ impl Step {
             order_only,
             edge,
         }
+    }
+
+    /// What must be up to date before it may run.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &FileKey> {
+        self.inputs.iter().chain(&self.order_only)
     }
 
     /// Whether it is a phony edge that names nothing.
