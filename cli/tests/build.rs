@@ -370,3 +370,50 @@ fn a_manifest_whose_included_file_alone_is_made_anew_is_read_again() {
         assert_eq!(fs::read_to_string(project.path().join("o")).expect("o"), format!("{word}\n"), "{out}");
     }
 }
+
+/// What cannot be made for want of a source is said before anything is made of the others, also where the build goes on after failures.
+#[test]
+fn a_missing_source_is_said_before_any_command_runs() {
+    let manifest = "rule cp\n  command = cat $in > $out\nbuild a.o: cp a.c\nbuild b.o: cp b.c || late\nbuild late: cp late.c\nbuild all: phony a.o b.o\n";
+    for (there, missing) in
+        [(["a.c", "late.c"], "'b.c', needed by 'b.o'"), (["a.c", "b.c"], "'late.c', needed by 'late'")]
+    {
+        let project = directory(&[("build.ninja", manifest)]);
+        let place = project.path();
+        there.iter().for_each(|source| fs::write(place.join(source), "1\n").expect("written"));
+        for arguments in [&["build"][..], &["build", "-k"], &["build", "-k", "-j4", "all"]] {
+            let (code, out, err) = run(place, arguments);
+            assert!(code == 1 && !place.join("a.o").exists(), "{out}{err}");
+            let line = format!("alacarte: {missing}, missing and no known rule to make it\n");
+            assert_eq!(err.matches(&line).count(), 1, "{err}");
+        }
+        // What is asked for needs it not.
+        assert_eq!(run(place, &["build", "a.o"]).0, 0);
+    }
+}
+
+/// A compiler that names the headers that it reads in what it says, in the language of its user.
+#[test]
+fn the_notes_of_a_compiler_are_dependencies_and_are_not_shown() {
+    let manifest = "msvc_deps_prefix = Hinweis:\nrule cl\n  deps = msvc\n  \
+                    command = echo in.c; echo 'Hinweis:  h.h'; echo warning; cat h.h > $out\nbuild out: cl in.c\n";
+    let project = directory(&[("build.ninja", manifest), ("in.c", ""), ("h.h", "1")]);
+    let (code, out, _) = run(project.path(), &["build"]);
+    let rest = out.split_once('\n').map(|(_, rest)| rest);
+    assert!(code == 0 && rest.is_some_and(|rest| rest.starts_with("warning\nalacarte: ran 1 command")), "{out}");
+    fs::write(project.path().join("h.h"), "2").expect("written");
+    assert_eq!(run(project.path(), &["build"]).0, 0);
+    assert_eq!(fs::read_to_string(project.path().join("out")).expect("built"), "2");
+}
+
+#[test]
+fn colours_are_for_a_terminal_and_for_who_asks_for_them() {
+    let manifest = "rule red\n  command = printf '\\033[31mred\\033[0m\\n'; touch $out\nbuild out: red\n";
+    let project = directory(&[("build.ninja", manifest)]);
+    assert!(run(project.path(), &["build"]).1.contains("\nred\n"));
+    for (forced, said) in [("1", "\n\x1b[31mred\x1b[0m\n"), ("0", "\nred\n")] {
+        fs::remove_file(project.path().join("out")).expect("removed");
+        let said_now = alacarte(project.path(), &["build"]).env("CLICOLOR_FORCE", forced).output().expect("it runs");
+        assert!(String::from_utf8_lossy(&said_now.stdout).contains(said), "{forced}");
+    }
+}

@@ -96,6 +96,7 @@ fn a_restored_file_may_be_read_by_whom_it_could_be_read_before() {
         let open = "rule open\n  command = cp $in $out && chmod 644 $out\nbuild open: open in\n";
         let project = directory(&[("build.ninja", &format!("{open}{manifest}")), ("in", "1\n")]);
         let place = project.path();
+        fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("open to all");
         assert_eq!(run(place, &[&BUILD[..], &["open"]].concat()).0, 0);
         assert_eq!(run(place, &BUILD).0, 0);
         fs::remove_file(place.join("secret")).expect("removed");
@@ -279,7 +280,7 @@ fn what_a_recheck_has_found_is_told_however_the_build_ends() {
     let cache = cache.path().to_str().expect("a name");
     let recheck = ["build", "-k", "--rebuilder", "constructive-trace", "--cache", cache, "--recheck", "100"];
     // The manifest is made by its own command, which looks at a file that it does not declare.
-    let made = "rule make\n  command = cat in hidden > build.ninja\n  generator = 1\nbuild build.ninja: make in\n";
+    let made = "rule make\n  command = cat in hidden > build.ninja\nbuild build.ninja: make in\n";
     let made = format!("{made}rule cp\n  command = cp in $out && test ! -e broken\nbuild o: cp\n");
     let checkout = |hidden: &str| directory(&[("build.ninja", &made), ("in", &made), ("hidden", hidden)]);
     let first = checkout("# one\n");
@@ -299,4 +300,40 @@ fn what_a_recheck_has_found_is_told_however_the_build_ends() {
     age(third.path());
     let (code, out, err) = run(third.path(), &recheck);
     assert!(code == 1 && err.contains("o: the cache has it, and it failed when it was run again"), "{out}{err}");
+}
+
+/// What a generator has made stays when its command is another one, so its traces do not name the command: in the next directory it is another one.
+#[test]
+fn what_a_generator_makes_is_never_anothers() {
+    let cache = directory(&[]);
+    let cache = cache.path().to_str().expect("a name");
+    for rebuilder in ["constructive-trace", "deep-constructive-trace"] {
+        let arguments = ["build", "--rebuilder", rebuilder, "--cache", cache];
+        for name in ["A", "B"] {
+            let manifest = format!(
+                "rule gen\n  command = sed s/x/{name}/ $in > $out\n  generator = 1\nbuild config.h: gen config.in\n"
+            );
+            let place = directory(&[("build.ninja", &manifest), ("config.in", "x\n")]);
+            for text in ["x\n", "y x\n", "x\n"] {
+                fs::write(place.path().join("config.in"), text).expect("written");
+                let (code, out, err) = run(place.path(), &arguments);
+                assert_eq!((code, err.as_str()), (0, ""), "{out}");
+                let made = fs::read_to_string(place.path().join("config.h")).expect("built");
+                assert_eq!(made, text.replace('x', name), "{rebuilder}: {out}");
+            }
+            assert!(run(place.path(), &arguments).1.contains("nothing to do"), "{rebuilder}");
+        }
+    }
+}
+
+/// An output that is a link is in no cache, and that is no trouble.
+#[test]
+fn what_cannot_be_copied_is_no_trouble() {
+    let manifest = "rule ln\n  command = ln -sf in $out\nrule mkdir\n  command = mkdir -p $out\nbuild link: ln in\nbuild d: mkdir in\n";
+    let project = directory(&[("build.ninja", manifest), ("in", "1\n")]);
+    for _ in 0..2 {
+        let (code, out, err) = run(project.path(), &BUILD);
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+        fs::remove_file(project.path().join("link")).expect("a link");
+    }
 }

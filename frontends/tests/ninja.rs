@@ -2,9 +2,12 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
-use alacarte_frontends::ninja::Session;
+use alacarte_frontends::ninja::{CommandEvent, Session, Stage};
+use alacarte_stores::FileKey;
 use common::{directory, edit, read, start};
 
 const NOTHING: [&str; 0] = [];
@@ -270,4 +273,29 @@ fn a_command_that_makes_a_directory_changes_it_whenever_it_runs() {
             assert_eq!(ran() > 0, !rebuilder.contains("deep"), "{rebuilder}, by content: {by_content}");
         }
     }
+}
+
+/// A process that is killed has lost nothing that was finished before its last command began.
+#[test]
+fn what_was_made_is_in_the_journal_when_the_next_command_begins() {
+    let at = directory(&[
+        ("build.ninja", &format!("{COPY}build a: copy s\nbuild b: copy a\nbuild c: copy b\n")),
+        ("s", "s"),
+    ]);
+    let session = Session::new(at.path(), "build.ninja");
+    let journal = session.journal();
+    let lengths = Rc::new(RefCell::new(Vec::new()));
+    let told = Rc::clone(&lengths);
+    let scheduler = alacarte_schedulers::named("suspending").expect("a scheduler");
+    let rebuilder = alacarte_rebuilders::named("verifying-trace").expect("a rebuilder");
+    let observer = move |event: CommandEvent<'_>| {
+        if let Stage::Started = event.stage {
+            told.borrow_mut().push(std::fs::metadata(&journal).expect("it is there").len());
+        }
+    };
+    let mut build = session.open(scheduler, rebuilder, observer).expect("it opens");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(build.run_async([FileKey::from("c")])).expect("built");
+    let lengths = lengths.borrow();
+    assert!(lengths.len() == 3 && lengths.windows(2).all(|pair| pair[0] < pair[1]), "{lengths:?}");
 }

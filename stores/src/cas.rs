@@ -78,7 +78,8 @@ impl Cas {
         self.place(digest).symlink_metadata().is_ok_and(|there| there.is_file())
     }
 
-    /// Keeps a copy of a file; `false` if the file is not what the digest says.
+    /// Keeps a copy of a file; `false` if the file is not what the digest says. Who cannot come to the file, because a directory on the way to it is
+    /// closed to them, may not read the copy either.
     ///
     /// # Errors
     /// If it cannot be read, or the copy not written.
@@ -96,11 +97,16 @@ impl Cas {
         }
         let underway = self.underway();
         std::fs::create_dir_all(&underway)?;
-        let Some((copy, mode)) = copy(&regular::open(file)?, &underway, digest)? else { return Ok(false) };
+        let original = match regular::open(file) {
+            // A link, or a directory, is no file with this content.
+            Err(error) if regular::is_no_file(&error) => return Ok(false),
+            original => original?,
+        };
+        let Some((copy, mode)) = copy(&original, &underway, digest)? else { return Ok(false) };
         if std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & READ_OR_EXECUTE != mode) {
             return Ok(false);
         }
-        copy.as_file().set_permissions(Permissions::from_mode(mode))?;
+        copy.as_file().set_permissions(Permissions::from_mode(mode & regular::open_to(file)))?;
         std::fs::create_dir_all(place.parent().unwrap_or(&self.directory))?;
         copy.persist(place)?;
         Ok(true)
@@ -114,7 +120,10 @@ impl Cas {
     pub fn fetch(&self, digest: &Digest, directory: &Path) -> io::Result<Option<NamedTempFile>> {
         let place = self.place(digest);
         let kept = match regular::open(&place) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // (One that cannot be read is that of another user, who could read what we could not.)
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+                return Ok(None);
+            }
             Err(error) if regular::is_no_file(&error) => {
                 scratch::remove(&place)?;
                 return Ok(None);
@@ -166,6 +175,7 @@ mod tests {
     fn nobody_may_read_a_copy_who_may_not_read_the_original() {
         let directory = tempfile::tempdir().expect("a directory");
         let root = directory.path();
+        std::fs::set_permissions(root, Permissions::from_mode(0o755)).expect("open to all");
         let cas = Cas::new(root.join("cas"));
         // The same content each time, in the order from which most is to be feared.
         for bits in [0o644, 0o600, 0o755, 0o700, 0o640, 0o750] {
@@ -177,6 +187,37 @@ mod tests {
             assert_eq!(mode(&cas.place(&digest)), bits & 0o555, "{bits:o}");
             cas.fetch(&digest, root).expect("copied").expect("kept").persist(&copy).expect("renamed");
             assert_eq!(mode(&copy), bits & 0o755, "{bits:o}");
+        }
+    }
+
+    #[test]
+    fn nobody_may_read_a_copy_who_cannot_come_to_the_original() {
+        for (closed, left) in [(0o700, 0o400), (0o750, 0o440), (0o705, 0o404), (0o755, 0o444), (0o770, 0o440)] {
+            let directory = tempfile::tempdir().expect("a directory");
+            let root = directory.path();
+            let (above, file) = (root.join("a"), root.join("a/b/file"));
+            std::fs::create_dir_all(root.join("a/b")).expect("made");
+            std::fs::write(&file, "secret").expect("written");
+            for (path, bits) in [(root, 0o755), (&above, closed), (&root.join("a/b"), 0o755), (&file, 0o644)] {
+                std::fs::set_permissions(path, Permissions::from_mode(bits)).expect("a mode");
+            }
+            let (cas, digest) = (Cas::new(root.join("cas")), Digest::of_bytes(b"secret"));
+            assert!(cas.keep(&file, &digest).expect("copied"));
+            assert_eq!(mode(&cas.place(&digest)), left, "{closed:o}");
+            let copy = cas.fetch(&digest, root).expect("copied").expect("kept");
+            assert_eq!(mode(copy.path()), 0o644, "what is restored lies where the original lay");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_kept_and_no_trouble() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let root = directory.path();
+        std::fs::write(root.join("file"), "text").expect("written");
+        std::os::unix::fs::symlink("file", root.join("link")).expect("a link");
+        let (cas, digest) = (Cas::new(root.join("cas")), Digest::of_bytes(b"text"));
+        for other in [root.join("link"), root.to_owned()] {
+            assert!(!cas.keep(&other, &digest).expect("no trouble"));
         }
     }
 

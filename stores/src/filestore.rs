@@ -70,6 +70,8 @@ pub enum Shape {
 pub struct FileStore {
     files: SharedFiles,
     shapes: HashMap<FileKey, Shape>,
+    /// What no trace brings back.
+    unshared: HashSet<FileKey>,
     cas: Option<Cas>,
     /// Where copies are made before they are put in place; if nowhere in particular, then beside it.
     underway: Option<PathBuf>,
@@ -88,6 +90,7 @@ impl FileStore {
         FileStore {
             files: Rc::clone(files),
             shapes: HashMap::new(),
+            unshared: HashSet::new(),
             cas: None,
             underway: None,
             begun: false,
@@ -116,6 +119,13 @@ impl FileStore {
     pub fn set_shapes(&mut self, shapes: HashMap<FileKey, Shape>) {
         self.shapes = shapes;
         self.young.clear();
+    }
+
+    /// Says of these keys that no trace is to bring them back, nor a copy of them to be kept: what makes them is no part of their traces.
+    #[must_use]
+    pub fn with_unshared(mut self, keys: HashSet<FileKey>) -> Self {
+        self.unshared = keys;
+        self
     }
 
     /// Says of one key that it is more, or less, than the file of its name.
@@ -357,7 +367,7 @@ impl Store<FileKey, FileValue> for FileStore {
 
     fn archive(&mut self, key: &FileKey, value: &FileValue) -> Result<(), StoreError> {
         let (Some(cas), Some(contents)) = (&self.cas, self.contents(key, value)) else { return Ok(()) };
-        if matches!(self.shapes.get(key), Some(Shape::Within(_))) {
+        if matches!(self.shapes.get(key), Some(Shape::Within(_))) || self.unshared.contains(key) {
             return Ok(());
         }
         for (path, digest, _) in contents {
@@ -382,6 +392,9 @@ impl Store<FileKey, FileValue> for FileStore {
     fn restore(&mut self, key: &FileKey, value: &FileValue) -> Result<bool, StoreError> {
         if matches!(self.shapes.get(key), Some(Shape::Alias)) {
             // A file of that name is not ours.
+            return Ok(false);
+        }
+        if self.unshared.contains(key) {
             return Ok(false);
         }
         let Some(contents) = self.contents(key, value) else { return Ok(false) };

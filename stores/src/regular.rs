@@ -4,7 +4,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -45,6 +45,21 @@ pub(crate) fn directories_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(directories)
+}
+
+/// Those permissions that a file can have to an effect: a class of users to whom a directory on the way to it is closed has none.
+pub(crate) fn open_to(file: &Path) -> u32 {
+    let directory = file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    // Of what cannot be looked at nobody else has any.
+    let Ok(directory) = directory.canonicalize() else { return 0o700 };
+    let modes = directory.ancestors().map(|above| above.metadata().map_or(0, |above| above.permissions().mode()));
+    modes.fold(0o777, passing)
+}
+
+/// Those of some permissions that are left behind a directory of this mode.
+pub(crate) fn passing(permissions: u32, directory: u32) -> u32 {
+    let classes = [(0o010, 0o070), (0o001, 0o007)];
+    classes.into_iter().filter(|(enter, _)| directory & enter == 0).fold(permissions, |left, (_, class)| left & !class)
 }
 
 /// What a file takes on a disk of blocks of four kibibytes.

@@ -191,6 +191,48 @@ fn what_cannot_be_an_entry_is_left_out_and_said_and_nothing_hangs_or_gets_out() 
     assert_eq!(names(&root.join("outside")).len(), 1);
 }
 
+/// A directory that one command has published, another one closes, as it does its own files.
+#[test]
+fn what_a_directory_keeps_from_others_is_kept_from_them_as_an_entry() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let root = directory.path();
+    tool(root, |cache| write(cache, "d/open", "open"));
+    let mode = |path: &str| fs::metadata(entries(root).join(path)).expect("there").mode() & 0o777;
+    let set = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode");
+    tool(root, |cache| {
+        write(cache, "d/closed", "closed");
+        set(&cache.join("d/closed"), 0o644);
+        set(&cache.join("d"), 0o710);
+    });
+    assert_eq!((mode("d") & 0o005, mode("d/closed")), (0o005, 0o640));
+    tool(root, |cache| {
+        write(cache, "top", "top");
+        set(&cache.join("top"), 0o664);
+        set(cache, 0o700);
+    });
+    assert_eq!(mode("top"), 0o600);
+}
+
+/// Nothing but the copy itself is published, whatever lies in its place.
+#[test]
+fn a_copy_that_is_something_else_afterwards_is_not_published() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let root = directory.path();
+    write(root, "private/key", "key");
+    for what in ["a link", "a file", "nothing"] {
+        let published = tool(root, |cache| {
+            fs::remove_dir(cache).expect("it is empty");
+            match what {
+                "a link" => symlink(root.join("private"), cache).expect("a link"),
+                "a file" => fs::write(cache, "file").expect("written"),
+                _ => {}
+            }
+        });
+        assert_eq!((published.added, published.left_out), (0, 1), "{what}: {published:?}");
+        assert_eq!(names(&entries(root)), BTreeSet::new(), "{what}");
+    }
+}
+
 #[test]
 fn a_file_that_cannot_be_read_is_left_out_and_the_others_are_published() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -396,12 +396,12 @@ fn said(flags: &[u8]) -> Option<usize> {
     options(flags).filter_map(number).last().filter(|jobs| *jobs > 0)
 }
 
-/// The variable behind the name of a pipe, see [`with_jobserver`].
-const DESCRIPTORS_AGAIN: &str = "ALACARTE--jobserver-auth=";
+/// The variables before and behind the name of a pipe, see [`with_jobserver`].
+const DESCRIPTORS_AGAIN: [&str; 2] = ["ALACARTE-A--jobserver-auth=", "ALACARTE-B--jobserver-auth="];
 
 /// Whether a word names a jobserver.
 fn names_jobserver(word: &[u8]) -> bool {
-    word.starts_with(DESCRIPTORS_AGAIN.as_bytes())
+    DESCRIPTORS_AGAIN.iter().any(|variable| word.starts_with(variable.as_bytes()))
         || word.starts_with(b"--jobserver-auth=")
         || word.starts_with(b"--jobserver-fds=")
 }
@@ -418,7 +418,8 @@ fn option(flags: &[u8]) -> Option<&[u8]> {
 /// name stands there, as a variable that nobody reads. (Make before 4.2 knows the second spelling only.)
 ///
 /// Cargo joins either, and hands what it has taken on to makes, so it must not take the name. It takes what stands behind the last
-/// `--jobserver-auth=`, also within a word, where ninja does not look: so behind the name stands a variable whose own name ends so.
+/// `--jobserver-auth=`, also within a word, where ninja does not look: so behind the name stands a variable whose own name ends so. And before it another
+/// one, for each make hands its variables on in reverse.
 fn with_jobserver(flags: &[u8], jobs: usize, (read, write): (i32, i32), name: Option<&[u8]>) -> Vec<u8> {
     let is_jobs = |word: &[u8]| word.strip_prefix(b"-j").is_some_and(|jobs| jobs.iter().all(u8::is_ascii_digit));
     let mut words: Vec<&[u8]> = flags.split(|byte| *byte == b' ').filter(|word| !names_jobserver(word)).collect();
@@ -432,8 +433,8 @@ fn with_jobserver(flags: &[u8], jobs: usize, (read, write): (i32, i32), name: Op
     words.push(ours.as_bytes());
     words.extend(if behind.is_empty() && name.is_some() { vec![&b"--"[..]] } else { behind });
     let name = name.map(|name| [b"--jobserver-auth=fifo:", name].concat());
-    let descriptors = format!("{DESCRIPTORS_AGAIN}{read},{write}");
-    words.extend(name.iter().flat_map(|name| [name, descriptors.as_bytes()]));
+    let [before, behind] = DESCRIPTORS_AGAIN.map(|variable| format!("{variable}{read},{write}"));
+    words.extend(name.iter().flat_map(|name| [before.as_bytes(), name, behind.as_bytes()]));
     words.join(&b' ')
 }
 
@@ -540,15 +541,33 @@ mod tests {
             String::from_utf8(flags).expect("text")
         };
         let ours = "-j2 --jobserver-fds=8,9 --jobserver-auth=8,9";
-        let again = "ALACARTE--jobserver-auth=8,9";
+        let behind = |name: &str| {
+            format!("ALACARTE-A--jobserver-auth=8,9 --jobserver-auth=fifo:{name} ALACARTE-B--jobserver-auth=8,9")
+        };
         assert_eq!(with("", None), format!(" {ours}"));
-        assert_eq!(with("", Some("/f")), format!(" {ours} -- --jobserver-auth=fifo:/f {again}"));
+        assert_eq!(with("", Some("/f")), format!(" {ours} -- {}", behind("/f")));
         assert_eq!(
             with("kw -j4 -l3 --jobserver-auth=3,4 -- A=-j5 B=a\\  b", Some("/f")),
-            format!("kw -l3 {ours} -- A=-j5 B=a\\  b --jobserver-auth=fifo:/f {again}")
+            format!("kw -l3 {ours} -- A=-j5 B=a\\  b {}", behind("/f"))
         );
         let nested = with(&with("", Some("/f")), Some("/g"));
-        assert_eq!(nested, format!(" {ours} -- --jobserver-auth=fifo:/g {again}"));
+        assert_eq!(nested, format!(" {ours} -- {}", behind("/g")));
+    }
+
+    /// Each make hands the variables on in reverse. Whichever order they have, cargo finds the descriptors and ninja the name.
+    #[test]
+    fn beneath_any_number_of_makes_each_tool_finds_its_own_jobserver() {
+        let flags = with_jobserver(b"", 2, (8, 9), Some(b"/f"));
+        let flags = String::from_utf8(flags).expect("text");
+        let (options, variables) = flags.split_once(" -- ").expect("variables");
+        let mut words: Vec<&str> = variables.split(' ').collect();
+        for makes in 0..3 {
+            let flags = format!("{options} -- {}", words.join(" "));
+            let cargo = flags.rsplit_once("--jobserver-auth=").expect("it is there").1;
+            let ninja = flags.split(' ').filter_map(|word| word.strip_prefix("--jobserver-auth=")).next_back();
+            assert_eq!((cargo, ninja), ("8,9", Some("fifo:/f")), "{makes}");
+            words.reverse();
+        }
     }
 
     fn block_on<F: Future>(future: F) -> F::Output {

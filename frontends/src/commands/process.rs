@@ -319,7 +319,8 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
     };
     command.current_dir(directory).kill_on_drop(true);
     command.envs(["TMPDIR", "XDG_CACHE_HOME"].into_iter().filter_map(|name| Some((name, private?))));
-    command.envs(tool_cache.map(|path| (tool_cache::VARIABLE, path)));
+    // (That of a command around this build is not for those in it.)
+    command.env_remove(tool_cache::VARIABLE).envs(tool_cache.map(|path| (tool_cache::VARIABLE, path)));
     let (mut reader, mut said) = (None, None);
     if !console {
         let (ours, theirs) = io::pipe()?;

@@ -49,7 +49,11 @@ impl ToolCaches {
 
     /// A copy of this cache.
     pub(crate) async fn take<'c>(&'c self, name: &'c CacheName) -> io::Result<Taken<'c>> {
-        let (cache, elsewhere) = (NamedCache::new(&self.cache, name, &self.checkout), self.elsewhere.clone());
+        let (mut cache, elsewhere) = (NamedCache::new(&self.cache, name, &self.checkout), self.elsewhere.clone());
+        // What was in trouble once is not waited for again.
+        if self.said.borrow().contains(name) {
+            cache = cache.without_patience();
+        }
         let copy = on_a_thread(move || cache.take(&elsewhere)).await??;
         if let Some(trouble) = copy.trouble() {
             self.say(name, trouble);

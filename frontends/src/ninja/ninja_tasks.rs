@@ -178,6 +178,12 @@ impl NinjaTasks {
         shapes
     }
 
+    /// The keys that no trace brings back. Of a generator the command may change, and what it has made stays (ninja's rule), so its traces do not say by
+    /// which command they were made: for one directory `build.ninja` is made by another command than for the next.
+    pub fn unshared(&self) -> HashSet<FileKey> {
+        self.steps.iter().filter(|step| step.edge.generator).flat_map(|step| step.outputs.iter().cloned()).collect()
+    }
+
     /// These targets, and all that is to be validated with what they reach.
     pub fn with_validations(&self, targets: &[FileKey]) -> Vec<FileKey> {
         let mut all = targets.to_vec();

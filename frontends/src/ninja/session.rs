@@ -118,7 +118,8 @@ impl Session {
         let tool_caches = self.unattended.as_ref().unwrap_or(&self.cache);
         tasks.tool_caches = ToolCaches::new(tool_caches, &self.directory, &self.state);
         let cache = SharedCache::new(&self.cache);
-        let store = state::store(&files, &self.state, &cache).with_shapes(tasks.shapes());
+        let store =
+            state::store(&files, &self.state, &cache).with_shapes(tasks.shapes()).with_unshared(tasks.unshared());
         let pools: Vec<(String, usize)> = tasks.pools().map(|(name, depth)| (name.to_owned(), depth)).collect();
         let mut build = Build::new(tasks, store)
             .with_scheduler(scheduler)

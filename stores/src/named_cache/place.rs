@@ -116,6 +116,8 @@ impl std::error::Error for CacheNameError {}
 pub struct NamedCache {
     part: PathBuf,
     repository: String,
+    /// How long the lock is waited for.
+    patience: Duration,
 }
 
 impl NamedCache {
@@ -123,12 +125,21 @@ impl NamedCache {
     pub fn new(cache: &Path, name: &CacheName, checkout: &Path) -> Self {
         let all = cache.join(ALL).join(&name.name);
         if let Some(repository) = &name.repository {
-            return NamedCache { part: all.join(BY_NAME).join(repository), repository: repository.clone() };
+            let (part, repository) = (all.join(BY_NAME).join(repository), repository.clone());
+            return NamedCache { part, repository, patience: PATIENCE };
         }
         let real = checkout.canonicalize().or_else(|_| std::path::absolute(checkout));
         let real = real.unwrap_or_else(|_| checkout.to_owned());
         let digest = Digest::of_bytes(real.as_os_str().as_encoded_bytes());
-        NamedCache { part: all.join(BY_PATH).join(digest.to_string()), repository: real.to_string_lossy().into_owned() }
+        let (part, repository) = (all.join(BY_PATH).join(digest.to_string()), real.to_string_lossy().into_owned());
+        NamedCache { part, repository, patience: PATIENCE }
+    }
+
+    /// The same, which does not wait for another process that holds its lock: that was waited for in vain.
+    #[must_use]
+    pub fn without_patience(mut self) -> Self {
+        self.patience = Duration::ZERO;
+        self
     }
 
     /// The part of a cache that lies in this directory.
@@ -138,7 +149,7 @@ impl NamedCache {
             regular::open(&owner(&part))?.take(1 << 16).read_to_end(&mut repository)?;
             String::from_utf8_lossy(&repository).into_owned()
         };
-        Ok(NamedCache { part, repository })
+        Ok(NamedCache { part, repository, patience: PATIENCE })
     }
 
     /// What the repository is called.
@@ -186,9 +197,9 @@ impl NamedCache {
         loop {
             match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(lock),
-                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) if begin.elapsed() < PATIENCE => {}
+                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) if begin.elapsed() < self.patience => {}
                 Err(rustix::io::Errno::WOULDBLOCK) => {
-                    let why = format!("another process has held its lock for {} s", PATIENCE.as_secs());
+                    let why = format!("another process holds its lock (waited for {} s)", self.patience.as_secs());
                     return Err(io::Error::new(io::ErrorKind::TimedOut, why));
                 }
                 Err(error) => return Err(error.into()),

@@ -4,13 +4,16 @@
 //! never written, so whether it was replaced since is whether it is another file than its base; and while the base stands no new file can
 //! have the number of the old one. The command gets no hard links: a tool that writes in place would write into the entry.
 
+use std::fs::{Metadata, Permissions};
 use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::place::NamedCache;
 use super::walk::{
-    LeftOut, changed, concerns_one, copy, copy_settled, is_entry, look, make_directories, make_directory, same, walk,
+    LeftOut, MODE, changed, concerns_one, copy, copy_settled, is_entry, look, make_directories, make_directory,
+    open_to, same, walk,
 };
 use crate::scratch;
 
@@ -153,6 +156,10 @@ impl PrivateCopy {
     /// or knows by another name.
     fn stage(&self, home: &Home, left_out: &mut LeftOut) -> io::Result<bool> {
         let (base, staged) = (base(&self.place), self.staged());
+        if !std::fs::symlink_metadata(&self.path).is_ok_and(|copy| copy.is_dir()) {
+            left_out.add(&self.path, "the command has removed its copy, or put something else in its place");
+            return Ok(false);
+        }
         std::fs::create_dir(&staged)?;
         let mut any = false;
         walk(&self.path, left_out, |path, metadata, left_out| {
@@ -171,12 +178,23 @@ impl PrivateCopy {
             let copied = match untouched.transpose() {
                 Ok(Some(true)) => return Ok(()),
                 Ok(_) => make_directories(&self.path, &staged, path)
-                    .and_then(|_| copy_settled(&from, &staged.join(path), metadata).inspect(|()| any = true)),
+                    .and_then(|_| copy_settled(&from, &staged.join(path), metadata))
+                    .inspect(|()| any = true),
                 Err(error) => Err(error),
             };
             leave_out(path, copied, left_out)
         })?;
         Ok(any)
+    }
+
+    /// Takes from an entry what those could do to it to whom a directory in the copy is closed, where those of the entries are open.
+    fn close(&self, entries: &Path, path: &Path, metadata: &Metadata) -> io::Result<()> {
+        let closed = !open_to(&self.path, path).unwrap_or(0o700);
+        let (mode, opened) = (metadata.mode() & MODE, open_to(entries, path)? & closed);
+        if mode & opened == 0 || metadata.is_symlink() {
+            return Ok(());
+        }
+        std::fs::set_permissions(self.staged().join(path), Permissions::from_mode(mode & !opened))
     }
 
     /// Gives each staged entry its name, unless another command was first.
@@ -202,6 +220,7 @@ impl PrivateCopy {
                     return Ok(());
                 }
             };
+            self.close(&entries, path, metadata)?;
             std::fs::rename(staged.join(path), &target)?;
             *count += 1;
             Ok(())

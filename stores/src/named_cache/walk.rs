@@ -13,7 +13,7 @@ use crate::regular;
 const DEPTH: usize = 64;
 
 /// The permissions of an entry: nobody becomes another user by it.
-const MODE: u32 = 0o777;
+pub(super) const MODE: u32 = 0o777;
 
 /// What was left out of a copy, and why.
 #[derive(Debug, Default, Clone)]
@@ -179,6 +179,15 @@ pub(super) fn make_directory(from: &Path, to: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => there(to),
         made => made.map(|()| true),
     }
+}
+
+/// The permissions that a file at this path below a directory can have to an effect, by that directory and those on the way.
+pub(super) fn open_to(root: &Path, path: &Path) -> io::Result<u32> {
+    let mut left = 0o777;
+    for parent in path.ancestors().skip(1) {
+        left = regular::passing(left, std::fs::symlink_metadata(root.join(parent))?.mode());
+    }
+    Ok(left)
 }
 
 /// What lies at a path, if anything does.
