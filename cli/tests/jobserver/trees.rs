@@ -202,16 +202,20 @@ fn in_every_order_no_more_commands_run_at_once_than_there_are_jobs() {
     let mut shared = 0;
     for tree in 0..asked("JOBSERVER_TREES", 10) {
         let orders = if tree % 5 == 4 && !with_cargo.is_empty() { &with_cargo } else { &without };
-        // One of these always: cargo hands the jobserver that it has joined on to an old make.
-        let handed_on = vec![Tool::Ours, Tool::Cargo, Tool::Make];
-        let tools =
-            if tree == 4 && orders.contains(&handed_on) { &handed_on } else { &orders[random.below(orders.len())] };
+        // Of these one always: cargo hands the jobserver that it has joined on to an old make; and it may have had it from a make itself.
+        let handed_on = match tree {
+            4 => Some(vec![Tool::Ours, Tool::Cargo, Tool::Make]),
+            9 => Some(vec![Tool::Ours, Tool::Make, Tool::Cargo, Tool::Make]),
+            _ => None,
+        };
+        let handed_on = handed_on.filter(|tools| tools.iter().all(|tool| here.contains(tool)));
+        let tools = handed_on.unwrap_or_else(|| orders[random.below(orders.len())].clone());
         // (A make with one job has no jobserver, and says so to makes and to ours only.)
         let told = |tool: &Tool| matches!(tool, Tool::Make | Tool::Ours);
         let least = if tools[0] == Tool::Make && !tools.iter().all(told) { 2 } else { 1 };
         let jobs = least + random.below(9 - least);
         let root = place();
-        let command = lay(root.path(), &root.path().join("tree"), tools);
+        let command = lay(root.path(), &root.path().join("tree"), &tools);
         let ended = start(root.path(), &format!("{command} -j{jobs}")).wait().expect("it ends");
         let said = fs::read_to_string(root.path().join("said")).expect("said");
         let leaves = (0..tools.len()).map(|depth| LEAVES * BRANCHES.pow(depth as u32)).sum::<usize>();
