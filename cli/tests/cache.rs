@@ -337,3 +337,30 @@ fn what_cannot_be_copied_is_no_trouble() {
         fs::remove_file(project.path().join("link")).expect("a link");
     }
 }
+
+/// What was restored stands, whatever the cache has lost since; also what lies between a target and its sources, of which deep traces restore nothing.
+#[test]
+fn what_was_restored_stands_without_the_cache() {
+    let manifest = format!("{MANIFEST}build c: cp a b\n");
+    for rebuilder in ["constructive-trace", "deep-constructive-trace"] {
+        let cache = directory(&[]);
+        let cache = cache.path().to_str().expect("a name");
+        let arguments = ["build", "--rebuilder", rebuilder, "--cache", cache, "c"];
+        let [first, second] = [0, 1].map(|_| directory(&[("build.ninja", &manifest), ("in", "1\n")]));
+        assert_eq!(run(first.path(), &arguments).0, 0);
+        assert!(run(second.path(), &arguments).1.contains("ran 0 commands, restored"), "{rebuilder}");
+        assert_eq!(run(Path::new("."), &["cache", "clear", cache]).0, 0);
+        for _ in 0..2 {
+            let (code, out, err) = run(second.path(), &arguments);
+            assert!(code == 0 && out.contains("nothing to do"), "{rebuilder}: {out}{err}");
+        }
+        // A source goes back and forth: what lies between is made when it is needed.
+        for text in ["2\n", "1\n"] {
+            fs::write(second.path().join("in"), text).expect("written");
+            let (code, out, err) = run(second.path(), &arguments);
+            assert_eq!(code, 0, "{rebuilder}: {out}{err}");
+            let made = fs::read_to_string(second.path().join("c")).expect("built");
+            assert_eq!(made, text.repeat(2), "{rebuilder}");
+        }
+    }
+}

@@ -5,11 +5,13 @@
 //! for other builds may have made thousands of keys of the same name; the newest of the rest are imported, and
 //! the rebuilder is asked again. If these do not hold, it knows more of the dependencies than before, and the next are taken.
 //!
-//! A deep trace names other keys by deep fingerprints, which only their traces can explain. So those are imported with it.
+//! A deep trace names other keys by deep fingerprints, which only their traces can explain. So those are imported with it; and when its value is put in
+//! place, they go into the journal before it: what was restored stands in later processes, whatever the cache has lost by then.
 
 use std::collections::HashMap;
 
 use super::Engine;
+use crate::error::StoreError;
 use crate::event::{Dependency, Event, Record};
 use crate::fingerprint::{Fingerprint, Value};
 use crate::journal::{Journal, SharedDependency, SharedTrace};
@@ -31,6 +33,12 @@ pub(crate) struct LookedUp<K, V> {
     traces: Vec<Option<SharedTrace<K, V>>>,
     /// Where the deep ones are.
     deep: HashMap<Fingerprint, usize>,
+}
+
+/// A deep trace that was imported, and that the journal does not know.
+pub(crate) struct Part<V> {
+    dependencies: Vec<Dependency>,
+    value: V,
 }
 
 impl<K, V> Default for LookedUp<K, V> {
@@ -122,8 +130,8 @@ where
 
     /// Has the metadata know a trace. Which traces of other keys a deep one needs is added to `below`.
     fn import(&mut self, key: KeyId, trace: &SharedTrace<K, V>, below: &mut Vec<(KeyId, Fingerprint)>) {
-        let SharedTrace { dependencies, deep, value, .. } = trace;
-        let deep = deep.is_some();
+        let SharedTrace { dependencies, deep: called, value, .. } = trace;
+        let deep = called.is_some();
         let dependencies: Vec<Dependency> = dependencies
             .iter()
             .map(|&SharedDependency { ref key, definition, grouped, fingerprint }| {
@@ -144,6 +152,24 @@ where
             volatile: false,
             names: &self.table.borrow().keys,
         }));
+        if let Some(called) = *called {
+            self.state.parts.insert((key, called), Part { dependencies, value: value.clone() });
+        }
+    }
+
+    /// Tells the journal of the traces by which these dependencies of a deep trace are explained, and theirs, as far as it does not know them.
+    pub(super) fn keep_parts(&mut self, dependencies: &[Dependency]) -> Result<(), StoreError> {
+        let called = |dependency: &Dependency| (dependency.key, dependency.fingerprint);
+        let mut below: Vec<(KeyId, Fingerprint)> = dependencies.iter().map(called).collect();
+        while let Some(named) = below.pop() {
+            let Some(Part { dependencies, value }) = self.state.parts.remove(&named) else { continue };
+            count_steps(1);
+            below.extend(dependencies.iter().map(called));
+            let table = self.table.borrow();
+            let part = Record::new(named.0, &dependencies, value.fingerprint(), &value, &table.keys).with_deep(true);
+            self.sink.journal.append(&table.keys, &Event::Imported(part))?;
+        }
+        Ok(())
     }
 
     /// A key that a trace names, perhaps for the first time: whether it is an input is known then, and its definition.

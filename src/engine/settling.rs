@@ -161,6 +161,9 @@ where
         }
         self.table.borrow_mut().lower(key, VOLATILE);
         self.table.borrow_mut().raise(key, BUILT);
+        if deep {
+            self.keep_parts(&dependencies)?;
+        }
         self.tell(key, How::FromTrace { deep }, &dependencies)?;
         if moved {
             self.state.report.restored.push(key);

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::learning::LookedUp;
+use super::learning::{LookedUp, Part};
 use super::maybe_stale_keys::MaybeStaleKeys;
 use super::waking::{SlotWaker, Woken};
 use crate::error::Failure;
 use crate::event::Dependency;
 use crate::event_sink::EventSink;
-use crate::fingerprint::Value;
+use crate::fingerprint::{Fingerprint, Value};
 use crate::journal::TraceCache;
 use crate::key::{Key, KeyId, Keys};
 use crate::key_table::{ACTIVE, INPUT, KeyTable, STALE};
@@ -122,6 +122,8 @@ pub(crate) struct Progress<'b, K, V> {
     pub failures: Vec<Failure<K>>,
     /// The keys of which the cache was asked, and what it has of them.
     pub learned: HashMap<KeyId, LookedUp<K, V>>,
+    /// The deep traces that were imported, by their keys and their own deep fingerprints.
+    pub parts: HashMap<(KeyId, Fingerprint), Part<V>>,
     /// The keys of those failures.
     pub named: HashSet<KeyId>,
     /// Keys whose dependents have been taken for suspects, because they had to wait or failed.
@@ -201,6 +203,7 @@ impl<K, V> Default for Progress<'_, K, V> {
             report: Report::default(),
             failures: Vec::new(),
             learned: HashMap::new(),
+            parts: HashMap::new(),
             named: HashSet::new(),
             marked_above: HashSet::new(),
             stalled: None,
