@@ -30,7 +30,12 @@ pub fn cache(arguments: &Cache) -> Result<ExitCode, Problem> {
             let cache = open(directory)?;
             say("holds", cache.holdings()?);
             for HeldCache { name, repository, entries, bytes: size, .. } in cache.tools()? {
-                println!("{name} of {repository}: {} ({})", plural(entries, "entry", "entries"), bytes(size));
+                println!(
+                    "{name} of {}: {} ({})",
+                    repository.escape_debug(),
+                    plural(entries, "entry", "entries"),
+                    bytes(size)
+                );
             }
         }
         Care::Verify { directory } => {

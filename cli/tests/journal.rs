@@ -90,6 +90,7 @@ fn a_journal_that_cannot_grow_is_said_once_and_costs_what_it_could_not_keep() {
         let output = Command::new("sh")
             .args(["-c", &limited, env!("CARGO_BIN_EXE_alacarte")])
             .current_dir(project.path())
+            .env("XDG_CACHE_HOME", project.path().join(".cache"))
             .output()
             .expect("a shell");
         let err = String::from_utf8_lossy(&output.stderr);

@@ -384,9 +384,8 @@ fn a_value_that_is_found_in_its_place_is_remembered_once() {
         let report = first.run(["top"]).expect("built");
         assert!(report.ran.is_empty() && report.kept > 0, "{rebuilder}");
         assert_eq!(tape.appended(), told + 1, "{rebuilder}: what is known already is no news");
-        // (A deep trace names keys whose own traces only the cache has.)
-        let ran = found().run(["top"]).expect("built").ran;
-        assert_eq!(ran.is_empty(), rebuilder == "constructive-trace", "{rebuilder}");
+        // (A deep trace names keys whose own traces only the cache has: they went into the journal with it.)
+        assert!(found().run(["top"]).expect("built").ran.is_empty(), "{rebuilder}");
     }
 }
 

@@ -149,8 +149,10 @@ fn a_site_is_merged_of_directories() {
     write("assets/style.css", "p {}\n");
     write("pages/about.txt", "We build.\n");
     let run = |arguments: &[&str]| {
-        let output = Command::new(example("site")).args(arguments).current_dir(directory.path()).output();
-        let output = output.expect("it starts");
+        let mut command = Command::new(example("site"));
+        command.args(arguments).current_dir(directory.path());
+        command.env("XDG_CACHE_HOME", directory.path().join(".cache"));
+        let output = command.output().expect("it starts");
         (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
     };
     let built = |says: &str| {

@@ -331,7 +331,11 @@ pub(crate) fn jobs(asked: Option<usize>) -> (usize, Option<Arc<Jobserver>>) {
             say(&format_args!("{error}; one command runs at a time"));
             1
         }
-        (Some(jobs), _) => jobs,
+        (Some(jobs), Err(error)) => {
+            say(&format_args!("{error}; -j{jobs} is taken"));
+            jobs
+        }
+        (Some(jobs), Ok(None)) => jobs,
     };
     match Jobserver::serve(jobs) {
         Ok(served) => (jobs, Some(served)),
@@ -392,8 +396,9 @@ fn options(flags: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// How many jobs it says, if it says a number.
 fn said(flags: &[u8]) -> Option<usize> {
-    let number = |word: &[u8]| std::str::from_utf8(word.strip_prefix(b"-j")?).ok()?.parse().ok();
-    options(flags).filter_map(number).last().filter(|jobs| *jobs > 0)
+    let number = |word: &[u8]| std::str::from_utf8(word.strip_prefix(b"-j")?).ok()?.parse::<usize>().ok();
+    // (A pipe holds no more tokens.)
+    options(flags).filter_map(number).last().filter(|jobs| *jobs > 0).map(|jobs| jobs.min(usize::from(u16::MAX)))
 }
 
 /// The variables before and behind the name of a pipe, see [`with_jobserver`].

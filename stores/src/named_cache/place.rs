@@ -1,8 +1,9 @@
 //! What a named cache is called, and where it lies.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -184,6 +185,8 @@ impl NamedCache {
         let owner = owner(&self.part);
         if !owner.exists() {
             scratch::replace(&owner, self.repository.as_bytes())?;
+            // Whoever looks after the cache may read whose part it is.
+            std::fs::set_permissions(&owner, Permissions::from_mode(0o644))?;
         }
         Ok(())
     }
