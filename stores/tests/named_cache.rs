@@ -213,6 +213,27 @@ fn what_a_directory_keeps_from_others_is_kept_from_them_as_an_entry() {
     assert_eq!(mode("top"), 0o600);
 }
 
+/// What was waited for in vain once need not be waited for again.
+#[test]
+fn a_lock_that_another_process_holds_is_waited_for_as_long_as_is_asked() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let root = directory.path();
+    tool(root, |cache| write(cache, "a", "a"));
+    let part = entries(root).parent().expect("a part").to_owned();
+    let held = fs::File::open(part.join("lock")).expect("opened");
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("locked");
+    let hurried = cache(root).without_patience();
+    let copy = hurried.take(&root.join("elsewhere")).expect("a copy elsewhere");
+    assert!(copy.timed_out() && copy.trouble().is_some_and(|why| why.contains("another process holds its lock")));
+    assert_eq!(read(copy.path(), "a"), "a");
+    // (To close it is not enough: a child that another test has just forked holds it too, until it is another program.)
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::Unlock).expect("unlocked");
+    let copy = hurried.take(&root.join("elsewhere")).expect("a copy");
+    write(copy.path(), "b", "b");
+    assert!(!copy.timed_out());
+    assert_eq!(copy.publish().added, 1);
+}
+
 /// Nothing but the copy itself is published, whatever lies in its place.
 #[test]
 fn a_copy_that_is_something_else_afterwards_is_not_published() {

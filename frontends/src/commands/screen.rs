@@ -131,11 +131,11 @@ pub fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCo
             (Some(key), Cause::MissingInput { dependency }) => {
                 format!("'{dependency}', needed by '{key}', {NO_RULE}")
             }
-            (_, Cause::Task(text)) if text.ends_with(NO_RULE) => text.to_string(),
             // Its output was printed when it failed.
             (_, Cause::Task(text)) if text.starts_with("FAILED: ") => {
                 text.lines().next().unwrap_or_default().to_owned()
             }
+            (_, Cause::Task(text)) if text.ends_with(NO_RULE) => text.to_string(),
             _ => failure.to_string(),
         };
         // (A full disk is the same trouble for every command that was underway.)

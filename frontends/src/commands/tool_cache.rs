@@ -28,6 +28,8 @@ pub(crate) struct ToolCaches {
     elsewhere: PathBuf,
     /// Of which the user has been told that something is wrong: once in a build is enough.
     said: RefCell<HashSet<CacheName>>,
+    /// Those whose lock another process held for too long.
+    busy: RefCell<HashSet<CacheName>>,
 }
 
 /// A copy for one command. Nothing of it is published if it is dropped.
@@ -44,21 +46,34 @@ pub(crate) struct Place(Vec<String>);
 impl ToolCaches {
     pub(crate) fn new(cache: &Path, checkout: &Path, state: &Path) -> Self {
         let elsewhere = state.join("temporary");
-        ToolCaches { cache: cache.into(), checkout: checkout.into(), elsewhere, said: RefCell::default() }
+        ToolCaches {
+            cache: cache.into(),
+            checkout: checkout.into(),
+            elsewhere,
+            said: RefCell::default(),
+            busy: RefCell::default(),
+        }
     }
 
     /// A copy of this cache.
     pub(crate) async fn take<'c>(&'c self, name: &'c CacheName) -> io::Result<Taken<'c>> {
         let (mut cache, elsewhere) = (NamedCache::new(&self.cache, name, &self.checkout), self.elsewhere.clone());
-        // What was in trouble once is not waited for again.
-        if self.said.borrow().contains(name) {
+        // What was waited for in vain is not waited for again.
+        if self.busy.borrow().contains(name) {
             cache = cache.without_patience();
         }
         let copy = on_a_thread(move || cache.take(&elsewhere)).await??;
         if let Some(trouble) = copy.trouble() {
             self.say(name, trouble);
         }
+        self.note_busy(name, copy.timed_out());
         Ok(Taken { caches: self, name, copy })
+    }
+
+    fn note_busy(&self, name: &CacheName, timed_out: bool) {
+        if timed_out {
+            self.busy.borrow_mut().insert(name.clone());
+        }
     }
 
     /// Says on standard error what is wrong with a cache, unless that was said of it already.
@@ -81,6 +96,7 @@ impl Taken<'_> {
         let real = copy.path().canonicalize().unwrap_or_else(|_| copy.path().to_owned());
         let place = [copy.path(), &real].map(|path| canonicalise(&path.to_string_lossy()) + "/");
         let published = on_a_thread(|| copy.publish()).await?;
+        caches.note_busy(name, published.timed_out);
         if let Some(trouble) = published.trouble {
             let more = match published.left_out {
                 0 | 1 => String::new(),

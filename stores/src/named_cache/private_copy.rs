@@ -25,6 +25,7 @@ pub struct PrivateCopy {
     /// Absolute.
     path: PathBuf,
     home: Result<Home, String>,
+    timed_out: bool,
 }
 
 /// Where a copy was taken from, and what it goes back to.
@@ -50,6 +51,8 @@ pub struct Published {
     pub left_out: u64,
     /// The reason for the first of those, or why nothing (more) was published.
     pub trouble: Option<String>,
+    /// Another process held the lock for too long.
+    pub timed_out: bool,
 }
 
 impl NamedCache {
@@ -92,7 +95,7 @@ impl NamedCache {
         copy_tree(&base, &path, &mut left_out)?;
         let begun = std::fs::File::create(place.path().join("begun"))?.metadata()?;
         let home = Home { cache: self.clone(), begun: changed(&begun), left_out };
-        Ok(PrivateCopy { place, path, home: Ok(home) })
+        Ok(PrivateCopy { place, path, home: Ok(home), timed_out: false })
     }
 
     fn take_elsewhere(&self, elsewhere: &Path, why: &io::Error) -> io::Result<PrivateCopy> {
@@ -107,11 +110,12 @@ impl NamedCache {
             std::fs::create_dir(&path)?;
         }
         let with = if copied.is_ok() { "a copy" } else { "an empty one" };
+        let timed_out = why.kind() == io::ErrorKind::TimedOut;
         let why = format!(
             "{} cannot be used: {why}; commands have {with}, and nothing is published",
             self.entries().display()
         );
-        Ok(PrivateCopy { place, path, home: Err(why) })
+        Ok(PrivateCopy { place, path, home: Err(why), timed_out })
     }
 }
 
@@ -124,6 +128,11 @@ impl PrivateCopy {
     /// Why nothing of it will be published, if that is known already.
     pub fn trouble(&self) -> Option<&str> {
         self.home.as_ref().err().map(String::as_str)
+    }
+
+    /// Whether that is because another process held the lock for too long.
+    pub fn timed_out(&self) -> bool {
+        self.timed_out
     }
 
     /// Publishes what was added or changed since the copy was taken: to be called when the command has succeeded. It is no failure of the
@@ -145,6 +154,7 @@ impl PrivateCopy {
             false => Ok(()),
         });
         published.left_out = left_out.count;
+        published.timed_out = done.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut);
         published.trouble = match done {
             Ok(()) => left_out.why,
             Err(error) => Some(format!("{} cannot be written: {error}", home.cache.entries().display())),
