@@ -1,7 +1,11 @@
 //! The event sink shows each event to the metadata, then appends it to the journal. No other part does either.
 
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use rustc_hash::{FxBuildHasher, FxHashSet};
+
 use crate::error::StoreError;
-use crate::event::{Event, Time};
+use crate::event::{Event, Record, Time};
 use crate::fingerprint::{Fingerprint, Value, foreign};
 use crate::journal::Journal;
 use crate::key::{Key, KeyId, Keys};
@@ -13,9 +17,42 @@ pub(crate) struct EventSink<J> {
     pub journal: J,
     /// The last moment of the clock that counts events, for stores without one.
     pub clock: Time,
+    pub told: ToldTraces,
+}
+
+/// The deep traces of other builds that the journal knows, by what they say, so that each is told once. (Those that this build has made are not among
+/// them: what they are called, only an updater knows.)
+#[derive(Default)]
+pub(crate) struct ToldTraces(FxHashSet<u64>);
+
+impl ToldTraces {
+    /// An event is in the journal.
+    pub fn heed<V: ?Sized>(&mut self, event: &Event<'_, V>) {
+        match event {
+            Event::Restored(record) | Event::Imported(record) if record.deep => drop(self.is_new(record)),
+            // What the journal forgets it has to be told again.
+            Event::Forgotten { .. } => self.0.clear(),
+            _ => {}
+        }
+    }
+
+    /// Whether the journal does not know it, which is about to be told.
+    pub fn is_new<V: ?Sized>(&mut self, record: &Record<'_, V>) -> bool {
+        let mut hasher = FxBuildHasher.build_hasher();
+        (record.key, record.fingerprint, record.dependencies.len()).hash(&mut hasher);
+        for dependency in record.dependencies {
+            (dependency.key, dependency.grouped, dependency.fingerprint).hash(&mut hasher);
+        }
+        self.0.insert(hasher.finish())
+    }
 }
 
 impl<J> EventSink<J> {
+    /// Nothing is known of what the journal holds.
+    pub fn new(journal: J, clock: Time) -> Self {
+        EventSink { metadata: Metadata::default(), journal, clock, told: ToldTraces::default() }
+    }
+
     /// The next moment of a store without a clock.
     pub fn tick(&mut self) -> Time {
         // (A store's own clock may have been anywhere.)
@@ -28,6 +65,7 @@ impl<J> EventSink<J> {
         J: Journal<K, V>,
     {
         self.metadata.apply(&event.untyped());
+        self.told.heed(event);
         self.journal.append(keys, event)
     }
 

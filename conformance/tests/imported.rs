@@ -287,3 +287,59 @@ fn what_a_look_up_costs_grows_as_the_traces_of_its_keys_do() {
         }
     }
 }
+
+/// A process on a disk that holds the sources of many objects, and a program made of them. How much its journal grew.
+fn restore_wide(
+    width: usize,
+    first: i64,
+    rebuilder: &str,
+    cache: &Shared,
+    journal: &SharedBytes,
+    program: &mut Option<i64>,
+) -> usize {
+    let name = |kind: &str, number: usize| format!("{kind}{number}");
+    // (The first dynamic task makes the collection one of dynamic tasks.)
+    let read = |source: String| task(async move |fetch| fetch.get(source.clone()).await);
+    let mut tasks: Rules<String, i64, Dynamic> = Rules::new().rule(name("object", 0), read(name("source", 0)));
+    for number in 1..width {
+        tasks = tasks.rule(name("object", number), read(name("source", number)));
+    }
+    let objects: Vec<String> = (0..width).map(|number| name("object", number)).collect();
+    let link = task(async move |fetch| Ok(fetch.all(objects.iter()).await?.iter().sum::<i64>()));
+    let sources = (0..width).map(|number| (name("source", number), if number == 0 { first } else { 1 }));
+    let files: Memory<String, i64> = sources.chain(program.map(|program| ("program".to_owned(), program))).collect();
+    let mut build = Build::new(tasks.rule("program".to_owned(), link), files)
+        .with_scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+        .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+        .with_journal(Log::from_bytes(journal.clone()))
+        .with_cache(cache.clone());
+    let before = journal.to_vec().len();
+    build.run(["program".to_owned()]).expect("built");
+    *program = build.get("program".to_owned());
+    assert_eq!(*program, Some(first + width as i64 - 1), "{rebuilder}");
+    drop(build);
+    journal.to_vec().len() - before
+}
+
+/// What lies below a program that was restored goes into the journal once, and not with each version of the program.
+#[test]
+fn what_a_restored_program_adds_to_the_journal_grows_with_what_changed() {
+    let most = |width: usize| {
+        let cache = Shared::default();
+        let (theirs, ours) = (SharedBytes::default(), SharedBytes::default());
+        let mut program = None;
+        for first in 2..6 {
+            restore_wide(width, first, "deep-constructive-trace", &cache, &theirs, &mut program);
+        }
+        let mut program = None;
+        let grew =
+            (2..6).map(|first| restore_wide(width, first, "deep-constructive-trace", &cache, &ours, &mut program));
+        let grew: Vec<usize> = grew.collect();
+        // The program's own record names all objects: some bytes for each.
+        (grew[0], *grew[1..].iter().max().expect("three"))
+    };
+    for width in [20, 200] {
+        let (first, later) = most(width);
+        assert!(later < 14 * width + 400 && later * 3 < first, "{width}: {later} bytes after {first}");
+    }
+}

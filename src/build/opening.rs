@@ -6,7 +6,7 @@ use std::io;
 use super::Build;
 use crate::error::StoreError;
 use crate::event::Event;
-use crate::event_sink::News;
+use crate::event_sink::{News, ToldTraces};
 use crate::fingerprint::{Value, foreign};
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
@@ -90,12 +90,14 @@ where
         // What was forgotten and is not heard of again gets numbers that are given back when all is read.
         let known = table.keys.bound();
         table.keys.number_afresh(true);
-        let (metadata, clock) = (&mut sink.metadata, &mut sink.clock);
+        sink.told = ToldTraces::default();
+        let (metadata, clock, told) = (&mut sink.metadata, &mut sink.clock, &mut sink.told);
         let mut unknown = None;
         let replayed = sink.journal.replay(&mut table.keys, &mut |keys, event| {
             unknown = unknown.or_else(|| event.ids().find(|id| !keys.knows(id.subject())));
             if unknown.is_none() {
                 metadata.apply(&event.untyped());
+                told.heed(event);
                 *clock = (*clock).max(remembered.take(event));
             }
         });

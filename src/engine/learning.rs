@@ -167,7 +167,9 @@ where
             below.extend(dependencies.iter().map(called));
             let table = self.table.borrow();
             let part = Record::new(named.0, &dependencies, value.fingerprint(), &value, &table.keys).with_deep(true);
-            self.sink.journal.append(&table.keys, &Event::Imported(part))?;
+            if self.sink.told.is_new(&part) {
+                self.sink.journal.append(&table.keys, &Event::Imported(part))?;
+            }
         }
         Ok(())
     }
