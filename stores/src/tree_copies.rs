@@ -44,7 +44,9 @@ impl Cas {
             std::fs::create_dir_all(&underway)?;
             let mut manifest = scratch::create(&underway)?;
             manifest.write_all(&tree.manifest())?;
-            manifest.as_file().set_permissions(Permissions::from_mode(tree.mode()))?;
+            // (Names, too, are for those who can come to them.)
+            let mode = tree.mode() & regular::open_to(&directory.join("entry"));
+            manifest.as_file().set_permissions(Permissions::from_mode(mode))?;
             std::fs::create_dir_all(place.parent().unwrap_or(self.directory()))?;
             manifest.persist(place)?;
         }
@@ -346,6 +348,25 @@ mod tests {
             let count = |path: &str| fs::read_dir(self.all.path().join(path)).map_or(0, Iterator::count);
             fs::read_to_string(self.all.path().join("outside/precious")).is_ok_and(|text| text == "precious")
                 && (count("outside"), count("build"), count("state/underway")) == (1, 1, 0)
+        }
+    }
+
+    /// Neither files nor names, if the directory lies where only we can come to it.
+    #[test]
+    fn what_lies_in_a_closed_place_is_kept_for_nobody_else() {
+        for (closed, others) in [(0o700, false), (0o755, true)] {
+            let mut place = Place::new();
+            fs::set_permissions(place.all.path(), Permissions::from_mode(closed)).expect("set");
+            place.make();
+            fs::set_permissions(place.at("sub/empty"), Permissions::from_mode(0o755)).expect("set");
+            let value = place.look().expect("there");
+            place.store.archive(&place.key, &value).expect("kept");
+            let FileValue::File(tree) = value else { panic!("a directory") };
+            let copy = place.cas.place(&Digest::of_bytes(b"a"));
+            for kept in [place.cas.place(&tree), copy] {
+                let mode = fs::metadata(&kept).expect("kept").permissions().mode();
+                assert_eq!(mode & 0o044 != 0, others, "{closed:o}: {mode:o}");
+            }
         }
     }
 
