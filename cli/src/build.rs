@@ -20,8 +20,8 @@ use crate::settings::Settings;
 use crate::status::Problem;
 use crate::table::duration;
 
-/// A manifest that is made by its own build is read again when that changed it; so often, and then taken as it is.
-const REGENERATIONS: usize = 8;
+/// A manifest that its own build makes is read again when that changed it; so often at most.
+const READINGS: usize = 10;
 
 type AnyBuild = NinjaBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileValue>>>;
 
@@ -33,6 +33,10 @@ enum Misuse {
     NoDirectory(String),
     #[error("under {0} nothing is restored that could be rechecked: choose `--rebuilder constructive-trace`")]
     NothingRestored(String),
+    #[error(
+        "{0} was read {READINGS} times, and its own command changed it each time: make that write what it wrote before if nothing changed"
+    )]
+    Unsettled(FileKey),
     #[error("there is nothing to build: the manifest has no targets")]
     Nothing,
 }
@@ -54,15 +58,12 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
     session.by_content =
         arguments.options.contains(&BuildOption::Content) || Settings::of(&arguments.directory)?.content;
     let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
-    let text = || std::fs::read(session.directory.join(&session.file)).unwrap_or_default();
-    let mut regenerations = REGENERATIONS;
+    let mut readings = 1;
     let mut rechecks = Rechecks::default();
     loop {
         let (mut build, sample) = open(menu, &session, arguments, jobs, &screen).await?;
-        let manifest = build.tasks().key_of(&arguments.file.to_string_lossy());
-        if regenerations > 0 && build.tasks().is_older(&manifest) {
-            // The manifest is made by a command of its own (CMake's, Meson's), and what that reads has changed.
-            let before = text();
+        if let Some(manifest) = build.tasks().manifest().cloned() {
+            // It is a target like any other, and comes first.
             build.tasks().wants(std::slice::from_ref(&manifest));
             let made = build.run_async([&manifest]).await;
             tell_of_state(build.journal(), build.tasks().files());
@@ -75,11 +76,11 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
                 }
             };
             screen.borrow_mut().warn(&report);
-            let changed = text() != before;
-            // What it includes may have been made anew even if the manifest itself says the same as before; but to ask
-            // a second time would give that again.
-            regenerations = if changed { regenerations - 1 } else { 0 };
-            if changed || !report.ran.is_empty() || !report.restored.is_empty() {
+            if !(report.ran.is_empty() && report.restored.is_empty() || build.tasks().is_as_read()) {
+                if readings == READINGS {
+                    return Err(Misuse::Unsettled(manifest).into());
+                }
+                readings += 1;
                 continue;
             }
         }

@@ -64,6 +64,11 @@ impl NinjaTasks {
     pub(super) async fn command(&self, step: &Step, fetch: Fetch<'_, FileKey, FileValue>) -> Result<FileValue> {
         let values = fetch.all(step.inputs.iter()).await?;
         let mut read: Vec<(FileKey, FileValue)> = step.inputs.iter().cloned().zip(values).collect();
+        if step.regenerates
+            && let Some(made) = self.stands(step, &read, fetch).await?
+        {
+            return Ok(made);
+        }
         let mut known: HashSet<FileKey> = step.inputs.iter().cloned().collect();
         let mut attempts = 0;
         // Once something is doubtful, the run is like no other.
@@ -125,6 +130,9 @@ impl NinjaTasks {
             doubt();
         }
         let run = if certain.get() { name_of_run(step, &read) } else { self.instant() };
+        if step.regenerates {
+            self.left(step, &read)?;
+        }
         self.made(step, &named, before.as_ref(), run)
     }
 
@@ -200,31 +208,36 @@ impl NinjaTasks {
 
     /// The dependencies that the command reports, and the files of which it says that it made them from those.
     fn reported(&self, step: &Step, started: &Started) -> Result<(Vec<FileKey>, Vec<FileKey>)> {
-        let edge = &step.edge;
-        let (mut paths, mut named) = (started.included.clone(), Vec::new());
-        if let Some(depfile) = edge.depfile.as_ref().filter(|_| !matches!(edge.deps, Some(Deps::Msvc { .. }))) {
-            let path = self.files.borrow().root().join(depfile);
-            match std::fs::read(&path) {
-                Ok(bytes) => {
-                    let entries = parse_depfile(&String::from_utf8_lossy(&bytes));
-                    let entries = entries.map_err(|error| TaskError::new(format!("{depfile}: {error}")))?;
-                    for entry in entries {
-                        // (A target without inputs is no more than a header that may be gone.)
-                        named.extend(entry.outputs.into_iter().filter(|_| !entry.inputs.is_empty()));
-                        paths.extend(entry.inputs);
-                    }
-                    if edge.deps == Some(Deps::Gcc) {
-                        remove(&path)?;
-                    }
-                }
-                // A compiler of assembly, say, has nothing to report.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(StoreError::new("read", path.display(), error).into()),
-            }
+        let Depfile { read: mut paths, made: named } = self.depfile(step)?;
+        if let (Some(depfile), Some(Deps::Gcc)) = (&step.edge.depfile, &step.edge.deps) {
+            remove(&self.files.borrow().root().join(depfile))?;
         }
+        paths.extend(started.included.iter().cloned());
         paths.retain(|path| !started.cache.as_ref().is_some_and(|cache| cache.held(path)));
         let keys = |paths: &[String]| paths.iter().map(|path| self.key_of(path)).collect();
         Ok((keys(&paths), keys(&named)))
+    }
+
+    /// What the depfile of an edge says, if there is one.
+    pub(super) fn depfile(&self, step: &Step) -> Result<Depfile> {
+        let mut said = Depfile::default();
+        let msvc = matches!(step.edge.deps, Some(Deps::Msvc { .. }));
+        let Some(depfile) = step.edge.depfile.as_ref().filter(|_| !msvc) else { return Ok(said) };
+        let path = self.files.borrow().root().join(depfile);
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                let entries = parse_depfile(&String::from_utf8_lossy(&bytes));
+                for entry in entries.map_err(|error| TaskError::new(format!("{depfile}: {error}")))? {
+                    // (A target without inputs is no more than a header that may be gone.)
+                    said.made.extend(entry.outputs.into_iter().filter(|_| !entry.inputs.is_empty()));
+                    said.read.extend(entry.inputs);
+                }
+            }
+            // A compiler of assembly, say, has nothing to report.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StoreError::new("read", path.display(), error).into()),
+        }
+        Ok(said)
     }
 
     /// Whether every output is there.
@@ -268,6 +281,13 @@ fn name_of_run(step: &Step, read: &[(FileKey, FileValue)]) -> Fingerprint {
     read.iter().fold(step.text, |name, (key, value)| {
         name.combine(Fingerprint::of_bytes(key.as_str().as_bytes())).combine(value.fingerprint())
     })
+}
+
+/// What a depfile says: what was read, and what was made from that.
+#[derive(Default)]
+pub(super) struct Depfile {
+    pub(super) read: Vec<String>,
+    pub(super) made: Vec<String>,
 }
 
 /// The moment at which a command was started.

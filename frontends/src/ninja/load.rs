@@ -4,6 +4,8 @@
 use std::io;
 use std::path::Path;
 
+use alacarte_core::Fingerprint;
+
 use super::loader::Loader;
 use super::manifest::Manifest;
 use super::parse_error::ParseError;
@@ -58,6 +60,7 @@ impl Loader<'_> {
             defaults: self.defaults,
             pools: (self.pools.into_iter()).map(|(name, (depth, _))| (name, depth)).collect(),
             files: self.sources.iter().map(|s| s.path.clone()).collect(),
+            texts: self.sources.iter().map(|s| Fingerprint::of_bytes(s.text.as_bytes())).collect(),
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
+use alacarte_core::Fingerprint;
 use alacarte_stores::CacheName;
 
 /// The name of the rule which runs nothing: its edges only give names to their inputs.
@@ -22,6 +23,8 @@ pub struct Manifest {
     pub builddir: Option<String>,
     /// Every file read, named as it was asked for, the first the one given to [`load`](super::load()).
     pub files: Vec<PathBuf>,
+    /// The fingerprint of what each of them said.
+    pub(super) texts: Vec<Fingerprint>,
 }
 
 /// One build statement.

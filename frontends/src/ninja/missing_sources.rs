@@ -42,7 +42,7 @@ impl NinjaTasks {
         found
     }
 
-    fn is_there(&self, key: &FileKey) -> bool {
+    pub(super) fn is_there(&self, key: &FileKey) -> bool {
         self.files.borrow().path(key).exists()
     }
 }

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use alacarte_core::{Fetch, Fingerprint, Result, Running, Static, TaskError, Tasks, Value};
 use alacarte_stores::{FileKey, FileValue, Shape, SharedFiles};
 
+use super::generated::Generated;
 use super::manifest::{Edge, Manifest};
 use super::missing_sources::MissingSources;
 use crate::commands::tool_cache::ToolCaches;
@@ -54,6 +55,11 @@ pub struct NinjaTasks {
     pub(super) commands: Commands,
     pub(super) tool_caches: ToolCaches,
     pub(super) missing: MissingSources,
+    pub(super) generated: Generated,
+    /// The file from which the manifest was read.
+    manifest: FileKey,
+    /// All files from which it was read, and what they said.
+    read: Vec<(PathBuf, Fingerprint)>,
 }
 
 /// One edge.
@@ -66,6 +72,8 @@ pub(super) struct Step {
     validations: Vec<FileKey>,
     /// The fingerprint of all that the edge says.
     pub(super) text: Fingerprint,
+    /// It makes the manifest, or is a generator by its own word.
+    pub(super) regenerates: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -82,7 +90,12 @@ impl NinjaTasks {
         let root = Root::of(&directory);
         let mut names = Names { root: &root, known: HashSet::new() };
         let defaults = manifest.targets_by_default().into_iter().map(|path| names.key(path)).collect();
-        let steps: Vec<Step> = manifest.edges.into_iter().map(|edge| Step::new(edge, &mut names)).collect();
+        let mut steps: Vec<Step> = manifest.edges.into_iter().map(|edge| Step::new(edge, &mut names)).collect();
+        let file = manifest.files.first().map_or("".into(), |path| path.to_string_lossy());
+        let file = names.key(&canonicalise(&file));
+        for step in &mut steps {
+            step.regenerates = step.edge.generator || step.outputs.contains(&file);
+        }
         let mut makers = HashMap::new();
         for (step, made) in steps.iter().enumerate() {
             let outputs = made.outputs.iter().cloned().enumerate();
@@ -108,6 +121,9 @@ impl NinjaTasks {
             commands: Commands::default(),
             tool_caches: ToolCaches::new(&directory.join(".alacarte/cache"), &directory, &directory.join(".alacarte")),
             missing: MissingSources::default(),
+            generated: Generated::default(),
+            manifest: file,
+            read: manifest.files.into_iter().zip(manifest.texts).collect(),
         }
     }
 
@@ -159,6 +175,19 @@ impl NinjaTasks {
         self.pools.iter().filter(|(_, depth)| **depth > 0).map(|(name, depth)| (name.as_str(), *depth))
     }
 
+    /// The file from which the manifest was read, if an edge makes it: then it is a target that comes before all others.
+    pub fn manifest(&self) -> Option<&FileKey> {
+        self.makers.get_key_value(&self.manifest).map(|(key, _)| key)
+    }
+
+    /// Whether the files from which the manifest was read still say the same. (A pipe cannot be asked twice.)
+    pub fn is_as_read(&self) -> bool {
+        let root = self.files.borrow().root().to_owned();
+        let files = self.read.iter().map(|(path, text)| (root.join(path), text));
+        let mut files = files.filter(|(path, _)| !path.exists() || path.is_file());
+        files.all(|(path, text)| std::fs::read(path).is_ok_and(|now| Fingerprint::of_bytes(&now) == *text))
+    }
+
     /// What the store must know of keys that are not just the file of their name.
     pub fn shapes(&self) -> HashMap<FileKey, Shape> {
         let mut shapes = HashMap::new();
@@ -181,7 +210,7 @@ impl NinjaTasks {
     /// The keys that no trace brings back. Of a generator the command may change, and what it has made stays (ninja's rule), so its traces do not say by
     /// which command they were made: for one directory `build.ninja` is made by another command than for the next.
     pub fn unshared(&self) -> HashSet<FileKey> {
-        self.steps.iter().filter(|step| step.edge.generator).flat_map(|step| step.outputs.iter().cloned()).collect()
+        self.steps.iter().filter(|step| step.regenerates).flat_map(|step| step.outputs.iter().cloned()).collect()
     }
 
     /// These targets, and all that is to be validated with what they reach.
@@ -310,9 +339,8 @@ impl Tasks<FileKey, FileValue> for NinjaTasks {
     fn definition(&self, key: &FileKey) -> Option<Fingerprint> {
         let maker = self.makers.get(key)?;
         let step = &self.steps[maker.step];
-        // Of an edge that regenerates the manifest, the manifest is the output: a change of its command alone is no
-        // reason to run it.
-        (!step.edge.generator).then(|| step.text.combine(Fingerprint::of_integer(maker.output as u64)))
+        let text = if step.regenerates { self.lasting_definition(step)? } else { step.text };
+        Some(text.combine(Fingerprint::of_integer(maker.output as u64)))
     }
 }
 
@@ -333,6 +361,7 @@ impl Step {
             outputs: names.unique(&edge.outputs).into(),
             validations: names.unique(&edge.validations),
             text: text(&edge),
+            regenerates: false,
             inputs,
             order_only,
             edge,
@@ -344,8 +373,14 @@ impl Step {
         self.inputs.iter().chain(&self.order_only)
     }
 
+    /// The fingerprint of what has to stay for what it made to stay: of a generator the command may change, and what it has made stays (ninja's
+    /// rule).
+    pub(super) fn lasting_text(&self) -> Fingerprint {
+        if self.edge.generator { Fingerprint::default() } else { self.text }
+    }
+
     /// Whether it is a phony edge that names nothing.
-    fn is_alias(&self) -> bool {
+    pub(super) fn is_alias(&self) -> bool {
         self.edge.is_phony() && self.inputs.is_empty() && self.order_only.is_empty()
     }
 }

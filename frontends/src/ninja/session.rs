@@ -7,6 +7,7 @@ use alacarte_core::{Build, Journal, Rebuilder, Schedules, Static, StoreError};
 use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log, SharedCache};
 use thiserror::Error;
 
+use super::generated::Generated;
 use super::load::load;
 use super::ninja_tasks::NinjaTasks;
 use super::parse_error::ParseError;
@@ -117,6 +118,7 @@ impl Session {
         tasks.unattended.clone_from(&self.unattended);
         let tool_caches = self.unattended.as_ref().unwrap_or(&self.cache);
         tasks.tool_caches = ToolCaches::new(tool_caches, &self.directory, &self.state);
+        tasks.generated = Generated::recall(self.state.join("generated"));
         let cache = SharedCache::new(&self.cache);
         let store =
             state::store(&files, &self.state, &cache).with_shapes(tasks.shapes()).with_unshared(tasks.unshared());
@@ -154,17 +156,6 @@ impl NinjaTasks {
                 let inputs = step.edge.all_inputs().map(|input| self.key_of(input));
                 step.outputs.contains(key) || inputs.into_iter().any(|input| input == *key)
             })
-    }
-
-    /// Whether a file that a command makes is missing, not known to be finished, or older than something that the command reads. Ninja's rule, which
-    /// is right for a manifest that is made by its own build: what makes it also rewrites some of what it reads.
-    pub fn is_older(&self, key: &FileKey) -> bool {
-        let Some(edge) = self.edge(key) else { return false };
-        // Of the disk itself: what earlier builds knew of these files may be old.
-        let modified =
-            |key: &FileKey| std::fs::metadata(self.files.borrow().path(key)).and_then(|file| file.modified()).ok();
-        let Some(made) = modified(key).filter(|_| !self.files.borrow().is_unfinished(key)) else { return true };
-        edge.inputs.iter().chain(&edge.implicit).any(|input| modified(&self.key_of(input)) > Some(made))
     }
 
     /// All keys whose tasks are commands.

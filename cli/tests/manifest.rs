@@ -1,0 +1,200 @@
+//! The manifest is a target: all that its own build makes of it comes first, as CMake, Meson and GN have it made.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use common::{directory, run};
+
+const SCHEDULERS: [&str; 4] = ["topological", "restarting", "suspending", "bottom-up"];
+const REBUILDERS: [&str; 6] = [
+    "dirty-bit",
+    "verifying-trace",
+    "constructive-trace",
+    "deep-constructive-trace",
+    "step-trace",
+    "modification-time",
+];
+
+/// A project that is played under one combination after another.
+struct Project {
+    place: tempfile::TempDir,
+    combination: [&'static str; 4],
+}
+
+impl Project {
+    fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// Files are written a moment after all that was written before.
+    fn write(&self, name: &str, text: &str) {
+        std::thread::sleep(Duration::from_millis(12));
+        fs::write(self.path().join(name), text).expect("written");
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).unwrap_or_default()
+    }
+
+    /// Builds, and says what ran since the last time.
+    fn build(&self) -> String {
+        let (code, out, err) = run(self.path(), &[&["build"], &self.combination[..]].concat());
+        assert_eq!(code, 0, "{:?}: {out}{err}", self.combination);
+        let ran = self.read("ran");
+        let _ = fs::remove_file(self.path().join("ran"));
+        ran.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn every_combination(files: &[(&str, &str)], play: impl Fn(&Project)) {
+    for scheduler in SCHEDULERS {
+        for rebuilder in REBUILDERS {
+            let combination = ["--scheduler", scheduler, "--rebuilder", rebuilder];
+            let project = Project { place: directory(files), combination };
+            // What makes the manifest keeps its head, which is what it is made with.
+            project.write("head", &project.read("build.ninja"));
+            project.write("build.ninja", &(project.read("build.ninja") + "build out.a: touch\n"));
+            play(&project);
+        }
+    }
+}
+
+/// A generator that makes a manifest of a list.
+const GENERATE: &str = "rule touch\n  command = touch $out && echo $out >> ran\n\
+                        rule regen\n  command = { cat head; for f in $$(cat list); do echo \"build out.$$f: touch\"; done; } > next && mv next build.ninja && echo regen >> ran\n  generator = 1\n";
+
+#[test]
+fn globs_are_checked_in_every_build_and_what_they_find_is_built_in_the_same() {
+    // As CMake writes it (`file(GLOB … CONFIGURE_DEPENDS)`): a phony that is never there, a stamp that is left alone if nothing changed.
+    let manifest = format!(
+        "{GENERATE}rule VERIFY_GLOBS\n  command = ls src > now; cmp -s now list || {{ cp now list; touch $out; }}; rm now\n  generator = 1\n\
+         build verify_globs.force: phony\nbuild stamp: VERIFY_GLOBS | verify_globs.force\n  restat = 1\n\
+         build build.ninja: regen stamp | CMakeLists.txt\nbuild CMakeLists.txt: phony\n"
+    );
+    let files = [("build.ninja", &*manifest), ("src/a", ""), ("list", "a\n"), ("CMakeLists.txt", ""), ("stamp", "")];
+    every_combination(&files, |project| {
+        project.build();
+        assert_eq!(project.build(), "", "{:?}", project.combination);
+        project.write("src/b", "");
+        assert_eq!(project.build(), "regen out.b", "{:?}", project.combination);
+        assert_eq!(project.build(), "", "{:?}", project.combination);
+        fs::remove_file(project.path().join("src/a")).expect("removed");
+        assert_eq!(project.build(), "regen", "{:?}", project.combination);
+        assert_eq!(project.build(), "", "{:?}", project.combination);
+    });
+}
+
+#[test]
+fn what_the_manifest_is_made_from_is_made_before_it() {
+    let manifest = format!(
+        "{GENERATE}rule list\n  command = sort list.in > $out && echo $out >> ran\n\
+         build list: list list.in\nbuild build.ninja: regen list\n"
+    );
+    let files = [("build.ninja", &*manifest), ("list.in", "a\n"), ("list", "a\n")];
+    every_combination(&files, |project| {
+        project.build();
+        assert_eq!(project.build(), "", "{:?}", project.combination);
+        project.write("list.in", "b\na\n");
+        assert_eq!(project.build(), "list regen out.b", "{:?}", project.combination);
+        // What ran counts as changed, whatever it made.
+        project.write("list.in", "a\nb\n");
+        assert_eq!(project.build(), "list regen", "{:?}", project.combination);
+        assert_eq!(project.build(), "", "{:?}", project.combination);
+    });
+}
+
+#[test]
+fn an_input_of_the_generator_that_is_gone_and_an_output_that_is_gone_have_it_run() {
+    let manifest = format!("{GENERATE}build build.ninja | other: regen list | gone\nbuild gone: phony\n")
+        .replace("echo regen", "touch other && echo regen");
+    let files = [("build.ninja", &*manifest), ("list", "a\n"), ("gone", ""), ("other", "")];
+    every_combination(&files, |project| {
+        project.write("other", "");
+        project.build();
+        assert_eq!(project.build(), "", "{:?}", project.combination);
+        fs::remove_file(project.path().join("gone")).expect("removed");
+        project.write("head", &project.read("head").replace("list | gone", "list"));
+        assert_eq!(project.build(), "regen", "{:?}", project.combination);
+        assert_eq!(project.build(), "", "{:?}", project.combination);
+        fs::remove_file(project.path().join("other")).expect("removed");
+        assert_eq!(project.build(), "regen", "{:?}", project.combination);
+        assert!(project.path().join("other").exists());
+        assert_eq!(project.build(), "", "{:?}", project.combination);
+    });
+}
+
+#[test]
+fn a_generator_may_rewrite_what_it_reads_and_runs_once_for_each_change() {
+    // Meson's, whose `coredata.dat` comes out different each time.
+    let manifest = format!(
+        "{GENERATE}build build.ninja: regen list meson.build coredata.dat\n  pool = console\n\
+         build meson.build coredata.dat: phony\n"
+    )
+    .replace("echo regen", "date +%N >> coredata.dat && echo regen");
+    let files = [("build.ninja", &*manifest), ("list", "a\n"), ("meson.build", "1"), ("coredata.dat", "")];
+    every_combination(&files, |project| {
+        project.build();
+        for text in ["2", "3"] {
+            project.write("meson.build", text);
+            assert_eq!(project.build(), "regen", "{:?}", project.combination);
+            assert_eq!(project.build(), "", "{:?}", project.combination);
+            assert_eq!(project.build(), "", "{:?}", project.combination);
+        }
+        // An older file takes the place of a newer one; times alone do not tell.
+        if project.combination[3] != "modification-time" {
+            project.write("old", "4");
+            let old = fs::File::options().write(true).open(project.path().join("old")).expect("opened");
+            old.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_000_000)).expect("dated");
+            fs::rename(project.path().join("old"), project.path().join("meson.build")).expect("renamed");
+            assert_eq!(project.build(), "regen", "{:?}", project.combination);
+            assert_eq!(project.build(), "", "{:?}", project.combination);
+        }
+    });
+}
+
+#[test]
+fn a_generator_that_tells_by_a_depfile_what_it_reads_is_run_when_that_changes() {
+    // GN's: the manifest is a name for a stamp.
+    let manifest = format!(
+        "{GENERATE}build build.ninja.stamp: regen\n  generator = 1\n  depfile = build.ninja.d\n\
+         build build.ninja: phony build.ninja.stamp\n  generator = 1\n"
+    )
+    .replace("echo regen", "touch $out && echo \"build.ninja.stamp: list BUILD.gn\" > build.ninja.d && echo regen");
+    let files = [
+        ("build.ninja", &*manifest),
+        ("list", "a\n"),
+        ("BUILD.gn", "1"),
+        ("build.ninja.d", "build.ninja.stamp: list BUILD.gn\n"),
+        ("build.ninja.stamp", ""),
+    ];
+    every_combination(&files, |project| {
+        project.write("build.ninja.stamp", "");
+        project.build();
+        assert_eq!(project.build(), "", "{:?}", project.combination);
+        project.write("BUILD.gn", "2");
+        assert_eq!(project.build(), "regen", "{:?}", project.combination);
+        project.write("list", "a\nb\n");
+        assert_eq!(project.build(), "regen out.b", "{:?}", project.combination);
+        assert_eq!(project.build(), "", "{:?}", project.combination);
+    });
+}
+
+#[test]
+fn a_manifest_that_comes_out_different_each_time_is_an_error_after_ten_readings() {
+    let manifest = "rule regen\n  command = echo \"# $$(date +%N)\" >> build.ninja; echo regen >> ran\n  generator = 1\n\
+                    build always: phony\nbuild build.ninja: regen | always\n";
+    for scheduler in SCHEDULERS {
+        let project = directory(&[("build.ninja", manifest)]);
+        let (code, _, err) = run(project.path(), &["build", "--scheduler", scheduler]);
+        assert_eq!(code, 1, "{err}");
+        assert!(err.contains("build.ninja was read 10 times"), "{err}");
+        assert_eq!(fs::read_to_string(project.path().join("ran")).expect("it ran").lines().count(), 10);
+    }
+    // One that runs each time and writes what it wrote before is taken as it is.
+    let steady = manifest.replace("echo \"# $$(date +%N)\" >> build.ninja", "touch build.ninja");
+    let project = directory(&[("build.ninja", &steady)]);
+    assert_eq!(run(project.path(), &["build"]).0, 0);
+}
