@@ -417,3 +417,46 @@ fn colours_are_for_a_terminal_and_for_who_asks_for_them() {
         assert!(String::from_utf8_lossy(&said_now.stdout).contains(said), "{forced}");
     }
 }
+
+/// Each command waits until so many have met, and fails if they never do.
+fn meeting(count: usize) -> String {
+    format!(
+        "rule meet\n  command = echo > met.$out; for i in $$(seq 500); do [ $$(ls met.* | wc -l) -ge {count} ] && break; sleep 0.02; done; \
+         [ $$(ls met.* | wc -l) -ge {count} ] && touch $out\nrule ar\n  command = touch $out && echo $out >> ran\nrule no\n  command = false\n"
+    )
+}
+
+/// A chain of libraries, as CMake writes it: each is in order behind the one before, its object is not.
+#[test]
+fn objects_do_not_wait_for_what_is_in_order_before_their_library() {
+    let mut text = meeting(8);
+    for number in 1..=8 {
+        let before = if number > 1 { format!(" || lib{}", number - 1) } else { String::new() };
+        text += &format!("build o{number}: meet\nbuild lib{number}: ar o{number}{before}\n");
+    }
+    text += "build app: ar lib8\ndefault app\n";
+    for scheduler in SCHEDULERS {
+        for rebuilder in REBUILDERS {
+            let project = directory(&[("build.ninja", &text)]);
+            let arguments = ["build", "-j8", "--scheduler", scheduler, "--rebuilder", rebuilder];
+            let (code, out, err) = run(project.path(), &arguments);
+            assert_eq!(code, 0, "{scheduler} × {rebuilder}: {out}{err}");
+            let order = fs::read_to_string(project.path().join("ran")).expect("it ran");
+            let expected: Vec<String> = (1..=8).map(|number| format!("lib{number}")).chain(["app".into()]).collect();
+            assert_eq!(order.lines().collect::<Vec<_>>(), expected, "{scheduler} × {rebuilder}");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_depend_on_a_failed_library_is_built_though_it_is_in_order_behind_it() {
+    let text = format!("{}build lib1: no\nbuild o2: ar\nbuild lib2: ar o2 || lib1\n", meeting(1));
+    for scheduler in SCHEDULERS {
+        for arguments in [&["build", "-k", "lib2"][..], &["build", "-k", "-j1", "lib2"]] {
+            let project = directory(&[("build.ninja", &text)]);
+            let (code, ..) = run(project.path(), &[arguments, &["--scheduler", scheduler]].concat());
+            let built = |name: &str| project.path().join(name).exists();
+            assert!(code == 1 && built("o2") && !built("lib2"), "{scheduler}: {arguments:?}");
+        }
+    }
+}

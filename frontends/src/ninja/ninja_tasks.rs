@@ -329,10 +329,12 @@ impl Tasks<FileKey, FileValue> for NinjaTasks {
     fn order_only(&self, key: &FileKey, each: &mut dyn FnMut(&FileKey)) {
         let Some(step) = self.step(key) else { return };
         step.order_only.iter().for_each(&mut *each);
-        // To bring a name for others up to date is to bring *them* up to date, even where a deep trace of the
-        // name holds and nobody would look at them.
-        if step.edge.is_phony() {
-            step.inputs.iter().for_each(each);
+        // What is not in order must not wait: other commands make the inputs at the same time. (A source may be written by what is made first, and
+        // is not looked at before.) And to bring a name for others up to date is to bring *them* up to date, even where a deep trace of the name
+        // holds and nobody would look at them.
+        let made = |key: &&FileKey| step.edge.is_phony() || self.makers.contains_key(*key);
+        if step.edge.is_phony() || !step.order_only.is_empty() {
+            step.inputs.iter().filter(made).for_each(each);
         }
     }
 
