@@ -3,10 +3,12 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{directory, run};
+use common::{alacarte, directory, run};
 
 const SCHEDULERS: [&str; 4] = ["topological", "restarting", "suspending", "bottom-up"];
 const REBUILDERS: [&str; 6] = [
@@ -197,4 +199,102 @@ fn a_manifest_that_comes_out_different_each_time_is_an_error_after_ten_readings(
     let steady = manifest.replace("echo \"# $$(date +%N)\" >> build.ninja", "touch build.ninja");
     let project = directory(&[("build.ninja", &steady)]);
     assert_eq!(run(project.path(), &["build"]).0, 0);
+}
+
+const COPY: &str = "rule cp\n  command = cp $in $out && echo $out >> ran\n";
+
+#[test]
+fn state_lies_in_the_builddir() {
+    let files = [("build.ninja", &*format!("builddir = w/x\n{COPY}build w/out: cp in\n")), ("in", "1\n")];
+    let project = directory(&files);
+    for ran in ["w/out\n", ""] {
+        let (code, out, err) = run(project.path(), &["build"]);
+        assert_eq!(code, 0, "{out}{err}");
+        assert_eq!(fs::read_to_string(project.path().join("ran")).unwrap_or_default(), ran);
+        let _ = fs::remove_file(project.path().join("ran"));
+        assert!(project.path().join("w/x/.alacarte/journal").exists() && !project.path().join(".alacarte").exists());
+    }
+    let above = project.path().parent().expect("a parent");
+    let (_, out, err) = run(above, &["build", "-C", &project.path().display().to_string()]);
+    assert!(out.contains("nothing to do"), "{out}{err}");
+}
+
+#[test]
+fn two_manifests_of_one_directory_remember_each_for_itself() {
+    let files = [
+        ("build.ninja", &*format!("{COPY}build o: cp in\n")),
+        ("sub/a.ninja", &format!("{COPY}build oa: cp in\n")),
+        ("b.ninja", &format!("{COPY}build ob: cp oa\n")),
+        ("in", "1\n"),
+    ];
+    for scheduler in SCHEDULERS {
+        for rebuilder in REBUILDERS {
+            let project = directory(&files);
+            let all = || {
+                for file in ["build.ninja", "sub/a.ninja", "b.ninja"] {
+                    let arguments = ["build", "-f", file, "--scheduler", scheduler, "--rebuilder", rebuilder];
+                    let (code, out, err) = run(project.path(), &arguments);
+                    assert_eq!(code, 0, "{out}{err}");
+                }
+                let ran = fs::read_to_string(project.path().join("ran")).unwrap_or_default();
+                let _ = fs::remove_file(project.path().join("ran"));
+                ran
+            };
+            assert_eq!(all(), "o\noa\nob\n", "{scheduler} × {rebuilder}");
+            assert_eq!(all(), "", "{scheduler} × {rebuilder}");
+            std::thread::sleep(Duration::from_millis(12));
+            fs::write(project.path().join("in"), "2\n").expect("written");
+            assert_eq!(all(), "o\noa\nob\n", "{scheduler} × {rebuilder}");
+            assert_eq!(fs::read_to_string(project.path().join("ob")).expect("built"), "2\n");
+        }
+    }
+}
+
+/// A build that is at work until the file `go` is there.
+fn busy(project: &Path, arguments: &[&str]) -> Child {
+    let mut command = alacarte(project, arguments);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    while !project.join("on").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child
+}
+
+const WAIT: &str = "rule wait\n  command = : > on; until [ -e go ]; do sleep 0.01; done; : > $out\n";
+
+#[test]
+fn builds_of_two_manifests_of_one_directory_are_not_at_work_at_once() {
+    let files = [("build.ninja", &*format!("{WAIT}build w: wait\n")), ("b.ninja", &format!("{WAIT}build v: wait\n"))];
+    for (first, second) in [("build.ninja", "b.ninja"), ("b.ninja", "build.ninja")] {
+        let project = directory(&files);
+        let mut busy = busy(project.path(), &["build", "-f", first]);
+        let (code, out, err) = run(project.path(), &["build", "-f", second]);
+        assert!(code == 1 && err.contains("another build is running"), "{out}{err}");
+        fs::write(project.path().join("go"), "").expect("written");
+        assert!(busy.wait().expect("it ends").success());
+    }
+}
+
+#[test]
+fn a_build_that_waited_builds_what_the_manifest_says_when_its_turn_has_come() {
+    let files = [("build.ninja", &*format!("{WAIT}build w: wait\nbuild o: phony\n")), ("in", "")];
+    let project = directory(&files);
+    let mut first = busy(project.path(), &["build", "w"]);
+    // Beneath a make, a build waits for another.
+    let pipe = project.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("it starts").success());
+    let _held = fs::OpenOptions::new().read(true).write(true).open(&pipe).expect("opened");
+    let flags = format!("-j2 --jobserver-auth=fifo:{}", pipe.display());
+    let mut second = alacarte(project.path(), &["build", "o"]);
+    let mut second = second.env("MAKEFLAGS", flags).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut said = BufReader::new(second.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    said.read_line(&mut line).expect("read");
+    assert!(line.contains("waiting"), "{line}");
+    fs::write(project.path().join("build.ninja"), format!("{WAIT}{COPY}build w: wait\nbuild o: cp in\n"))
+        .expect("written");
+    fs::write(project.path().join("go"), "").expect("written");
+    assert!(first.wait().expect("it ends").success());
+    assert!(second.wait().expect("it ends").success());
+    assert!(project.path().join("o").exists());
 }

@@ -60,7 +60,7 @@ impl Loader<'_> {
             defaults: self.defaults,
             pools: (self.pools.into_iter()).map(|(name, (depth, _))| (name, depth)).collect(),
             files: self.sources.iter().map(|s| s.path.clone()).collect(),
-            texts: self.sources.iter().map(|s| Fingerprint::of_bytes(s.text.as_bytes())).collect(),
+            texts: self.sources.iter().map(|s| (s.path.clone(), Fingerprint::of_bytes(s.text.as_bytes()))).collect(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! A manifest once read: edges with every variable expanded, and the few things said about the whole.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use alacarte_core::Fingerprint;
 use alacarte_stores::CacheName;
@@ -23,8 +23,8 @@ pub struct Manifest {
     pub builddir: Option<String>,
     /// Every file read, named as it was asked for, the first the one given to [`load`](super::load()).
     pub files: Vec<PathBuf>,
-    /// The fingerprint of what each of them said.
-    pub(super) texts: Vec<Fingerprint>,
+    /// The same, and what each of them said.
+    pub(super) texts: Vec<(PathBuf, Fingerprint)>,
 }
 
 /// One build statement.
@@ -102,6 +102,11 @@ pub struct Location {
 }
 
 impl Manifest {
+    /// Whether the files from which it was read still say the same.
+    pub(super) fn is_as_read(&self, directory: &Path) -> bool {
+        still_say(directory, &self.texts)
+    }
+
     /// Which edge makes each output.
     pub fn producers(&self) -> HashMap<&str, usize> {
         (self.edges.iter().enumerate())
@@ -134,6 +139,14 @@ impl Edge {
     pub fn all_inputs(&self) -> impl Iterator<Item = &str> {
         (self.inputs.iter()).chain(&self.implicit).chain(&self.order_only).map(String::as_str)
     }
+}
+
+/// Whether each of these files still says this. (A pipe cannot be asked twice.)
+pub(super) fn still_say(directory: &Path, texts: &[(PathBuf, Fingerprint)]) -> bool {
+    texts.iter().all(|(path, text)| {
+        let path = directory.join(path);
+        path.exists() && !path.is_file() || std::fs::read(path).is_ok_and(|now| Fingerprint::of_bytes(&now) == *text)
+    })
 }
 
 fn outputs(edge: &Edge) -> impl Iterator<Item = &str> {

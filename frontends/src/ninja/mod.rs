@@ -64,4 +64,4 @@ pub use load::{load, load_with, parse_str};
 pub use manifest::{Deps, Edge, Location, Manifest, RspFile};
 pub use ninja_tasks::NinjaTasks;
 pub use parse_error::{ParseError, Place};
-pub use session::{NinjaBuild, Session, SessionError, journal_bytes};
+pub use session::{NinjaBuild, Session, SessionError, Turn, journal_bytes};

@@ -26,10 +26,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use alacarte_core::{Fetch, Fingerprint, Result, Running, Static, TaskError, Tasks, Value};
-use alacarte_stores::{FileKey, FileValue, Shape, SharedFiles};
+use alacarte_stores::{FileKey, FileValue, Log, Shape, SharedFiles};
 
 use super::generated::Generated;
-use super::manifest::{Edge, Manifest};
+use super::manifest::{Edge, Manifest, still_say};
 use super::missing_sources::MissingSources;
 use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{Commands, Events, Root, canonicalise};
@@ -59,7 +59,9 @@ pub struct NinjaTasks {
     /// The file from which the manifest was read.
     manifest: FileKey,
     /// All files from which it was read, and what they said.
-    read: Vec<(PathBuf, Fingerprint)>,
+    texts: Vec<(PathBuf, Fingerprint)>,
+    /// Held while the build is: see [`Turn`](super::Turn).
+    pub(super) others: Option<Log<FileKey, FileValue>>,
 }
 
 /// One edge.
@@ -123,7 +125,8 @@ impl NinjaTasks {
             missing: MissingSources::default(),
             generated: Generated::default(),
             manifest: file,
-            read: manifest.files.into_iter().zip(manifest.texts).collect(),
+            texts: manifest.texts,
+            others: None,
         }
     }
 
@@ -180,12 +183,9 @@ impl NinjaTasks {
         self.makers.get_key_value(&self.manifest).map(|(key, _)| key)
     }
 
-    /// Whether the files from which the manifest was read still say the same. (A pipe cannot be asked twice.)
+    /// Whether the files from which the manifest was read still say the same.
     pub fn is_as_read(&self) -> bool {
-        let root = self.files.borrow().root().to_owned();
-        let files = self.read.iter().map(|(path, text)| (root.join(path), text));
-        let mut files = files.filter(|(path, _)| !path.exists() || path.is_file());
-        files.all(|(path, text)| std::fs::read(path).is_ok_and(|now| Fingerprint::of_bytes(&now) == *text))
+        still_say(self.files.borrow().root(), &self.texts)
     }
 
     /// What the store must know of keys that are not just the file of their name.

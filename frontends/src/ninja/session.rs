@@ -9,10 +9,11 @@ use thiserror::Error;
 
 use super::generated::Generated;
 use super::load::load;
+use super::manifest::Manifest;
 use super::ninja_tasks::NinjaTasks;
 use super::parse_error::ParseError;
 use crate::commands::tool_cache::ToolCaches;
-use crate::commands::{CommandEvent, Commands, hint};
+use crate::commands::{CommandEvent, Commands, canonicalise, hint};
 use crate::commands::{state, turn};
 
 /// Where a build finds and leaves things.
@@ -22,7 +23,8 @@ pub struct Session {
     pub directory: PathBuf,
     /// The manifest, relative to that directory.
     pub file: PathBuf,
-    /// The directory of the journal and of the table of files.
+    /// The directory of the journal and of the table of files, if it is an absolute path; otherwise, where it lies in the manifest's `builddir`, or
+    /// in the directory if there is none.
     pub state: PathBuf,
     /// The directory of the cache, which builds of many processes, checkouts and repositories may share.
     pub cache: PathBuf,
@@ -38,6 +40,17 @@ pub struct Session {
 /// A build over a manifest.
 pub type NinjaBuild<S, R> = Build<FileKey, FileValue, NinjaTasks, FileStore, S, R, Log<FileKey, FileValue>>;
 
+/// The right to build in a directory: no other build is at work in it as long as this, or the build that is opened with it, is held.
+#[derive(Debug)]
+pub struct Turn {
+    /// As it was read when no other build was at work any more.
+    manifest: Manifest,
+    state: PathBuf,
+    log: Log<FileKey, FileValue>,
+    /// The journal of the directory, if the manifest has one of its own.
+    others: Option<Log<FileKey, FileValue>>,
+}
+
 /// A build of a manifest that could not be put together.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -51,13 +64,13 @@ pub enum SessionError {
 }
 
 impl Session {
-    /// A session whose state lies in `.alacarte` beside the manifest's outputs.
+    /// A session whose state lies in `.alacarte`.
     pub fn new(directory: impl Into<PathBuf>, file: impl Into<PathBuf>) -> Self {
         let directory = directory.into();
-        let state = directory.join(".alacarte");
+        let state = PathBuf::from(".alacarte");
         let commands = Commands::default();
         Session {
-            cache: state.join("cache"),
+            cache: directory.join(&state).join("cache"),
             state,
             directory,
             file: file.into(),
@@ -82,25 +95,72 @@ impl Session {
         S: Schedules<Static>,
         R: Rebuilder<FileKey, FileValue>,
     {
-        self.open_with(state::open_journal(&self.state)?, scheduler, rebuilder, observer)
+        loop {
+            let manifest = load(&self.directory, &self.file)?;
+            let log = state::open_journal(&self.root(&manifest))?;
+            if let Some(turn) = self.begin(manifest, log)? {
+                return self.open_with(turn, scheduler, rebuilder, observer);
+            }
+        }
     }
 
-    /// The journal, for [`open_with`](Self::open_with). If a make has begun another build of this directory at the same time, it waits until that has
-    /// ended, and gives its token of the jobserver to others meanwhile.
+    /// The right to build in the directory, for [`open_with`](Self::open_with). If a make has begun another build of it at the same time, this waits until
+    /// that has ended, and gives its token of the jobserver to others meanwhile.
     ///
     /// # Errors
-    /// If the journal cannot be used, or another build has it that no make has begun beside this one.
-    pub async fn turn(&self) -> Result<Log<FileKey, FileValue>, StoreError> {
-        turn::open_journal(&self.commands, &self.state).await
+    /// As [`open`](Self::open); also if another build is at work that no make has begun beside this one.
+    pub async fn turn(&self) -> Result<Turn, SessionError> {
+        loop {
+            let manifest = match load(&self.directory, &self.file) {
+                Ok(manifest) => manifest,
+                // Another build may be writing it.
+                Err(_) if state::journal(&self.root_in("")).exists() => {
+                    let ended = turn::open_journal(&self.commands, &self.root_in("")).await?;
+                    let manifest = load(&self.directory, &self.file)?;
+                    drop::<Log<FileKey, FileValue>>(ended);
+                    manifest
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let log = turn::open_journal(&self.commands, &self.root(&manifest)).await?;
+            if let Some(turn) = self.begin(manifest, log)? {
+                return Ok(turn);
+            }
+        }
     }
 
-    /// As [`open`](Self::open), with a journal that was opened before.
+    /// Takes the turn with the directory's journal, unless another build has rewritten the manifest before it ended.
+    fn begin(&self, manifest: Manifest, log: Log<FileKey, FileValue>) -> Result<Option<Turn>, SessionError> {
+        if !manifest.is_as_read(&self.directory) {
+            return Ok(None);
+        }
+        let root = self.root(&manifest);
+        let file = canonicalise(&self.file.to_string_lossy());
+        if file == "build.ninja" {
+            return Ok(Some(Turn { manifest, state: root, log, others: None }));
+        }
+        // What one manifest makes, another may not know of. So each remembers for itself, and both wait for each other.
+        let state = root.join("manifests").join(file.replace('%', "%25").replace('/', "%2F"));
+        let own = state::open_journal(&state)?;
+        Ok(Some(Turn { manifest, state, log: own, others: Some(log) }))
+    }
+
+    /// Where what is remembered of the directory lies.
+    fn root(&self, manifest: &Manifest) -> PathBuf {
+        self.root_in(manifest.builddir.as_deref().unwrap_or_default())
+    }
+
+    fn root_in(&self, builddir: &str) -> PathBuf {
+        self.directory.join(builddir).join(&self.state)
+    }
+
+    /// As [`open`](Self::open), when it is this build's turn.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with<S, R>(
         &self,
-        log: Log<FileKey, FileValue>,
+        turn: Turn,
         scheduler: S,
         rebuilder: R,
         observer: impl Fn(CommandEvent<'_>) + 'static,
@@ -109,19 +169,19 @@ impl Session {
         S: Schedules<Static>,
         R: Rebuilder<FileKey, FileValue>,
     {
+        let Turn { manifest, state, log, others } = turn;
         let files = Files::shared(&self.directory)?;
-        let manifest = load(&self.directory, &self.file)?;
         let mut tasks = NinjaTasks::new(manifest, &files)
             .cut_off_by_content(self.by_content)
             .commands_among(&self.commands)
             .observe(observer);
         tasks.unattended.clone_from(&self.unattended);
         let tool_caches = self.unattended.as_ref().unwrap_or(&self.cache);
-        tasks.tool_caches = ToolCaches::new(tool_caches, &self.directory, &self.state);
-        tasks.generated = Generated::recall(self.state.join("generated"));
+        tasks.tool_caches = ToolCaches::new(tool_caches, &self.directory, &state);
+        tasks.generated = Generated::recall(state.join("generated"));
+        tasks.others = others;
         let cache = SharedCache::new(&self.cache);
-        let store =
-            state::store(&files, &self.state, &cache).with_shapes(tasks.shapes()).with_unshared(tasks.unshared());
+        let store = state::store(&files, &state, &cache).with_shapes(tasks.shapes()).with_unshared(tasks.unshared());
         let pools: Vec<(String, usize)> = tasks.pools().map(|(name, depth)| (name.to_owned(), depth)).collect();
         let mut build = Build::new(tasks, store)
             .with_scheduler(scheduler)
@@ -134,17 +194,17 @@ impl Session {
         Ok(build)
     }
 
-    /// Forgets everything but the cache, as a fresh checkout elsewhere does.
+    /// Forgets everything but the cache, as a fresh checkout elsewhere does. (Of a `build.ninja` without a `builddir`.)
     ///
     /// # Errors
     /// If the journal cannot be removed.
     pub fn forget(&self) -> Result<(), StoreError> {
-        state::forget(&self.state)
+        state::forget(&self.root_in(""))
     }
 
-    /// The journal's file.
+    /// The journal's file. (Of a `build.ninja` without a `builddir`.)
     pub fn journal(&self) -> PathBuf {
-        state::journal(&self.state)
+        state::journal(&self.root_in(""))
     }
 }
 
