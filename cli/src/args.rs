@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use alacarte_experiments::gallery::{self, Scene};
@@ -115,7 +116,7 @@ pub struct Build {
     pub explain: bool,
     /// What to build [default: what the manifest says]
     #[arg(value_name = "TARGET")]
-    pub targets: Vec<String>,
+    pub targets: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

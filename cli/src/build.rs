@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
@@ -12,7 +14,7 @@ use alacarte_experiments::systems::Menu;
 use alacarte_frontends::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, hits, tell_of_state};
 use alacarte_frontends::ninja::{NinjaBuild, Session};
 use alacarte_rebuilders::{Rechecked, Sample};
-use alacarte_stores::{FileKey, FileValue, SharedCache};
+use alacarte_stores::{FileKey, FileValue, SharedCache, text_of};
 use thiserror::Error;
 
 use crate::args::{Build, BuildOption};
@@ -166,13 +168,14 @@ fn ended(arguments: &Build, rechecks: &Rechecks, code: ExitCode) -> ExitCode {
 }
 
 /// The targets that were asked for, or the manifest's own.
-fn targets(build: &AnyBuild, asked: &[String]) -> Result<Vec<FileKey>, Problem> {
+fn targets(build: &AnyBuild, asked: &[OsString]) -> Result<Vec<FileKey>, Problem> {
     let tasks = build.tasks();
     let mut targets = Vec::new();
     for target in asked {
-        let key = tasks.key_of(target);
+        let target = text_of(target.as_bytes());
+        let key = tasks.key_of(&target);
         if !tasks.names(&key) {
-            return Err(Misuse::Unknown { target: target.clone(), hint: tasks.hint(target) }.into());
+            return Err(Misuse::Unknown { hint: tasks.hint(&target), target: target.into_owned() }.into());
         }
         targets.push(key);
     }

@@ -1,5 +1,6 @@
 //! What is said on standard error, and how a reader that went away is taken.
 
+use alacarte_stores::shown;
 use std::error::Error;
 use std::io;
 
@@ -8,12 +9,12 @@ pub type Problem = Box<dyn Error>;
 
 /// Prints an error, with everything that caused it.
 pub fn error(error: &dyn Error) {
-    eprintln!("alacarte: {error}");
+    eprintln!("alacarte: {}", shown(&error.to_string()));
     let mut source = error.source();
     while let Some(cause) = source {
         // Most of our errors print their cause themselves.
         if !error.to_string().contains(&cause.to_string()) {
-            eprintln!("  because: {cause}");
+            eprintln!("  because: {}", shown(&cause.to_string()));
         }
         source = cause.source();
     }

@@ -2,8 +2,10 @@
 
 mod common;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -297,4 +299,64 @@ fn a_build_that_waited_builds_what_the_manifest_says_when_its_turn_has_come() {
     assert!(first.wait().expect("it ends").success());
     assert!(second.wait().expect("it ends").success());
     assert!(project.path().join("o").exists());
+}
+
+/// A file in any bytes, as the case of a public report has it: Latin-1.
+fn latin(name: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(name))
+}
+
+#[test]
+fn names_and_the_manifest_itself_are_bytes() {
+    let manifest = b"# caf\xe9\nh = h\xe9\nrule cat\n  command = cat $in > $out && cat '$out.rsp' >> $out && echo \"$out: d\xe9/dep\" > $out.d && echo $out >> ran\n  \
+          description = h\xe9 $out\n  depfile = $out.d\n  deps = gcc\n  rspfile = $out.rsp\n  rspfile_content = r\xe9\n\
+          include inc\xe9.ninja\nbuild out: cat $h.txt\n";
+    for scheduler in SCHEDULERS {
+        for rebuilder in REBUILDERS {
+            let project = directory(&[("in", "1")]);
+            let write = |name: &[u8], bytes: &[u8]| {
+                std::thread::sleep(Duration::from_millis(12));
+                let path = project.path().join(latin(name));
+                fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+                fs::write(path, bytes).expect("written");
+            };
+            write(b"h\xe9.txt", b"1");
+            write(b"d\xe9/dep", b"1");
+            write(
+                b"inc\xe9.ninja",
+                b"build d\xe8/\xe9.o: cat out\nbuild all\xe9: phony d\xe8/\xe9.o\ndefault all\xe9\n",
+            );
+            write(b"m\xe9.ninja", manifest);
+            let build = |target: Option<&[u8]>| {
+                let mut command =
+                    alacarte(project.path(), &["build", "--scheduler", scheduler, "--rebuilder", rebuilder, "-f"]);
+                command.arg(latin(b"m\xe9.ninja")).args(target.map(OsStr::from_bytes));
+                let output = command.output().expect("it starts");
+                let said = String::from_utf8(output.stdout).expect("text") + &String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{said}");
+                let ran = fs::read(project.path().join("ran")).unwrap_or_default();
+                let _ = fs::remove_file(project.path().join("ran"));
+                (ran, said)
+            };
+            let both: &[u8] = b"out\nd\xe8/\xe9.o\n";
+            let (ran, said) = build(None);
+            assert_eq!(ran, both);
+            assert!(said.contains("h\u{fffd} out"), "{said}");
+            assert_eq!(fs::read(project.path().join(latin(b"d\xe8/\xe9.o"))).expect("built"), b"1r\xe9r\xe9");
+            assert_eq!(build(Some(b"d\xe8/\xe9.o")).0, b"", "{scheduler} × {rebuilder}");
+            for edited in [&b"h\xe9.txt"[..], b"d\xe9/dep"] {
+                write(edited, b"2");
+                assert_eq!(build(None).0, both, "{scheduler} × {rebuilder}");
+                assert_eq!(build(None).0, b"", "{scheduler} × {rebuilder}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_manifest_of_odd_bytes_is_said_with_its_place() {
+    let project = directory(&[]);
+    fs::write(project.path().join("build.ninja"), b"# \xe9\nbuild \xe9\xe9 x: \xe9\n").expect("written");
+    let (code, _, err) = run(project.path(), &["build"]);
+    assert!(code == 1 && err.contains("build.ninja:2:13: ") && err.contains("build \u{fffd}\u{fffd} x"), "{err}");
 }

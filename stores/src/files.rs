@@ -26,6 +26,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::byte_text::path_of;
 use crate::digest::Digest;
 use crate::file_table::Table;
 pub(crate) use crate::stat::now;
@@ -207,7 +208,7 @@ impl Files {
 
     /// Where a file lies.
     pub fn path(&self, key: &FileKey) -> PathBuf {
-        self.root.join(key.place())
+        self.root.join(path_of(key.place()))
     }
 
     /// What the file holds now; `None` if there is none. It is read only if it may have changed since it was last read.
@@ -388,7 +389,7 @@ impl Files {
     }
 
     fn stat(&self, key: &FileKey) -> Result<Option<Stat>, Errno> {
-        match statat(&self.directory, key.as_str(), AtFlags::empty()) {
+        match statat(&self.directory, &*key.path(), AtFlags::empty()) {
             Ok(stat) => Ok(Some(Stat::from(&stat))),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(error) => Err(error),
@@ -405,7 +406,7 @@ impl Files {
             Kind::File(_) => {}
         }
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        stat::read(|| openat(&self.directory, key.as_str(), flags, Mode::empty()))
+        stat::read(|| openat(&self.directory, &*key.path(), flags, Mode::empty()))
     }
 
     fn read_directory(&self, key: &FileKey, stat: Stat) -> io::Result<Option<(Stat, Digest, bool)>> {

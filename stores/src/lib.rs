@@ -12,6 +12,8 @@
 #![deny(missing_docs, missing_debug_implementations)]
 
 #[cfg(feature = "files")]
+mod byte_text;
+#[cfg(feature = "files")]
 mod cas;
 #[cfg(feature = "files")]
 mod difference;
@@ -51,6 +53,8 @@ mod tree_reader;
 #[cfg(feature = "files")]
 mod value;
 
+#[cfg(feature = "files")]
+pub use byte_text::{bytes_of, path_of, shown, text_of, text_of_path};
 #[cfg(feature = "files")]
 pub use cas::Cas;
 #[cfg(feature = "files")]

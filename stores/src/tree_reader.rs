@@ -63,10 +63,10 @@ impl TreeReader {
     /// What lies in this directory; `None` if there is none.
     pub(crate) fn read(&mut self, base: impl AsFd, key: &FileKey) -> Result<Option<Reading>, StoreError> {
         let failed = |path: &[u8], error: io::Error| {
-            StoreError::new("read", Path::new(key.as_str()).join(OsStr::from_bytes(path)).display(), error)
+            StoreError::new("read", key.path().join(OsStr::from_bytes(path)).display(), error)
         };
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-        let root = match openat(base, key.as_str(), flags, Mode::empty()) {
+        let root = match openat(base, &*key.path(), flags, Mode::empty()) {
             Ok(root) => root,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
             Err(error) => return Err(failed(b"", error.into())),

@@ -1,23 +1,30 @@
 //! What a build of files speaks of: keys are paths, values are digests.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use alacarte_core::{Fingerprint, Value};
 use serde::{Deserialize, Serialize};
 
+use crate::byte_text::{path_of, shown};
 use crate::digest::Digest;
 
 /// A path, relative to the directory of the build (or absolute). Whoever makes one brings it to canonical form first. One that
-/// ends in a slash is a directory with all that lies in it.
+/// ends in a slash is a directory with all that lies in it. It is kept as text, whatever its bytes: see [`text_of`](crate::text_of).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileKey(Arc<str>);
 
 impl FileKey {
-    /// The path.
+    /// The path's text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The path.
+    pub fn path(&self) -> Cow<'_, Path> {
+        path_of(&self.0)
     }
 
     /// Whether it is a directory with all that lies in it, whose digest is that of a [`Tree`](crate::Tree).
@@ -56,7 +63,7 @@ alacarte_core::named_by_text!(FileKey);
 
 impl fmt::Display for FileKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&shown(&self.0))
     }
 }
 

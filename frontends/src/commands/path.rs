@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use alacarte_stores::FileKey;
+use alacarte_stores::{FileKey, text_of_path};
 
 /// The canonical form of a path: no `.`, no empty component, no `..` after a name. `.` if nothing remains of a relative
 /// path.
@@ -61,7 +61,7 @@ impl Root {
         let shell = shell.filter(|shell| shell.canonicalize().is_ok_and(|shell| shell == real));
         let mut roots: Vec<String> = Vec::new();
         for path in [real, given].into_iter().chain(shell) {
-            let root = canonicalise(path.to_string_lossy().trim_end_matches('/')) + "/";
+            let root = canonicalise(text_of_path(&path).trim_end_matches('/')) + "/";
             if !roots.contains(&root) {
                 roots.push(root);
             }

@@ -6,7 +6,11 @@
 //! to. Whoever drops the future finds them gone, and what they had begun to write.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+#[cfg(any(feature = "ninja", test))]
+use std::ffi::OsStr;
 use std::io;
+#[cfg(any(feature = "ninja", test))]
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +19,8 @@ use std::time::{Duration, SystemTime};
 use super::jobserver::{Jobserver, LEVEL, Token, jobs, level};
 use super::screen::program;
 use super::tool_cache;
+#[cfg(any(feature = "ninja", test))]
+use alacarte_stores::bytes_of;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
@@ -305,7 +311,7 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
         #[cfg(any(feature = "ninja", test))]
         What::Shell(line) => {
             let mut command = Command::new("/bin/sh");
-            command.arg("-c").arg(line);
+            command.arg("-c").arg(OsStr::from_bytes(&bytes_of(line)));
             command
         }
         What::Program { arguments, environment, .. } => {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use alacarte_core::{BuildError, Cause, Key, Report};
-use alacarte_stores::{Log, SharedFiles};
+use alacarte_stores::{Log, SharedFiles, shown};
 
 use super::colours;
 use super::events::{CommandEvent, Stage};
@@ -73,6 +73,7 @@ impl Screen {
 
     fn overwrite(&mut self, line: &str) {
         let width = terminal_width().saturating_sub(1);
+        let line = shown(line);
         let line: String = line.lines().next().unwrap_or_default().chars().take(width).collect();
         self.write(format!("\r{line}\x1b[K").as_bytes());
         self.open = true;
@@ -82,7 +83,7 @@ impl Screen {
     pub fn line(&mut self, line: &str) {
         // A reader that went away is no reason to stop a build.
         let _ = self.clear();
-        self.write(format!("{line}\n").as_bytes());
+        self.write(format!("{}\n", shown(line)).as_bytes());
     }
 
     /// Takes away the line that is written over.
@@ -140,7 +141,7 @@ pub fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCo
         };
         // (A full disk is the same trouble for every command that was underway.)
         if told.insert(line.clone()) {
-            eprintln!("{}: {line}", program());
+            eprintln!("{}: {}", program(), shown(&line));
         }
     }
     const SHOWN: usize = 12;

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use alacarte_stores::{CacheName, NamedCache, PrivateCopy};
+use alacarte_stores::{CacheName, NamedCache, PrivateCopy, text_of_path};
 use tokio::sync::oneshot;
 
 use super::path::canonicalise;
@@ -94,7 +94,7 @@ impl Taken<'_> {
     pub(crate) async fn publish(self) -> io::Result<Place> {
         let Taken { caches, name, copy } = self;
         let real = copy.path().canonicalize().unwrap_or_else(|_| copy.path().to_owned());
-        let place = [copy.path(), &real].map(|path| canonicalise(&path.to_string_lossy()) + "/");
+        let place = [copy.path(), &real].map(|path| canonicalise(&text_of_path(path)) + "/");
         let published = on_a_thread(|| copy.publish()).await?;
         caches.note_busy(name, published.timed_out);
         if let Some(trouble) = published.trouble {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alacarte_core::{Fetch, Fingerprint, Result, StoreError, TaskError, Value};
-use alacarte_stores::{Begun, FileKey, FileValue, Made};
+use alacarte_stores::{Begun, FileKey, FileValue, Made, bytes_of, path_of, shown, text_of};
 
 use super::manifest::{Deps, Edge};
 use super::ninja_tasks::{NinjaTasks, Step};
@@ -178,7 +178,7 @@ impl NinjaTasks {
             return Err(failed(edge, &ended));
         }
         if let Some(file) = &edge.rspfile {
-            remove(&root.join(&file.path))?;
+            remove(&root.join(path_of(&file.path)))?;
         }
         if let Some(cache) = cache {
             started.cache = Some(cache.publish().await.map_err(trouble)?);
@@ -190,7 +190,8 @@ impl NinjaTasks {
     fn prepare(&self, edge: &Edge) -> Result<()> {
         let response = edge.rspfile.as_ref().map(|file| &file.path);
         for path in edge.outputs.iter().chain(&edge.depfile).chain(response) {
-            let Some(directory) = Path::new(path).parent().and_then(Path::to_str) else { continue };
+            let path = path_of(path);
+            let Some(directory) = path.parent() else { continue };
             let mut directories = self.directories.borrow_mut();
             if !directories.contains(directory) {
                 let place = self.files.borrow().root().join(directory);
@@ -200,8 +201,9 @@ impl NinjaTasks {
             }
         }
         if let Some(file) = &edge.rspfile {
-            let path = self.files.borrow().root().join(&file.path);
-            std::fs::write(&path, &file.content).map_err(|error| StoreError::new("write", path.display(), error))?;
+            let path = self.files.borrow().root().join(path_of(&file.path));
+            std::fs::write(&path, bytes_of(&file.content))
+                .map_err(|error| StoreError::new("write", path.display(), error))?;
         }
         Ok(())
     }
@@ -210,7 +212,7 @@ impl NinjaTasks {
     fn reported(&self, step: &Step, started: &Started) -> Result<(Vec<FileKey>, Vec<FileKey>)> {
         let Depfile { read: mut paths, made: named } = self.depfile(step)?;
         if let (Some(depfile), Some(Deps::Gcc)) = (&step.edge.depfile, &step.edge.deps) {
-            remove(&self.files.borrow().root().join(depfile))?;
+            remove(&self.files.borrow().root().join(path_of(depfile)))?;
         }
         paths.extend(started.included.iter().cloned());
         paths.retain(|path| !started.cache.as_ref().is_some_and(|cache| cache.held(path)));
@@ -223,10 +225,10 @@ impl NinjaTasks {
         let mut said = Depfile::default();
         let msvc = matches!(step.edge.deps, Some(Deps::Msvc { .. }));
         let Some(depfile) = step.edge.depfile.as_ref().filter(|_| !msvc) else { return Ok(said) };
-        let path = self.files.borrow().root().join(depfile);
+        let path = self.files.borrow().root().join(path_of(depfile));
         match std::fs::read(&path) {
             Ok(bytes) => {
-                let entries = parse_depfile(&String::from_utf8_lossy(&bytes));
+                let entries = parse_depfile(&text_of(&bytes));
                 for entry in entries.map_err(|error| TaskError::new(format!("{depfile}: {error}")))? {
                     // (A target without inputs is no more than a header that may be gone.)
                     said.made.extend(entry.outputs.into_iter().filter(|_| !entry.inputs.is_empty()));
@@ -314,9 +316,9 @@ impl Started {
 }
 
 fn failed(edge: &Edge, ended: &Ended) -> TaskError {
-    let outputs = edge.outputs.join(" ");
+    let (outputs, command) = (edge.outputs.join(" "), shown(&edge.command));
     let (how, output) = (process::failure(ended.status), String::from_utf8_lossy(&ended.output));
-    TaskError::new(format!("FAILED: [{how}] {outputs}\n{}\n{output}", edge.command).trim_end())
+    TaskError::new(format!("FAILED: [{how}] {}\n{command}\n{output}", shown(&outputs)).trim_end())
 }
 
 fn remove(path: &Path) -> Result<()> {

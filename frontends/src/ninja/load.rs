@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use alacarte_core::Fingerprint;
+use alacarte_stores::{bytes_of, text_of};
 
 use super::loader::Loader;
 use super::manifest::Manifest;
@@ -13,7 +14,7 @@ use super::variables::Scopes;
 
 /// Loads the manifest `file` and what it includes. All these paths are relative to `dir`.
 pub fn load(dir: &Path, file: &Path) -> Result<Manifest, ParseError> {
-    load_with(file, &mut |path| std::fs::read_to_string(dir.join(path)))
+    load_with(file, &mut |path| std::fs::read(dir.join(path)).map(|bytes| text_of(&bytes).into_owned()))
 }
 
 /// Loads a manifest given as text; an `include` finds no file.
@@ -60,7 +61,7 @@ impl Loader<'_> {
             defaults: self.defaults,
             pools: (self.pools.into_iter()).map(|(name, (depth, _))| (name, depth)).collect(),
             files: self.sources.iter().map(|s| s.path.clone()).collect(),
-            texts: self.sources.iter().map(|s| (s.path.clone(), Fingerprint::of_bytes(s.text.as_bytes()))).collect(),
+            texts: self.sources.iter().map(|s| (s.path.clone(), Fingerprint::of_bytes(&bytes_of(&s.text)))).collect(),
         })
     }
 }
@@ -154,10 +155,10 @@ mod tests {
         std::fs::write(dir.join("build.ninja"), "subninja sub/b.ninja\n").expect("a file");
         std::fs::write(dir.join("sub/b.ninja"), "include sub/c.ninja\n").expect("a file");
         std::fs::write(dir.join("sub/c.ninja"), [0xff, b'\n']).expect("a file");
-        let error = load(&dir, Path::new("build.ninja")).expect_err("not UTF-8");
+        let error = load(&dir, Path::new("build.ninja")).expect_err("no statement begins so");
         std::fs::remove_dir_all(&dir).expect("removed");
-        let place = error.place().expect("who included it").to_string();
-        assert_eq!(place, "sub/b.ninja:1:9");
+        let place = error.place().expect("where").to_string();
+        assert_eq!(place, "sub/c.ninja:1:1");
     }
 
     #[test]

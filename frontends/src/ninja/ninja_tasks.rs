@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use alacarte_core::{Fetch, Fingerprint, Result, Running, Static, TaskError, Tasks, Value};
-use alacarte_stores::{FileKey, FileValue, Log, Shape, SharedFiles};
+use alacarte_stores::{FileKey, FileValue, Log, Shape, SharedFiles, text_of_path};
 
 use super::generated::Generated;
 use super::manifest::{Edge, Manifest, still_say};
@@ -44,7 +44,7 @@ pub struct NinjaTasks {
     pub(super) files: SharedFiles,
     pub(super) events: Events,
     /// Directories that are there.
-    pub(super) directories: RefCell<HashSet<String>>,
+    pub(super) directories: RefCell<HashSet<PathBuf>>,
     /// See [`Session::unattended`](super::Session::unattended).
     pub(super) unattended: Option<PathBuf>,
     root: Root,
@@ -93,7 +93,7 @@ impl NinjaTasks {
         let mut names = Names { root: &root, known: HashSet::new() };
         let defaults = manifest.targets_by_default().into_iter().map(|path| names.key(path)).collect();
         let mut steps: Vec<Step> = manifest.edges.into_iter().map(|edge| Step::new(edge, &mut names)).collect();
-        let file = manifest.files.first().map_or("".into(), |path| path.to_string_lossy());
+        let file = manifest.files.first().map_or("".into(), |path| text_of_path(path));
         let file = names.key(&canonicalise(&file));
         for step in &mut steps {
             step.regenerates = step.edge.generator || step.outputs.contains(&file);

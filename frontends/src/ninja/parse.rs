@@ -4,6 +4,8 @@ use std::path::Path;
 
 use std::rc::Rc;
 
+use alacarte_stores::path_of;
+
 use super::loader::Loader;
 use super::manifest::PHONY;
 use super::manifest_lexer::{Lexer, Raw, STATEMENT, Token};
@@ -207,7 +209,7 @@ impl<'l, 'r, 't> Parser<'l, 'r, 't> {
             false => self.scope,
         };
         let mark = self.mark(raw.offset);
-        self.loader.file(Path::new(&path), scope, Some(mark))
+        self.loader.file(&path_of(&path), scope, Some(mark))
     }
 
     /// `name = value`, to the end of the line.

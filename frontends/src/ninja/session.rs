@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use alacarte_core::{Build, Journal, Rebuilder, Schedules, Static, StoreError};
-use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log, SharedCache};
+use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log, SharedCache, path_of, text_of_path};
 use thiserror::Error;
 
 use super::generated::Generated;
@@ -135,12 +135,12 @@ impl Session {
             return Ok(None);
         }
         let root = self.root(&manifest);
-        let file = canonicalise(&self.file.to_string_lossy());
+        let file = canonicalise(&text_of_path(&self.file));
         if file == "build.ninja" {
             return Ok(Some(Turn { manifest, state: root, log, others: None }));
         }
         // What one manifest makes, another may not know of. So each remembers for itself, and both wait for each other.
-        let state = root.join("manifests").join(file.replace('%', "%25").replace('/', "%2F"));
+        let state = root.join("manifests").join(&*path_of(&file.replace('%', "%25").replace('/', "%2F")));
         let own = state::open_journal(&state)?;
         Ok(Some(Turn { manifest, state, log: own, others: Some(log) }))
     }
@@ -151,7 +151,7 @@ impl Session {
     }
 
     fn root_in(&self, builddir: &str) -> PathBuf {
-        self.directory.join(builddir).join(&self.state)
+        self.directory.join(path_of(builddir)).join(&self.state)
     }
 
     /// As [`open`](Self::open), when it is this build's turn.

@@ -1,5 +1,7 @@
 //! What a compiler says of the headers that it reads, in its output: a note for each (`/showIncludes`), in the language of its user.
 
+use alacarte_stores::{bytes_of, text_of};
+
 /// How a note begins, if the manifest does not say (`msvc_deps_prefix`).
 pub(super) const PREFIX: &str = "Note: including file:";
 
@@ -15,12 +17,13 @@ pub(super) struct ShowIncludes {
 /// Takes the notes out of an output, and the name of the source, which the compiler prints before them. Headers of the system and of the compiler, by
 /// where they usually lie, are no dependencies, as for ninja.
 pub(super) fn take_notes(output: &[u8], prefix: &str) -> ShowIncludes {
+    let prefix = bytes_of(prefix);
     let (mut included, mut rest, mut noted) = (Vec::new(), Vec::with_capacity(output.len()), false);
     for line in output.split_inclusive(|byte| *byte == b'\n') {
         let text = line.trim_ascii_end();
-        if let Some(path) = text.strip_prefix(prefix.as_bytes()) {
+        if let Some(path) = text.strip_prefix(&*prefix) {
             noted = true;
-            let path = String::from_utf8_lossy(path.trim_ascii_start()).into_owned();
+            let path = text_of(path.trim_ascii_start()).into_owned();
             let lower = path.to_ascii_lowercase();
             if !["program files", "microsoft visual studio"].iter().any(|system| lower.contains(system)) {
                 included.push(path);
