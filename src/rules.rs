@@ -8,6 +8,7 @@
 //! which a process begins have no number: they count as those of the process before, unless their version says otherwise.
 
 use std::cell::{Cell, OnceCell, Ref, RefCell};
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -325,10 +326,19 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
         // A key that had no task when somebody asked may have had one in an earlier process, whose traces are still there.
         let late = self.asked.get() && self.version.is_none();
         self.changes.note(&key, self.tasks.len());
-        if late || self.tasks.contains_key(&key) || self.numbers.contains_key(&key) {
-            self.numbers.insert(key.clone(), next_number());
+        let numbers = &mut self.numbers;
+        match self.tasks.entry(key) {
+            Entry::Occupied(mut known) => {
+                numbers.insert(known.key().clone(), next_number());
+                known.insert(task);
+            }
+            Entry::Vacant(place) => {
+                if late || !numbers.is_empty() && numbers.contains_key(place.key()) {
+                    numbers.insert(place.key().clone(), next_number());
+                }
+                place.insert(task);
+            }
         }
-        self.tasks.insert(key, task);
     }
 }
 

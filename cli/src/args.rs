@@ -89,12 +89,13 @@ pub struct Build {
     /// How many commands may run at once [default: what the make around it allows, or the number of processors]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
-    /// Order of tasks, and whether one that must wait is kept or restarted.
-    #[arg(long, value_name = "S", default_value = "suspending")]
-    pub scheduler: String,
-    /// Which commands must run at all. (deep-constructive-trace keeps only the requested targets right; intermediate files may be missing or stale.)
-    #[arg(long, value_name = "R", default_value = "verifying-trace")]
-    pub rebuilder: String,
+    /// Order of tasks, and whether one that must wait is kept or restarted [default: what .alacarte.toml says (scheduler = "S"), or suspending]
+    #[arg(long, value_name = "S")]
+    pub scheduler: Option<String>,
+    /// Which commands must run at all. (deep-constructive-trace keeps only the requested targets right; intermediate files may be missing or stale.) [default: what
+    /// .alacarte.toml says (rebuilder = "R"), or verifying-trace]
+    #[arg(long, value_name = "R")]
+    pub rebuilder: Option<String>,
     /// Where copies of what was built lie, for rebuilders that restore (constructive-trace, deep-constructive-trace); many builds may share
     /// it. The caches of tools (`tool_cache`) lie there, too [default: ~/.cache/alacarte]
     #[arg(long, value_name = "DIR")]

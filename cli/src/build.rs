@@ -18,12 +18,12 @@ use alacarte_stores::{FileKey, FileValue, SharedCache, text_of};
 use thiserror::Error;
 
 use crate::args::{Build, BuildOption};
-use crate::settings::Settings;
+use crate::settings::{Settings, Strategies};
 use crate::status::Problem;
 use crate::table::duration;
 
 /// A manifest that its own build makes is read again when that changed it; so often at most.
-const READINGS: usize = 10;
+pub(crate) const READINGS: usize = 10;
 
 type AnyBuild = NinjaBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileValue>>>;
 
@@ -57,13 +57,19 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
     if !arguments.directory.is_dir() {
         return Err(Misuse::NoDirectory(arguments.directory.display().to_string()).into());
     }
-    session.by_content =
-        arguments.options.contains(&BuildOption::Content) || Settings::of(&arguments.directory)?.content;
+    let settings = Settings::of(&arguments.directory)?;
+    session.by_content = arguments.options.contains(&BuildOption::Content) || settings.content;
+    let strategies = Strategies::chosen(
+        menu,
+        [arguments.scheduler.clone(), arguments.rebuilder.clone()],
+        &settings,
+        ["suspending", "verifying-trace"],
+    )?;
     let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
     let mut readings = 1;
     let mut rechecks = Rechecks::default();
     loop {
-        let (mut build, sample) = open(menu, &session, arguments, jobs, &screen).await?;
+        let (mut build, sample) = open(&strategies, &session, arguments, jobs, &screen).await?;
         if let Some(manifest) = build.tasks().manifest().cloned() {
             // It is a target like any other, and comes first.
             build.tasks().wants(std::slice::from_ref(&manifest));
@@ -107,19 +113,15 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
 }
 
 async fn open(
-    menu: &Menu,
+    strategies: &Strategies<'_>,
     session: &Session,
     arguments: &Build,
     jobs: usize,
     screen: &Rc<RefCell<Screen>>,
 ) -> Result<(AnyBuild, Sample<FileValue>), Problem> {
-    let (scheduler, rebuilder) = (arguments.scheduler.clone(), arguments.rebuilder.clone());
-    let Some(cell) = menu.chosen(&[scheduler], &[rebuilder]).into_iter().next() else {
-        unreachable!("the names on the command line are those of the menu")
-    };
-    let (scheduler, rebuilder) = cell.of_files();
+    let (scheduler, rebuilder) = strategies.make();
     if arguments.recheck.is_some() && !rebuilder.restores() {
-        return Err(Misuse::NothingRestored(arguments.rebuilder.clone()).into());
+        return Err(Misuse::NothingRestored(strategies.rebuilder.clone()).into());
     }
     let doubting = Rechecked::new(rebuilder, arguments.recheck.unwrap_or(0), chance());
     let sample = doubting.sample();

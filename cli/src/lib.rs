@@ -21,6 +21,7 @@ mod compare;
 mod counterexamples;
 mod ending;
 mod new;
+mod ninja;
 mod paragraph;
 mod settings;
 mod status;
@@ -41,7 +42,12 @@ pub fn main(menu: Menu) -> ExitCode {
     main_with(menu, Vec::new())
 }
 
-/// The same, where `compare` plays these workloads if none is named; the two that come with the program if there are none.
+/// Does what the arguments of this process say as ninja would, with what is on this menu.
+pub fn main_as_ninja(menu: &Menu) -> ExitCode {
+    ninja::ninja(menu)
+}
+
+/// The same as [`main`], where `compare` plays these workloads if none is named; the two that come with the program if there are none.
 pub fn main_with(menu: Menu, workloads: Vec<Workload>) -> ExitCode {
     let outcome = match args::parse(&menu).unwrap_or_default() {
         Command::Compare(compare) => compare::compare(&menu, workloads, &compare),

@@ -1,19 +1,26 @@
-//! `.alacarte.toml`: what `alacarte build` is to do in this directory without being told each time.
+//! `.alacarte.toml`: what a build of a manifest is to do in this directory without being told each time; and by which strategies it does so.
 //!
-//! So far there is one setting, so that a line of the file is empty, a comment, or `content = true` (or `false`).
+//! A line of the file is empty, a comment, `content = true` (or `false`), `scheduler = "NAME"` or `rebuilder = "NAME"`.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use alacarte_core::{Rebuilder, Scheduler};
+use alacarte_experiments::systems::Menu;
+use alacarte_stores::{FileKey, FileValue};
 use thiserror::Error;
 
 const FILE: &str = ".alacarte.toml";
 
 /// What the file says; where there is none, what goes without saying.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// As `-o content`.
     pub content: bool,
+    /// As `--scheduler`.
+    pub scheduler: Option<String>,
+    /// As `--rebuilder`.
+    pub rebuilder: Option<String>,
 }
 
 #[derive(Debug, Error)]
@@ -21,7 +28,10 @@ pub struct Settings {
 pub enum SettingsError {
     #[error("cannot read {path}: {source}")]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("{path}:{line}: {text:?} is no setting: write `content = true`, `content = false`, or a comment after #")]
+    #[error(
+        "{path}:{line}: {text:?} is no setting: write `content = true`, `content = false`, `scheduler = \"NAME\"`, \
+         `rebuilder = \"NAME\"`, or a comment after #"
+    )]
     Unknown { path: PathBuf, line: usize, text: String },
 }
 
@@ -47,13 +57,65 @@ impl Settings {
             if said.is_empty() {
                 continue;
             }
-            settings.content = match said.split_once('=').map(|(name, value)| (name.trim(), value.trim())) {
-                Some(("content", "true")) => true,
-                Some(("content", "false")) => false,
+            let (name, value) = said.split_once('=').map_or((said, ""), |(name, value)| (name.trim(), value.trim()));
+            let text = || value.strip_prefix('"')?.strip_suffix('"').map(str::to_owned);
+            match (name, value, text()) {
+                ("content", "true", _) => settings.content = true,
+                ("content", "false", _) => settings.content = false,
+                ("scheduler", _, Some(name)) => settings.scheduler = Some(name),
+                ("rebuilder", _, Some(name)) => settings.rebuilder = Some(name),
                 _ => return Err((number + 1, line)),
-            };
+            }
         }
         Ok(settings)
+    }
+}
+
+/// The scheduler and the rebuilder of a build of files.
+pub struct Strategies<'m> {
+    menu: &'m Menu,
+    pub scheduler: String,
+    pub rebuilder: String,
+}
+
+/// A name that stands for no strategy.
+#[derive(Debug, Error)]
+#[error("{place}: {name:?} is no {what}; there are {}", names.join(", "))]
+pub struct Unnamed {
+    place: &'static str,
+    what: &'static str,
+    name: String,
+    names: Vec<&'static str>,
+}
+
+impl<'m> Strategies<'m> {
+    /// Scheduler and rebuilder that are asked for, or else the settings', or else these.
+    pub fn chosen(
+        menu: &'m Menu,
+        [scheduler, rebuilder]: [Option<String>; 2],
+        settings: &Settings,
+        otherwise: [&str; 2],
+    ) -> Result<Self, Unnamed> {
+        let choose = |what, asked: Option<String>, set: &Option<String>, otherwise: &str, names: Vec<&'static str>| {
+            let place = if asked.is_some() { "what was asked for" } else { FILE };
+            let name = asked.or_else(|| set.clone()).unwrap_or_else(|| otherwise.into());
+            if names.contains(&&*name) { Ok(name) } else { Err(Unnamed { place, what, name, names }) }
+        };
+        let schedulers = menu.schedulers().collect();
+        Ok(Strategies {
+            menu,
+            scheduler: choose("scheduler", scheduler, &settings.scheduler, otherwise[0], schedulers)?,
+            rebuilder: choose("rebuilder", rebuilder, &settings.rebuilder, otherwise[1], menu.rebuilders())?,
+        })
+    }
+
+    /// Makes them.
+    pub fn make(&self) -> (Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileValue>>) {
+        let (schedulers, rebuilders) = ([self.scheduler.clone()], [self.rebuilder.clone()]);
+        let Some(cell) = self.menu.chosen(&schedulers, &rebuilders).into_iter().next() else {
+            unreachable!("both names were looked up on the menu")
+        };
+        cell.of_files()
     }
 }
 
@@ -63,10 +125,14 @@ mod tests {
 
     #[test]
     fn a_line_is_a_setting_or_a_mistake_that_is_named() {
-        assert_eq!(Settings::parse(""), Ok(Settings { content: false }));
-        assert_eq!(Settings::parse("# so\n\n content=true # yes\n"), Ok(Settings { content: true }));
-        assert_eq!(Settings::parse("content = true\ncontent = false"), Ok(Settings { content: false }));
-        assert_eq!(Settings::parse("\ncontent = maybe"), Err((2, "content = maybe")));
-        assert_eq!(Settings::parse("[build]"), Err((1, "[build]")));
+        let content = |content| Ok(Settings { content, ..Settings::default() });
+        assert_eq!(Settings::parse(""), content(false));
+        assert_eq!(Settings::parse("# so\n\n content=true # yes\n"), content(true));
+        assert_eq!(Settings::parse("content = true\ncontent = false"), content(false));
+        let chosen = Settings { scheduler: Some("restarting".into()), rebuilder: Some("x".into()), content: false };
+        assert_eq!(Settings::parse("rebuilder = \"x\"\nscheduler=\"restarting\""), Ok(chosen));
+        for wrong in ["content = maybe", "[build]", "scheduler = restarting", "rebuilder"] {
+            assert_eq!(Settings::parse(&format!("\n{wrong}")), Err((2, wrong)));
+        }
     }
 }

@@ -101,7 +101,8 @@ pub struct Build<K, V, T, St, S = (), R = (), J = NoJournal> {
     last_build_checked_roots_only: bool,
     /// The keys that each order-only input precedes, as far as they were met since everything was looked at.
     preceding: HashMap<KeyId, HashSet<KeyId>>,
-    keep_going: bool,
+    /// A build ends after so many failures.
+    stop_after: usize,
     jobs: usize,
     past: Past,
     retention: Option<Retention>,
@@ -131,7 +132,7 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             proven: false,
             last_build_checked_roots_only: false,
             preceding: HashMap::new(),
-            keep_going: false,
+            stop_after: 1,
             jobs: 1,
             past: Past::default(),
             retention: Some(Retention::default()),
@@ -181,7 +182,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             proven: false,
             last_build_checked_roots_only: self.last_build_checked_roots_only,
             preceding: self.preceding,
-            keep_going: self.keep_going,
+            stop_after: self.stop_after,
             jobs: self.jobs,
             past: self.past,
             retention: self.retention,
@@ -216,8 +217,15 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// Whether the build goes on after a failure with whatever does not depend on the key that failed.
     #[must_use]
-    pub fn keep_going(mut self, keep_going: bool) -> Self {
-        self.keep_going = keep_going;
+    pub fn keep_going(self, keep_going: bool) -> Self {
+        self.stop_after(if keep_going { usize::MAX } else { 1 })
+    }
+
+    /// How many keys may fail of themselves before the build stops (ninja's `-k`); 1 unless said otherwise. Until then it goes on with whatever does
+    /// not depend on them.
+    #[must_use]
+    pub fn stop_after(mut self, failures: usize) -> Self {
+        self.stop_after = failures;
         self
     }
 
@@ -558,7 +566,7 @@ where
             cache: self.cache.as_deref_mut(),
             observer: self.observer.as_mut(),
             volatile: &mut volatile,
-            keep_going: self.keep_going,
+            stop_after: self.stop_after,
             targets,
             collection: self.collection,
             preceding: &mut self.preceding,

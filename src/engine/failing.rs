@@ -54,7 +54,8 @@ where
         self.resolve(key, true);
         let Some(cause) = cause else { return };
         self.observe(key, &Decision::Failed(cause.clone()));
-        self.state.stopped |= !self.keep_going;
+        self.state.failed += usize::from(!matches!(cause, Cause::Dependency { .. }));
+        self.state.stopped |= self.state.failed >= self.stop_after;
         let failure = Failure::new(self.table.borrow().keys.name(key).clone(), cause);
         self.state.named.insert(key);
         self.state.failures.push(failure);

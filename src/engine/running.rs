@@ -31,33 +31,36 @@ where
     /// Starts or resumes a task; `true` if the slot is done with for now.
     pub(super) fn run(&mut self, slot: u32, reason: Reason) -> bool {
         let index = slot as usize;
-        let key = self.state.slots[index].key;
         self.leave_outside(slot);
-        let mut future = self.state.slots[index].future.take();
-        if std::mem::take(&mut self.state.slots[index].suspended) {
+        if self.state.wakers.len() <= index {
+            self.state.wakers.resize_with(self.state.slots.len(), || None);
+        }
+        let mut waker = self.state.wakers[index].take();
+        let this = &mut self.state.slots[index];
+        let key = this.key;
+        let mut future = this.future.take();
+        if std::mem::take(&mut this.suspended) {
             self.state.suspended -= 1;
         }
+        this.partly = false;
+        // (A formula is called again when what it asked for is there; that is no other start.)
+        let starts = !std::mem::replace(&mut this.started, true);
         let (name, held_before) = {
             let mut table = self.table.borrow_mut();
-            table.task.enter(self.state.slots[index].met_failure, self.state.slots[index].volatile);
-            table.waits.enter(slot, None);
-            std::mem::swap(&mut table.task.recorder, &mut self.state.slots[index].dependencies);
+            table.task.enter(this.met_failure, this.volatile);
+            waker.iter().for_each(SlotWaker::seen);
+            table.waits.enter(slot, waker.as_ref().map(|waker| &waker.waker));
+            std::mem::swap(&mut table.task.recorder, &mut this.dependencies);
             let name = future.is_none().then(|| table.keys.name(key).clone());
             if name.is_some() {
                 table.task.recorder.clear();
             }
             (name, table.pools.held as isize)
         };
-        // (A formula is called again when what it asked for is there; that is no other start.)
-        if !std::mem::replace(&mut self.state.slots[index].started, true) {
+        if starts {
             self.observe(key, &Decision::Started(reason));
         }
-        self.state.slots[index].partly = false;
         let fetch = Fetch { table: self.table };
-        if self.state.wakers.len() <= index {
-            self.state.wakers.resize_with(self.state.slots.len(), || None);
-        }
-        let mut waker = self.state.wakers[index].take();
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if let Some(name) = &name {
                 match self.tasks.run(name, fetch) {
@@ -67,18 +70,21 @@ where
                 }
             }
             let Some(future) = &mut future else { return Poll::Pending };
-            let waker = waker.get_or_insert_with(|| SlotWaker::new(slot, &self.state.woken));
-            waker.seen();
-            self.table.borrow_mut().waits.enter(slot, Some(&waker.waker));
+            let waker = waker.get_or_insert_with(|| {
+                let waker = SlotWaker::new(slot, &self.state.woken);
+                self.table.borrow_mut().waits.enter(slot, Some(&waker.waker));
+                waker
+            });
             future.as_mut().poll(&mut Context::from_waker(&waker.waker))
         }));
         self.state.wakers[index] = waker;
         {
             let mut table = self.table.borrow_mut();
-            std::mem::swap(&mut table.task.recorder, &mut self.state.slots[index].dependencies);
-            self.state.slots[index].met_failure = table.task.met_failure;
-            self.state.slots[index].volatile = table.task.volatile;
-            self.state.slots[index].places += table.pools.held as isize - held_before;
+            let this = &mut self.state.slots[index];
+            std::mem::swap(&mut table.task.recorder, &mut this.dependencies);
+            this.met_failure = table.task.met_failure;
+            this.volatile = table.task.volatile;
+            this.places += table.pools.held as isize - held_before;
         }
         match polled {
             Err(panic) => {

@@ -92,7 +92,8 @@ pub(crate) struct Engine<'b, K: Key, V: Value, T, St, S, R, J> {
     pub observer: Option<&'b mut Observer<K>>,
     /// A volatile key was met: the next build has to look at everything again.
     pub volatile: &'b mut bool,
-    pub keep_going: bool,
+    /// The build stops after so many failures.
+    pub stop_after: usize,
     pub targets: &'b [KeyId],
     /// The collection of tasks that the build began with.
     pub collection: Option<u64>,
@@ -120,6 +121,8 @@ pub(crate) struct Progress<'b, K, V> {
     pub stopped: bool,
     pub report: Report,
     pub failures: Vec<Failure<K>>,
+    /// How many of them are no consequences of others.
+    pub failed: usize,
     /// The keys of which the cache was asked, and what it has of them.
     pub learned: HashMap<KeyId, LookedUp<K, V>>,
     /// The deep traces that were imported, by their keys and their own deep fingerprints.
@@ -202,6 +205,7 @@ impl<K, V> Default for Progress<'_, K, V> {
             stopped: false,
             report: Report::default(),
             failures: Vec::new(),
+            failed: 0,
             learned: HashMap::new(),
             parts: HashMap::new(),
             named: HashSet::new(),

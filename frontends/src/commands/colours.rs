@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 
 /// Whether they are shown on a terminal, or where there is none.
-pub(super) fn are_shown(terminal: bool) -> bool {
+pub fn colours_are_shown(terminal: bool) -> bool {
     terminal || std::env::var_os("CLICOLOR_FORCE").is_some_and(|forced| !forced.is_empty() && forced != "0")
 }
 
 /// Without them, and without all else that only a terminal understands. Bytes that are no text stay.
-pub(super) fn without(output: &[u8]) -> Cow<'_, [u8]> {
+pub fn without_colours(output: &[u8]) -> Cow<'_, [u8]> {
     if !output.contains(&b'\x1b') {
         return Cow::Borrowed(output);
     }
@@ -35,7 +35,7 @@ mod tests {
             (b"[\x1b]8;;https://gcc.gnu.org/x\x07-Wall\x1b]8;;\x07]", b"[-Wall]"),
             (b"\x1b[38;2;1;2;3mred\x1b[m\r\n", b"red\r\n"),
         ] {
-            assert_eq!(String::from_utf8_lossy(&without(output)), String::from_utf8_lossy(plain));
+            assert_eq!(String::from_utf8_lossy(&without_colours(output)), String::from_utf8_lossy(plain));
         }
     }
 }

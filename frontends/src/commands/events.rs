@@ -10,6 +10,10 @@ use alacarte_stores::FileKey;
 pub struct CommandEvent<'a> {
     /// The first output.
     pub key: &'a FileKey,
+    /// All that it makes.
+    pub outputs: &'a [FileKey],
+    /// It has the terminal to itself.
+    pub console: bool,
     /// What to show: the description, or else the command.
     pub shown: &'a str,
     /// The command line.
@@ -32,6 +36,8 @@ pub enum Stage<'a> {
     Ended {
         /// Whether with success. The error of a failed one holds all that there is to show.
         success: bool,
+        /// As a shell tells it: the status with which it ended, or 128 and the signal that ended it.
+        code: u8,
         /// What it wrote, as a whole.
         output: &'a [u8],
     },

@@ -18,6 +18,7 @@ pub(crate) mod state;
 pub(crate) mod tool_cache;
 pub(crate) mod turn;
 
+pub use colours::{colours_are_shown, without_colours};
 pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
 pub(crate) use events::Events;
 pub use events::{CommandEvent, Stage};

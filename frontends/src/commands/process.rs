@@ -44,6 +44,8 @@ pub struct Commands {
     ending: Arc<Mutex<()>>,
     /// Each waits for a token of this jobserver.
     jobserver: Option<Arc<Jobserver>>,
+    /// Beside others, none starts while the machine's load is above this.
+    load: Option<f64>,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +83,13 @@ impl Commands {
         self
     }
 
+    /// Has no command start beside others while the load average of the last minute is above this.
+    #[must_use]
+    pub fn with_load(mut self, load: Option<f64>) -> Self {
+        self.load = load;
+        self
+    }
+
     /// Has each command wait for a token: of so many jobs as are asked for, which are served to the commands as well, or else of the
     /// jobserver that `MAKEFLAGS` names. How many jobs the build is to have. What cannot be is said on standard error; then there is one
     /// job, as for a make.
@@ -101,6 +110,9 @@ impl Commands {
         within_a_runtime()?;
         // A build that waits writes down what it knows. So whoever is killed while the command runs has not lost what was made for it.
         tokio::task::yield_now().await;
+        while self.load.is_some_and(|limit| load() > limit) && !self.lock().running.is_empty() {
+            tokio::time::sleep(PAUSE).await;
+        }
         let Some(jobserver) = &self.jobserver else { return Ok(None) };
         jobserver.acquire().await.map(Some)
     }
@@ -199,6 +211,15 @@ impl Underway {
         self.waited &= !settled;
         settled || self.waited
     }
+}
+
+/// So long it is waited before the machine's load is looked at again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The load average of the last minute; none where nobody tells.
+fn load() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or(0.0)
 }
 
 /// Nothing can be waited for outside a runtime.
@@ -474,6 +495,13 @@ impl Output {
         bytes.extend(self.end);
         bytes
     }
+}
+
+/// How a command ended, as a shell tells it.
+pub(crate) fn code(status: ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt;
+    let signalled = || status.signal().map_or(u8::MAX, |signal| 128 + signal as u8);
+    status.code().map_or_else(signalled, |code| code as u8)
 }
 
 /// How a failed command ended, in words.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use alacarte_core::{BuildError, Cause, Key, Report};
 use alacarte_stores::{Log, SharedFiles, shown};
 
-use super::colours;
+use super::colours::{colours_are_shown, without_colours};
 use super::events::{CommandEvent, Stage};
 
 /// What is wrong with a file that is needed, in ninja's words.
@@ -45,7 +45,7 @@ impl Screen {
         };
         match event.stage {
             Stage::Started if self.terminal => self.overwrite(&format!("{count} {what}")),
-            Stage::Ended { success, output } => {
+            Stage::Ended { success, output, .. } => {
                 let line = format!("{count} {what}");
                 if self.terminal && !self.verbose && output.is_empty() {
                     self.overwrite(&line);
@@ -55,7 +55,7 @@ impl Screen {
                 if !success {
                     self.line(&format!("FAILED: {}\n{}", event.key, event.command));
                 }
-                let output = if colours::are_shown(self.terminal) { output.into() } else { colours::without(output) };
+                let output = if colours_are_shown(self.terminal) { output.into() } else { without_colours(output) };
                 self.write(&output);
             }
             // (What a screen does not show need not be known to it.)

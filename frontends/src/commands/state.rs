@@ -34,7 +34,12 @@ where
 
 /// The files as a store, with the copies of a cache behind it.
 pub(crate) fn store(files: &SharedFiles, state: &Path, cache: &SharedCache) -> FileStore {
-    FileStore::new(files).with_table(table(state)).with_cas(cache.copies())
+    bare_store(files, state).with_cas(cache.copies())
+}
+
+/// The files as a store that restores nothing.
+pub(crate) fn bare_store(files: &SharedFiles, state: &Path) -> FileStore {
+    FileStore::new(files).with_table(table(state))
 }
 
 /// Forgets everything but the cache, as a fresh checkout elsewhere does.

@@ -9,7 +9,7 @@ use alacarte_stores::{CacheName, FileKey};
 use super::executor::{Command, Ended};
 use super::keys::File;
 use super::running_rule::RunningRule;
-use crate::commands::process::failure;
+use crate::commands::process::{code, failure};
 use crate::commands::tool_cache::{Place, Taken};
 use crate::commands::{CommandEvent, Stage, canonicalise, parse_depfile};
 
@@ -174,8 +174,12 @@ impl<'b> Run<'b> {
         let ended = shared.executor.execute(&command).await;
         let ended = ended.map_err(|error| StoreError::new("run", &self.arguments[0], error));
         match &ended {
-            Ok(ended) => self.tell(Stage::Ended { success: ended.status.success(), output: &ended.output }),
-            Err(_) => self.tell(Stage::Ended { success: false, output: &[] }),
+            Ok(ended) => self.tell(Stage::Ended {
+                success: ended.status.success(),
+                code: code(ended.status),
+                output: &ended.output,
+            }),
+            Err(_) => self.tell(Stage::Ended { success: false, code: 127, output: &[] }),
         }
         let ended = ended?;
         if !ended.status.success() {
@@ -225,6 +229,8 @@ impl<'b> Run<'b> {
         let nameless = FileKey::from("");
         observer(CommandEvent {
             key: self.rule.outputs.first().unwrap_or(&nameless),
+            outputs: &self.rule.outputs,
+            console: false,
             shown: self.shown.as_deref().unwrap_or(&command),
             command: &command,
             started: events.started.get(),

@@ -51,6 +51,8 @@ impl NinjaTasks {
         if let Some(observer) = &self.events.observer {
             observer(CommandEvent {
                 key: &step.outputs[0],
+                outputs: &step.outputs,
+                console: step.edge.pool.as_deref() == Some(CONSOLE),
                 shown: step.edge.shown(),
                 command: &step.edge.command,
                 started: self.events.started.get(),
@@ -68,6 +70,9 @@ impl NinjaTasks {
             && let Some(made) = self.stands(step, &read, fetch).await?
         {
             return Ok(made);
+        }
+        if self.dry {
+            return self.pretend(step, fetch);
         }
         let mut known: HashSet<FileKey> = step.inputs.iter().cloned().collect();
         let mut attempts = 0;
@@ -136,6 +141,21 @@ impl NinjaTasks {
         self.made(step, &named, before.as_ref(), run)
     }
 
+    /// Has everybody told that the command ran well, and takes all that it makes for changed.
+    fn pretend(&self, step: &Step, fetch: Fetch<'_, FileKey, FileValue>) -> Result<FileValue> {
+        if let Some(missing) = self.missing_source() {
+            return Err(TaskError::new(missing));
+        }
+        self.tell(step, Stage::Started);
+        self.tell(step, Stage::Ended { success: true, code: 0, output: &[] });
+        fetch.volatile();
+        let run = Some(self.instant());
+        let mut files = self.files.borrow_mut();
+        let made =
+            step.outputs.iter().map(|key| Ok(Made { digest: files.look(key)?.map(|seen| seen.as_output()), run }));
+        Ok(FileValue::made(&made.collect::<Result<Vec<_>>>()?))
+    }
+
     /// Runs the command once.
     async fn execute(&self, step: &Step) -> Result<Started> {
         let edge = &step.edge;
@@ -173,11 +193,11 @@ impl NinjaTasks {
             (started.included, ended.output) = (included, rest);
         }
         let success = ended.status.success();
-        self.tell(step, Stage::Ended { success, output: &ended.output });
+        self.tell(step, Stage::Ended { success, code: process::code(ended.status), output: &ended.output });
         if !success {
             return Err(failed(edge, &ended));
         }
-        if let Some(file) = &edge.rspfile {
+        if let Some(file) = edge.rspfile.as_ref().filter(|_| !self.keep.response_files) {
             remove(&root.join(path_of(&file.path)))?;
         }
         if let Some(cache) = cache {
@@ -211,7 +231,7 @@ impl NinjaTasks {
     /// The dependencies that the command reports, and the files of which it says that it made them from those.
     fn reported(&self, step: &Step, started: &Started) -> Result<(Vec<FileKey>, Vec<FileKey>)> {
         let Depfile { read: mut paths, made: named } = self.depfile(step)?;
-        if let (Some(depfile), Some(Deps::Gcc)) = (&step.edge.depfile, &step.edge.deps) {
+        if let (Some(depfile), Some(Deps::Gcc), false) = (&step.edge.depfile, &step.edge.deps, self.keep.depfiles) {
             remove(&self.files.borrow().root().join(path_of(depfile)))?;
         }
         paths.extend(started.included.iter().cloned());

@@ -62,6 +62,12 @@ impl Generated {
         Generated { file: Some(file), left: RefCell::new(left) }
     }
 
+    /// The same, where nothing is kept of what changes.
+    pub(super) fn unsaved(mut self) -> Self {
+        self.file = None;
+        self
+    }
+
     fn forget(&self, key: &FileKey) {
         if self.left.borrow_mut().remove(key).is_some() {
             self.save();

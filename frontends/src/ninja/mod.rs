@@ -62,6 +62,6 @@ mod variables;
 pub use crate::commands::{CommandEvent, Commands, DepfileEntry, DepfileError, Stage, canonicalise, parse_depfile};
 pub use load::{load, load_with, parse_str};
 pub use manifest::{Deps, Edge, Location, Manifest, RspFile};
-pub use ninja_tasks::NinjaTasks;
+pub use ninja_tasks::{Keep, NinjaTasks};
 pub use parse_error::{ParseError, Place};
 pub use session::{NinjaBuild, Session, SessionError, Turn, journal_bytes};

@@ -53,6 +53,9 @@ pub struct NinjaTasks {
     /// Content alone tells whether an output changed.
     pub(super) by_content: bool,
     pub(super) commands: Commands,
+    /// No command is run: each counts as run, and as having changed what it makes.
+    pub(super) dry: bool,
+    pub(super) keep: Keep,
     pub(super) tool_caches: ToolCaches,
     pub(super) missing: MissingSources,
     pub(super) generated: Generated,
@@ -62,6 +65,16 @@ pub struct NinjaTasks {
     texts: Vec<(PathBuf, Fingerprint)>,
     /// Held while the build is: see [`Turn`](super::Turn).
     pub(super) others: Option<Log<FileKey, FileValue>>,
+}
+
+/// What is left of a command that has succeeded, though nobody needs it any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Keep {
+    /// Depfiles that were read.
+    pub depfiles: bool,
+    /// Response files.
+    pub response_files: bool,
 }
 
 /// One edge.
@@ -121,6 +134,8 @@ impl NinjaTasks {
             ticks,
             by_content: false,
             commands: Commands::default(),
+            dry: false,
+            keep: Keep::default(),
             tool_caches: ToolCaches::new(&directory.join(".alacarte/cache"), &directory, &directory.join(".alacarte")),
             missing: MissingSources::default(),
             generated: Generated::default(),

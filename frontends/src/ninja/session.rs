@@ -4,13 +4,13 @@
 use std::path::PathBuf;
 
 use alacarte_core::{Build, Journal, Rebuilder, Schedules, Static, StoreError};
-use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log, SharedCache, path_of, text_of_path};
+use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log, SharedCache, SharedFiles, path_of, text_of_path};
 use thiserror::Error;
 
 use super::generated::Generated;
 use super::load::load;
 use super::manifest::Manifest;
-use super::ninja_tasks::NinjaTasks;
+use super::ninja_tasks::{Keep, NinjaTasks};
 use super::parse_error::ParseError;
 use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{CommandEvent, Commands, canonicalise, hint};
@@ -35,6 +35,8 @@ pub struct Session {
     pub by_content: bool,
     /// The commands of its builds that are running.
     pub commands: Commands,
+    /// What is left of commands that have succeeded.
+    pub keep: Keep,
 }
 
 /// A build over a manifest.
@@ -43,8 +45,8 @@ pub type NinjaBuild<S, R> = Build<FileKey, FileValue, NinjaTasks, FileStore, S, 
 /// The right to build in a directory: no other build is at work in it as long as this, or the build that is opened with it, is held.
 #[derive(Debug)]
 pub struct Turn {
-    /// As it was read when no other build was at work any more.
-    manifest: Manifest,
+    /// As it was read when no other build was at work any more, for the first who asks for it.
+    manifest: Option<Manifest>,
     state: PathBuf,
     log: Log<FileKey, FileValue>,
     /// The journal of the directory, if the manifest has one of its own.
@@ -76,6 +78,7 @@ impl Session {
             file: file.into(),
             unattended: None,
             by_content: false,
+            keep: Keep::default(),
             commands,
         }
     }
@@ -137,12 +140,12 @@ impl Session {
         let root = self.root(&manifest);
         let file = canonicalise(&text_of_path(&self.file));
         if file == "build.ninja" {
-            return Ok(Some(Turn { manifest, state: root, log, others: None }));
+            return Ok(Some(Turn { manifest: Some(manifest), state: root, log, others: None }));
         }
         // What one manifest makes, another may not know of. So each remembers for itself, and both wait for each other.
         let state = root.join("manifests").join(&*path_of(&file.replace('%', "%25").replace('/', "%2F")));
         let own = state::open_journal(&state)?;
-        Ok(Some(Turn { manifest, state, log: own, others: Some(log) }))
+        Ok(Some(Turn { manifest: Some(manifest), state, log: own, others: Some(log) }))
     }
 
     /// Where what is remembered of the directory lies.
@@ -170,28 +173,55 @@ impl Session {
         R: Rebuilder<FileKey, FileValue>,
     {
         let Turn { manifest, state, log, others } = turn;
-        let files = Files::shared(&self.directory)?;
-        let mut tasks = NinjaTasks::new(manifest, &files)
-            .cut_off_by_content(self.by_content)
-            .commands_among(&self.commands)
-            .observe(observer);
-        tasks.unattended.clone_from(&self.unattended);
+        let (mut tasks, files) = self.tasks(manifest, observer)?;
         let tool_caches = self.unattended.as_ref().unwrap_or(&self.cache);
         tasks.tool_caches = ToolCaches::new(tool_caches, &self.directory, &state);
         tasks.generated = Generated::recall(state.join("generated"));
         tasks.others = others;
         let cache = SharedCache::new(&self.cache);
-        let store = state::store(&files, &state, &cache).with_shapes(tasks.shapes()).with_unshared(tasks.unshared());
-        let pools: Vec<(String, usize)> = tasks.pools().map(|(name, depth)| (name.to_owned(), depth)).collect();
-        let mut build = Build::new(tasks, store)
-            .with_scheduler(scheduler)
-            .with_rebuilder(rebuilder)
-            .with_journal(log)
-            .with_cache(cache.traces());
-        for (name, depth) in pools {
-            build = build.with_pool(name, depth);
-        }
-        Ok(build)
+        let store = state::store(&files, &state, &cache);
+        Ok(put_together(tasks, store, scheduler, rebuilder, log).with_cache(cache.traces()))
+    }
+
+    /// A dry run, while it is this build's turn: no command runs, each counts as run well and as having changed what it makes; nothing is restored, and
+    /// nothing is remembered.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_dry<S, R>(
+        &self,
+        turn: &mut Turn,
+        scheduler: S,
+        rebuilder: R,
+        observer: impl Fn(CommandEvent<'_>) + 'static,
+    ) -> Result<NinjaBuild<S, R>, SessionError>
+    where
+        S: Schedules<Static>,
+        R: Rebuilder<FileKey, FileValue>,
+    {
+        let (mut tasks, files) = self.tasks(turn.manifest.take(), observer)?;
+        tasks.dry = true;
+        tasks.generated = Generated::recall(turn.state.join("generated")).unsaved();
+        // (Where it cannot be read, all is to be built.)
+        let journal = std::fs::read(state::journal(&turn.state)).unwrap_or_default();
+        let store = state::bare_store(&files, &turn.state);
+        Ok(put_together(tasks, store, scheduler, rebuilder, Log::from_bytes(journal)))
+    }
+
+    fn tasks(
+        &self,
+        manifest: Option<Manifest>,
+        observer: impl Fn(CommandEvent<'_>) + 'static,
+    ) -> Result<(NinjaTasks, SharedFiles), SessionError> {
+        let files = Files::shared(&self.directory)?;
+        let manifest = manifest.map_or_else(|| load(&self.directory, &self.file), Ok)?;
+        let mut tasks = NinjaTasks::new(manifest, &files)
+            .cut_off_by_content(self.by_content)
+            .commands_among(&self.commands)
+            .observe(observer);
+        tasks.unattended.clone_from(&self.unattended);
+        tasks.keep = self.keep;
+        Ok((tasks, files))
     }
 
     /// Forgets everything but the cache, as a fresh checkout elsewhere does. (Of a `build.ninja` without a `builddir`.)
@@ -208,6 +238,26 @@ impl Session {
     }
 }
 
+fn put_together<S, R>(
+    tasks: NinjaTasks,
+    store: FileStore,
+    scheduler: S,
+    rebuilder: R,
+    log: Log<FileKey, FileValue>,
+) -> NinjaBuild<S, R>
+where
+    S: Schedules<Static>,
+    R: Rebuilder<FileKey, FileValue>,
+{
+    let store = store.with_shapes(tasks.shapes()).with_unshared(tasks.unshared());
+    let pools: Vec<(String, usize)> = tasks.pools().map(|(name, depth)| (name.to_owned(), depth)).collect();
+    let mut build = Build::new(tasks, store).with_scheduler(scheduler).with_rebuilder(rebuilder).with_journal(log);
+    for (name, depth) in pools {
+        build = build.with_pool(name, depth);
+    }
+    build
+}
+
 impl NinjaTasks {
     /// Whether the manifest speaks of this file.
     pub fn names(&self, key: &FileKey) -> bool {
@@ -216,6 +266,11 @@ impl NinjaTasks {
                 let inputs = step.edge.all_inputs().map(|input| self.key_of(input));
                 step.outputs.contains(key) || inputs.into_iter().any(|input| input == *key)
             })
+    }
+
+    /// What the first edge makes first that reads this file (ninja's `src^`).
+    pub fn first_made_from(&self, key: &FileKey) -> Option<FileKey> {
+        self.steps.iter().find(|step| step.sources().any(|source| source == key)).map(|step| step.outputs[0].clone())
     }
 
     /// All keys whose tasks are commands.

@@ -1,0 +1,341 @@
+//! `alacarte-ninja`: a ninja to those who call one. It takes ninja's command line and prints what ninja prints where programs read it; what it remembers,
+//! and how it decides, is `alacarte build`'s.
+//!
+//! How many commands will run is found out by a dry run over a copy of the journal, which comes before each build. If it finds none, there is nothing to
+//! do, and that was all.
+
+mod arguments;
+mod progress;
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Instant;
+
+use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Scheduler};
+use alacarte_experiments::systems::Menu;
+use alacarte_frontends::commands::{CommandEvent, Stage, attended, tell_of_state};
+use alacarte_frontends::ninja::{NinjaBuild, Session, Turn};
+use alacarte_stores::{FileKey, FileValue, SharedCache, bytes_of, shown, text_of};
+use thiserror::Error;
+
+use crate::build::READINGS;
+use crate::settings::{Settings, Strategies};
+use crate::status::Problem;
+use arguments::{Arguments, Asked};
+use progress::{Detail, Progress};
+
+type AnyBuild = NinjaBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileValue>>>;
+
+#[derive(Debug, Error)]
+enum Misuse {
+    #[error("chdir to '{}' - {source}", directory.display())]
+    Directory { directory: PathBuf, source: io::Error },
+    #[error("unknown target '{target}'{hint}")]
+    Target { target: String, hint: String },
+    #[error("'{0}' has no out edge")]
+    Unused(String),
+    #[error("manifest '{0}' still dirty after {READINGS} tries: its own command changes it each time")]
+    Unsettled(String),
+    #[error("could not determine root nodes of build graph")]
+    Nothing,
+}
+
+/// Does what the arguments of this process say, with what is on this menu.
+pub fn ninja(menu: &Menu) -> ExitCode {
+    let arguments = match arguments::read(std::env::args_os().skip(1)) {
+        Asked::Run(arguments) => *arguments,
+        Asked::Tell(text) => return print(&mut io::stdout(), &text, ExitCode::SUCCESS),
+        Asked::List(text) => return print(&mut io::stdout(), text, ExitCode::FAILURE),
+        Asked::Explain(text) => return print(&mut io::stderr(), &text, ExitCode::FAILURE),
+    };
+    match run(menu, &arguments) {
+        Ok(code) => code,
+        Err(problem) => print(&mut io::stderr(), &format!("ninja: error: {problem}\n"), ExitCode::FAILURE),
+    }
+}
+
+/// Prints a text. (A reader that went away changes nothing.)
+fn print(out: &mut dyn Write, text: &str, code: ExitCode) -> ExitCode {
+    let _ = out.write_all(&bytes_of(text)).and_then(|()| out.flush());
+    code
+}
+
+fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
+    if let Some(directory) = &arguments.directory {
+        // (Those who parse what compilers say go there, too. A tool's output is read by programs.)
+        if arguments.tool.is_none() && !arguments.quiet {
+            print(
+                &mut io::stdout(),
+                &format!("ninja: Entering directory `{}'\n", directory.display()),
+                ExitCode::SUCCESS,
+            );
+        }
+        let entered = std::env::set_current_dir(directory);
+        entered.map_err(|source| Misuse::Directory { directory: directory.clone(), source })?;
+    }
+    let file = arguments.file.as_deref().unwrap_or(Path::new("build.ninja"));
+    let mut session = Session::new(std::env::current_dir()?, file);
+    session.keep.depfiles = arguments.keep_depfiles;
+    session.keep.response_files = arguments.keep_response_files;
+    if let Some(cache) = SharedCache::chosen(None) {
+        session.cache = cache.directory().to_owned();
+    }
+    let settings = Settings::of(&session.directory)?;
+    session.by_content = settings.content;
+    let named = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
+    let asked = [named("ALACARTE_SCHEDULER"), named("ALACARTE_REBUILDER")];
+    let strategies = Strategies::chosen(menu, asked, &settings, ["suspending", "constructive-trace"])?;
+    // (A number of jobs without an end is one that no build reaches.)
+    let asked = arguments.jobs.map(|jobs| if jobs == 0 { MANY } else { jobs });
+    let jobs = session.commands.bounded_by(asked);
+    session.commands = session.commands.with_load(arguments.load);
+    let detail = match (arguments.quiet, arguments.verbose) {
+        (true, _) => Detail::Quiet,
+        (_, true) => Detail::Verbose,
+        _ => Detail::Normal,
+    };
+    let progress = Rc::new(RefCell::new(Progress::new(detail)?));
+    let work = Work { arguments, session, strategies, jobs, progress };
+    attended(&work.session.commands.clone(), work.everything())
+}
+
+/// So many jobs as no build has.
+const MANY: usize = 1 << 16;
+
+/// All that a call of the program is about.
+struct Work<'w> {
+    arguments: &'w Arguments,
+    session: Session,
+    strategies: Strategies<'w>,
+    jobs: usize,
+    progress: Rc<RefCell<Progress>>,
+}
+
+/// What a dry run has found: the commands that will run.
+#[derive(Default)]
+struct Found {
+    for_the_manifest: HashSet<FileKey>,
+    for_the_targets: HashSet<FileKey>,
+}
+
+impl Work<'_> {
+    async fn everything(self) -> Result<ExitCode, Problem> {
+        let begin = Instant::now();
+        for _ in 0..READINGS {
+            let mut turn = self.session.turn().await?;
+            let found = match self.dry_run(&mut turn).await? {
+                Ok(found) => found,
+                Err(error) => return Ok(self.failed(&error)),
+            };
+            if found.for_the_manifest.is_empty() && found.for_the_targets.is_empty() {
+                self.say_unless_quiet("ninja: no work to do.");
+                return Ok(self.ended(begin));
+            }
+            if self.arguments.dry {
+                return Ok(self.ended(begin));
+            }
+            let mut build = self.open(turn)?;
+            if !found.for_the_manifest.is_empty() {
+                // It is a target like any other, and comes first.
+                let manifest: Vec<FileKey> = build.tasks().manifest().cloned().into_iter().collect();
+                let outcome = self.build(&mut build, &manifest, found.for_the_manifest).await;
+                let report = match outcome {
+                    Ok(report) => report,
+                    Err(error) => return Ok(self.failed(&error)),
+                };
+                if !(report.ran.is_empty() && report.restored.is_empty() || build.tasks().is_as_read()) {
+                    continue;
+                }
+            }
+            let targets = self.targets(&build)?;
+            if let Err(error) = self.build(&mut build, &targets, found.for_the_targets).await {
+                return Ok(self.failed(&error));
+            }
+            if build.tasks().commands_run() == 0 {
+                self.say_unless_quiet("ninja: no work to do.");
+            }
+            return Ok(self.ended(begin));
+        }
+        Err(Misuse::Unsettled(shown(&self.session.file.to_string_lossy()).into_owned()).into())
+    }
+
+    /// Finds the commands that will run, as far as they do not themselves decide what does. With `-n` it shows them.
+    async fn dry_run(&self, turn: &mut Turn) -> Result<Result<Found, BuildError<FileKey>>, Problem> {
+        let (scheduler, rebuilder) = self.strategies.make();
+        let commands = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::clone(&commands);
+        let observer = move |event: CommandEvent<'_>| {
+            if let Stage::Started = event.stage {
+                seen.borrow_mut().push(event.key.clone());
+            }
+        };
+        let build = self.session.open_dry(turn, scheduler, rebuilder, observer)?;
+        let mut build = self.explained(build, self.arguments.dry).stop_after(self.arguments.failures.0);
+        let mut found = Found::default();
+        if let Some(manifest) = build.tasks().manifest().cloned() {
+            build.tasks().wants(std::slice::from_ref(&manifest));
+            if let Err(error) = build.run_async([&manifest]).await {
+                return Ok(Err(error));
+            }
+            let commands = commands.take();
+            if self.arguments.dry && !commands.is_empty() {
+                // What would be in the next manifest, nobody knows.
+                self.show(&build, &commands);
+                found.for_the_manifest.extend(commands);
+                return Ok(Ok(found));
+            }
+            found.for_the_manifest.extend(commands);
+        }
+        let targets = match self.targets(&build) {
+            // The next manifest may have them.
+            Err(_) if !found.for_the_manifest.is_empty() => return Ok(Ok(found)),
+            targets => targets?,
+        };
+        build.tasks().wants(&targets);
+        let outcome = build.run_async(&targets).await;
+        let commands = commands.take();
+        if self.arguments.dry {
+            self.show(&build, &commands);
+        }
+        found.for_the_targets.extend(commands);
+        match outcome {
+            Err(error) if found.for_the_manifest.is_empty() => Ok(Err(error)),
+            _ => Ok(Ok(found)),
+        }
+    }
+
+    /// Shows commands that would run.
+    fn show(&self, build: &AnyBuild, commands: &[FileKey]) {
+        let mut progress = self.progress.borrow_mut();
+        progress.expect(commands.iter().cloned().collect());
+        for key in commands {
+            let command = build.tasks().edge(key).map_or("", |edge| &edge.command);
+            progress.pretend(key, build.tasks().describe(key), command);
+        }
+    }
+
+    fn open(&self, turn: Turn) -> Result<AnyBuild, Problem> {
+        let (scheduler, rebuilder) = self.strategies.make();
+        let told = Rc::clone(&self.progress);
+        let observer = move |event: CommandEvent<'_>| told.borrow_mut().command(&event);
+        let build = self.session.open_with(turn, scheduler, rebuilder, observer)?;
+        Ok(self.explained(build, true).with_jobs(self.jobs).stop_after(self.arguments.failures.0))
+    }
+
+    /// Has what need not be made after all counted no more, and says why the rest is made, if that is wanted.
+    fn explained(&self, build: AnyBuild, explains: bool) -> AnyBuild {
+        let explains = self.arguments.explain && explains;
+        let progress = Rc::clone(&self.progress);
+        build.observe(move |keys, key, decision| match decision {
+            Decision::Kept | Decision::Restored => progress.borrow_mut().spared(keys.name(key)),
+            Decision::Started(reason) if explains => {
+                eprintln!("ninja explain: {}: {}", shown(keys.name(key).as_str()), shown(&reason.explain(keys)));
+            }
+            _ => {}
+        })
+    }
+
+    async fn build(
+        &self,
+        build: &mut AnyBuild,
+        targets: &[FileKey],
+        expected: HashSet<FileKey>,
+    ) -> Result<alacarte_core::Report, BuildError<FileKey>> {
+        self.progress.borrow_mut().expect(expected);
+        build.tasks().wants(targets);
+        let outcome = build.run_async(targets).await;
+        self.session.commands.settle();
+        self.progress.borrow_mut().end();
+        tell_of_state(build.journal(), build.tasks().files());
+        outcome
+    }
+
+    /// The targets that were asked for, or the manifest's own; and what is to be validated with them.
+    fn targets(&self, build: &AnyBuild) -> Result<Vec<FileKey>, Misuse> {
+        let tasks = build.tasks();
+        let mut targets = Vec::new();
+        for asked in &self.arguments.targets {
+            let target = text_of(asked.as_bytes());
+            if let Some(source) = target.strip_suffix('^') {
+                let user = tasks.first_made_from(&tasks.key_of(source));
+                targets.push(user.ok_or_else(|| Misuse::Unused(source.into()))?);
+                continue;
+            }
+            let key = tasks.key_of(&target);
+            if !tasks.names(&key) {
+                let hint = if target == "clean" {
+                    ", did you mean 'ninja -t clean'?".into()
+                } else {
+                    tasks.hint(&target).replacen(';', ",", 1)
+                };
+                return Err(Misuse::Target { hint, target: target.into_owned() });
+            }
+            targets.push(key);
+        }
+        if self.arguments.targets.is_empty() {
+            targets.extend_from_slice(tasks.default_targets());
+        }
+        if targets.is_empty() {
+            return Err(Misuse::Nothing);
+        }
+        Ok(tasks.with_validations(&targets))
+    }
+
+    fn say_unless_quiet(&self, line: &str) {
+        if !self.arguments.quiet {
+            self.progress.borrow_mut().say(line);
+        }
+    }
+
+    fn ended(&self, begin: Instant) -> ExitCode {
+        self.progress.borrow_mut().end();
+        if self.arguments.stats {
+            println!("{:.3} s in all", begin.elapsed().as_secs_f64());
+        }
+        ExitCode::SUCCESS
+    }
+
+    /// Says what failed: commands have said it themselves, and how the last of them ended is how this program ends.
+    fn failed(&self, error: &BuildError<FileKey>) -> ExitCode {
+        let mut progress = self.progress.borrow_mut();
+        progress.end();
+        if let Some(code) = progress.failure {
+            let stopped = match self.arguments.failures.0 {
+                1 => "subcommand failed",
+                allowed if error.failures.len() >= allowed => "subcommands failed",
+                _ => "cannot make progress due to previous errors",
+            };
+            self.other_failures(error);
+            progress.say(&format!("ninja: build stopped: {stopped}."));
+            return ExitCode::from(code);
+        }
+        self.other_failures(error);
+        ExitCode::FAILURE
+    }
+
+    /// Says what failed without a command of its own.
+    fn other_failures(&self, error: &BuildError<FileKey>) {
+        let mut told = HashSet::new();
+        for failure in &error.failures {
+            let line = match (&failure.key, &failure.cause) {
+                (_, Cause::Dependency { .. }) => continue,
+                (_, Cause::Task(text)) if text.starts_with("FAILED: ") => continue,
+                (Some(key), Cause::MissingInput { dependency }) => {
+                    format!("'{dependency}', needed by '{key}', missing and no known rule to make it")
+                }
+                (Some(key), Cause::MissingTarget) => format!("'{key}' missing and no known rule to make it"),
+                (_, Cause::Cycle { path }) => format!("dependency cycle: {}", path.join(" -> ")),
+                (_, Cause::Task(text)) => text.to_string(),
+                _ => failure.to_string(),
+            };
+            if told.insert(line.clone()) {
+                let _ = io::stderr().write_all(&bytes_of(&format!("ninja: error: {line}\n")));
+            }
+        }
+    }
+}

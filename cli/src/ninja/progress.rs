@@ -1,0 +1,305 @@
+//! What a person or a program sees of a build, as ninja shows it: a line of status for each command (`NINJA_STATUS` says how it begins), and behind it
+//! what the command wrote, as a whole. On a terminal the line is written over.
+
+use std::collections::HashSet;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use alacarte_frontends::commands::{CommandEvent, Stage, colours_are_shown, without_colours};
+use alacarte_stores::{FileKey, bytes_of};
+use console::{Term, truncate_str};
+use thiserror::Error;
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// What commands write, and nothing else.
+    Quiet,
+    /// A line of status as well.
+    Normal,
+    /// The whole command in that line.
+    Verbose,
+}
+
+/// A status line that cannot be written.
+#[derive(Debug, Error)]
+#[error("NINJA_STATUS has %{0}, which stands for nothing: there are %f %t %s %r %u %p %o %c %e %w %E %W %P and %%")]
+pub struct UnknownPlaceholder(char);
+
+/// What the line of status counts.
+#[derive(Debug, Default)]
+struct Counts {
+    total: usize,
+    started: usize,
+    running: usize,
+    finished: usize,
+    /// When the last commands ended, the newest last.
+    recent: Vec<Instant>,
+}
+
+/// The line of status, and all that is shown between two of them.
+#[derive(Debug)]
+pub struct Progress {
+    format: String,
+    detail: Detail,
+    terminal: bool,
+    begin: Instant,
+    counts: Counts,
+    /// The commands that were expected to run and did not yet.
+    expected: HashSet<FileKey>,
+    /// Something stands on the line.
+    open: bool,
+    /// A command has the terminal: this is what is to be shown after it.
+    held: Option<Vec<u8>>,
+    /// How the last command ended that failed.
+    pub failure: Option<u8>,
+}
+
+/// So many commands tell how fast they end at the moment.
+const RECENT: usize = 16;
+
+impl Progress {
+    /// On standard output; `NINJA_STATUS` says how the line begins.
+    pub fn new(detail: Detail) -> Result<Self, UnknownPlaceholder> {
+        let format = std::env::var("NINJA_STATUS").unwrap_or_else(|_| "[%f/%t] ".into());
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let progress = Progress {
+            format,
+            detail,
+            terminal: io::stdout().is_terminal() && !dumb && detail != Detail::Verbose,
+            begin: Instant::now(),
+            counts: Counts::default(),
+            expected: HashSet::new(),
+            open: false,
+            held: None,
+            failure: None,
+        };
+        progress.status()?;
+        Ok(progress)
+    }
+
+    /// These commands are expected to run.
+    pub fn expect(&mut self, commands: HashSet<FileKey>) {
+        self.counts = Counts { total: commands.len(), ..Counts::default() };
+        self.expected = commands;
+        self.begin = Instant::now();
+    }
+
+    /// A key need not be made, or has come from the cache.
+    pub fn spared(&mut self, key: &FileKey) {
+        self.counts.total -= usize::from(self.expected.remove(key));
+    }
+
+    /// A command started or ended.
+    pub fn command(&mut self, event: &CommandEvent<'_>) {
+        match event.stage {
+            Stage::Started => {
+                self.start(event.key);
+                if event.console || self.terminal {
+                    self.line_of(event.shown, event.command);
+                }
+                if event.console {
+                    self.new_line(b"");
+                    self.held = Some(Vec::new());
+                }
+            }
+            Stage::Ended { success, code, output } => {
+                self.finish();
+                if event.console {
+                    let held = self.held.take().unwrap_or_default();
+                    self.write(&held);
+                } else {
+                    self.line_of(event.shown, event.command);
+                }
+                // (The line of a command that has ended counts it still.)
+                self.counts.running -= 1;
+                if !success {
+                    self.failure = Some(code);
+                    let outputs: Vec<&str> = event.outputs.iter().map(|output| output.as_str()).collect();
+                    let failed = format!("FAILED: [code={code}] {} \n{}\n", outputs.join(" "), event.command);
+                    self.new_line(&bytes_of(&failed));
+                }
+                if !output.is_empty() {
+                    let coloured = colours_are_shown(self.terminal);
+                    let output = if coloured { output.into() } else { without_colours(output) };
+                    self.new_line(&output);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A command would have run.
+    pub fn pretend(&mut self, key: &FileKey, shown: &str, command: &str) {
+        self.start(key);
+        self.finish();
+        self.line_of(shown, command);
+        self.counts.running -= 1;
+    }
+
+    fn start(&mut self, key: &FileKey) {
+        self.counts.started += 1;
+        self.counts.running += 1;
+        self.expected.remove(key);
+        // (One that nobody expected is one more; one that runs a second time, too.)
+        self.counts.total = self.counts.total.max(self.counts.started + self.expected.len());
+    }
+
+    fn finish(&mut self) {
+        self.counts.finished += 1;
+        self.counts.recent.push(Instant::now());
+        if self.counts.recent.len() > RECENT {
+            self.counts.recent.remove(0);
+        }
+    }
+
+    /// A line that stays.
+    pub fn say(&mut self, line: &str) {
+        self.new_line(&bytes_of(&format!("{line}\n")));
+    }
+
+    /// Nothing is written over any more.
+    pub fn end(&mut self) {
+        let held = self.held.take().unwrap_or_default();
+        self.write(&held);
+        self.new_line(b"");
+    }
+
+    fn line_of(&mut self, shown: &str, command: &str) {
+        if self.detail == Detail::Quiet {
+            return;
+        }
+        let what = if self.detail == Detail::Verbose { command } else { shown };
+        // (That it can be written was seen when it was first read.)
+        let line = self.status().unwrap_or_default() + what;
+        if self.terminal {
+            let width = Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns));
+            let line = elided(line.lines().next().unwrap_or_default(), width);
+            self.write(&bytes_of(&format!("\r{line}\x1b[K")));
+            self.open = true;
+        } else {
+            self.write(&bytes_of(&(line + "\n")));
+        }
+    }
+
+    /// How the line begins now.
+    fn status(&self) -> Result<String, UnknownPlaceholder> {
+        let Counts { total, started, running, finished, recent } = &self.counts;
+        let elapsed = self.begin.elapsed();
+        let percent = if *total > 0 { 100 * finished / total } else { 0 };
+        let left = (*finished > 0).then(|| elapsed.mul_f64((total - finished.min(total)) as f64 / *finished as f64));
+        let rate = |count: usize, time: Duration| match count as f64 / time.as_secs_f64() {
+            rate if rate.is_finite() && count > 0 => format!("{rate:.1}"),
+            _ => "?".into(),
+        };
+        let mut line = String::new();
+        let mut format = self.format.chars();
+        while let Some(character) = format.next() {
+            if character != '%' {
+                line.push(character);
+                continue;
+            }
+            line += &match format.next() {
+                Some('%') => "%".into(),
+                Some('f') => finished.to_string(),
+                Some('t') => total.to_string(),
+                Some('s') => started.to_string(),
+                Some('r') => running.to_string(),
+                Some('u') => (total - started.min(total)).to_string(),
+                Some('p' | 'P') => format!("{percent:3}%"),
+                Some('o') => rate(*finished, elapsed),
+                Some('c') => rate(recent.len().saturating_sub(1), recent.first().map_or(elapsed, Instant::elapsed)),
+                Some('e') => format!("{:.3}", elapsed.as_secs_f64()),
+                Some('E') => left.map_or("?".into(), |left| format!("{:.3}", left.as_secs_f64())),
+                Some('w') => hours(elapsed),
+                Some('W') => left.map_or("?".into(), hours),
+                other => return Err(UnknownPlaceholder(other.unwrap_or(' '))),
+            };
+        }
+        Ok(line)
+    }
+
+    /// Writes something that begins a line.
+    fn new_line(&mut self, bytes: &[u8]) {
+        if std::mem::take(&mut self.open) {
+            self.write(b"\n");
+        }
+        self.write(bytes);
+        self.open = !matches!(bytes.last(), None | Some(b'\n'));
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(held) = &mut self.held {
+            return held.extend_from_slice(bytes);
+        }
+        // A reader that went away is no reason to stop a build.
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(bytes).and_then(|()| out.flush());
+    }
+}
+
+/// Hours, minutes and seconds; no hours if there are none.
+fn hours(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes:02}:{seconds:02}") }
+}
+
+/// A line that fits, without its middle if it is too long: the end of a path says more than what it begins with.
+fn elided(line: &str, width: usize) -> String {
+    let characters: Vec<char> = line.chars().collect();
+    if characters.len() < width {
+        return line.to_owned();
+    }
+    let half = width.saturating_sub(4) / 2;
+    let (start, end) = (&characters[..half], &characters[characters.len() - half..]);
+    let line: String = start.iter().chain(&['.', '.', '.']).chain(end).collect();
+    // (Wide letters take two places.)
+    truncate_str(&line, width.saturating_sub(1), "").into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(format: &str) -> Progress {
+        Progress {
+            format: format.into(),
+            detail: Detail::Normal,
+            terminal: false,
+            begin: Instant::now(),
+            counts: Counts { total: 8, started: 4, running: 2, finished: 2, recent: Vec::new() },
+            expected: HashSet::new(),
+            open: false,
+            held: None,
+            failure: None,
+        }
+    }
+
+    #[test]
+    fn each_placeholder_has_its_number() {
+        let line = |format| progress(format).status().expect("it is known");
+        assert_eq!(line("[%f/%t] %s %r %u %% %p %P "), "[2/8] 4 2 4 %  25%  25% ");
+        assert_eq!((line("%w"), line("%c")), ("00:00".into(), "?".into()));
+        assert_eq!(hours(Duration::from_secs(3_671)), "1:01:11");
+        assert!(progress("%x").status().is_err() && progress("50%").status().is_err());
+    }
+
+    #[test]
+    fn what_is_spared_is_counted_no_more() {
+        let mut progress = progress("%t");
+        progress.expect(["a", "b"].map(FileKey::from).into());
+        progress.spared(&"a".into());
+        progress.spared(&"a".into());
+        progress.spared(&"c".into());
+        assert_eq!(progress.status().expect("it is known"), "1");
+    }
+
+    #[test]
+    fn a_long_line_keeps_its_beginning_and_its_end() {
+        assert_eq!(elided("[1/2] short", 80), "[1/2] short");
+        let line = elided("[1/2] cc -c /a/very/long/path/to/a/file.c", 20);
+        assert_eq!(line, "[1/2] cc...a/file.c");
+        assert!(line.len() < 20);
+    }
+}

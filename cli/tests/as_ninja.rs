@@ -1,0 +1,162 @@
+//! `alacarte-ninja` is called as ninja is: what it prints, how it ends. (What is expected here, ninja 1.13.2 printed.)
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use common::directory;
+
+/// The program with these arguments in this directory, and variables of the environment.
+fn ninja_in(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alacarte-ninja"));
+    command.current_dir(directory).args(arguments).stdin(Stdio::null());
+    command.env_remove("CLICOLOR_FORCE").env_remove("NINJA_STATUS").env_remove("MAKEFLAGS");
+    command.env("XDG_CACHE_HOME", directory.join(".cache")).envs(variables.iter().copied());
+    let output = command.output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8");
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+fn ninja(directory: &Path, arguments: &[&str]) -> (i32, String, String) {
+    ninja_in(directory, arguments, &[])
+}
+
+const MANIFEST: &str = "\
+rule fail
+  command = echo from $out; exit 3
+rule touch
+  command = echo $out > $out
+  description = T $out
+build a: fail
+build b: touch source
+build c: touch b
+build d: touch a
+default b c
+";
+
+#[test]
+fn the_total_counts_what_will_run() {
+    let place = directory(&[("build.ninja", MANIFEST), ("source", "")]);
+    let place = place.path();
+    assert_eq!(ninja(place, &[]), (0, "[1/2] T b\n[2/2] T c\n".into(), "".into()));
+    assert_eq!(ninja(place, &[]), (0, "ninja: no work to do.\n".into(), "".into()));
+    std::fs::remove_file(place.join("c")).expect("it was made");
+    // (It comes back from the cache: nothing runs.)
+    assert_eq!(ninja(place, &[]), (0, "ninja: no work to do.\n".into(), "".into()));
+    std::fs::write(place.join("source"), "another").expect("written");
+    let status = [("NINJA_STATUS", "<%f %s %t %r %u %p %%> ")];
+    let (code, out, _) = ninja_in(place, &["-v", "c"], &status);
+    assert_eq!((code, &*out), (0, "<1 1 2 1 1  50% %> echo b > b\n<2 2 2 1 0 100% %> echo c > c\n"));
+    let (code, _, err) = ninja_in(place, &[], &[("NINJA_STATUS", "%x")]);
+    assert!(code == 1 && err.contains("NINJA_STATUS has %x"), "{err}");
+}
+
+#[test]
+fn a_failure_ends_with_the_code_of_the_command() {
+    let place = directory(&[("build.ninja", MANIFEST), ("source", "")]);
+    let place = place.path();
+    let failed = "[1/1] echo from a; exit 3\nFAILED: [code=3] a \necho from a; exit 3\nfrom a\n";
+    let stopped = format!("{failed}ninja: build stopped: subcommand failed.\n");
+    assert_eq!(ninja(place, &["a"]), (3, stopped, "".into()));
+    let (code, out, err) = ninja(place, &["-k0", "-j1", "d", "c"]);
+    assert_eq!((code, &*err), (3, ""), "{out}");
+    assert!(out.contains("[3/4] T c\n") && !out.contains("T d"), "{out}");
+    assert!(out.ends_with("ninja: build stopped: cannot make progress due to previous errors.\n"), "{out}");
+    let quiet = ninja(place, &["--quiet", "a"]);
+    assert!(quiet.1.starts_with("FAILED: [code=3] a \n"), "{}", quiet.1);
+}
+
+#[test]
+fn so_many_commands_may_fail_as_k_says() {
+    let edges: String = (0..6).map(|n| format!("build f{n}: fail\n")).collect();
+    let manifest = format!("rule fail\n  command = echo $out >> ran; false\n{edges}");
+    for (failures, ran) in [("1", 1), ("2", 2), ("5", 5), ("0", 6), ("-1", 6), ("9", 6)] {
+        let place = directory(&[("build.ninja", &manifest)]);
+        let (code, out, _) = ninja(place.path(), &["-j1", "-k", failures]);
+        let lines = std::fs::read_to_string(place.path().join("ran")).expect("some ran").lines().count();
+        assert_eq!((code, lines), (1, ran), "-k {failures}: {out}");
+    }
+}
+
+#[test]
+fn a_dry_run_shows_what_would_run_and_changes_nothing() {
+    let place = directory(&[("build.ninja", MANIFEST), ("source", "")]);
+    let place = place.path();
+    for _ in 0..2 {
+        assert_eq!(ninja(place, &["-n"]), (0, "[1/2] T b\n[2/2] T c\n".into(), "".into()));
+        assert!(!place.join("b").exists());
+    }
+    assert_eq!(ninja(place, &["-n", "-v", "b"]), (0, "[1/1] echo b > b\n".into(), "".into()));
+    ninja(place, &["b"]);
+    assert_eq!(ninja(place, &["-n"]), (0, "[1/1] T c\n".into(), "".into()));
+}
+
+#[test]
+fn targets_are_named_as_for_ninja() {
+    let place = directory(&[("sub/build.ninja", MANIFEST), ("sub/source", "")]);
+    let at = place.path();
+    let entered = "ninja: Entering directory `sub'\n";
+    assert_eq!(ninja(at, &["-C", "sub", "source^"]), (0, format!("{entered}[1/1] T b\n"), "".into()));
+    for (arguments, said) in [
+        (&["-C", "sub", "--quiet", "cc"][..], "ninja: error: unknown target 'cc', did you mean 'c'?\n"),
+        (&["-C", "sub", "--quiet", "d^"], "ninja: error: 'd' has no out edge\n"),
+        (&["-C", "sub", "--quiet", "clean"], "ninja: error: unknown target 'clean', did you mean 'ninja -t clean'?\n"),
+    ] {
+        assert_eq!(ninja(at, arguments), (1, "".into(), said.into()));
+    }
+    let (code, _, err) = ninja(at, &["-C", "nowhere", "--quiet"]);
+    assert!(code == 1 && err.starts_with("ninja: error: chdir to 'nowhere' - "), "{err}");
+    let (code, _, err) = ninja(at, &[]);
+    assert!(code == 1 && err.starts_with("ninja: error: ") && err.contains("build.ninja"), "{err}");
+}
+
+#[test]
+fn a_missing_source_is_said_before_anything_runs() {
+    let place = directory(&[("build.ninja", MANIFEST)]);
+    let said = "ninja: error: 'source', needed by 'b', missing and no known rule to make it\n";
+    assert_eq!(ninja(place.path(), &[]), (1, "".into(), said.into()));
+    let circle = "rule r\n  command = r\nbuild a: r b\nbuild b: r a\nbuild all: phony a\n";
+    let place = directory(&[("build.ninja", circle)]);
+    let (code, out, err) = ninja(place.path(), &["all"]);
+    assert_eq!((code, &*out), (1, ""));
+    assert!(err.starts_with("ninja: error: dependency cycle: ") && err.matches(" -> ").count() == 2, "{err}");
+}
+
+#[test]
+fn another_combination_is_chosen_by_the_environment_or_the_directory() {
+    let place = directory(&[("build.ninja", MANIFEST), ("source", "")]);
+    let place = place.path();
+    let dirty = [("ALACARTE_SCHEDULER", "topological"), ("ALACARTE_REBUILDER", "dirty-bit")];
+    assert_eq!(ninja_in(place, &[], &dirty).1, "[1/2] T b\n[2/2] T c\n");
+    assert_eq!(ninja_in(place, &[], &dirty).1, "ninja: no work to do.\n");
+    let (code, _, err) = ninja_in(place, &[], &[("ALACARTE_SCHEDULER", "fastest")]);
+    assert!(code == 1 && err.contains("\"fastest\" is no scheduler; there are topological"), "{err}");
+    std::fs::write(place.join(".alacarte.toml"), "rebuilder = \"slow\"\n").expect("written");
+    let (code, _, err) = ninja(place, &[]);
+    assert!(code == 1 && err.contains(".alacarte.toml: \"slow\" is no rebuilder"), "{err}");
+}
+
+#[test]
+fn depfiles_and_response_files_stay_if_that_is_wanted() {
+    let manifest = "rule r\n  command = echo out: in > d && cp in out\n  depfile = d\n  deps = gcc\n  rspfile = r\n  \
+                    rspfile_content = x\nbuild out: r in\n";
+    for (arguments, left) in [(&[][..], [false, false]), (&["-d", "keepdepfile", "-d", "keeprsp"], [true, true])] {
+        let place = directory(&[("build.ninja", manifest), ("in", "")]);
+        assert_eq!(ninja(place.path(), arguments).0, 0);
+        assert_eq!(["d", "r"].map(|file| place.path().join(file).exists()), left);
+    }
+}
+
+/// One that fills the pool `console` writes to the terminal itself; what others have written comes after it.
+#[test]
+fn a_command_has_the_console_to_itself() {
+    let manifest = "rule c\n  command = echo begin; until test -e b; do sleep 0.01; done; echo end\n  pool = console\n\
+                    rule t\n  command = echo said by $out; touch $out\nbuild a: c\nbuild b: t\n";
+    let place = directory(&[("build.ninja", manifest)]);
+    let (code, out, _) = ninja(place.path(), &["-j2", "a", "b"]);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(code, 0, "{out}");
+    assert_eq!(lines[1..3], ["begin", "end"], "{out}");
+    assert_eq!(lines[4], "said by b");
+}
