@@ -36,9 +36,9 @@ enum Misuse {
     #[error("under {0} nothing is restored that could be rechecked: choose `--rebuilder constructive-trace`")]
     NothingRestored(String),
     #[error(
-        "{0} was read {READINGS} times, and its own command changed it each time: make that write what it wrote before if nothing changed"
+        "the manifest was read {1} times, and the command of {0} changed it each time: make that write what it wrote before if nothing changed"
     )]
-    Unsettled(FileKey),
+    Unsettled(FileKey, usize),
     #[error("there is nothing to build: the manifest has no targets")]
     Nothing,
 }
@@ -66,33 +66,42 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         ["suspending", "verifying-trace"],
     )?;
     let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
-    let mut readings = 1;
+    let mut readings = Readings(1);
     let mut rechecks = Rechecks::default();
-    loop {
+    'reading: loop {
         let (mut build, sample) = open(&strategies, &session, arguments, jobs, &screen).await?;
         if let Some(manifest) = build.tasks().manifest().cloned() {
             // It is a target like any other, and comes first.
-            build.tasks().wants(std::slice::from_ref(&manifest));
-            let made = build.run_async([&manifest]).await;
-            tell_of_state(build.journal(), build.tasks().files());
-            recheck(&mut rechecks, &build, &sample, &made)?;
-            let report = match made {
-                Ok(report) => report,
+            match first(&mut build, std::slice::from_ref(&manifest), &screen, &mut rechecks, &sample).await? {
+                Ok(made) if made && !build.tasks().is_as_read() => {
+                    readings.one_more(&manifest, 0)?;
+                    continue;
+                }
+                Ok(_) => {}
                 Err(error) => {
                     session.commands.settle();
                     return Ok(ended(arguments, &rechecks, failed(&screen, &error)));
                 }
-            };
-            screen.borrow_mut().warn(&report);
-            if !(report.ran.is_empty() && report.restored.is_empty() || build.tasks().is_as_read()) {
-                if readings == READINGS {
-                    return Err(Misuse::Unsettled(manifest).into());
-                }
-                readings += 1;
-                continue;
             }
         }
         let targets = targets(&build, &arguments.targets)?;
+        loop {
+            let next = build.tasks().next_dyndeps(&targets);
+            let Some(file) = next.first() else { break };
+            match first(&mut build, &next, &screen, &mut rechecks, &sample).await? {
+                Ok(made) if made && !build.tasks().is_as_read() => {
+                    readings.one_more(file, build.tasks().dyndeps())?;
+                    continue 'reading;
+                }
+                Ok(_) => build.tasks().dyndeps_settled(&next)?,
+                // (What does not need these is built.)
+                Err(_) if arguments.keep_going => break,
+                Err(error) => {
+                    session.commands.settle();
+                    return Ok(ended(arguments, &rechecks, failed(&screen, &error)));
+                }
+            }
+        }
         build.tasks().wants(&targets);
         screen.borrow_mut().total = build.tasks().commands_below(&targets);
         let outcome = build.run_async(&targets).await;
@@ -110,6 +119,38 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         };
         return Ok(ended(arguments, &rechecks, code));
     }
+}
+
+/// How often the manifest was read.
+struct Readings(usize);
+
+impl Readings {
+    /// This file has been made anew. Of dyndep files, each may be found out about by another reading.
+    fn one_more(&mut self, file: &FileKey, dyndeps: usize) -> Result<(), Misuse> {
+        if self.0 >= READINGS + dyndeps {
+            return Err(Misuse::Unsettled(file.clone(), self.0));
+        }
+        self.0 += 1;
+        Ok(())
+    }
+}
+
+/// Builds what is a part of the manifest. Whether anything was made.
+async fn first(
+    build: &mut AnyBuild,
+    targets: &[FileKey],
+    screen: &RefCell<Screen>,
+    rechecks: &mut Rechecks,
+    sample: &Sample<FileValue>,
+) -> Result<Result<bool, BuildError<FileKey>>, Problem> {
+    build.tasks().wants(targets);
+    let made = build.run_async(targets).await;
+    tell_of_state(build.journal(), build.tasks().files());
+    recheck(rechecks, build, sample, &made)?;
+    Ok(made.map(|report| {
+        screen.borrow_mut().warn(&report);
+        !(report.ran.is_empty() && report.restored.is_empty())
+    }))
 }
 
 async fn open(

@@ -66,6 +66,9 @@ impl NinjaTasks {
     pub(super) async fn command(&self, step: &Step, fetch: Fetch<'_, FileKey, FileValue>) -> Result<FileValue> {
         let values = fetch.all(step.inputs.iter()).await?;
         let mut read: Vec<(FileKey, FileValue)> = step.inputs.iter().cloned().zip(values).collect();
+        if let Some(file) = step.dyndep.as_ref().filter(|file| !self.dyndeps.settled.borrow().contains(*file)) {
+            return Err(TaskError::new(format!("its dyndep file {file} could not be read")));
+        }
         if step.regenerates
             && let Some(made) = self.stands(step, &read, fetch).await?
         {

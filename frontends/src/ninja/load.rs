@@ -61,7 +61,11 @@ impl Loader<'_> {
             defaults: self.defaults,
             pools: (self.pools.into_iter()).map(|(name, (depth, _))| (name, depth)).collect(),
             files: self.sources.iter().map(|s| s.path.clone()).collect(),
-            texts: self.sources.iter().map(|s| (s.path.clone(), Fingerprint::of_bytes(&bytes_of(&s.text)))).collect(),
+            texts: self
+                .sources
+                .iter()
+                .map(|s| (s.path.clone(), Some(Fingerprint::of_bytes(&bytes_of(&s.text)))))
+                .collect(),
         })
     }
 }

@@ -23,8 +23,8 @@ pub struct Manifest {
     pub builddir: Option<String>,
     /// Every file read, named as it was asked for, the first the one given to [`load`](super::load()).
     pub files: Vec<PathBuf>,
-    /// The same, and what each of them said.
-    pub(super) texts: Vec<(PathBuf, Fingerprint)>,
+    /// The same and the dyndep files, and what each of them said, if it was there.
+    pub(super) texts: Vec<(PathBuf, Option<Fingerprint>)>,
 }
 
 /// One build statement.
@@ -59,6 +59,8 @@ pub struct Edge {
     pub generator: bool,
     /// A file to write before the command runs, for arguments too long for the command line.
     pub rspfile: Option<RspFile>,
+    /// The dyndep file that adds inputs and outputs to it; one of its inputs.
+    pub dyndep: Option<String>,
     /// The pool it runs in.
     pub pool: Option<String>,
     /// The cache that a tool keeps for itself, of which the command is given a private copy; it finds the path in the environment, as
@@ -142,10 +144,11 @@ impl Edge {
 }
 
 /// Whether each of these files still says this. (A pipe cannot be asked twice.)
-pub(super) fn still_say(directory: &Path, texts: &[(PathBuf, Fingerprint)]) -> bool {
+pub(super) fn still_say(directory: &Path, texts: &[(PathBuf, Option<Fingerprint>)]) -> bool {
     texts.iter().all(|(path, text)| {
         let path = directory.join(path);
-        path.exists() && !path.is_file() || std::fs::read(path).is_ok_and(|now| Fingerprint::of_bytes(&now) == *text)
+        let now = || std::fs::read(&path).ok().map(|now| Fingerprint::of_bytes(&now));
+        path.exists() && !path.is_file() || now() == *text
     })
 }
 

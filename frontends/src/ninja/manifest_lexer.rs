@@ -109,6 +109,11 @@ impl<'t> Lexer<'t> {
         self.at = self.last.0;
     }
 
+    /// Has [`offset`](Self::offset) tell of an earlier place again.
+    pub(super) fn point_at(&mut self, offset: usize) {
+        self.last.0 = offset;
+    }
+
     /// Reads the token if it comes next, and nothing otherwise.
     pub(super) fn accept(&mut self, token: Token) -> bool {
         let before = self.at;

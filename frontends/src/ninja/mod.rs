@@ -14,7 +14,8 @@
 //! The modules follow the text on its way: `manifest_lexer` cuts it into tokens, `template` cuts a value into text and
 //! variables, `variables` says what a name means, `parse` and `statement` read the statements, `eval` expands an edge's
 //! rule, `load` ties them together over the files. From there, `ninja_tasks` makes the edges tasks of a build, and
-//! `execute` runs what they say, `show_includes` reads what some compilers say, `generated` knows what a generator has left;
+//! `execute` runs what they say, `show_includes` reads what some compilers say, `generated` knows what a generator has left,
+//! `dyndep` what the build finds out about its own edges;
 //! `missing_sources` looks before the first command starts.
 //!
 //! ```
@@ -41,6 +42,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod dyndep;
 mod eval;
 mod execute;
 mod generated;

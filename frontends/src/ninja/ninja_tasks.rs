@@ -28,6 +28,7 @@ use std::sync::Arc;
 use alacarte_core::{Fetch, Fingerprint, Result, Running, Static, TaskError, Tasks, Value};
 use alacarte_stores::{FileKey, FileValue, Log, Shape, SharedFiles, text_of_path};
 
+use super::dyndep::Dyndeps;
 use super::generated::Generated;
 use super::manifest::{Edge, Manifest, still_say};
 use super::missing_sources::MissingSources;
@@ -62,7 +63,8 @@ pub struct NinjaTasks {
     /// The file from which the manifest was read.
     manifest: FileKey,
     /// All files from which it was read, and what they said.
-    texts: Vec<(PathBuf, Fingerprint)>,
+    texts: Vec<(PathBuf, Option<Fingerprint>)>,
+    pub(super) dyndeps: Dyndeps,
     /// Held while the build is: see [`Turn`](super::Turn).
     pub(super) others: Option<Log<FileKey, FileValue>>,
 }
@@ -85,6 +87,8 @@ pub(super) struct Step {
     pub(super) inputs: Arc<[FileKey]>,
     order_only: Vec<FileKey>,
     validations: Vec<FileKey>,
+    /// The file that adds to what the manifest says of it.
+    pub(super) dyndep: Option<FileKey>,
     /// The fingerprint of all that the edge says.
     pub(super) text: Fingerprint,
     /// It makes the manifest, or is a generator by its own word.
@@ -100,14 +104,18 @@ struct Maker {
 
 impl NinjaTasks {
     /// The tasks of a manifest. The files are those of the directory in which its commands run.
-    pub fn new(manifest: Manifest, files: &SharedFiles) -> Self {
+    pub fn new(mut manifest: Manifest, files: &SharedFiles) -> Self {
         let directory = files.borrow().root().to_owned();
+        let wrong = manifest.read_dyndeps(&directory);
         let root = Root::of(&directory);
         let mut names = Names { root: &root, known: HashSet::new() };
         let defaults = manifest.targets_by_default().into_iter().map(|path| names.key(path)).collect();
         let mut steps: Vec<Step> = manifest.edges.into_iter().map(|edge| Step::new(edge, &mut names)).collect();
         let file = manifest.files.first().map_or("".into(), |path| text_of_path(path));
         let file = names.key(&canonicalise(&file));
+        let count = steps.iter().filter_map(|step| step.dyndep.as_ref()).collect::<HashSet<_>>().len();
+        let wrong = wrong.into_iter().map(|(file, error)| (names.key(&file), error)).collect();
+        let dyndeps = Dyndeps { count, wrong: RefCell::new(wrong), settled: RefCell::default() };
         for step in &mut steps {
             step.regenerates = step.edge.generator || step.outputs.contains(&file);
         }
@@ -141,6 +149,7 @@ impl NinjaTasks {
             generated: Generated::default(),
             manifest: file,
             texts: manifest.texts,
+            dyndeps,
             others: None,
         }
     }
@@ -377,6 +386,7 @@ impl Step {
         Step {
             outputs: names.unique(&edge.outputs).into(),
             validations: names.unique(&edge.validations),
+            dyndep: edge.dyndep.as_ref().map(|file| names.key(file)),
             text: text(&edge),
             regenerates: false,
             inputs,

@@ -242,9 +242,14 @@ fn one_output_two_edges() {
 }
 
 #[test]
-fn dyndep_is_refused() {
-    fails("build dd: phony\nbuild a: phony || dd\n  dyndep = dd\n", "build.ninja:2:1: dyndep is not supported yet");
-    fails("rule r\n  command = x\n  dyndep = $in\nbuild a: r dd\n", "build.ninja:4:1: dyndep is not supported yet");
+fn a_dyndep_file_is_an_input() {
+    let read = |text: &str| parse_str("build.ninja", text).expect("it parses").edges.pop().expect("an edge").dyndep;
+    assert_eq!(read("build dd: phony\nbuild a: phony || dd\n  dyndep = ./dd\n").as_deref(), Some("dd"));
+    assert_eq!(read("rule r\n  command = x\n  dyndep = $in\nbuild a: r dd\n").as_deref(), Some("dd"));
+    fails(
+        "rule r\n  command = x\n  dyndep = dd\nbuild a: r b\n",
+        "build.ninja:4:1: the dyndep file 'dd' is not an input",
+    );
     // A rule that nothing uses, or an empty binding, does no harm.
     parse("rule r\n  command = x\n  dyndep = dd\nbuild a: r\n  dyndep =\n");
 }

@@ -8,7 +8,7 @@ use super::manifest_lexer::{Raw, Token};
 use super::parse::Parser;
 use super::parse_error::ParseError;
 use super::variables::{Bindings, RuleId};
-use crate::commands::hint;
+use crate::commands::{canonicalise, hint};
 
 /// The first line of the statement. Its paths wait for the bindings below, which they may use.
 struct Head<'t> {
@@ -44,6 +44,7 @@ impl<'t> Parser<'_, '_, 't> {
             restat: false,
             generator: false,
             rspfile: None,
+            dyndep: None,
             pool: None,
             tool_cache: None,
             location,
@@ -62,7 +63,7 @@ impl<'t> Parser<'_, '_, 't> {
         self.loader.edges.push(edge);
         self.loader.origins.push(Origin { scope: self.scope, rule: head.rule, own, mark });
         self.check_pool(index)?;
-        self.refuse_dyndep(index)
+        self.check_dyndep(index)
     }
 
     fn head(&mut self) -> Result<Head<'t>, ParseError> {
@@ -126,11 +127,15 @@ impl<'t> Parser<'_, '_, 't> {
         Ok(())
     }
 
-    fn refuse_dyndep(&self, index: usize) -> Result<(), ParseError> {
-        match self.binding_now(index, "dyndep", Quoting::None)? {
-            Some(_) => Err(self.error_at(index, "dyndep is not supported yet")),
-            None => Ok(()),
+    /// Sets the dyndep file, which must be one of the inputs.
+    fn check_dyndep(&mut self, index: usize) -> Result<(), ParseError> {
+        let Some(file) = self.binding_now(index, "dyndep", Quoting::None)? else { return Ok(()) };
+        let file = canonicalise(&file);
+        if !self.loader.edges[index].all_inputs().any(|input| input == file) {
+            return Err(self.error_at(index, format!("the dyndep file '{file}' is not an input")));
         }
+        self.loader.edges[index].dyndep = Some(file);
+        Ok(())
     }
 
     /// A binding of an edge which has just been read.
