@@ -460,3 +460,92 @@ fn what_does_not_depend_on_a_failed_library_is_built_though_it_is_in_order_behin
         }
     }
 }
+
+#[test]
+fn two_edges_that_make_one_file_are_an_error_in_whatever_spelling() {
+    let project = directory(&[("a", "1\n")]);
+    let here = project.path().canonicalize().expect("a path");
+    let name = here.file_name().expect("a name").to_string_lossy().into_owned();
+    for spelling in [format!("{}/o", here.display()), format!("../{name}/o"), "./x/../o".into()] {
+        for (first, second) in [("o", &*spelling), (&*spelling, "o"), (&*spelling, &*spelling)] {
+            let text = format!("{COPY}build {first}: cp a\nbuild {second}: cp a\n");
+            fs::write(project.path().join("build.ninja"), text).expect("written");
+            let (code, _, err) = run(project.path(), &["build"]);
+            assert!(code == 1 && err.contains("build.ninja:4:") && err.contains("is already defined at"), "{err}");
+        }
+        // A phony gives it another name.
+        let text = format!("{COPY}build {spelling}: phony o\nbuild o: cp a\nbuild p: cp {spelling}\n");
+        if !spelling.starts_with('.') || spelling.starts_with("../") {
+            fs::write(project.path().join("build.ninja"), text).expect("written");
+            for scheduler in SCHEDULERS {
+                let _ = fs::remove_file(project.path().join("o"));
+                let (code, out, err) = run(project.path(), &["build", "--scheduler", scheduler]);
+                assert!(code == 0 && project.path().join("o").exists(), "{scheduler}: {out}{err}");
+                let (_, out, _) = run(project.path(), &["build", "--scheduler", scheduler]);
+                assert!(out.contains("nothing to do"), "{scheduler}: {out}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_depends_on_an_output_that_is_never_made_runs_after_its_command() {
+    let text = "rule no\n  command = echo never >> ran\nrule t\n  command = touch $out && echo $out >> ran\n\
+                rule half\n  command = touch q && echo q >> ran\n\
+                build o: no\nbuild p: t o\nbuild q | r: half\nbuild s: t r\n";
+    for scheduler in SCHEDULERS {
+        for rebuilder in REBUILDERS {
+            let project = directory(&[("build.ninja", text)]);
+            for _ in 0..2 {
+                assert_eq!(run(project.path(), &["build", "--scheduler", scheduler, "--rebuilder", rebuilder]).0, 0);
+                let ran = fs::read_to_string(project.path().join("ran")).expect("it ran");
+                let mut ran: Vec<&str> = ran.lines().collect();
+                ran.sort_unstable();
+                assert_eq!(ran, ["never", "p", "q", "s"], "{scheduler} × {rebuilder}");
+                fs::remove_file(project.path().join("ran")).expect("removed");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_a_command_removes_is_made_again_for_the_next_output() {
+    let text = "rule sh\n  command = $do\nbuild d/e/x: sh\n  do = touch d/e/x; rm -r d\nbuild d/e/y: sh d/e/x\n  do = touch d/e/y\n";
+    let project = directory(&[("build.ninja", text)]);
+    let (code, out, err) = run(project.path(), &["build"]);
+    assert!(code == 0 && project.path().join("d/e/y").exists(), "{out}{err}");
+}
+
+#[test]
+fn a_rule_that_reports_as_gcc_does_needs_a_depfile() {
+    let text = "rule cc\n  command = touch $out\n  deps = gcc\nbuild o: cc\nbuild p: phony\n";
+    let project = directory(&[("build.ninja", text)]);
+    let (code, _, err) = run(project.path(), &["build", "o"]);
+    assert!(code == 1 && err.contains("o: 'deps = gcc' needs a 'depfile'"), "{err}");
+    assert!(!project.path().join("o").exists());
+    assert_eq!(run(project.path(), &["build", "p"]).0, 0);
+}
+
+#[test]
+fn validations_of_a_name_for_others_are_built_with_it() {
+    let project = manifest("build x: cp a\nbuild v: cp b\nbuild all: phony x |@ v\ndefault all\n");
+    for scheduler in SCHEDULERS {
+        let _ = fs::remove_file(project.path().join("v"));
+        assert_eq!(run(project.path(), &["build", "--scheduler", scheduler]).0, 0);
+        assert!(project.path().join("v").exists(), "{scheduler}");
+    }
+}
+
+#[test]
+fn too_few_files_are_an_error_and_no_panic() {
+    let project = manifest("build x: cp a\nbuild y: cp a\n");
+    for files in 6..24 {
+        let line = format!("ulimit -n {files}; exec {} build -j2", env!("CARGO_BIN_EXE_alacarte"));
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &line]).current_dir(project.path()).env("XDG_CACHE_HOME", project.path().join(".cache"));
+        let output = command.stdin(Stdio::null()).output().expect("it starts");
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() || output.status.code() == Some(1), "{files}: {err}");
+        assert!(!err.contains("panicked") && (output.status.success() || err.contains("files")), "{files}: {err}");
+    }
+}

@@ -111,7 +111,7 @@ impl FileValue {
     /// The same for a command that has just ended, whether it made all its outputs or not.
     pub fn made(outputs: &[Made]) -> FileValue {
         match outputs {
-            [Made { digest: None, .. }] => FileValue::Missing,
+            [Made { digest: None, run: None }] => FileValue::Missing,
             [Made { digest: Some(digest), run: None }] => FileValue::File(*digest),
             _ if outputs.iter().any(|made| made.run.is_some()) => FileValue::Ran(outputs.into()),
             _ => FileValue::Outputs(outputs.iter().map(|made| made.digest).collect()),

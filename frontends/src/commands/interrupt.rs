@@ -5,6 +5,7 @@
 //! time, the process is ended as it stands. Whatever a build keeps is only ever added to, or replaced as a whole, so that
 //! it may end anywhere.
 
+use std::fs::File;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -65,6 +66,7 @@ pub fn attended<E: From<io::Error>>(
     commands: &Commands,
     build: impl Future<Output = Result<ExitCode, E>>,
 ) -> Result<ExitCode, E> {
+    enough_files()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let mut signals = end_by_signals(commands.clone())?;
@@ -78,6 +80,20 @@ pub fn attended<E: From<io::Error>>(
     // (The thread that hears signals has the commands as long as the process lives.)
     commands.unname();
     ended
+}
+
+/// So many files a build needs besides those of its commands: two runtimes, signals, a journal, tables, directories.
+const FILES: usize = 16;
+
+/// Whether so many may be open. (The runtime panics if it cannot hear signals for want of them.)
+fn enough_files() -> io::Result<()> {
+    let opened: io::Result<Vec<File>> = (0..FILES).map(|_| File::open("/dev/null")).collect();
+    opened.map(drop).map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("too few files may be open at once ({error}): allow more with `ulimit -n`"),
+        )
+    })
 }
 
 /// Has these commands ended by the first signal. What is given back tells the build, which has to end then.

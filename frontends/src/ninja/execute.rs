@@ -69,6 +69,11 @@ impl NinjaTasks {
         if let Some(file) = step.dyndep.as_ref().filter(|file| !self.dyndeps.settled.borrow().contains(*file)) {
             return Err(TaskError::new(format!("its dyndep file {file} could not be read")));
         }
+        if step.edge.deps == Some(Deps::Gcc) && step.edge.depfile.is_none() {
+            let explanation =
+                format!("{}: 'deps = gcc' needs a 'depfile', which its rule does not name", step.outputs[0]);
+            return Err(TaskError::new(explanation));
+        }
         if step.regenerates
             && let Some(made) = self.stands(step, &read, fetch).await?
         {
@@ -215,12 +220,11 @@ impl NinjaTasks {
         for path in edge.outputs.iter().chain(&edge.depfile).chain(response) {
             let path = path_of(path);
             let Some(directory) = path.parent() else { continue };
-            let mut directories = self.directories.borrow_mut();
-            if !directories.contains(directory) {
-                let place = self.files.borrow().root().join(directory);
+            let place = self.files.borrow().root().join(directory);
+            // (Another command may have removed it since.)
+            if !place.is_dir() {
                 std::fs::create_dir_all(&place)
                     .map_err(|error| StoreError::new("create the directory", place.display(), error))?;
-                directories.insert(directory.to_owned());
             }
         }
         if let Some(file) = &edge.rspfile {

@@ -1,6 +1,8 @@
 //! From the top file to the whole manifest: which files are read, in which scope, and the last step when all of them
 //! have been: expanding every edge's rule.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
@@ -8,13 +10,18 @@ use alacarte_core::Fingerprint;
 use alacarte_stores::{bytes_of, text_of};
 
 use super::loader::Loader;
-use super::manifest::Manifest;
+use super::manifest::{Edge, Manifest};
 use super::parse_error::ParseError;
 use super::variables::Scopes;
+use crate::commands::Root;
 
 /// Loads the manifest `file` and what it includes. All these paths are relative to `dir`.
 pub fn load(dir: &Path, file: &Path) -> Result<Manifest, ParseError> {
-    load_with(file, &mut |path| std::fs::read(dir.join(path)).map(|bytes| text_of(&bytes).into_owned()))
+    let mut read = |path: &Path| std::fs::read(dir.join(path)).map(|bytes| text_of(&bytes).into_owned());
+    let mut loader = Loader::new(&mut read);
+    loader.file(file, Scopes::ROOT, None)?;
+    loader.check_spellings(&Root::of(dir))?;
+    loader.finish()
 }
 
 /// Loads a manifest given as text; an `include` finds no file.
@@ -35,6 +42,30 @@ pub fn load_with(file: &Path, read: &mut dyn FnMut(&Path) -> io::Result<String>)
 }
 
 impl Loader<'_> {
+    /// Finds two edges that make one file, which one of them names from outside the directory. (A phony may so give a file another name.)
+    fn check_spellings(&self, root: &Root) -> Result<(), ParseError> {
+        let mut outside: HashMap<Cow<'_, str>, usize> = HashMap::new();
+        for (index, edge) in self.edges.iter().enumerate() {
+            for output in &edge.outputs {
+                let local = root.local(output);
+                if *local == **output {
+                    continue;
+                }
+                let first = self.producers.get(&*local).or_else(|| outside.get(&local)).copied();
+                let names = |edge: &Edge| edge.is_phony() && edge.all_inputs().any(|input| root.local(input) == local);
+                if let Some(first) = first.filter(|first| *first != index)
+                    && !names(edge)
+                    && !names(&self.edges[first])
+                {
+                    let what = format!("output '{output}' ('{local}')");
+                    return Err(self.duplicate(what, self.origins[index].mark, self.origins[first].mark));
+                }
+                outside.insert(local, index);
+            }
+        }
+        Ok(())
+    }
+
     /// Expands every edge's rule, now that all variables have their last values.
     fn finish(mut self) -> Result<Manifest, ParseError> {
         for i in 0..self.edges.len() {

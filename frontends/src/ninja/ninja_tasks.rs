@@ -44,8 +44,6 @@ pub struct NinjaTasks {
     defaults: Vec<FileKey>,
     pub(super) files: SharedFiles,
     pub(super) events: Events,
-    /// Directories that are there.
-    pub(super) directories: RefCell<HashSet<PathBuf>>,
     /// See [`Session::unattended`](super::Session::unattended).
     pub(super) unattended: Option<PathBuf>,
     root: Root,
@@ -85,6 +83,8 @@ pub(super) struct Step {
     pub(super) outputs: Arc<[FileKey]>,
     /// Explicit and implicit inputs, each once.
     pub(super) inputs: Arc<[FileKey]>,
+    /// It is a phony that gives a file another spelling of its name.
+    names_itself: bool,
     order_only: Vec<FileKey>,
     validations: Vec<FileKey>,
     /// The file that adds to what the manifest says of it.
@@ -125,7 +125,15 @@ impl NinjaTasks {
             // A phony edge that names nothing is how generators say that nobody need mind if a file is gone. If
             // it is there, it is a file like any other: an input.
             let there = |key: &FileKey| made.is_alias() && files.borrow().modified(key).is_some();
-            makers.extend(outputs.filter(|(_, key)| !there(key)).map(|(output, key)| (key, Maker { step, output })));
+            for (output, key) in outputs.filter(|(_, key)| !there(key)) {
+                let maker = Maker { step, output };
+                // Another name for a file that an edge makes is no other file.
+                if !made.names_itself {
+                    makers.insert(key, maker);
+                } else {
+                    makers.entry(key).or_insert(maker);
+                }
+            }
         }
         let (files, events) = (files.clone(), Events::default());
         let (pools, ticks) = (manifest.pools, Cell::new(0));
@@ -136,7 +144,6 @@ impl NinjaTasks {
             defaults,
             files,
             events,
-            directories: RefCell::default(),
             unattended: None,
             root,
             ticks,
@@ -215,9 +222,10 @@ impl NinjaTasks {
     /// What the store must know of keys that are not just the file of their name.
     pub fn shapes(&self) -> HashMap<FileKey, Shape> {
         let mut shapes = HashMap::new();
-        for step in &self.steps {
+        for (number, step) in self.steps.iter().enumerate() {
             if step.is_alias() {
-                let names = step.outputs.iter().filter(|key| self.makers.contains_key(*key));
+                let is_made = |key: &&FileKey| self.makers.get(*key).is_some_and(|maker| maker.step == number);
+                let names = step.outputs.iter().filter(is_made);
                 shapes.extend(names.map(|key| (key.clone(), Shape::Alias)));
             } else if step.edge.is_phony() {
                 shapes.extend(step.outputs.iter().map(|key| (key.clone(), Shape::Group(step.inputs.clone()))));
@@ -332,7 +340,7 @@ impl Tasks<FileKey, FileValue> for NinjaTasks {
         Running::Future(Box::pin(async move {
             let made = fetch.get(&step.outputs[0]).await?;
             let part = made.outputs().get(output).map_or(FileValue::Missing, |part| FileValue::made(&[*part]));
-            if let FileValue::Missing = part {
+            if made.outputs().get(output).is_none_or(|part| part.digest.is_none()) {
                 fetch.volatile();
             }
             Ok(part)
@@ -379,12 +387,20 @@ impl Edge {
 
 impl Step {
     fn new(edge: Edge, names: &mut Names) -> Self {
-        let inputs: Arc<[FileKey]> = names.unique(edge.inputs.iter().chain(&edge.implicit)).into();
+        let outputs: Arc<[FileKey]> = names.unique(&edge.outputs).into();
+        let mut inputs = names.unique(edge.inputs.iter().chain(&edge.implicit));
+        let all = inputs.len();
+        if edge.is_phony() {
+            inputs.retain(|input| !outputs.contains(input));
+        }
+        let names_itself = inputs.len() < all;
+        let inputs: Arc<[FileKey]> = inputs.into();
         let mut order_only = names.unique(&edge.order_only);
         let known: HashSet<&FileKey> = inputs.iter().collect();
         order_only.retain(|key| !known.contains(key));
         Step {
-            outputs: names.unique(&edge.outputs).into(),
+            outputs,
+            names_itself,
             validations: names.unique(&edge.validations),
             dyndep: edge.dyndep.as_ref().map(|file| names.key(file)),
             text: text(&edge),
