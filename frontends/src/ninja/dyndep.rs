@@ -3,7 +3,7 @@
 //!
 //! Such a file is a part of the manifest that the manifest's own build makes. So it is read with the manifest, if it is there, and edges have what
 //! it adds to them before they become tasks: implicit outputs, implicit inputs, `restat`. Tasks stay static, and every scheduler can order them.
-//! What was read may be old. Therefore the dyndep files that targets need are [built first](NinjaTasks::next_dyndeps), those before others that these
+//! What was read may be old. Therefore the dyndep files that targets need are [built first](super::NinjaTasks::next_dyndeps), those before others that these
 //! are made with; if one of them says something else then, all is read again.
 
 use std::cell::RefCell;
@@ -15,7 +15,6 @@ use alacarte_stores::{FileKey, path_of, text_of};
 
 use super::manifest::{Edge, Manifest};
 use super::manifest_lexer::{Lexer, Raw, Token};
-use super::ninja_tasks::NinjaTasks;
 use super::parse_error::ParseError;
 use super::source::Source;
 use super::variables::{Bindings, Scopes};
@@ -226,49 +225,4 @@ pub(super) struct Dyndeps {
     pub(super) settled: RefCell<HashSet<FileKey>>,
     /// How many there are.
     pub(super) count: usize,
-}
-
-impl NinjaTasks {
-    /// How many dyndep files the manifest names.
-    pub fn dyndeps(&self) -> usize {
-        self.dyndeps.count
-    }
-
-    /// Dyndep files that these targets need and that were not seen to be as they were read: those that are to be built next, before the targets.
-    /// None when there are none left. Afterwards, [`is_as_read`](Self::is_as_read) tells whether the manifest has to be loaded again; if it has
-    /// not, [`dyndeps_settled`](Self::dyndeps_settled) whether they can be used.
-    pub fn next_dyndeps(&self, targets: &[FileKey]) -> Vec<FileKey> {
-        if self.dyndeps.count == 0 {
-            return Vec::new();
-        }
-        let open = self.open_dyndeps(targets);
-        open.into_iter().filter(|file| self.open_dyndeps(std::slice::from_ref(file)).is_empty()).collect()
-    }
-
-    fn open_dyndeps(&self, targets: &[FileKey]) -> Vec<FileKey> {
-        let (mut seen, mut open) = (HashSet::new(), Vec::new());
-        let settled = self.dyndeps.settled.borrow();
-        for target in targets {
-            self.reach(target.clone(), &mut seen, |step| {
-                open.extend(step.dyndep.iter().filter(|file| !settled.contains(*file)).cloned());
-            });
-        }
-        let mut once = HashSet::new();
-        open.retain(|file| once.insert(file.clone()));
-        open
-    }
-
-    /// These dyndep files are as they were read: edges may run with what they say.
-    ///
-    /// # Errors
-    /// If one is no dyndep file, or does not fit to the manifest.
-    pub fn dyndeps_settled(&self, files: &[FileKey]) -> Result<(), ParseError> {
-        for file in files {
-            if let Some(error) = self.dyndeps.wrong.borrow_mut().remove(file) {
-                return Err(error);
-            }
-            self.dyndeps.settled.borrow_mut().insert(file.clone());
-        }
-        Ok(())
-    }
 }

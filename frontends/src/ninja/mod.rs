@@ -43,6 +43,7 @@
 //! ```
 
 mod dyndep;
+mod dyndep_targets;
 mod eval;
 mod execute;
 mod generated;
@@ -57,6 +58,7 @@ mod parse_error;
 mod session;
 mod show_includes;
 mod source;
+mod standing;
 mod statement;
 mod template;
 mod variables;
