@@ -419,6 +419,15 @@ impl Files {
         Ok(Some((stat, Digest::of_bytes(&list).tagged("directory"), stat.is_young(now()))))
     }
 
+    /// The files of which it is written down that a run of a command made them (not those that content alone tells). Whether one is still that
+    /// file, a [look](Self::look) tells.
+    pub fn made(&self) -> Vec<FileKey> {
+        let made = self.entries.iter().filter(|(_, entry)| entry.run.is_some());
+        let mut made: Vec<FileKey> = made.map(|(key, _)| key.clone()).collect();
+        made.sort_unstable();
+        made
+    }
+
     /// Adds what was learned since to the table, if there is one.
     ///
     /// # Errors

@@ -26,6 +26,8 @@ pub use hits::{bytes, hits};
 pub use interrupt::attended;
 pub use jobserver::{Jobserver, JobserverError, Token};
 pub(crate) use nearest::hint;
+#[cfg(feature = "ninja")]
+pub(crate) use nearest::nearest_within;
 pub use path::canonicalise;
 pub(crate) use path::{Root, canonicalise_with_slash};
 pub use process::Commands;
@@ -35,3 +37,5 @@ pub use recheck::{Rechecks, chance};
 pub(crate) use screen::NO_RULE;
 pub(crate) use screen::program;
 pub use screen::{Screen, failed, tell_of_state};
+#[cfg(feature = "ninja")]
+pub(crate) use turn::beneath_ours;

@@ -10,7 +10,15 @@ pub(crate) fn hint<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> St
 
 /// At most one edit in three characters; of equally near names, the first in the alphabet.
 fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (wanted.chars().count() / 3).clamp(1, 5);
+    nearest_within(wanted, known, (wanted.chars().count() / 3).clamp(1, 5))
+}
+
+/// The name that so many edits at most lead to.
+pub(crate) fn nearest_within<'a>(
+    wanted: &str,
+    known: impl Iterator<Item = &'a str>,
+    allowed: usize,
+) -> Option<&'a str> {
     known
         .filter(|name| name.len().abs_diff(wanted.len()) <= allowed * 4)
         .map(|name| (edits(wanted, name), name))

@@ -13,7 +13,7 @@ pub(crate) fn journal(state: &Path) -> PathBuf {
 }
 
 /// The file of what is known of files.
-fn table(state: &Path) -> PathBuf {
+pub(crate) fn table(state: &Path) -> PathBuf {
     state.join("files")
 }
 

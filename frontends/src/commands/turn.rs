@@ -24,6 +24,11 @@ use super::state;
 /// So long it is waited before the journal is tried once more.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// Whether a build of ours runs this process.
+pub(crate) fn beneath_ours() -> bool {
+    std::env::var_os(LEVEL).is_some()
+}
+
 /// Opens the journal, when no other build is at work on it.
 pub(crate) async fn open_journal<K, V>(commands: &Commands, state: &Path) -> Result<Log<K, V>, StoreError>
 where
@@ -31,7 +36,7 @@ where
     V: Value + Serialize + DeserializeOwned,
 {
     let open = || state::open_journal(state);
-    let joined = commands.joined().filter(|_| std::env::var_os(LEVEL).is_none());
+    let joined = commands.joined().filter(|_| !beneath_ours());
     let Some(jobserver) = joined else { return open() };
     let mut told = false;
     loop {

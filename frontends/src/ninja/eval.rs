@@ -141,7 +141,7 @@ fn list(paths: &[String], separator: char, quoting: Quoting, out: &mut String) {
 }
 
 /// Appends the path as one word of the shell: as it is when nothing in it is special, else between single quotes.
-fn quote(path: &str, out: &mut String) {
+pub(super) fn quote(path: &str, out: &mut String) {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'+' | b'-' | b'.' | b'/');
     if path.bytes().all(plain) {
         out.push_str(path);

@@ -91,6 +91,7 @@ impl Loader<'_> {
             edges: self.edges,
             defaults: self.defaults,
             pools: (self.pools.into_iter()).map(|(name, (depth, _))| (name, depth)).collect(),
+            rules: self.scopes.rules_here(Scopes::ROOT).map(|rule| (rule.name.clone(), rule.description())).collect(),
             files: self.sources.iter().map(|s| s.path.clone()).collect(),
             texts: self
                 .sources

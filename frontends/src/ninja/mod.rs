@@ -16,7 +16,7 @@
 //! rule, `load` ties them together over the files. From there, `ninja_tasks` makes the edges tasks of a build, and
 //! `execute` runs what they say, `show_includes` reads what some compilers say, `generated` knows what a generator has left,
 //! `dyndep` what the build finds out about its own edges;
-//! `missing_sources` looks before the first command starts.
+//! `missing_sources` looks before the first command starts. `tools` answers what scripts ask (`ninja -t`).
 //!
 //! ```
 //! use std::fs;
@@ -61,6 +61,7 @@ mod source;
 mod standing;
 mod statement;
 mod template;
+mod tools;
 mod variables;
 
 pub use crate::commands::{CommandEvent, Commands, DepfileEntry, DepfileError, Stage, canonicalise, parse_depfile};
@@ -69,3 +70,4 @@ pub use manifest::{Deps, Edge, Location, Manifest, RspFile};
 pub use ninja_tasks::{Keep, NinjaTasks};
 pub use parse_error::{ParseError, Place};
 pub use session::{NinjaBuild, Session, SessionError, Turn, journal_bytes};
+pub use tools::{ToolError, tool};

@@ -137,19 +137,26 @@ impl Session {
         if !manifest.is_as_read(&self.directory) {
             return Ok(None);
         }
-        let root = self.root(&manifest);
-        let file = canonicalise(&text_of_path(&self.file));
-        if file == "build.ninja" {
-            return Ok(Some(Turn { manifest: Some(manifest), state: root, log, others: None }));
+        let (root, state) = (self.root(&manifest), self.state_of(&manifest));
+        if state == root {
+            return Ok(Some(Turn { manifest: Some(manifest), state, log, others: None }));
         }
         // What one manifest makes, another may not know of. So each remembers for itself, and both wait for each other.
-        let state = root.join("manifests").join(&*path_of(&file.replace('%', "%25").replace('/', "%2F")));
         let own = state::open_journal(&state)?;
         Ok(Some(Turn { manifest: Some(manifest), state, log: own, others: Some(log) }))
     }
 
+    /// Where what is remembered of this manifest lies.
+    pub(super) fn state_of(&self, manifest: &Manifest) -> PathBuf {
+        let (root, file) = (self.root(manifest), canonicalise(&text_of_path(&self.file)));
+        if file == "build.ninja" {
+            return root;
+        }
+        root.join("manifests").join(&*path_of(&file.replace('%', "%25").replace('/', "%2F")))
+    }
+
     /// Where what is remembered of the directory lies.
-    fn root(&self, manifest: &Manifest) -> PathBuf {
+    pub(super) fn root(&self, manifest: &Manifest) -> PathBuf {
         self.root_in(manifest.builddir.as_deref().unwrap_or_default())
     }
 

@@ -30,6 +30,20 @@ pub(super) struct Rule {
     pub(super) bindings: Bindings,
 }
 
+impl Rule {
+    /// The description as it is written, each variable as `${name}`.
+    pub(super) fn description(&self) -> Option<String> {
+        let mut text = String::new();
+        for piece in pieces(bound(&self.bindings, "description")?) {
+            match piece {
+                Piece::Text(piece) => text.push_str(piece),
+                Piece::Variable(name) => text.extend(["${", name, "}"]),
+            }
+        }
+        Some(text)
+    }
+}
+
 /// A handful of bindings, of a rule or of an edge; of two with one name the later counts.
 pub(super) type Bindings = Vec<(String, String)>;
 
@@ -120,6 +134,11 @@ impl Scopes {
 
     pub(super) fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[id.0]
+    }
+
+    /// The rules of this very scope.
+    pub(super) fn rules_here(&self, scope: ScopeId) -> impl Iterator<Item = &Rule> {
+        self.scopes[scope.0].rules.values().map(|&id| self.rule(id))
     }
 
     /// The names of all rules that can be used in the scope.

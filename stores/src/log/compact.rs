@@ -58,7 +58,8 @@ pub(super) fn compact(bytes: &[u8], next: Next, live: usize) -> Option<Short> {
     shorten(bytes, next).filter(|short| short.bytes.len() * FACTOR < bytes.len())
 }
 
-fn shorten(bytes: &[u8], next: Next) -> Option<Short> {
+/// An undamaged log with the same meaning, if every record can be read.
+pub(super) fn shorten(bytes: &[u8], next: Next) -> Option<Short> {
     let payloads: Option<Vec<&[u8]>> = Frames::new(bytes, TITLE.len())
         .map(|piece| match piece {
             Piece::Payload(payload) => Some(payload),

@@ -285,6 +285,22 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         self.looked = self.place.length();
     }
 
+    /// Makes the log as short as it can be, and says the same. A log does so itself when that is worth while; this is for who wants it now. (A damaged
+    /// log stays as it is until a build has told it again what it has lost.)
+    ///
+    /// # Errors
+    /// If the log cannot be read or written.
+    pub fn recompact(&mut self) -> Result<(), StoreError> {
+        self.replay(&mut Keys::default(), &mut |_, _| {})?;
+        // The numbers are those of keys that nobody knows any more: who adds to the log reads it first.
+        self.read = false;
+        let bytes = self.place.read().map_err(|error| self.failed("read", error))?;
+        match compact::shorten(&bytes, self.next) {
+            Some(short) if self.damage.is_none() && short.bytes.len() < bytes.len() => self.place.replace(&short.bytes),
+            _ => Ok(()),
+        }
+    }
+
     /// Keys were forgotten: if the log has become twice as long since that was last looked at, it is made shorter.
     fn look_back(&mut self) -> Result<(), StoreError> {
         if self.place.length() + (self.pending.len() as u64) < 2 * self.looked.max(compact::SMALL as u64) {
