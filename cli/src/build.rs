@@ -23,12 +23,12 @@ use crate::status::Problem;
 use crate::table::duration;
 
 /// A manifest that its own build makes is read again when that changed it; so often at most.
-pub(crate) const READINGS: usize = 10;
+const READINGS: usize = 10;
 
 type AnyBuild = NinjaBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileValue>>>;
 
 #[derive(Debug, Error)]
-enum Misuse {
+pub(crate) enum Misuse {
     #[error("no target is called {target}{hint}")]
     Unknown { target: String, hint: String },
     #[error("there is no directory {0}")]
@@ -66,7 +66,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         ["suspending", "verifying-trace"],
     )?;
     let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
-    let mut readings = Readings(1);
+    let mut readings = Readings::default();
     let mut rechecks = Rechecks::default();
     'reading: loop {
         let (mut build, sample) = open(&strategies, &session, arguments, jobs, &screen).await?;
@@ -122,15 +122,16 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
 }
 
 /// How often the manifest was read.
-struct Readings(usize);
+#[derive(Default)]
+pub(crate) struct Readings(usize);
 
 impl Readings {
     /// This file has been made anew. Of dyndep files, each may be found out about by another reading.
-    fn one_more(&mut self, file: &FileKey, dyndeps: usize) -> Result<(), Misuse> {
+    pub(crate) fn one_more(&mut self, file: &FileKey, dyndeps: usize) -> Result<(), Misuse> {
+        self.0 += 1;
         if self.0 >= READINGS + dyndeps {
             return Err(Misuse::Unsettled(file.clone(), self.0));
         }
-        self.0 += 1;
         Ok(())
     }
 }

@@ -44,7 +44,7 @@ pub fn main(menu: Menu) -> ExitCode {
 
 /// Does what the arguments of this process say as ninja would, with what is on this menu.
 pub fn main_as_ninja(menu: &Menu) -> ExitCode {
-    ninja::ninja(menu)
+    ninja::main(menu)
 }
 
 /// The same as [`main`], where `compare` plays these workloads if none is named; the two that come with the program if there are none.

@@ -9,6 +9,7 @@ mod progress;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -19,11 +20,11 @@ use std::time::Instant;
 use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Scheduler};
 use alacarte_experiments::systems::Menu;
 use alacarte_frontends::commands::{CommandEvent, Stage, attended, tell_of_state};
-use alacarte_frontends::ninja::{NinjaBuild, Session, Turn};
+use alacarte_frontends::ninja::{self, NinjaBuild, Session, Turn};
 use alacarte_stores::{FileKey, FileValue, SharedCache, bytes_of, shown, text_of};
 use thiserror::Error;
 
-use crate::build::READINGS;
+use crate::build::Readings;
 use crate::settings::{Settings, Strategies};
 use crate::status::Problem;
 use arguments::{Arguments, Asked};
@@ -39,14 +40,12 @@ enum Misuse {
     Target { target: String, hint: String },
     #[error("'{0}' has no out edge")]
     Unused(String),
-    #[error("manifest '{0}' still dirty after {READINGS} tries: its own command changes it each time")]
-    Unsettled(String),
     #[error("could not determine root nodes of build graph")]
     Nothing,
 }
 
 /// Does what the arguments of this process say, with what is on this menu.
-pub fn ninja(menu: &Menu) -> ExitCode {
+pub fn main(menu: &Menu) -> ExitCode {
     let arguments = match arguments::read(std::env::args_os().skip(1)) {
         Asked::Run(arguments) => *arguments,
         Asked::Tell(text) => return print(&mut io::stdout(), &text, ExitCode::SUCCESS),
@@ -92,6 +91,9 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
     let strategies = Strategies::chosen(menu, asked, &settings, ["suspending", "constructive-trace"])?;
     // (A number of jobs without an end is one that no build reaches.)
     let asked = arguments.jobs.map(|jobs| if jobs == 0 { MANY } else { jobs });
+    if let Some((tool, given)) = &arguments.tool {
+        return use_tool(&session, tool, given, arguments);
+    }
     let jobs = session.commands.bounded_by(asked);
     session.commands = session.commands.with_load(arguments.load);
     let detail = match (arguments.quiet, arguments.verbose) {
@@ -102,6 +104,12 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
     let progress = Rc::new(RefCell::new(Progress::new(detail)?));
     let work = Work { arguments, session, strategies, jobs, progress };
     attended(&work.session.commands.clone(), work.everything())
+}
+
+fn use_tool(session: &Session, tool: &OsStr, given: &[OsString], arguments: &Arguments) -> Result<ExitCode, Problem> {
+    let (name, dry, verbose) = (tool.to_string_lossy(), arguments.dry, arguments.verbose);
+    let code = ninja::tool(session, &name, given, dry, verbose, &mut io::stdout().lock(), &mut io::stderr().lock())?;
+    Ok(ExitCode::from(code))
 }
 
 /// So many jobs as no build has.
@@ -126,34 +134,57 @@ struct Found {
 impl Work<'_> {
     async fn everything(self) -> Result<ExitCode, Problem> {
         let begin = Instant::now();
-        for _ in 0..READINGS {
+        let (mut readings, mut begun) = (Readings::default(), false);
+        'reading: loop {
             let mut turn = self.session.turn().await?;
             let found = match self.dry_run(&mut turn).await? {
                 Ok(found) => found,
                 Err(error) => return Ok(self.failed(&error)),
             };
-            if found.for_the_manifest.is_empty() && found.for_the_targets.is_empty() {
+            let nothing = found.for_the_manifest.is_empty() && found.for_the_targets.is_empty();
+            if nothing && !begun {
                 self.say_unless_quiet("ninja: no work to do.");
-                return Ok(self.ended(begin));
             }
-            if self.arguments.dry {
+            if nothing || self.arguments.dry {
                 return Ok(self.ended(begin));
             }
             let mut build = self.open(turn)?;
             if !found.for_the_manifest.is_empty() {
                 // It is a target like any other, and comes first.
                 let manifest: Vec<FileKey> = build.tasks().manifest().cloned().into_iter().collect();
-                let outcome = self.build(&mut build, &manifest, found.for_the_manifest).await;
-                let report = match outcome {
-                    Ok(report) => report,
+                self.progress.borrow_mut().expect(found.for_the_manifest);
+                match self.build(&mut build, &manifest).await {
+                    Ok(made) if made && !build.tasks().is_as_read() => {
+                        readings.one_more(&manifest[0], 0)?;
+                        continue;
+                    }
+                    Ok(_) => {}
                     Err(error) => return Ok(self.failed(&error)),
-                };
-                if !(report.ran.is_empty() && report.restored.is_empty() || build.tasks().is_as_read()) {
-                    continue;
                 }
             }
             let targets = self.targets(&build)?;
-            if let Err(error) = self.build(&mut build, &targets, found.for_the_targets).await {
+            {
+                let mut progress = self.progress.borrow_mut();
+                match std::mem::replace(&mut begun, true) {
+                    false => progress.expect(found.for_the_targets),
+                    true => progress.expect_more(found.for_the_targets),
+                }
+            }
+            loop {
+                let next = build.tasks().next_dyndeps(&targets);
+                let Some(file) = next.first() else { break };
+                match self.build(&mut build, &next).await {
+                    Ok(made) if made && !build.tasks().is_as_read() => {
+                        readings.one_more(file, build.tasks().dyndeps())?;
+                        continue 'reading;
+                    }
+                    Ok(_) => build.tasks().dyndeps_settled(&next)?,
+                    // (What does not need these is built.)
+                    Err(_) if self.arguments.failures.0 > 1 => break,
+                    Err(error) => return Ok(self.failed(&error)),
+                }
+            }
+            if let Err(error) = self.build(&mut build, &targets).await {
                 return Ok(self.failed(&error));
             }
             if build.tasks().commands_run() == 0 {
@@ -161,7 +192,6 @@ impl Work<'_> {
             }
             return Ok(self.ended(begin));
         }
-        Err(Misuse::Unsettled(shown(&self.session.file.to_string_lossy()).into_owned()).into())
     }
 
     /// Finds the commands that will run, as far as they do not themselves decide what does. With `-n` it shows them.
@@ -240,19 +270,14 @@ impl Work<'_> {
         })
     }
 
-    async fn build(
-        &self,
-        build: &mut AnyBuild,
-        targets: &[FileKey],
-        expected: HashSet<FileKey>,
-    ) -> Result<alacarte_core::Report, BuildError<FileKey>> {
-        self.progress.borrow_mut().expect(expected);
+    /// Builds these targets. Whether anything was made.
+    async fn build(&self, build: &mut AnyBuild, targets: &[FileKey]) -> Result<bool, BuildError<FileKey>> {
         build.tasks().wants(targets);
         let outcome = build.run_async(targets).await;
         self.session.commands.settle();
         self.progress.borrow_mut().end();
         tell_of_state(build.journal(), build.tasks().files());
-        outcome
+        outcome.map(|report| !(report.ran.is_empty() && report.restored.is_empty()))
     }
 
     /// The targets that were asked for, or the manifest's own; and what is to be validated with them.

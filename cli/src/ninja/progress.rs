@@ -78,11 +78,17 @@ impl Progress {
         Ok(progress)
     }
 
-    /// These commands are expected to run.
+    /// A build begins. These commands are expected to run.
     pub fn expect(&mut self, commands: HashSet<FileKey>) {
-        self.counts = Counts { total: commands.len(), ..Counts::default() };
-        self.expected = commands;
+        self.counts = Counts::default();
         self.begin = Instant::now();
+        self.expect_more(commands);
+    }
+
+    /// The build goes on. These commands are expected to run, and no others.
+    pub fn expect_more(&mut self, commands: HashSet<FileKey>) {
+        self.counts.total = self.counts.finished + commands.len();
+        self.expected = commands;
     }
 
     /// A key need not be made, or has come from the cache.

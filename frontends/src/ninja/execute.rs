@@ -66,7 +66,8 @@ impl NinjaTasks {
     pub(super) async fn command(&self, step: &Step, fetch: Fetch<'_, FileKey, FileValue>) -> Result<FileValue> {
         let values = fetch.all(step.inputs.iter()).await?;
         let mut read: Vec<(FileKey, FileValue)> = step.inputs.iter().cloned().zip(values).collect();
-        if let Some(file) = step.dyndep.as_ref().filter(|file| !self.dyndeps.settled.borrow().contains(*file)) {
+        let settled = |file: &&FileKey| self.dry || self.dyndeps.settled.borrow().contains(*file);
+        if let Some(file) = step.dyndep.as_ref().filter(|file| !settled(file)) {
             return Err(TaskError::new(format!("its dyndep file {file} could not be read")));
         }
         if step.edge.deps == Some(Deps::Gcc) && step.edge.depfile.is_none() {
