@@ -30,12 +30,11 @@ impl Pools {
         Pools { pools: vec![jobs], freed: false, held: 0 }
     }
 
-    /// Adds a pool; the depth of one that was added before by this name, with another depth. (The first pool is that of all
-    /// outside work, whatever others are called.)
+    /// Adds a pool; the depth of one that was added before by this name, with another depth.
     pub fn add(&mut self, name: String, depth: usize) -> Result<(), usize> {
-        match self.pools.iter().skip(JOBS + 1).find(|pool| pool.name == name) {
-            Some(pool) if pool.depth == depth => Ok(()),
-            Some(pool) => Err(pool.depth),
+        match self.find(&name).map(|pool| self.pools[pool].depth) {
+            Some(first) if first == depth => Ok(()),
+            Some(first) => Err(first),
             None => {
                 self.pools.push(Pool { name, depth, free: depth, queue: VecDeque::new() });
                 Ok(())
@@ -53,9 +52,10 @@ impl Pools {
         (self.freed, self.held) = (false, 0);
     }
 
-    /// The number of the pool of this name.
+    /// The number of the pool that was added by this name. (The first pool is that of all outside work, whatever others are
+    /// called.)
     pub fn find(&self, name: &str) -> Option<usize> {
-        self.pools.iter().position(|pool| pool.name == name)
+        (JOBS + 1..self.pools.len()).find(|&pool| self.pools[pool].name == name)
     }
 
     /// How many there are.

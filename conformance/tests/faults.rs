@@ -338,6 +338,32 @@ fn a_pool_bounds_the_work_that_names_it() {
     assert_eq!((links.most.get(), build.get("top")), (2, Some(6)));
 }
 
+/// All outside work has a pool of its own, and no name of a pool is taken for that.
+#[test]
+fn a_pool_may_have_any_name() {
+    for (added, expected) in [(None, 4), (Some(2), 2)] {
+        let all = Gauge::new();
+        let keys = ["a", "b", "c", "d", "e", "f"];
+        let mut tasks = Rules::new().rule("top", task(async move |fetch| Ok(fetch.all(keys).await?.iter().sum())));
+        for key in keys {
+            let all = all.clone();
+            tasks = tasks.rule(
+                key,
+                task(async move |fetch: Fetch<'_, Key, i64>| {
+                    fetch.work_in("jobs", all.work(3)).await;
+                    Ok(1)
+                }),
+            );
+        }
+        let mut build = system("suspending", "verifying-trace", tasks, &[]).with_jobs(4);
+        if let Some(depth) = added {
+            build = build.with_pool("jobs", depth);
+        }
+        build.run(["top"]).expect("built");
+        assert_eq!((all.most.get(), build.get("top")), (expected, Some(6)));
+    }
+}
+
 /// Two pieces of work at once in one task, and one place for both: the second waits for the first.
 #[test]
 fn a_task_may_do_several_works_at_once() {
