@@ -58,7 +58,7 @@ pub struct DeepConstructiveTraces<V> {
     volatile: Column<bool>,
     /// What each key is called, once it was asked for.
     names: Column<Option<Fingerprint>>,
-    /// Whether a trace holds, by the number of its value: the moment in which that was found out, times four,
+    /// Whether a trace holds, by the number of its value: the moment in which that was found out, times two,
     /// plus the verdict.
     verdicts: Vec<Cell<u64>>,
     /// How many revisions questions were asked in, and the last of them.
@@ -122,17 +122,16 @@ impl<V> DeepConstructiveTraces<V> {
     /// build meets for the first time changes no verdict: without its value there was none.)
     pub fn verdict(&self, trace: Trace<'_, 3>) -> Option<Verdict> {
         let verdict = self.verdicts.get(trace.extra()[0] as usize)?.get();
-        (verdict >> 2 == self.moment.get()).then_some(match verdict & 3 {
+        (verdict >> 1 == self.moment.get()).then_some(match verdict & 1 {
             0 => Verdict::Fails,
-            1 => Verdict::Holds,
-            _ => Verdict::HoldsThisBuild,
+            _ => Verdict::Holds,
         })
     }
 
     /// Remembers that of the trace of this number.
     pub fn judge(&self, number: u32, found: Verdict) {
         if let Some(verdict) = self.verdicts.get(number as usize) {
-            verdict.set(self.moment.get() << 2 | found as u64);
+            verdict.set(self.moment.get() << 1 | found as u64);
         }
     }
 
@@ -165,16 +164,14 @@ pub struct Stand {
     pub deep: Fingerprint,
     /// Its number.
     pub number: u32,
-    /// How many of its dependencies are as they were,
+    /// How many of its dependencies are as they were.
     pub position: usize,
-    /// and whether they are sure to stay so.
-    pub verdict: Verdict,
 }
 
 impl Stand {
     /// At the beginning of this trace.
     pub fn new(key: KeyId, trace: Trace<'_, 3>) -> Self {
-        Stand { key, deep: deep_of(trace), number: trace.extra()[0], position: 0, verdict: Verdict::Holds }
+        Stand { key, deep: deep_of(trace), number: trace.extra()[0], position: 0 }
     }
 }
 
@@ -183,10 +180,8 @@ impl Stand {
 pub enum Verdict {
     /// Some terminal input is not as it was.
     Fails = 0,
-    /// All terminal inputs are as they were.
+    /// All terminal inputs are as they were. (Of a volatile key the next build, which has another revision, asks again.)
     Holds = 1,
-    /// They are, but one of them is a volatile key, which the next build has to bring up to date to know.
-    HoldsThisBuild = 2,
 }
 
 /// Keeps deep fingerprints apart from those of values: a task that fetches nothing is no input that holds a zero.

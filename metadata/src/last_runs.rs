@@ -75,7 +75,8 @@ impl<V> Default for LastRuns<V> {
 impl<V: Value> MetadataUpdater for LastRuns<V> {
     fn apply(&mut self, event: &Event<'_>) {
         match event {
-            Event::Changed { key, value, .. } if !key.is_definition() => {
+            // (Definitions have no value.)
+            Event::Changed { key, value, .. } => {
                 match value.and_then(|value| value.downcast_ref::<V>()) {
                     Some(value) => self.values.insert(*key, value.clone()),
                     None => self.values.remove(key),
@@ -95,7 +96,7 @@ impl<V: Value> MetadataUpdater for LastRuns<V> {
                 self.values.retain(|key, _| !gone(key));
                 self.runs.retain(|key, run| !gone(key) && !run.saw.iter().any(|(fetched, _)| gone(fetched)));
             }
-            Event::Changed { .. } | Event::Imported(_) | Event::Detached { .. } => {}
+            Event::Imported(_) | Event::Detached { .. } => {}
         }
     }
 

@@ -99,7 +99,7 @@ fn follow<'t, K: Key, V: Value>(
     if question.definition().is_some() != root.definition().is_some() {
         return Poll::Ready(Found::Fails(Reason::Dirty));
     }
-    if let Some(Verdict::Holds | Verdict::HoldsThisBuild) = traces.verdict(root) {
+    if let Some(Verdict::Holds) = traces.verdict(root) {
         return Poll::Ready(Found::Holds);
     }
     let (key, beginning) = (question.key(), Stand::new(question.key(), root));
@@ -112,7 +112,7 @@ fn follow<'t, K: Key, V: Value>(
     while let Some((mut stand, trace)) = stack.pop() {
         before = before.min(stack.len());
         match look_into(question, traces, trace, &mut stand) {
-            Seen::End => traces.judge(stand.number, stand.verdict),
+            Seen::End => traces.judge(stand.number, Verdict::Holds),
             Seen::Below(key, below) => stack.extend([(stand, trace), (Stand::new(key, below), below)]),
             Seen::Pending(awaited) => {
                 let stands = stack.into_iter().map(|(stand, _)| stand).chain([stand]).collect();
@@ -153,19 +153,13 @@ fn look_into<'t, K: Key, V: Value>(
         count_steps(1);
         let expected = trace.dependency(stand.position);
         let now = if traces.is_volatile(expected.key) && !expected.key.is_definition() {
-            stand.verdict = Verdict::HoldsThisBuild;
             question.fetch(expected.key)
         } else if question.is_input(expected.key) {
             question.input(expected.key)
         } else {
             let below = traces.find(expected.key, expected.fingerprint);
             match below.map(|below| (below, traces.verdict(below))) {
-                Some((_, Some(verdict @ (Verdict::Holds | Verdict::HoldsThisBuild)))) => {
-                    if verdict == Verdict::HoldsThisBuild {
-                        stand.verdict = Verdict::HoldsThisBuild;
-                    }
-                    Poll::Ready(Some(expected.fingerprint))
-                }
+                Some((_, Some(Verdict::Holds))) => Poll::Ready(Some(expected.fingerprint)),
                 Some((below, None)) => {
                     if question.definition_matches(expected.key, below.definition().is_some()) {
                         // It is looked into once, by the question that came first.
