@@ -59,3 +59,20 @@ pub(crate) fn give_back<T>(cells: &mut Vec<T>) {
         cells.shrink_to_fit();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_that_nothing_needs_any_more_is_given_back() {
+        let mut column = Column::<u64>::default();
+        let keys: Vec<KeyId> = (0..1000).map(KeyId::new).collect();
+        keys.iter().for_each(|&key| *column.at(key) = 7);
+        let all = column.cells.capacity();
+        column.forget(&keys[900..]);
+        assert_eq!((column.cells.len(), column.cells.capacity()), (900, all), "most of it is needed");
+        column.forget(&keys[10..]);
+        assert!(column.cells.len() == 10 && column.cells.capacity() <= 20, "{} for 10", column.cells.capacity());
+    }
+}

@@ -389,4 +389,41 @@ mod tests {
         edited(&mut bits, 0, 8);
         assert_eq!(list(&bits), (vec![3, 2], 2));
     }
+
+    #[test]
+    fn a_key_is_on_the_list_once_however_often_it_is_made() {
+        let mut bits = DirtyBits::default();
+        (0..3).for_each(|_| built_volatile(&mut bits, 1));
+        assert_eq!(bits.marked(), [KeyId::new(1)]);
+    }
+
+    #[test]
+    fn a_long_list_of_dirty_keys_is_gone_through_only_when_half_of_it_is_clean() {
+        let mut bits = DirtyBits::default();
+        (0..4 * SHORT).for_each(|key| built_volatile(&mut bits, key));
+        assert_eq!((bits.marked().len(), bits.generation()), (4 * SHORT, 0));
+        // One becomes clean, another dirty.
+        for key in 0..4 * SHORT {
+            built(&mut bits, key, &[], 1);
+            built_volatile(&mut bits, 4 * SHORT + key);
+        }
+        assert!(bits.generation() < 4, "{} times", bits.generation());
+        assert!(bits.marked().len() <= 8 * SHORT);
+    }
+
+    #[test]
+    fn keys_that_are_forgotten_leave_the_list() {
+        let mut bits = DirtyBits::default();
+        let keys: Vec<_> = (0..4 * SHORT).map(KeyId::new).collect();
+        (0..4 * SHORT).for_each(|key| built_volatile(&mut bits, key));
+        bits.apply(&Event::Forgotten { keys: &keys });
+        assert!(bits.marked().is_empty());
+        assert_eq!(bits.generation(), 1, "no place in the list is what it was");
+        // Nor do they make room for others that are clean.
+        for key in 0..4 * SHORT {
+            built_volatile(&mut bits, key);
+            built(&mut bits, key, &[], 1);
+        }
+        assert!(bits.marked().len() <= SHORT, "{}", bits.marked().len());
+    }
 }

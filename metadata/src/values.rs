@@ -133,3 +133,53 @@ impl<V> Values<V> {
         (self.values.iter().flatten().count(), self.values.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alacarte_core::{Fingerprint, KeyId, steps_taken};
+
+    #[test]
+    fn another_value_under_a_number_takes_the_place_of_the_one_before() {
+        let mut values = Values::within(1000);
+        let text = |length: usize| "x".repeat(length);
+        values.put(values.free(), text(10));
+        values.put(values.free(), text(20));
+        let before = values.bytes();
+        values.replace(0, text(14));
+        assert_eq!((values.get(0), values.get(1)), (Some(&text(14)), Some(&text(20))));
+        assert_eq!(values.bytes() - before, text(14).size_in_bytes() - text(10).size_in_bytes());
+    }
+
+    #[test]
+    fn numbers_are_used_again_and_those_above_the_last_are_given_back() {
+        let mut values = Values::within(1000);
+        for value in 0..10_u64 {
+            values.put(values.free(), value);
+        }
+        [2, 9, 8].into_iter().for_each(|slot| values.clear(slot));
+        assert_eq!((values.give_back(), values.counts()), (8, (7, 8)));
+        for expected in [2, 8, 9] {
+            let slot = values.free();
+            assert_eq!(slot, expected);
+            values.put(slot, slot.into());
+        }
+        assert!((0..10).all(|slot| values.get(slot) == Some(&slot.into())) && values.get(10).is_none());
+    }
+
+    /// What is newest stays, though it alone is too much.
+    #[test]
+    fn older_traces_are_looked_for_only_when_values_have_grown() {
+        let (mut values, mut table) = (Values::within(100 * size_of::<u64>()), TraceTable::<1>::new(4));
+        let before = steps_taken();
+        for key in 0..1000 {
+            let slot = values.free();
+            table.push(KeyId::new(key), Fingerprint(0), [slot], &[]);
+            values.put(slot, key as u64);
+            values.bound(&mut table);
+        }
+        let looks = (1000 - 100) / 25;
+        let steps = steps_taken() - before;
+        assert!(steps <= (looks * table.words()) as u64, "{steps} steps for {} words", table.words());
+    }
+}

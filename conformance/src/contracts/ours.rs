@@ -1,6 +1,8 @@
 //! The contracts of this workspace's updaters, as plain as can be.
 
-use alacarte_core::{Dependency, Fetched, Fingerprint, KeyId, StableKeyHash, Time, Value};
+use std::collections::BTreeSet;
+
+use alacarte_core::{Dependency, Fetched, Fingerprint, KeyId, MetadataUpdater, StableKeyHash, Time, Value};
 use alacarte_metadata::{
     CalcChain, ConstructiveTraces, DeepConstructiveTraces, DependencyGraph, DirtyBits, LastRuns, ModificationTimes,
     StepTraces, Trace, VerifyingTraces,
@@ -10,6 +12,22 @@ use super::happening::{AT_FIRST, Contract, Happening, INPUTS, KEYS, Kind};
 
 fn all() -> impl Iterator<Item = KeyId> {
     (0..KEYS).map(KeyId::new)
+}
+
+/// An updater mentions exactly the keys that it names where it speaks of a key: what is not mentioned may be forgotten, what is
+/// mentioned in vain is kept for ever.
+fn check_mentions(updater: &impl MetadataUpdater, named: impl Fn(KeyId) -> Vec<KeyId>) {
+    for key in all() {
+        let mut mentioned = Vec::new();
+        updater.mentions(key, &mut |other| mentioned.push(other));
+        let [mentioned, named] = [mentioned, named(key)].map(BTreeSet::from_iter);
+        assert_eq!(mentioned, named, "which keys are mentioned with {key:?}");
+    }
+}
+
+/// The keys of a list of what was fetched, if it is known.
+fn keys_of(fetched: &Option<Vec<Fetched>>) -> Vec<KeyId> {
+    fetched.iter().flatten().map(|fetched| fetched.key).collect()
 }
 
 /// What each key fetched last.
@@ -34,6 +52,7 @@ impl Contract for Graph {
             let fetches = |other: &KeyId| self.0[other.index()].iter().flatten().any(|fetched| fetched.key == key);
             assert_eq!(dependents, all().filter(fetches).collect::<Vec<_>>(), "who fetched {key:?}");
         }
+        check_mentions(graph, |key| keys_of(&self.0[key.index()]));
     }
 }
 
@@ -110,6 +129,7 @@ impl Contract for Dirty {
             assert!(bits.is_dirty(key), "{key:?} is forgotten, and so was never built");
             assert!(!bits.marked().contains(&key), "{key:?} is forgotten, and yet marked");
         }
+        check_mentions(bits, |key| keys_of(&self.keys[key.index()]));
     }
 }
 
@@ -197,6 +217,9 @@ impl Contract for Seen {
             let is = runs.of(key).map(|run| (run.definition, run.saw.clone(), run.fingerprint));
             assert_eq!(is, self.runs[key.index()], "the last run of {key:?}");
         }
+        check_mentions(runs, |key| {
+            self.runs[key.index()].iter().flat_map(|(_, saw, _)| saw).map(|(key, _)| *key).collect()
+        });
     }
 }
 
@@ -263,6 +286,8 @@ impl Contract for Steps {
             let expected = made.map(|(number, what)| (*number, what.fingerprint()));
             assert_eq!(steps.built(key), expected, "when {key:?} was built, and what it was");
         }
+        let fetched = |key: KeyId| self.made[key.index()].as_ref().map(|(_, made)| made.keys());
+        check_mentions(steps, |key| keys_of(&fetched(key)));
     }
 }
 
@@ -309,14 +334,19 @@ fn same<const EXTRA: usize>(trace: Trace<'_, EXTRA>, (value, dependencies): &Ent
 }
 
 macro_rules! check_traces {
-    ($table:expr, $kept:expr) => {
+    ($updater:expr, $kept:expr) => {
+        let table = $updater.table();
+        check_mentions($updater, |key| {
+            let traces = $kept.traces[key.index()].iter();
+            traces.flat_map(|(_, dependencies)| dependencies).map(|dependency| dependency.key).collect()
+        });
         for key in all() {
             let expected = &$kept.traces[key.index()];
-            let traces: Vec<_> = $table.of(key).collect();
+            let traces: Vec<_> = table.of(key).collect();
             let all_same = traces.iter().zip(expected).all(|(trace, entry)| same(*trace, entry));
             assert!(traces.len() == expected.len() && all_same, "{key:?}: {expected:?} are to be kept");
-            assert_eq!($table.newest(key).is_some(), !expected.is_empty(), "whether {key:?} has a trace");
-            assert!($table.newest(key).is_none_or(|trace| same(trace, &expected[0])), "{key:?}: the newest trace");
+            assert_eq!(table.newest(key).is_some(), !expected.is_empty(), "whether {key:?} has a trace");
+            assert!(table.newest(key).is_none_or(|trace| same(trace, &expected[0])), "{key:?}: the newest trace");
         }
     };
 }
@@ -328,13 +358,23 @@ pub struct Verifying(Kept);
 impl Contract for Verifying {
     type Of = VerifyingTraces;
     fn see(&mut self, what: &Happening) {
+        if what.is_made() {
+            self.0.present[what.key.index()] = false;
+        }
         if what.is_made() && what.is_plain() {
             self.0.keep(what, what.dependencies.clone(), VerifyingTraces::KEPT);
         }
         self.0.forget(what);
     }
     fn check(&self, traces: &VerifyingTraces) {
-        check_traces!(traces.table(), self.0);
+        check_traces!(traces, self.0);
+        for key in all().filter(|key| traces.table().newest(*key).is_some()) {
+            assert_eq!(
+                traces.is_last(key),
+                self.0.present[key.index()],
+                "{key:?}: whether the newest trace is the last"
+            );
+        }
     }
 }
 
@@ -354,7 +394,7 @@ impl Contract for Constructive {
         self.0.forget(what);
     }
     fn check(&self, traces: &ConstructiveTraces<u64>) {
-        check_traces!(traces.table(), self.0);
+        check_traces!(traces, self.0);
         for key in all() {
             let values: Vec<_> = traces.table().of(key).map(|trace| traces.value(trace).copied()).collect();
             assert_eq!(
@@ -410,7 +450,7 @@ impl Contract for Deep {
         }
     }
     fn check(&self, traces: &DeepConstructiveTraces<u64>) {
-        check_traces!(traces.table(), self.kept);
+        check_traces!(traces, self.kept);
         for (key, kept) in all().zip(&self.kept.traces) {
             let present: Vec<_> = traces.table().of(key).map(|trace| traces.is_present(key, trace)).collect();
             let name = self.current[key.index()];
