@@ -262,6 +262,8 @@ mod tests {
         let circle = |keys: usize| -> Vec<String> { (0..=keys).map(|key| (key % keys).to_string()).collect() };
         let short = Cause::Cycle { path: circle(16) };
         assert_eq!(short.to_string(), format!("a cycle: {}", circle(16).join(" → ")));
+        let longer = Cause::Cycle { path: circle(17) }.to_string();
+        assert!(longer.contains("7 → … 2 more … → 10"), "{longer}");
         let cause = Cause::Cycle { path: circle(100_000) };
         let told = cause.to_string();
         assert!(told.starts_with("a cycle: 0 → 1 → ") && told.ends_with(" → 99999 → 0"), "{told}");

@@ -330,4 +330,32 @@ mod tests {
         );
         assert_eq!((text.clone(), 7_u64).size_in_bytes(), text.size_in_bytes() + 8);
     }
+
+    /// What nobody can tell from another by its fingerprint may take its place.
+    #[test]
+    fn a_fingerprint_is_that_of_the_whole_value_where_it_is_that_of_every_part() {
+        #[derive(Clone)]
+        struct Part;
+        impl Value for Part {
+            fn fingerprint(&self) -> Fingerprint {
+                Fingerprint::default()
+            }
+        }
+        assert!(!Part.is_whole(), "where nothing is said");
+        assert!(().is_whole() && 1_u8.is_whole() && 0.5_f64.is_whole() && 0.5_f32.is_whole());
+        assert!(String::new().is_whole() && "".is_whole());
+        assert!(Rc::<str>::from("").is_whole() && Arc::<str>::from("").is_whole());
+        assert!(Rc::new(1).is_whole() && !Rc::new(Part).is_whole());
+        assert!(Arc::new(1).is_whole() && !Arc::new(Part).is_whole());
+        assert!(Some(1).is_whole() && None::<Part>.is_whole() && !Some(Part).is_whole());
+        assert!(vec![1, 2].is_whole() && Vec::<Part>::new().is_whole() && !vec![Part].is_whole());
+        assert!((1, 2).is_whole() && !(1, Part).is_whole() && !(Part, 1).is_whole());
+    }
+
+    #[test]
+    fn what_others_have_written_is_not_what_was_built_though_its_part_is_the_same() {
+        let parts = [0_u64, 1, 2].map(|part| part.fingerprint());
+        let seen: HashSet<_> = parts.into_iter().flat_map(|part| [part, foreign(part)]).collect();
+        assert_eq!(seen.len(), 6);
+    }
 }

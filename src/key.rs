@@ -419,6 +419,10 @@ mod tests {
         assert_eq!(known, [0, 2, 3, 5, 6].map(|n| (n, name(n))));
         keys.forget(&[ids[4]]);
         assert_eq!(keys.len(), 5, "to be forgotten twice is to be forgotten once");
+        keys.forget(&[KeyId::new(keys.bound())]);
+        assert_eq!(keys.len(), 5, "what is the id of no key cannot be forgotten");
+        let known: Vec<_> = (0..10).map(KeyId::new).filter(|&id| keys.knows(id)).map(KeyId::index).collect();
+        assert_eq!(known, [0, 2, 3, 5, 6]);
         assert_eq!([8, 9, 4].map(|n| keys.intern(&name(n)).index()), [1, 4, 7]);
         assert!((0..10).all(|n| keys.find(&name(n)).is_some() == (n != 1 && n != 7)));
         keys.forget(&(0..8).map(KeyId::new).collect::<Vec<_>>());

@@ -407,7 +407,8 @@ mod tests {
         table.hold_outside(KeyId::new(KeyId::LIMIT - 1), false);
         assert_eq!(table.held_outside.len(), 0);
         let key = table.intern(&"a");
-        table.hold_outside(key, true);
+        // (It may be given out again and again.)
+        (0..2).for_each(|_| table.hold_outside(key, true));
         assert!(table.is_held_outside(key));
         table.hold_outside(key, false);
         assert!(!table.is_held_outside(key));
@@ -440,5 +441,31 @@ mod tests {
         assert!(held.is_err() && table.value(keys[1]).is_none());
         table.hold(keys[2], Some(Once(2, panics)));
         assert_eq!((table.value(keys[1]), table.value(keys[2]).map(|value| value.0)), (None, Some(2)));
+    }
+
+    /// Where keys hold nothing, the smallest value stands that was at hand; and never one that was taken away.
+    #[test]
+    fn a_key_that_holds_nothing_costs_little() {
+        let mut table: KeyTable<usize, String> = KeyTable::new();
+        let keys: Vec<KeyId> = (0..16).map(|key| table.intern(&key)).collect();
+        table.cover();
+        let text = |length: usize| Some("x".repeat(length));
+        let filler = |table: &KeyTable<usize, String>| table.filler.as_ref().map(String::len);
+        (0..3).for_each(|n| table.hold(keys[n], text([100, 10, 90][n])));
+        assert_eq!(filler(&table), None, "there is no place to fill");
+        table.hold(keys[1], None);
+        assert_eq!(filler(&table), Some(90), "not the value that was taken away");
+        for (at, length, expected) in [(5, 50, 50), (8, 70, 50), (11, 5, 5)] {
+            table.hold(keys[at], text(length));
+            assert_eq!(filler(&table), Some(expected));
+        }
+        let held: Vec<_> = keys.iter().filter_map(|&key| table.value(key)).map(String::len).collect();
+        assert_eq!(held, [100, 90, 50, 70, 5]);
+        // What is forgotten at the end takes no room, nor what holds nothing below it.
+        table.forget(&keys[8..]);
+        assert_eq!(table.values.len(), 6);
+        table.hold(keys[5], None);
+        table.forget(&keys[6..7]);
+        assert_eq!(table.values.len(), 3);
     }
 }

@@ -469,11 +469,14 @@ mod tests {
     fn of_many_changes_the_newest_are_remembered() {
         let mut rules = Rules::new().rule(0_u32, one());
         let first = rules.moment();
-        let mut last = first;
+        let mut moments = vec![first];
         for round in 0..10 * FEW as u32 {
             rules.set(round % 7, one());
-            assert_eq!(changed(&rules, last), Some(vec![round % 7]));
-            last = rules.moment();
+            assert_eq!(changed(&rules, moments[round as usize]), Some(vec![round % 7]));
+            moments.push(rules.moment());
+            if let Some(&early) = moments.get(moments.len().saturating_sub(FEW)).filter(|_| round % 50 == 0) {
+                assert!(changed(&rules, early).is_some(), "in round {round} too few are remembered");
+            }
         }
         assert_eq!(changed(&rules, first), None);
         assert!(rules.changes.keys.len() <= 2 * FEW);

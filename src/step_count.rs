@@ -21,3 +21,17 @@ pub fn count_steps(steps: usize) {
 pub fn steps_taken() -> u64 {
     TAKEN.get()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_add_up() {
+        let before = steps_taken();
+        count_steps(3);
+        assert_eq!(steps_taken() - before, 3);
+        count_steps(4);
+        assert_eq!(steps_taken() - before, 7);
+    }
+}

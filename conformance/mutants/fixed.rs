@@ -51,6 +51,8 @@ mod user;
 mod values;
 #[path = "../tests/walks.rs"]
 mod walks;
+#[path = "../tests/wrapped.rs"]
+mod wrapped;
 
 /// Files that belong to no program are tests that nobody runs.
 #[test]

@@ -145,6 +145,19 @@ fn an_overwritten_output_that_becomes_an_input() {
     });
 }
 
+/// What was written over an output is the same: nothing has happened.
+#[test]
+fn an_output_that_is_overwritten_with_its_own_value() {
+    everywhere(|scheduler, rebuilder| {
+        let mut build = system(scheduler, rebuilder, two_steps(), &[("A", 1)]);
+        build.run(["C"]).expect("built");
+        let value = build.get("B").expect("built");
+        build.set("B", value).expect("set");
+        let report = build.run(["C"]).expect("built");
+        assert!(rebuilder == "perpetual" || report.ran.is_empty(), "{scheduler} × {rebuilder}");
+    });
+}
+
 #[test]
 fn an_undeclared_dependency_is_named_with_the_task_that_fetched_it() {
     let tasks = Rules::new()

@@ -337,7 +337,9 @@ fn tasks_may_say_no_more_than_they_must() {
             outcome.expect("built");
             assert_eq!(build.get("B"), Some(2), "{scheduler} × {rebuilder}");
         }
-        assert_eq!(build.tasks().definition(&"B"), None);
+        let tasks = build.tasks();
+        assert_eq!((tasks.definition(&"B"), tasks.collection(), tasks.moment()), (None, None, None));
+        assert!(!tasks.changed_since(0, &mut |_| {}), "it remembers no moment");
     });
 }
 

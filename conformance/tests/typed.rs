@@ -411,7 +411,8 @@ fn what_was_not_entered_says_what_to_do() {
     let read = serde_json::from_str::<RuleKey>(r#"["other::Rule", 1]"#).expect_err("unknown").to_string();
     assert!(read.contains("the rule type `other::Rule`: call `journal_rule`"), "{read}");
     for wrong in ["[]", r#"["other::Rule"]"#, "7", "[7, 7]"] {
-        serde_json::from_str::<Output>(wrong).expect_err("it is no output");
+        let told = serde_json::from_str::<Output>(wrong).expect_err("it is no output").to_string();
+        assert!(told.contains("the name of a type") || told.contains("call `journal_rule`"), "{wrong}: {told}");
     }
 }
 

@@ -217,6 +217,9 @@ fn metadata_are_installed_once_however_many_read_them() {
         metadata.read::<Unnamed>();
     }));
     assert!(metadata.get::<Unnamed>().is_none() && metadata.get::<CalcChain>().is_some());
+    assert!(metadata.get_mut::<Unnamed>().is_none());
+    *metadata.get_mut().expect("it is installed") = StepTraces::default();
+    assert_eq!(metadata.read::<StepTraces>().changed(KeyId::new(1)), 0);
     let said = read.expect_err("nobody named it");
     assert!(
         said.downcast_ref::<String>().is_some_and(|text| text.contains("is read, but no strategy has installed it"))
@@ -321,6 +324,18 @@ fn typed_rules_build_each_other_and_are_told_by_their_names() {
     let output = build.get(&cube).expect("a value");
     assert_eq!((output.get::<(u32, u32)>(), output.get::<u32>()), (Some(&(27, 3)), None));
     assert_eq!(output.fingerprint(), (27_u32, 3_u32).fingerprint());
+    // Wrapped, a value is as whole as it was, and takes as much room, and that of the wrapping.
+    #[derive(Clone)]
+    struct Part;
+    impl Value for Part {
+        fn fingerprint(&self) -> Fingerprint {
+            Fingerprint(0)
+        }
+    }
+    assert!(output.is_whole() && !Output::new(Part).is_whole());
+    let wrapping = Output::new(Part).size_in_bytes();
+    assert!(wrapping > 0);
+    assert_eq!(Output::new("x".repeat(100)).size_in_bytes(), wrapping + "x".repeat(100).size_in_bytes());
     let error = build.run([RuleKey::new(Square(1))]).expect_err("it has no side").to_string();
     assert!(error.starts_with("Square(1): it needs Side(1), which has no task"), "{error}");
 }

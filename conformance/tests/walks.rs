@@ -6,8 +6,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use alacarte_conformance::{Tape, Yields};
-use alacarte_core::{Build, Fetch, Fingerprint, Rules, TaskError, Value, declared, formula, task};
-use alacarte_rebuilders::VerifyingTrace;
+use alacarte_core::{
+    Build, Fetch, Fingerprint, Rebuilder, Rules, TaskError, Value, declared, formula, steps_taken, task,
+};
+use alacarte_rebuilders::{DeepConstructiveTrace, Tolerance, VerifyingTrace};
 use alacarte_schedulers::Suspending;
 use alacarte_stores::Memory;
 use common::{DYNAMIC, Key, RIGHT, everywhere, everywhere_dynamic, system};
@@ -304,6 +306,75 @@ fn an_older_trace_that_holds_becomes_the_newest() {
             let report = build.run(["B"]).expect("built");
             let told = (report.ran.len(), report.kept, tape.appended() - before);
             assert_eq!(told, (0, 1, 0), "{scheduler} × {rebuilder}");
+        }
+    }
+}
+
+/// A question that has to wait goes on where it stood: nothing that it has seen is looked at again, by it or by another.
+#[test]
+fn what_was_seen_before_a_question_had_to_wait_is_not_looked_at_again() {
+    const KEYS: u64 = 200;
+    // In one program each key of a chain has to wait for a volatile key of its own; in the other, many wait at its end.
+    let tasks = |waits_everywhere: bool| {
+        let tick = async |fetch: Fetch<'_, u64, i64>| {
+            Yields(1).await;
+            fetch.volatile();
+            Ok(1)
+        };
+        let mut tasks = Rules::new().rule(0_u64, task(tick));
+        for key in 1..=KEYS {
+            let waits = waits_everywhere || key == 1;
+            tasks = tasks.rule(1000 + key, task(tick));
+            let link = async move |fetch: Fetch<'_, u64, i64>| {
+                let below = fetch.get(key - 1).await?;
+                Ok(if waits { below + fetch.get(1000 + key).await? } else { below })
+            };
+            tasks = tasks.rule(key, task(link)).rule(2000 + key, formula([KEYS], |[below]| below));
+        }
+        tasks
+    };
+    for (waits_everywhere, targets) in [(true, vec![KEYS]), (false, (2001..=2000 + KEYS).collect())] {
+        let mut build = Build::new(tasks(waits_everywhere), Memory::new())
+            .with_scheduler(Suspending::new())
+            .with_rebuilder(DeepConstructiveTrace);
+        build.run(&targets).expect("built");
+        let before = steps_taken();
+        build.run(&targets).expect("built");
+        let steps = steps_taken() - before;
+        assert!(steps <= 20 * KEYS, "{steps} steps, waits everywhere: {waits_everywhere}");
+    }
+}
+
+/// The same of a key whose own dependencies it has to wait for, one after the other.
+#[test]
+fn a_question_goes_on_with_the_dependency_that_it_waited_for() {
+    const KEYS: u64 = 100;
+    let tasks = || {
+        let tick = async |fetch: Fetch<'_, u64, i64>| {
+            Yields(1).await;
+            fetch.volatile();
+            Ok(1)
+        };
+        let sum = async |fetch: Fetch<'_, u64, i64>| {
+            let mut sum = fetch.get(1000_u64).await?;
+            for key in 1..=KEYS {
+                sum += fetch.get(key).await?;
+            }
+            Ok(sum)
+        };
+        (1..=KEYS).fold(Rules::new().rule(0_u64, task(sum)), |tasks, key| tasks.rule(key, task(tick)))
+    };
+    let tolerant = || -> Box<dyn Rebuilder<u64, i64>> { Box::new(Tolerance(|then: &i64, now: &i64| then != now)) };
+    let named = RIGHT.into_iter().filter_map(|name| Some((name, alacarte_rebuilders::named(name)?)));
+    for (name, rebuilder) in named.chain([("tolerance", tolerant())]) {
+        let mut build = Build::new(tasks(), Memory::from([(1000_u64, 1)]))
+            .with_scheduler(Suspending::new())
+            .with_rebuilder(rebuilder);
+        // (A rebuilder that keeps several traces follows one of two.)
+        for input in [1, 2, 2, 2] {
+            build.set(1000_u64, input).expect("set");
+            let report = build.run([0_u64]).expect("built");
+            assert!(report.fetches <= 6 * KEYS, "{name}: {} fetches of {KEYS} keys", report.fetches);
         }
     }
 }
