@@ -9,10 +9,11 @@ use alacarte_conformance::{Tape, Yields};
 use alacarte_core::{
     Build, Fetch, Fingerprint, Rebuilder, Rules, TaskError, Value, declared, formula, steps_taken, task,
 };
+use alacarte_metadata::DeepConstructiveTraces;
 use alacarte_rebuilders::{DeepConstructiveTrace, Tolerance, VerifyingTrace};
 use alacarte_schedulers::Suspending;
 use alacarte_stores::Memory;
-use common::{DYNAMIC, Key, RIGHT, everywhere, everywhere_dynamic, system};
+use common::{DYNAMIC, Key, RIGHT, everywhere, everywhere_dynamic, ran, system};
 
 /// A value whose fingerprint is its number. Those of a number and of its twin have equal halves.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -377,4 +378,30 @@ fn a_question_goes_on_with_the_dependency_that_it_waited_for() {
             assert!(report.fetches <= 6 * KEYS, "{name}: {} fetches of {KEYS} keys", report.fetches);
         }
     }
+}
+
+/// A trace that failed because of what was not known yet holds once its key has been built from the same again.
+#[test]
+fn what_failed_before_its_key_was_built_again_is_no_reason_to_run() {
+    let late = async |fetch: Fetch<'_, Key, i64>| {
+        Yields(5).await;
+        fetch.volatile();
+        Ok(1)
+    };
+    let tasks = Rules::new()
+        .rule("C", formula(["A"], |[a]| a))
+        .rule("B", formula(["C"], |[c]| c))
+        .rule("first", formula(["B"], |[b]| b))
+        .rule("late", task(late))
+        .rule("second", formula(["late", "B"], |[late, b]| late + b));
+    let mut build = system("suspending", "deep-constructive-trace", tasks, &[("A", 0)]);
+    build.run(["first", "second"]).expect("built");
+    // C remembers so many others that it does not know any more what it was built from.
+    for a in 1..=DeepConstructiveTraces::<i64>::KEPT as i64 {
+        build.set("A", a).expect("set");
+        build.run(["C"]).expect("built");
+    }
+    build.set("A", 0).expect("set");
+    let report = build.run(["first", "second"]).expect("built");
+    assert_eq!(ran(&build, &report), ["B", "C", "first", "late"]);
 }
