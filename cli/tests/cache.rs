@@ -174,6 +174,101 @@ fn an_output_that_is_a_link_is_one_again() {
     }
 }
 
+/// All that lies below a directory, but for what the test and the build keep there: kinds, permissions, texts, and where links lead.
+fn everything(below: &Path) -> Vec<String> {
+    let (mut found, mut todo) = (Vec::new(), vec![below.to_path_buf()]);
+    while let Some(directory) = todo.pop() {
+        for entry in fs::read_dir(directory).expect("a directory").flatten() {
+            let (path, kind) = (entry.path(), entry.file_type().expect("a kind"));
+            if ["ran", ".alacarte", ".cache", "build.ninja"].iter().any(|name| path.ends_with(name)) {
+                continue;
+            }
+            let what = match () {
+                () if kind.is_symlink() => format!("{:?}", fs::read_link(&path).expect("a link")),
+                () if kind.is_dir() => "a directory".into(),
+                () => fs::read_to_string(&path).expect("text"),
+            };
+            let mode = fs::symlink_metadata(&path).expect("there").permissions().mode() & 0o7777;
+            found.push(format!("{}: {mode:o} {what}", path.strip_prefix(below).expect("below").display()));
+            if kind.is_dir() {
+                todo.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Commands that make something of every kind, in ways that fail where something lies already.
+const KINDS: &[(&str, &str)] = &[
+    ("group", "cp in group && chmod 664 group"),
+    ("closed", "cp in closed && chmod 444 closed"),
+    ("private", "umask 077 && cat in > private"),
+    ("program", "cp in program && chmod 751 program"),
+    ("link", "ln -s in link"),
+    ("dangling", "ln -s nowhere dangling"),
+    ("loop", "ln -s loop loop"),
+    ("absolute", "ln -s /usr/nowhere absolute"),
+    ("far", "ln -s /usr far"),
+    (
+        "tree",
+        "mkdir -p tree/sub tree/empty && cp in tree/sub/text && ln -s sub/text tree/link && ln -s / tree/out && chmod 711 tree/empty && chmod 555 tree/sub",
+    ),
+    ("hidden", "mkdir -m 700 hidden && cp in hidden/text"),
+    ("fixed", "mkdir fixed && cp in fixed/text && chmod 555 fixed"),
+];
+
+#[test]
+fn what_is_restored_is_what_the_command_made_of_whatever_kind() {
+    let edge =
+        |&(name, command): &(&str, &str)| format!("build {name}: r in\n  cmd = {command} && echo {name} >> ran\n");
+    let manifest = format!("rule r\n  command = $cmd\n{}", KINDS.iter().map(edge).collect::<String>())
+        // Links from one to another, of one command and of several, and a directory behind one.
+        + "build lib.so lib.so.1 lib.so.1.2: r in\n  \
+           cmd = cp in lib.so.1.2 && ln -s lib.so.1.2 lib.so.1 && ln -s lib.so.1 lib.so && echo lib >> ran\n\
+           build behind: r tree\n  cmd = ln -s tree behind && echo behind >> ran\n\
+           build read: r tree link lib.so behind\n  cmd = cat link lib.so behind/sub/text tree/link > read && echo read >> ran\n";
+    for rebuilder in ["constructive-trace", "deep-constructive-trace"] {
+        for umask in ["022", "077", "002"] {
+            let [one, other] = [0, 1].map(|_| directory(&[("build.ninja", &*manifest), ("in", "1\n")]));
+            let (one, other) = (one.path(), other.path());
+            let cache = one.join(".cache/alacarte");
+            // (A deep trace restores what was asked for.)
+            let all: Vec<&str> = KINDS.iter().map(|(name, _)| *name).chain(["lib.so", "behind", "read"]).collect();
+            let script = format!("umask {umask} && exec \"$0\" \"$@\"");
+            let build = |place: &Path| {
+                let mut command = std::process::Command::new("sh");
+                command.args([
+                    "-c",
+                    &script,
+                    env!("CARGO_BIN_EXE_alacarte"),
+                    "build",
+                    "--rebuilder",
+                    rebuilder,
+                    "--cache",
+                ]);
+                let ended = command.arg(&cache).args(&all).current_dir(place).output().expect("it starts");
+                let text = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+                assert!(ended.status.success(), "{rebuilder} {umask}: {text}");
+                fs::read_to_string(place.join("ran")).unwrap_or_default()
+            };
+            assert_eq!(build(one).lines().count(), all.len());
+            let made = everything(one);
+            for place in [one, other] {
+                for name in
+                    KINDS.iter().map(|(name, _)| *name).chain(["lib.so", "lib.so.1", "lib.so.1.2", "behind", "read"])
+                {
+                    let _ = fs::remove_file(place.join(name)).or_else(|_| fs::remove_dir_all(place.join(name)));
+                }
+                let _ = fs::remove_file(place.join("ran"));
+                assert_eq!(build(place), "", "{rebuilder} {umask}");
+                assert_eq!(everything(place), made, "{rebuilder} {umask}");
+                assert_eq!(build(place), "", "{rebuilder} {umask}: there is nothing to do");
+            }
+        }
+    }
+}
+
 /// One cache for checkouts in different places: what one has built is restored in the others, and what belongs to other
 /// keys, or other content, is not.
 #[test]

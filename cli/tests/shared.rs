@@ -9,6 +9,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,7 +17,8 @@ use std::time::Duration;
 
 use common::{alacarte, directory, run};
 
-/// Chains, a command with two outputs, one that reads what an input names, and a program (its mode counts).
+/// Chains, a command with two outputs, a program (its mode counts), a link to another output, and what is now a file, now a link and now a
+/// directory, as an input says.
 const MANIFEST: &str = "\
 rule cat
   command = cat $in > $out && echo $out >> ran
@@ -24,12 +26,19 @@ rule two
   command = cat $in > left && cat $in $in > right && echo left >> ran
 rule program
   command = (echo '#!/bin/sh'; cat $in) > $out && chmod 755 $out && echo $out >> ran
+rule shape
+  command = rm -rf $out && case $$(wc -c < z) in 6) cp y $out; chmod 464 $out;; 10) ln -s y $out;; 14) ln -s nowhere $out;; \
+      *) mkdir -m 750 $out; cp y $out/y; chmod 440 $out/y; ln -s y $out/l; mkdir -m 555 $out/empty;; esac && echo $out >> ran
 build a: cat x y
 build b: cat a z
 build left right: two b
 build tool: program y
-build all: cat left right tool x
-default all b
+rule link
+  command = ln -sf $in $out && echo $out >> ran
+build alias: link left
+build shape: shape y z
+build all: cat left right tool x alias
+default all b shape
 ";
 
 /// The inputs, each of which holds one of so few texts that states come again.
@@ -49,8 +58,45 @@ fn oracle(state: &State) -> BTreeMap<&'static str, String> {
     let a = format!("{x}{y}");
     let b = format!("{a}{z}");
     let (left, right, tool) = (b.clone(), format!("{b}{b}"), format!("#!/bin/sh\n{y}"));
-    let all = format!("{left}{right}{tool}{x}");
-    BTreeMap::from([("a", a), ("b", b), ("left", left), ("right", right), ("tool", tool), ("all", all)])
+    let (all, alias) = (format!("{left}{right}{tool}{x}{left}"), left.clone());
+    BTreeMap::from([
+        ("a", a),
+        ("b", b),
+        ("left", left),
+        ("right", right),
+        ("tool", tool),
+        ("all", all),
+        ("alias", alias),
+    ])
+}
+
+/// What lies at a path: a file, a link or a directory, and all of it.
+fn described(path: &Path) -> String {
+    let Ok(there) = fs::symlink_metadata(path) else { return "nothing".into() };
+    let mode = there.permissions().mode() & 0o7777;
+    if there.is_symlink() {
+        return format!("-> {}", fs::read_link(path).expect("a link").display());
+    }
+    if !there.is_dir() {
+        return format!("{mode:o} {:?}", fs::read_to_string(path).expect("text"));
+    }
+    let names = fs::read_dir(path).expect("listed").map(|entry| entry.expect("an entry").file_name());
+    let within: BTreeMap<_, _> = names.map(|name| (name.clone(), described(&path.join(name)))).collect();
+    format!("{mode:o} {within:?}")
+}
+
+/// What `shape` is.
+fn shape(state: &State) -> String {
+    let y = text(state, "y");
+    match state[2] {
+        0 => format!("464 {y:?}"),
+        1 => "-> y".into(),
+        2 => "-> nowhere".into(),
+        _ => format!(
+            "750 {:?}",
+            BTreeMap::from([("y", format!("440 {y:?}")), ("l", "-> y".into()), ("empty", "555 {}".into())])
+        ),
+    }
 }
 
 /// Numbers that depend on a seed only.
@@ -125,6 +171,10 @@ impl World<'_> {
         // (Of what lies between, a deep trace restores nothing.)
         for (output, text) in oracle(state).into_iter().filter(|(output, _)| !deep || ["all", "b"].contains(output)) {
             assert_eq!(fs::read_to_string(place.join(output)).expect(output), text, "{output} of {state:?}: {out}");
+        }
+        assert_eq!(described(&place.join("shape")), shape(state), "{state:?}: {out}");
+        if !deep {
+            assert_eq!(described(&place.join("alias")), "-> left", "{state:?}: {out}");
         }
         let before = ran(place);
         let (code, out, err) = run(place, &arguments);
@@ -201,6 +251,7 @@ fn five_workers_build_right_whatever_happens_to_the_cache_they_share() {
         for place in [first.path(), second.path()] {
             edit(place, &state);
             assert_eq!(run(place, &world.arguments(deep)).0, 0);
+            assert_eq!(described(&place.join("shape")), shape(&state));
         }
         assert_eq!(ran(second.path()), 0, "{state:?}: all of it was just added");
     }

@@ -3,10 +3,11 @@
 //!
 //! Many processes and projects may share one: files are only ever added, each as a whole, and equal ones are
 //! one. A file that turns out to be damaged is removed, so that the next build that makes its content puts it
-//! back. Nobody may read a copy who may not read the original: who may is part of the digest.
+//! back. Nobody may read a copy who may not read the original: who may is part of the digest. A link is kept as the text that says where it
+//! leads.
 
 use std::fs::{File, Permissions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::time::SystemTime;
 use tempfile::NamedTempFile;
 
 use crate::digest::{Digest, READ_OR_EXECUTE};
+use crate::link::Link;
 use crate::{regular, scratch};
 
 /// A directory of files, named by content.
@@ -26,7 +28,7 @@ use crate::{regular, scratch};
 /// let directory = tempfile::tempdir()?;
 /// let (file, cas) = (directory.path().join("a"), Cas::new(directory.path().join("cache")));
 /// std::fs::write(&file, "hello")?;
-/// let digest = Files::open(directory.path())?.look(&FileKey::from("a"))?.unwrap().digest;
+/// let digest = Files::open(directory.path())?.look(&FileKey::from("a"))?.unwrap().as_output();
 ///
 /// // The cache refuses a file that does not have this digest.
 /// std::fs::write(&file, "hullo")?;
@@ -102,14 +104,35 @@ impl Cas {
             Err(error) if regular::is_no_file(&error) => return Ok(false),
             original => original?,
         };
-        let Some((copy, mode)) = copy(&original, &underway, digest)? else { return Ok(false) };
-        if std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & READ_OR_EXECUTE != mode) {
+        let Some((copy, Original::File(mode))) = copy(&original, &underway, digest)? else { return Ok(false) };
+        // (Who may write it needs not be as the digest says, which may be that of a source.)
+        if std::fs::metadata(file).is_ok_and(|file| (file.permissions().mode() ^ mode) & READ_OR_EXECUTE != 0) {
             return Ok(false);
         }
-        copy.as_file().set_permissions(Permissions::from_mode(mode & regular::open_to(file)))?;
+        self.publish(copy, mode & regular::open_to(file), digest)?;
+        Ok(true)
+    }
+
+    /// Keeps something that is written down: for those who may read its original, which lies at `place`.
+    pub(crate) fn keep_text(&self, text: &[u8], mode: u32, place: &Path, digest: &Digest) -> io::Result<()> {
+        if let Ok(kept) = regular::open(&self.place(digest)) {
+            used(&kept);
+            return Ok(());
+        }
+        let underway = self.underway();
+        std::fs::create_dir_all(&underway)?;
+        let mut copy = scratch::create(&underway)?;
+        copy.write_all(text)?;
+        self.publish(copy, mode & regular::open_to(place), digest)
+    }
+
+    /// Gives a copy its name. Nobody may write it any more.
+    fn publish(&self, copy: NamedTempFile, mode: u32, digest: &Digest) -> io::Result<()> {
+        copy.as_file().set_permissions(Permissions::from_mode(mode & READ_OR_EXECUTE))?;
+        let place = self.place(digest);
         std::fs::create_dir_all(place.parent().unwrap_or(&self.directory))?;
         copy.persist(place)?;
-        Ok(true)
+        Ok(())
     }
 
     /// A copy of the file of this content, made in `directory` and not yet under its name; `None` if it is not
@@ -118,6 +141,14 @@ impl Cas {
     /// # Errors
     /// If the copy cannot be written.
     pub fn fetch(&self, digest: &Digest, directory: &Path) -> io::Result<Option<NamedTempFile>> {
+        Ok(match self.fetch_any(digest, directory)? {
+            Some(Kept::File(copy)) => Some(copy),
+            Some(Kept::Link(_)) | None => None,
+        })
+    }
+
+    /// The same, be it a file or a link.
+    pub(crate) fn fetch_any(&self, digest: &Digest, directory: &Path) -> io::Result<Option<Kept>> {
         let place = self.place(digest);
         let kept = match regular::open(&place) {
             // (One that cannot be read is that of another user, who could read what we could not.)
@@ -130,14 +161,19 @@ impl Cas {
             }
             kept => kept?,
         };
-        let Some((copy, mode)) = copy(&kept, directory, digest)? else {
+        let Some((copy, original)) = copy(&kept, directory, digest)? else {
             scratch::remove(&place)?;
             return Ok(None);
         };
-        copy.as_file().set_permissions(Permissions::from_mode(mode | WRITE))?;
         used(&kept);
         self.copied.fetch_add(kept.metadata().map_or(0, |kept| kept.len()), Ordering::Relaxed);
-        Ok(Some(copy))
+        if let Original::File(mode) = original {
+            copy.as_file().set_permissions(Permissions::from_mode(mode))?;
+            return Ok(Some(Kept::File(copy)));
+        }
+        let mut text = Vec::new();
+        copy.reopen()?.read_to_end(&mut text)?;
+        Ok(Link::of_text(&text).map(Kept::Link))
     }
 
     pub(crate) fn place(&self, digest: &Digest) -> PathBuf {
@@ -150,17 +186,36 @@ pub(crate) fn used(file: &File) {
     let _ = file.set_modified(SystemTime::now());
 }
 
-/// Whoever restores a file owns it, and may write it.
-const WRITE: u32 = 0o200;
+/// What was kept under a digest.
+pub(crate) enum Kept {
+    /// A copy of a file that has not got its name yet.
+    File(NamedTempFile),
+    Link(Link),
+}
 
-/// Copies a file and makes sure that the copy is what the digest says, which also says who may read or execute it. Until
+/// What a digest says of what it names.
+pub(crate) enum Original {
+    /// A file with these permissions.
+    File(u32),
+    Link,
+}
+
+impl Original {
+    /// What it is that has this digest and this content (or is written down so); `None` if nothing has.
+    pub(crate) fn over(content: Digest, digest: &Digest) -> Option<Self> {
+        let file = digest.mode_over(content).map(Original::File);
+        file.or_else(|| (Link::digest_over(content) == *digest).then_some(Original::Link))
+    }
+}
+
+/// Copies a file and makes sure that the copy is what the digest says, which also says who may do what with it. Until
 /// that is set, nobody but us can read it.
-fn copy(original: &File, directory: &Path, digest: &Digest) -> io::Result<Option<(NamedTempFile, u32)>> {
+fn copy(original: &File, directory: &Path, digest: &Digest) -> io::Result<Option<(NamedTempFile, Original)>> {
     let mut copy = scratch::create(directory)?;
     // Within one file system the kernel may share the blocks instead of copying them.
     io::copy(&mut &*original, copy.as_file_mut())?;
     let made = Digest::of_content(File::open(copy.path())?)?;
-    Ok(digest.mode_over(made).map(|mode| (copy, mode)))
+    Ok(Original::over(made, digest).map(|original| (copy, original)))
 }
 
 #[cfg(test)]
@@ -178,7 +233,7 @@ mod tests {
         std::fs::set_permissions(root, Permissions::from_mode(0o755)).expect("open to all");
         let cas = Cas::new(root.join("cas"));
         // The same content each time, in the order from which most is to be feared.
-        for bits in [0o644, 0o600, 0o755, 0o700, 0o640, 0o750] {
+        for bits in [0o666, 0o644, 0o600, 0o755, 0o700, 0o640, 0o750, 0o444, 0o400, 0o775, 0o555] {
             let (file, copy) = (root.join("file"), root.join("copy"));
             std::fs::write(&file, "secret").expect("written");
             std::fs::set_permissions(&file, Permissions::from_mode(bits)).expect("a mode");
@@ -186,7 +241,7 @@ mod tests {
             assert!(cas.keep(&file, &digest).expect("copied"), "{bits:o}");
             assert_eq!(mode(&cas.place(&digest)), bits & 0o555, "{bits:o}");
             cas.fetch(&digest, root).expect("copied").expect("kept").persist(&copy).expect("renamed");
-            assert_eq!(mode(&copy), bits & 0o755, "{bits:o}");
+            assert_eq!(mode(&copy), bits, "{bits:o}");
         }
     }
 

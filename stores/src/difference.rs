@@ -7,6 +7,7 @@ use std::path::Path;
 
 use alacarte_core::StoreError;
 
+use crate::cas::Original;
 use crate::digest::Digest;
 use crate::filestore::FileStore;
 use crate::regular;
@@ -90,10 +91,14 @@ impl FileStore {
         let copy = || {
             let place = self.cas()?.place(then);
             let content = Digest::of_content(regular::open(&place).ok()?).ok()?;
-            then.mode_over(content)?;
-            regular::open(&place).ok()
+            let original = Original::over(content, then)?;
+            Some((original, regular::open(&place).ok()?))
         };
-        let Some(copy) = copy() else { return Ok(Differs::Unknown) };
+        let copy = match copy() {
+            Some((Original::File(_), copy)) => copy,
+            Some((Original::Link, _)) => return Ok(Differs::Kind),
+            None => return Ok(Differs::Unknown),
+        };
         // Where the content is the same, the permissions are not.
         Ok(first_difference(BufReader::new(copy), BufReader::new(now))?.unwrap_or(Differs::Mode))
     }
@@ -104,7 +109,7 @@ impl FileStore {
         let Some((then, (_, now))) = self.cas().and_then(|cas| cas.tree(then)).zip(now) else {
             return Ok(vec![(path.clone(), Differs::Unknown)]);
         };
-        let now = now.tree;
+        let now = now.made();
         let all: BTreeSet<&Path> = then.entries().chain(now.entries()).map(|(path, _)| path).collect();
         let mut found = Vec::new();
         for within in all {

@@ -10,21 +10,29 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// The permissions that are part of what a file is.
+/// Who may read, write and execute a file.
+pub(crate) const PERMISSIONS: u32 = 0o777;
+
+/// Who may read or execute a file.
 pub(crate) const READ_OR_EXECUTE: u32 = 0o555;
 
-/// Everybody may read it.
-const PLAIN: u32 = 0o444;
+/// Everybody may read it, its owner write.
+const PLAIN: u32 = 0o644;
 
-/// Everybody may read and execute it.
-const EXECUTABLE: u32 = 0o555;
+/// The same, and everybody may execute it.
+const EXECUTABLE: u32 = 0o755;
+
+/// What else files are often allowed: what is looked for first.
+const COMMON: [u32; 10] = [PLAIN, EXECUTABLE, 0o664, 0o775, 0o600, 0o700, 0o444, 0o555, 0o640, 0o750];
 
 /// The BLAKE3 hash of a file's content.
 ///
 /// Who may read or execute a file is part of what it is: a copy that cannot be run is no copy of a program, and one that
-/// everybody may read is no copy of a secret. A file that all may read has the digest that `b3sum` prints; one that all
-/// may execute, too, or with any other permissions, has the digest of its content's digest, under another name. (Who may
-/// write it is left out: that differs from checkout to checkout.)
+/// everybody may read is no copy of a secret. A file that all may read and its owner write has the digest that `b3sum` prints; one that all
+/// may execute, too, or with any other permissions, has the digest of its content's digest, under another name. So has a symbolic link.
+///
+/// Who may write a file is part of what a command *made*, which is restored as it was; of a *source* it is left out, for that differs from
+/// checkout to checkout.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Digest(pub [u8; 32]);
 
@@ -51,17 +59,17 @@ impl Digest {
 
     /// The digest of a file of this content with these permissions.
     pub(crate) fn with_mode(self, mode: u32) -> Self {
-        match mode & READ_OR_EXECUTE {
+        match mode {
             PLAIN => self,
             EXECUTABLE => self.tagged("executable"),
             mode => self.tagged(&format!("mode {mode:o}")),
         }
     }
 
-    /// Who may read or execute a file of this content that has this digest; `None` if no such file has it.
+    /// The permissions of a file of this content that has this digest; `None` if no such file has it. (One with which a program is run as
+    /// another user is never found: there are no copies of it.)
     pub(crate) fn mode_over(&self, content: Digest) -> Option<u32> {
-        let others = (0..=READ_OR_EXECUTE).filter(|mode| mode & READ_OR_EXECUTE == *mode);
-        [PLAIN, EXECUTABLE].into_iter().chain(others).find(|&mode| content.with_mode(mode) == *self)
+        COMMON.into_iter().chain(0..=PERMISSIONS).find(|&mode| content.with_mode(mode) == *self)
     }
 
     /// The digest of something that is more than the content of this digest.
@@ -101,6 +109,11 @@ impl Digest {
     }
 }
 
+/// The permissions of which a source is told by: who may write it does not count.
+pub(crate) fn of_source(mode: u32) -> u32 {
+    mode & READ_OR_EXECUTE | 0o200
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -125,10 +138,16 @@ mod tests {
         assert_ne!(plain, Digest::of_file(&b"hellp"[..], false).expect("read"));
         assert_eq!(plain.to_string(), blake3::hash(b"hello").to_hex().to_string());
         assert!(plain.to_string().starts_with(&format!("{plain:?}")[..16]));
-        assert_eq!(plain.with_mode(0o664), plain.with_mode(0o444), "who may write it is left out");
-        for mode in [0o444, 0o555, 0o400, 0o500, 0o440, 0o550, 0o544, 0] {
+        assert_eq!(
+            plain.with_mode(of_source(0o664)),
+            plain.with_mode(of_source(0o444)),
+            "who may write it is left out"
+        );
+        for mode in 0..=PERMISSIONS {
             assert_eq!(plain.with_mode(mode).mode_over(plain), Some(mode));
-            assert_eq!(plain.with_mode(mode).mode_over(Digest::of_bytes(b"hellp")), None);
         }
+        assert_eq!(plain.with_mode(0o640).mode_over(Digest::of_bytes(b"hellp")), None);
+        assert_eq!(plain.with_mode(0o4755).mode_over(plain), None, "which would be run as another user");
+        assert_eq!(plain.tagged("link").mode_over(plain), None);
     }
 }

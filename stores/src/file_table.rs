@@ -15,7 +15,7 @@ use crate::regular;
 use crate::scratch::replace;
 
 /// How every table begins.
-const TITLE: &[u8] = b"alacarte files 2\n";
+const TITLE: &[u8] = b"alacarte files 3\n";
 
 /// So many records that no longer count are no reason to write a table anew.
 const SLACK: usize = 1024;

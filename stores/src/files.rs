@@ -10,6 +10,9 @@
 //! go, not their content. (Ninja looks at a directory's time, which says the same less reliably.) One whose key ends in a slash
 //! counts with all that lies in it, as a [`Tree`]. Links are followed, but within trees; a device or a pipe is never read.
 //!
+//! What a command *made* is told more exactly than a source is: who may write it counts, and a link is a link, be there something behind it
+//! or not.
+//!
 //! Of a file that a command made it is also known which *run* made it, as long as the content stays; and of the outputs
 //! of a command that began and was not seen to end well, that nothing is known. Both are written down at once, the
 //! second before the command starts, so that a process that is killed leaves nothing half made that looks whole.
@@ -29,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::byte_text::path_of;
 use crate::digest::Digest;
 use crate::file_table::Table;
+use crate::link::Link;
 pub(crate) use crate::stat::now;
 use crate::stat::{self, Kind, Stat};
 use crate::tree::Tree;
@@ -79,7 +83,10 @@ pub struct Files {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Entry {
     stat: Stat,
+    /// Its digest as a source.
     digest: Digest,
+    /// Its digest as what a command made.
+    made: Digest,
     /// The digest was taken too soon after the file was written to be used again.
     racy: bool,
     /// The time of modification that the build was told of.
@@ -89,8 +96,8 @@ struct Entry {
     written: u64,
     /// The run of a command that made this content, if the command said so.
     run: Option<u64>,
-    /// The file is behind a link, with this digest of where it leads.
-    link: Option<Digest>,
+    /// It is a link, or lies behind one.
+    link: bool,
 }
 
 /// Why an output is not known to be as a command that ended well has left it.
@@ -117,6 +124,8 @@ pub(crate) struct Known {
 pub struct Begun {
     certain: bool,
     before: Vec<Option<Entry>>,
+    /// Whether anything was there.
+    there: Vec<bool>,
 }
 
 impl Begun {
@@ -124,12 +133,17 @@ impl Begun {
     pub fn is_certain(&self) -> bool {
         self.certain
     }
+
+    /// Whether nothing lay in the place of this output.
+    pub fn was_nothing(&self, output: usize) -> bool {
+        self.there.get(output) == Some(&false)
+    }
 }
 
 /// What a file holds, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// The digest of its content.
+    /// The digest of its content. (Of a link that leads to nothing, what it is itself.)
     pub digest: Digest,
     /// When it was last modified.
     pub modified: Time,
@@ -139,14 +153,16 @@ pub struct Seen {
     pub vacant: bool,
     /// It is a directory.
     pub directory: bool,
-    /// If the file is behind a link, the digest of where that leads.
-    link: Option<Digest>,
+    /// It is a link that leads to nothing.
+    dangling: bool,
+    made: Digest,
 }
 
 impl Seen {
-    /// Its digest as an output: a command that makes a link does not make the file behind it.
+    /// Its digest as what a command made: with who may write it, and where the link leads if it is one. (A command that makes a link does not
+    /// make the file behind it.)
     pub fn as_output(&self) -> Digest {
-        self.link.map_or(self.digest, |link| self.digest.tagged(&format!("link {link}")))
+        self.made
     }
 
     /// Whether it is what has this digest, as an output or as any file.
@@ -160,6 +176,8 @@ impl Entry {
         let vacant = match self.stat.kind {
             Kind::File(_) => self.stat.size == 0,
             Kind::Directory | Kind::Other(_) => true,
+            // Where it leads tells.
+            Kind::Link => false,
         };
         Seen {
             digest: self.digest,
@@ -167,7 +185,8 @@ impl Entry {
             run: self.run.map(Fingerprint),
             vacant,
             directory: self.stat.kind == Kind::Directory,
-            link: self.link,
+            dangling: self.stat.kind == Kind::Link,
+            made: self.made,
         }
     }
 }
@@ -216,25 +235,62 @@ impl Files {
     /// # Errors
     /// If it is there but cannot be read.
     pub fn look(&mut self, key: &FileKey) -> Result<Option<Seen>, StoreError> {
+        let seen = self.look_as_output(key)?;
+        if seen.is_some_and(|seen| seen.dangling) {
+            // (Of one that leads to itself, the system has something to say.)
+            self.stat(key).map_err(|error| StoreError::new("read", key, error.into()))?;
+        }
+        Ok(seen.filter(|seen| !seen.dangling))
+    }
+
+    /// What lies there now, as what a command made: also a link that leads to nothing, or to itself.
+    ///
+    /// # Errors
+    /// As [`Files::look`].
+    pub fn look_as_output(&mut self, key: &FileKey) -> Result<Option<Seen>, StoreError> {
         if key.is_tree() {
             return Ok(self.read_tree(key)?.map(|(seen, _)| seen));
         }
         let failed = |error: io::Error| StoreError::new("read", key, error);
-        let Some(stat) = self.stat(key).map_err(|error| failed(error.into()))? else {
+        let Some(stat) = self.stat_itself(key).map_err(|error| failed(error.into()))? else {
             self.lose(key);
             return Ok(None);
         };
         if let Some(entry) = self.entries.get(key)
             && entry.stat == stat
             && !entry.racy
+            && (!entry.link
+                || self.link_over(key, entry.stat, entry.digest).is_some_and(|link| link.digest() == entry.made))
         {
             return Ok(Some(entry.seen()));
         }
-        let Some((stat, digest, racy)) = self.read(key, stat).map_err(failed)? else {
+        let Some((stat, content, racy)) = self.read(&key.path(), stat).map_err(failed)? else {
             self.lose(key);
             return Ok(None);
         };
-        Ok(Some(self.learn(key, stat, digest, racy)))
+        Ok(Some(self.learn(key, stat, (stat.digest(content), stat.made(content)), racy)))
+    }
+
+    /// The link that lies there, if one does, with what it was last seen to lead to.
+    pub(crate) fn link(&self, key: &FileKey) -> Option<Link> {
+        let entry = self.entries.get(key)?;
+        self.link_over(key, entry.stat, entry.digest)
+    }
+
+    fn link_over(&self, key: &FileKey, stat: Stat, digest: Digest) -> Option<Link> {
+        let target = std::fs::read_link(self.path(key)).ok()?;
+        Some(Link { behind: (stat.kind != Kind::Link).then_some(digest), target })
+    }
+
+    /// What a link in the place of this key would have behind it.
+    pub(crate) fn behind(&self, key: &FileKey, target: &Path) -> io::Result<Option<Digest>> {
+        let place = path_of(key.place()).parent().unwrap_or(Path::new("")).join(target);
+        let stat = match statat(&self.directory, &place, AtFlags::empty()) {
+            Ok(stat) => Stat::from(&stat),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(self.read(&place, stat)?.map(|(stat, content, _)| stat.digest(content)))
     }
 
     /// What lies in this directory now; `None` if there is none. Files are read only if they may have changed since they were
@@ -246,26 +302,35 @@ impl Files {
         Ok(self.read_tree(key)?.map(|(_, reading)| reading.tree))
     }
 
+    /// The digest of the directory that a command has just made, with all that lies in it; `None` if there is a link in its place, or it holds what
+    /// can have no copy.
+    pub fn made_tree(&mut self, key: &FileKey) -> Option<Digest> {
+        // (A link that was made is another thing than what lies behind it.)
+        let made = self.link(key).is_none().then(|| self.read_tree(&key.as_tree()))?;
+        made.ok().flatten().map(|(seen, _)| seen.as_output())
+    }
+
     pub(crate) fn read_tree(&mut self, key: &FileKey) -> Result<Option<(Seen, Reading)>, StoreError> {
         let Some(reading) = self.trees.read(&self.directory, key)? else {
             self.lose(key);
             self.trees.lose(key);
             return Ok(None);
         };
-        Ok(Some((self.learn(key, reading.stat, reading.tree.digest(), false), reading)))
+        let digests = (reading.tree.digest(), reading.made().digest());
+        Ok(Some((self.learn(key, reading.stat, digests, false), reading)))
     }
 
     /// Takes up what was read.
-    fn learn(&mut self, key: &FileKey, stat: Stat, digest: Digest, racy: bool) -> Seen {
-        let link = std::fs::read_link(self.path(key)).ok();
-        let link = link.map(|link| Digest::of_bytes(link.as_os_str().as_encoded_bytes()));
-        let mut entry = Entry { stat, digest, racy, told: None, written: 0, run: None, link };
+    fn learn(&mut self, key: &FileKey, stat: Stat, (digest, made): (Digest, Digest), racy: bool) -> Seen {
+        let link = self.link_over(key, stat, digest);
+        let (made, link) = (link.as_ref().map_or(made, Link::digest), link.is_some());
+        let mut entry = Entry { stat, digest, made, racy, told: None, written: 0, run: None, link };
         if let Some(old) = self.entries.get(key) {
-            if (old.stat, old.digest, old.racy, old.link) == (stat, digest, racy, link) {
+            if (old.stat, old.digest, old.made, old.racy, old.link) == (stat, digest, made, racy, link) {
                 return old.seen();
             }
             (entry.told, entry.written) = (old.told, old.written);
-            if (old.digest, old.link) == (digest, link) {
+            if (old.digest, old.made) == (digest, made) {
                 entry.run = old.run;
             } else if old.run.is_some() {
                 self.doubts.entry(key.clone()).or_insert(Doubt::Disturbed);
@@ -285,12 +350,12 @@ impl Files {
         self.news.insert(key.clone());
     }
 
-    /// What the file holds, unless that is what a command left which was not seen to end well.
+    /// What a command made, unless that is one which was not seen to end well.
     ///
     /// # Errors
     /// As [`Files::look`].
     pub(crate) fn look_at_finished(&mut self, key: &FileKey) -> Result<Option<Seen>, StoreError> {
-        let seen = self.look(key)?;
+        let seen = self.look_as_output(key)?;
         Ok(seen.filter(|_| !self.is_unfinished(key)))
     }
 
@@ -302,10 +367,13 @@ impl Files {
     /// A command begins that makes these files. Until [`Files::written`] says otherwise, nothing is known of them, in
     /// this process or after it.
     pub fn begin(&mut self, outputs: &[FileKey]) -> Begun {
-        let mut begun = Begun { certain: true, before: Vec::with_capacity(outputs.len()) };
+        let count = outputs.len();
+        let mut begun = Begun { certain: true, before: Vec::with_capacity(count), there: Vec::with_capacity(count) };
         for key in outputs {
             let known = self.entries.get(key).copied();
-            let before = known.filter(|entry| self.stat(key).ok().flatten() == Some(entry.stat));
+            let there = self.stat_itself(key).ok().flatten();
+            let before = known.filter(|entry| there == Some(entry.stat));
+            begun.there.push(there.is_some());
             let disturbed = before.is_none() && known.is_some_and(|entry| entry.run.is_some());
             begun.certain &= !disturbed && !self.doubts.contains_key(key);
             begun.before.push(before);
@@ -320,16 +388,21 @@ impl Files {
     /// Which run made this output before the command began, if the command has left it as it was.
     pub fn left_alone(&self, begun: &Begun, output: usize, key: &FileKey) -> Option<Option<Fingerprint>> {
         let (before, now) = (begun.before.get(output)?.as_ref()?, self.entries.get(key)?);
-        let same = |entry: &Entry| (entry.digest, entry.stat.modified, entry.stat.size, entry.stat.inode);
+        let same = |entry: &Entry| (entry.made, entry.stat.modified, entry.stat.size, entry.stat.inode);
         (begun.certain && same(before) == same(now)).then_some(before.run.map(Fingerprint))
     }
 
     /// When the file was last modified, as far as is known; the file system is asked only if nothing is known.
     pub fn modified(&self, key: &FileKey) -> Option<Time> {
         match self.entries.get(key) {
-            Some(entry) => Some(entry.stat.modified),
+            Some(entry) => (entry.stat.kind != Kind::Link).then_some(entry.stat.modified),
             None => self.stat(key).ok()?.map(|stat| stat.modified),
         }
+    }
+
+    /// The same, of what a command made: of a link that leads to nothing, when that was made.
+    pub(crate) fn modified_as_output(&self, key: &FileKey) -> Option<Time> {
+        self.entry_modified(key).or_else(|| self.modified(key))
     }
 
     /// When the file was last modified, as it was last seen.
@@ -358,7 +431,7 @@ impl Files {
     /// # Errors
     /// As [`Files::look`].
     pub fn written(&mut self, key: &FileKey, run: Option<Fingerprint>) -> Result<Option<Seen>, StoreError> {
-        self.look(key)?;
+        self.look_as_output(key)?;
         self.tell(key);
         self.writes += 1;
         self.settle(key, run);
@@ -396,22 +469,37 @@ impl Files {
         }
     }
 
-    /// Reads a file, again if it changes meanwhile.
-    fn read(&self, key: &FileKey, stat: Stat) -> io::Result<Option<(Stat, Digest, bool)>> {
+    /// The same, of a link itself if it leads to nothing.
+    fn stat_itself(&self, key: &FileKey) -> Result<Option<Stat>, Errno> {
+        let error = match self.stat(key) {
+            Ok(None) => Errno::NOENT,
+            Err(Errno::LOOP) => Errno::LOOP,
+            found => return found,
+        };
+        let link = statat(&self.directory, &*key.path(), AtFlags::SYMLINK_NOFOLLOW);
+        let link = link.ok().map(|stat| Stat::from(&stat)).filter(|stat| stat.kind == Kind::Link);
+        if link.is_none() && error == Errno::LOOP { Err(error) } else { Ok(link) }
+    }
+
+    /// Reads a file, again if it changes meanwhile: how it looked, the digest of its content, and whether it was read too soon.
+    fn read(&self, path: &Path, stat: Stat) -> io::Result<Option<(Stat, Digest, bool)>> {
         match stat.kind {
-            Kind::Directory => return self.read_directory(key, stat),
+            Kind::Directory => return self.read_directory(path, stat),
+            Kind::Link => {
+                return Ok(Some((stat, Digest::of_bytes(b"").tagged("leads to nothing"), stat.is_young(now()))));
+            }
             Kind::Other(device) => {
                 return Ok(Some((stat, Digest::of_bytes(&device.to_le_bytes()).tagged("device"), false)));
             }
             Kind::File(_) => {}
         }
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        stat::read(|| openat(&self.directory, &*key.path(), flags, Mode::empty()))
+        stat::read(|| openat(&self.directory, path, flags, Mode::empty()))
     }
 
-    fn read_directory(&self, key: &FileKey, stat: Stat) -> io::Result<Option<(Stat, Digest, bool)>> {
+    fn read_directory(&self, path: &Path, stat: Stat) -> io::Result<Option<(Stat, Digest, bool)>> {
         let mut names = Vec::new();
-        for entry in std::fs::read_dir(self.path(key))? {
+        for entry in std::fs::read_dir(self.root.join(path))? {
             names.push(entry?.file_name().into_encoded_bytes());
         }
         names.sort_unstable();

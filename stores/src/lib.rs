@@ -28,6 +28,8 @@ mod filestore;
 #[cfg(feature = "files")]
 mod frame;
 #[cfg(feature = "files")]
+mod link;
+#[cfg(feature = "files")]
 mod log;
 mod memory;
 #[cfg(feature = "files")]

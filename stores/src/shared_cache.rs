@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use alacarte_core::StoreError;
 
-use crate::cas::Cas;
+use crate::cas::{Cas, Original};
 use crate::digest::Digest;
 use crate::frame::{Frames, Piece};
 use crate::named_cache::{HeldCache, named_caches};
@@ -233,9 +233,9 @@ impl Entry {
     /// Whether it is what it is called.
     fn is_whole(&self) -> io::Result<bool> {
         let read = match &self.what {
-            What::Copy(path, digest) => {
-                regular::open(path).and_then(Digest::of_content).map(|content| digest.mode_over(content).is_some())
-            }
+            What::Copy(path, digest) => regular::open(path)
+                .and_then(Digest::of_content)
+                .map(|content| Original::over(content, digest).is_some()),
             What::Traces(path) => regular::open(path).and_then(|mut file| {
                 let mut bytes = Vec::new();
                 file.read_to_end(&mut bytes)?;

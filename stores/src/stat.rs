@@ -10,7 +10,7 @@ use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{Digest, READ_OR_EXECUTE};
+use crate::digest::{Digest, of_source};
 
 /// What the file system says of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +24,11 @@ pub(crate) struct Stat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
-    /// Who may read or execute it.
+    /// With these permissions.
     File(u32),
     Directory,
+    /// One that leads to nothing. (Others are followed.)
+    Link,
     Other(u64),
 }
 
@@ -34,7 +36,7 @@ pub(crate) fn now() -> Time {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as Time)
 }
 
-/// Reads a file, again if it changes meanwhile: how it looked when it was read, its digest, and whether it was read too soon
+/// Reads a file, again if it changes meanwhile: how it looked when it was read, the digest of its content, and whether it was read too soon
 /// after it was written for that to be relied on. `None` if there is none.
 pub(crate) fn read(open: impl Fn() -> Result<OwnedFd, Errno>) -> io::Result<Option<(Stat, Digest, bool)>> {
     let mut attempts = 0;
@@ -46,17 +48,26 @@ pub(crate) fn read(open: impl Fn() -> Result<OwnedFd, Errno>) -> io::Result<Opti
         };
         let before = Stat::from(&fstat(&file)?);
         let content = Digest::of_content(&file)?;
-        let digest = if let Kind::File(mode) = before.kind { content.with_mode(mode) } else { content };
         let now = now();
         let after = Stat::from(&fstat(&file)?);
         attempts += 1;
         if before == after || attempts == 3 {
-            return Ok(Some((after, digest, before != after || after.is_young(now))));
+            return Ok(Some((after, content, before != after || after.is_young(now))));
         }
     }
 }
 
 impl Stat {
+    /// The digest of what has this content.
+    pub(crate) fn digest(&self, content: Digest) -> Digest {
+        if let Kind::File(mode) = self.kind { content.with_mode(of_source(mode)) } else { content }
+    }
+
+    /// The same, as what a command made.
+    pub(crate) fn made(&self, content: Digest) -> Digest {
+        if let Kind::File(mode) = self.kind { content.with_mode(mode) } else { content }
+    }
+
     /// Whether it may be written once more without looking any different.
     pub(crate) fn is_young(&self, now: Time) -> bool {
         // File systems that count whole seconds (or pairs of them) betray themselves by their zeros.
@@ -71,8 +82,9 @@ impl From<&rustix::fs::Stat> for Stat {
         let time =
             |seconds: i64, nanos: u64| (seconds.max(0) as u64).saturating_mul(1_000_000_000).saturating_add(nanos);
         let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Kind::File(stat.st_mode as u32 & READ_OR_EXECUTE),
+            FileType::RegularFile => Kind::File(stat.st_mode as u32 & 0o7777),
             FileType::Directory => Kind::Directory,
+            FileType::Symlink => Kind::Link,
             _ => Kind::Other(stat.st_rdev as u64),
         };
         Stat {

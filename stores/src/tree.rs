@@ -20,10 +20,10 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use crate::digest::{Digest, READ_OR_EXECUTE};
+use crate::digest::{Digest, PERMISSIONS, of_source};
 
 /// How every manifest begins.
-const TITLE: &[u8] = b"alacarte tree 1\n";
+const TITLE: &[u8] = b"alacarte tree 2\n";
 
 /// Everybody may read it.
 const READ: u32 = 0o444;
@@ -35,14 +35,14 @@ pub enum Entry {
     File(Digest),
     /// A symbolic link, and where it leads. (It is kept as it is, be there something or not.)
     Link(Box<[u8]>),
-    /// A directory, and who may read and enter it: the bits `0o555` of its mode. (Who may write it is left out, as of files.)
+    /// A directory, and its permissions. (Of a source it is left out who may write it, as of files.)
     Directory(u32),
 }
 
 impl Entry {
-    /// A directory of this mode.
+    /// A directory of this mode, as a source.
     pub fn directory(mode: u32) -> Entry {
-        Entry::Directory(mode & READ_OR_EXECUTE)
+        Entry::Directory(of_source(mode))
     }
 
     /// By what it is told from others.
@@ -147,7 +147,7 @@ impl Tree {
 
     /// Its digest: that of its manifest, as a file which those may read who may read all its directories.
     pub fn digest(&self) -> Digest {
-        Digest::of_bytes(&self.manifest()).with_mode(self.mode())
+        Digest::of_bytes(&self.manifest()).with_mode(of_source(self.mode()))
     }
 
     /// Who may read its manifest.
@@ -200,11 +200,20 @@ impl Tree {
             entries.push((path, entry));
         }
         // What is written in another way (in another order, say) is not what was digested.
-        Tree::new(entries).ok().filter(|tree| tree.manifest() == bytes && tree.modes_are_masked())
+        Tree::new(entries).ok().filter(|tree| tree.manifest() == bytes && tree.is_plain())
     }
 
-    fn modes_are_masked(&self) -> bool {
-        self.entries.values().all(|entry| !matches!(entry, Entry::Directory(mode) if mode & READ_OR_EXECUTE != *mode))
+    /// Whether no directory has more than permissions (such as the bit by which it protects what lies in it). There is no copy of others.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.entries.values().all(|entry| !matches!(entry, Entry::Directory(mode) if mode & PERMISSIONS != *mode))
+    }
+
+    /// Where the links in it lead.
+    pub(crate) fn links(&self) -> impl Iterator<Item = &Path> {
+        self.entries.values().filter_map(|entry| match entry {
+            Entry::Link(target) => Some(Path::new(OsStr::from_bytes(target))),
+            _ => None,
+        })
     }
 }
 
@@ -353,7 +362,7 @@ mod tests {
             let mut bytes = (path.len() as u64).to_le_bytes().to_vec();
             bytes.extend_from_slice(path.as_bytes());
             bytes.push(b'd');
-            bytes.extend_from_slice(&0o555u32.to_le_bytes());
+            bytes.extend_from_slice(&0o755u32.to_le_bytes());
             bytes
         };
         let of = |paths: &[&str]| [TITLE.to_vec(), paths.iter().flat_map(|path| entry(path)).collect()].concat();

@@ -5,8 +5,8 @@
 //! moved away first, so nothing of it stays; a link is moved itself, and not what it leads to.
 
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, Permissions};
-use std::io::{self, Read, Write};
+use std::fs::{DirBuilder, Metadata, Permissions};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,11 @@ use crate::{regular, scratch};
 
 /// A directory that is whole, and has not got its name yet.
 #[derive(Debug)]
-pub(crate) struct Staged(scratch::Directory);
+pub(crate) struct Staged {
+    within: scratch::Directory,
+    /// Its permissions, if its owner may not write it. It gets them when it has its name, for the system does not move such a directory.
+    closed: Option<u32>,
+}
 
 impl Cas {
     /// Keeps copies of all that lies in a directory; `false` if that is not this tree.
@@ -31,6 +35,9 @@ impl Cas {
     /// # Errors
     /// If something cannot be read, or a copy not be written.
     pub(crate) fn keep_tree(&self, directory: &Path, tree: &Tree) -> io::Result<bool> {
+        if !tree.is_plain() {
+            return Ok(false);
+        }
         for (path, entry) in tree.entries() {
             if let Entry::File(digest) = entry
                 && !self.keep(&directory.join(path), digest)?
@@ -38,18 +45,8 @@ impl Cas {
                 return Ok(false);
             }
         }
-        let place = self.place(&tree.digest());
-        if !place.exists() {
-            let underway = self.underway();
-            std::fs::create_dir_all(&underway)?;
-            let mut manifest = scratch::create(&underway)?;
-            manifest.write_all(&tree.manifest())?;
-            // (Names, too, are for those who can come to them.)
-            let mode = tree.mode() & regular::open_to(&directory.join("entry"));
-            manifest.as_file().set_permissions(Permissions::from_mode(mode))?;
-            std::fs::create_dir_all(place.parent().unwrap_or(self.directory()))?;
-            manifest.persist(place)?;
-        }
+        // (Names, too, are for those who can come to them.)
+        self.keep_text(&tree.manifest(), tree.mode(), &directory.join("entry"), &tree.digest())?;
         Ok(true)
     }
 
@@ -72,14 +69,14 @@ impl Cas {
         (tree.digest() == *digest).then_some(tree)
     }
 
-    /// The tree of this digest, put together in a directory of its own within `underway`; `None` if a part of it is not kept, or
+    /// The tree of this digest, put together for its place in a directory of its own within `underway`; `None` if a part of it is not kept, or
     /// damaged.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(crate) fn fetch_tree(&self, digest: &Digest, underway: &Path) -> io::Result<Option<Staged>> {
+    pub(crate) fn fetch_tree(&self, digest: &Digest, underway: &Path, target: &Path) -> io::Result<Option<Staged>> {
         let Some(tree) = self.manifest(digest, underway)? else { return Ok(None) };
-        Staged::fill(underway, &tree, |_, digest, place| {
+        Staged::fill(underway, target, &tree, |_, digest, place| {
             let Some(copy) = self.fetch(digest, place.parent().unwrap_or(underway))? else { return Ok(false) };
             copy.persist(place)?;
             Ok(true)
@@ -88,13 +85,17 @@ impl Cas {
 }
 
 impl Staged {
-    /// A directory with the entries of a tree, where `file` puts each file in its place and says whether it could.
+    /// A directory with the entries of a tree, to be put at `target`, where `file` puts each file in its place and says whether it could.
     pub(crate) fn fill(
         underway: &Path,
+        target: &Path,
         tree: &Tree,
         mut file: impl FnMut(&Path, &Digest, &Path) -> io::Result<bool>,
     ) -> io::Result<Option<Staged>> {
-        let staged = Staged(scratch::create_directory(underway)?);
+        let mut staged = Staged { within: scratch::create_directory(underway)?, closed: None };
+        // That their entries belong to their group, directories have from that around them.
+        let inherited = target.parent().and_then(|around| around.metadata().ok());
+        let inherited = inherited.map_or(0, |around| around.permissions().mode() & 0o2000);
         let mut ours = DirBuilder::new();
         // Until all is there, nobody else may look.
         ours.mode(0o700);
@@ -115,7 +116,10 @@ impl Staged {
         }
         for (path, entry) in tree.entries().collect::<Vec<_>>().into_iter().rev() {
             if let Entry::Directory(mode) = entry {
-                std::fs::set_permissions(staged.place(path), Permissions::from_mode(mode | WRITE))?;
+                let whole = path.as_os_str().is_empty();
+                staged.closed = Some(*mode).filter(|mode| whole && mode & WRITE == 0);
+                let mode = inherited | if whole { mode | WRITE } else { *mode };
+                std::fs::set_permissions(staged.place(path), Permissions::from_mode(mode))?;
             }
         }
         Ok(Some(staged))
@@ -123,7 +127,7 @@ impl Staged {
 
     /// Where the tree is put together.
     fn whole(&self) -> PathBuf {
-        self.0.path().join("new")
+        self.within.path().join("new")
     }
 
     fn place(&self, path: &Path) -> PathBuf {
@@ -135,6 +139,18 @@ impl Staged {
     /// # Errors
     /// If it cannot; also if the path lies in another file system.
     pub(crate) fn put(self, target: &Path) -> io::Result<()> {
+        let old = std::fs::symlink_metadata(target).ok().filter(Metadata::is_dir);
+        let old = old.map(|old| old.permissions().mode()).filter(|mode| mode & WRITE == 0);
+        old.map_or(Ok(()), |mode| set_mode(target, mode | WRITE))?;
+        let put = self.exchange_with(target);
+        if let (Err(_), Some(mode)) = (&put, old) {
+            set_mode(target, mode)?;
+        }
+        put?;
+        self.closed.map_or(Ok(()), |mode| set_mode(target, mode))
+    }
+
+    fn exchange_with(&self, target: &Path) -> io::Result<()> {
         match exchange(&self.whole(), target) {
             // What lay there goes with the scratch directory.
             Ok(()) => return Ok(()),
@@ -142,7 +158,7 @@ impl Staged {
             Err(Errno::NOENT) => return std::fs::rename(self.whole(), target),
             Err(error) => return Err(error.into()),
         }
-        let old = self.0.path().join("old");
+        let old = self.within.path().join("old");
         let was_there = match std::fs::rename(target, &old) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
@@ -256,7 +272,7 @@ impl Files {
         let copy = |path: &Path, _: &Digest, place: &Path| std::fs::copy(from(path), place).map(|_| true);
         let stage = |directory: &Path| {
             std::fs::create_dir_all(directory)?;
-            Staged::fill(directory, tree, copy)
+            Staged::fill(directory, &self.path(key), tree, copy)
         };
         let put = || {
             self.stays_inside(key)?;
@@ -270,8 +286,14 @@ impl Files {
     }
 }
 
-/// Who makes a directory may write it.
+/// Its owner may write it.
 const WRITE: u32 = 0o200;
+
+/// Sets the permissions of a directory. That its entries belong to its group is left as the directory around it has it.
+fn set_mode(directory: &Path, mode: u32) -> io::Result<()> {
+    let inherited = std::fs::symlink_metadata(directory)?.permissions().mode() & 0o2000;
+    std::fs::set_permissions(directory, Permissions::from_mode(mode | inherited))
+}
 
 #[cfg(test)]
 mod tests {
@@ -322,7 +344,9 @@ mod tests {
             fs::write(self.at("sub/tool"), "#!").expect("written");
             fs::set_permissions(self.at("sub/tool"), Permissions::from_mode(0o755)).expect("set");
             fs::write(self.at("sub").join(OsStr::from_bytes(b"\xff")), "bytes").expect("written");
-            fs::set_permissions(self.at("sub/empty"), Permissions::from_mode(0o700)).expect("set");
+            for (path, mode) in [("", 0o755), ("sub", 0o755), ("a", 0o644), ("sub/empty", 0o700)] {
+                fs::set_permissions(self.at(path), Permissions::from_mode(mode)).expect("set");
+            }
             symlink("nowhere", self.at("dangling")).expect("a link");
             symlink(self.all.path().join("outside"), self.at("out")).expect("a link");
             self.look().expect("there")
@@ -492,22 +516,62 @@ mod tests {
     }
 
     #[test]
-    fn who_may_not_reach_a_file_finds_no_copy_of_it() {
-        for (directory, file, kept) in [(0o700, 0o644, false), (0o700, 0o600, true), (0o711, 0o644, true)] {
+    fn who_may_not_reach_a_file_finds_no_copy_that_can_be_read() {
+        for (directory, file, left) in
+            [(0o700, 0o644, 0o400), (0o700, 0o600, 0o400), (0o711, 0o644, 0o444), (0o710, 0o755, 0o550)]
+        {
             let mut place = Place::new();
+            fs::set_permissions(place.all.path(), Permissions::from_mode(0o755)).expect("open to all");
             fs::create_dir_all(place.at("sub")).expect("made");
             fs::write(place.at("sub/secret"), "secret").expect("written");
             fs::set_permissions(place.at("sub/secret"), Permissions::from_mode(file)).expect("set");
             fs::set_permissions(place.at("sub"), Permissions::from_mode(directory)).expect("set");
             let value = place.look().expect("there");
+            place.store.archive(&place.key, &value).expect("kept");
+            fs::remove_dir_all(place.at("")).expect("removed");
+            let copy =
+                |digest: &Digest| fs::metadata(place.cas.place(digest)).expect("there").permissions().mode() & 0o777;
+            assert_eq!(copy(&Digest::of_bytes(b"secret").with_mode(file)), left, "{directory:o} {file:o}");
+            let FileValue::File(tree) = &value else { panic!("it is a directory") };
+            assert_eq!(copy(tree), directory & 0o444, "nor its name");
+            assert!(place.restore(&value), "by who may");
+            assert_eq!((place.mode("sub"), place.mode("sub/secret")), (directory, file));
+        }
+    }
+
+    #[test]
+    fn special_bits_come_from_the_directory_around_or_there_is_no_copy() {
+        for (path, mode, kept) in [
+            ("sub", 0o2755, false),
+            ("", 0o2755, false),
+            ("sub", 0o1777, false),
+            ("a", 0o4755, false),
+            ("a", 0o755, true),
+        ] {
+            let mut place = Place::new();
+            place.make();
+            fs::set_permissions(place.at(path), Permissions::from_mode(mode)).expect("set");
+            let value = place.look().expect("there");
             place.store.archive(&place.key, &value).expect("kept or not");
             fs::remove_dir_all(place.at("")).expect("removed");
-            assert_eq!(place.restore(&value), kept, "{directory:o} {file:o}");
-            assert_eq!(place.cache().holdings().expect("read").copies, if kept { 2 } else { 0 });
-            if let (FileValue::File(digest), true) = (&value, kept) {
-                let mode = fs::metadata(place.cas.place(digest)).expect("there").permissions().mode() & 0o777;
-                assert_eq!(mode, 0o400, "nor its name");
-            }
+            assert_eq!(place.restore(&value), kept, "{path} {mode:o}");
+        }
+        let mut place = Place::new();
+        fs::set_permissions(place.all.path().join("build/out"), Permissions::from_mode(0o2755)).expect("set");
+        fs::create_dir_all(place.at("sub")).expect("made");
+        let inherits = |place: &Place| {
+            ["", "sub"].map(|path| fs::metadata(place.at(path)).expect("there").permissions().mode() & 0o2000 != 0)
+        };
+        let value = place.look().expect("there");
+        assert_eq!(inherits(&place), [true; 2]);
+        place.store.archive(&place.key, &value).expect("kept");
+        for inherited in [true, false] {
+            let around = if inherited { 0o2755 } else { 0o755 };
+            fs::remove_dir_all(place.at("")).expect("removed");
+            fs::set_permissions(place.all.path().join("build/out"), Permissions::from_mode(around)).expect("set");
+            assert!(place.restore(&value));
+            assert_eq!(inherits(&place), [inherited; 2], "it is as the directory around has it");
+            assert_eq!(place.look().as_ref(), Some(&value));
         }
     }
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::file_table::Table;
-use crate::stat::{self, Kind, Stat};
+use crate::stat::{self, Stat};
 use crate::tree::{Entry, Tree};
 use crate::value::FileKey;
 
@@ -36,7 +36,8 @@ pub(crate) struct TreeReader {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Known {
     stat: Stat,
-    digest: Digest,
+    /// Of its content.
+    content: Digest,
 }
 
 /// What is written down of a file in a directory.
@@ -45,18 +46,19 @@ type Record = (FileKey, Box<[u8]>, Option<Known>);
 /// A directory that was read.
 #[derive(Debug)]
 pub(crate) struct Reading {
+    /// As a source.
     pub tree: Tree,
+    /// As what a command made, if that differs.
+    exact: Option<Tree>,
     /// What the system says of the directory, as young as the youngest of what lies in it.
     pub stat: Stat,
-    /// A file in it may be read by some who may not reach it: its directories keep it from them.
-    pub sheltered: bool,
 }
 
-/// What lies in a directory of the tree is still to be looked at.
-struct Todo {
-    path: Vec<u8>,
-    /// Who may reach what lies in it, as bits of those who may read.
-    reach: u32,
+impl Reading {
+    /// As what a command made: with who may write what.
+    pub(crate) fn made(&self) -> &Tree {
+        self.exact.as_ref().unwrap_or(&self.tree)
+    }
 }
 
 impl TreeReader {
@@ -72,12 +74,18 @@ impl TreeReader {
             Err(error) => return Err(failed(b"", error.into())),
         };
         let of_root = fstat(&root).map_err(|error| failed(b"", error.into()))?;
-        let mut reading = Reading { tree: Tree::empty(), stat: Stat::from(&of_root), sheltered: false };
+        let mut reading = Reading { tree: Tree::empty(), exact: None, stat: Stat::from(&of_root) };
         let before = self.known.remove(key).unwrap_or_default();
         let mut now = HashMap::with_capacity(before.len());
+        #[allow(clippy::unnecessary_cast, reason = "the type of this field differs between platforms")]
+        let around = statat(&root, "..", AtFlags::empty()).map_or(0, |around| around.st_mode as u32);
         let mut entries: Vec<(Box<[u8]>, Entry)> = vec![(Box::default(), Entry::directory(of_root.st_mode as u32))];
-        let mut todo = vec![Todo { path: Vec::new(), reach: reach(of_root.st_mode as u32) }];
-        while let Some(Todo { path: around, reach: reached }) = todo.pop() {
+        // Which entries are others as what a command made.
+        let mut exact: HashMap<usize, Entry> = HashMap::new();
+        exact.extend(exactly(of_root.st_mode as u32, around, &entries[0].1).map(|entry| (0, entry)));
+        // The directories in which nothing was looked at yet.
+        let mut todo: Vec<(Vec<u8>, u32)> = vec![(Vec::new(), of_root.st_mode as u32)];
+        while let Some((around, mode_around)) = todo.pop() {
             let here = if around.is_empty() { b"." } else { &*around };
             let listed = openat(&root, here, flags | OFlags::NOFOLLOW, Mode::empty()).and_then(list);
             let (directory, names) = match listed {
@@ -99,8 +107,10 @@ impl TreeReader {
                 reading.stat.modified = reading.stat.modified.max(stat.modified);
                 let entry = match kind {
                     FileType::Directory => {
-                        todo.push(Todo { path: path.to_vec(), reach: reached & reach(mode) });
-                        Entry::directory(mode)
+                        todo.push((path.to_vec(), mode));
+                        let entry = Entry::directory(mode);
+                        exact.extend(exactly(mode, mode_around, &entry).map(|entry| (entries.len(), entry)));
+                        entry
                     }
                     FileType::Symlink => match readlinkat(&directory, &*name, Vec::new()) {
                         Ok(target) => Entry::Link(target.to_bytes().into()),
@@ -108,19 +118,20 @@ impl TreeReader {
                         Err(error) => return Err(failed(&path, error.into())),
                     },
                     FileType::RegularFile => {
-                        reading.sheltered |= matches!(stat.kind, Kind::File(mode) if mode & READ & !reached != 0);
                         let known = before.get(&path).filter(|known| known.stat == stat).copied();
                         #[cfg(test)]
                         {
                             self.read += usize::from(known.is_none());
                         }
                         let digested = match known {
-                            Some(known) => Some((known.digest, Some(known))),
+                            Some(known) => Some((known, true)),
                             None => digest(&directory, &name).map_err(|error| failed(&path, error))?,
                         };
-                        let Some((digest, known)) = digested else { continue };
-                        now.extend(known.map(|known| (path.clone(), known)));
-                        Entry::File(digest)
+                        let Some((known, reliable)) = digested else { continue };
+                        now.extend(reliable.then(|| (path.clone(), known)));
+                        let [source, made] = [known.stat.digest(known.content), known.stat.made(known.content)];
+                        exact.extend((source != made).then_some((entries.len(), Entry::File(made))));
+                        Entry::File(source)
                     }
                     other => {
                         let what = io::Error::new(io::ErrorKind::InvalidInput, what_is_no_entry(other));
@@ -130,7 +141,15 @@ impl TreeReader {
                 entries.push((path, entry));
             }
         }
-        reading.tree = Tree::new(entries).map_err(|error| failed(b"", io::Error::other(error)))?;
+        let wrong = |error| failed(b"", io::Error::other(error));
+        if !exact.is_empty() {
+            let all = entries
+                .iter()
+                .enumerate()
+                .map(|(number, (path, entry))| (path.clone(), exact.remove(&number).unwrap_or_else(|| entry.clone())));
+            reading.exact = Some(Tree::new(all).map_err(wrong)?);
+        }
+        reading.tree = Tree::new(entries).map_err(wrong)?;
         self.learn(key, before, now);
         Ok(Some(reading))
     }
@@ -181,26 +200,26 @@ impl TreeReader {
     }
 }
 
-/// The digest of a file, and what may be relied on of it from now on; `None` if it has gone.
-fn digest(directory: &OwnedFd, name: &[u8]) -> io::Result<Option<(Digest, Option<Known>)>> {
+/// A directory of this mode as what a command made, if it is another than that as a source. That its entries belong to its group a directory has
+/// from that around it; only where the two differ is it the command's doing.
+fn exactly(mode: u32, around: u32, source: &Entry) -> Option<Entry> {
+    let exact = Entry::Directory(mode & 0o5777 | (mode ^ around) & 0o2000);
+    (exact != *source).then_some(exact)
+}
+
+/// What is known of a file, and whether it may be relied on from now on; `None` if it has gone.
+fn digest(directory: &OwnedFd, name: &[u8]) -> io::Result<Option<(Known, bool)>> {
     let read = stat::read(|| match openat(directory, name, TO_READ, Mode::empty()) {
         // (A link has come into its place.)
         Err(Errno::LOOP) => Err(Errno::NOENT),
         opened => opened,
     });
-    let digested = |(stat, digest, racy): (Stat, Digest, bool)| (digest, (!racy).then_some(Known { stat, digest }));
+    let digested = |(stat, content, racy): (Stat, Digest, bool)| (Known { stat, content }, !racy);
     Ok(read?.map(digested))
 }
 
 /// Not by way of a link, and without waiting for the other end of a pipe that has come into the place of a file.
 const TO_READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK);
-
-const READ: u32 = 0o444;
-
-/// Who may go through a directory, as bits of those who may read.
-fn reach(mode: u32) -> u32 {
-    (mode & 0o111) << 2
-}
 
 /// A directory, and the names in it.
 fn list(directory: OwnedFd) -> Result<(OwnedFd, Vec<Vec<u8>>), Errno> {

@@ -32,6 +32,11 @@ impl FileKey {
         self.0.ends_with('/')
     }
 
+    /// The directory at this path, with all that lies in it.
+    pub(crate) fn as_tree(&self) -> FileKey {
+        if self.is_tree() { self.clone() } else { FileKey::from(format!("{}/", self.0)) }
+    }
+
     /// The path without the slash at its end. (The system follows a link whose path has one.)
     pub(crate) fn place(&self) -> &str {
         match self.0.trim_end_matches('/') {
@@ -91,14 +96,25 @@ pub enum FileValue {
 }
 
 /// One output of a command.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Made {
     /// The digest of its content; `None` if it is not there.
     pub digest: Option<Digest>,
     /// Which run of its command made it; `None` if its content says all that dependents need to know.
     #[serde(with = "run")]
     pub run: Option<Fingerprint>,
+    /// If it is a directory that its command made from nothing, and may come back: the digest of its [`Tree`](crate::Tree). That is no part
+    /// of what it is (its run tells that), for others may write into it, too.
+    pub tree: Option<Digest>,
 }
+
+impl PartialEq for Made {
+    fn eq(&self, other: &Self) -> bool {
+        (self.digest, self.run) == (other.digest, other.run)
+    }
+}
+
+impl Eq for Made {}
 
 impl FileValue {
     /// The value of a key whose command made these outputs; a single one that is told by its content alone is just a
@@ -111,8 +127,8 @@ impl FileValue {
     /// The same for a command that has just ended, whether it made all its outputs or not.
     pub fn made(outputs: &[Made]) -> FileValue {
         match outputs {
-            [Made { digest: None, run: None }] => FileValue::Missing,
-            [Made { digest: Some(digest), run: None }] => FileValue::File(*digest),
+            [Made { digest: None, run: None, .. }] => FileValue::Missing,
+            [Made { digest: Some(digest), run: None, .. }] => FileValue::File(*digest),
             _ if outputs.iter().any(|made| made.run.is_some()) => FileValue::Ran(outputs.into()),
             _ => FileValue::Outputs(outputs.iter().map(|made| made.digest).collect()),
         }
@@ -120,7 +136,7 @@ impl FileValue {
 
     /// The outputs of which it tells; none for a group and for what is missing.
     pub fn outputs(&self) -> Vec<Made> {
-        let by_content = |digest: &Option<Digest>| Made { digest: *digest, run: None };
+        let by_content = |digest: &Option<Digest>| Made { digest: *digest, run: None, tree: None };
         match self {
             FileValue::File(digest) => vec![by_content(&Some(*digest))],
             FileValue::Outputs(digests) => digests.iter().map(by_content).collect(),
@@ -193,7 +209,7 @@ mod tests {
     use super::*;
 
     fn ran(digest: Option<Digest>, run: Option<u64>) -> FileValue {
-        FileValue::Ran([Made { digest, run: run.map(Fingerprint) }].into())
+        FileValue::Ran([Made { digest, run: run.map(Fingerprint), tree: None }].into())
     }
 
     #[test]

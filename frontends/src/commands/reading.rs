@@ -10,7 +10,8 @@ pub(crate) fn still_hold(files: &mut Files, read: &[(FileKey, FileValue)]) -> Re
             continue;
         }
         let digest = value.outputs().first().and_then(|made| made.digest);
-        if !files.look(key)?.map_or(digest.is_none(), |seen| digest.is_some_and(|digest| seen.holds(digest))) {
+        if !files.look_as_output(key)?.map_or(digest.is_none(), |seen| digest.is_some_and(|digest| seen.holds(digest)))
+        {
             return Ok(false);
         }
     }

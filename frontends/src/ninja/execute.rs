@@ -147,7 +147,9 @@ impl NinjaTasks {
         if step.regenerates {
             self.left(step, &read)?;
         }
-        self.made(step, &named, before.as_ref(), run)
+        let begun_anew = before.as_ref().filter(|_| attempts == 1);
+        let from_nothing = |output: usize| begun_anew.is_some_and(|begun| begun.was_nothing(output));
+        self.made(step, &named, before.as_ref(), from_nothing, run)
     }
 
     /// Has everybody told that the command ran well, and takes all that it makes for changed.
@@ -274,7 +276,7 @@ impl NinjaTasks {
     fn all_made(&self, step: &Step) -> Result<bool> {
         let mut files = self.files.borrow_mut();
         for key in &*step.outputs {
-            if files.look(key)?.is_none() {
+            if files.look_as_output(key)?.is_none() {
                 return Ok(false);
             }
         }
@@ -282,13 +284,20 @@ impl NinjaTasks {
     }
 
     /// What the command made: outputs that are known by their content, and such as are known by the run, too.
-    fn made(&self, step: &Step, named: &[FileKey], before: Option<&Begun>, run: Fingerprint) -> Result<FileValue> {
+    fn made(
+        &self,
+        step: &Step,
+        named: &[FileKey],
+        before: Option<&Begun>,
+        from_nothing: impl Fn(usize) -> bool,
+        run: Fingerprint,
+    ) -> Result<FileValue> {
         let mut files = self.files.borrow_mut();
         let mut outputs = Vec::with_capacity(step.outputs.len());
         // What a depfile names besides is something that the command wrote and the manifest does not declare.
         let by_content = !step.edge.restat && named.iter().all(|key| step.outputs.contains(key));
         for (output, key) in step.outputs.iter().enumerate() {
-            let seen = files.look(key)?;
+            let seen = files.look_as_output(key)?;
             let left_alone = before.filter(|_| step.edge.restat).and_then(|begun| files.left_alone(begun, output, key));
             let run = match (seen, left_alone) {
                 // (Of what lies in a directory, the names are all that is known.)
@@ -297,8 +306,12 @@ impl NinjaTasks {
                 (Some(seen), None) if by_content && named.contains(key) && !seen.vacant => None,
                 _ => Some(run),
             };
+            // What else lies in a directory is none of this command's, or may be another one's.
+            let whole = self.shared && from_nothing(output) && !self.around.contains(key);
+            let tree = seen.filter(|seen| whole && seen.directory).and_then(|_| files.made_tree(key));
+            let run = tree.map_or(run, |tree| run.map(|run| run.combine(Fingerprint(tree.short()))));
             files.written(key, run)?;
-            outputs.push(Made { digest: seen.map(|seen| seen.as_output()), run });
+            outputs.push(Made { digest: seen.map(|seen| seen.as_output()), run, tree });
         }
         // Where it cannot be written, it is told again with whatever comes next.
         let _ = files.save();

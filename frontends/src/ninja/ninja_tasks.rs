@@ -22,7 +22,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alacarte_core::{Fetch, Fingerprint, Result, Running, Static, TaskError, Tasks, Value};
@@ -65,6 +65,10 @@ pub struct NinjaTasks {
     pub(super) dyndeps: Dyndeps,
     /// Held while the build is: see [`Turn`](super::Turn).
     pub(super) others: Option<Log<FileKey, FileValue>>,
+    /// What commands make is kept for other builds.
+    pub(super) shared: bool,
+    /// The directories around outputs.
+    pub(super) around: HashSet<FileKey>,
 }
 
 /// What is left of a command that has succeeded, though nobody needs it any more.
@@ -135,6 +139,12 @@ impl NinjaTasks {
                 }
             }
         }
+        let mut around = HashSet::new();
+        for output in steps.iter().flat_map(|step| &*step.outputs) {
+            let directories = Path::new(output.as_str()).ancestors().skip(1).filter_map(Path::to_str);
+            // Those around one that is known are known.
+            let _ = directories.map(FileKey::from).find(|directory| !around.insert(directory.clone()));
+        }
         let (files, events) = (files.clone(), Events::default());
         let (pools, ticks) = (manifest.pools, Cell::new(0));
         NinjaTasks {
@@ -158,6 +168,8 @@ impl NinjaTasks {
             texts: manifest.texts,
             dyndeps,
             others: None,
+            shared: false,
+            around,
         }
     }
 

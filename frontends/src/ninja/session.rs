@@ -181,6 +181,7 @@ impl Session {
     {
         let Turn { manifest, state, log, others } = turn;
         let (mut tasks, files) = self.tasks(manifest, observer)?;
+        tasks.shared = rebuilder.restores();
         let tool_caches = self.unattended.as_ref().unwrap_or(&self.cache);
         tasks.tool_caches = ToolCaches::new(tool_caches, &self.directory, &state);
         tasks.generated = Generated::recall(state.join("generated"));

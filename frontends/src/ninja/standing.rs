@@ -124,9 +124,9 @@ impl NinjaTasks {
         let mut files = self.files.borrow_mut();
         let mut outputs = Vec::with_capacity(step.outputs.len());
         for key in &*step.outputs {
-            match files.look(key)? {
+            match files.look_as_output(key)? {
                 Some(seen) if !files.is_unfinished(key) => {
-                    outputs.push(Made { digest: Some(seen.as_output()), run: seen.run });
+                    outputs.push(Made { digest: Some(seen.as_output()), run: seen.run, tree: None });
                 }
                 _ => return Ok(None),
             }
