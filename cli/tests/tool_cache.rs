@@ -116,6 +116,36 @@ fn where_the_cache_cannot_be_used_the_commands_run_and_it_is_said_once() {
 }
 
 #[test]
+fn a_command_that_finds_the_disk_of_its_cache_full_runs_again_beside_the_build() {
+    let manifest = "rule tool\n  command = head -c $bytes /dev/zero > $$ALACARTE_TOOL_CACHE/$out && cp in $out && echo $out >> ran\n\
+                    build a: tool in\n  tool_cache = x/y\n  bytes = 100000\n\
+                    build b: tool in | a\n  tool_cache = x/y\n  bytes = 900000\n\
+                    build c: tool in | b\n  tool_cache = x/y\n  bytes = 900000\n\
+                    build d: tool in | c\n  tool_cache = x/y\n  bytes = 10\n";
+    // In a name space of its own, so that whoever runs this may make a small disk.
+    let within = |size: &str| {
+        let project = directory(&[("build.ninja", manifest), ("in", ""), ("disk/not", "")]);
+        let script = format!(
+            "mount -t tmpfs -o size={size} none disk && \"$0\" build -j1 --cache disk/cache && du -s disk/cache >&2"
+        );
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_alacarte")]);
+        let ended = command.current_dir(project.path()).output().ok()?;
+        let text = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+        let ran = fs::read_to_string(project.path().join("ran")).unwrap_or_default();
+        (!text.contains("unshare:") && !text.contains("mount:")).then_some((ended.status.success(), ran, text))
+    };
+    for (size, full) in [("64m", 0), ("700k", 1)] {
+        let Some((success, ran, text)) = within(size) else {
+            return println!("skipped: nobody may mount a small disk here");
+        };
+        assert!(success && ran == "a\nb\nc\nd\n", "{text}");
+        assert_eq!(text.matches("is full").count(), full, "{text}");
+        assert!(!text.contains("FAILED"), "{text}");
+    }
+}
+
+#[test]
 fn what_a_tool_leaves_that_is_no_entry_is_said_once() {
     let manifest = "rule r\n  command = cd $$ALACARTE_TOOL_CACHE && mkfifo pipe && ln -s /etc link && touch good$$$$ && touch $$OLDPWD/$out\n\
                     build a: r\n  tool_cache = t\nbuild b: r\n  tool_cache = t\n";

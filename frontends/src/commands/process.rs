@@ -311,7 +311,7 @@ pub(crate) struct Line<'l> {
     /// Where it keeps temporary files and caches, if not where this process does.
     pub(crate) private: Option<&'l Path>,
     /// Its copy of the cache that a tool keeps for itself.
-    pub(crate) tool_cache: Option<&'l Path>,
+    pub(crate) tool_cache: Option<PathBuf>,
 }
 
 /// What is run.

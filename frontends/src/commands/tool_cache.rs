@@ -3,9 +3,10 @@
 //!
 //! Where the copy lies differs at each run. It is in no key and in no definition, so it never decides whether a command runs.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use alacarte_stores::{CacheName, NamedCache, PrivateCopy, text_of_path};
@@ -30,6 +31,8 @@ pub(crate) struct ToolCaches {
     said: RefCell<HashSet<CacheName>>,
     /// Those whose lock another process held for too long.
     busy: RefCell<HashSet<CacheName>>,
+    /// The disk of the cache is full, and copies lie on another one.
+    full: Cell<bool>,
 }
 
 /// A copy for one command. Nothing of it is published if it is dropped.
@@ -52,6 +55,7 @@ impl ToolCaches {
             elsewhere,
             said: RefCell::default(),
             busy: RefCell::default(),
+            full: Cell::default(),
         }
     }
 
@@ -62,7 +66,12 @@ impl ToolCaches {
         if self.busy.borrow().contains(name) {
             cache = cache.without_patience();
         }
-        let copy = on_a_thread(move || cache.take(&elsewhere)).await??;
+        let full = self.full.get();
+        let copy = on_a_thread(move || match full {
+            true => cache.take_elsewhere(&elsewhere, &io::ErrorKind::StorageFull.into()),
+            false => cache.take(&elsewhere),
+        });
+        let copy = copy.await??;
         if let Some(trouble) = copy.trouble() {
             self.say(name, trouble);
         }
@@ -88,6 +97,30 @@ impl Taken<'_> {
     /// Where it lies.
     pub(crate) fn path(&self) -> &Path {
         self.copy.path()
+    }
+
+    /// Whether a command that has failed is to be run once more: its copy lay on a disk that is full, and the next one will lie on another. Where there is no
+    /// other, the user is told what to do.
+    pub(crate) fn to_be_taken_again(&self) -> bool {
+        let ToolCaches { cache, elsewhere, full, .. } = self.caches;
+        if full.get() || self.copy.trouble().is_some() || !self.copy.lacks_room() {
+            return false;
+        }
+        let disk = |path: &Path| path.metadata().map(|there| there.dev()).ok();
+        let another = std::fs::create_dir_all(elsewhere).is_ok() && disk(elsewhere) != disk(self.copy.path());
+        full.set(another);
+        let room = "make room (`alacarte cache gc --max-size SIZE`)";
+        if another {
+            eprintln!(
+                "{}: the disk of {} is full: a command that failed runs again with a copy of its cache elsewhere",
+                program(),
+                cache.display()
+            );
+        } else {
+            let what = "its disk is full, on which the build lies, too: a command may have failed for that";
+            self.caches.say(self.name, &format!("{}: {what}; {room}", cache.display()));
+        }
+        another
     }
 
     /// Publishes what the command added or changed.

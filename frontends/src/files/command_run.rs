@@ -162,16 +162,24 @@ impl<'b> Run<'b> {
         };
         let refused = |error| StoreError::new("take a token of the jobserver for", &self.arguments[0], error);
         let _token = shared.commands.token().await.map_err(refused)?;
-        let (mut command, mut taken) = (command.clone(), None);
-        if let Some(name) = cache {
-            let copy = shared.tool_caches.take(name).await.map_err(trouble)?;
-            give(&mut command, &copy)?;
-            taken = Some(copy);
-        }
+        let given = async || match cache {
+            Some(name) => {
+                let (mut command, copy) = (command.clone(), shared.tool_caches.take(name).await.map_err(trouble)?);
+                give(&mut command, &copy)?;
+                Ok((command, Some(copy)))
+            }
+            None => Ok::<_, TaskError>((command.clone(), None)),
+        };
+        let (mut command, mut taken) = given().await?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (writes, time) = (shared.files.borrow().writes(), since.as_nanos() as u64);
         self.tell(Stage::Started);
-        let ended = shared.executor.execute(&command).await;
+        let mut ended = shared.executor.execute(&command).await;
+        let failed = ended.as_ref().is_ok_and(|ended| !ended.status.success());
+        if failed && taken.as_ref().is_some_and(Taken::to_be_taken_again) {
+            (command, taken) = given().await?;
+            ended = shared.executor.execute(&command).await;
+        }
         let ended = ended.map_err(|error| StoreError::new("run", &self.arguments[0], error));
         match &ended {
             Ok(ended) => self.tell(Stage::Ended {

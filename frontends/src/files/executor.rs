@@ -117,7 +117,7 @@ impl Executor for Plain {
             // A rule may give up one of its commands, and go on.
             alone: true,
             private: None,
-            tool_cache: tool_cache.as_deref(),
+            tool_cache: tool_cache.clone(),
         };
         let process::Ended { status, output, said } = process::run(&self.commands, line).await?;
         Ok(Ended { status, output, captured: said })

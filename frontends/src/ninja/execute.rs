@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alacarte_core::{Fetch, Fingerprint, Result, StoreError, TaskError, Value};
@@ -162,8 +162,10 @@ impl NinjaTasks {
         fetch.volatile();
         let run = Some(self.instant());
         let mut files = self.files.borrow_mut();
-        let made =
-            step.outputs.iter().map(|key| Ok(Made { digest: files.look(key)?.map(|seen| seen.as_output()), run }));
+        let made = step
+            .outputs
+            .iter()
+            .map(|key| Ok(Made { digest: files.look_as_output(key)?.map(|seen| seen.as_output()), run, tree: None }));
         Ok(FileValue::made(&made.collect::<Result<Vec<_>>>()?))
     }
 
@@ -177,16 +179,17 @@ impl NinjaTasks {
         let _token = self.commands.token().await.map_err(refused)?;
         self.prepare(edge)?;
         let trouble = |error| StoreError::new("copy the tool cache of", &step.outputs[0], error);
-        let cache = match &edge.tool_cache {
-            Some(name) => Some(self.tool_caches.take(name).await.map_err(trouble)?),
-            None => None,
+        let take = async || match &edge.tool_cache {
+            Some(name) => self.tool_caches.take(name).await.map(Some).map_err(trouble),
+            None => Ok(None),
         };
+        let mut cache = take().await?;
         let root = self.files.borrow().root().to_owned();
         self.tell(step, Stage::Started);
         let begun = self.files.borrow_mut().begin(&step.outputs);
         let mut started = Started::now(self.files.borrow().writes(), begun);
         let unattended = self.unattended.as_deref();
-        let line = Line {
+        let line = |tool_cache: Option<PathBuf>| Line {
             what: What::Shell(&edge.command),
             directory: &root,
             console: unattended.is_none() && edge.pool.as_deref() == Some(CONSOLE),
@@ -195,10 +198,15 @@ impl NinjaTasks {
             keep: if matches!(edge.deps, Some(Deps::Msvc { .. })) { usize::MAX } else { KEPT_OUTPUT },
             alone: false,
             private: unattended,
-            tool_cache: cache.as_ref().map(Taken::path),
+            tool_cache,
         };
-        let ended = process::run(&self.commands, line).await;
-        let mut ended = ended.map_err(|error| StoreError::new("run the command of", &step.outputs[0], error))?;
+        let place = |cache: &Option<Taken<'_>>| cache.as_ref().map(|cache| cache.path().to_owned());
+        let not_run = |error| StoreError::new("run the command of", &step.outputs[0], error);
+        let mut ended = process::run(&self.commands, line(place(&cache))).await.map_err(not_run)?;
+        if !ended.status.success() && cache.as_ref().is_some_and(Taken::to_be_taken_again) {
+            cache = take().await?;
+            ended = process::run(&self.commands, line(place(&cache))).await.map_err(not_run)?;
+        }
         if let Some(Deps::Msvc { prefix }) = &edge.deps {
             let ShowIncludes { included, rest } = take_notes(&ended.output, prefix);
             (started.included, ended.output) = (included, rest);

@@ -10,12 +10,17 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use rustix::fs::statvfs;
+
 use super::place::NamedCache;
 use super::walk::{
     LeftOut, MODE, changed, concerns_one, copy, copy_settled, is_entry, look, make_directories, make_directory,
     open_to, same, walk,
 };
 use crate::scratch;
+
+/// Less than that is little. (What a command could not write it has often removed again.)
+const ROOM: u64 = 16 << 20;
 
 /// A named cache as a command may use it: a directory of its own. It is removed when this is dropped, and nothing of it is published unless
 /// that is asked for.
@@ -98,7 +103,11 @@ impl NamedCache {
         Ok(PrivateCopy { place, path, home: Ok(home), timed_out: false })
     }
 
-    fn take_elsewhere(&self, elsewhere: &Path, why: &io::Error) -> io::Result<PrivateCopy> {
+    /// A copy for one command in the directory `elsewhere`, of which nothing will be published, and why. If there can be no copy, it is an empty one.
+    ///
+    /// # Errors
+    /// If nothing can be written there.
+    pub fn take_elsewhere(&self, elsewhere: &Path, why: &io::Error) -> io::Result<PrivateCopy> {
         std::fs::create_dir_all(elsewhere)?;
         scratch::sweep(elsewhere);
         let place = scratch::create_directory(elsewhere)?;
@@ -133,6 +142,13 @@ impl PrivateCopy {
     /// Whether that is because another process held the lock for too long.
     pub fn timed_out(&self) -> bool {
         self.timed_out
+    }
+
+    /// Whether so little is free where it lies that a command may have failed for that.
+    pub fn lacks_room(&self) -> bool {
+        statvfs(&self.path).is_ok_and(|there| {
+            there.f_bavail.saturating_mul(there.f_frsize) < ROOM || there.f_files > 0 && there.f_favail == 0
+        })
     }
 
     /// Publishes what was added or changed since the copy was taken: to be called when the command has succeeded. It is no failure of the
