@@ -42,11 +42,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod believe;
 mod dyndep;
 mod dyndep_targets;
 mod eval;
 mod execute;
 mod generated;
+mod last_run;
 mod load;
 mod loader;
 mod manifest;

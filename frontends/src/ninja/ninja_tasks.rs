@@ -30,6 +30,7 @@ use alacarte_stores::{FileKey, FileValue, Log, Shape, SharedFiles, text_of_path}
 
 use super::dyndep::Dyndeps;
 use super::generated::Generated;
+use super::last_run::Believed;
 use super::manifest::{Edge, Manifest, still_say};
 use super::missing_sources::MissingSources;
 use crate::commands::tool_cache::ToolCaches;
@@ -55,6 +56,8 @@ pub struct NinjaTasks {
     /// No command is run: each counts as run, and as having changed what it makes.
     pub(super) dry: bool,
     pub(super) keep: Keep,
+    /// No command is run: these outputs count as made as they are, and no others.
+    pub(super) believed: Option<Believed>,
     pub(super) tool_caches: ToolCaches,
     pub(super) missing: MissingSources,
     pub(super) generated: Generated,
@@ -161,6 +164,7 @@ impl NinjaTasks {
             commands: Commands::default(),
             dry: false,
             keep: Keep::default(),
+            believed: None,
             tool_caches: ToolCaches::new(&directory.join(".alacarte/cache"), &directory, &directory.join(".alacarte")),
             missing: MissingSources::default(),
             generated: Generated::default(),

@@ -4,10 +4,13 @@
 use std::path::PathBuf;
 
 use alacarte_core::{Build, Journal, Rebuilder, Schedules, Static, StoreError};
+use alacarte_rebuilders::VerifyingTrace;
+use alacarte_schedulers::Suspending;
 use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log, SharedCache, SharedFiles, path_of, text_of_path};
 use thiserror::Error;
 
 use super::generated::Generated;
+use super::last_run::Believed;
 use super::load::load;
 use super::manifest::Manifest;
 use super::ninja_tasks::{Keep, NinjaTasks};
@@ -133,7 +136,7 @@ impl Session {
     }
 
     /// Takes the turn with the directory's journal, unless another build has rewritten the manifest before it ended.
-    fn begin(&self, manifest: Manifest, log: Log<FileKey, FileValue>) -> Result<Option<Turn>, SessionError> {
+    pub(super) fn begin(&self, manifest: Manifest, log: Log<FileKey, FileValue>) -> Result<Option<Turn>, SessionError> {
         if !manifest.is_as_read(&self.directory) {
             return Ok(None);
         }
@@ -214,6 +217,21 @@ impl Session {
         let journal = std::fs::read(state::journal(&turn.state)).unwrap_or_default();
         let store = state::bare_store(&files, &turn.state);
         Ok(put_together(tasks, store, scheduler, rebuilder, Log::from_bytes(journal)))
+    }
+
+    /// A build that runs nothing, and takes these outputs for made as they are.
+    pub(super) fn open_believing(
+        &self,
+        turn: Turn,
+        believed: Believed,
+    ) -> Result<NinjaBuild<Suspending, VerifyingTrace>, SessionError> {
+        let Turn { manifest, state, log, others } = turn;
+        let (mut tasks, files) = self.tasks(manifest, |_| {})?;
+        tasks.believed = Some(believed);
+        tasks.generated = Generated::recall(state.join("generated"));
+        tasks.others = others;
+        let store = state::bare_store(&files, &state);
+        Ok(put_together(tasks, store, Suspending::new(), VerifyingTrace, log).keep_going(true))
     }
 
     fn tasks(

@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use alacarte_core::{Event, Journal, Keys, StoreError, Time};
+use alacarte_core::{Dependency, Event, Journal, Keys, StoreError, Time};
 use alacarte_stores::{FileKey, FileValue, Files, Log};
 
 use super::graph::Graph;
 use crate::commands::{Root, beneath_ours, state};
+use crate::ninja::last_run::LastRun;
 use crate::ninja::manifest::Manifest;
 use crate::ninja::session::{Session, SessionError};
 
@@ -25,9 +26,8 @@ pub(super) struct Recorded {
 
 /// The last run of a command.
 pub(super) struct Run {
-    key: FileKey,
-    /// What it read, the inputs of its edge first.
-    read: Vec<FileKey>,
+    pub(super) key: FileKey,
+    pub(super) last: LastRun,
     /// When what it made was modified.
     pub(super) modified: Time,
 }
@@ -39,8 +39,7 @@ impl Recorded {
         let root = Root::of(&session.directory);
         let mut recorded = Recorded { root, runs: Vec::new(), places: HashMap::new(), made: Vec::new() };
         recorded.replay(&state::journal(&state))?;
-        let runs = recorded.runs.iter().flatten().map(|run| run.key.clone());
-        recorded.made = runs.collect();
+        recorded.made = recorded.runs().map(|run| run.key.clone()).collect();
         recorded.add_further_outputs(&session.directory, &state)?;
         Ok(recorded)
     }
@@ -54,9 +53,12 @@ impl Recorded {
         let mut log = Log::<FileKey, FileValue>::from_bytes(bytes);
         log.replay(&mut Keys::default(), &mut |keys, event| match event {
             Event::Built(record) | Event::Restored(record) if !record.value.outputs().is_empty() => {
-                let read = record.dependencies.iter().filter(|dependency| !dependency.key.is_definition());
+                let own = |dependency: &&Dependency| dependency.key.is_definition();
+                let definition = record.dependencies.iter().find(own).map(|own| own.fingerprint);
+                let read = record.dependencies.iter().filter(|dependency| !own(dependency));
                 let read = read.map(|dependency| keys.name(dependency.key).clone()).collect();
-                self.put(Run { key: keys.name(record.key).clone(), read, modified: record.modified });
+                let last = LastRun { definition, read, made: record.value.outputs() };
+                self.put(Run { key: keys.name(record.key).clone(), last, modified: record.modified });
             }
             // A source by now.
             Event::Changed { key, input: true, .. } if !key.is_definition() => self.forget(keys.name(*key)),
@@ -106,12 +108,17 @@ impl Recorded {
         self.runs[*place].as_ref()
     }
 
+    /// All last runs.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.runs.iter().flatten()
+    }
+
     /// The manifest's graph, with the files that were recorded beside those that it names.
     pub(super) fn graph<'m>(&'m self, manifest: &'m Manifest) -> Graph<'m> {
         let mut graph = Graph::of(manifest);
         for (edge, run) in self.with_deps(manifest, &graph) {
             for &output in &graph.outputs(edge).to_vec() {
-                run.read.iter().for_each(|key| graph.add_recorded(output, key.as_str()));
+                run.last.read.iter().for_each(|key| graph.add_recorded(output, key.as_str()));
             }
         }
         graph
@@ -130,7 +137,7 @@ impl Recorded {
     /// What the run of an edge has read and the manifest does not declare.
     pub(super) fn discovered<'r>(&self, run: &'r Run, inputs: &[&str]) -> Vec<&'r str> {
         let declared: std::collections::HashSet<_> = inputs.iter().map(|path| self.root.local(path)).collect();
-        run.read.iter().map(FileKey::as_str).filter(|path| !declared.contains(*path)).collect()
+        run.last.read.iter().map(FileKey::as_str).filter(|path| !declared.contains(*path)).collect()
     }
 
     /// The path as keys write it.

@@ -1,8 +1,15 @@
 //! The care of what is remembered: `recompact` makes the journal shorter, `restat` has the next build believe what is on disk.
 
+use std::collections::HashSet;
+
+use alacarte_core::Cause;
+use alacarte_stores::FileKey;
+
 use super::options::Known;
-use super::recorded::alone;
+use super::recorded::{Recorded, alone};
 use super::{Call, ToolError};
+use crate::commands::canonicalise;
+use crate::ninja::manifest::{Edge, Manifest};
 
 const RESTAT: &str = "usage: ninja -t restat [outputs]\n";
 
@@ -19,6 +26,37 @@ pub(super) fn restat(call: &mut Call<'_>) -> Result<u8, ToolError> {
         Ok(given) => given,
         Err(code) => return Ok(code),
     };
-    drop(given);
-    Ok(0)
+    // (Generators call it where there is nothing yet.)
+    if !call.session.directory.join(&call.session.file).exists() {
+        return Ok(0);
+    }
+    let (turn, recorded, targets) = loop {
+        let manifest = call.manifest()?;
+        // (The build that runs this very tool notes itself what this tool is to note.)
+        let Some(log) = alone(call.session, &manifest)? else { return Ok(0) };
+        let recorded = Recorded::of(call.session, &manifest)?;
+        let targets = outputs(&recorded, &manifest, &given.operands);
+        // Otherwise, another build has just rewritten it.
+        if let Some(turn) = call.session.begin(manifest, log)? {
+            break (turn, recorded, targets);
+        }
+    };
+    let runs = recorded.runs().filter(|run| targets.contains(&run.key));
+    let believed = runs.map(|run| (run.key.clone(), run.last.clone())).collect();
+    let mut build = call.session.open_believing(turn, believed)?;
+    let failures = build.run(&targets).err().map(|error| error.failures).unwrap_or_default();
+    // (What cannot be believed is built the next time.)
+    match failures.iter().find(|failure| matches!(failure.cause, Cause::Store(_))) {
+        Some(failure) => call.refuse(&failure.to_string()),
+        None => Ok(0),
+    }
+}
+
+/// The first outputs of the edges that make these files, or of all edges; but only of those that have run.
+fn outputs(recorded: &Recorded, manifest: &Manifest, names: &[String]) -> Vec<FileKey> {
+    let names: HashSet<String> = names.iter().map(|name| recorded.local(&canonicalise(name)).into_owned()).collect();
+    let asked =
+        |edge: &&Edge| names.is_empty() || edge.outputs.iter().any(|path| names.contains(&*recorded.local(path)));
+    let edges = manifest.edges.iter().filter(asked);
+    edges.filter_map(|edge| recorded.run(edge.outputs.first()?)).map(|run| run.key.clone()).collect()
 }

@@ -1,0 +1,56 @@
+//! Outputs taken for what their commands would make, as they are on disk now (ninja's `-t restat`).
+//!
+//! A build whose tasks run no command: each that is to be believed has what it reads brought up to date in the same way, and is recorded with that. All
+//! others fail, and with them what is made from them, so that nothing is believed that is made from what is not.
+
+use alacarte_core::{Fetch, Result, TaskError, Tasks};
+use alacarte_stores::{FileKey, FileValue, Made};
+
+use super::execute::name_of_run;
+use super::last_run::LastRun;
+use super::ninja_tasks::{NinjaTasks, Step};
+
+impl NinjaTasks {
+    /// What a command would make, by what is on disk. Its inputs, and their values, are `read`.
+    pub(super) async fn believe(
+        &self,
+        step: &Step,
+        last: Option<&LastRun>,
+        mut read: Vec<(FileKey, FileValue)>,
+        fetch: Fetch<'_, FileKey, FileValue>,
+    ) -> Result<FileValue> {
+        let last = last.ok_or_else(|| TaskError::new("its command would have to run"))?;
+        // Of a generator the command may change.
+        if !step.edge.generator && last.definition != self.definition(&step.outputs[0]) {
+            return Err(TaskError::new("its command is another now"));
+        }
+        let more: Vec<FileKey> = last.read.iter().filter(|key| !step.inputs.contains(key)).cloned().collect();
+        if more.iter().any(|key| self.step(key).is_none() && !self.is_there(key)) {
+            return Err(TaskError::new("something is gone that it read"));
+        }
+        let values = fetch.all(more.iter()).await?;
+        read.extend(more.into_iter().zip(values));
+        let run = name_of_run(step, &read);
+        let mut outputs = Vec::with_capacity(step.outputs.len());
+        for (number, key) in step.outputs.iter().enumerate() {
+            let mut files = self.files.borrow_mut();
+            let seen = files.look_as_output(key)?.filter(|_| !files.is_unfinished(key));
+            let seen = seen.ok_or_else(|| TaskError::new(format!("{key} is not there, or not whole")))?;
+            // What the last run has left is of that run; what content alone tells is told by it further on.
+            let run = match last.made.get(number) {
+                Some(made) if made.run.is_none() || made.digest == Some(seen.as_output()) => made.run,
+                _ => Some(run),
+            };
+            outputs.push((key, Made { digest: Some(seen.as_output()), run, tree: None }));
+        }
+        if step.regenerates {
+            self.left(step, &read)?;
+        }
+        let mut files = self.files.borrow_mut();
+        for (key, made) in &outputs {
+            files.written(key, made.run)?;
+        }
+        files.save()?;
+        Ok(FileValue::made(&outputs.into_iter().map(|(_, made)| made).collect::<Vec<_>>()))
+    }
+}
