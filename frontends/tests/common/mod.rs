@@ -27,6 +27,7 @@ pub struct Process {
     runtime: tokio::runtime::Runtime,
 }
 
+#[allow(dead_code, reason = "not every test asks")]
 pub fn start(directory: &Path, scheduler: &str, rebuilder: &str) -> Process {
     let files = Files::shared(directory).expect("a directory");
     let printed = Rc::new(RefCell::new(String::new()));
@@ -56,6 +57,7 @@ pub fn start(directory: &Path, scheduler: &str, rebuilder: &str) -> Process {
     Process { build, printed, runtime }
 }
 
+#[allow(dead_code, reason = "not every test asks")]
 impl Process {
     pub fn run(&mut self) -> Result<Report, String> {
         let tasks = self.build.tasks();

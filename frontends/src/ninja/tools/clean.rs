@@ -25,7 +25,7 @@ pub(super) fn clean(call: &mut Call<'_>) -> Result<u8, ToolError> {
         Ok(given) => given,
         Err(code) => return Ok(code),
     };
-    let manifest = call.manifest()?;
+    let manifest = call.manifest_with_dyndeps()?;
     if given.has('r') && given.operands.is_empty() {
         return call.refuse("expected a rule to clean");
     }
@@ -51,7 +51,7 @@ pub(super) fn clean(call: &mut Call<'_>) -> Result<u8, ToolError> {
 }
 
 pub(super) fn clean_dead(call: &mut Call<'_>) -> Result<u8, ToolError> {
-    let manifest = call.manifest()?;
+    let manifest = call.manifest_with_dyndeps()?;
     let _turn = alone(call.session, &manifest)?;
     let recorded = Recorded::of(call.session, &manifest)?;
     let root = Root::of(&call.session.directory);

@@ -13,7 +13,7 @@ edge [fontsize=10]
 ";
 
 pub(super) fn graph(call: &mut Call<'_>) -> Result<u8, ToolError> {
-    let manifest = call.manifest()?;
+    let manifest = call.manifest_with_dyndeps()?;
     let graph = Graph::of(&manifest);
     let targets = match graph.targets(&std::mem::take(&mut call.arguments)) {
         Ok(targets) => targets,

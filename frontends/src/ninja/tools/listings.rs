@@ -106,7 +106,7 @@ fn outline(call: &mut Call<'_>, graph: &Graph<'_>, roots: Vec<usize>, depth: i64
 }
 
 pub(super) fn query(call: &mut Call<'_>) -> Result<u8, ToolError> {
-    let manifest = call.manifest()?;
+    let manifest = call.manifest_with_dyndeps()?;
     let names = std::mem::take(&mut call.arguments);
     if names.is_empty() {
         return call.refuse("expected a target to query");

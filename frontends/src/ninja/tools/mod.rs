@@ -142,6 +142,13 @@ impl Call<'_> {
         Ok(load(&self.session.directory, &self.session.file)?)
     }
 
+    /// The manifest, with what its dyndep files add that are there. (What is wrong with one of them, a build says.)
+    fn manifest_with_dyndeps(&self) -> Result<Manifest, ToolError> {
+        let mut manifest = self.manifest()?;
+        manifest.read_dyndeps(&self.session.directory);
+        Ok(manifest)
+    }
+
     /// Writes a text to standard output, in the bytes for which it stands.
     fn write(&mut self, text: &str) -> Result<(), ToolError> {
         Ok(self.out.write_all(&bytes_of(text))?)
