@@ -418,6 +418,23 @@ fn names_in_any_bytes_are_printed_as_they_are() {
 }
 
 #[test]
+fn a_reader_that_goes_away_is_no_error() {
+    struct Gone;
+    impl io::Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let at = directory(&[("build.ninja", MANIFEST)]);
+    let session = Session::new(at.path(), "build.ninja");
+    let code = tool(&session, "targets", &["all".into()], false, false, &mut Gone, &mut io::sink());
+    assert_eq!(code.expect("an answer"), 0);
+}
+
+#[test]
 fn an_unknown_tool_and_a_broken_manifest_are_errors() {
     let at = directory(&[("build.ninja", "rule\n")]);
     let session = Session::new(at.path(), "build.ninja");

@@ -390,3 +390,25 @@ fn a_long_log_is_replaced_by_a_short_one() {
     assert_eq!(left.len(), 9, "four values, what each was made from, and what was written since");
     assert_eq!(left[8], STORY[0]);
 }
+
+#[test]
+fn a_log_is_shortened_when_somebody_asks() {
+    let mut log = Small::in_memory();
+    let mut keys = Keys::default();
+    // Another process numbers the keys otherwise.
+    keys.intern(&"z".to_owned());
+    for n in 0..8 {
+        change(&mut log, &mut keys, "x", n);
+        made(&mut log, &mut keys, "y", "x", n);
+    }
+    let long = log.bytes();
+    log.recompact().expect("shortened");
+    assert!(log.bytes() < long, "{} of {long}", log.bytes());
+    let short = log.bytes();
+    log.recompact().expect("as short as it can be");
+    assert_eq!(log.bytes(), short);
+    change(&mut log, &mut keys, "x", 7);
+    let left = said(&mut log, &mut Keys::default());
+    assert_eq!(left.len(), 9, "four values, what each was made from, and what was written since");
+    assert_eq!(left[8], STORY[0]);
+}

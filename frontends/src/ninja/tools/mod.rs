@@ -108,12 +108,27 @@ pub fn tool(
     said: &mut dyn Write,
 ) -> Result<u8, ToolError> {
     let mut out = BufWriter::new(out);
+    let answered = answer(session, name, arguments, (dry, verbose), &mut out, said);
+    match answered.and_then(|code| Ok(out.flush().map(|()| code)?)) {
+        // A reader that went away has read what it wanted.
+        Err(ToolError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+        answered => answered,
+    }
+}
+
+fn answer(
+    session: &Session,
+    name: &str,
+    arguments: &[OsString],
+    (dry, verbose): (bool, bool),
+    out: &mut dyn Write,
+    said: &mut dyn Write,
+) -> Result<u8, ToolError> {
     if name == "list" {
         writeln!(out, "{NINJA} subtools:")?;
         for (name, what, _) in TOOLS {
             writeln!(out, "{name:>11}  {what}")?;
         }
-        out.flush()?;
         return Ok(0);
     }
     let Some((name, _, tool)) = TOOLS.into_iter().find(|(known, ..)| *known == name) else {
@@ -121,9 +136,7 @@ pub fn tool(
         return Err(ToolError::Unknown { name: name.to_owned(), hint });
     };
     let arguments = arguments.iter().map(|argument| text_of(argument.as_bytes()).into_owned()).collect();
-    let code = tool(&mut Call { session, name, arguments, dry, verbose, out: &mut out, said })?;
-    out.flush()?;
-    Ok(code)
+    tool(&mut Call { session, name, arguments, dry, verbose, out, said })
 }
 
 /// A tool that was called.
