@@ -320,6 +320,21 @@ fn cleandead_removes_what_only_an_earlier_manifest_makes() {
 }
 
 #[test]
+fn what_is_dead_stays_so_when_builds_have_seen_it() {
+    let rule = "rule two\n  command = cp $in $out; echo t > $out.2\n";
+    let with = |name: &str| format!("{rule}build {name} | {name}.2: two s\nbuild all: phony {name}\ndefault all\n");
+    let at = directory(&[("build.ninja", &with("a")), ("s", "s")]);
+    build(at.path());
+    fs::write(at.path().join("build.ninja"), with("b")).expect("written");
+    build(at.path());
+    fs::write(at.path().join("s"), "other").expect("written");
+    build(at.path());
+    assert_eq!(printed(at.path(), "recompact"), "");
+    assert_eq!(printed(at.path(), "-v cleandead"), "Cleaning...\nRemove a\nRemove a.2\n2 files.\n");
+    assert!(at.path().join("b").exists() && at.path().join("b.2").exists());
+}
+
+#[test]
 fn a_file_that_became_a_source_is_not_dead() {
     let rules = "rule cp\n  command = cp $in $out\n";
     let at = directory(&[("build.ninja", &format!("{rules}build a: cp s\nbuild b: cp a\n")), ("s", "s")]);

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use alacarte_core::{Dependency, Event, Journal, Keys, StoreError, Time};
-use alacarte_stores::{FileKey, FileValue, Files, Log};
+use alacarte_stores::{FileKey, FileValue, Files, Log, Seen};
 
 use super::graph::Graph;
 use crate::commands::{Root, beneath_ours, state};
@@ -28,6 +28,8 @@ pub(super) struct Recorded {
 pub(super) struct Run {
     pub(super) key: FileKey,
     pub(super) last: LastRun,
+    /// It has been an input since.
+    source: bool,
     /// When what it made was modified.
     pub(super) modified: Time,
 }
@@ -39,8 +41,7 @@ impl Recorded {
         let root = Root::of(&session.directory);
         let mut recorded = Recorded { root, runs: Vec::new(), places: HashMap::new(), made: Vec::new() };
         recorded.replay(&state::journal(&state))?;
-        recorded.made = recorded.runs().map(|run| run.key.clone()).collect();
-        recorded.add_further_outputs(&session.directory, &state)?;
+        recorded.add_made(&session.directory, &state)?;
         Ok(recorded)
     }
 
@@ -58,10 +59,14 @@ impl Recorded {
                 let read = record.dependencies.iter().filter(|dependency| !own(dependency));
                 let read = read.map(|dependency| keys.name(dependency.key).clone()).collect();
                 let last = LastRun { definition, read, made: record.value.outputs() };
-                self.put(Run { key: keys.name(record.key).clone(), last, modified: record.modified });
+                self.put(Run { key: keys.name(record.key).clone(), last, source: false, modified: record.modified });
             }
-            // A source by now.
-            Event::Changed { key, input: true, .. } if !key.is_definition() => self.forget(keys.name(*key)),
+            Event::Changed { key, input: true, .. } if !key.is_definition() => {
+                let place = self.places.get(keys.name(*key));
+                if let Some(run) = place.and_then(|&place| self.runs[place].as_mut()) {
+                    run.source = true;
+                }
+            }
             Event::Forgotten { keys: forgotten } => {
                 forgotten.iter().for_each(|key| self.forget(keys.name(*key)));
             }
@@ -85,10 +90,18 @@ impl Recorded {
         }
     }
 
-    /// Of a command's further outputs, the journal tells only where one was asked for by its name. The table of files knows who made each.
-    fn add_further_outputs(&mut self, directory: &Path, state: &Path) -> Result<(), StoreError> {
+    /// Notes the files that commands made. An input that none makes any more may be a file that somebody has written since; then it is not what the command
+    /// left. Of a command's further outputs, the journal tells only where one was asked for by its name: the table of files knows who made each.
+    fn add_made(&mut self, directory: &Path, state: &Path) -> Result<(), StoreError> {
         let mut files = Files::open(directory)?;
         files.recall(&state::table(state));
+        for run in self.runs.iter().flatten() {
+            let left = run.last.made.first().and_then(|made| made.digest);
+            let is_left = |seen: Seen| left.is_some_and(|left| seen.holds(left));
+            if !run.source || files.look(&run.key)?.is_some_and(is_left) {
+                self.made.push(run.key.clone());
+            }
+        }
         for key in files.made() {
             if !self.places.contains_key(&key) && files.look(&key)?.is_some_and(|seen| seen.run.is_some()) {
                 self.made.push(key);
