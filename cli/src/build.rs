@@ -198,7 +198,7 @@ fn recheck(
     let mut ran: Vec<(FileKey, FileValue)> = build.names(&ids).into_iter().zip(expected).collect();
     // What a generator makes would not have been restored.
     let all = ran.len();
-    ran.retain(|(key, _)| build.tasks().edge(key).is_none_or(|edge| !edge.generator));
+    ran.retain(|(key, _)| !build.tasks().regenerates(key));
     rechecks.note(sampled.hits - (all - ran.len()), ran, outcome, |key, then| {
         let Some(now) = build.get(key) else { return Ok(None) };
         let differences = build.store().differences(key, then, &now)?;

@@ -3,11 +3,13 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
 use common::{alacarte, directory, run};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 
 const REBUILDERS: [&str; 5] =
@@ -156,7 +158,19 @@ fn a_build_that_is_busy_hears_a_signal() {
             file.set_len(1 << 38).expect("a sparse file");
         }
         let mut child = start(place, &["build"]);
-        wait_for(&place.join(".alacarte/journal"));
+        // A pipe can be opened for writing when somebody reads it, who then waits until it is closed.
+        let writer = (busy == "pipe").then(|| {
+            let flags = OFlags::NONBLOCK.bits() as i32;
+            loop {
+                match fs::OpenOptions::new().write(true).custom_flags(flags).open(place.join("pipe")) {
+                    Ok(writer) => break writer,
+                    Err(_) => std::thread::sleep(Duration::from_millis(10)),
+                }
+            }
+        });
+        if busy == "large" {
+            wait_for(&place.join(".alacarte/journal"));
+        }
         std::thread::sleep(Duration::from_millis(200));
         signal(&child, Signal::TERM);
         let limit = Instant::now() + Duration::from_secs(30);
@@ -171,6 +185,7 @@ fn a_build_that_is_busy_hears_a_signal() {
             std::thread::sleep(Duration::from_millis(10));
         };
         assert_eq!(status.code(), Some(130), "{busy}");
+        drop(writer);
     }
 }
 

@@ -261,6 +261,11 @@ impl NinjaTasks {
         self.steps.iter().filter(|step| step.regenerates).flat_map(|step| step.outputs.iter().cloned()).collect()
     }
 
+    /// Whether the manifest, or a generator, makes this key: then no trace brings it back.
+    pub fn regenerates(&self, key: &FileKey) -> bool {
+        self.step(key).is_some_and(|step| step.regenerates)
+    }
+
     /// These targets, and all that is to be validated with what they reach.
     pub fn with_validations(&self, targets: &[FileKey]) -> Vec<FileKey> {
         let mut all = targets.to_vec();
