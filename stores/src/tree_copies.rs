@@ -103,6 +103,7 @@ impl Staged {
             DirBuilder::new().create(staged.whole())?;
         }
         for (path, entry) in tree.entries() {
+            step();
             let place = staged.place(path);
             match entry {
                 Entry::Directory(_) => ours.create(place)?,
@@ -116,6 +117,7 @@ impl Staged {
         }
         for (path, entry) in tree.entries().collect::<Vec<_>>().into_iter().rev() {
             if let Entry::Directory(mode) = entry {
+                step();
                 let whole = path.as_os_str().is_empty();
                 staged.closed = Some(*mode).filter(|mode| whole && mode & WRITE == 0);
                 let mode = inherited | if whole { mode | WRITE } else { *mode };
@@ -141,13 +143,18 @@ impl Staged {
     pub(crate) fn put(self, target: &Path) -> io::Result<()> {
         let old = std::fs::symlink_metadata(target).ok().filter(Metadata::is_dir);
         let old = old.map(|old| old.permissions().mode()).filter(|mode| mode & WRITE == 0);
+        step();
         old.map_or(Ok(()), |mode| set_mode(target, mode | WRITE))?;
+        step();
         let put = self.exchange_with(target);
+        step();
         if let (Err(_), Some(mode)) = (&put, old) {
             set_mode(target, mode)?;
         }
         put?;
-        self.closed.map_or(Ok(()), |mode| set_mode(target, mode))
+        self.closed.map_or(Ok(()), |mode| set_mode(target, mode))?;
+        step();
+        Ok(())
     }
 
     fn exchange_with(&self, target: &Path) -> io::Result<()> {
@@ -159,17 +166,25 @@ impl Staged {
             Err(error) => return Err(error.into()),
         }
         let old = self.within.path().join("old");
+        step();
         let was_there = match std::fs::rename(target, &old) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(error) => return Err(error),
         };
+        step();
         let put = std::fs::rename(self.whole(), target);
         if put.is_err() && was_there {
             std::fs::rename(&old, target)?;
         }
         put
     }
+}
+
+/// Before it, a test may have the process killed.
+fn step() {
+    #[cfg(test)]
+    tests::step();
 }
 
 /// Has two paths change places.
@@ -304,6 +319,18 @@ mod tests {
     use alacarte_core::Store;
     use std::fs;
     use std::os::unix::fs::symlink;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// After so many steps this process is killed.
+    static STEPS: AtomicU64 = AtomicU64::new(u64::MAX);
+
+    pub(super) fn step() {
+        if STEPS.fetch_sub(1, Ordering::Relaxed) == 0 {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        }
+    }
 
     /// A directory for a build, with one that is not to be touched beside it, and a store over the first.
     struct Place {
@@ -372,6 +399,75 @@ mod tests {
             let count = |path: &str| fs::read_dir(self.all.path().join(path)).map_or(0, Iterator::count);
             fs::read_to_string(self.all.path().join("outside/precious")).is_ok_and(|text| text == "precious")
                 && (count("outside"), count("build"), count("state/underway")) == (1, 1, 0)
+        }
+    }
+
+    /// Where a process of this test restores what it is told to, to be killed meanwhile.
+    const RESTORES: &str = "ALACARTE_TEST_RESTORES";
+
+    #[test]
+    fn a_process_that_is_killed_at_any_step_leaves_what_was_or_what_should_be_and_the_next_ends_right() {
+        let open = |root: &Path| {
+            let store = FileStore::open(root.join("build")).expect("opened");
+            store.with_cas(SharedCache::new(root.join("cache")).copies()).with_table(root.join("state/files"))
+        };
+        let key = FileKey::from("out/d/");
+        if let Ok(told) = std::env::var(RESTORES) {
+            let [steps, digest, root] = told.split(' ').collect::<Vec<_>>()[..] else { panic!("{told}") };
+            let mut store = open(Path::new(root));
+            STEPS.store(steps.parse().expect("a number"), Ordering::Relaxed);
+            let value = FileValue::File(Digest::from_hex(digest).expect("a digest"));
+            assert!(store.restore(&key, &value).expect("restored"));
+            return;
+        }
+        type Before = fn(&Place);
+        let befores: [Before; 5] = [
+            |_| {},
+            |place| fs::create_dir_all(place.at("old/nested")).expect("made"),
+            |place| {
+                fs::create_dir_all(place.at("old")).expect("made");
+                fs::set_permissions(place.at(""), Permissions::from_mode(0o555)).expect("set");
+            },
+            |place| fs::write(place.all.path().join("build/out/d"), "a file").expect("written"),
+            |place| symlink("../../outside", place.all.path().join("build/out/d")).expect("a link"),
+        ];
+        let name = "tree_copies::tests::a_process_that_is_killed_at_any_step_leaves_what_was_or_what_should_be_and_the_next_ends_right";
+        for (number, before) in befores.iter().enumerate() {
+            for closed in [0o755, 0o555] {
+                for steps in 0.. {
+                    let mut place = Place::new();
+                    place.make();
+                    fs::set_permissions(place.at(""), Permissions::from_mode(closed)).expect("set");
+                    let value = place.look().expect("there");
+                    place.store.archive(&key, &value).expect("kept");
+                    scratch::remove(&place.at("")).expect("removed");
+                    before(&place);
+                    let was = (place.look(), fs::symlink_metadata(place.at("")).map(|there| there.file_type()).ok());
+                    let FileValue::File(digest) = &value else { panic!("a directory") };
+                    let told = format!("{steps} {digest} {}", place.all.path().display());
+                    let mut child = Command::new(std::env::current_exe().expect("this program"));
+                    let ended = child.args([name, "--exact"]).env(RESTORES, told).output().expect("it starts");
+                    let killed = ended.status.signal().is_some();
+                    assert!(killed || ended.status.success(), "{ended:?}");
+                    // The next process sweeps, and finds what was, what should be, or what is known to be neither.
+                    place.store = open(place.all.path());
+                    let found = place.look();
+                    let there = fs::symlink_metadata(place.at("")).map(|there| there.file_type()).ok();
+                    let whole = fs::read_link(place.at("dangling")).is_ok() && place.at("sub/empty").is_dir();
+                    assert!(
+                        whole || (there, found.is_some()) == (was.1, was.0.is_some()),
+                        "{number} {steps}: {found:?}"
+                    );
+                    assert!(killed || found.as_ref() == Some(&value), "{number} {steps}");
+                    assert!(place.restore(&value), "{number} {steps}");
+                    assert_eq!((place.look().as_ref(), place.mode("")), (Some(&value), closed), "{number} {steps}");
+                    assert!(place.is_tidy(), "{number} {steps}");
+                    if !killed {
+                        assert!(steps > 10, "it was killed between its steps");
+                        break;
+                    }
+                }
+            }
         }
     }
 
