@@ -158,6 +158,16 @@ impl Pattern {
         &before[..before.rfind('/').map_or(0, |at| at + 1)]
     }
 
+    /// How all its paths begin, and how they end.
+    pub(crate) fn ends(&self) -> (&str, &str) {
+        let text = |piece: Option<&Piece>| match piece {
+            Some(Piece::Text(text)) => text.len(),
+            _ => 0,
+        };
+        let (begin, end) = (text(self.pieces.first()), text(self.pieces.last()));
+        (&self.text[..begin], &self.text[self.text.len() - end..])
+    }
+
     /// As it is written.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
