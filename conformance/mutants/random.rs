@@ -8,8 +8,8 @@ mod contracts;
 mod propagation;
 
 use alacarte_conformance::relations::judge_scenario;
-use alacarte_conformance::{Broken, Combination, Declares, Name, REBUILDERS, Style, Trial, menu, scenario, style};
-use alacarte_core::{Dynamic, Rebuilder, Static};
+use alacarte_conformance::{Broken, Combination, Declares, REBUILDERS, Style, Trial, menu, scenario, style};
+use alacarte_core::{Dynamic, Static};
 
 /// So many histories, or what the environment variable `CONFORMANCE_CASES` says.
 fn seeds() -> impl Iterator<Item = u64> {
