@@ -1,7 +1,9 @@
 //! Pools: each bounds how much outside work is done at once, and admits the futures that wait for a permit, first come, first
 //! served.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+
+use rustc_hash::FxBuildHasher;
 
 use crate::waits::Ticket;
 
@@ -18,6 +20,8 @@ pub(crate) struct Pool {
 
 pub(crate) struct Pools {
     pools: Vec<Pool>,
+    /// The number of each pool that was added.
+    numbers: HashMap<String, usize, FxBuildHasher>,
     /// A permit came back since this was last asked.
     pub freed: bool,
     /// How many permits are held, of all pools.
@@ -27,7 +31,7 @@ pub(crate) struct Pools {
 impl Pools {
     pub fn new() -> Self {
         let jobs = Pool { name: "jobs".into(), depth: 1, free: 1, queue: VecDeque::new() };
-        Pools { pools: vec![jobs], freed: false, held: 0 }
+        Pools { pools: vec![jobs], numbers: HashMap::default(), freed: false, held: 0 }
     }
 
     /// Adds a pool; the depth of one that was added before by this name, with another depth.
@@ -36,6 +40,7 @@ impl Pools {
             Some(first) if first == depth => Ok(()),
             Some(first) => Err(first),
             None => {
+                self.numbers.insert(name.clone(), self.pools.len());
                 self.pools.push(Pool { name, depth, free: depth, queue: VecDeque::new() });
                 Ok(())
             }
@@ -55,7 +60,7 @@ impl Pools {
     /// The number of the pool that was added by this name. (The first pool is that of all outside work, whatever others are
     /// called.)
     pub fn find(&self, name: &str) -> Option<usize> {
-        (JOBS + 1..self.pools.len()).find(|&pool| self.pools[pool].name == name)
+        self.numbers.get(name).copied()
     }
 
     /// How many there are.

@@ -165,3 +165,30 @@ fn a_dyndep_file_that_cannot_be_made_fails_what_needs_it_and_no_more() {
     let (code, _, err) = run(place.path(), &["build"]);
     assert!(code == 1 && err.contains("times, and the command of dd changed it each time"), "{err}");
 }
+
+/// A chain of edges with a dyndep file each, and a validation that needs the edge that it is validated with.
+#[test]
+fn many_dyndep_files_and_validations_above_them_are_found() {
+    let mut manifest =
+        "rule cp\n  command = cp $in $out && echo $out >> ran\nrule t\n  command = touch $out && echo $out >> ran\n"
+            .to_owned();
+    let mut files = vec![("in".to_owned(), "ninja_dyndep_version = 1\nbuild v: dyndep\n".to_owned())];
+    for number in 0..40 {
+        let after = if number > 0 { format!(" o{}", number - 1) } else { String::new() };
+        manifest += &format!(
+            "build d{number}: cp d{number}.in\nbuild o{number}: t{after} || d{number} |@ v\n  dyndep = d{number}\n"
+        );
+        files.push((format!("d{number}.in"), format!("ninja_dyndep_version = 1\nbuild o{number}: dyndep | extra\n")));
+    }
+    manifest += "build extra: t\nbuild v.in: cp in | o39\nbuild dv: cp v.in\nbuild v: t o39 || dv\n  dyndep = dv\ndefault o39\n";
+    files.push(("build.ninja".to_owned(), manifest));
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
+    for scheduler in SCHEDULERS {
+        let place = directory(&files);
+        let arguments = ["build", "-j4", "--scheduler", scheduler];
+        let ran = built(place.path(), &arguments);
+        assert_eq!(ran.split(' ').count(), 84, "{scheduler}: {ran}");
+        assert!(ran.ends_with("o39 v.in dv v"), "{scheduler}: {ran}");
+        assert_eq!(built(place.path(), &arguments), "", "{scheduler}");
+    }
+}

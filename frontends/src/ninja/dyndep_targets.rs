@@ -1,6 +1,6 @@
 //! Which [dyndep files](super::dyndep) targets need, and whether these are as they were read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use alacarte_stores::FileKey;
 
@@ -20,21 +20,38 @@ impl NinjaTasks {
         if self.dyndeps.count == 0 {
             return Vec::new();
         }
-        let open = self.open_dyndeps(targets);
-        open.into_iter().filter(|file| self.open_dyndeps(std::slice::from_ref(file)).is_empty()).collect()
-    }
-
-    fn open_dyndeps(&self, targets: &[FileKey]) -> Vec<FileKey> {
-        let (mut seen, mut open) = (HashSet::new(), Vec::new());
-        let settled = self.dyndeps.settled.borrow();
-        for target in targets {
-            self.reach(target.clone(), &mut seen, |step| {
-                open.extend(step.dyndep.iter().filter(|file| !settled.contains(*file)).cloned());
-            });
+        // Of each edge, once all below it is known: whether a dyndep file that is still to be built lies there.
+        let (mut below, mut next) = (HashMap::<usize, bool>::new(), Vec::new());
+        let (settled, mut chosen) = (self.dyndeps.settled.borrow(), HashSet::new());
+        let number = |key: &FileKey| self.number(key);
+        let open = |step: usize| self.steps[step].dyndep.as_ref().filter(|file| !settled.contains(*file));
+        let mut roots: Vec<usize> = targets.iter().filter_map(number).collect();
+        // What is validated may need the very edge that it is validated with, and is looked at after it.
+        while let Some(root) = roots.pop() {
+            let mut stack = vec![(root, false)];
+            while let Some((step, left)) = stack.pop() {
+                let sources = || self.steps[step].sources().filter_map(number);
+                if !left {
+                    // (In a circle, which the build will find, an edge is met while it is open.)
+                    if below.contains_key(&step) {
+                        continue;
+                    }
+                    below.insert(step, false);
+                    roots.extend(self.steps[step].validations().filter_map(number));
+                    stack.push((step, true));
+                    stack.extend(sources().map(|source| (source, false)));
+                    continue;
+                }
+                let is_open = |step: usize| open(step).is_some() || below.get(&step) == Some(&true);
+                let found = sources().any(is_open);
+                let before = open(step).and_then(number).is_some_and(is_open);
+                below.insert(step, found);
+                if let Some(file) = open(step).filter(|file| !before && chosen.insert((*file).clone())) {
+                    next.push(file.clone());
+                }
+            }
         }
-        let mut once = HashSet::new();
-        open.retain(|file| once.insert(file.clone()));
-        open
+        next
     }
 
     /// These dyndep files are as they were read: edges may run with what they say.

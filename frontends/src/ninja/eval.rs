@@ -11,7 +11,7 @@ use alacarte_stores::{CacheName, CacheNameError};
 use super::manifest::{Deps, Edge, RspFile};
 use super::show_includes::PREFIX;
 use super::template::{Piece, pieces};
-use super::variables::{Bindings, Rule, ScopeId, Scopes, bound};
+use super::variables::{Bindings, Rule, ScopeId, Scopes};
 
 /// The names in an edge's rule.
 pub(super) struct Names<'a> {
@@ -101,7 +101,7 @@ impl<'a> Names<'a> {
             _ => {
                 if let Some(value) = self.innermost(name) {
                     out.push_str(value);
-                } else if let Some(template) = bound(&self.rule.bindings, name) {
+                } else if let Some(template) = self.rule.bindings.get(name) {
                     if let Some(start) = open.iter().position(|&o| o == name) {
                         let cycle = open[start..].join(" -> ");
                         let rule = &self.rule.name;
@@ -124,7 +124,7 @@ impl<'a> Names<'a> {
     }
 
     fn innermost(&self, name: &str) -> Option<&'a str> {
-        if self.own.is_empty() { self.scopes.get_here(self.scope, name) } else { bound(self.own, name) }
+        if self.own.is_empty() { self.scopes.get_here(self.scope, name) } else { self.own.get(name) }
     }
 }
 

@@ -308,6 +308,11 @@ impl NinjaTasks {
         self.step(key).map(|step| &step.edge)
     }
 
+    /// The number of the edge that makes this output.
+    pub(super) fn number(&self, key: &FileKey) -> Option<usize> {
+        self.makers.get(key).map(|maker| maker.step)
+    }
+
     pub(super) fn step(&self, key: &FileKey) -> Option<&Step> {
         self.makers.get(key).map(|maker| &self.steps[maker.step])
     }
@@ -430,6 +435,10 @@ impl Step {
             order_only,
             edge,
         }
+    }
+
+    pub(super) fn validations(&self) -> impl Iterator<Item = &FileKey> {
+        self.validations.iter()
     }
 
     /// What must be up to date before it may run.

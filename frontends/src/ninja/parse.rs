@@ -11,7 +11,7 @@ use super::manifest::PHONY;
 use super::manifest_lexer::{Lexer, Raw, STATEMENT, Token};
 use super::parse_error::ParseError;
 use super::source::Source;
-use super::variables::{Bindings, Mark, Rule, ScopeId, bound};
+use super::variables::{Bindings, Mark, Rule, ScopeId};
 use crate::commands::{canonicalise, hint};
 
 /// A manifest that requires a later ninja may use syntax which is not known here.
@@ -124,10 +124,10 @@ impl<'l, 'r, 't> Parser<'l, 'r, 't> {
                 let explanation = format!("unexpected variable '{}' in a rule{hint}", binding.name);
                 return Err(self.lexer.error(binding.offset, explanation));
             }
-            bindings.push((binding.name.to_owned(), binding.value.to_owned()));
+            bindings.bind(binding.name, binding.value.to_owned());
         }
 
-        let empty = |name| bound(&bindings, name).is_none_or(str::is_empty);
+        let empty = |name| bindings.get(name).is_none_or(str::is_empty);
         if empty("command") {
             let explanation = format!("expected a 'command =' line in rule '{name}'");
             return Err(self.lexer.error(mark.offset, explanation));

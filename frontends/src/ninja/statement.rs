@@ -105,7 +105,8 @@ impl<'t> Parser<'_, '_, 't> {
         let mut own = Bindings::new();
         while self.lexer.indented()? {
             let binding = self.binding()?;
-            own.push((binding.name.to_owned(), self.expand(binding.value)));
+            let value = self.expand(binding.value);
+            own.bind(binding.name, value);
         }
         Ok(own)
     }

@@ -34,7 +34,7 @@ impl Rule {
     /// The description as it is written, each variable as `${name}`.
     pub(super) fn description(&self) -> Option<String> {
         let mut text = String::new();
-        for piece in pieces(bound(&self.bindings, "description")?) {
+        for piece in pieces(self.bindings.get("description")?) {
             match piece {
                 Piece::Text(piece) => text.push_str(piece),
                 Piece::Variable(name) => text.extend(["${", name, "}"]),
@@ -44,13 +44,55 @@ impl Rule {
     }
 }
 
-/// A handful of bindings, of a rule or of an edge; of two with one name the later counts.
-pub(super) type Bindings = Vec<(String, String)>;
+/// The bindings of a rule or of an edge; of two with one name the later counts. Mostly there is a handful of them, which needs no index.
+#[derive(Default)]
+pub(super) struct Bindings {
+    list: Vec<(String, String)>,
+    /// Where each name stands last, once there are many.
+    index: Option<HashMap<String, usize>>,
+}
 
-/// The value bound to the name in a handful of bindings.
-pub(super) fn bound<'b>(bindings: &'b Bindings, name: &str) -> Option<&'b str> {
-    let mut latest = bindings.iter().rev();
-    latest.find(|(bound, _)| bound == name).map(|(_, value)| value.as_str())
+/// So many are looked through.
+const HANDFUL: usize = 12;
+
+#[cfg(test)]
+thread_local! {
+    /// How many names of bindings were compared with one that is looked for.
+    static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+impl Bindings {
+    pub(super) fn new() -> Self {
+        Bindings::default()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(super) fn bind(&mut self, name: &str, value: String) {
+        if self.list.len() == HANDFUL {
+            let names = self.list.iter().enumerate().map(|(position, (name, _))| (name.clone(), position));
+            self.index = Some(names.collect());
+        }
+        if let Some(index) = &mut self.index {
+            index.insert(name.to_owned(), self.list.len());
+        }
+        self.list.push((name.to_owned(), value));
+    }
+
+    /// The value bound to the name.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let found = match &self.index {
+            Some(index) => self.list.get(*index.get(name)?),
+            None => self.list.iter().rev().find(|(bound, _)| {
+                #[cfg(test)]
+                COMPARED.set(COMPARED.get() + 1);
+                bound == name
+            }),
+        };
+        found.map(|(_, value)| value.as_str())
+    }
 }
 
 #[derive(Default)]
@@ -108,7 +150,7 @@ impl Scopes {
         if !template.contains('$') {
             return Cow::Borrowed(template);
         }
-        let value_of = |name| bound(own, name).or_else(|| self.get(scope, name));
+        let value_of = |name| own.get(name).or_else(|| self.get(scope, name));
         let values = pieces(template).map(|piece| match piece {
             Piece::Text(text) => text,
             Piece::Variable(name) => value_of(name).unwrap_or(""),
@@ -175,7 +217,19 @@ mod tests {
     fn an_edges_bindings_come_first_and_the_latest_counts() {
         let mut scopes = Scopes::new();
         scopes.set(Scopes::ROOT, "x", "file".into());
-        let own = vec![("x".into(), "first".into()), ("x".into(), "last".into())];
+        let mut own = Bindings::new();
+        own.bind("x", "first".into());
+        own.bind("x", "last".into());
         assert_eq!(scopes.expand(Scopes::ROOT, &own, "${x}"), "last");
+        // With many of them, too, and without a look at each.
+        let many = 10_000;
+        (0..many).for_each(|number| own.bind(&format!("v{number}"), number.to_string()));
+        own.bind("x", "very last".into());
+        COMPARED.set(0);
+        for number in 0..many {
+            assert_eq!(own.get(&format!("v{number}")), Some(&*number.to_string()));
+        }
+        assert_eq!((own.get("x"), own.get("y")), (Some("very last"), None));
+        assert!(COMPARED.get() <= HANDFUL * many, "{} names were compared", COMPARED.get());
     }
 }
