@@ -92,6 +92,24 @@ fn a_dry_run_shows_what_would_run_and_changes_nothing() {
     assert_eq!(ninja(place, &["-n"]), (0, "[1/1] T c\n".into(), "".into()));
 }
 
+/// What a dry run has noticed, the build after it has to notice too, whatever the rebuilder goes by.
+#[test]
+fn what_a_dry_run_has_seen_is_news_to_the_next_build() {
+    for rebuilder in ["modification-time", "dirty-bit", "verifying-trace", "constructive-trace", "step-trace"] {
+        let chosen = [("ALACARTE_REBUILDER", rebuilder)];
+        let place = directory(&[("build.ninja", MANIFEST), ("source", "one")]);
+        let place = place.path();
+        assert_eq!(ninja_in(place, &["b"], &chosen).1, "[1/1] T b\n");
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        let text = if rebuilder == "modification-time" { "one" } else { "two" };
+        std::fs::write(place.join("source"), text).expect("written");
+        for arguments in [&["-n", "b"][..], &["-n", "b"], &["b"]] {
+            assert_eq!(ninja_in(place, arguments, &chosen).1, "[1/1] T b\n", "{rebuilder}: {arguments:?}");
+        }
+        assert_eq!(ninja_in(place, &["b"], &chosen).1, "ninja: no work to do.\n", "{rebuilder}");
+    }
+}
+
 #[test]
 fn targets_are_named_as_for_ninja() {
     let place = directory(&[("sub/build.ninja", MANIFEST), ("sub/source", "")]);

@@ -215,7 +215,7 @@ impl Session {
         tasks.generated = Generated::recall(turn.state.join("generated")).unsaved();
         // (Where it cannot be read, all is to be built.)
         let journal = std::fs::read(state::journal(&turn.state)).unwrap_or_default();
-        let store = state::bare_store(&files, &turn.state);
+        let store = state::bare_store(&files, &turn.state).dry();
         Ok(put_together(tasks, store, scheduler, rebuilder, Log::from_bytes(journal)))
     }
 

@@ -75,6 +75,8 @@ pub struct FileStore {
     underway: Option<PathBuf>,
     /// The first build has begun.
     begun: bool,
+    /// What is reported to this build is news to the next one, too.
+    dry: bool,
     /// The youngest file in each group, as far as this build has asked.
     young: HashMap<FileKey, Option<Time>>,
     /// How many members of groups were looked at.
@@ -92,6 +94,7 @@ impl FileStore {
             cas: None,
             underway: None,
             begun: false,
+            dry: false,
             young: HashMap::new(),
             #[cfg(test)]
             looked_at: std::cell::Cell::default(),
@@ -134,6 +137,13 @@ impl FileStore {
     /// Whether it was said of this key what it is.
     pub fn has_shape(&self, key: &FileKey) -> bool {
         self.shapes.contains_key(key)
+    }
+
+    /// For a build that is not remembered: what is reported to it (a file that was touched, say) is reported to the next one as well.
+    #[must_use]
+    pub fn dry(mut self) -> Self {
+        self.dry = true;
+        self
     }
 
     /// Keeps copies of what is built in this cache, so that it can be restored.
@@ -230,7 +240,7 @@ impl Store<FileKey, FileValue> for FileStore {
         for path in self.paths(key) {
             // Before the first build, what an earlier process was told stands, so that a file which was touched
             // since is reported.
-            if self.begun || files.told(path).is_none() {
+            if !self.dry && (self.begun || files.told(path).is_none()) {
                 files.tell(path);
             }
         }
@@ -272,6 +282,9 @@ impl Store<FileKey, FileValue> for FileStore {
             }
         }
         // Only now, for two keys may stand for one file.
+        if self.dry {
+            return Ok(());
+        }
         let mut files = self.files.borrow_mut();
         touched.iter().for_each(|path| files.tell(path));
         Ok(())
