@@ -75,6 +75,8 @@ pub struct Files {
     writes: u64,
     /// The files of which something was learned that the table does not say yet.
     news: HashSet<FileKey>,
+    /// Files that a dry run takes for written.
+    pretended: HashSet<FileKey>,
     table: Option<Table>,
     trees: TreeReader,
 }
@@ -207,6 +209,7 @@ impl Files {
             doubts: HashMap::new(),
             writes: 0,
             news: HashSet::new(),
+            pretended: HashSet::new(),
             table: None,
             trees: TreeReader::default(),
         })
@@ -400,8 +403,16 @@ impl Files {
         }
     }
 
-    /// The same, of what a command made: of a link that leads to nothing, when that was made.
+    /// For a dry run: from now on the file counts as written just now. It is not touched, and nothing of this is saved.
+    pub fn pretend_written(&mut self, key: &FileKey) {
+        self.pretended.insert(key.clone());
+    }
+
+    /// The same as [`modified`](Self::modified), of what a command made: of a link that leads to nothing, when that was made.
     pub(crate) fn modified_as_output(&self, key: &FileKey) -> Option<Time> {
+        if self.pretended.contains(key) {
+            return Some(now());
+        }
         self.entry_modified(key).or_else(|| self.modified(key))
     }
 

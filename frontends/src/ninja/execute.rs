@@ -165,11 +165,12 @@ impl NinjaTasks {
         fetch.volatile();
         let run = Some(self.instant());
         let mut files = self.files.borrow_mut();
-        let made = step
-            .outputs
-            .iter()
-            .map(|key| Ok(Made { digest: files.look_as_output(key)?.map(|seen| seen.as_output()), run, tree: None }));
-        Ok(FileValue::made(&made.collect::<Result<Vec<_>>>()?))
+        let mut made = Vec::with_capacity(step.outputs.len());
+        for key in &*step.outputs {
+            files.pretend_written(key);
+            made.push(Made { digest: files.look_as_output(key)?.map(|seen| seen.as_output()), run, tree: None });
+        }
+        Ok(FileValue::made(&made))
     }
 
     /// Runs the command once.

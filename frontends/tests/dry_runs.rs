@@ -1,0 +1,173 @@
+//! Dry runs beside real builds, in random histories of random manifests: two directories live through the same edits; in one of them, dry runs come before
+//! each build. A dry run changes nothing, so both build the same; and it foretells: whatever runs, it has named before.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::rc::Rc;
+
+use alacarte_core::{Rebuilder, Scheduler};
+use alacarte_frontends::commands::{CommandEvent, Stage};
+use alacarte_frontends::ninja::{NinjaBuild, Session};
+use alacarte_stores::{FileKey, FileValue};
+
+type Build = NinjaBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileValue>>>;
+
+/// Numbers from a seed (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % bound as u64) as usize
+    }
+}
+
+const SOURCES: usize = 3;
+
+/// Edges of every kind that decide for themselves what runs: such as leave their output alone (`restat`), name what they read afterwards (a depfile),
+/// are in order only, give names to others, or always run.
+fn manifest(random: &mut Random) -> String {
+    let mut text = "\
+rule cat
+  command = cat $in > $out
+rule left
+  command = cat $in | tr -d x > $out.new; if cmp -s $out.new $out; then rm $out.new; else mv $out.new $out; fi
+  restat = 1
+rule told
+  command = cat $in s0 > $out && echo $out: s0 > $out.d
+  depfile = $out.d
+  deps = gcc
+rule two
+  command = cat $in > $out && cat $in > $out.more
+build never: phony
+"
+    .to_owned();
+    let mut names: Vec<String> = (0..SOURCES).map(|number| format!("s{number}")).collect();
+    // (Of a name for others no command can read a file: it stands behind a `|`.)
+    let mut aliases = vec!["never".to_owned()];
+    for edge in 0..3 + random.below(5) {
+        let name = format!("o{edge}");
+        let alias = aliases[random.below(aliases.len())].clone();
+        let mut any = || names[random.below(names.len())].clone();
+        let (one, other, before) = (any(), any(), any());
+        let order = if random.below(3) == 0 { format!(" || {before}") } else { String::new() };
+        text += &match random.below(7) {
+            0 => {
+                text += &format!("build {name}: phony {one} {other}\n");
+                aliases.push(name);
+                continue;
+            }
+            1 => format!("build {name}: left {one} {other}{order}\n"),
+            2 => format!("build {name}: told {one}{order}\n"),
+            3 => format!("build {name} | {name}.more: two {one}{order}\n"),
+            4 if alias != "never" || random.below(3) == 0 => format!("build {name}: cat {one} | {alias}\n"),
+            _ => format!("build {name}: cat {one} {other}{order}\n"),
+        };
+        names.push(name);
+    }
+    text
+}
+
+/// One edit, of a directory that is like the others that are given.
+fn edit(random: &mut Random, directories: &[&Path]) -> String {
+    let (source, what) = (format!("s{}", random.below(SOURCES)), random.below(6));
+    let text = ["a", "ax", "axx", "b"][random.below(4)];
+    let output = format!("o{}", random.below(6));
+    for directory in directories {
+        match what {
+            0..3 => fs::write(directory.join(&source), text).expect("written"),
+            3 => {
+                let same = fs::read(directory.join(&source)).expect("read");
+                fs::write(directory.join(&source), same).expect("written");
+            }
+            4 => drop(fs::remove_file(directory.join(&output))),
+            _ => {
+                let manifest = fs::read_to_string(directory.join("build.ninja")).expect("read");
+                let other = manifest.replace("cat $in > $out\nrule left", "cat $in $in > $out\nrule left");
+                fs::write(directory.join("build.ninja"), other).expect("written");
+            }
+        }
+    }
+    format!("{what} {source} {text} {output}")
+}
+
+/// Builds all roots, really or not. What ran.
+async fn build(directory: &Path, [scheduler, rebuilder]: [&str; 2], dry: bool) -> BTreeSet<String> {
+    let mut session = Session::new(directory, "build.ninja");
+    session.cache = directory.join("cache");
+    let ran = Rc::new(RefCell::new(BTreeSet::new()));
+    let seen = Rc::clone(&ran);
+    let observer = move |event: CommandEvent<'_>| {
+        if let Stage::Started = event.stage {
+            seen.borrow_mut().insert(event.key.to_string());
+        }
+    };
+    let scheduler = alacarte_schedulers::named(scheduler).expect("a scheduler");
+    let rebuilder: Box<dyn Rebuilder<FileKey, FileValue>> = alacarte_rebuilders::named(rebuilder).expect("a rebuilder");
+    let mut turn = session.turn().await.expect("nobody else builds");
+    let build = match dry {
+        true => session.open_dry(&mut turn, scheduler, rebuilder, observer),
+        false => session.open_with(turn, scheduler, rebuilder, observer),
+    };
+    let mut build: Build = build.expect("it can be built").with_jobs(2);
+    let targets = build.tasks().default_targets().to_vec();
+    build.run_async(targets).await.expect("nothing fails");
+    drop(build);
+    ran.take()
+}
+
+/// All that was made.
+fn outputs(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let names = (0..9).flat_map(|number| [format!("o{number}"), format!("o{number}.more")]);
+    names.filter_map(|name| Some((name.clone(), fs::read(directory.join(name)).ok()?))).collect()
+}
+
+#[test]
+fn a_dry_run_names_whatever_runs_and_the_build_after_it_is_as_if_it_had_not_been() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let schedulers = ["suspending", "restarting", "topological", "bottom-up"];
+    let rebuilders = [
+        "verifying-trace",
+        "modification-time",
+        "constructive-trace",
+        "dirty-bit",
+        "deep-constructive-trace",
+        "step-trace",
+    ];
+    let mut foretold = 0;
+    for seed in 0..36 {
+        let mut random = Random(seed);
+        let combination = [schedulers[seed as usize / 2 % 4], rebuilders[seed as usize % 6]];
+        let [with, without] = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+        let [with, without] = [with.path(), without.path()];
+        let text = manifest(&mut random);
+        for directory in [with, without] {
+            fs::write(directory.join("build.ninja"), &text).expect("written");
+            (0..SOURCES).for_each(|number| fs::write(directory.join(format!("s{number}")), "a").expect("written"));
+        }
+        let mut told = vec![format!("seed {seed}, {combination:?}\n{text}")];
+        for _ in 0..6 {
+            for _ in 0..random.below(3) {
+                // (Times differ from one edit to the next.)
+                std::thread::sleep(std::time::Duration::from_millis(12));
+                told.push(edit(&mut random, &[with, without]));
+            }
+            let before = outputs(with);
+            let dry: Vec<_> = (0..2).map(|_| runtime.block_on(build(with, combination, true))).collect();
+            assert_eq!(outputs(with), before, "a dry run made something: {told:#?}");
+            assert_eq!(dry[0], dry[1], "another dry run foretells something else: {told:#?}");
+            let ran = [with, without].map(|directory| runtime.block_on(build(directory, combination, false)));
+            assert_eq!(ran[0], ran[1], "a dry run has changed what runs: {told:#?}");
+            assert!(ran[0].is_subset(&dry[0]), "{:?} ran, and foretold was {:?}: {told:#?}", ran[0], dry[0]);
+            assert_eq!(outputs(with), outputs(without), "{told:#?}");
+            foretold += ran[0].len();
+            told.push(format!("ran {:?}", ran[0]));
+        }
+    }
+    assert!(foretold > 300, "only {foretold} commands ran");
+}
