@@ -9,7 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::process::Command;
 
-use alacarte_frontends::ninja::{Session, ToolError, tool};
+use alacarte_frontends::ninja::{Session, ToolCall, ToolError};
 use alacarte_rebuilders::ConstructiveTrace;
 use alacarte_schedulers::Suspending;
 use alacarte_stores::Log;
@@ -88,7 +88,10 @@ fn ask<A: AsRef<std::ffi::OsStr>>(at: &Path, arguments: &[A]) -> Answer {
     let (mut out, mut said) = (Vec::new(), Vec::new());
     let session = Session::new(at, "build.ninja");
     let name = name.to_str().expect("a name");
-    let code = tool(&session, name, &rest.collect::<Vec<_>>(), dry, verbose, &mut out, &mut said).expect("an answer");
+    let arguments = rest.collect::<Vec<_>>();
+    let mut call = ToolCall::new(&session, name, &arguments);
+    (call.dry, call.verbose) = (dry, verbose);
+    let code = call.answer(&mut out, &mut said).expect("an answer");
     Answer::of(code, &out, &said)
 }
 
@@ -408,7 +411,7 @@ fn a_build_at_work_is_looked_at_and_not_disturbed() {
     assert_eq!(ask(at.path(), &["missingdeps"]).code, 3);
     for changes in ["clean", "cleandead", "recompact", "restat"] {
         let session = Session::new(at.path(), "build.ninja");
-        let error = tool(&session, changes, &[], false, false, &mut io::sink(), &mut io::sink()).expect_err(changes);
+        let error = ToolCall::new(&session, changes, &[]).answer(&mut io::sink(), &mut io::sink()).expect_err(changes);
         assert!(error.to_string().contains("another build is running"), "{changes}: {error}");
     }
     assert_eq!(fs::read(&journal).expect("read"), before);
@@ -427,7 +430,7 @@ fn names_in_any_bytes_are_printed_as_they_are() {
         ("query", b"o\xe9:\n  input: r\n    i\xff\n  outputs:\n"),
     ] {
         out.clear();
-        let code = tool(&session, name, std::slice::from_ref(&target), false, false, &mut out, &mut io::sink());
+        let code = ToolCall::new(&session, name, std::slice::from_ref(&target)).answer(&mut out, &mut io::sink());
         assert_eq!((code.expect("an answer"), &*out), (0, expected), "{name}");
     }
 }
@@ -445,7 +448,7 @@ fn a_reader_that_goes_away_is_no_error() {
     }
     let at = directory(&[("build.ninja", MANIFEST)]);
     let session = Session::new(at.path(), "build.ninja");
-    let code = tool(&session, "targets", &["all".into()], false, false, &mut Gone, &mut io::sink());
+    let code = ToolCall::new(&session, "targets", &["all".into()]).answer(&mut Gone, &mut io::sink());
     assert_eq!(code.expect("an answer"), 0);
 }
 
@@ -453,14 +456,14 @@ fn a_reader_that_goes_away_is_no_error() {
 fn an_unknown_tool_and_a_broken_manifest_are_errors() {
     let at = directory(&[("build.ninja", "rule\n")]);
     let session = Session::new(at.path(), "build.ninja");
-    let ask = |name| tool(&session, name, &[], false, false, &mut io::sink(), &mut io::sink());
+    let ask = |name| ToolCall::new(&session, name, &[]).answer(&mut io::sink(), &mut io::sink());
     let error = ask("cmmands").expect_err("no tool");
     assert!(matches!(error, ToolError::Unknown { .. }));
     assert_eq!(error.to_string(), "unknown tool 'cmmands', did you mean 'commands'?");
     assert_eq!(ask("nonsense").expect_err("no tool").to_string(), "unknown tool 'nonsense'");
     assert!(matches!(ask("targets"), Err(ToolError::Session(_))));
     let (mut out, tools) = (Vec::new(), ["      clean  clean built files\n", "\nmulti-inputs  print one or more sets"]);
-    assert_eq!(tool(&session, "list", &[], false, false, &mut out, &mut io::sink()).expect("a list"), 0);
+    assert_eq!(ToolCall::new(&session, "list", &[]).answer(&mut out, &mut io::sink()).expect("a list"), 0);
     let out = String::from_utf8(out).expect("text");
     assert!(out.starts_with("ninja subtools:\n") && tools.iter().all(|tool| out.contains(tool)), "{out}");
 }

@@ -20,7 +20,7 @@ use std::time::Instant;
 use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Scheduler};
 use alacarte_experiments::systems::Menu;
 use alacarte_frontends::commands::{CommandEvent, Stage, attended, tell_of_state};
-use alacarte_frontends::ninja::{self, NinjaBuild, Session, Turn};
+use alacarte_frontends::ninja::{NinjaBuild, Session, ToolCall, Turn};
 use alacarte_stores::{FileKey, FileValue, SharedCache, bytes_of, shown, text_of};
 use thiserror::Error;
 
@@ -107,9 +107,10 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
 }
 
 fn use_tool(session: &Session, tool: &OsStr, given: &[OsString], arguments: &Arguments) -> Result<ExitCode, Problem> {
-    let (name, dry, verbose) = (tool.to_string_lossy(), arguments.dry, arguments.verbose);
-    let code = ninja::tool(session, &name, given, dry, verbose, &mut io::stdout().lock(), &mut io::stderr().lock())?;
-    Ok(ExitCode::from(code))
+    let name = tool.to_string_lossy();
+    let mut call = ToolCall::new(session, &name, given);
+    (call.dry, call.verbose) = (arguments.dry, arguments.verbose);
+    Ok(ExitCode::from(call.answer(&mut io::stdout().lock(), &mut io::stderr().lock())?))
 }
 
 /// So many jobs as no build has.

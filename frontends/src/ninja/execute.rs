@@ -11,7 +11,7 @@ use alacarte_core::{Fetch, Fingerprint, Result, StoreError, TaskError, Value};
 use alacarte_stores::{Begun, FileKey, FileValue, Made, bytes_of, path_of, shown, text_of};
 
 use super::manifest::{Deps, Edge};
-use super::ninja_tasks::{NinjaTasks, Step};
+use super::ninja_tasks::{NinjaTasks, Step, Treatment};
 use super::show_includes::{ShowIncludes, take_notes};
 use crate::commands::process::{self, Ended, Line, What};
 use crate::commands::tool_cache::{Place, Taken};
@@ -66,10 +66,11 @@ impl NinjaTasks {
     pub(super) async fn command(&self, step: &Step, fetch: Fetch<'_, FileKey, FileValue>) -> Result<FileValue> {
         let values = fetch.all(step.inputs.iter()).await?;
         let mut read: Vec<(FileKey, FileValue)> = step.inputs.iter().cloned().zip(values).collect();
-        if let Some(believed) = &self.believed {
+        if let Treatment::Believe(believed) = &self.treatment {
             return self.believe(step, believed.get(&step.outputs[0]), read, fetch).await;
         }
-        let settled = |file: &&FileKey| self.dry || self.dyndeps.settled.borrow().contains(*file);
+        let pretends = matches!(self.treatment, Treatment::Pretend);
+        let settled = |file: &&FileKey| pretends || self.dyndeps.settled.borrow().contains(*file);
         if let Some(file) = step.dyndep.as_ref().filter(|file| !settled(file)) {
             return Err(TaskError::new(format!("its dyndep file {file} could not be read")));
         }
@@ -83,7 +84,7 @@ impl NinjaTasks {
         {
             return Ok(made);
         }
-        if self.dry {
+        if pretends {
             return self.pretend(step, fetch);
         }
         let mut known: HashSet<FileKey> = step.inputs.iter().cloned().collect();

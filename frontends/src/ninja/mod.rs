@@ -72,4 +72,4 @@ pub use manifest::{Deps, Edge, Location, Manifest, RspFile};
 pub use ninja_tasks::{Keep, NinjaTasks};
 pub use parse_error::{ParseError, Place};
 pub use session::{NinjaBuild, Session, SessionError, Turn, journal_bytes};
-pub use tools::{ToolError, tool};
+pub use tools::{ToolCall, ToolError};

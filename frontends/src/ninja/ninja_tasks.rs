@@ -53,11 +53,8 @@ pub struct NinjaTasks {
     /// Content alone tells whether an output changed.
     pub(super) by_content: bool,
     pub(super) commands: Commands,
-    /// No command is run: each counts as run, and as having changed what it makes.
-    pub(super) dry: bool,
+    pub(super) treatment: Treatment,
     pub(super) keep: Keep,
-    /// No command is run: these outputs count as made as they are, and no others.
-    pub(super) believed: Option<Believed>,
     pub(super) tool_caches: ToolCaches,
     pub(super) missing: MissingSources,
     pub(super) generated: Generated,
@@ -72,6 +69,18 @@ pub struct NinjaTasks {
     pub(super) shared: bool,
     /// The directories around outputs.
     pub(super) around: HashSet<FileKey>,
+}
+
+/// What is done when a command is to run.
+#[derive(Debug, Default)]
+pub(super) enum Treatment {
+    /// It runs.
+    #[default]
+    Run,
+    /// It does not: it counts as run, and as having changed what it makes (a dry run).
+    Pretend,
+    /// It does not: the outputs of these count as made as they are, and no others.
+    Believe(Believed),
 }
 
 /// What is left of a command that has succeeded, though nobody needs it any more.
@@ -162,9 +171,8 @@ impl NinjaTasks {
             ticks,
             by_content: false,
             commands: Commands::default(),
-            dry: false,
+            treatment: Treatment::default(),
             keep: Keep::default(),
-            believed: None,
             tool_caches: ToolCaches::new(&directory.join(".alacarte/cache"), &directory, &directory.join(".alacarte")),
             missing: MissingSources::default(),
             generated: Generated::default(),

@@ -13,7 +13,7 @@ use super::generated::Generated;
 use super::last_run::Believed;
 use super::load::load;
 use super::manifest::Manifest;
-use super::ninja_tasks::{Keep, NinjaTasks};
+use super::ninja_tasks::{Keep, NinjaTasks, Treatment};
 use super::parse_error::ParseError;
 use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{CommandEvent, Commands, canonicalise, hint};
@@ -211,7 +211,7 @@ impl Session {
         R: Rebuilder<FileKey, FileValue>,
     {
         let (mut tasks, files) = self.tasks(turn.manifest.take(), observer)?;
-        tasks.dry = true;
+        tasks.treatment = Treatment::Pretend;
         tasks.generated = Generated::recall(turn.state.join("generated")).unsaved();
         // (Where it cannot be read, all is to be built.)
         let journal = std::fs::read(state::journal(&turn.state)).unwrap_or_default();
@@ -227,7 +227,7 @@ impl Session {
     ) -> Result<NinjaBuild<Suspending, VerifyingTrace>, SessionError> {
         let Turn { manifest, state, log, others } = turn;
         let (mut tasks, files) = self.tasks(manifest, |_| {})?;
-        tasks.believed = Some(believed);
+        tasks.treatment = Treatment::Believe(believed);
         tasks.generated = Generated::recall(state.join("generated"));
         tasks.others = others;
         let store = state::bare_store(&files, &state);

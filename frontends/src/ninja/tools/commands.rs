@@ -34,28 +34,20 @@ options:
 ";
 
 pub(super) fn commands(call: &mut Call<'_>) -> Result<u8, ToolError> {
-    let given = match call.options(&[Known::letter('h'), Known::letter('s')], COMMANDS)? {
-        Ok(given) => given,
-        Err(code) => return Ok(code),
-    };
-    let manifest = call.manifest()?;
-    let graph = Graph::of(&manifest);
-    let targets = match graph.targets(&given.operands) {
-        Ok(targets) => targets,
-        Err(error) => return call.refuse(&error),
-    };
-    let edges = match given.has('s') {
-        false => graph.commands(&targets),
-        true => {
-            let makers = targets.iter().filter_map(|&target| graph.node(target).maker);
-            let mut seen = HashSet::new();
-            makers.filter(|&maker| !graph.edge(maker).is_phony() && seen.insert(maker)).collect()
+    call.of_targets(&[Known::letter('h'), Known::letter('s')], COMMANDS, |call, given, graph, targets| {
+        let edges = match given.has('s') {
+            false => graph.commands(targets),
+            true => {
+                let makers = targets.iter().filter_map(|&target| graph.node(target).maker);
+                let mut seen = HashSet::new();
+                makers.filter(|&maker| !graph.edge(maker).is_phony() && seen.insert(maker)).collect()
+            }
+        };
+        for edge in edges {
+            call.write(&format!("{}\n", graph.edge(edge).command))?;
         }
-    };
-    for edge in edges {
-        call.write(&format!("{}\n", graph.edge(edge).command))?;
-    }
-    Ok(0)
+        Ok(0)
+    })
 }
 
 pub(super) fn compdb(call: &mut Call<'_>) -> Result<u8, ToolError> {

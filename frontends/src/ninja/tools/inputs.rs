@@ -37,56 +37,40 @@ const PRINT0: Known = Known::long('0', "print0");
 
 pub(super) fn inputs(call: &mut Call<'_>) -> Result<u8, ToolError> {
     let known = [HELP, PRINT0, Known::long('E', "no-shell-escape"), Known::long('d', "dependency-order")];
-    let given = match call.options(&known, INPUTS)? {
-        Ok(given) => given,
-        Err(code) => return Ok(code),
-    };
-    let manifest = call.manifest()?;
-    let graph = Graph::of(&manifest);
-    let targets = match graph.targets(&given.operands) {
-        Ok(targets) => targets,
-        Err(error) => return call.refuse(&error),
-    };
-    let shown = |path: &str| {
-        let mut text = String::new();
-        if given.has('E') {
-            text.push_str(path)
-        } else {
-            quote(path, &mut text)
+    call.of_targets(&known, INPUTS, |call, given, graph, targets| {
+        let shown = |path: &str| {
+            let mut text = String::new();
+            if given.has('E') {
+                text.push_str(path)
+            } else {
+                quote(path, &mut text)
+            }
+            text
+        };
+        let mut lines: Vec<String> = below(graph, targets).into_iter().map(shown).collect();
+        if !given.has('d') {
+            lines.sort_by(|a, b| bytes_of(a).cmp(&bytes_of(b)));
         }
-        text
-    };
-    let mut lines: Vec<String> = below(&graph, &targets).into_iter().map(shown).collect();
-    if !given.has('d') {
-        lines.sort_by(|a, b| bytes_of(a).cmp(&bytes_of(b)));
-    }
-    let end = if given.has('0') { '\0' } else { '\n' };
-    for line in lines {
-        call.write(&format!("{line}{end}"))?;
-    }
-    Ok(0)
+        let end = if given.has('0') { '\0' } else { '\n' };
+        for line in lines {
+            call.write(&format!("{line}{end}"))?;
+        }
+        Ok(0)
+    })
 }
 
 pub(super) fn multi_inputs(call: &mut Call<'_>) -> Result<u8, ToolError> {
     let known = [HELP, PRINT0, Known { letter: 'd', long: Some("delimiter"), valued: true }];
-    let given = match call.options(&known, MULTI_INPUTS)? {
-        Ok(given) => given,
-        Err(code) => return Ok(code),
-    };
-    let manifest = call.manifest()?;
-    let graph = Graph::of(&manifest);
-    let targets = match graph.targets(&given.operands) {
-        Ok(targets) => targets,
-        Err(error) => return call.refuse(&error),
-    };
-    let (delimiter, end) = (given.value('d').unwrap_or("\t"), if given.has('0') { '\0' } else { '\n' });
-    for target in targets {
-        let path = graph.node(target).path;
-        for input in below(&graph, &[target]) {
-            call.write(&format!("{path}{delimiter}{input}{end}"))?;
+    call.of_targets(&known, MULTI_INPUTS, |call, given, graph, targets| {
+        let (delimiter, end) = (given.value('d').unwrap_or("\t"), if given.has('0') { '\0' } else { '\n' });
+        for &target in targets {
+            let path = graph.node(target).path;
+            for input in below(graph, &[target]) {
+                call.write(&format!("{path}{delimiter}{input}{end}"))?;
+            }
         }
-    }
-    Ok(0)
+        Ok(0)
+    })
 }
 
 /// What the targets are made from, each after what it is made from itself; but no names that phony edges give. (A target is among them if

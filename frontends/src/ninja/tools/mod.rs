@@ -28,6 +28,7 @@ use super::manifest::Manifest;
 use super::parse_error::ParseError;
 use super::session::{Session, SessionError};
 use crate::commands::nearest_within;
+use graph::Graph;
 use options::{Given, Known, Refused};
 
 /// How ninja names itself in what it says; who looks for its errors looks for that.
@@ -93,50 +94,58 @@ impl From<StoreError> for ToolError {
     }
 }
 
-/// Runs one of ninja's tools, `list` among them: the exit code. A `dry` run removes nothing; a `verbose` one says what it removes. `out` is standard
-/// output, `said` standard error.
-///
-/// # Errors
-/// If there is no such tool, the manifest cannot be read, another build is at work where the tool changes something, or `out` cannot be written.
-pub fn tool(
-    session: &Session,
-    name: &str,
-    arguments: &[OsString],
-    dry: bool,
-    verbose: bool,
-    out: &mut dyn Write,
-    said: &mut dyn Write,
-) -> Result<u8, ToolError> {
-    let mut out = BufWriter::new(out);
-    let answered = answer(session, name, arguments, (dry, verbose), &mut out, said);
-    match answered.and_then(|code| Ok(out.flush().map(|()| code)?)) {
-        // A reader that went away has read what it wanted.
-        Err(ToolError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
-        answered => answered,
-    }
+/// A call of one of ninja's tools, `list` among them.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ToolCall<'a> {
+    /// The directory and the manifest that it is about.
+    pub session: &'a Session,
+    /// Which tool.
+    pub name: &'a str,
+    /// What stands behind its name.
+    pub arguments: &'a [OsString],
+    /// It removes nothing.
+    pub dry: bool,
+    /// It says what it removes.
+    pub verbose: bool,
 }
 
-fn answer(
-    session: &Session,
-    name: &str,
-    arguments: &[OsString],
-    (dry, verbose): (bool, bool),
-    out: &mut dyn Write,
-    said: &mut dyn Write,
-) -> Result<u8, ToolError> {
-    if name == "list" {
-        writeln!(out, "{NINJA} subtools:")?;
-        for (name, what, _) in TOOLS {
-            writeln!(out, "{name:>11}  {what}")?;
-        }
-        return Ok(0);
+impl<'a> ToolCall<'a> {
+    /// A call that is neither dry nor verbose.
+    pub fn new(session: &'a Session, name: &'a str, arguments: &'a [OsString]) -> Self {
+        ToolCall { session, name, arguments, dry: false, verbose: false }
     }
-    let Some((name, _, tool)) = TOOLS.into_iter().find(|(known, ..)| *known == name) else {
-        let hint = did_you_mean(name, TOOLS.iter().map(|(name, ..)| *name));
-        return Err(ToolError::Unknown { name: name.to_owned(), hint });
-    };
-    let arguments = arguments.iter().map(|argument| text_of(argument.as_bytes()).into_owned()).collect();
-    tool(&mut Call { session, name, arguments, dry, verbose, out, said })
+
+    /// Has the tool answer: the exit code. `out` is standard output, `said` standard error.
+    ///
+    /// # Errors
+    /// If there is no such tool, the manifest cannot be read, another build is at work where the tool changes something, or `out` cannot be written.
+    pub fn answer(&self, out: &mut dyn Write, said: &mut dyn Write) -> Result<u8, ToolError> {
+        let mut out = BufWriter::new(out);
+        let answered = self.answer_into(&mut out, said);
+        match answered.and_then(|code| Ok(out.flush().map(|()| code)?)) {
+            // A reader that went away has read what it wanted.
+            Err(ToolError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+            answered => answered,
+        }
+    }
+
+    fn answer_into(&self, out: &mut dyn Write, said: &mut dyn Write) -> Result<u8, ToolError> {
+        let ToolCall { session, name, arguments, dry, verbose } = *self;
+        if name == "list" {
+            writeln!(out, "{NINJA} subtools:")?;
+            for (name, what, _) in TOOLS {
+                writeln!(out, "{name:>11}  {what}")?;
+            }
+            return Ok(0);
+        }
+        let Some((name, _, tool)) = TOOLS.into_iter().find(|(known, ..)| *known == name) else {
+            let hint = did_you_mean(name, TOOLS.iter().map(|(name, ..)| *name));
+            return Err(ToolError::Unknown { name: name.to_owned(), hint });
+        };
+        let arguments = arguments.iter().map(|argument| text_of(argument.as_bytes()).into_owned()).collect();
+        tool(&mut Call { session, name, arguments, dry, verbose, out, said })
+    }
 }
 
 /// A tool that was called.
@@ -176,6 +185,25 @@ impl Call<'_> {
     fn refuse(&mut self, text: &str) -> Result<u8, ToolError> {
         self.error(text)?;
         Ok(1)
+    }
+
+    /// Answers of the targets that are named behind the tool's options.
+    fn of_targets(
+        &mut self,
+        known: &[Known],
+        usage: &str,
+        answer: impl FnOnce(&mut Self, &Given, &Graph<'_>, &[usize]) -> Result<u8, ToolError>,
+    ) -> Result<u8, ToolError> {
+        let given = match self.options(known, usage)? {
+            Ok(given) => given,
+            Err(code) => return Ok(code),
+        };
+        let manifest = self.manifest()?;
+        let graph = Graph::of(&manifest);
+        match graph.targets(&given.operands) {
+            Ok(targets) => answer(self, &given, &graph, &targets),
+            Err(error) => self.refuse(&error),
+        }
     }
 
     /// The tool's options and the other arguments; or the exit code, when the usage was shown.
