@@ -11,7 +11,7 @@ use common::directory;
 fn ninja_in(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alacarte-ninja"));
     command.current_dir(directory).args(arguments).stdin(Stdio::null());
-    command.env_remove("CLICOLOR_FORCE").env_remove("NINJA_STATUS").env_remove("MAKEFLAGS");
+    command.env_remove("CLICOLOR_FORCE").env_remove("NINJA_STATUS").env_remove("MAKEFLAGS").env_remove("NO_COLOR");
     command.env("XDG_CACHE_HOME", directory.join(".cache")).envs(variables.iter().copied());
     let output = command.output().expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8");
@@ -163,6 +163,22 @@ fn depfiles_and_response_files_stay_if_that_is_wanted() {
         let place = directory(&[("build.ninja", manifest), ("in", "")]);
         assert_eq!(ninja(place.path(), arguments).0, 0);
         assert_eq!(["d", "r"].map(|file| place.path().join(file).exists()), left);
+    }
+}
+
+#[test]
+fn colours_are_for_those_who_want_them() {
+    let manifest = "rule c\n  command = printf '\\033[31mred\\033[0m\\n'\nbuild a: c\n";
+    for (variables, said) in [
+        (&[][..], "red"),
+        (&[("CLICOLOR_FORCE", "1")], "\x1b[31mred\x1b[0m"),
+        (&[("CLICOLOR_FORCE", "0")], "red"),
+        (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], "red"),
+        (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "")], "\x1b[31mred\x1b[0m"),
+    ] {
+        let place = directory(&[("build.ninja", manifest)]);
+        let (code, out, _) = ninja_in(place.path(), &["--quiet"], variables);
+        assert_eq!((code, out), (0, format!("{said}\n")), "{variables:?}");
     }
 }
 

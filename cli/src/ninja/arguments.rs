@@ -70,13 +70,16 @@ enum Misuse {
 const USAGE: &str = "\
 usage: alacarte-ninja [options] [targets]
 
-Builds the targets of a ninja manifest, or its default targets. `src^` is the first file made from src.
+Builds the targets of a ninja manifest, or its default targets. `src^` is the
+first file made from src.
 
   -C DIR         go to DIR first
   -f FILE        the manifest [build.ninja]
-  -j N           run N commands at once (0: any number) [what the make around it allows, or the number of processors]
+  -j N           run N commands at once (0: any number) [what the make around it
+                 allows, or the number of processors]
   -k N           go on until N commands have failed (0: any number) [1]
-  -l N           start no command beside others while the load average is above N
+  -l N           start no command beside others while the load average is
+                 above N
   -n             dry run: show what would run, as if it succeeded
   -v, --verbose  show commands in full
   --quiet        show what commands print, and no progress
@@ -86,8 +89,10 @@ Builds the targets of a ninja manifest, or its default targets. `src^` is the fi
   --version      the version of ninja that this program stands in for
   -h, --help     this text
 
-Scheduler and rebuilder are suspending and constructive-trace, unless the environment (ALACARTE_SCHEDULER, ALACARTE_REBUILDER) or
-.alacarte.toml in the directory (scheduler = \"…\", rebuilder = \"…\") names others. NINJA_STATUS, CLICOLOR_FORCE and NO_COLOR are heeded.
+Scheduler and rebuilder are suspending and constructive-trace, unless the
+environment (ALACARTE_SCHEDULER, ALACARTE_REBUILDER) or .alacarte.toml in the
+directory (scheduler = \"…\", rebuilder = \"…\") names others. NINJA_STATUS,
+CLICOLOR_FORCE and NO_COLOR are heeded.
 ";
 
 const MODES: &str = "\
@@ -95,13 +100,13 @@ debugging modes:
   stats        print how long what took
   explain      say why each command runs
   keepdepfile  leave depfiles where they are when they have been read
-  keeprsp      leave response files where they are when their command has succeeded
+  keeprsp      leave response files where they are when their command succeeded
 ";
 
 const WARNINGS: &str = "\
 warning flags:
   dupbuild={err,warn}    several edges make one file (always an error)
-  phonycycle={err,warn}  a phony edge names itself (as an older CMake writes it; always ignored)
+  phonycycle={err,warn}  a phony edge names itself (always let be)
 ";
 
 /// Reads the arguments behind the program's name.

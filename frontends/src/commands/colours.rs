@@ -1,11 +1,13 @@
-//! Colours in what commands write: for a terminal, and where they are asked for (`CLICOLOR_FORCE`). Many compilers write them whether a person looks or
+//! Colours in what commands write: for a terminal, and where they are asked for (`CLICOLOR_FORCE`), unless nobody wants them (`NO_COLOR`). Many compilers write them whether a person looks or
 //! not, when they are told to (`-fdiagnostics-color=always`), because they cannot see the terminal through a pipe.
 
 use std::borrow::Cow;
 
-/// Whether they are shown on a terminal, or where there is none.
+/// Whether they are shown on a terminal, or where there is none. Who sets `NO_COLOR` wants none in any case.
 pub fn colours_are_shown(terminal: bool) -> bool {
-    terminal || std::env::var_os("CLICOLOR_FORCE").is_some_and(|forced| !forced.is_empty() && forced != "0")
+    let said = |variable| std::env::var_os(variable).filter(|said| !said.is_empty());
+    let forced = said("CLICOLOR_FORCE").is_some_and(|forced| forced != "0");
+    (terminal || forced) && said("NO_COLOR").is_none()
 }
 
 /// Without them, and without all else that only a terminal understands. Bytes that are no text stay.
