@@ -153,6 +153,8 @@ impl Place {
                 let directory = path.parent().filter(|directory| *directory != Path::new(""));
                 let mut copy = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new("."))).map_err(failed)?;
                 copy.write_all(with).map_err(failed)?;
+                let permissions = file.metadata().and_then(|old| copy.as_file().set_permissions(old.permissions()));
+                permissions.map_err(failed)?;
                 lock(copy.as_file(), path)?;
                 *file = copy.persist(&*path).map_err(|error| failed(error.error))?;
                 *length = with.len() as u64;

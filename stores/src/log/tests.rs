@@ -1,6 +1,8 @@
 //! Events come back from memory and from files, whatever process wrote them. (That lost records never make a
 //! build wrong is tested with every rebuilder in `tests/damage.rs`.)
 
+use std::os::unix::fs::PermissionsExt;
+
 use alacarte_core::{Dependency, Fingerprint};
 
 use super::*;
@@ -379,9 +381,15 @@ fn a_long_log_is_replaced_by_a_short_one() {
         made(&mut log, &mut keys, "y", "x", n);
     }
     drop(log);
+    // (Whoever builds together may read and write it.)
+    let shared = || std::fs::metadata(&path).expect("there").permissions();
+    let mut permissions = shared();
+    permissions.set_mode(0o664);
+    std::fs::set_permissions(&path, permissions).expect("set");
     let mut log = Small::open(&path).expect("opened");
     assert_eq!(said(&mut log, &mut Keys::default()).len(), 20_000);
     assert!(log.bytes() < 1000, "{}", log.bytes());
+    assert_eq!(shared().mode() & 0o777, 0o664);
     assert!(Small::open(&path).is_err(), "it is still locked");
     change(&mut log, &mut Keys::default(), "x", 7);
     drop(log);
