@@ -76,7 +76,18 @@ fn so_many_commands_may_fail_as_k_says() {
         let (code, out, _) = ninja(place.path(), &["-j1", "-k", failures]);
         let lines = std::fs::read_to_string(place.path().join("ran")).expect("some ran").lines().count();
         assert_eq!((code, lines), (1, ran), "-k {failures}: {out}");
+        let stopped = match failures {
+            "1" => "subcommand failed",
+            "2" | "5" => "subcommands failed",
+            _ => "cannot make progress due to previous errors",
+        };
+        assert!(out.ends_with(&format!("ninja: build stopped: {stopped}.\n")), "-k {failures}: {out}");
     }
+    // What only fails because of another does not count.
+    let chain = "rule fail\n  command = false\nbuild a: fail\nbuild b: fail a\nbuild c: fail b\n";
+    let place = directory(&[("build.ninja", chain)]);
+    let (_, out, _) = ninja(place.path(), &["-k3"]);
+    assert!(out.ends_with("ninja: build stopped: cannot make progress due to previous errors.\n"), "{out}");
 }
 
 #[test]

@@ -331,9 +331,11 @@ impl Work<'_> {
         let mut progress = self.progress.borrow_mut();
         progress.end();
         if let Some(code) = progress.failure {
+            let follows = |cause: &Cause| matches!(cause, Cause::Dependency { .. });
+            let failed = error.failures.iter().filter(|failure| !follows(&failure.cause)).count();
             let stopped = match self.arguments.failures.0 {
                 1 => "subcommand failed",
-                allowed if error.failures.len() >= allowed => "subcommands failed",
+                allowed if failed >= allowed => "subcommands failed",
                 _ => "cannot make progress due to previous errors",
             };
             self.other_failures(error);
