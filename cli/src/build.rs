@@ -117,6 +117,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
             }
             Err(error) => failed(&screen, &error),
         };
+        session.settle_in_place(build);
         return Ok(ended(arguments, &rechecks, code));
     }
 }

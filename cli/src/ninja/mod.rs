@@ -185,10 +185,13 @@ impl Work<'_> {
                     Err(error) => return Ok(self.failed(&error)),
                 }
             }
-            if let Err(error) = self.build(&mut build, &targets).await {
+            let outcome = self.build(&mut build, &targets).await;
+            let run = build.tasks().commands_run();
+            self.session.settle_in_place(build);
+            if let Err(error) = outcome {
                 return Ok(self.failed(&error));
             }
-            if build.tasks().commands_run() == 0 {
+            if run == 0 {
                 self.say_unless_quiet("ninja: no work to do.");
             }
             return Ok(self.ended(begin));

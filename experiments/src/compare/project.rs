@@ -365,8 +365,9 @@ fn build(stage: &Stage<'_>, (scheduler, rebuilder): Parts, options: &Options) ->
             // A build that is dropped ends its commands.
             () = options.stop.raised() => return Err(CompareError::Stopped.to_string()),
         };
-        let commands = build.tasks().commands_run();
-        Ok(Ended { report, commands, journal_bytes: journal_bytes(&build) })
+        let (commands, journal_bytes) = (build.tasks().commands_run(), journal_bytes(&build));
+        stage.session.settle_in_place(build);
+        Ok(Ended { report, commands, journal_bytes })
     })
 }
 

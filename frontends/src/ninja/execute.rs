@@ -15,7 +15,7 @@ use super::ninja_tasks::{NinjaTasks, Step, Treatment};
 use super::show_includes::{ShowIncludes, take_notes};
 use crate::commands::process::{self, Ended, Line, What};
 use crate::commands::tool_cache::{Place, Taken};
-use crate::commands::{CommandEvent, Stage, parse_depfile, still_hold};
+use crate::commands::{CommandEvent, Stage, parse_depfile};
 
 /// The name of the pool whose commands have the terminal to themselves.
 const CONSOLE: &str = "console";
@@ -79,7 +79,7 @@ impl NinjaTasks {
                 format!("{}: 'deps = gcc' needs a 'depfile', which its rule does not name", step.outputs[0]);
             return Err(TaskError::new(explanation));
         }
-        if step.regenerates
+        if (step.regenerates || self.changes_its_sources(step))
             && let Some(made) = self.stands(step, &read, fetch).await?
         {
             return Ok(made);
@@ -96,7 +96,7 @@ impl NinjaTasks {
             certain.set(false);
         };
         let mut before: Option<Begun> = None;
-        let named = loop {
+        let (named, started) = loop {
             let run = self.execute(step);
             let started = match step.edge.pool.as_deref() {
                 Some(pool) => fetch.work_in(pool, run).await?,
@@ -137,19 +137,25 @@ impl NinjaTasks {
             read.extend(reported.into_iter().zip(values));
             attempts += 1;
             if !too_early {
-                break named;
+                break (named, started.place);
             }
             if attempts == ATTEMPTS {
                 doubt();
-                break named;
+                break (named, started.place);
             }
         };
-        if !still_hold(&mut self.files.borrow_mut(), &read)? || !self.all_made(step)? {
+        let (changed, whole) = (self.changed_meanwhile(&read)?, self.all_made(step)?);
+        let known = certain.get() && whole;
+        if !changed.is_empty() || !whole {
             doubt();
         }
         let run = if certain.get() { name_of_run(step, &read) } else { self.instant() };
         if step.regenerates {
             self.left(step, &read)?;
+        } else if changed.is_empty() {
+            self.generated.forget(&step.outputs[0]);
+        } else if known {
+            self.note_changes(step, started, &changed, &read)?;
         }
         let begun_anew = before.as_ref().filter(|_| attempts == 1);
         let from_nothing = |output: usize| begun_anew.is_some_and(|begun| begun.was_nothing(output));
@@ -192,7 +198,7 @@ impl NinjaTasks {
         let root = self.files.borrow().root().to_owned();
         self.tell(step, Stage::Started);
         let begun = self.files.borrow_mut().begin(&step.outputs);
-        let mut started = Started::now(self.files.borrow().writes(), begun);
+        let mut started = Started::now(self.files.borrow().writes(), self.commands_started(), begun);
         let unattended = self.unattended.as_deref();
         let line = |tool_cache: Option<PathBuf>| Line {
             what: What::Shell(&edge.command),
@@ -354,6 +360,8 @@ struct Started {
     time: u64,
     /// How many files the build had written.
     writes: u64,
+    /// Its number among the commands that the build has started.
+    place: u64,
     /// Its outputs as they were.
     begun: Begun,
     /// Where its copy of a tool's cache lay.
@@ -363,9 +371,9 @@ struct Started {
 }
 
 impl Started {
-    fn now(writes: u64, begun: Begun) -> Self {
+    fn now(writes: u64, place: u64, begun: Begun) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Started { time: since.as_nanos() as u64, writes, begun, cache: None, included: Vec::new() }
+        Started { time: since.as_nanos() as u64, writes, place, begun, cache: None, included: Vec::new() }
     }
 }
 

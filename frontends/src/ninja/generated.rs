@@ -1,4 +1,4 @@
-//! What a generator has left, and whether that still stands.
+//! What a generator has left, or another command that changes its sources.
 //!
 //! CMake and Meson rewrite some of what they read, so no trace of such a command would ever hold: what it was given is gone when it ends. So
 //! its task asks once more before it runs the command: are the inputs as the last run of the command *left* them? If that is known, content
@@ -23,6 +23,8 @@ pub(super) struct Generated {
 pub(super) struct Left {
     /// The fingerprint of its edge, if the edge does not call itself a generator.
     pub(super) text: Fingerprint,
+    /// It is no generator, and was seen only once to end with other sources than it began with: a person may have edited them.
+    pub(super) once: bool,
     pub(super) inputs: BTreeMap<FileKey, Input>,
 }
 
@@ -45,8 +47,8 @@ impl Generated {
             let fingerprint = words.next().and_then(|word| u64::from_str_radix(word, 16).ok()).map(Fingerprint);
             let key = words.next().map(FileKey::from);
             match (kind, fingerprint, key, &last) {
-                (Some(OUTPUT), Some(text), Some(key), _) => {
-                    left.insert(key.clone(), Left { text, ..Left::default() });
+                (Some(kind @ (OUTPUT | ONCE)), Some(text), Some(key), _) => {
+                    left.insert(key.clone(), Left { text, once: kind == ONCE, ..Left::default() });
                     last = Some(key);
                 }
                 (Some(kind), Some(fingerprint), Some(key), Some(output)) => {
@@ -93,8 +95,9 @@ fn write_whole(file: &Path, text: &str) -> std::io::Result<()> {
     std::fs::rename(next, file)
 }
 
-/// How a line begins: of an output, of an input, of one that a depfile told of. Behind it stand a fingerprint and a path.
+/// How a line begins: of an output, of one whose command was seen only once to change its sources, of an input, of one that a depfile told of. Behind it stand a fingerprint and a path.
 const OUTPUT: &str = "output";
+const ONCE: &str = "once";
 const INPUT: &str = "input";
 const REPORTED: &str = "reported";
 
@@ -108,6 +111,6 @@ impl Left {
             let kind = if input.reported { REPORTED } else { INPUT };
             line(kind, input.fingerprint, key)
         });
-        inputs.fold(line(OUTPUT, self.text, key), |text, input| text + &input)
+        inputs.fold(line(if self.once { ONCE } else { OUTPUT }, self.text, key), |text, input| text + &input)
     }
 }

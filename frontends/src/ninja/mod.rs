@@ -15,7 +15,7 @@
 //! variables, `variables` says what a name means, `parse` and `statement` read the statements, `eval` expands an edge's
 //! rule, `load` ties them together over the files. From there, `ninja_tasks` makes the edges tasks of a build, and
 //! `execute` runs what they say, `show_includes` reads what some compilers say, `generated` knows what a generator has left,
-//! `dyndep` what the build finds out about its own edges;
+//! `in_place` which commands change what they are given, `dyndep` what the build finds out about its own edges;
 //! `missing_sources` looks before the first command starts. `tools` answers what scripts ask (`ninja -t`).
 //!
 //! ```
@@ -48,6 +48,7 @@ mod dyndep_targets;
 mod eval;
 mod execute;
 mod generated;
+mod in_place;
 mod last_run;
 mod load;
 mod loader;

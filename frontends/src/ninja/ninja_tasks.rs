@@ -30,6 +30,7 @@ use alacarte_stores::{FileKey, FileValue, Log, Shape, SharedFiles, text_of_path}
 
 use super::dyndep::Dyndeps;
 use super::generated::Generated;
+use super::in_place::InPlace;
 use super::last_run::Believed;
 use super::manifest::{Edge, Manifest, still_say};
 use super::missing_sources::MissingSources;
@@ -58,6 +59,7 @@ pub struct NinjaTasks {
     pub(super) tool_caches: ToolCaches,
     pub(super) missing: MissingSources,
     pub(super) generated: Generated,
+    pub(super) in_place: RefCell<InPlace>,
     /// The file from which the manifest was read.
     manifest: FileKey,
     /// All files from which it was read, and what they said.
@@ -176,6 +178,7 @@ impl NinjaTasks {
             tool_caches: ToolCaches::new(&directory.join(".alacarte/cache"), &directory, &directory.join(".alacarte")),
             missing: MissingSources::default(),
             generated: Generated::default(),
+            in_place: RefCell::default(),
             manifest: file,
             texts: manifest.texts,
             dyndeps,

@@ -36,7 +36,7 @@ impl NinjaTasks {
                 self.left(step, &read)?;
             }
         }
-        if made.is_none() {
+        if made.is_none() && step.regenerates {
             self.generated.forget(&step.outputs[0]);
         }
         Ok(made)
@@ -61,8 +61,13 @@ impl NinjaTasks {
 
     /// A generator has ended well, or what it left stands: notes what it left. If something is gone that it read, nobody knows.
     pub(super) fn left(&self, step: &Step, read: &[(FileKey, FileValue)]) -> Result<()> {
+        self.leave(step, read, false)
+    }
+
+    /// The same of any command; `once`, if nobody knows yet whether it was the command that changed its sources.
+    pub(super) fn leave(&self, step: &Step, read: &[(FileKey, FileValue)], once: bool) -> Result<()> {
         let declared: HashSet<&FileKey> = step.inputs.iter().collect();
-        let mut left = Left { text: step.lasting_text(), ..Left::default() };
+        let mut left = Left { text: step.lasting_text(), once, ..Left::default() };
         for (key, value) in read {
             let Some(fingerprint) = self.now(key, value)? else {
                 self.generated.forget(&step.outputs[0]);

@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 
-use alacarte_core::Cause;
+use alacarte_core::{Cause, Failure};
 use alacarte_stores::FileKey;
 
 use super::options::Known;
 use super::recorded::{Recorded, alone};
 use super::{Call, ToolError};
 use crate::commands::canonicalise;
+use crate::ninja::load::load;
 use crate::ninja::manifest::{Edge, Manifest};
+use crate::ninja::session::{NinjaBuild, Session, SessionError, Turn};
 
 const RESTAT: &str = "usage: ninja -t restat [outputs]\n";
 
@@ -41,14 +43,47 @@ pub(super) fn restat(call: &mut Call<'_>) -> Result<u8, ToolError> {
             break (turn, recorded, targets);
         }
     };
-    let runs = recorded.runs().filter(|run| targets.contains(&run.key));
-    let believed = runs.map(|run| (run.key.clone(), run.last.clone())).collect();
-    let mut build = call.session.open_believing(turn, believed)?;
-    let failures = build.run(&targets).err().map(|error| error.failures).unwrap_or_default();
+    let failures = believe(call.session, turn, &recorded, &targets)?;
     // (What cannot be believed is built the next time.)
     match failures.iter().find(|failure| matches!(failure.cause, Cause::Store(_))) {
         Some(failure) => call.refuse(&failure.to_string()),
         None => Ok(0),
+    }
+}
+
+/// Records the last runs of these commands anew, with what is on disk. What cannot be believed is among the failures.
+fn believe(
+    session: &Session,
+    turn: Turn,
+    recorded: &Recorded,
+    targets: &[FileKey],
+) -> Result<Vec<Failure<FileKey>>, SessionError> {
+    let runs = recorded.runs().filter(|run| targets.contains(&run.key));
+    let believed = runs.map(|run| (run.key.clone(), run.last.clone())).collect();
+    let mut build = session.open_believing(turn, believed)?;
+    Ok(build.run(targets).err().map(|error| error.failures).unwrap_or_default())
+}
+
+impl Session {
+    /// Ends a build, and records those of its commands anew that have changed in place what other commands made. Where that cannot be, they run again in
+    /// the next build.
+    pub fn settle_in_place<S, R>(&self, build: NinjaBuild<S, R>) {
+        let commands = build.tasks().changed_in_place();
+        drop(build);
+        if commands.is_empty() {
+            return;
+        }
+        let _ = self.record_anew(&commands);
+    }
+
+    fn record_anew(&self, commands: &[FileKey]) -> Result<(), SessionError> {
+        let manifest = load(&self.directory, &self.file)?;
+        let Some(log) = alone(self, &manifest)? else { return Ok(()) };
+        let recorded = Recorded::of(self, &manifest)?;
+        if let Some(turn) = self.begin(manifest, log)? {
+            believe(self, turn, &recorded, commands)?;
+        }
+        Ok(())
     }
 }
 
