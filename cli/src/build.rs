@@ -12,7 +12,7 @@ use std::time::Instant;
 use alacarte_core::{BuildError, Decision, KeyId, Rebuilder, Report, Scheduler};
 use alacarte_experiments::systems::Menu;
 use alacarte_frontends::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, hits, tell_of_state};
-use alacarte_frontends::ninja::{NinjaBuild, Session};
+use alacarte_frontends::ninja::{NinjaBuild, NullBuild, Session};
 use alacarte_rebuilders::{Rechecked, Sample};
 use alacarte_stores::{FileKey, FileValue, SharedCache, text_of};
 use thiserror::Error;
@@ -65,6 +65,11 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         &settings,
         ["suspending", "verifying-trace"],
     )?;
+    let null = NullBuild::of(&session, [&strategies.scheduler, &strategies.rebuilder], &arguments.targets);
+    if arguments.recheck.is_none() && null.is_certain() {
+        nothing(begin)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
     let mut readings = Readings::default();
     let mut rechecks = Rechecks::default();
@@ -109,6 +114,9 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         screen.borrow_mut().clear()?;
         tell_of_state(build.journal(), build.tasks().files());
         recheck(&mut rechecks, &build, &sample, &outcome)?;
+        let idle = build.tasks().commands_run() == 0 && readings.0 == 0;
+        let nothing =
+            idle && outcome.as_ref().is_ok_and(|report| report.restored.is_empty() && report.cache_trouble.is_none());
         let code = match outcome {
             Ok(report) => {
                 screen.borrow_mut().warn(&report);
@@ -117,7 +125,11 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
             }
             Err(error) => failed(&screen, &error),
         };
-        session.settle_in_place(build);
+        if nothing {
+            null.note(build);
+        } else {
+            session.settle_in_place(build);
+        }
         return Ok(ended(arguments, &rechecks, code));
     }
 }
@@ -233,18 +245,22 @@ fn targets(build: &AnyBuild, asked: &[OsString]) -> Result<Vec<FileKey>, Problem
     Ok(tasks.with_validations(&targets))
 }
 
+fn nothing(begin: Instant) -> io::Result<()> {
+    writeln!(io::stdout(), "alacarte: nothing to do ({})", duration(begin.elapsed().as_secs_f64() * 1000.0))
+}
+
 fn summary(build: &AnyBuild, report: &Report, begin: Instant) -> io::Result<()> {
     let commands = build.tasks().commands_run();
     let time = duration(begin.elapsed().as_secs_f64() * 1000.0);
     let plural = if commands == 1 { "" } else { "s" };
-    let mut out = io::stdout().lock();
+    let mut out = io::stdout();
     // (Names for others are not counted.)
     let made = |ids: &[KeyId]| {
         let keys = build.names(ids);
         keys.iter().filter(|key| build.tasks().edge(key).is_some_and(|edge| !edge.is_phony())).count()
     };
     match (commands, made(&report.restored)) {
-        (0, 0) => writeln!(out, "alacarte: nothing to do ({time})"),
+        (0, 0) => nothing(begin),
         (_, 0) => writeln!(out, "alacarte: ran {commands} command{plural} ({time})"),
         (_, restored) => {
             let hits = hits(restored, made(&report.ran), build.store().copied());

@@ -1,15 +1,17 @@
 //! Dry runs beside real builds, in random histories of random manifests: two directories live through the same edits; in one of them, dry runs come before
-//! each build. A dry run changes nothing, so both build the same; and it foretells: whatever runs, it has named before.
+//! each build. A dry run changes nothing, so both build the same; and it foretells: whatever runs, it has named before. One that finds nothing leaves a
+//! glance; while that holds, no build finds anything.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::rc::Rc;
 
 use alacarte_core::{Rebuilder, Scheduler};
 use alacarte_frontends::commands::{CommandEvent, Stage};
-use alacarte_frontends::ninja::{NinjaBuild, Session};
+use alacarte_frontends::ninja::{NinjaBuild, NullBuild, Session};
 use alacarte_stores::{FileKey, FileValue};
 
 type Build = NinjaBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileValue>>>;
@@ -75,7 +77,7 @@ build never: phony
 
 /// One edit, of a directory that is like the others that are given.
 fn edit(random: &mut Random, directories: &[&Path]) -> String {
-    let (source, what) = (format!("s{}", random.below(SOURCES)), random.below(6));
+    let (source, what) = (format!("s{}", random.below(SOURCES)), random.below(8));
     let text = ["a", "ax", "axx", "b"][random.below(4)];
     let output = format!("o{}", random.below(6));
     for directory in directories {
@@ -86,6 +88,16 @@ fn edit(random: &mut Random, directories: &[&Path]) -> String {
                 fs::write(directory.join(&source), same).expect("written");
             }
             4 => drop(fs::remove_file(directory.join(&output))),
+            5 => {
+                let mode = if text == "a" { 0o755 } else { 0o644 };
+                fs::set_permissions(directory.join(&source), PermissionsExt::from_mode(mode)).expect("set");
+            }
+            6 => {
+                let behind = format!("behind {text}");
+                fs::write(directory.join(&behind), text).expect("written");
+                fs::remove_file(directory.join(&source)).expect("removed");
+                std::os::unix::fs::symlink(&behind, directory.join(&source)).expect("linked");
+            }
             _ => {
                 let manifest = fs::read_to_string(directory.join("build.ninja")).expect("read");
                 let other = manifest.replace("cat $in > $out\nrule left", "cat $in $in > $out\nrule left");
@@ -96,10 +108,13 @@ fn edit(random: &mut Random, directories: &[&Path]) -> String {
     format!("{what} {source} {text} {output}")
 }
 
-/// Builds all roots, really or not. What ran.
-async fn build(directory: &Path, [scheduler, rebuilder]: [&str; 2], dry: bool) -> BTreeSet<String> {
+/// Builds all roots, really or not. What ran, and whether a glance had told that nothing would.
+async fn build(directory: &Path, combination: [&str; 2], dry: bool) -> (BTreeSet<String>, bool) {
     let mut session = Session::new(directory, "build.ninja");
     session.cache = directory.join("cache");
+    let null = NullBuild::of(&session, combination, &[]);
+    let certain = null.is_certain();
+    let [scheduler, rebuilder] = combination;
     let ran = Rc::new(RefCell::new(BTreeSet::new()));
     let seen = Rc::clone(&ran);
     let observer = move |event: CommandEvent<'_>| {
@@ -116,9 +131,13 @@ async fn build(directory: &Path, [scheduler, rebuilder]: [&str; 2], dry: bool) -
     };
     let mut build: Build = build.expect("it can be built").with_jobs(2);
     let targets = build.tasks().default_targets().to_vec();
-    build.run_async(targets).await.expect("nothing fails");
-    drop(build);
-    ran.take()
+    let report = build.run_async(targets).await.expect("nothing fails");
+    let ran = ran.take();
+    assert!(!certain || ran.is_empty() && report.restored.is_empty(), "a glance told of nothing to do: {ran:?}");
+    if ran.is_empty() && report.restored.is_empty() {
+        null.note(build);
+    }
+    (ran, certain)
 }
 
 /// All that was made.
@@ -139,7 +158,7 @@ fn a_dry_run_names_whatever_runs_and_the_build_after_it_is_as_if_it_had_not_been
         "deep-constructive-trace",
         "step-trace",
     ];
-    let mut foretold = 0;
+    let (mut foretold, mut glances) = (0, 0);
     for seed in 0..36 {
         let mut random = Random(seed);
         let combination = [schedulers[seed as usize / 2 % 4], rebuilders[seed as usize % 6]];
@@ -152,16 +171,20 @@ fn a_dry_run_names_whatever_runs_and_the_build_after_it_is_as_if_it_had_not_been
         }
         let mut told = vec![format!("seed {seed}, {combination:?}\n{text}")];
         for _ in 0..6 {
+            // (Then what was just written is old enough to be relied on.)
+            std::thread::sleep(std::time::Duration::from_millis(21));
             for _ in 0..random.below(3) {
                 // (Times differ from one edit to the next.)
-                std::thread::sleep(std::time::Duration::from_millis(12));
+                std::thread::sleep(std::time::Duration::from_millis(if random.below(2) == 0 { 12 } else { 22 }));
                 told.push(edit(&mut random, &[with, without]));
             }
             let before = outputs(with);
-            let dry: Vec<_> = (0..2).map(|_| runtime.block_on(build(with, combination, true))).collect();
+            let (dry, certain): (Vec<_>, Vec<_>) =
+                (0..2).map(|_| runtime.block_on(build(with, combination, true))).unzip();
+            glances += certain.into_iter().filter(|certain| *certain).count();
             assert_eq!(outputs(with), before, "a dry run made something: {told:#?}");
             assert_eq!(dry[0], dry[1], "another dry run foretells something else: {told:#?}");
-            let ran = [with, without].map(|directory| runtime.block_on(build(directory, combination, false)));
+            let ran = [with, without].map(|directory| runtime.block_on(build(directory, combination, false)).0);
             assert_eq!(ran[0], ran[1], "a dry run has changed what runs: {told:#?}");
             assert!(ran[0].is_subset(&dry[0]), "{:?} ran, and foretold was {:?}: {told:#?}", ran[0], dry[0]);
             assert_eq!(outputs(with), outputs(without), "{told:#?}");
@@ -169,5 +192,5 @@ fn a_dry_run_names_whatever_runs_and_the_build_after_it_is_as_if_it_had_not_been
             told.push(format!("ran {:?}", ran[0]));
         }
     }
-    assert!(foretold > 300, "only {foretold} commands ran");
+    assert!(foretold > 300 && glances > 15, "only {foretold} commands ran, {glances} times a glance was enough");
 }

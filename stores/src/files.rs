@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::byte_text::path_of;
 use crate::digest::Digest;
 use crate::file_table::Table;
+use crate::glance::{Glance, Looks};
 use crate::link::Link;
 pub(crate) use crate::stat::now;
 use crate::stat::{self, Kind, Stat};
@@ -79,6 +80,8 @@ pub struct Files {
     pretended: HashSet<FileKey>,
     table: Option<Table>,
     trees: TreeReader,
+    /// What was looked at, until a command writes something.
+    looks: Option<RefCell<Looks>>,
 }
 
 /// What is known of one file.
@@ -212,6 +215,7 @@ impl Files {
             pretended: HashSet::new(),
             table: None,
             trees: TreeReader::default(),
+            looks: None,
         })
     }
 
@@ -314,6 +318,7 @@ impl Files {
     }
 
     pub(crate) fn read_tree(&mut self, key: &FileKey) -> Result<Option<(Seen, Reading)>, StoreError> {
+        self.spoil_looks();
         let Some(reading) = self.trees.read(&self.directory, key)? else {
             self.lose(key);
             self.trees.lose(key);
@@ -370,6 +375,7 @@ impl Files {
     /// A command begins that makes these files. Until [`Files::written`] says otherwise, nothing is known of them, in
     /// this process or after it.
     pub fn begin(&mut self, outputs: &[FileKey]) -> Begun {
+        self.looks = None;
         let count = outputs.len();
         let mut begun = Begun { certain: true, before: Vec::with_capacity(count), there: Vec::with_capacity(count) };
         for key in outputs {
@@ -472,12 +478,48 @@ impl Files {
         self.entries.get(key).is_some_and(|entry| entry.written > writes)
     }
 
+    /// When the file was last modified, by the file system; `None` if it is not there.
+    pub fn modified_on_disk(&self, key: &FileKey) -> Option<Time> {
+        self.stat(key).ok()?.map(|stat| stat.modified)
+    }
+
     fn stat(&self, key: &FileKey) -> Result<Option<Stat>, Errno> {
-        match statat(&self.directory, &*key.path(), AtFlags::empty()) {
+        let found = match statat(&self.directory, &*key.path(), AtFlags::empty()) {
             Ok(stat) => Ok(Some(Stat::from(&stat))),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(error) => Err(error),
+        };
+        if let Some(looks) = &self.looks {
+            match found {
+                Ok(found) => looks.borrow_mut().note(key, found),
+                Err(_) => looks.borrow_mut().spoil(),
+            }
         }
+        found
+    }
+
+    /// From now on, how everything lies that is looked at is noted down, for [`glance`](Self::glance).
+    pub fn note_looks(&mut self) {
+        self.looks = Some(RefCell::default());
+    }
+
+    fn spoil_looks(&self) {
+        if let Some(looks) = &self.looks {
+            looks.borrow_mut().spoil();
+        }
+    }
+
+    /// All that was looked at since [`note_looks`](Self::note_looks), as it lay there; `None` if a command has been started since, or a glance cannot tell
+    /// whether all is as it was.
+    pub fn glance(&mut self) -> Option<Glance> {
+        let looks = self.looks.take()?.into_inner();
+        looks.glance(&self.directory, |key, followed| match self.entries.get(key) {
+            // (Then it counted only whether it is there, and since when.)
+            None => Some(false),
+            Some(entry) if entry.racy => None,
+            Some(entry) if entry.stat.kind == Kind::Link => followed.is_none().then_some(true),
+            Some(entry) => (followed == Some(entry.stat)).then_some(entry.link),
+        })
     }
 
     /// The same, of a link itself if it leads to nothing.

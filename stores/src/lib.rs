@@ -5,6 +5,7 @@
 //! | [`Memory`] | values in memory |
 //! | [`FileStore`] | the files of a directory; [`Files`] is what is known of them, [`Cas`] keeps copies |
 //! | [`Tree`] | a directory as one value; [`Merge`] makes one of several |
+//! | [`Glance`] | how all files lay that a build looked at |
 //! | [`Log`] | a journal in a file |
 //! | [`TraceLog`] | constructive traces that many builds share |
 //! | [`SharedCache`] | copies and traces in one directory, and the care of it |
@@ -27,6 +28,8 @@ mod files;
 mod filestore;
 #[cfg(feature = "files")]
 mod frame;
+#[cfg(feature = "files")]
+mod glance;
 #[cfg(feature = "files")]
 mod link;
 #[cfg(feature = "files")]
@@ -67,6 +70,8 @@ pub use digest::Digest;
 pub use files::{Begun, Files, Seen, SharedFiles};
 #[cfg(feature = "files")]
 pub use filestore::{FileStore, Shape};
+#[cfg(feature = "files")]
+pub use glance::Glance;
 #[cfg(feature = "files")]
 pub use log::{Anew, Damage, Log, SharedBytes};
 pub use memory::Memory;

@@ -20,7 +20,7 @@ use std::time::Instant;
 use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Scheduler};
 use alacarte_experiments::systems::Menu;
 use alacarte_frontends::commands::{CommandEvent, Stage, attended, tell_of_state};
-use alacarte_frontends::ninja::{NinjaBuild, Session, ToolCall, Turn};
+use alacarte_frontends::ninja::{NinjaBuild, NullBuild, Session, ToolCall, Turn};
 use alacarte_stores::{FileKey, FileValue, SharedCache, bytes_of, shown, text_of};
 use thiserror::Error;
 
@@ -132,21 +132,30 @@ struct Found {
     for_the_targets: HashSet<FileKey>,
 }
 
+impl Found {
+    fn is_nothing(&self) -> bool {
+        self.for_the_manifest.is_empty() && self.for_the_targets.is_empty()
+    }
+}
+
 impl Work<'_> {
     async fn everything(self) -> Result<ExitCode, Problem> {
         let begin = Instant::now();
         let (mut readings, mut begun) = (Readings::default(), false);
+        if self.null_build().is_certain() {
+            self.say_unless_quiet("ninja: no work to do.");
+            return Ok(self.ended(begin));
+        }
         'reading: loop {
             let mut turn = self.session.turn().await?;
             let found = match self.dry_run(&mut turn).await? {
                 Ok(found) => found,
                 Err(error) => return Ok(self.failed(&error)),
             };
-            let nothing = found.for_the_manifest.is_empty() && found.for_the_targets.is_empty();
-            if nothing && !begun {
+            if found.is_nothing() && !begun {
                 self.say_unless_quiet("ninja: no work to do.");
             }
-            if nothing || self.arguments.dry {
+            if found.is_nothing() || self.arguments.dry {
                 return Ok(self.ended(begin));
             }
             let mut build = self.open(turn)?;
@@ -239,8 +248,17 @@ impl Work<'_> {
         found.for_the_targets.extend(commands);
         match outcome {
             Err(error) if found.for_the_manifest.is_empty() => Ok(Err(error)),
+            Ok(_) if found.is_nothing() && !self.arguments.dry => {
+                self.null_build().note(build);
+                Ok(Ok(found))
+            }
             _ => Ok(Ok(found)),
         }
+    }
+
+    fn null_build(&self) -> NullBuild<'_> {
+        let combination = [&*self.strategies.scheduler, &*self.strategies.rebuilder];
+        NullBuild::of(&self.session, combination, &self.arguments.targets)
     }
 
     /// Shows commands that would run.

@@ -31,7 +31,9 @@ pub(crate) use nearest::nearest_within;
 pub use path::canonicalise;
 pub(crate) use path::{Root, canonicalise_with_slash};
 pub use process::Commands;
-pub(crate) use reading::{still_hold, still_holds};
+pub(crate) use reading::still_hold;
+#[cfg(feature = "ninja")]
+pub(crate) use reading::still_holds;
 pub use recheck::{Rechecks, chance};
 #[cfg(feature = "ninja")]
 pub(crate) use screen::NO_RULE;

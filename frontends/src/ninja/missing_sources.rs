@@ -43,6 +43,6 @@ impl NinjaTasks {
     }
 
     pub(super) fn is_there(&self, key: &FileKey) -> bool {
-        self.files.borrow().path(key).exists()
+        self.files.borrow().modified_on_disk(key).is_some()
     }
 }

@@ -16,7 +16,7 @@
 //! rule, `load` ties them together over the files. From there, `ninja_tasks` makes the edges tasks of a build, and
 //! `execute` runs what they say, `show_includes` reads what some compilers say, `generated` knows what a generator has left,
 //! `in_place` which commands change what they are given, `dyndep` what the build finds out about its own edges;
-//! `missing_sources` looks before the first command starts. `tools` answers what scripts ask (`ninja -t`).
+//! `missing_sources` looks before the first command starts, `null_build` knows at a glance that none has to. `tools` answers what scripts ask (`ninja -t`).
 //!
 //! ```
 //! use std::fs;
@@ -56,6 +56,7 @@ mod manifest;
 mod manifest_lexer;
 mod missing_sources;
 mod ninja_tasks;
+mod null_build;
 mod parse;
 mod parse_error;
 mod session;
@@ -71,6 +72,7 @@ pub use crate::commands::{CommandEvent, Commands, DepfileEntry, DepfileError, St
 pub use load::{load, load_with, parse_str};
 pub use manifest::{Deps, Edge, Location, Manifest, RspFile};
 pub use ninja_tasks::{Keep, NinjaTasks};
+pub use null_build::NullBuild;
 pub use parse_error::{ParseError, Place};
 pub use session::{NinjaBuild, Session, SessionError, Turn, journal_bytes};
 pub use tools::{ToolCall, ToolError};

@@ -246,6 +246,11 @@ impl NinjaTasks {
         still_say(self.files.borrow().root(), &self.texts)
     }
 
+    /// The files from which the manifest was read, and the dyndep files.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &Path> {
+        self.texts.iter().map(|(path, _)| &**path)
+    }
+
     /// What the store must know of keys that are not just the file of their name.
     pub fn shapes(&self) -> HashMap<FileKey, Shape> {
         let mut shapes = HashMap::new();

@@ -151,7 +151,11 @@ impl Session {
 
     /// Where what is remembered of this manifest lies.
     pub(super) fn state_of(&self, manifest: &Manifest) -> PathBuf {
-        let (root, file) = (self.root(manifest), canonicalise(&text_of_path(&self.file)));
+        self.state_in(manifest.builddir.as_deref().unwrap_or_default())
+    }
+
+    pub(super) fn state_in(&self, builddir: &str) -> PathBuf {
+        let (root, file) = (self.root_in(builddir), canonicalise(&text_of_path(&self.file)));
         if file == "build.ninja" {
             return root;
         }
@@ -240,6 +244,7 @@ impl Session {
         observer: impl Fn(CommandEvent<'_>) + 'static,
     ) -> Result<(NinjaTasks, SharedFiles), SessionError> {
         let files = Files::shared(&self.directory)?;
+        files.borrow_mut().note_looks();
         let manifest = manifest.map_or_else(|| load(&self.directory, &self.file), Ok)?;
         let mut tasks = NinjaTasks::new(manifest, &files)
             .cut_off_by_content(self.by_content)

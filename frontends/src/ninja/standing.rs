@@ -1,11 +1,11 @@
 //! Whether what a generator has made still stands, though it may have rewritten what it read (see [`generated`](super::generated)).
 
 use std::collections::HashSet;
-use std::time::UNIX_EPOCH;
 
 use alacarte_core::{Fetch, Fingerprint, Result, Value};
 use alacarte_stores::{FileKey, FileValue, Made};
 
+use super::execute::Depfile;
 use super::generated::{Input, Left};
 use super::ninja_tasks::{NinjaTasks, Step};
 
@@ -20,7 +20,7 @@ impl NinjaTasks {
         let left = self.generated.left.borrow().get(&step.outputs[0]).cloned();
         let reported: Vec<FileKey> = match &left {
             Some(left) => left.inputs.iter().filter(|(_, input)| input.reported).map(|(key, _)| key.clone()).collect(),
-            None => self.depfile(step)?.read.iter().map(|path| self.key_of(path)).collect(),
+            None => self.depfile_left(step)?.read.iter().map(|path| self.key_of(path)).collect(),
         };
         // What is gone cannot be fetched.
         let there = reported.iter().all(|key| self.step(key).is_some() || self.is_there(key));
@@ -48,15 +48,21 @@ impl NinjaTasks {
         if self.generated.left.borrow().contains_key(&step.outputs[0]) {
             return text;
         }
-        let reported = self.depfile(step).map(|depfile| depfile.read).unwrap_or_default();
+        let reported = self.depfile_left(step).map(|depfile| depfile.read).unwrap_or_default();
         let reported = reported.iter().map(|path| self.key_of(path));
-        let time = |key: FileKey| {
-            let modified = std::fs::metadata(self.files.borrow().path(&key)).and_then(|file| file.modified()).ok();
-            let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            Fingerprint::of_integer(since.map_or(0, |since| since.as_nanos() as u64))
-        };
+        let time =
+            |key: FileKey| Fingerprint::of_integer(self.files.borrow().modified_on_disk(&key).unwrap_or_default());
         let times = step.inputs.iter().cloned().chain(reported).map(time);
         Some(times.fold(text.unwrap_or_default(), Fingerprint::combine))
+    }
+
+    /// What the depfile says that a command has left.
+    fn depfile_left(&self, step: &Step) -> Result<Depfile> {
+        if let Some(depfile) = &step.edge.depfile {
+            // (A glance at the directory is to have it in sight.)
+            self.files.borrow_mut().look(&self.key_of(depfile))?;
+        }
+        self.depfile(step)
     }
 
     /// A generator has ended well, or what it left stands: notes what it left. If something is gone that it read, nobody knows.

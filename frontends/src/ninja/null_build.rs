@@ -1,0 +1,96 @@
+//! Null builds: that there is nothing to do, told at a glance.
+//!
+//! What a build finds to do depends on what it is asked (targets, scheduler, rebuilder, directory, manifest), on what earlier builds have left, and on the files
+//! that it looks at: the manifest's texts, sources, headers, outputs. So a build that found nothing leaves a [`Glance`] at all of these. As long as nothing
+//! of it has changed, the next build that is asked the same has nothing to do either, and reads neither manifest nor journal. Anything else, and all is
+//! asked from the beginning.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use alacarte_stores::{FileKey, Glance, text_of, text_of_path};
+
+use super::session::{NinjaBuild, Session};
+use crate::commands::{Root, state};
+
+/// The same request to build as before, to which the answer may be the same.
+#[derive(Debug)]
+pub struct NullBuild<'s> {
+    session: &'s Session,
+    question: Vec<u8>,
+}
+
+/// A `builddir` is found at once that stands within so many bytes of the manifest's beginning.
+const BEGINNING: u64 = 1 << 16;
+
+impl<'s> NullBuild<'s> {
+    /// Of these targets, as they were asked for, by a scheduler and a rebuilder.
+    pub fn of(session: &'s Session, [scheduler, rebuilder]: [&str; 2], targets: &[OsString]) -> Self {
+        let by = format!(
+            "{}\0{:?}\0{scheduler}\0{rebuilder}\0{}",
+            env!("CARGO_PKG_VERSION"),
+            Root::of(&session.directory),
+            session.by_content
+        );
+        let mut question = by.into_bytes();
+        for word in std::iter::once(session.file.as_os_str()).chain(targets.iter().map(OsString::as_os_str)) {
+            question.push(0);
+            question.extend(word.as_bytes());
+        }
+        NullBuild { session, question }
+    }
+
+    /// Whether it is certain that there is nothing to do.
+    pub fn is_certain(&self) -> bool {
+        Glance::still_holds(&Glance::file_in(&self.state()), &self.session.directory, &self.question)
+    }
+
+    /// Ends a build that had nothing to do and nothing to say, and leaves a glance at what it saw.
+    pub fn note<S, R>(&self, build: NinjaBuild<S, R>) {
+        let state = self.state();
+        let damage = build.journal().damage();
+        let sound = damage.gaps + damage.unreadable == 0 && build.journal().anew().is_none();
+        if !sound || !state::journal(&state).exists() {
+            return;
+        }
+        let glance = {
+            let mut files = build.tasks().files().borrow_mut();
+            // They are seen first and compared then: what changes in between has changed since it was seen.
+            let seen = build.tasks().texts().all(|path| {
+                let place = self.session.directory.join(path);
+                (place.is_file() || !place.exists()) && files.look(&FileKey::from(&*text_of_path(path))).is_ok()
+            });
+            files.glance().filter(|_| seen)
+        };
+        let Some(glance) = glance.filter(|_| build.tasks().is_as_read()) else { return };
+        // What it has learned is written down with its end.
+        drop(build);
+        let table = state::table(&state);
+        let left = [state::journal(&state), table.with_extension("trees"), table, state.join("generated")];
+        let left = left.iter().filter_map(|file| std::path::absolute(file).ok());
+        // (Without it, the next build asks for everything again.)
+        let _ = left.fold(glance, |glance, file| glance.and(&file)).save(&Glance::file_in(&state), &self.question);
+    }
+
+    /// Where the build remembers things, as far as a look at the manifest's beginning tells.
+    fn state(&self) -> PathBuf {
+        let mut beginning = Vec::new();
+        let manifest = File::open(self.session.directory.join(&self.session.file));
+        // (A pipe is read once, by those who know.)
+        let file = manifest.ok().filter(|file| file.metadata().is_ok_and(|file| file.is_file()));
+        let _ = file.map(|file| file.take(BEGINNING).read_to_end(&mut beginning));
+        self.session.state_in(&builddir(&text_of(&beginning)).unwrap_or_default())
+    }
+}
+
+/// The `builddir` that a line of a manifest names in so many words.
+fn builddir(text: &str) -> Option<String> {
+    let mut said = text.lines().filter_map(|line| {
+        let value = line.strip_prefix("builddir")?.trim_start_matches(' ').strip_prefix('=')?;
+        Some(value.trim_start_matches(' '))
+    });
+    said.next_back().filter(|value| !value.contains('$')).map(str::to_owned)
+}

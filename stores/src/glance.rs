@@ -1,0 +1,314 @@
+//! A glance at files: how each that a build looked at lay on disk, so that a later build can tell without reading anything else that all is as it was.
+//!
+//! A build that finds nothing to do is a function of what it was asked, of what it remembers, and of the files that it looked at. If these are the same, so is
+//! the answer, and neither the manifest nor the journal has to be read. So a build that found nothing to do may leave a glance behind: a question, and for each
+//! path what the file system said of it. Where size, times and inode do not vouch for a content (it was read too soon after it was written; a
+//! directory with all that lies in it) there is no glance.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use rustix::fs::{AtFlags, CWD, statat};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use crate::byte_text::{path_of, text_of_path};
+use crate::frame::{self, Frames, Piece};
+use crate::regular;
+use crate::scratch::replace;
+use crate::stat::Stat;
+use crate::value::FileKey;
+
+/// How the file begins.
+const TITLE: &[u8] = b"alacarte glance 1\n";
+
+/// So many paths lie in one frame, and are compared by one thread.
+const PART: usize = 2048;
+
+/// How many threads compare at most: beyond that they wait for each other in the file system.
+const THREADS: usize = 8;
+
+/// What was looked at, and how it lay there.
+#[derive(Debug, Default)]
+pub(crate) struct Looks {
+    seen: HashMap<FileKey, Look>,
+    /// Something changed between two looks, or was looked at in a way that no glance repeats.
+    spoiled: bool,
+}
+
+/// How a path lay on disk: what it leads to, and what it is itself if it is a link.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Look {
+    followed: Option<Stat>,
+    link: Option<Stat>,
+}
+
+/// One record of the file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record<'a> {
+    path: &'a str,
+    look: Look,
+}
+
+impl Looks {
+    /// Somebody has looked what this path leads to.
+    pub(crate) fn note(&mut self, key: &FileKey, followed: Option<Stat>) {
+        match self.seen.get(key) {
+            Some(before) => self.spoiled |= before.followed != followed,
+            None => {
+                self.seen.insert(key.clone(), Look { followed, link: None });
+            }
+        }
+    }
+
+    /// No glance can tell.
+    pub(crate) fn spoil(&mut self) {
+        self.spoiled = true;
+    }
+
+    /// All of it, if each may be `trusted` to hold what it held; `true` of one that is a link.
+    pub(crate) fn glance(
+        self,
+        directory: impl AsFd,
+        trusted: impl Fn(&FileKey, Option<Stat>) -> Option<bool>,
+    ) -> Option<Glance> {
+        let mut looks = Vec::with_capacity(self.seen.len());
+        for (key, mut look) in self.seen {
+            if trusted(&key, look.followed)? {
+                look.link = at(&directory, &key.path(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
+            }
+            looks.push((key.as_str().to_owned(), look));
+        }
+        // Neighbours lie beside each other on disk, too.
+        looks.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        (!self.spoiled).then_some(Glance { looks })
+    }
+}
+
+/// What a build has looked at, as it lay on disk. Made by [`Files::glance`](crate::Files::glance).
+#[derive(Debug)]
+pub struct Glance {
+    looks: Vec<(String, Look)>,
+}
+
+impl Glance {
+    /// The same, and one more file as it is now, by its absolute path.
+    #[must_use]
+    pub fn and(mut self, path: &Path) -> Self {
+        let followed = at(CWD, path, AtFlags::empty()).ok().flatten();
+        self.looks.push((text_of_path(path).into_owned(), Look { followed, link: None }));
+        self
+    }
+
+    /// Leaves it in this file, with the question to which the build found the answer.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, file: &Path, question: &[u8]) -> io::Result<()> {
+        let mut bytes = TITLE.to_vec();
+        frame::push(&mut bytes, |out| {
+            out.extend((self.looks.len() as u64).to_le_bytes());
+            out.extend(question);
+        });
+        for part in self.looks.chunks(PART) {
+            frame::push(&mut bytes, |out| {
+                for (path, look) in part {
+                    let record = Record { path, look: *look };
+                    // (Nothing can fail that is written to memory; a record left out would be missed below.)
+                    let _ = postcard::to_io(&record, &mut *out);
+                }
+            });
+        }
+        replace(file, &bytes)
+    }
+
+    /// Whether a build left a glance in this file after the same question, and all lies in the directory as it did then.
+    pub fn still_holds(file: &Path, directory: &Path, question: &[u8]) -> bool {
+        holds(file, directory, question).unwrap_or(false)
+    }
+
+    /// Where a glance lies beside the other things that a build remembers.
+    pub fn file_in(state: &Path) -> PathBuf {
+        state.join("glance")
+    }
+}
+
+fn holds(file: &Path, directory: &Path, question: &[u8]) -> io::Result<bool> {
+    let mut bytes = Vec::new();
+    regular::open(file)?.read_to_end(&mut bytes)?;
+    if !bytes.starts_with(TITLE) {
+        return Ok(false);
+    }
+    let mut parts = Vec::new();
+    for piece in Frames::new(&bytes, TITLE.len()) {
+        let Piece::Payload(payload) = piece else { return Ok(false) };
+        parts.push(payload);
+    }
+    let Some((head, parts)) = parts.split_first() else { return Ok(false) };
+    let Some((count, asked)) = head.split_first_chunk() else { return Ok(false) };
+    if asked != question {
+        return Ok(false);
+    }
+    let directory = File::open(directory)?;
+    let (next, seen, changed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+    let compare = || {
+        while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match unchanged(part, &directory) {
+                Some(count) => seen.fetch_add(count, Ordering::Relaxed),
+                None => return changed.store(true, Ordering::Relaxed),
+            };
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS).min(parts.len());
+    std::thread::scope(|scope| {
+        // (Where no thread is to be had, there is this one.)
+        for _ in 1..threads {
+            let _ = std::thread::Builder::new().spawn_scoped(scope, compare);
+        }
+        compare();
+    });
+    Ok(!changed.into_inner() && seen.into_inner() as u64 == u64::from_le_bytes(*count))
+}
+
+/// How many records these are, if all of them lie as they lay.
+fn unchanged(mut records: &[u8], directory: &File) -> Option<usize> {
+    let mut count = 0;
+    while !records.is_empty() {
+        let (Record { path, look }, rest) = postcard::take_from_bytes(records).ok()?;
+        let path = path_of(path);
+        let same = |before, flags| at(directory, &path, flags).is_ok_and(|now| now == before);
+        let is_link = look.link.is_some();
+        if !same(look.followed, AtFlags::empty()) || is_link && !same(look.link, AtFlags::SYMLINK_NOFOLLOW) {
+            return None;
+        }
+        (records, count) = (rest, count + 1);
+    }
+    Some(count)
+}
+
+/// How a path lies in a directory; nothing where nothing is.
+fn at(directory: impl AsFd, path: &Path, flags: AtFlags) -> Result<Option<Stat>, Errno> {
+    match statat(directory, path, flags) {
+        Ok(stat) => Ok(Some(Stat::from(&stat))),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Files;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    /// A directory with something of every kind in it, long enough untouched to be relied on.
+    fn directory() -> tempfile::TempDir {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        for name in ["file", "behind", "other"] {
+            std::fs::write(at(name), "text").expect("written");
+        }
+        std::fs::create_dir(at("names")).expect("made");
+        symlink("behind", at("link")).expect("linked");
+        symlink("nowhere", at("dangling")).expect("linked");
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        directory
+    }
+
+    const NAMES: [&str; 7] = ["file", "link", "dangling", "names", "missing", "names/missing", "/dev/null"];
+
+    fn look(directory: &Path) -> Option<Glance> {
+        let mut files = Files::open(directory).expect("opened");
+        files.note_looks();
+        for name in NAMES {
+            files.look_as_output(&name.into()).expect("looked at");
+        }
+        files.glance()
+    }
+
+    #[test]
+    fn whatever_changes_is_seen_and_nothing_else() {
+        let at = |directory: &tempfile::TempDir, name: &str| directory.path().join(name);
+        type Change = fn(&dyn Fn(&str) -> PathBuf);
+        let changes: [Change; 12] = [
+            |at| std::fs::write(at("file"), "text").expect("written"),
+            |at| std::fs::write(at("file"), "text").expect("written"),
+            |at| std::fs::remove_file(at("file")).expect("removed"),
+            |at| std::fs::set_permissions(at("file"), PermissionsExt::from_mode(0o755)).expect("set"),
+            |at| std::fs::rename(at("other"), at("file")).expect("renamed"),
+            |at| std::fs::write(at("behind"), "text").expect("written"),
+            |at| {
+                std::fs::hard_link(at("behind"), at("alias")).expect("linked");
+                std::fs::remove_file(at("link")).expect("removed");
+                symlink("alias", at("link")).expect("linked");
+            },
+            |at| std::fs::write(at("nowhere"), "").expect("written"),
+            |at| {
+                std::fs::remove_file(at("dangling")).expect("removed");
+                symlink("elsewhere", at("dangling")).expect("linked");
+            },
+            |at| std::fs::write(at("names/other"), "").expect("written"),
+            |at| std::fs::write(at("missing"), "").expect("written"),
+            |at| std::fs::write(at("names/missing"), "").expect("written"),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let directory = directory();
+            let file = at(&directory, "state/glance");
+            look(directory.path()).expect("all is old").save(&file, b"all").expect("saved");
+            std::fs::write(at(&directory, "unrelated"), "").expect("written");
+            assert!(Glance::still_holds(&file, directory.path(), b"all"), "nothing changed");
+            assert!(!Glance::still_holds(&file, directory.path(), b"al"), "another question");
+            change(&|name| at(&directory, name));
+            assert!(!Glance::still_holds(&file, directory.path(), b"all"), "change {number} was not seen");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_at_a_glance_leaves_none() {
+        let directory = directory();
+        let looked = |look: &dyn Fn(&mut Files)| {
+            let mut files = Files::open(directory.path()).expect("opened");
+            files.note_looks();
+            look(&mut files);
+            files.glance().is_some()
+        };
+        assert!(looked(&|files| drop(files.look(&"file".into()))));
+        assert!(!looked(&|files| drop(files.tree(&"names/".into()))), "what lies in a directory");
+        assert!(!looked(&|files| drop(files.begin(&["file".into()]))), "a command has begun");
+        let write = |text| std::fs::write(directory.path().join("file"), text).expect("written");
+        assert!(!looked(&|files| {
+            write("young");
+            let _ = files.look(&"file".into());
+        }));
+        assert!(!looked(&|files| {
+            let _ = files.look(&"file".into());
+            write("another");
+            let _ = files.look(&"file".into());
+        }));
+    }
+
+    #[test]
+    fn a_damaged_glance_holds_for_nothing() {
+        let directory = directory();
+        let file = directory.path().join("state/glance");
+        look(directory.path()).expect("all is old").save(&file, b"all").expect("saved");
+        let whole = std::fs::read(&file).expect("read");
+        let holds = |bytes: &[u8]| {
+            std::fs::write(&file, bytes).expect("written");
+            Glance::still_holds(&file, directory.path(), b"all")
+        };
+        assert!(holds(&whole));
+        for cut in 0..whole.len() {
+            assert!(!holds(&whole[..cut]), "cut at {cut}");
+            let mut flipped = whole.clone();
+            flipped[cut] ^= 1;
+            assert!(!holds(&flipped), "flipped at {cut}");
+        }
+        std::fs::remove_file(&file).expect("removed");
+        assert!(!Glance::still_holds(&file, directory.path(), b"all"));
+    }
+}
