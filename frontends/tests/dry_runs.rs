@@ -124,9 +124,9 @@ async fn build(directory: &Path, combination: [&str; 2], dry: bool) -> (BTreeSet
     };
     let scheduler = alacarte_schedulers::named(scheduler).expect("a scheduler");
     let rebuilder: Box<dyn Rebuilder<FileKey, FileValue>> = alacarte_rebuilders::named(rebuilder).expect("a rebuilder");
-    let mut turn = session.turn().await.expect("nobody else builds");
+    let turn = session.turn().await.expect("nobody else builds");
     let build = match dry {
-        true => session.open_dry(&mut turn, scheduler, rebuilder, observer),
+        true => session.open_dry(&turn, scheduler, rebuilder, observer),
         false => session.open_with(turn, scheduler, rebuilder, observer),
     };
     let mut build: Build = build.expect("it can be built").with_jobs(2);

@@ -18,13 +18,13 @@
 //! second before the command starts, so that a process that is killed leaves nothing half made that looks whole.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use alacarte_core::{Fingerprint, StoreError, Time};
+use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -70,14 +70,14 @@ pub type SharedFiles = Rc<RefCell<Files>>;
 pub struct Files {
     root: PathBuf,
     directory: OwnedFd,
-    entries: HashMap<FileKey, Entry>,
-    doubts: HashMap<FileKey, Doubt>,
+    entries: FxHashMap<FileKey, Entry>,
+    doubts: FxHashMap<FileKey, Doubt>,
     /// Counts what the build wrote.
     writes: u64,
     /// The files of which something was learned that the table does not say yet.
-    news: HashSet<FileKey>,
+    news: FxHashSet<FileKey>,
     /// Files that a dry run takes for written.
-    pretended: HashSet<FileKey>,
+    pretended: FxHashSet<FileKey>,
     table: Option<Table>,
     trees: TreeReader,
     /// What was looked at, until a command writes something.
@@ -208,11 +208,11 @@ impl Files {
         Ok(Files {
             root,
             directory,
-            entries: HashMap::new(),
-            doubts: HashMap::new(),
+            entries: FxHashMap::default(),
+            doubts: FxHashMap::default(),
             writes: 0,
-            news: HashSet::new(),
-            pretended: HashSet::new(),
+            news: FxHashSet::default(),
+            pretended: FxHashSet::default(),
             table: None,
             trees: TreeReader::default(),
             looks: None,

@@ -5,13 +5,13 @@
 //! path what the file system said of it. Where size, times and inode do not vouch for a content (it was read too soon after it was written; a
 //! directory with all that lies in it) there is no glance.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use rustc_hash::FxHashMap;
 use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ const THREADS: usize = 8;
 /// What was looked at, and how it lay there.
 #[derive(Debug, Default)]
 pub(crate) struct Looks {
-    seen: HashMap<FileKey, Look>,
+    seen: FxHashMap<FileKey, Look>,
     /// Something changed between two looks, or was looked at in a way that no glance repeats.
     spoiled: bool,
 }

@@ -147,8 +147,8 @@ impl Work<'_> {
             return Ok(self.ended(begin));
         }
         'reading: loop {
-            let mut turn = self.session.turn().await?;
-            let found = match self.dry_run(&mut turn).await? {
+            let turn = self.session.turn().await?;
+            let found = match self.dry_run(&turn).await? {
                 Ok(found) => found,
                 Err(error) => return Ok(self.failed(&error)),
             };
@@ -208,7 +208,7 @@ impl Work<'_> {
     }
 
     /// Finds the commands that will run, as far as they do not themselves decide what does. With `-n` it shows them.
-    async fn dry_run(&self, turn: &mut Turn) -> Result<Result<Found, BuildError<FileKey>>, Problem> {
+    async fn dry_run(&self, turn: &Turn) -> Result<Result<Found, BuildError<FileKey>>, Problem> {
         let (scheduler, rebuilder) = self.strategies.make();
         let commands = Rc::new(RefCell::new(Vec::new()));
         let seen = Rc::clone(&commands);

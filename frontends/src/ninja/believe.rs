@@ -8,7 +8,8 @@ use alacarte_stores::{FileKey, FileValue, Made};
 
 use super::execute::name_of_run;
 use super::last_run::LastRun;
-use super::ninja_tasks::{NinjaTasks, Step};
+use super::ninja_tasks::NinjaTasks;
+use super::plan::Step;
 
 impl NinjaTasks {
     /// What a command would make, by what is on disk. Its inputs, and their values, are `read`.

@@ -221,8 +221,6 @@ fn expand(template: &str) -> String {
 pub(super) struct Dyndeps {
     /// What is wrong with those that could be read.
     pub(super) wrong: RefCell<HashMap<FileKey, ParseError>>,
-    /// Those that were seen to be as they were read.
-    pub(super) settled: RefCell<HashSet<FileKey>>,
     /// How many there are.
     pub(super) count: usize,
 }

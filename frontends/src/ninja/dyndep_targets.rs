@@ -10,34 +10,34 @@ use super::parse_error::ParseError;
 impl NinjaTasks {
     /// How many dyndep files the manifest names.
     pub fn dyndeps(&self) -> usize {
-        self.dyndeps.count
+        self.plan.dyndeps.count
     }
 
     /// Dyndep files that these targets need and that were not seen to be as they were read: those that are to be built next, before the targets.
     /// None when there are none left. Afterwards, [`is_as_read`](Self::is_as_read) tells whether the manifest has to be loaded again; if it has
     /// not, [`dyndeps_settled`](Self::dyndeps_settled) whether they can be used.
     pub fn next_dyndeps(&self, targets: &[FileKey]) -> Vec<FileKey> {
-        if self.dyndeps.count == 0 {
+        if self.plan.dyndeps.count == 0 {
             return Vec::new();
         }
         // Of each edge, once all below it is known: whether a dyndep file that is still to be built lies there.
         let (mut below, mut next) = (HashMap::<usize, bool>::new(), Vec::new());
-        let (settled, mut chosen) = (self.dyndeps.settled.borrow(), HashSet::new());
+        let (settled, mut chosen) = (self.dyndeps_settled.borrow(), HashSet::new());
         let number = |key: &FileKey| self.number(key);
-        let open = |step: usize| self.steps[step].dyndep.as_ref().filter(|file| !settled.contains(*file));
+        let open = |step: usize| self.plan.steps[step].dyndep.as_ref().filter(|file| !settled.contains(*file));
         let mut roots: Vec<usize> = targets.iter().filter_map(number).collect();
         // What is validated may need the very edge that it is validated with, and is looked at after it.
         while let Some(root) = roots.pop() {
             let mut stack = vec![(root, false)];
             while let Some((step, left)) = stack.pop() {
-                let sources = || self.steps[step].sources().filter_map(number);
+                let sources = || self.plan.steps[step].sources().filter_map(number);
                 if !left {
                     // (In a circle, which the build will find, an edge is met while it is open.)
                     if below.contains_key(&step) {
                         continue;
                     }
                     below.insert(step, false);
-                    roots.extend(self.steps[step].validations().filter_map(number));
+                    roots.extend(self.plan.steps[step].validations().filter_map(number));
                     stack.push((step, true));
                     stack.extend(sources().map(|source| (source, false)));
                     continue;
@@ -60,10 +60,10 @@ impl NinjaTasks {
     /// If one is no dyndep file, or does not fit to the manifest.
     pub fn dyndeps_settled(&self, files: &[FileKey]) -> Result<(), ParseError> {
         for file in files {
-            if let Some(error) = self.dyndeps.wrong.borrow_mut().remove(file) {
+            if let Some(error) = self.plan.dyndeps.wrong.borrow_mut().remove(file) {
                 return Err(error);
             }
-            self.dyndeps.settled.borrow_mut().insert(file.clone());
+            self.dyndeps_settled.borrow_mut().insert(file.clone());
         }
         Ok(())
     }

@@ -11,7 +11,8 @@ use alacarte_core::{Fetch, Fingerprint, Result, StoreError, TaskError, Value};
 use alacarte_stores::{Begun, FileKey, FileValue, Made, bytes_of, path_of, shown, text_of};
 
 use super::manifest::{Deps, Edge};
-use super::ninja_tasks::{NinjaTasks, Step, Treatment};
+use super::ninja_tasks::{NinjaTasks, Treatment};
+use super::plan::Step;
 use super::show_includes::{ShowIncludes, take_notes};
 use crate::commands::process::{self, Ended, Line, What};
 use crate::commands::tool_cache::{Place, Taken};
@@ -70,7 +71,7 @@ impl NinjaTasks {
             return self.believe(step, believed.get(&step.outputs[0]), read, fetch).await;
         }
         let pretends = matches!(self.treatment, Treatment::Pretend);
-        let settled = |file: &&FileKey| pretends || self.dyndeps.settled.borrow().contains(*file);
+        let settled = |file: &&FileKey| pretends || self.dyndeps_settled.borrow().contains(*file);
         if let Some(file) = step.dyndep.as_ref().filter(|file| !settled(file)) {
             return Err(TaskError::new(format!("its dyndep file {file} could not be read")));
         }
@@ -326,7 +327,7 @@ impl NinjaTasks {
                 _ => Some(run),
             };
             // What else lies in a directory is none of this command's, or may be another one's.
-            let whole = self.shared && from_nothing(output) && !self.around.contains(key);
+            let whole = self.shared && from_nothing(output) && !self.plan.around.contains(key);
             let tree = seen.filter(|seen| whole && seen.directory).and_then(|_| files.made_tree(key));
             let run = tree.map_or(run, |tree| run.map(|run| run.combine(Fingerprint(tree.short()))));
             files.written(key, run)?;

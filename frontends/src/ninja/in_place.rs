@@ -14,7 +14,8 @@ use std::collections::HashMap;
 use alacarte_core::Result;
 use alacarte_stores::{Digest, FileKey, FileValue};
 
-use super::ninja_tasks::{NinjaTasks, Step};
+use super::NinjaTasks;
+use super::plan::Step;
 use crate::commands::still_holds;
 
 /// What commands of this build have changed in place.

@@ -2,12 +2,12 @@
 //! have been: expanding every edge's rule.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
 use alacarte_core::Fingerprint;
 use alacarte_stores::{bytes_of, text_of};
+use rustc_hash::FxHashMap;
 
 use super::loader::Loader;
 use super::manifest::{Edge, Manifest};
@@ -44,7 +44,7 @@ pub fn load_with(file: &Path, read: &mut dyn FnMut(&Path) -> io::Result<String>)
 impl Loader<'_> {
     /// Finds two edges that make one file, which one of them names from outside the directory. (A phony may so give a file another name.)
     fn check_spellings(&self, root: &Root) -> Result<(), ParseError> {
-        let mut outside: HashMap<Cow<'_, str>, usize> = HashMap::new();
+        let mut outside: FxHashMap<Cow<'_, str>, usize> = FxHashMap::default();
         for (index, edge) in self.edges.iter().enumerate() {
             for output in &edge.outputs {
                 let local = root.local(output);

@@ -1,6 +1,6 @@
 //! Everything known while files are read: sources, scopes, and the edges so far.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -10,6 +10,7 @@ use super::manifest::Edge;
 use super::parse_error::ParseError;
 use super::source::Source;
 use super::variables::{Bindings, Mark, RuleId, ScopeId, Scopes};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Deep enough for every generator; not for one that includes itself under ever new names.
 const NESTING: usize = 200;
@@ -18,16 +19,16 @@ const NESTING: usize = 200;
 pub(super) struct Loader<'r> {
     read: &'r mut dyn FnMut(&Path) -> io::Result<String>,
     pub(super) sources: Vec<Rc<Source>>,
-    by_path: HashMap<PathBuf, usize>,
+    by_path: FxHashMap<PathBuf, usize>,
     /// The files being read, each included by the one before.
     pub(super) open: Vec<usize>,
     pub(super) scopes: Scopes,
     pub(super) edges: Vec<Edge>,
     /// For each edge, what its rule must still be expanded with.
     pub(super) origins: Vec<Origin>,
-    pub(super) producers: HashMap<String, usize>,
+    pub(super) producers: FxHashMap<String, usize>,
     /// The inputs of so many edges; only filled when a `default` is not an output.
-    inputs: (usize, HashSet<String>),
+    inputs: (usize, FxHashSet<String>),
     /// Each pool's depth, and where it is defined.
     pub(super) pools: BTreeMap<String, (usize, Option<Mark>)>,
     pub(super) defaults: Vec<String>,
@@ -48,13 +49,13 @@ impl<'r> Loader<'r> {
         Loader {
             read,
             sources: Vec::new(),
-            by_path: HashMap::new(),
+            by_path: FxHashMap::default(),
             open: Vec::new(),
             scopes: Scopes::new(),
             edges: Vec::new(),
             origins: Vec::new(),
-            producers: HashMap::new(),
-            inputs: (0, HashSet::new()),
+            producers: FxHashMap::default(),
+            inputs: (0, FxHashSet::default()),
             pools: BTreeMap::from([("console".to_owned(), (1, None))]),
             defaults: Vec::new(),
         }

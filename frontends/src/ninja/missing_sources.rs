@@ -4,9 +4,9 @@
 //! an hour. All sources are looked at when the first command is about to start: a build that has nothing to run looks at none twice.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashSet;
 
 use alacarte_stores::FileKey;
+use rustc_hash::FxHashSet;
 
 use super::NinjaTasks;
 use crate::commands::NO_RULE;
@@ -32,7 +32,7 @@ impl NinjaTasks {
     }
 
     fn missing_below(&self, target: &FileKey) -> Option<String> {
-        let (mut seen, mut found) = (HashSet::new(), None);
+        let (mut seen, mut found) = (FxHashSet::default(), None);
         self.reach(target.clone(), &mut seen, |step| {
             if found.is_none() {
                 let missing = step.sources().find(|source| self.step(source).is_none() && !self.is_there(source));

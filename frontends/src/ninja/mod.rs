@@ -13,7 +13,7 @@
 //!
 //! The modules follow the text on its way: `manifest_lexer` cuts it into tokens, `template` cuts a value into text and
 //! variables, `variables` says what a name means, `parse` and `statement` read the statements, `eval` expands an edge's
-//! rule, `load` ties them together over the files. From there, `ninja_tasks` makes the edges tasks of a build, and
+//! rule, `load` ties them together over the files. From there, `plan` makes the edges a graph of keys, `ninja_tasks` tasks of a build, and
 //! `execute` runs what they say, `show_includes` reads what some compilers say, `generated` knows what a generator has left,
 //! `in_place` which commands change what they are given, `dyndep` what the build finds out about its own edges;
 //! `missing_sources` looks before the first command starts, `null_build` knows at a glance that none has to. `tools` answers what scripts ask (`ninja -t`).
@@ -59,6 +59,7 @@ mod ninja_tasks;
 mod null_build;
 mod parse;
 mod parse_error;
+mod plan;
 mod session;
 mod show_includes;
 mod source;

@@ -2,6 +2,7 @@
 //! earlier builds.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use alacarte_core::{Build, Journal, Rebuilder, Schedules, Static, StoreError};
 use alacarte_rebuilders::VerifyingTrace;
@@ -15,6 +16,7 @@ use super::load::load;
 use super::manifest::Manifest;
 use super::ninja_tasks::{Keep, NinjaTasks, Treatment};
 use super::parse_error::ParseError;
+use super::plan::Plan;
 use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{CommandEvent, Commands, canonicalise, hint};
 use crate::commands::{state, turn};
@@ -48,8 +50,8 @@ pub type NinjaBuild<S, R> = Build<FileKey, FileValue, NinjaTasks, FileStore, S, 
 /// The right to build in a directory: no other build is at work in it as long as this, or the build that is opened with it, is held.
 #[derive(Debug)]
 pub struct Turn {
-    /// As it was read when no other build was at work any more, for the first who asks for it.
-    manifest: Option<Manifest>,
+    /// The manifest, as it was read when no other build was at work any more.
+    plan: Rc<Plan>,
     state: PathBuf,
     log: Log<FileKey, FileValue>,
     /// The journal of the directory, if the manifest has one of its own.
@@ -142,11 +144,15 @@ impl Session {
         }
         let (root, state) = (self.root(&manifest), self.state_of(&manifest));
         if state == root {
-            return Ok(Some(Turn { manifest: Some(manifest), state, log, others: None }));
+            return Ok(Some(Turn { plan: self.plan(manifest)?, state, log, others: None }));
         }
         // What one manifest makes, another may not know of. So each remembers for itself, and both wait for each other.
         let own = state::open_journal(&state)?;
-        Ok(Some(Turn { manifest: Some(manifest), state, log: own, others: Some(log) }))
+        Ok(Some(Turn { plan: self.plan(manifest)?, state, log: own, others: Some(log) }))
+    }
+
+    fn plan(&self, manifest: Manifest) -> Result<Rc<Plan>, StoreError> {
+        Ok(Rc::new(Plan::new(manifest, &Files::shared(&self.directory)?)))
     }
 
     /// Where what is remembered of this manifest lies.
@@ -186,8 +192,8 @@ impl Session {
         S: Schedules<Static>,
         R: Rebuilder<FileKey, FileValue>,
     {
-        let Turn { manifest, state, log, others } = turn;
-        let (mut tasks, files) = self.tasks(manifest, observer)?;
+        let Turn { plan, state, log, others } = turn;
+        let (mut tasks, files) = self.tasks(&plan, observer)?;
         tasks.shared = rebuilder.restores();
         let tool_caches = self.unattended.as_ref().unwrap_or(&self.cache);
         tasks.tool_caches = ToolCaches::new(tool_caches, &self.directory, &state);
@@ -205,7 +211,7 @@ impl Session {
     /// As [`open`](Self::open).
     pub fn open_dry<S, R>(
         &self,
-        turn: &mut Turn,
+        turn: &Turn,
         scheduler: S,
         rebuilder: R,
         observer: impl Fn(CommandEvent<'_>) + 'static,
@@ -214,7 +220,7 @@ impl Session {
         S: Schedules<Static>,
         R: Rebuilder<FileKey, FileValue>,
     {
-        let (mut tasks, files) = self.tasks(turn.manifest.take(), observer)?;
+        let (mut tasks, files) = self.tasks(&turn.plan, observer)?;
         tasks.treatment = Treatment::Pretend;
         tasks.generated = Generated::recall(turn.state.join("generated")).unsaved();
         // (Where it cannot be read, all is to be built.)
@@ -229,8 +235,8 @@ impl Session {
         turn: Turn,
         believed: Believed,
     ) -> Result<NinjaBuild<Suspending, VerifyingTrace>, SessionError> {
-        let Turn { manifest, state, log, others } = turn;
-        let (mut tasks, files) = self.tasks(manifest, |_| {})?;
+        let Turn { plan, state, log, others } = turn;
+        let (mut tasks, files) = self.tasks(&plan, |_| {})?;
         tasks.treatment = Treatment::Believe(believed);
         tasks.generated = Generated::recall(state.join("generated"));
         tasks.others = others;
@@ -240,13 +246,12 @@ impl Session {
 
     fn tasks(
         &self,
-        manifest: Option<Manifest>,
+        plan: &Rc<Plan>,
         observer: impl Fn(CommandEvent<'_>) + 'static,
-    ) -> Result<(NinjaTasks, SharedFiles), SessionError> {
+    ) -> Result<(NinjaTasks, SharedFiles), StoreError> {
         let files = Files::shared(&self.directory)?;
         files.borrow_mut().note_looks();
-        let manifest = manifest.map_or_else(|| load(&self.directory, &self.file), Ok)?;
-        let mut tasks = NinjaTasks::new(manifest, &files)
+        let mut tasks = NinjaTasks::of(plan, &files)
             .cut_off_by_content(self.by_content)
             .commands_among(&self.commands)
             .observe(observer);
@@ -293,7 +298,7 @@ impl NinjaTasks {
     /// Whether the manifest speaks of this file.
     pub fn names(&self, key: &FileKey) -> bool {
         self.edge(key).is_some()
-            || self.steps.iter().any(|step| {
+            || self.plan.steps.iter().any(|step| {
                 let inputs = step.edge.all_inputs().map(|input| self.key_of(input));
                 step.outputs.contains(key) || inputs.into_iter().any(|input| input == *key)
             })
@@ -301,17 +306,21 @@ impl NinjaTasks {
 
     /// What the first edge makes first that reads this file (ninja's `src^`).
     pub fn first_made_from(&self, key: &FileKey) -> Option<FileKey> {
-        self.steps.iter().find(|step| step.sources().any(|source| source == key)).map(|step| step.outputs[0].clone())
+        self.plan
+            .steps
+            .iter()
+            .find(|step| step.sources().any(|source| source == key))
+            .map(|step| step.outputs[0].clone())
     }
 
     /// All keys whose tasks are commands.
     pub fn commands(&self) -> impl Iterator<Item = &FileKey> {
-        self.steps.iter().filter(|step| !step.edge.is_phony()).filter_map(|step| step.outputs.first())
+        self.plan.steps.iter().filter(|step| !step.edge.is_phony()).filter_map(|step| step.outputs.first())
     }
 
     /// What to say of a target that nobody makes: the one that was perhaps meant.
     pub fn hint(&self, target: &str) -> String {
-        hint(target, self.steps.iter().flat_map(|step| step.edge.outputs.iter().map(String::as_str)))
+        hint(target, self.plan.steps.iter().flat_map(|step| step.edge.outputs.iter().map(String::as_str)))
     }
 }
 

@@ -7,7 +7,8 @@ use alacarte_stores::{FileKey, FileValue, Made};
 
 use super::execute::Depfile;
 use super::generated::{Input, Left};
-use super::ninja_tasks::{NinjaTasks, Step};
+use super::ninja_tasks::NinjaTasks;
+use super::plan::Step;
 
 impl NinjaTasks {
     /// What a generator has made, if that still stands. Otherwise nothing is known of it any more, and its command has to run.

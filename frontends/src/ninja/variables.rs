@@ -2,10 +2,10 @@
 //! variables and rules of those around it; what it defines itself stays inside.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use super::manifest::PHONY;
 use super::template::{Piece, pieces};
+use rustc_hash::FxHashMap;
 
 /// A place in one of the files: the number of the file, and the offset.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +49,7 @@ impl Rule {
 pub(super) struct Bindings {
     list: Vec<(String, String)>,
     /// Where each name stands last, once there are many.
-    index: Option<HashMap<String, usize>>,
+    index: Option<FxHashMap<String, usize>>,
 }
 
 /// So many are looked through.
@@ -98,8 +98,8 @@ impl Bindings {
 #[derive(Default)]
 struct Scope {
     parent: Option<ScopeId>,
-    variables: HashMap<String, String>,
-    rules: HashMap<String, RuleId>,
+    variables: FxHashMap<String, String>,
+    rules: FxHashMap<String, RuleId>,
 }
 
 /// All scopes and rules of a manifest.

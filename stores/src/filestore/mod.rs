@@ -4,12 +4,12 @@
 mod ages;
 mod restoring;
 
-use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use alacarte_core::{KeyId, Store, StoreError, Time, Value};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cas::Cas;
 use crate::files::{Files, SharedFiles};
@@ -67,9 +67,9 @@ pub enum Shape {
 #[derive(Debug)]
 pub struct FileStore {
     files: SharedFiles,
-    shapes: HashMap<FileKey, Shape>,
+    shapes: FxHashMap<FileKey, Shape>,
     /// What no trace brings back.
-    unshared: HashSet<FileKey>,
+    unshared: FxHashSet<FileKey>,
     cas: Option<Cas>,
     /// Where copies are made before they are put in place; if nowhere in particular, then beside it.
     underway: Option<PathBuf>,
@@ -78,7 +78,7 @@ pub struct FileStore {
     /// What is reported to this build is news to the next one, too.
     dry: bool,
     /// The youngest file in each group, as far as this build has asked.
-    young: HashMap<FileKey, Option<Time>>,
+    young: FxHashMap<FileKey, Option<Time>>,
     /// How many members of groups were looked at.
     #[cfg(test)]
     looked_at: std::cell::Cell<u64>,
@@ -89,13 +89,13 @@ impl FileStore {
     pub fn new(files: &SharedFiles) -> Self {
         FileStore {
             files: Rc::clone(files),
-            shapes: HashMap::new(),
-            unshared: HashSet::new(),
+            shapes: FxHashMap::default(),
+            unshared: FxHashSet::default(),
             cas: None,
             underway: None,
             begun: false,
             dry: false,
-            young: HashMap::new(),
+            young: FxHashMap::default(),
             #[cfg(test)]
             looked_at: std::cell::Cell::default(),
         }
@@ -111,20 +111,20 @@ impl FileStore {
 
     /// Says which keys are more, or less, than the file of their name.
     #[must_use]
-    pub fn with_shapes(mut self, shapes: HashMap<FileKey, Shape>) -> Self {
+    pub fn with_shapes(mut self, shapes: FxHashMap<FileKey, Shape>) -> Self {
         self.set_shapes(shapes);
         self
     }
 
     /// The same, for tasks that were replaced.
-    pub fn set_shapes(&mut self, shapes: HashMap<FileKey, Shape>) {
+    pub fn set_shapes(&mut self, shapes: FxHashMap<FileKey, Shape>) {
         self.shapes = shapes;
         self.young.clear();
     }
 
     /// Says of these keys that no trace is to bring them back, nor a copy of them to be kept: what makes them is no part of their traces.
     #[must_use]
-    pub fn with_unshared(mut self, keys: HashSet<FileKey>) -> Self {
+    pub fn with_unshared(mut self, keys: FxHashSet<FileKey>) -> Self {
         self.unshared = keys;
         self
     }
@@ -358,7 +358,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let at = directory.path();
         let outputs: Arc<[FileKey]> = ["a".into(), "d/b".into()].into();
-        let shapes = HashMap::from([
+        let shapes = FxHashMap::from_iter([
             (FileKey::from("a"), Shape::Outputs(outputs)),
             ("all".into(), Shape::Group(["a".into(), "c".into(), "all".into()].into())),
         ]);

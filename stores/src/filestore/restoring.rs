@@ -222,7 +222,7 @@ mod tests {
     use super::*;
     use crate::cas::Cas;
     use alacarte_core::{KeyId, Store};
-    use std::collections::HashMap;
+    use rustc_hash::FxHashMap;
 
     /// A store over a directory in which `out` is an output, and a cache beside it.
     struct Place {
@@ -235,7 +235,7 @@ mod tests {
             let all = tempfile::tempdir().expect("a directory");
             std::fs::create_dir(all.path().join("build")).expect("made");
             std::fs::write(all.path().join("build/there"), "there").expect("written");
-            let shapes = HashMap::from([("out".into(), Shape::Output)]);
+            let shapes = FxHashMap::from_iter([("out".into(), Shape::Output)]);
             let store = FileStore::open(all.path().join("build")).expect("opened").with_shapes(shapes);
             let store = store.with_cas(Cas::new(all.path().join("cas")));
             Place { all, store }
