@@ -1,7 +1,8 @@
 //! Which keys a build may forget: those that nobody has reached for a long time, and that hold nothing of anybody's.
 //!
 //! Nothing is noted when a key is fetched. A build notes its targets; what it visits bears the stamp of its revision
-//! anyway. When keys are collected, these are marked, and whatever lies below them through what is recorded or declared.
+//! anyway. (A build that raises no revision, because it need not look at everything, notes the few keys that it visits, and what
+//! these were made from.) When keys are collected, these are marked, and whatever lies below them through what is recorded or declared.
 
 use std::collections::VecDeque;
 
@@ -9,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::fingerprint::Value;
 use crate::key::{Key, KeyId};
-use crate::key_table::{KeyTable, STALE, State};
+use crate::key_table::{KeyTable, State};
 use crate::metadata::Metadata;
 use crate::task::Tasks;
 
@@ -78,7 +79,7 @@ impl Past {
         }
     }
 
-    /// The least stamp that a key can bear which was visited after this build.
+    /// The least stamp that a key can bear which was visited after this build; none is as low as that of a stale key.
     fn stamp_after(&self, build: u64, revision: State) -> State {
         let after = self.raised.iter().rev().take_while(|&&raised| raised > build).count();
         // A build raises it once at most: if not all that have to be counted have a date, too many are kept.
@@ -117,7 +118,7 @@ pub(crate) fn garbage<K: Key, V: Value>(
     let mut todo: Vec<KeyId> = past.reached_after(build).collect();
     todo.extend(table.detached.all());
     todo.extend(table.keys.iter().map(|(id, _)| id).filter(|&id| {
-        let visited = table.state(id) != STALE && (stamp..=table.revision).contains(&table.state(id));
+        let visited = (stamp..=table.revision).contains(&table.state(id));
         // A value that no task gives is its owner's.
         visited || table.is_held_outside(id) || (table.value(id).is_some() && !tasks.has(table.keys.name(id)))
     }));

@@ -59,6 +59,8 @@ pub(crate) struct KeyTable<K, V> {
     filler: Option<V>,
     pub definitions: Vec<Fingerprint>,
     pub revision: State,
+    /// The revision was raised for this build: whatever bears its stamp was looked at in this build.
+    pub raised: bool,
     pub task: TaskContext,
     /// What the pending futures of all tasks wait for.
     pub waits: Waits,
@@ -89,6 +91,7 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
             filler: None,
             definitions: Vec::new(),
             revision: 1,
+            raised: false,
             task: TaskContext::default(),
             waits: Waits::default(),
             pools: Pools::new(),
@@ -110,6 +113,7 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
     /// Makes every key of the last build questionable.
     pub fn next_revision(&mut self) {
         self.revision += 1;
+        self.raised = true;
         if self.revision >= FAILED {
             // After a thousand million builds the numbers are used again.
             self.nodes.iter_mut().for_each(|node| node.state = STALE);

@@ -17,6 +17,8 @@ mod events;
 mod evictions;
 #[path = "../tests/faults.rs"]
 mod faults;
+#[path = "../tests/forgetting.rs"]
+mod forgetting;
 #[path = "../tests/imported.rs"]
 mod imported;
 #[path = "../tests/imports.rs"]

@@ -28,6 +28,7 @@ where
         let table = self.table.get_mut();
         table.pools.begin(self.jobs);
         table.task.fetches = 0;
+        table.raised = false;
         // What has neither a task nor a value may have one again. (What was given a value is up to date, and is owed no more.)
         let mut detached = std::mem::take(&mut table.detached);
         detached.begin(|&key| self.tasks.has(table.keys.name(key)) || table.value(key).is_some());

@@ -328,6 +328,9 @@ where
         };
         self.state.live += 1;
         table.set_state(key, ACTIVE | slot);
+        if !table.raised {
+            table.aside.push(key);
+        }
         Demand::Active(slot)
     }
 

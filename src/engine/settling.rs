@@ -79,10 +79,14 @@ where
             How::FromTrace { deep } => Event::Restored(Record { deep, ..record }),
         };
         self.sink.record(&table.keys, &event)?;
-        let owed = !table.detached.in_journal.is_empty();
         drop(table);
-        if owed {
-            self.table.borrow_mut().detached.in_journal.remove(&key);
+        {
+            let table = &mut *self.table.borrow_mut();
+            table.detached.in_journal.remove(&key);
+            if !table.raised {
+                // Some were up to date when they were fetched, with the stamp of another build.
+                table.aside.extend(dependencies.iter().map(|dependency| dependency.key.subject()));
+            }
         }
         self.point_out_suspects();
         Ok(())
