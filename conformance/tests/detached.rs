@@ -238,3 +238,29 @@ fn a_build_that_fails_again_in_the_same_way_tells_nothing() {
         assert_eq!(tape.appended(), events, "{scheduler} × {rebuilder}");
     });
 }
+
+/// A journal that is chosen while something is owed hears of it, so that another process does it.
+#[test]
+fn a_journal_that_is_chosen_late_hears_of_what_is_owed() {
+    everywhere(|scheduler, rebuilder| {
+        let top = async |fetch: Fetch<'_, Key, i64>| {
+            fetch.detach("later");
+            fetch.get("a").await
+        };
+        let tasks = || {
+            Rules::new()
+                .rule("later", formula(["b"], |[b]| b))
+                .rule("top", declared(["a"], top))
+                .rule("other", formula(["a"], |[a]| a))
+                .with_version(1)
+        };
+        let mut build = system(scheduler, rebuilder, tasks(), &[("a", 1)]);
+        build.run(["top"]).expect_err("what later needs is missing");
+        let tape = Tape::default();
+        // (It need not build before it ends.)
+        build.with_journal(tape.clone()).touch("a").expect("touched");
+        let mut build = system(scheduler, rebuilder, tasks(), &[("a", 1), ("b", 7)]).with_journal(tape);
+        build.run(["other"]).expect("built");
+        assert_eq!(build.get("later"), Some(7), "{scheduler} × {rebuilder}");
+    });
+}

@@ -197,6 +197,13 @@ fn the_cache_is_asked_for_what_would_have_to_run_and_once_for_each_key() {
         asks(&mut build, &["a", "b", "top"]);
         build.set("x".to_owned(), 10).expect("set");
         asks(&mut build, &[]);
+        // Nor is it asked for inputs, though traces that it has name them before anybody has looked at them.
+        asks(&mut opened(rebuilder, &cache, 10), &["a", "b", "top"]);
+    }
+    for rebuilder in ["dirty-bit", "verifying-trace", "step-trace"] {
+        let cache = Shared::default();
+        opened(rebuilder, &cache, 10).run(["top".to_owned()]).expect("built");
+        assert!(cache.asked.take().is_empty(), "{rebuilder} restores nothing");
     }
 }
 

@@ -3,7 +3,11 @@
 
 mod common;
 
-use alacarte_core::{Build, Dynamic, Fetch, Fingerprint, Rebuilder, Rules, Scheduler, Value, task};
+use std::collections::HashMap;
+
+use alacarte_core::{
+    Build, Dynamic, Fetch, Fingerprint, KeyId, Rebuilder, Rules, Scheduler, Store, StoreError, Value, task,
+};
 use alacarte_stores::Memory;
 use common::{DYNAMIC, Key, RIGHT, Tape};
 
@@ -164,4 +168,72 @@ fn early_cutoff_goes_by_the_part() {
         let idle = parts.run(["C"]).expect("built");
         assert!(rebuilder == "perpetual" || idle.ran.is_empty(), "{scheduler} × {rebuilder}");
     });
+}
+
+/// A store that is written to directly, and keeps what tasks have made.
+struct Shelf(HashMap<Key, Part>);
+
+impl Store<Key, Part> for Shelf {
+    fn load(&mut self, _: KeyId, key: &Key) -> Result<Option<Part>, StoreError> {
+        Ok(self.0.get(key).copied())
+    }
+}
+
+/// Somebody wrote another object with the same interface there: it is made again.
+#[test]
+fn an_output_that_looks_alike_in_a_store_that_was_changed_is_built_again() {
+    for scheduler in DYNAMIC {
+        for rebuilder in RIGHT {
+            let mut build = Build::new(tasks(), Shelf(HashMap::from([("A", Part::Source(57))])))
+                .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .with_rebuilder(alacarte_rebuilders::named::<Key, Part>(rebuilder).expect("a rebuilder"));
+            build.run(["C"]).expect("built");
+            build.store_mut().0.insert("B", Part::Object { interface: 5, body: 50 });
+            build.run(["B", "C"]).expect("built");
+            assert_eq!(build.get("B"), Some(truth("B", 57, 0)), "{scheduler} × {rebuilder}");
+        }
+    }
+}
+
+/// The task of B was taken away between two processes, and somebody wrote an object there with another interface: it is the user's.
+#[test]
+fn what_a_store_begins_with_is_not_what_the_journal_keeps_of_it() {
+    for scheduler in DYNAMIC {
+        for rebuilder in RIGHT {
+            let tape = Tape::default();
+            let process = |tasks: Rules<Key, Part, Dynamic>, files: &[(Key, Part)]| {
+                let mut build = Build::new(tasks, files.iter().copied().collect::<Memory<_, _>>())
+                    .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                    .with_rebuilder(alacarte_rebuilders::named::<Key, Part>(rebuilder).expect("a rebuilder"))
+                    .with_journal(tape.clone());
+                build.run(["C"]).expect("built");
+                (build.get("B"), build.get("C"))
+            };
+            process(tasks(), &[("A", Part::Source(57))]);
+            let theirs = Part::Object { interface: 9, body: 91 };
+            let held = process(Rules::new().rule("C", task(tenth("B", false))), &[("B", theirs)]);
+            assert_eq!(held, (Some(theirs), Some(truth("C", 90, 0))), "{scheduler} × {rebuilder}");
+        }
+    }
+}
+
+/// A journal is chosen when this process holds another source than it remembers; the next process, which finds that source, has nothing to do.
+#[test]
+fn a_journal_is_told_of_a_source_as_the_next_process_finds_it() {
+    for scheduler in DYNAMIC {
+        for rebuilder in RIGHT.into_iter().filter(|rebuilder| *rebuilder != "perpetual") {
+            let tape = Tape::default();
+            let process = |a: i64| {
+                Build::new(tasks(), Memory::from([("A", Part::Source(a))]))
+                    .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                    .with_rebuilder(alacarte_rebuilders::named::<Key, Part>(rebuilder).expect("a rebuilder"))
+            };
+            process(57).with_journal(tape.clone()).run(["C"]).expect("built");
+            let mut build = process(0);
+            build.set("A", Part::Source(83)).expect("set");
+            build.with_journal(tape.clone()).run(["C"]).expect("built");
+            let report = process(83).with_journal(tape).run(["C"]).expect("built");
+            assert!(report.ran.is_empty(), "{scheduler} × {rebuilder}: {:?}", report.ran);
+        }
+    }
 }

@@ -65,6 +65,49 @@ fn a_journal_that_was_not_told_for_a_while_is_corrected() {
     });
 }
 
+/// The journal remembers what was built of B; in this process it was removed, and its task with it: nobody brings it back.
+#[test]
+fn what_was_removed_before_a_journal_was_chosen_stays_so() {
+    everywhere(|scheduler, rebuilder| {
+        let tape = Tape::default();
+        system(scheduler, rebuilder, adding(1), &[("A", 1)]).with_journal(tape.clone()).run(["C"]).expect("built");
+        let mut build = system(scheduler, rebuilder, adding(1), &[("A", 1)]);
+        build.run(["C"]).expect("built");
+        build.remove("B").expect("removed");
+        build.tasks_mut().remove(&"B");
+        let mut build = build.with_journal(tape);
+        build.touch("A").expect("touched");
+        assert_eq!(build.get("B"), None, "{scheduler} × {rebuilder}");
+        assert!(build.run(["C"]).is_err(), "{scheduler} × {rebuilder}: the input B is missing");
+    });
+}
+
+/// Of what was built before, a journal that is chosen late hears when it is built again, and of inputs that hold nothing, nothing.
+#[test]
+fn a_journal_that_is_chosen_late_hears_no_more_than_what_inputs_hold() {
+    /// Writes down of which keys it hears.
+    #[derive(Default)]
+    struct Heard(Vec<(Key, bool)>);
+    impl Journal<Key, i64> for Heard {
+        fn replay(&mut self, _: &mut Keys<Key>, _: &mut Replay<'_, Key, i64>) -> Result<(), StoreError> {
+            Ok(())
+        }
+        fn append(&mut self, keys: &Keys<Key>, event: &Event<'_, i64>) -> Result<(), StoreError> {
+            let built = matches!(event, Event::Built(_));
+            self.0.extend(event.key().map(|key| (*keys.name(key), built)));
+            Ok(())
+        }
+    }
+    everywhere(|scheduler, rebuilder| {
+        let mut build = system(scheduler, rebuilder, adding(1), &[("A", 1), ("Z", 1)]);
+        build.remove("Z").expect("removed");
+        build.run(["C"]).expect("built");
+        let mut build = build.with_journal(Heard::default());
+        build.run(["C"]).expect("built");
+        assert_eq!(build.journal().0, [("A", false), ("B", true), ("C", true)], "{scheduler} × {rebuilder}");
+    });
+}
+
 /// A cache that was chosen late had all metadata forgotten, and what they said was out of date with them.
 #[test]
 fn a_cache_may_be_chosen_at_any_time() {

@@ -65,22 +65,25 @@ fn stores_that_are_swapped_bring_what_they_still_hold() {
 }
 
 /// A store of a user's own, which keeps what it is asked for, and is written to directly.
+#[derive(Default)]
+struct Shelf {
+    values: HashMap<Key, i64>,
+    /// It keeps no outputs, and the journal does.
+    relies: bool,
+}
+
+impl Store<Key, i64> for Shelf {
+    fn relies_on_journal(&self) -> bool {
+        self.relies
+    }
+    fn load(&mut self, _: KeyId, key: &Key) -> Result<Option<i64>, StoreError> {
+        Ok(self.values.get(key).copied())
+    }
+}
+
+/// What is written to a store directly is an edit.
 #[test]
 fn a_store_that_is_edited_where_it_lies_is_looked_at() {
-    #[derive(Default)]
-    struct Shelf {
-        values: HashMap<Key, i64>,
-        /// It keeps no outputs, and the journal does.
-        relies: bool,
-    }
-    impl Store<Key, i64> for Shelf {
-        fn relies_on_journal(&self) -> bool {
-            self.relies
-        }
-        fn load(&mut self, _: KeyId, key: &Key) -> Result<Option<i64>, StoreError> {
-            Ok(self.values.get(key).copied())
-        }
-    }
     everywhere(|scheduler, rebuilder| {
         for relies in [true, false] {
             let mut build = Build::new(adding(1), Shelf { values: HashMap::from([("A", 1)]), relies })
@@ -99,5 +102,20 @@ fn a_store_that_is_edited_where_it_lies_is_looked_at() {
             build.store_mut().values.remove("A");
             assert!(build.run(["C"]).is_err(), "{scheduler} × {rebuilder}, relies: {relies}");
         }
+    });
+}
+
+/// A store may be looked through for nothing: outputs that are what was built are not built again.
+#[test]
+fn a_store_that_still_holds_what_was_built_costs_no_run() {
+    everywhere(|scheduler, rebuilder| {
+        let values = HashMap::from([("A", 1), ("B", 2), ("C", 4)]);
+        let mut build = Build::new(adding(1), Shelf { values, relies: false })
+            .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+            .with_rebuilder(alacarte_rebuilders::named::<Key, i64>(rebuilder).expect("a rebuilder"));
+        build.run(["C"]).expect("built");
+        build.store_mut();
+        let ran = build.run(["C"]).expect("built").ran;
+        assert_eq!(ran.is_empty(), rebuilder != "perpetual", "{scheduler} × {rebuilder}");
     });
 }
