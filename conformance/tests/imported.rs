@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use alacarte_core::{
-    Build, Dynamic, Report, Rules, SharedTrace, Static, StoreError, TraceCache, formula, steps_taken, task,
+    Build, Dynamic, KeyId, Report, Rules, SharedTrace, Static, Store, StoreError, TraceCache, formula, steps_taken,
+    task,
 };
 use alacarte_stores::{Log, Memory, SharedBytes};
 
@@ -157,25 +158,65 @@ fn what_others_have_built_does_not_push_out_what_was_built_here() {
     }
 }
 
-type Opened = Build<
+/// Traces that cannot hold, as files are, take no place of those that this build has made, which the cache may have lost.
+#[test]
+fn what_cannot_hold_is_not_taken_up() {
+    // (By what deep fingerprints `a` and `b` are called is not known before they are asked about.)
+    for (rebuilder, target, of) in [
+        ("constructive-trace", "top", (|x| x / 10 * (x + x / 10)) as fn(i64) -> i64),
+        ("deep-constructive-trace", "b", |x| x + x / 10),
+    ] {
+        let mut mine = opened(rebuilder, &Shared::default(), 10);
+        for x in [10, 20, 30, 40] {
+            mine.set("x".to_owned(), x).expect("set");
+            mine.run([target.to_owned()]).expect("built");
+        }
+        let cache = Shared::default();
+        for x in (100..130).map(|tens| tens * 10) {
+            opened(rebuilder, &cache, x).run([target.to_owned()]).expect("built");
+        }
+        let mut mine = mine.with_cache(cache);
+        for x in [50, 10, 20, 30, 40] {
+            mine.set("x".to_owned(), x).expect("set");
+            let report = mine.run([target.to_owned()]).expect("built");
+            assert_eq!(report.ran.is_empty(), x != 50, "{rebuilder}, x = {x}");
+            assert_eq!(mine.get(target.to_owned()), Some(of(x)), "{rebuilder}");
+        }
+    }
+}
+
+type Opened<St = Memory<String, i64>> = Build<
     String,
     i64,
     Rules<String, i64, Static>,
-    Memory<String, i64>,
+    St,
     Box<dyn alacarte_core::Scheduler>,
     Box<dyn alacarte_core::Rebuilder<String, i64>>,
 >;
 
 /// `top` is made of `a` and `b`, which both look at `x`.
 fn opened(rebuilder: &str, cache: &Shared, x: i64) -> Opened {
+    over(Memory::from([("x".to_owned(), x)]), rebuilder, cache)
+}
+
+fn over<St: Store<String, i64>>(store: St, rebuilder: &str, cache: &Shared) -> Opened<St> {
     let tasks = Rules::new()
         .rule("a", formula(["x"], |[x]: [i64; 1]| x / 10))
         .rule("b", formula(["x", "a"], |[x, a]: [i64; 2]| x + a))
         .rule("top", formula(["a", "b"], |[a, b]: [i64; 2]| a * b));
-    Build::new(tasks, Memory::from([("x".to_owned(), x)]))
+    Build::new(tasks, store)
         .with_scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
         .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
         .with_cache(cache.clone())
+}
+
+/// It says what `x` is when it is asked, and not before: a trace may be the first to name it.
+struct Disk;
+
+impl Store<String, i64> for Disk {
+    fn load(&mut self, _: KeyId, key: &String) -> Result<Option<i64>, StoreError> {
+        Ok((key == "x").then_some(10))
+    }
 }
 
 /// Keys that are kept are not looked up: a build that has nothing to do does not ask, however much the cache holds.
@@ -184,21 +225,27 @@ fn the_cache_is_asked_for_what_would_have_to_run_and_once_for_each_key() {
     for rebuilder in RESTORING {
         let cache = Shared::default();
         let mut build = opened(rebuilder, &cache, 10);
-        let asks = |build: &mut Opened, expected: &[&str]| {
+        fn asks<St: Store<String, i64>>(build: &mut Opened<St>, cache: &Shared, expected: &[&str]) {
             cache.asked.borrow_mut().clear();
             build.run(["top".to_owned()]).expect("built");
             let mut asked = cache.asked.take();
             asked.sort();
-            assert_eq!(asked, expected, "{rebuilder}");
-        };
-        asks(&mut build, &["a", "b", "top"]);
-        asks(&mut build, &[]);
+            assert_eq!(asked, expected);
+        }
+        asks(&mut build, &cache, &["a", "b", "top"]);
+        asks(&mut build, &cache, &[]);
         build.set("x".to_owned(), 11).expect("set");
-        asks(&mut build, &["a", "b", "top"]);
+        asks(&mut build, &cache, &["a", "b", "top"]);
         build.set("x".to_owned(), 10).expect("set");
-        asks(&mut build, &[]);
+        asks(&mut build, &cache, &[]);
         // Nor is it asked for inputs, though traces that it has name them before anybody has looked at them.
-        asks(&mut opened(rebuilder, &cache, 10), &["a", "b", "top"]);
+        asks(&mut opened(rebuilder, &cache, 10), &cache, &["a", "b", "top"]);
+        asks(&mut over(Disk, rebuilder, &cache), &cache, &["a", "b", "top"]);
+        // Nor for what is up to date, but to explain a deep trace that names it.
+        let mut build = opened(rebuilder, &cache, 10);
+        build.run(["a".to_owned()]).expect("built");
+        let deep = rebuilder == "deep-constructive-trace";
+        asks(&mut build, &cache, if deep { &["a", "b", "top"] } else { &["b", "top"] });
     }
     for rebuilder in ["dirty-bit", "verifying-trace", "step-trace"] {
         let cache = Shared::default();

@@ -193,7 +193,7 @@ where
 /// other keys those are not known here.)
 fn may_hold<K: Key, V: Value>(table: &mut KeyTable<K, V>, key: KeyId, trace: &SharedTrace<K, V>) -> bool {
     let own = table.fingerprint(key.definition());
-    let defined = trace.dependencies.iter().find(|dependency| dependency.definition && dependency.key == trace.key);
+    let defined = trace.dependencies.iter().find(|dependency| dependency.definition);
     own == defined.map(|dependency| dependency.fingerprint)
         && trace.dependencies.iter().all(|dependency| {
             let known = table.keys.find(&dependency.key).filter(|_| !dependency.definition);
