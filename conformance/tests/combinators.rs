@@ -290,6 +290,44 @@ fn joined_work_gets_its_permits_one_after_the_other() {
     });
 }
 
+/// A task that is woken for something else while it waits for a place keeps its turn.
+#[test]
+fn whoever_asks_for_a_place_first_has_it_first() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        let clock = Clock::default();
+        let (asked, had) = (Rc::<RefCell<Vec<u64>>>::default(), Rc::<RefCell<Vec<u64>>>::default());
+        let mut rules =
+            Rules::new().rule(0_u64, task(async |fetch: Fetch<'_, u64, u64>| Ok(fetch.all(1..=6).await?.len() as u64)));
+        for key in 1..=6_u64 {
+            let (clock, asked, had) = (clock.clone(), asked.clone(), had.clone());
+            rules.set(
+                key,
+                task(async move |fetch: Fetch<'_, u64, u64>| {
+                    asked.borrow_mut().push(key);
+                    let place = fetch.work_in("place", async {
+                        had.borrow_mut().push(key);
+                        clock.sleep(10).await;
+                    });
+                    let restless = async {
+                        for _ in 0..key % 3 {
+                            clock.sleep(key).await;
+                        }
+                    };
+                    join(place, restless).await;
+                    Ok(key)
+                }),
+            );
+        }
+        let mut build = Build::new(rules, Memory::default())
+            .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+            .with_rebuilder(alacarte_rebuilders::named(rebuilder).expect("a rebuilder"))
+            .with_jobs(6)
+            .with_pool("place", 1);
+        clock.drive(build.run_async([0])).expect("built");
+        assert_eq!((had.take(), build.get(0)), (asked.take(), Some(6)), "{scheduler} × {rebuilder}");
+    });
+}
+
 /// Where a task fetches a slow key (2,000), with work of its own (50) or another key (50) beside it.
 fn races(scheduler: &str, rebuilder: &str, race: for<'f> fn(Fetch<'f, u64, u64>, Clock) -> LocalBoxFuture<'f, u64>) {
     let clock = Clock::default();
