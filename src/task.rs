@@ -127,6 +127,9 @@ pub trait Tasks<K, V> {
 
     /// Calls `each` with every key that must be up to date before the task of `key` is considered, although the
     /// task does not depend on its value (ninja's order-only inputs).
+    ///
+    /// A rebuilder that keeps a key without looking below it (dirty bits, deep traces) does not come by what lies there, nor by what comes before that. Where it
+    /// is to be up to date all the same, make it a target.
     fn order_only(&self, _key: &K, _each: &mut dyn FnMut(&K)) {}
 
     /// The fingerprint of the task itself: its formula, its command line. A task whose definition changes is run again. It is

@@ -242,7 +242,7 @@ fn targets(build: &AnyBuild, asked: &[OsString]) -> Result<Vec<FileKey>, Problem
     if targets.is_empty() {
         return Err(Misuse::Nothing.into());
     }
-    Ok(tasks.with_validations(&targets))
+    Ok(tasks.with_companions(&targets))
 }
 
 fn nothing(begin: Instant) -> io::Result<()> {

@@ -416,3 +416,18 @@ fn a_command_that_changes_a_source_is_believed_the_second_time() {
         assert_eq!((&*project.read("number"), &*project.read("count")), ("two\nnone\n", "none\nonce more\n"));
     });
 }
+
+#[test]
+fn what_comes_before_in_order_is_built_though_what_comes_after_is_kept() {
+    // As `app: link … || assets` has it, in a library below: nothing is made from the assets, but whoever runs the program wants them.
+    let manifest = "rule copy\n  command = cp $in $out; echo $out >> ran\nrule touch\n  command = touch $out\n\
+                    build assets: copy pictures\nbuild group: phony assets\nbuild lib: copy s || group\nbuild app: copy lib\ndefault app\n";
+    every_combination(&[("build.ninja", manifest), ("s", "one"), ("pictures", "one")], |project| {
+        let combination = project.combination;
+        project.build();
+        assert_eq!(project.build(), "", "{combination:?}");
+        project.write("pictures", "two");
+        assert_eq!(project.build(), "assets", "{combination:?}");
+        assert_eq!((&*project.read("assets"), project.build()), ("two", String::new()), "{combination:?}");
+    });
+}

@@ -330,7 +330,7 @@ impl Work<'_> {
         if targets.is_empty() {
             return Err(Misuse::Nothing);
         }
-        Ok(tasks.with_validations(&targets))
+        Ok(tasks.with_companions(&targets))
     }
 
     fn say_unless_quiet(&self, line: &str) {

@@ -359,7 +359,7 @@ fn build(stage: &Stage<'_>, (scheduler, rebuilder): Parts, options: &Options) ->
     runtime.block_on(async {
         let build = stage.session.open(scheduler, rebuilder, |_| {}).map_err(|error| error.to_string())?;
         let mut build = build.with_jobs(options.jobs);
-        let targets = build.tasks().with_validations(build.tasks().default_targets());
+        let targets = build.tasks().with_companions(build.tasks().default_targets());
         let report = tokio::select! {
             report = build.run_async(&targets) => report.map_err(|error| error.to_string())?,
             // A build that is dropped ends its commands.

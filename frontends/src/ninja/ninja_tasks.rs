@@ -208,15 +208,17 @@ impl NinjaTasks {
         self.step(key).is_some_and(|step| step.regenerates)
     }
 
-    /// These targets, and all that is to be validated with what they reach.
-    pub fn with_validations(&self, targets: &[FileKey]) -> Vec<FileKey> {
+    /// These targets, and all that is to be up to date with what they reach though nothing is made from it: what validates it, and what comes before it in
+    /// order only. (A rebuilder that keeps a key without looking below it would not come by.)
+    pub fn with_companions(&self, targets: &[FileKey]) -> Vec<FileKey> {
         let mut all = targets.to_vec();
         let (mut keys, mut next) = (FxHashSet::default(), 0);
         while next < all.len() {
             let target = all[next].clone();
             next += 1;
             self.reach(target, &mut keys, |step| {
-                all.extend(step.validations.iter().cloned());
+                let before = step.order_only.iter().filter(|key| self.plan.makers.contains_key(*key));
+                all.extend(step.validations.iter().chain(before).cloned());
             });
         }
         let mut seen = FxHashSet::default();
