@@ -98,7 +98,8 @@ impl NinjaTasks {
         };
         let mut before: Option<Begun> = None;
         let (named, started) = loop {
-            let run = self.execute(step);
+            // What waits for its turn takes little room: the rest is made when it comes.
+            let run = async { Box::pin(self.execute(step)).await };
             let started = match step.edge.pool.as_deref() {
                 Some(pool) => fetch.work_in(pool, run).await?,
                 None => fetch.work(run).await?,

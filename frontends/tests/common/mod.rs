@@ -88,6 +88,7 @@ impl Process {
     }
 }
 
+#[allow(dead_code, reason = "not every test edits")]
 pub fn edit(directory: &Path, file: &str, replace: &str, with: &str) {
     let path = directory.join(file);
     let text = std::fs::read_to_string(&path).expect("read");
