@@ -6,6 +6,7 @@
 //! What was read may be old. Therefore the dyndep files that targets need are [built first](super::NinjaTasks::next_dyndeps), those before others that these
 //! are made with; if one of them says something else then, all is read again.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -152,7 +153,7 @@ fn parse(source: &Source) -> Result<Vec<Addition>, ParseError> {
 /// `build output | outputs: dyndep | inputs`, behind the `build`, and what is bound below.
 fn addition(source: &Source, lexer: &mut Lexer<'_>) -> Result<Addition, ParseError> {
     let path = |raw: Raw<'_>| {
-        let path = canonicalise(&expand(raw.text));
+        let path = canonicalise(&expand(raw.text).map_err(|explanation| source.error(raw.offset, explanation))?);
         if path.is_empty() || raw.text.is_empty() {
             Err(source.error(raw.offset, "the path is empty"))
         } else {
@@ -206,14 +207,14 @@ fn binding<'t>(lexer: &mut Lexer<'t>) -> Result<(&'t str, String), ParseError> {
     let name = lexer.name("the name of a variable")?;
     let at = lexer.offset();
     lexer.expect(Token::Equals, &format!("'=' after '{name}'"))?;
-    let value = expand(lexer.value()?);
+    let value = expand(lexer.value()?).map_err(|explanation| lexer.error(at, explanation))?;
     lexer.point_at(at);
     Ok((name, value))
 }
 
 /// No variable is known in a dyndep file.
-fn expand(template: &str) -> String {
-    Scopes::new().expand(Scopes::ROOT, &Bindings::new(), template).into_owned()
+fn expand(template: &str) -> Result<String, String> {
+    Scopes::new().expand(Scopes::ROOT, &Bindings::new(), template).map(Cow::into_owned)
 }
 
 /// The dyndep files of a manifest.

@@ -11,7 +11,7 @@ use alacarte_stores::{CacheName, CacheNameError};
 use super::manifest::{Deps, Edge, RspFile};
 use super::show_includes::PREFIX;
 use super::template::{Piece, pieces};
-use super::variables::{Bindings, Rule, ScopeId, Scopes};
+use super::variables::{Bindings, Rule, ScopeId, Scopes, append};
 
 /// The names in an edge's rule.
 pub(super) struct Names<'a> {
@@ -86,21 +86,22 @@ impl<'a> Names<'a> {
     fn get(&self, name: &'a str, quoting: Quoting) -> Result<String, String> {
         let mut out = String::new();
         self.write(name, quoting, &mut Vec::new(), &mut out)?;
+        self.scopes.count(out.len())?;
         Ok(out)
     }
 
     /// Appends the value of a name. `open` are the rule's bindings being expanded, outermost first.
     fn write(&self, name: &'a str, quoting: Quoting, open: &mut Vec<&'a str>, out: &mut String) -> Result<(), String> {
         match name {
-            "in" => list(&self.edge.inputs, ' ', quoting, out),
-            "in_newline" => list(&self.edge.inputs, '\n', quoting, out),
+            "in" => list(&self.edge.inputs, ' ', quoting, out)?,
+            "in_newline" => list(&self.edge.inputs, '\n', quoting, out)?,
             "out" => {
                 let explicit = &self.edge.outputs[..self.edge.explicit_outputs];
-                list(explicit, ' ', quoting, out);
+                list(explicit, ' ', quoting, out)?;
             }
             _ => {
                 if let Some(value) = self.innermost(name) {
-                    out.push_str(value);
+                    append(out, value)?;
                 } else if let Some(template) = self.rule.bindings.get(name) {
                     if let Some(start) = open.iter().position(|&o| o == name) {
                         let cycle = open[start..].join(" -> ");
@@ -110,13 +111,13 @@ impl<'a> Names<'a> {
                     open.push(name);
                     for piece in pieces(template) {
                         match piece {
-                            Piece::Text(text) => out.push_str(text),
+                            Piece::Text(text) => append(out, text)?,
                             Piece::Variable(name) => self.write(name, quoting, open, out)?,
                         }
                     }
                     open.pop();
                 } else if let Some(value) = self.scopes.get(self.scope, name) {
-                    out.push_str(value);
+                    append(out, value)?;
                 }
             }
         }
@@ -128,7 +129,7 @@ impl<'a> Names<'a> {
     }
 }
 
-fn list(paths: &[String], separator: char, quoting: Quoting, out: &mut String) {
+fn list(paths: &[String], separator: char, quoting: Quoting, out: &mut String) -> Result<(), String> {
     for (i, path) in paths.iter().enumerate() {
         if i > 0 {
             out.push(separator);
@@ -137,7 +138,10 @@ fn list(paths: &[String], separator: char, quoting: Quoting, out: &mut String) {
             Quoting::Shell => quote(path, out),
             Quoting::None => out.push_str(path),
         }
+        // (Whatever it ends with.)
+        append(out, "")?;
     }
+    Ok(())
 }
 
 /// Appends the path as one word of the shell: as it is when nothing in it is special, else between single quotes.

@@ -1,7 +1,7 @@
-//! The statements of one file, except `build`, which has a file of its own (`build.rs`).
+//! The statements of one file, except `build`, which has a file of its own (`statement.rs`).
 
+use std::borrow::Cow;
 use std::path::Path;
-
 use std::rc::Rc;
 
 use alacarte_stores::path_of;
@@ -92,7 +92,7 @@ impl<'l, 'r, 't> Parser<'l, 'r, 't> {
 
     fn variable(&mut self) -> Result<(), ParseError> {
         let binding = self.binding()?;
-        let value = self.expand(binding.value);
+        let value = self.expand(binding.value, binding.offset)?;
         if binding.name == "ninja_required_version" && version(&value) > VERSION {
             let (major, minor) = VERSION;
             let explanation = format!(
@@ -164,7 +164,7 @@ impl<'l, 'r, 't> Parser<'l, 'r, 't> {
                 let explanation = format!("unexpected variable '{}' in a pool", binding.name);
                 return Err(self.lexer.error(binding.offset, explanation));
             }
-            let value = self.expand(binding.value);
+            let value = self.expand(binding.value, binding.offset)?;
             let number = value.trim().parse().map_err(|_| {
                 let explanation = format!("expected a number as the pool's depth, found '{value}'");
                 self.lexer.error(binding.offset, explanation)
@@ -203,7 +203,7 @@ impl<'l, 'r, 't> Parser<'l, 'r, 't> {
             return Err(self.lexer.unexpected("the path of a file"));
         };
         self.lexer.expect(Token::Newline, "newline after the file's path")?;
-        let path = self.expand(raw.text);
+        let path = self.expand(raw.text, raw.offset)?;
         let scope = match own_scope {
             true => self.loader.scopes.inside(self.scope),
             false => self.scope,
@@ -233,6 +233,7 @@ impl<'l, 'r, 't> Parser<'l, 'r, 't> {
     /// A path as a node of the graph: expanded with an edge's bindings, in canonical form.
     pub(super) fn target(&self, raw: Raw<'_>, own: &Bindings) -> Result<String, ParseError> {
         let path = self.loader.scopes.expand(self.scope, own, raw.text);
+        let path = path.map_err(|explanation| self.lexer.error(raw.offset, explanation))?;
         if path.is_empty() {
             let explanation = "the path is empty once its variables are expanded";
             return Err(self.lexer.error(raw.offset, explanation));
@@ -240,9 +241,10 @@ impl<'l, 'r, 't> Parser<'l, 'r, 't> {
         Ok(canonicalise(&path))
     }
 
-    pub(super) fn expand(&self, template: &str) -> String {
-        let scopes = &self.loader.scopes;
-        scopes.expand(self.scope, &Bindings::new(), template).into_owned()
+    /// The value that stands at this offset, expanded.
+    pub(super) fn expand(&self, template: &str, offset: usize) -> Result<String, ParseError> {
+        let value = self.loader.scopes.expand(self.scope, &Bindings::new(), template).map(Cow::into_owned);
+        value.map_err(|explanation| self.lexer.error(offset, explanation))
     }
 
     pub(super) fn mark(&self, offset: usize) -> Mark {

@@ -105,7 +105,7 @@ impl<'t> Parser<'_, '_, 't> {
         let mut own = Bindings::new();
         while self.lexer.indented()? {
             let binding = self.binding()?;
-            let value = self.expand(binding.value);
+            let value = self.expand(binding.value, binding.offset)?;
             own.bind(binding.name, value);
         }
         Ok(own)

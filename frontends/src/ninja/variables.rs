@@ -2,6 +2,7 @@
 //! variables and rules of those around it; what it defines itself stays inside.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::manifest::PHONY;
 use super::template::{Piece, pieces};
@@ -102,10 +103,19 @@ struct Scope {
     rules: FxHashMap<String, RuleId>,
 }
 
+/// A value is so many bytes long at most, once it is expanded: a manifest of a few lines, each of which names the one before twice, could ask for more memory
+/// than there is. (A list of a hundred thousand objects for a linker is a tenth of that.)
+pub(super) const LONGEST: usize = 64 << 20;
+
+/// All expanded values together.
+const MOST: usize = 4 << 30;
+
 /// All scopes and rules of a manifest.
 pub(super) struct Scopes {
     scopes: Vec<Scope>,
     rules: Vec<Rule>,
+    /// The bytes of all that was expanded.
+    expanded: Cell<usize>,
 }
 
 impl Scopes {
@@ -113,7 +123,7 @@ impl Scopes {
 
     /// The scope of the top file, where only `phony` is known.
     pub(super) fn new() -> Self {
-        let mut scopes = Scopes { scopes: vec![Scope::default()], rules: Vec::new() };
+        let mut scopes = Scopes { scopes: vec![Scope::default()], rules: Vec::new(), expanded: Cell::new(0) };
         let phony = Rule { name: PHONY.to_owned(), defined: None, bindings: Bindings::new() };
         scopes.add_rule(Self::ROOT, phony);
         scopes
@@ -145,17 +155,34 @@ impl Scopes {
         self.scopes[scope.0].variables.get(name).map(String::as_str)
     }
 
-    /// Expands a value: its names mean what the edge's bindings say, or else the scope. An unknown name is empty.
-    pub(super) fn expand<'t>(&self, scope: ScopeId, own: &Bindings, template: &'t str) -> Cow<'t, str> {
+    /// Expands a value: its names mean what the edge's bindings say, or else the scope. An unknown name is empty. What is wrong, in words, if it is too long.
+    pub(super) fn expand<'t>(&self, scope: ScopeId, own: &Bindings, template: &'t str) -> Result<Cow<'t, str>, String> {
         if !template.contains('$') {
-            return Cow::Borrowed(template);
+            self.count(template.len())?;
+            return Ok(Cow::Borrowed(template));
         }
-        let value_of = |name| own.get(name).or_else(|| self.get(scope, name));
-        let values = pieces(template).map(|piece| match piece {
-            Piece::Text(text) => text,
-            Piece::Variable(name) => value_of(name).unwrap_or(""),
-        });
-        Cow::Owned(values.collect())
+        let mut expanded = String::new();
+        for piece in pieces(template) {
+            let text = match piece {
+                Piece::Text(text) => text,
+                Piece::Variable(name) => own.get(name).or_else(|| self.get(scope, name)).unwrap_or(""),
+            };
+            append(&mut expanded, text)?;
+        }
+        self.count(expanded.len())?;
+        Ok(Cow::Owned(expanded))
+    }
+
+    /// A value of so many bytes was expanded.
+    pub(super) fn count(&self, length: usize) -> Result<(), String> {
+        if length > LONGEST {
+            return Err(too_long());
+        }
+        self.expanded.set(self.expanded.get() + length);
+        if self.expanded.get() > MOST {
+            return Err(format!("all values together are longer than {} GiB once they are expanded", MOST >> 30));
+        }
+        Ok(())
     }
 
     pub(super) fn add_rule(&mut self, scope: ScopeId, rule: Rule) {
@@ -194,6 +221,19 @@ impl Scopes {
     }
 }
 
+/// Adds to a value that is being expanded.
+pub(super) fn append(value: &mut String, text: &str) -> Result<(), String> {
+    if value.len() + text.len() > LONGEST {
+        return Err(too_long());
+    }
+    value.push_str(text);
+    Ok(())
+}
+
+fn too_long() -> String {
+    format!("the value is longer than {} MiB once it is expanded", LONGEST >> 20)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,8 +246,8 @@ mod tests {
         let inner = scopes.inside(Scopes::ROOT);
         scopes.set(inner, "x", "inner".into());
         let none = Bindings::new();
-        assert_eq!(scopes.expand(inner, &none, "$x $y$z."), "inner seen.");
-        assert_eq!(scopes.expand(Scopes::ROOT, &none, "$x"), "outer");
+        assert_eq!(scopes.expand(inner, &none, "$x $y$z.").as_deref(), Ok("inner seen."));
+        assert_eq!(scopes.expand(Scopes::ROOT, &none, "$x").as_deref(), Ok("outer"));
         assert_eq!(scopes.get_here(inner, "y"), None);
         assert!(scopes.find_rule(inner, PHONY).is_some());
         assert!(scopes.find_rule_here(inner, PHONY).is_none());
@@ -220,7 +260,7 @@ mod tests {
         let mut own = Bindings::new();
         own.bind("x", "first".into());
         own.bind("x", "last".into());
-        assert_eq!(scopes.expand(Scopes::ROOT, &own, "${x}"), "last");
+        assert_eq!(scopes.expand(Scopes::ROOT, &own, "${x}").as_deref(), Ok("last"));
         // With many of them, too, and without a look at each.
         let many = 10_000;
         (0..many).for_each(|number| own.bind(&format!("v{number}"), number.to_string()));
