@@ -8,6 +8,7 @@
 //! | [`Glance`] | how all files lay that a build looked at |
 //! | [`Log`] | a journal in a file |
 //! | [`TraceLog`] | constructive traces that many builds share |
+//! | [`RecordFile`] | records in a file that is only added to |
 //! | [`SharedCache`] | copies and traces in one directory, and the care of it |
 //! | [`NamedCache`] | directories that tools keep for themselves |
 #![deny(missing_docs, missing_debug_implementations)]
@@ -37,6 +38,8 @@ mod log;
 mod memory;
 #[cfg(feature = "files")]
 mod named_cache;
+#[cfg(feature = "files")]
+mod record_file;
 #[cfg(feature = "files")]
 mod regular;
 #[cfg(feature = "files")]
@@ -77,6 +80,8 @@ pub use log::{Anew, Damage, Log, SharedBytes};
 pub use memory::Memory;
 #[cfg(feature = "files")]
 pub use named_cache::{CacheName, CacheNameError, HeldCache, NamedCache, PrivateCopy, Published, named_caches};
+#[cfg(feature = "files")]
+pub use record_file::{RecordFile, RecordsFound};
 #[cfg(feature = "files")]
 pub use shared_cache::{Holdings, SharedCache, Tended};
 #[cfg(feature = "files")]

@@ -100,7 +100,19 @@ pub struct Log<K, V> {
     schema: Schema,
     /// How long it was when it was last looked at whether it can be shorter.
     looked: u64,
+    hearer: Option<Hearer<K, V>>,
     types: PhantomData<fn() -> (K, V)>,
+}
+
+/// Who hears of each event that is added.
+struct Hearer<K, V>(Box<Hear<K, V>>);
+
+type Hear<K, V> = dyn FnMut(&Keys<K>, &Event<'_, V>);
+
+impl<K, V> fmt::Debug for Hearer<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hearer")
+    }
 }
 
 /// The numbers that were not used yet.
@@ -167,6 +179,7 @@ impl<K, V> Log<K, V> {
             anew: None,
             schema: Schema::of::<K, V>(0),
             looked: 0,
+            hearer: None,
             types: PhantomData,
         }
     }
@@ -203,6 +216,11 @@ impl<K, V> Log<K, V> {
     pub fn with_version(mut self, version: u64) -> Self {
         self.schema = Schema::of::<K, V>(version);
         self
+    }
+
+    /// Has `hear` told of each event that is added, before it is.
+    pub fn hear(&mut self, hear: impl FnMut(&Keys<K>, &Event<'_, V>) + 'static) {
+        self.hearer = Some(Hearer(Box::new(hear)));
     }
 
     /// Why the log began anew when it was replayed, if it did.
@@ -375,6 +393,9 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         }
         if self.place.length() == 0 && self.pending.is_empty() {
             self.pending.extend_from_slice(TITLE);
+        }
+        if let Some(Hearer(hear)) = &mut self.hearer {
+            hear(keys, event);
         }
         match event {
             Event::Changed { key, fingerprint, value, modified, input } => {
