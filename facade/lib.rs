@@ -33,7 +33,7 @@
 //!
 //! | feature | |
 //! |---|---|
-//! | `files` | values as files, a journal on disk (of typed rules, too: `journal_rule`), caches that builds share (in [`stores`]); builds of files by rules for patterns of paths: `alacarte::files` |
+//! | `files` | values as files, a journal on disk (of typed rules, too: `journal_rule`), caches that builds share (in [`stores`]); builds of files by rules for patterns of paths: `alacarte::files`; what earlier builds of commands did: `alacarte::history` |
 //! | `ninja` | manifests of ninja and their commands: `alacarte::ninja` |
 //! | `spreadsheet` | CSV files with formulas: `alacarte::spreadsheet` |
 //! | `lab` | the laboratory, which judges a strategy of your own by laws: `alacarte::lab` |
@@ -56,6 +56,9 @@ pub use alacarte_conformance as lab;
 #[cfg(feature = "files")]
 #[doc(inline)]
 pub use alacarte_frontends::files;
+#[cfg(feature = "files")]
+#[doc(inline)]
+pub use alacarte_frontends::history;
 #[cfg(feature = "ninja")]
 #[doc(inline)]
 pub use alacarte_frontends::ninja;

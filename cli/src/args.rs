@@ -24,6 +24,10 @@ pub enum Command {
     Compare(Compare),
     /// Builds the targets of a ninja manifest.
     Build(Build),
+    /// Says why each command on the way to a target ran, was restored or was kept by the last build.
+    Explain(Explain),
+    /// Lists the builds of a directory, or says how two of them differ, what took the time, and what ran when.
+    History(History),
     /// Looks after a cache of copies: how much it holds, whether that is whole, what is to go.
     Cache(Cache),
     /// Lists the menu, and the build systems that stand in its cells.
@@ -115,9 +119,69 @@ pub struct Build {
     /// Print why each command runs.
     #[arg(long)]
     pub explain: bool,
+    /// Write what ran when to this file, as JSON for a viewer of traces (ui.perfetto.dev, chrome://tracing), and print what took the time.
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
     /// What to build [default: what the manifest says]
     #[arg(value_name = "TARGET")]
     pub targets: Vec<OsString>,
+}
+
+/// Where a manifest lies.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// Change to this directory first.
+    #[arg(short = 'C', value_name = "DIR", default_value = ".", global = true)]
+    pub directory: PathBuf,
+    /// The manifest.
+    #[arg(short = 'f', value_name = "FILE", default_value = "build.ninja", global = true)]
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    #[command(flatten)]
+    pub place: Place,
+    /// The target: an output of a command, or a name for some.
+    #[arg(value_name = "TARGET")]
+    pub target: OsString,
+}
+
+#[derive(Debug, Args)]
+pub struct History {
+    #[command(flatten)]
+    pub place: Place,
+    /// What to say [default: the list of all builds]
+    #[command(subcommand)]
+    pub question: Option<Question>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Question {
+    /// Says how two builds differ: what ran in one and not in the other, what changed between them, how long what took.
+    Diff {
+        /// The number of a build.
+        #[arg(value_name = "A")]
+        old: u64,
+        /// The number of another.
+        #[arg(value_name = "B")]
+        new: u64,
+    },
+    /// Prints the chain of commands that took longest, each of which needs the one before it. More jobs do not make a build shorter than that.
+    CriticalPath {
+        /// The number of a build [default: the last]
+        #[arg(value_name = "N")]
+        number: Option<u64>,
+    },
+    /// Writes what ran when in a build to a file, as JSON for a viewer of traces (ui.perfetto.dev, chrome://tracing).
+    Profile {
+        /// The number of a build.
+        #[arg(value_name = "N")]
+        number: u64,
+        /// The file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,6 @@
 //! `alacarte build`: the targets of a ninja manifest, with the scheduler and the rebuilder of one's choice.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -12,14 +11,16 @@ use std::time::Instant;
 use alacarte_core::{BuildError, Decision, KeyId, Rebuilder, Report, Scheduler};
 use alacarte_experiments::systems::Menu;
 use alacarte_frontends::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, hits, tell_of_state};
+use alacarte_frontends::history::{Ending, Recorder};
 use alacarte_frontends::ninja::{NinjaBuild, NullBuild, Session};
 use alacarte_rebuilders::{Rechecked, Sample};
 use alacarte_stores::{FileKey, FileValue, SharedCache, text_of};
 use thiserror::Error;
 
 use crate::args::{Build, BuildOption};
+use crate::profile;
 use crate::settings::{Settings, Strategies};
-use crate::status::Problem;
+use crate::status::{Problem, there};
 use crate::table::duration;
 
 /// A manifest that its own build makes is read again when that changed it; so often at most.
@@ -31,8 +32,6 @@ type AnyBuild = NinjaBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileVa
 pub(crate) enum Misuse {
     #[error("no target is called {target}{hint}")]
     Unknown { target: String, hint: String },
-    #[error("there is no directory {0}")]
-    NoDirectory(String),
     #[error("under {0} nothing is restored that could be rechecked: choose `--rebuilder constructive-trace`")]
     NothingRestored(String),
     #[error(
@@ -52,11 +51,26 @@ pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
     attended(&session.commands.clone(), everything(menu, arguments, jobs, session))
 }
 
+/// Who is told of what the build does.
+#[derive(Clone)]
+struct Told {
+    screen: Rc<RefCell<Screen>>,
+    recorder: Rc<RefCell<Recorder>>,
+}
+
+impl Told {
+    fn command(&self, event: &CommandEvent<'_>) {
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.command(event);
+        let mut screen = self.screen.borrow_mut();
+        screen.left = recorder.left();
+        screen.command(event);
+    }
+}
+
 async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Session) -> Result<ExitCode, Problem> {
     let begin = Instant::now();
-    if !arguments.directory.is_dir() {
-        return Err(Misuse::NoDirectory(arguments.directory.display().to_string()).into());
-    }
+    there(&arguments.directory)?;
     let settings = Settings::of(&arguments.directory)?;
     session.by_content = arguments.options.contains(&BuildOption::Content) || settings.content;
     let strategies = Strategies::chosen(
@@ -66,18 +80,40 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         ["suspending", "verifying-trace"],
     )?;
     let null = NullBuild::of(&session, [&strategies.scheduler, &strategies.rebuilder], &arguments.targets);
-    if arguments.recheck.is_none() && null.is_certain() {
+    if arguments.recheck.is_none() && arguments.profile.is_none() && null.is_certain() {
         nothing(begin)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let screen = Rc::new(RefCell::new(Screen::new(arguments.verbose)));
+    let cache = strategies.make().1.restores().then_some(&*session.cache);
+    let recorder = Recorder::new(&strategies.scheduler, &strategies.rebuilder, cache, jobs);
+    let recorder = Rc::new(RefCell::new(recorder.retaining(arguments.profile.is_some())));
+    let told = Told { screen: Rc::new(RefCell::new(Screen::new(arguments.verbose))), recorder };
+    let outcome = all(&strategies, &session, arguments, jobs, &told, &null, begin).await;
+    let ending = if matches!(outcome, Ok(ExitCode::SUCCESS)) { Ending::Succeeded } else { Ending::Failed };
+    let past = told.recorder.borrow_mut().ended(ending);
+    if let Some(file) = &arguments.profile {
+        profile::of_this_build(&session, past.as_ref(), file)?;
+    }
+    outcome
+}
+
+async fn all(
+    strategies: &Strategies<'_>,
+    session: &Session,
+    arguments: &Build,
+    jobs: usize,
+    told: &Told,
+    null: &NullBuild<'_>,
+    begin: Instant,
+) -> Result<ExitCode, Problem> {
+    let screen = &told.screen;
     let mut readings = Readings::default();
     let mut rechecks = Rechecks::default();
     'reading: loop {
-        let (mut build, sample) = open(&strategies, &session, arguments, jobs, &screen).await?;
+        let (mut build, sample) = open(strategies, session, arguments, jobs, told).await?;
         if let Some(manifest) = build.tasks().manifest().cloned() {
             // It is a target like any other, and comes first.
-            match first(&mut build, std::slice::from_ref(&manifest), &screen, &mut rechecks, &sample).await? {
+            match first(&mut build, std::slice::from_ref(&manifest), screen, &mut rechecks, &sample).await? {
                 Ok(made) if made && !build.tasks().is_as_read() => {
                     readings.one_more(&manifest, 0)?;
                     continue;
@@ -85,7 +121,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
                 Ok(_) => {}
                 Err(error) => {
                     session.commands.settle();
-                    return Ok(ended(arguments, &rechecks, failed(&screen, &error)));
+                    return Ok(ended(arguments, &rechecks, failed(screen, &error)));
                 }
             }
         }
@@ -93,7 +129,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         loop {
             let next = build.tasks().next_dyndeps(&targets);
             let Some(file) = next.first() else { break };
-            match first(&mut build, &next, &screen, &mut rechecks, &sample).await? {
+            match first(&mut build, &next, screen, &mut rechecks, &sample).await? {
                 Ok(made) if made && !build.tasks().is_as_read() => {
                     readings.one_more(file, build.tasks().dyndeps())?;
                     continue 'reading;
@@ -103,12 +139,17 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
                 Err(_) if arguments.keep_going => break,
                 Err(error) => {
                     session.commands.settle();
-                    return Ok(ended(arguments, &rechecks, failed(&screen, &error)));
+                    return Ok(ended(arguments, &rechecks, failed(screen, &error)));
                 }
             }
         }
         build.tasks().wants(&targets);
-        screen.borrow_mut().total = build.tasks().commands_below(&targets);
+        let commands = build.tasks().commands_below(&targets);
+        screen.borrow_mut().total = commands.len();
+        // (They stand before their companions.)
+        let asked = (!arguments.targets.is_empty()).then(|| &targets[..arguments.targets.len().min(targets.len())]);
+        told.recorder.borrow_mut().asked(asked);
+        told.recorder.borrow_mut().expect(commands);
         let outcome = build.run_async(&targets).await;
         session.commands.settle();
         screen.borrow_mut().clear()?;
@@ -123,7 +164,7 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
                 summary(&build, &report, begin)?;
                 ExitCode::SUCCESS
             }
-            Err(error) => failed(&screen, &error),
+            Err(error) => failed(screen, &error),
         };
         if nothing {
             null.note(build);
@@ -172,7 +213,7 @@ async fn open(
     session: &Session,
     arguments: &Build,
     jobs: usize,
-    screen: &Rc<RefCell<Screen>>,
+    told: &Told,
 ) -> Result<(AnyBuild, Sample<FileValue>), Problem> {
     let (scheduler, rebuilder) = strategies.make();
     if arguments.recheck.is_some() && !rebuilder.restores() {
@@ -181,21 +222,22 @@ async fn open(
     let doubting = Rechecked::new(rebuilder, arguments.recheck.unwrap_or(0), chance());
     let sample = doubting.sample();
     let rebuilder: Box<dyn Rebuilder<FileKey, FileValue>> = Box::new(doubting);
-    let told = Rc::clone(screen);
-    let observer = move |event: CommandEvent<'_>| told.borrow_mut().command(&event);
-    let build = session.open_with(session.turn().await?, scheduler, rebuilder, observer)?;
-    let mut build = build.with_jobs(jobs).keep_going(arguments.keep_going);
-    if arguments.explain {
-        let told = Rc::clone(screen);
-        let commands: HashSet<FileKey> = build.tasks().commands().cloned().collect();
-        build = build.observe(move |keys, key, decision| {
-            if let Decision::Started(reason) = decision
-                && commands.contains(keys.name(key))
-            {
-                told.borrow_mut().line(&format!("{}: {}", keys.name(key), reason.explain(keys)));
-            }
-        });
-    }
+    let mut turn = session.turn().await?;
+    let recorder = Rc::clone(&told.recorder);
+    turn.hear(move |keys, event| recorder.borrow_mut().event(keys, event));
+    let (history, of_commands, of_keys) = (turn.history(), told.clone(), told.clone());
+    let build = session.open_with(turn, scheduler, rebuilder, move |event| of_commands.command(&event))?;
+    told.recorder.borrow_mut().turn(history, build.tasks().which_are_commands());
+    let (explains, is_command) = (arguments.explain, build.tasks().which_are_commands());
+    let build = build.with_jobs(jobs).keep_going(arguments.keep_going).observe(move |keys, key, decision| {
+        of_keys.recorder.borrow_mut().decision(keys, key, decision);
+        if let Decision::Started(reason) = decision
+            && explains
+            && is_command(keys.name(key))
+        {
+            of_keys.screen.borrow_mut().line(&format!("{}: {}", keys.name(key), reason.explain(keys)));
+        }
+    });
     Ok((build, sample))
 }
 

@@ -20,9 +20,13 @@ mod claims;
 mod compare;
 mod counterexamples;
 mod ending;
+mod explain;
+mod history;
 mod new;
 mod ninja;
 mod paragraph;
+mod profile;
+mod reasons;
 mod settings;
 mod status;
 mod systems;
@@ -55,6 +59,8 @@ pub fn main_with(menu: Menu, workloads: Vec<Workload>) -> ExitCode {
         Command::Claims(claims) => claims::claims(&menu, &claims),
         Command::Check(check) => check::check(&menu, &check),
         Command::New(arguments) => new::new(&menu, &arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::History(arguments) => history::history(&arguments),
         Command::Cache(arguments) => cache::cache(&arguments),
         Command::Systems => systems::systems(&menu),
         Command::Counterexamples(arguments) => counterexamples::counterexamples(&menu, &arguments),

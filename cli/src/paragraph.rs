@@ -57,6 +57,11 @@ impl<'w> Page<'w> {
         self.words(&" ".repeat(indent), indent, 1, &words(&Style::new(), text))
     }
 
+    /// A paragraph whose later lines are indented further.
+    pub fn text_hanging(&mut self, indent: usize, hang: usize, text: &str) -> io::Result<()> {
+        self.words(&" ".repeat(indent), hang, 1, &words(&Style::new(), text))
+    }
+
     /// A counterexample, indented: its lines keep their own indentation, and are broken where they are too long.
     pub fn counterexample(&mut self, indent: usize, counterexample: &str) -> io::Result<()> {
         for line in counterexample.trim_end().lines() {

@@ -3,9 +3,22 @@
 use alacarte_stores::shown;
 use std::error::Error;
 use std::io;
+use std::path::Path;
+
+use thiserror::Error;
 
 /// Any error that ends a command.
 pub type Problem = Box<dyn Error>;
+
+/// There is no directory of this name.
+#[derive(Debug, Error)]
+#[error("there is no directory {0}")]
+pub struct NoDirectory(String);
+
+/// Whether there is a directory to build in.
+pub fn there(directory: &Path) -> Result<(), NoDirectory> {
+    if directory.is_dir() { Ok(()) } else { Err(NoDirectory(directory.display().to_string())) }
+}
 
 /// Prints an error, with everything that caused it.
 pub fn error(error: &dyn Error) {

@@ -20,6 +20,7 @@ use std::time::Instant;
 use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Scheduler};
 use alacarte_experiments::systems::Menu;
 use alacarte_frontends::commands::{CommandEvent, Stage, attended, tell_of_state};
+use alacarte_frontends::history::{Ending, Recorder};
 use alacarte_frontends::ninja::{NinjaBuild, NullBuild, Session, ToolCall, Turn};
 use alacarte_stores::{FileKey, FileValue, SharedCache, bytes_of, shown, text_of};
 use thiserror::Error;
@@ -102,8 +103,15 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
         _ => Detail::Normal,
     };
     let progress = Rc::new(RefCell::new(Progress::new(detail)?));
-    let work = Work { arguments, session, strategies, jobs, progress };
-    attended(&work.session.commands.clone(), work.everything())
+    let cache = strategies.make().1.restores().then_some(&*session.cache);
+    let recorder = Recorder::new(&strategies.scheduler, &strategies.rebuilder, cache, jobs);
+    let work = Work { arguments, session, strategies, jobs, progress, recorder: Rc::new(RefCell::new(recorder)) };
+    attended(&work.session.commands.clone(), async {
+        let outcome = work.everything().await;
+        let ending = if matches!(outcome, Ok(ExitCode::SUCCESS)) { Ending::Succeeded } else { Ending::Failed };
+        work.recorder.borrow_mut().ended(ending);
+        outcome
+    })
 }
 
 fn use_tool(session: &Session, tool: &OsStr, given: &[OsString], arguments: &Arguments) -> Result<ExitCode, Problem> {
@@ -123,6 +131,7 @@ struct Work<'w> {
     strategies: Strategies<'w>,
     jobs: usize,
     progress: Rc<RefCell<Progress>>,
+    recorder: Rc<RefCell<Recorder>>,
 }
 
 /// What a dry run has found: the commands that will run.
@@ -139,7 +148,7 @@ impl Found {
 }
 
 impl Work<'_> {
-    async fn everything(self) -> Result<ExitCode, Problem> {
+    async fn everything(&self) -> Result<ExitCode, Problem> {
         let begin = Instant::now();
         let (mut readings, mut begun) = (Readings::default(), false);
         if self.null_build().is_certain() {
@@ -162,6 +171,7 @@ impl Work<'_> {
             if !found.for_the_manifest.is_empty() {
                 // It is a target like any other, and comes first.
                 let manifest: Vec<FileKey> = build.tasks().manifest().cloned().into_iter().collect();
+                self.recorder.borrow_mut().expect(found.for_the_manifest.iter().cloned());
                 self.progress.borrow_mut().expect(found.for_the_manifest);
                 match self.build(&mut build, &manifest).await {
                     Ok(made) if made && !build.tasks().is_as_read() => {
@@ -174,6 +184,11 @@ impl Work<'_> {
             }
             let targets = self.targets(&build)?;
             {
+                // (They stand before their companions.)
+                let named = self.arguments.targets.len();
+                let mut recorder = self.recorder.borrow_mut();
+                recorder.asked((named > 0).then(|| &targets[..named.min(targets.len())]));
+                recorder.expect(found.for_the_targets.iter().cloned());
                 let mut progress = self.progress.borrow_mut();
                 match std::mem::replace(&mut begun, true) {
                     false => progress.expect(found.for_the_targets),
@@ -218,7 +233,7 @@ impl Work<'_> {
             }
         };
         let build = self.session.open_dry(turn, scheduler, rebuilder, observer)?;
-        let mut build = self.explained(build, self.arguments.dry).stop_after(self.arguments.failures.0);
+        let mut build = self.explained(build, self.arguments.dry, None).stop_after(self.arguments.failures.0);
         let mut found = Found::default();
         if let Some(manifest) = build.tasks().manifest().cloned() {
             build.tasks().wants(std::slice::from_ref(&manifest));
@@ -271,24 +286,39 @@ impl Work<'_> {
         }
     }
 
-    fn open(&self, turn: Turn) -> Result<AnyBuild, Problem> {
+    fn open(&self, mut turn: Turn) -> Result<AnyBuild, Problem> {
         let (scheduler, rebuilder) = self.strategies.make();
-        let told = Rc::clone(&self.progress);
-        let observer = move |event: CommandEvent<'_>| told.borrow_mut().command(&event);
+        let (history, told, recorder) = (turn.history(), Rc::clone(&self.progress), Rc::clone(&self.recorder));
+        let observer = move |event: CommandEvent<'_>| {
+            recorder.borrow_mut().command(&event);
+            let mut progress = told.borrow_mut();
+            progress.left = recorder.borrow().left();
+            progress.command(&event);
+        };
+        let hearer = Rc::clone(&self.recorder);
+        turn.hear(move |keys, event| hearer.borrow_mut().event(keys, event));
         let build = self.session.open_with(turn, scheduler, rebuilder, observer)?;
-        Ok(self.explained(build, true).with_jobs(self.jobs).stop_after(self.arguments.failures.0))
+        self.recorder.borrow_mut().turn(history, build.tasks().which_are_commands());
+        Ok(self
+            .explained(build, true, Some(Rc::clone(&self.recorder)))
+            .with_jobs(self.jobs)
+            .stop_after(self.arguments.failures.0))
     }
 
-    /// Has what need not be made after all counted no more, and says why the rest is made, if that is wanted.
-    fn explained(&self, build: AnyBuild, explains: bool) -> AnyBuild {
+    /// Has what need not be made after all counted no more, and says why the rest is made, if that is wanted. What becomes of keys is told to the
+    /// recorder, if there is one.
+    fn explained(&self, build: AnyBuild, explains: bool, recorder: Option<Rc<RefCell<Recorder>>>) -> AnyBuild {
         let explains = self.arguments.explain && explains;
         let progress = Rc::clone(&self.progress);
-        build.observe(move |keys, key, decision| match decision {
-            Decision::Kept | Decision::Restored => progress.borrow_mut().spared(keys.name(key)),
-            Decision::Started(reason) if explains => {
-                eprintln!("ninja explain: {}: {}", shown(keys.name(key).as_str()), shown(&reason.explain(keys)));
+        build.observe(move |keys, key, decision| {
+            recorder.iter().for_each(|recorder| recorder.borrow_mut().decision(keys, key, decision));
+            match decision {
+                Decision::Kept | Decision::Restored => progress.borrow_mut().spared(keys.name(key)),
+                Decision::Started(reason) if explains => {
+                    eprintln!("ninja explain: {}: {}", shown(keys.name(key).as_str()), shown(&reason.explain(keys)));
+                }
+                _ => {}
             }
-            _ => {}
         })
     }
 

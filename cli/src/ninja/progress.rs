@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use alacarte_frontends::commands::{CommandEvent, Stage, colours_are_shown, without_colours};
+use alacarte_frontends::commands::{CommandEvent, Stage, clock, colours_are_shown, without_colours};
 use alacarte_stores::{FileKey, bytes_of};
 use console::{Term, truncate_str};
 use thiserror::Error;
@@ -53,6 +53,8 @@ pub struct Progress {
     held: Option<Vec<u8>>,
     /// How the last command ended that failed.
     pub failure: Option<u8>,
+    /// How much time is left, if it is known how long some command took before.
+    pub left: Option<Duration>,
 }
 
 /// So many commands tell how fast they end at the moment.
@@ -73,6 +75,7 @@ impl Progress {
             open: false,
             held: None,
             failure: None,
+            left: None,
         };
         progress.status()?;
         Ok(progress)
@@ -193,7 +196,10 @@ impl Progress {
         let Counts { total, started, running, finished, recent } = &self.counts;
         let elapsed = self.begin.elapsed();
         let percent = if *total > 0 { 100 * finished / total } else { 0 };
-        let left = (*finished > 0).then(|| elapsed.mul_f64((total - finished.min(total)) as f64 / *finished as f64));
+        // (Where nobody knows how long any command takes, all of them take the same.)
+        let by_number = || elapsed.mul_f64((total - finished.min(total)) as f64 / *finished as f64);
+        let left = self.left.or_else(|| (*finished > 0).then(by_number));
+        let passed = left.map_or(0.0, |left| 100.0 * elapsed.as_secs_f64() / (elapsed + left).as_secs_f64().max(1e-9));
         let rate = |count: usize, time: Duration| match count as f64 / time.as_secs_f64() {
             rate if rate.is_finite() && count > 0 => format!("{rate:.1}"),
             _ => "?".into(),
@@ -212,13 +218,14 @@ impl Progress {
                 Some('s') => started.to_string(),
                 Some('r') => running.to_string(),
                 Some('u') => (total - started.min(total)).to_string(),
-                Some('p' | 'P') => format!("{percent:3}%"),
+                Some('p') => format!("{percent:3}%"),
+                Some('P') => format!("{:3}%", passed as u32),
                 Some('o') => rate(*finished, elapsed),
                 Some('c') => rate(recent.len().saturating_sub(1), recent.first().map_or(elapsed, Instant::elapsed)),
                 Some('e') => format!("{:.3}", elapsed.as_secs_f64()),
                 Some('E') => left.map_or("?".into(), |left| format!("{:.3}", left.as_secs_f64())),
-                Some('w') => hours(elapsed),
-                Some('W') => left.map_or("?".into(), hours),
+                Some('w') => clock(elapsed),
+                Some('W') => left.map_or("?".into(), clock),
                 other => return Err(UnknownPlaceholder(other.unwrap_or(' '))),
             };
         }
@@ -242,13 +249,6 @@ impl Progress {
         let mut out = io::stdout().lock();
         let _ = out.write_all(bytes).and_then(|()| out.flush());
     }
-}
-
-/// Hours, minutes and seconds; no hours if there are none.
-fn hours(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes:02}:{seconds:02}") }
 }
 
 /// A line that fits, without its middle if it is too long: the end of a path says more than what it begins with.
@@ -279,16 +279,28 @@ mod tests {
             open: false,
             held: None,
             failure: None,
+            left: None,
         }
     }
 
     #[test]
     fn each_placeholder_has_its_number() {
         let line = |format| progress(format).status().expect("it is known");
-        assert_eq!(line("[%f/%t] %s %r %u %% %p %P "), "[2/8] 4 2 4 %  25%  25% ");
+        assert_eq!(line("[%f/%t] %s %r %u %% %p "), "[2/8] 4 2 4 %  25% ");
         assert_eq!((line("%w"), line("%c")), ("00:00".into(), "?".into()));
-        assert_eq!(hours(Duration::from_secs(3_671)), "1:01:11");
+        assert_eq!(clock(Duration::from_secs(3_671)), "1:01:11");
         assert!(progress("%x").status().is_err() && progress("50%").status().is_err());
+    }
+
+    #[test]
+    fn the_time_left_is_what_is_known_of_commands_or_else_by_their_number() {
+        let mut progress = progress("%W %P");
+        progress.begin = Instant::now() - Duration::from_secs(60);
+        assert_eq!(progress.status().expect("it is known"), "03:00  25%");
+        progress.left = Some(Duration::from_secs(20));
+        assert_eq!(progress.status().expect("it is known"), "00:20  75%");
+        (progress.left, progress.counts.finished) = (None, 0);
+        assert_eq!(progress.status().expect("it is known"), "?   0%");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use alacarte_core::{BuildError, Cause, Key, Report};
 use alacarte_stores::{Log, SharedFiles, shown};
@@ -22,6 +23,8 @@ pub struct Screen {
     verbose: bool,
     /// How many commands there may be; 0 if nobody knows.
     pub total: usize,
+    /// How much time is left, as far as anybody knows. (Shown on a terminal only.)
+    pub left: Option<Duration>,
     /// The line is to be written over.
     open: bool,
     /// It was told that the cache is in trouble.
@@ -32,7 +35,14 @@ impl Screen {
     /// On standard output. One that is `verbose` shows commands in full, and all of them.
     pub fn new(verbose: bool) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Screen { terminal: io::stdout().is_terminal() && !dumb, verbose, total: 0, open: false, warned: false }
+        Screen {
+            terminal: io::stdout().is_terminal() && !dumb,
+            verbose,
+            total: 0,
+            left: None,
+            open: false,
+            warned: false,
+        }
     }
 
     /// Shows that a command started or ended.
@@ -40,8 +50,14 @@ impl Screen {
         let what = if self.verbose { event.command } else { event.shown };
         // Where tasks find out what they need, nobody knows how many commands there will be.
         let count = match self.total {
-            0 => format!("[{}]", event.finished),
-            total => format!("[{}/{}]", event.finished, total.max(event.started as usize)),
+            0 => event.finished.to_string(),
+            total => format!("{}/{}", event.finished, total.max(event.started as usize)),
+        };
+        // (What takes less than a second need not be waited for.)
+        let left = self.left.filter(|left| self.terminal && left.as_secs() > 0);
+        let count = match left {
+            Some(left) => format!("[{count}, {} left]", clock(left)),
+            None => format!("[{count}]"),
         };
         match event.stage {
             Stage::Started if self.terminal => self.overwrite(&format!("{count} {what}")),
@@ -110,6 +126,13 @@ pub(crate) fn program() -> String {
     let called = std::env::args_os().next().map(PathBuf::from);
     let name = called.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     name.unwrap_or_else(|| "build".into())
+}
+
+/// Hours, minutes and seconds; no hours if there are none.
+pub fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes:02}:{seconds:02}") }
 }
 
 fn terminal_width() -> usize {

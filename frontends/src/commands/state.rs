@@ -22,6 +22,11 @@ pub(crate) fn underway(state: &Path) -> PathBuf {
     state.join("underway")
 }
 
+/// What earlier builds did (see [`history`](crate::history)).
+pub(crate) fn history(state: &Path) -> PathBuf {
+    state.join("history")
+}
+
 /// Opens the journal. From then on no other build is at work: what is read afterwards is what it has left.
 pub(crate) fn open_journal<K, V>(state: &Path) -> Result<Log<K, V>, StoreError>
 where
@@ -44,7 +49,7 @@ pub(crate) fn bare_store(files: &SharedFiles, state: &Path) -> FileStore {
 
 /// Forgets everything but the cache, as a fresh checkout elsewhere does.
 pub(crate) fn forget(state: &Path) -> Result<(), StoreError> {
-    for path in [journal(state), table(state), table(state).with_extension("trees")] {
+    for path in [journal(state), table(state), table(state).with_extension("trees"), history(state)] {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(StoreError::new("remove", path.display(), error));

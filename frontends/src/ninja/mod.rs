@@ -43,12 +43,15 @@
 //! ```
 
 mod believe;
+mod critical_path;
 mod dyndep;
 mod dyndep_targets;
 mod eval;
 mod execute;
+mod explain;
 mod generated;
 mod in_place;
+mod journaled;
 mod last_run;
 mod load;
 mod loader;
@@ -70,6 +73,9 @@ mod tools;
 mod variables;
 
 pub use crate::commands::{CommandEvent, Commands, DepfileEntry, DepfileError, Stage, canonicalise, parse_depfile};
+pub use explain::{
+    ChangedDependency, DependencyKind, ExplainError, Explained, Explanation, Fate, NearMiss, Origin, Since, Told,
+};
 pub use load::{load, load_with, parse_str};
 pub use manifest::{Deps, Edge, Location, Manifest, RspFile};
 pub use ninja_tasks::{Keep, NinjaTasks};

@@ -226,11 +226,13 @@ impl NinjaTasks {
         all
     }
 
-    /// How many commands these targets may need.
-    pub fn commands_below(&self, targets: &[FileKey]) -> usize {
-        let (mut keys, mut commands) = (FxHashSet::default(), 0);
+    /// The commands that these targets may need, by their first outputs.
+    pub fn commands_below(&self, targets: &[FileKey]) -> Vec<FileKey> {
+        let (mut keys, mut commands) = (FxHashSet::default(), Vec::new());
         for target in targets {
-            self.reach(target.clone(), &mut keys, |step| commands += usize::from(!step.edge.is_phony()));
+            self.reach(target.clone(), &mut keys, |step| {
+                commands.extend((!step.edge.is_phony()).then(|| step.outputs[0].clone()));
+            });
         }
         commands
     }
@@ -265,6 +267,15 @@ impl NinjaTasks {
     /// command made).
     pub fn is_command(&self, key: &FileKey) -> bool {
         self.plan.makers.get(key).is_some_and(|maker| maker.output == 0 && !self.plan.steps[maker.step].edge.is_phony())
+    }
+
+    /// The same question, for those who live as long as these tasks or longer.
+    pub fn which_are_commands(&self) -> impl Fn(&FileKey) -> bool + 'static {
+        let plan = Rc::clone(&self.plan);
+        move |key| {
+            let maker = plan.makers.get(key);
+            maker.is_some_and(|maker| maker.output == 0 && !plan.steps[maker.step].edge.is_phony())
+        }
     }
 
     /// What to show of a key's command: its description, or else the command.

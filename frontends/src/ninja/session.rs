@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use alacarte_core::{Build, Journal, Rebuilder, Schedules, Static, StoreError};
+use alacarte_core::{Build, Event, Journal, Keys, Rebuilder, Schedules, Static, StoreError};
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
 use alacarte_stores::{FileKey, FileStore, FileValue, Files, Log, SharedCache, SharedFiles, path_of, text_of_path};
@@ -68,6 +68,18 @@ pub enum SessionError {
     /// The journal, the cache or the directory cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Turn {
+    /// The file with the history of the builds that this turn is one of.
+    pub fn history(&self) -> PathBuf {
+        state::history(&self.state)
+    }
+
+    /// Has `hear` told of each event of the journal.
+    pub fn hear(&mut self, hear: impl FnMut(&Keys<FileKey>, &Event<'_, FileValue>) + 'static) {
+        self.log.hear(hear);
+    }
 }
 
 impl Session {
