@@ -158,7 +158,13 @@ fn tell_of_one(page: &mut Page<'_>, key: &str, told: &Told) -> io::Result<()> {
         (why, _) => why_in_words(why),
     };
     if changed.is_empty() {
-        page.text_hanging(4, 6, &format!("It had to run because {why}."))?;
+        // (What was restored without a reason was never built here.)
+        let why = match (&command.why, output_gone) {
+            (Why::Unknown, None) if command.outcome == Outcome::Restored => "it was never built here".into(),
+            _ => why,
+        };
+        let had = if command.outcome == Outcome::Restored { "It was needed" } else { "It had to run" };
+        page.text_hanging(4, 6, &format!("{had} because {why}."))?;
     } else {
         let had = if command.outcome == Outcome::Restored {
             "Its last run did not hold because"

@@ -42,14 +42,49 @@ fn the_total_counts_what_will_run() {
     assert_eq!(ninja(place, &[]), (0, "[1/2] T b\n[2/2] T c\n".into(), "".into()));
     assert_eq!(ninja(place, &[]), (0, "ninja: no work to do.\n".into(), "".into()));
     std::fs::remove_file(place.join("c")).expect("it was made");
-    // (It comes back from the cache: nothing runs.)
-    assert_eq!(ninja(place, &[]), (0, "ninja: no work to do.\n".into(), "".into()));
+    // (It comes back from the cache. For who watches, it is made.)
+    assert_eq!(ninja(place, &[]), (0, "[1/1] T c\n".into(), "".into()));
     std::fs::write(place.join("source"), "another").expect("written");
     let status = [("NINJA_STATUS", "<%f %s %t %r %u %p %%> ")];
     let (code, out, _) = ninja_in(place, &["-v", "c"], &status);
     assert_eq!((code, &*out), (0, "<1 1 2 1 1  50% %> echo b > b\n<2 2 2 1 0 100% %> echo c > c\n"));
     let (code, _, err) = ninja_in(place, &[], &[("NINJA_STATUS", "%x")]);
     assert!(code == 1 && err.contains("NINJA_STATUS has %x"), "{err}");
+}
+
+/// Another checkout has built the same, with the same cache.
+#[test]
+fn what_a_command_prints_is_not_lost_to_the_cache() {
+    let manifest = "rule silent\n  command = cp $in $out && echo $out >> ran\nrule warn\n  command = cp $in $out && echo $out >> ran; echo beware of $in\n\
+                    rule told\n  command = cp $in $out; echo $out >> ran; echo $out: $in > $out.d; echo beware\n  depfile = $out.d\n  deps = gcc\n\
+                    build a: silent s\nbuild b: warn a\nbuild c: silent b\nbuild d: told c\nbuild e: silent d\n";
+    let cache = directory(&[]);
+    let variables = [("XDG_CACHE_HOME", cache.path().to_str().expect("text"))];
+    let [first, second] = [(); 2].map(|()| directory(&[("build.ninja", manifest), ("s", "s")]));
+    let build = |place: &tempfile::TempDir| {
+        let (code, out, err) = ninja_in(place.path(), &["-j1"], &variables);
+        assert_eq!((code, &*err), (0, ""), "{out}");
+        let ran = std::fs::read_to_string(place.path().join("ran")).unwrap_or_default();
+        let _ = std::fs::remove_file(place.path().join("ran"));
+        (out, ran)
+    };
+    let (printed, ran) = build(&first);
+    assert!(
+        printed.contains("] cp a b && echo b >> ran; echo beware of a\nbeware of a\n") && printed.contains("[5/5]"),
+        "{printed}"
+    );
+    assert_eq!(ran, "a\nb\nc\nd\ne\n");
+    // The same is printed, though what said nothing is brought back.
+    assert_eq!(build(&second), (printed.clone(), "b\nd\n".into()));
+    for place in [&first, &second] {
+        assert_eq!(build(place), ("ninja: no work to do.\n".into(), String::new()));
+        for output in ["a", "b", "c", "d", "e"] {
+            std::fs::remove_file(place.path().join(output)).expect("it was made");
+        }
+        // (Of what was lost, the next run of its maker is another: what is made from it runs, too, unless content alone tells.)
+        assert_eq!(build(place), (printed.clone(), "b\nc\nd\n".into()));
+        assert_eq!(build(place), ("ninja: no work to do.\n".into(), String::new()));
+    }
 }
 
 #[test]

@@ -106,6 +106,15 @@ pub struct Made {
     /// If it is a directory that its command made from nothing, and may come back: the digest of its [`Tree`](crate::Tree). That is no part
     /// of what it is (its run tells that), for others may write into it, too.
     pub tree: Option<Digest>,
+    /// Its command also printed something that somebody wants to read: it is not brought back, for that would be lost. No part of what it is.
+    pub spoke: bool,
+}
+
+impl Made {
+    /// What has this content, and nothing else about it.
+    pub fn of(digest: Option<Digest>) -> Self {
+        Made { digest, run: None, tree: None, spoke: false }
+    }
 }
 
 impl PartialEq for Made {
@@ -128,15 +137,15 @@ impl FileValue {
     pub fn made(outputs: &[Made]) -> FileValue {
         match outputs {
             [Made { digest: None, run: None, .. }] => FileValue::Missing,
-            [Made { digest: Some(digest), run: None, .. }] => FileValue::File(*digest),
-            _ if outputs.iter().any(|made| made.run.is_some()) => FileValue::Ran(outputs.into()),
+            [Made { digest: Some(digest), run: None, spoke: false, .. }] => FileValue::File(*digest),
+            _ if outputs.iter().any(|made| made.run.is_some() || made.spoke) => FileValue::Ran(outputs.into()),
             _ => FileValue::Outputs(outputs.iter().map(|made| made.digest).collect()),
         }
     }
 
     /// The outputs of which it tells; none for a group and for what is missing.
     pub fn outputs(&self) -> Vec<Made> {
-        let by_content = |digest: &Option<Digest>| Made { digest: *digest, run: None, tree: None };
+        let by_content = |digest: &Option<Digest>| Made::of(*digest);
         match self {
             FileValue::File(digest) => vec![by_content(&Some(*digest))],
             FileValue::Outputs(digests) => digests.iter().map(by_content).collect(),
@@ -158,6 +167,10 @@ impl Value for FileValue {
             }
             FileValue::Group(fingerprint) => number(2).combine(*fingerprint),
             FileValue::Missing => number(3),
+            // (What was printed is no part of it.)
+            FileValue::Ran(outputs) if outputs.iter().all(|made| made.run.is_none()) => {
+                FileValue::made(&outputs.iter().map(|made| Made::of(made.digest)).collect::<Vec<_>>()).fingerprint()
+            }
             FileValue::Ran(outputs) => {
                 let kind = number(4).combine(number(outputs.len() as u64));
                 let run = |made: &Made| made.run.map_or(number(0), |run| number(1).combine(run));
@@ -209,7 +222,7 @@ mod tests {
     use super::*;
 
     fn ran(digest: Option<Digest>, run: Option<u64>) -> FileValue {
-        FileValue::Ran([Made { digest, run: run.map(Fingerprint), tree: None }].into())
+        FileValue::Ran([Made { digest, run: run.map(Fingerprint), ..Made::of(None) }].into())
     }
 
     #[test]

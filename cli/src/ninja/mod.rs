@@ -80,6 +80,7 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
     }
     let file = arguments.file.as_deref().unwrap_or(Path::new("build.ninja"));
     let mut session = Session::new(std::env::current_dir()?, file);
+    session.heard = true;
     session.keep.depfiles = arguments.keep_depfiles;
     session.keep.response_files = arguments.keep_response_files;
     if let Some(cache) = SharedCache::chosen(None) {
@@ -210,12 +211,11 @@ impl Work<'_> {
                 }
             }
             let outcome = self.build(&mut build, &targets).await;
-            let run = build.tasks().commands_run();
             self.session.settle_in_place(build);
             if let Err(error) = outcome {
                 return Ok(self.failed(&error));
             }
-            if run == 0 {
+            if self.progress.borrow().is_idle() {
                 self.say_unless_quiet("ninja: no work to do.");
             }
             return Ok(self.ended(begin));
@@ -282,7 +282,7 @@ impl Work<'_> {
         progress.expect(commands.iter().cloned().collect());
         for key in commands {
             let command = build.tasks().edge(key).map_or("", |edge| &edge.command);
-            progress.pretend(key, build.tasks().describe(key), command);
+            progress.count(key, build.tasks().describe(key), command);
         }
     }
 
@@ -310,10 +310,17 @@ impl Work<'_> {
     fn explained(&self, build: AnyBuild, explains: bool, recorder: Option<Rc<RefCell<Recorder>>>) -> AnyBuild {
         let explains = self.arguments.explain && explains;
         let progress = Rc::clone(&self.progress);
+        let descriptions = build.tasks().descriptions();
         build.observe(move |keys, key, decision| {
             recorder.iter().for_each(|recorder| recorder.borrow_mut().decision(keys, key, decision));
             match decision {
-                Decision::Kept | Decision::Restored => progress.borrow_mut().spared(keys.name(key)),
+                Decision::Kept => progress.borrow_mut().spared(keys.name(key)),
+                // Whether it was made or brought back, it is there: those who watch see it made.
+                Decision::Restored => {
+                    if let Some((shown, command)) = descriptions.of(keys.name(key)) {
+                        progress.borrow_mut().count(keys.name(key), shown, command);
+                    }
+                }
                 Decision::Started(reason) if explains => {
                     eprintln!("ninja explain: {}: {}", shown(keys.name(key).as_str()), shown(&reason.explain(keys)));
                 }

@@ -94,7 +94,12 @@ impl Progress {
         self.expected = commands;
     }
 
-    /// A key need not be made, or has come from the cache.
+    /// Whether no command has been counted as run.
+    pub fn is_idle(&self) -> bool {
+        self.counts.finished == 0
+    }
+
+    /// A key need not be made.
     pub fn spared(&mut self, key: &FileKey) {
         self.counts.total -= usize::from(self.expected.remove(key));
     }
@@ -138,8 +143,8 @@ impl Progress {
         }
     }
 
-    /// A command would have run.
-    pub fn pretend(&mut self, key: &FileKey, shown: &str, command: &str) {
+    /// Counts as run what would have run, or did not have to.
+    pub fn count(&mut self, key: &FileKey, shown: &str, command: &str) {
         self.start(key);
         self.finish();
         self.line_of(shown, command);

@@ -160,7 +160,7 @@ impl FileTasks {
             let Some(seen) = files.written(key, None)? else {
                 return Err(TaskError::new(format!("its rule ended well, and did not make {key}")));
             };
-            made.push(Made { digest: Some(seen.as_output()), run: None, tree: None });
+            made.push(Made::of(Some(seen.as_output())));
         }
         // Where it cannot be written, it is told again with whatever comes next.
         let _ = files.save();

@@ -42,7 +42,7 @@ impl NinjaTasks {
                 Some(made) if made.run.is_none() || made.digest == Some(seen.as_output()) => made.run,
                 _ => Some(run),
             };
-            outputs.push((key, Made { digest: Some(seen.as_output()), run, tree: None }));
+            outputs.push((key, Made { run, ..Made::of(Some(seen.as_output())) }));
         }
         if step.regenerates {
             self.left(step, &read)?;

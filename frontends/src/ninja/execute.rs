@@ -97,7 +97,7 @@ impl NinjaTasks {
             certain.set(false);
         };
         let mut before: Option<Begun> = None;
-        let (named, started) = loop {
+        let (named, started, spoke) = loop {
             // What waits for its turn takes little room: the rest is made when it comes.
             let run = async { Box::pin(self.execute(step)).await };
             let started = match step.edge.pool.as_deref() {
@@ -139,11 +139,11 @@ impl NinjaTasks {
             read.extend(reported.into_iter().zip(values));
             attempts += 1;
             if !too_early {
-                break (named, started.place);
+                break (named, started.place, started.spoke);
             }
             if attempts == ATTEMPTS {
                 doubt();
-                break (named, started.place);
+                break (named, started.place, started.spoke);
             }
         };
         let (changed, whole) = (self.changed_meanwhile(&read)?, self.all_made(step)?);
@@ -161,7 +161,7 @@ impl NinjaTasks {
         }
         let begun_anew = before.as_ref().filter(|_| attempts == 1);
         let from_nothing = |output: usize| begun_anew.is_some_and(|begun| begun.was_nothing(output));
-        self.made(step, &named, before.as_ref(), from_nothing, run)
+        self.made(step, &named, before.as_ref(), from_nothing, (run, spoke))
     }
 
     /// Has everybody told that the command ran well, and takes all that it makes for changed.
@@ -177,7 +177,7 @@ impl NinjaTasks {
         let mut made = Vec::with_capacity(step.outputs.len());
         for key in &*step.outputs {
             files.pretend_written(key);
-            made.push(Made { digest: files.look_as_output(key)?.map(|seen| seen.as_output()), run, tree: None });
+            made.push(Made { run, ..Made::of(files.look_as_output(key)?.map(|seen| seen.as_output())) });
         }
         Ok(FileValue::made(&made))
     }
@@ -225,6 +225,7 @@ impl NinjaTasks {
             (started.included, ended.output) = (included, rest);
         }
         let success = ended.status.success();
+        started.spoke = self.heard && !ended.output.is_empty();
         self.tell(step, Stage::Ended { success, code: process::code(ended.status), output: &ended.output });
         if !success {
             return Err(failed(edge, &ended));
@@ -311,7 +312,7 @@ impl NinjaTasks {
         named: &[FileKey],
         before: Option<&Begun>,
         from_nothing: impl Fn(usize) -> bool,
-        run: Fingerprint,
+        (run, spoke): (Fingerprint, bool),
     ) -> Result<FileValue> {
         let mut files = self.files.borrow_mut();
         let mut outputs = Vec::with_capacity(step.outputs.len());
@@ -332,7 +333,7 @@ impl NinjaTasks {
             let tree = seen.filter(|seen| whole && seen.directory).and_then(|_| files.made_tree(key));
             let run = tree.map_or(run, |tree| run.map(|run| run.combine(Fingerprint(tree.short()))));
             files.written(key, run)?;
-            outputs.push(Made { digest: seen.map(|seen| seen.as_output()), run, tree });
+            outputs.push(Made { run, tree, spoke, ..Made::of(seen.map(|seen| seen.as_output())) });
         }
         // Where it cannot be written, it is told again with whatever comes next.
         let _ = files.save();
@@ -370,12 +371,14 @@ struct Started {
     cache: Option<Place>,
     /// The headers that its output named.
     included: Vec<String>,
+    /// It printed something that somebody wants to read.
+    spoke: bool,
 }
 
 impl Started {
     fn now(writes: u64, place: u64, begun: Begun) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Started { time: since.as_nanos() as u64, writes, place, begun, cache: None, included: Vec::new() }
+        Started { time: since.as_nanos() as u64, writes, place, begun, cache: None, included: Vec::new(), spoke: false }
     }
 }
 

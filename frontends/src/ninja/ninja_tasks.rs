@@ -51,6 +51,8 @@ pub struct NinjaTasks {
     pub(super) commands: Commands,
     pub(super) treatment: Treatment,
     pub(super) keep: Keep,
+    /// See [`Session::heard`](super::Session::heard).
+    pub(super) heard: bool,
     pub(super) tool_caches: ToolCaches,
     pub(super) missing: MissingSources,
     pub(super) generated: Generated,
@@ -104,6 +106,7 @@ impl NinjaTasks {
             commands: Commands::default(),
             treatment: Treatment::default(),
             keep: Keep::default(),
+            heard: false,
             tool_caches: ToolCaches::new(&directory.join(".alacarte/cache"), &directory, &directory.join(".alacarte")),
             missing: MissingSources::default(),
             generated: Generated::default(),
@@ -278,6 +281,11 @@ impl NinjaTasks {
         }
     }
 
+    /// What to show of all commands.
+    pub fn descriptions(&self) -> Descriptions {
+        Descriptions(Rc::clone(&self.plan))
+    }
+
     /// What to show of a key's command: its description, or else the command.
     pub fn describe(&self, key: &FileKey) -> &str {
         self.edge(key).map_or("", Edge::shown)
@@ -296,6 +304,19 @@ impl NinjaTasks {
         }
         // Ninja takes it for changed in every build, and projects use that to have commands always run.
         Ok(FileValue::Group(self.instant()))
+    }
+}
+
+/// What is shown of commands while they run, apart from their tasks.
+#[derive(Debug, Clone)]
+pub struct Descriptions(Rc<Plan>);
+
+impl Descriptions {
+    /// What is shown of the command that this key names, and the command itself; nothing of a name for others or of a further output.
+    pub fn of(&self, key: &FileKey) -> Option<(&str, &str)> {
+        let maker = self.0.makers.get(key).filter(|maker| maker.output == 0)?;
+        let edge = &self.0.steps[maker.step].edge;
+        (!edge.is_phony()).then(|| (edge.shown(), &*edge.command))
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Session {
     pub commands: Commands,
     /// What is left of commands that have succeeded.
     pub keep: Keep,
+    /// What commands print is wanted as much as what they make: one that printed something runs again where it would be brought back from the cache.
+    pub heard: bool,
 }
 
 /// A build over a manifest.
@@ -96,6 +98,7 @@ impl Session {
             unattended: None,
             by_content: false,
             keep: Keep::default(),
+            heard: false,
             commands,
         }
     }
@@ -269,6 +272,7 @@ impl Session {
             .observe(observer);
         tasks.unattended.clone_from(&self.unattended);
         tasks.keep = self.keep;
+        tasks.heard = self.heard;
         Ok((tasks, files))
     }
 

@@ -138,7 +138,7 @@ impl NinjaTasks {
         for key in &*step.outputs {
             match files.look_as_output(key)? {
                 Some(seen) if !files.is_unfinished(key) => {
-                    outputs.push(Made { digest: Some(seen.as_output()), run: seen.run, tree: None });
+                    outputs.push(Made { run: seen.run, ..Made::of(Some(seen.as_output())) });
                 }
                 _ => return Ok(None),
             }

@@ -198,7 +198,7 @@ impl FileStore {
         let mut files = self.files.borrow_mut();
         let mut made = |path| {
             let seen = files.look_at_finished(path)?;
-            Ok(Made { digest: seen.map(|seen| seen.as_output()), run: seen.and_then(|seen| seen.run), tree: None })
+            Ok(Made { run: seen.and_then(|seen| seen.run), ..Made::of(seen.map(|seen| seen.as_output())) })
         };
         match self.shapes.get(key) {
             None | Some(Shape::Alias) => Ok(files.look(key)?.map(|seen| FileValue::File(seen.digest))),

@@ -23,7 +23,8 @@ impl FileStore {
     /// Keeps copies of what a key stands for, if the disk has what its value says.
     pub(super) fn keep_copies(&mut self, key: &FileKey, value: &FileValue) -> Result<(), StoreError> {
         let (Some(cas), Some(contents)) = (&self.cas, self.contents(key, value)) else { return Ok(()) };
-        if matches!(self.shapes.get(key), Some(Shape::Within(_))) || self.unshared.contains(key) {
+        let spoke = contents.iter().any(|(_, _, made)| made.spoke);
+        if spoke || matches!(self.shapes.get(key), Some(Shape::Within(_))) || self.unshared.contains(key) {
             return Ok(());
         }
         for (path, digest, made) in contents {
@@ -61,6 +62,9 @@ impl FileStore {
             return Ok(false);
         }
         let Some(contents) = self.contents(key, value) else { return Ok(false) };
+        if contents.iter().any(|(_, _, made)| made.spoke) {
+            return Ok(false);
+        }
         if !self.is_told_by_content(&contents)? {
             return Ok(false);
         }
@@ -401,7 +405,7 @@ mod tests {
         let seen = files.borrow_mut().written(&key, run).expect("read").expect("there");
         let tree = files.borrow_mut().made_tree(&key);
         assert!(tree.is_some());
-        let value = FileValue::made(&[Made { digest: Some(seen.as_output()), run, tree }]);
+        let value = FileValue::made(&[Made { run, tree, ..Made::of(Some(seen.as_output())) }]);
         place.store.archive(&key, &value).expect("kept");
         // What others wrote into it is not lost.
         std::fs::write(place.out().join("sub/more"), "more").expect("written");
