@@ -170,9 +170,11 @@ fn targets_are_named_as_for_ninja() {
         assert_eq!(ninja(at, arguments), (1, "".into(), said.into()));
     }
     let (code, _, err) = ninja(at, &["-C", "nowhere", "--quiet"]);
-    assert!(code == 1 && err.starts_with("ninja: error: chdir to 'nowhere' - "), "{err}");
+    assert!(code == 1 && err == "ninja: fatal: chdir to 'nowhere' - No such file or directory\n", "{err}");
     let (code, _, err) = ninja(at, &[]);
-    assert!(code == 1 && err.starts_with("ninja: error: ") && err.contains("build.ninja"), "{err}");
+    assert_eq!((code, &*err), (1, "ninja: error: loading 'build.ninja': No such file or directory\n"));
+    let (code, _, err) = ninja(at, &["-C", "sub", "-t", "targts"]);
+    assert_eq!((code, &*err), (1, "ninja: fatal: unknown tool 'targts', did you mean 'targets'?\n"));
 }
 
 #[test]
@@ -226,6 +228,46 @@ fn colours_are_for_those_who_want_them() {
         let (code, out, _) = ninja_in(place.path(), &["--quiet"], variables);
         assert_eq!((code, out), (0, format!("{said}\n")), "{variables:?}");
     }
+}
+
+#[test]
+fn of_a_manifest_without_edges_there_is_nothing_to_do() {
+    let place = directory(&[("build.ninja", "")]);
+    assert_eq!(ninja(place.path(), &[]), (0, "ninja: no work to do.\n".into(), "".into()));
+    assert_eq!(ninja(place.path(), &["--quiet"]), (0, "".into(), "".into()));
+    let place = directory(&[("build.ninja", "rule r\n  command = r\nbuild a: r b\nbuild b: r a\n")]);
+    let said = "ninja: error: could not determine root nodes of build graph\n";
+    assert_eq!(ninja(place.path(), &[]), (1, "".into(), said.into()));
+}
+
+/// Why a command runs is told when its line is shown; what is spared after all is not spoken of.
+#[test]
+fn reasons_are_given_in_the_words_of_ninja() {
+    let manifest = "build always: phony\nrule once\n  command = test -e $out || touch $out\n  restat = true\n\
+                    rule copy\n  command = cp $in $out # $more\nbuild first: once always\nbuild second: copy first\n\
+                    build third: copy second\nbuild group: phony third\nbuild fourth: copy source || third\n\
+                    build fifth: copy source | group\n";
+    let place = directory(&[("build.ninja", manifest), ("source", "")]);
+    let place = place.path();
+    let explained = |targets: &[&str]| {
+        let (code, _, err) = ninja(place, &[&["-j1", "-d", "explain"], targets].concat());
+        assert_eq!(code, 0, "{err}");
+        err.lines()
+            .map(|line| line.strip_prefix("ninja explain: ").expect("it explains").to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(explained(&["fifth"]), ["always is dirty", "first is dirty", "second is dirty", "group is dirty"]);
+    assert_eq!(explained(&["fifth"]), ["always is dirty"]);
+    assert_eq!(explained(&["fourth"]), ["always is dirty", "output fourth doesn't exist"]);
+    std::fs::remove_file(place.join("third")).expect("it was made");
+    assert_eq!(explained(&["third"]), ["always is dirty", "second is dirty"]);
+    let other = manifest.replace("|| third\n", "|| third\n  more = x\n");
+    std::fs::write(place.join("build.ninja"), other).expect("written");
+    assert_eq!(explained(&["fourth"]), ["always is dirty", "command line changed for fourth"]);
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    std::fs::write(place.join("source"), "new").expect("written");
+    let said = explained(&["fourth"]);
+    assert!(said[1].starts_with("output fourth older than most recent input source ("), "{said:?}");
 }
 
 /// One that fills the pool `console` writes to the terminal itself; what others have written comes after it.

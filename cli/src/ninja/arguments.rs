@@ -89,7 +89,7 @@ first file made from src.
   --version      the version of ninja that this program stands in for
   -h, --help     this text
 
-Scheduler and rebuilder are suspending and constructive-trace, unless the
+Scheduler and rebuilder are suspending and verifying-trace, unless the
 environment (ALACARTE_SCHEDULER, ALACARTE_REBUILDER) or .alacarte.toml in the
 directory (scheduler = \"…\", rebuilder = \"…\") names others. NINJA_STATUS,
 CLICOLOR_FORCE and NO_COLOR are heeded.

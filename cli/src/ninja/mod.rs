@@ -6,6 +6,7 @@
 
 mod arguments;
 mod progress;
+mod sentences;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -21,8 +22,8 @@ use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Scheduler};
 use alacarte_experiments::systems::Menu;
 use alacarte_frontends::commands::{CommandEvent, Stage, attended, tell_of_state};
 use alacarte_frontends::history::{Ending, Recorder};
-use alacarte_frontends::ninja::{NinjaBuild, NullBuild, Session, ToolCall, Turn};
-use alacarte_stores::{FileKey, FileValue, SharedCache, bytes_of, shown, text_of};
+use alacarte_frontends::ninja::{NinjaBuild, NullBuild, ParseError, Session, SessionError, ToolCall, ToolError, Turn};
+use alacarte_stores::{FileKey, FileValue, SharedCache, bytes_of, text_of};
 use thiserror::Error;
 
 use crate::build::Readings;
@@ -30,12 +31,13 @@ use crate::settings::{Settings, Strategies};
 use crate::status::Problem;
 use arguments::{Arguments, Asked};
 use progress::{Detail, Progress};
+use sentences::Started;
 
 type AnyBuild = NinjaBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileValue>>>;
 
 #[derive(Debug, Error)]
 enum Misuse {
-    #[error("chdir to '{}' - {source}", directory.display())]
+    #[error("chdir to '{}' - {}", directory.display(), in_words(source))]
     Directory { directory: PathBuf, source: io::Error },
     #[error("unknown target '{target}'{hint}")]
     Target { target: String, hint: String },
@@ -55,8 +57,30 @@ pub fn main(menu: &Menu) -> ExitCode {
     };
     match run(menu, &arguments) {
         Ok(code) => code,
-        Err(problem) => print(&mut io::stderr(), &format!("ninja: error: {problem}\n"), ExitCode::FAILURE),
+        Err(problem) => print(&mut io::stderr(), &format!("ninja: {}\n", as_ninja(&problem)), ExitCode::FAILURE),
     }
+}
+
+/// A problem as ninja says it: those are fatal that it finds before it reads a manifest.
+fn as_ninja(problem: &Problem) -> String {
+    let session = match problem.downcast_ref::<ToolError>() {
+        Some(ToolError::Unknown { .. }) => return format!("fatal: {problem}"),
+        Some(ToolError::Session(error)) => Some(error),
+        _ => problem.downcast_ref::<SessionError>(),
+    };
+    match (session, problem.downcast_ref::<Misuse>()) {
+        (Some(SessionError::Parse(ParseError::Unreadable { file, from: None, error })), _) => {
+            format!("error: loading '{}': {}", file.display(), in_words(error))
+        }
+        (_, Some(Misuse::Directory { .. })) => format!("fatal: {problem}"),
+        _ => format!("error: {problem}"),
+    }
+}
+
+/// What the system answered, without its number.
+fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().map_or(text.clone(), str::to_owned)
 }
 
 /// Prints a text. (A reader that went away changes nothing.)
@@ -233,7 +257,14 @@ impl Work<'_> {
             }
         };
         let build = self.session.open_dry(turn, scheduler, rebuilder, observer)?;
-        let mut build = self.explained(build, self.arguments.dry, None).stop_after(self.arguments.failures.0);
+        let started = Rc::new(RefCell::new(Vec::new()));
+        let why = Rc::clone(&started);
+        let mut build = self.watched(build, move |one| why.borrow_mut().push(one), None);
+        build = build.stop_after(self.arguments.failures.0);
+        let explain = |build: &AnyBuild| {
+            let sentences = sentences::sentences(build.tasks(), &started.borrow());
+            self.progress.borrow_mut().reasons.extend(sentences);
+        };
         let mut found = Found::default();
         if let Some(manifest) = build.tasks().manifest().cloned() {
             build.tasks().wants(std::slice::from_ref(&manifest));
@@ -241,6 +272,7 @@ impl Work<'_> {
                 return Ok(Err(error));
             }
             let commands = commands.take();
+            explain(&build);
             if self.arguments.dry && !commands.is_empty() {
                 // What would be in the next manifest, nobody knows.
                 self.show(&build, &commands);
@@ -257,6 +289,7 @@ impl Work<'_> {
         build.tasks().wants(&targets);
         let outcome = build.run_async(&targets).await;
         let commands = commands.take();
+        explain(&build);
         if self.arguments.dry {
             self.show(&build, &commands);
         }
@@ -299,16 +332,22 @@ impl Work<'_> {
         turn.hear(move |keys, event| hearer.borrow_mut().event(keys, event));
         let build = self.session.open_with(turn, scheduler, rebuilder, observer)?;
         self.recorder.borrow_mut().turn(history, build.tasks().which_are_commands());
-        Ok(self
-            .explained(build, true, Some(Rc::clone(&self.recorder)))
-            .with_jobs(self.jobs)
-            .stop_after(self.arguments.failures.0))
+        let progress = Rc::clone(&self.progress);
+        // (Of what the dry run did not see coming, the reason is known only now.)
+        let late = move |one: Started| progress.borrow_mut().give_reason(&one);
+        let build = self.watched(build, late, Some(Rc::clone(&self.recorder)));
+        Ok(build.with_jobs(self.jobs).stop_after(self.arguments.failures.0))
     }
 
-    /// Has what need not be made after all counted no more, and says why the rest is made, if that is wanted. What becomes of keys is told to the
+    /// Has what need not be made after all counted no more; and `explain` told why the rest is made, if that is wanted. What becomes of keys is told to the
     /// recorder, if there is one.
-    fn explained(&self, build: AnyBuild, explains: bool, recorder: Option<Rc<RefCell<Recorder>>>) -> AnyBuild {
-        let explains = self.arguments.explain && explains;
+    fn watched(
+        &self,
+        build: AnyBuild,
+        explain: impl Fn(Started) + 'static,
+        recorder: Option<Rc<RefCell<Recorder>>>,
+    ) -> AnyBuild {
+        let explains = self.arguments.explain;
         let progress = Rc::clone(&self.progress);
         let descriptions = build.tasks().descriptions();
         build.observe(move |keys, key, decision| {
@@ -321,9 +360,7 @@ impl Work<'_> {
                         progress.borrow_mut().count(keys.name(key), shown, command);
                     }
                 }
-                Decision::Started(reason) if explains => {
-                    eprintln!("ninja explain: {}: {}", shown(keys.name(key).as_str()), shown(&reason.explain(keys)));
-                }
+                Decision::Started(reason) if explains => explain(Started::new(keys, keys.name(key), reason)),
                 _ => {}
             }
         })
@@ -364,7 +401,7 @@ impl Work<'_> {
         if self.arguments.targets.is_empty() {
             targets.extend_from_slice(tasks.default_targets());
         }
-        if targets.is_empty() {
+        if targets.is_empty() && tasks.has_edges() {
             return Err(Misuse::Nothing);
         }
         Ok(tasks.with_companions(&targets))

@@ -1,14 +1,16 @@
 //! What a person or a program sees of a build, as ninja shows it: a line of status for each command (`NINJA_STATUS` says how it begins), and behind it
 //! what the command wrote, as a whole. On a terminal the line is written over.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use alacarte_frontends::commands::{CommandEvent, Stage, clock, colours_are_shown, without_colours};
 use alacarte_stores::{FileKey, bytes_of};
-use console::{Term, truncate_str};
+use console::{AnsiCodeIterator, Term, measure_text_width, truncate_str};
 use thiserror::Error;
+
+use super::sentences::Started;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,11 +44,15 @@ struct Counts {
 pub struct Progress {
     format: String,
     detail: Detail,
+    /// The line can be written over.
     terminal: bool,
+    coloured: bool,
     begin: Instant,
     counts: Counts,
     /// The commands that were expected to run and did not yet.
     expected: HashSet<FileKey>,
+    /// Why commands run, in sentences that are shown with their lines.
+    pub reasons: HashMap<FileKey, Vec<String>>,
     /// Something stands on the line.
     open: bool,
     /// A command has the terminal: this is what is to be shown after it.
@@ -65,13 +71,16 @@ impl Progress {
     pub fn new(detail: Detail) -> Result<Self, UnknownPlaceholder> {
         let format = std::env::var("NINJA_STATUS").unwrap_or_else(|_| "[%f/%t] ".into());
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let terminal = io::stdout().is_terminal() && !dumb;
         let progress = Progress {
             format,
             detail,
-            terminal: io::stdout().is_terminal() && !dumb && detail != Detail::Verbose,
+            terminal: terminal && detail != Detail::Verbose,
+            coloured: colours_are_shown(terminal),
             begin: Instant::now(),
             counts: Counts::default(),
             expected: HashSet::new(),
+            reasons: HashMap::new(),
             open: false,
             held: None,
             failure: None,
@@ -99,6 +108,11 @@ impl Progress {
         self.counts.finished == 0
     }
 
+    /// A key is made for this reason, unless another is known.
+    pub fn give_reason(&mut self, started: &Started) {
+        self.reasons.entry(started.key.clone()).or_insert_with(|| vec![started.in_our_words()]);
+    }
+
     /// A key need not be made.
     pub fn spared(&mut self, key: &FileKey) {
         self.counts.total -= usize::from(self.expected.remove(key));
@@ -110,7 +124,7 @@ impl Progress {
             Stage::Started => {
                 self.start(event.key);
                 if event.console || self.terminal {
-                    self.line_of(event.shown, event.command);
+                    self.line_of(event.key, event.shown, event.command);
                 }
                 if event.console {
                     self.new_line(b"");
@@ -123,19 +137,20 @@ impl Progress {
                     let held = self.held.take().unwrap_or_default();
                     self.write(&held);
                 } else {
-                    self.line_of(event.shown, event.command);
+                    self.line_of(event.key, event.shown, event.command);
                 }
                 // (The line of a command that has ended counts it still.)
                 self.counts.running -= 1;
                 if !success {
                     self.failure = Some(code);
                     let outputs: Vec<&str> = event.outputs.iter().map(|output| output.as_str()).collect();
-                    let failed = format!("FAILED: [code={code}] {} \n{}\n", outputs.join(" "), event.command);
+                    let (red, plain) = if self.coloured { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
+                    let outputs = outputs.join(" ");
+                    let failed = format!("{red}FAILED: [code={code}] {plain}{outputs} \n{}\n", event.command);
                     self.new_line(&bytes_of(&failed));
                 }
                 if !output.is_empty() {
-                    let coloured = colours_are_shown(self.terminal);
-                    let output = if coloured { output.into() } else { without_colours(output) };
+                    let output = if self.coloured { output.into() } else { without_colours(output) };
                     self.new_line(&output);
                 }
             }
@@ -146,8 +161,11 @@ impl Progress {
     /// Counts as run what would have run, or did not have to.
     pub fn count(&mut self, key: &FileKey, shown: &str, command: &str) {
         self.start(key);
+        if self.terminal {
+            self.line_of(key, shown, command);
+        }
         self.finish();
-        self.line_of(shown, command);
+        self.line_of(key, shown, command);
         self.counts.running -= 1;
     }
 
@@ -179,7 +197,13 @@ impl Progress {
         self.new_line(b"");
     }
 
-    fn line_of(&mut self, shown: &str, command: &str) {
+    fn line_of(&mut self, key: &FileKey, shown: &str, command: &str) {
+        if let Some(reasons) = self.reasons.get(key).filter(|_| self.held.is_none()).cloned() {
+            self.new_line(b"");
+            for reason in reasons {
+                let _ = io::stderr().write_all(&bytes_of(&format!("ninja explain: {reason}\n")));
+            }
+        }
         if self.detail == Detail::Quiet {
             return;
         }
@@ -256,17 +280,33 @@ impl Progress {
     }
 }
 
-/// A line that fits, without its middle if it is too long: the end of a path says more than what it begins with.
+/// A line that fits, without its middle if it is too long: the end of a path says more than what it begins with. Colours take no place, and stay.
 fn elided(line: &str, width: usize) -> String {
-    let characters: Vec<char> = line.chars().collect();
-    if characters.len() < width {
+    let all = measure_text_width(line);
+    if all <= width {
         return line.to_owned();
     }
-    let half = width.saturating_sub(4) / 2;
-    let (start, end) = (&characters[..half], &characters[characters.len() - half..]);
-    let line: String = start.iter().chain(&['.', '.', '.']).chain(end).collect();
-    // (Wide letters take two places.)
-    truncate_str(&line, width.saturating_sub(1), "").into_owned()
+    let room = width.saturating_sub(3);
+    let (begin, end) = (room / 2, all - (room - room / 2));
+    let (mut kept, mut at, mut left_out) = (String::new(), 0, false);
+    for (text, is_colour) in AnsiCodeIterator::new(line) {
+        if is_colour {
+            kept += text;
+            continue;
+        }
+        let mut letter = [0; 4];
+        for character in text.chars() {
+            let next = at + measure_text_width(character.encode_utf8(&mut letter));
+            if next <= begin || at >= end {
+                kept.push(character);
+            } else if !std::mem::replace(&mut left_out, true) {
+                kept += "...";
+            }
+            at = next;
+        }
+    }
+    // (On what is narrower than three dots, not even these stand.)
+    truncate_str(&kept, width, "").into_owned()
 }
 
 #[cfg(test)]
@@ -278,9 +318,11 @@ mod tests {
             format: format.into(),
             detail: Detail::Normal,
             terminal: false,
+            coloured: false,
             begin: Instant::now(),
             counts: Counts { total: 8, started: 4, running: 2, finished: 2, recent: Vec::new() },
             expected: HashSet::new(),
+            reasons: HashMap::new(),
             open: false,
             held: None,
             failure: None,
@@ -321,8 +363,11 @@ mod tests {
     #[test]
     fn a_long_line_keeps_its_beginning_and_its_end() {
         assert_eq!(elided("[1/2] short", 80), "[1/2] short");
-        let line = elided("[1/2] cc -c /a/very/long/path/to/a/file.c", 20);
-        assert_eq!(line, "[1/2] cc...a/file.c");
-        assert!(line.len() < 20);
+        assert_eq!(elided("[1/2] cc -c /a/very/long/path/to/a/file.c", 20), "[1/2] cc.../a/file.c");
+        assert_eq!(elided("[1/2] just as long", 18), "[1/2] just as long");
+        assert_eq!(elided("\x1b[31mred, and so on to the end\x1b[0m", 11), "\x1b[31mred,... end\x1b[0m");
+        // A letter that takes two places and has only one is left out.
+        assert_eq!(elided("漢字漢字漢字", 10), "漢...漢字");
+        assert_eq!(elided("abcdef", 2), "..");
     }
 }

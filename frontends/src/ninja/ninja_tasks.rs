@@ -160,6 +160,11 @@ impl NinjaTasks {
         &self.plan.defaults
     }
 
+    /// Whether the manifest has any edge.
+    pub fn has_edges(&self) -> bool {
+        !self.plan.steps.is_empty()
+    }
+
     /// The pools to give to the build, with their depths.
     pub fn pools(&self) -> impl Iterator<Item = (&str, usize)> {
         self.plan.pools.iter().filter(|(_, depth)| **depth > 0).map(|(name, depth)| (name.as_str(), *depth))
