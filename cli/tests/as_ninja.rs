@@ -59,7 +59,7 @@ fn what_a_command_prints_is_not_lost_to_the_cache() {
                     rule told\n  command = cp $in $out; echo $out >> ran; echo $out: $in > $out.d; echo beware\n  depfile = $out.d\n  deps = gcc\n\
                     build a: silent s\nbuild b: warn a\nbuild c: silent b\nbuild d: told c\nbuild e: silent d\n";
     let cache = directory(&[]);
-    let variables = [("XDG_CACHE_HOME", cache.path().to_str().expect("text"))];
+    let variables = [("ALACARTE_CACHE", cache.path().to_str().expect("text"))];
     let [first, second] = [(); 2].map(|()| directory(&[("build.ninja", manifest), ("s", "s")]));
     let build = |place: &tempfile::TempDir| {
         let (code, out, err) = ninja_in(place.path(), &["-j1"], &variables);
@@ -228,6 +228,27 @@ fn colours_are_for_those_who_want_them() {
         let (code, out, _) = ninja_in(place.path(), &["--quiet"], variables);
         assert_eq!((code, out), (0, format!("{said}\n")), "{variables:?}");
     }
+}
+
+/// A fresh directory and one that was cleaned are built as by ninja, whatever other directories have built.
+#[test]
+fn nothing_comes_from_elsewhere_unless_it_is_asked_for() {
+    let manifest = "rule r\n  command = echo made > $out; echo $out >> ran\nbuild a: r\n";
+    let home = directory(&[]);
+    let variables = [("XDG_CACHE_HOME", home.path().to_str().expect("text"))];
+    let ran = |place: &Path| std::fs::read_to_string(place.join("ran")).unwrap_or_default().lines().count();
+    let [first, second] = [(); 2].map(|()| directory(&[("build.ninja", manifest)]));
+    for place in [first.path(), second.path()] {
+        ninja_in(place, &[], &variables);
+        assert_eq!(ran(place), 1);
+        std::fs::remove_file(place.join("a")).expect("it was made");
+        ninja_in(place, &[], &variables);
+        assert_eq!(ran(place), 1, "what this directory has made comes back");
+        ninja_in(place, &["-t", "clean"], &variables);
+        ninja_in(place, &[], &variables);
+        assert_eq!(ran(place), 2, "what was cleaned is made");
+    }
+    assert!(!home.path().join("alacarte").exists());
 }
 
 #[test]

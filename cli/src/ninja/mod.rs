@@ -23,7 +23,7 @@ use alacarte_experiments::systems::Menu;
 use alacarte_frontends::commands::{CommandEvent, Stage, attended, tell_of_state};
 use alacarte_frontends::history::{Ending, Recorder};
 use alacarte_frontends::ninja::{NinjaBuild, NullBuild, ParseError, Session, SessionError, ToolCall, ToolError, Turn};
-use alacarte_stores::{FileKey, FileValue, SharedCache, bytes_of, text_of};
+use alacarte_stores::{FileKey, FileValue, bytes_of, text_of};
 use thiserror::Error;
 
 use crate::build::Readings;
@@ -107,8 +107,9 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
     session.heard = true;
     session.keep.depfiles = arguments.keep_depfiles;
     session.keep.response_files = arguments.keep_response_files;
-    if let Some(cache) = SharedCache::chosen(None) {
-        session.cache = cache.directory().to_owned();
+    // (What ninja would run in a fresh directory is run there, unless it is to come from elsewhere.)
+    if let Some(cache) = std::env::var_os("ALACARTE_CACHE").filter(|cache| !cache.is_empty()) {
+        session.cache = std::path::absolute(cache)?;
     }
     let settings = Settings::of(&session.directory)?;
     session.by_content = settings.content;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::ErrorKind;
 
-use alacarte_stores::path_of;
+use alacarte_stores::{SharedCache, path_of};
 
 use super::graph::Graph;
 use super::options::Known;
@@ -84,6 +84,11 @@ impl<'c, 'd> Cleaning<'c, 'd> {
     }
 
     fn end(self) -> Result<u8, ToolError> {
+        let (session, dry) = (self.call.session, self.call.dry);
+        // What was removed is to be made again, and not brought back. (A cache for others stays.)
+        if !dry && session.cache.starts_with(session.directory.join(&session.state)) {
+            let _ = SharedCache::new(&session.cache).clear();
+        }
         self.call.write(&format!("{} files.\n", self.removed))?;
         Ok(u8::from(self.failed))
     }
