@@ -6,8 +6,6 @@
 
 use std::collections::VecDeque;
 
-use rustc_hash::FxHashMap;
-
 use crate::fingerprint::Value;
 use crate::key::{Key, KeyId};
 use crate::key_table::{KeyTable, State};
@@ -46,8 +44,9 @@ pub(crate) struct Past {
     pub builds: u64,
     /// The targets of the last build, and its number; most builds have the same ones as the build before.
     targets: (Vec<KeyId>, u64),
-    /// When a key that no stamp or record speaks for was last reached.
-    reached: FxHashMap<KeyId, u64>,
+    /// By number, when a key that no stamp or record speaks for was last reached; 0 if never. (A column and no map: a build of suspects notes all that
+    /// the task of a wide key was made from.)
+    reached: Vec<u64>,
     /// In which builds the last revisions began.
     raised: VecDeque<u64>,
     /// How many keys there were when they were last counted.
@@ -57,7 +56,16 @@ pub(crate) struct Past {
 impl Past {
     /// The last build reached these too.
     pub fn note(&mut self, aside: Vec<KeyId>) {
-        self.reached.extend(aside.into_iter().map(|key| (key, self.builds)));
+        for key in aside {
+            self.date(key, self.builds);
+        }
+    }
+
+    fn date(&mut self, key: KeyId, build: u64) {
+        if self.reached.len() <= key.index() {
+            self.reached.resize(key.index() + 1, 0);
+        }
+        self.reached[key.index()] = build;
     }
 
     /// A build begins.
@@ -65,10 +73,10 @@ impl Past {
         self.builds += 1;
         let (known, number) = &mut self.targets;
         if known != targets {
-            self.reached.extend(known.drain(..).map(|key| (key, *number)));
-            known.extend(targets);
+            let (before, number) = (std::mem::replace(known, targets.to_vec()), *number);
+            before.into_iter().for_each(|key| self.date(key, number));
         }
-        *number = self.builds;
+        self.targets.1 = self.builds;
     }
 
     /// This build raises the revision.
@@ -90,12 +98,19 @@ impl Past {
     fn reached_after(&self, build: u64) -> impl Iterator<Item = KeyId> + '_ {
         let (targets, number) = &self.targets;
         let last = targets.iter().filter(move |_| *number > build);
-        last.copied().chain(self.reached.iter().filter(move |(_, reached)| **reached > build).map(|(key, _)| *key))
+        let dated = self.reached.iter().enumerate().filter(move |(_, reached)| **reached > build);
+        last.copied().chain(dated.map(|(key, _)| KeyId::new(key)))
     }
 
     /// These keys, which are in ascending order, are forgotten.
     pub fn forget(&mut self, keys: &[KeyId]) {
-        self.reached.retain(|key, _| keys.binary_search(key).is_err());
+        for key in keys {
+            if let Some(reached) = self.reached.get_mut(key.index()) {
+                *reached = 0;
+            }
+        }
+        let dated = self.reached.iter().rposition(|reached| *reached > 0).map_or(0, |last| last + 1);
+        self.reached.truncate(dated);
         self.reached.shrink_to_fit();
         if self.targets.0.iter().any(|key| keys.binary_search(key).is_ok()) {
             self.targets.0.clear();

@@ -79,11 +79,12 @@ where
             How::FromTrace { deep } => Event::Restored(Record { deep, ..record }),
         };
         self.sink.record(&table.keys, &event)?;
+        let (owed, stamped) = (!table.detached.in_journal.is_empty(), table.raised);
         drop(table);
-        {
+        if owed || !stamped {
             let table = &mut *self.table.borrow_mut();
             table.detached.in_journal.remove(&key);
-            if !table.raised {
+            if !stamped {
                 // Some were up to date when they were fetched, with the stamp of another build.
                 table.aside.extend(dependencies.iter().map(|dependency| dependency.key.subject()));
             }
