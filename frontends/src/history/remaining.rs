@@ -30,6 +30,8 @@ use alacarte_stores::FileKey;
 pub struct Remaining {
     jobs: usize,
     known: HashMap<FileKey, Duration>,
+    /// What a command took on average; `None` if nothing is known. (It is asked for whenever a command starts or ends.)
+    average: Option<Duration>,
     /// The commands that are expected to run, and were not started.
     expected: HashSet<FileKey>,
     /// What is known of these, in all; and of how many nothing is.
@@ -45,6 +47,8 @@ impl Remaining {
 
     /// How long each command took when it last ran.
     pub fn know(&mut self, durations: HashMap<FileKey, Duration>) {
+        let sum = durations.values().sum::<Duration>();
+        self.average = u32::try_from(durations.len()).ok().filter(|count| *count > 0).map(|count| sum / count);
         self.known = durations;
         self.add_up();
     }
@@ -77,10 +81,7 @@ impl Remaining {
 
     /// The time that is left, while these commands have been running for so long. `None` if nothing is known.
     pub fn left<'k>(&self, running: impl IntoIterator<Item = (&'k FileKey, Duration)>) -> Option<Duration> {
-        if self.known.is_empty() {
-            return None;
-        }
-        let average = self.known.values().sum::<Duration>() / self.known.len() as u32;
+        let average = self.average?;
         let (mut work, mut longest) = (self.sum + average * self.unknown as u32, Duration::ZERO);
         let mut commands = self.expected.len();
         for (key, since) in running {
