@@ -58,7 +58,7 @@ def main():
             if file.read(4) != b"\x7fELF":
                 sys.exit(f"{binary} is no program but a wrapper: name the binary itself")
     print(f"{'edges':>7}  {'build':<14} {'ninja ms':>9} {'ours ms':>9} {'ratio':>6}  {'ninja MB':>8} {'ours MB':>8}")
-    for edges in arguments.edges or [10_000, 100_000]:
+    for edges in arguments.edges:
         with tempfile.TemporaryDirectory() as directory:
             measure(pathlib.Path(directory), builders, edges, arguments.rounds)
 

@@ -223,7 +223,7 @@ pub enum Reason {
     Always,
     /// It said of itself, when it last ran, that it looks at what no fetch shows.
     Volatile,
-    /// A trace held, but no copy of its value was left.
+    /// A trace held, but the store could not bring its value back: no copy was left, say.
     Evicted,
     /// A reason of the rebuilder's own, as a half-sentence about the key: "it was not tasted for a week".
     Other(&'static str),
@@ -247,7 +247,7 @@ impl Reason {
             }
             Reason::Always => "it runs in every build".into(),
             Reason::Volatile => "what it gave last was good for that build only".into(),
-            Reason::Evicted => "a trace holds, but no copy of its value is left".into(),
+            Reason::Evicted => "a trace holds, but its value cannot be brought back".into(),
             Reason::Other(why) => why.into(),
         }
     }

@@ -39,7 +39,7 @@ pub(crate) fn why_in_words(why: &Why) -> String {
         Why::Newer { key, .. } => format!("{} was newer than its output", name(key.as_str())),
         Why::Always => "it runs in every build".into(),
         Why::Volatile => "what it made last was good for that build only".into(),
-        Why::Evicted => "no copy of what it had made was left in the cache".into(),
+        Why::Evicted => "what it had made could not be brought back from the cache".into(),
         Why::Other(why) => shown(why).into_owned(),
     }
 }

@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::directory;
+use common::{alacarte, directory};
 
 /// The program with these arguments in this directory, and variables of the environment.
 fn ninja_in(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
@@ -74,6 +74,17 @@ fn what_a_command_prints_is_not_lost_to_the_cache() {
         "{printed}"
     );
     assert_eq!(ran, "a\nb\nc\nd\ne\n");
+    // By whichever program the cache was filled. (`alacarte build` itself brings everything back.)
+    let by_build = |place: &tempfile::TempDir, cache: &Path| {
+        let arguments = ["build", "-j1", "--rebuilder", "constructive-trace", "--cache"];
+        assert!(alacarte(place.path(), &arguments).arg(cache).output().expect("it starts").status.success());
+        std::fs::read_to_string(place.path().join("ran")).unwrap_or_default()
+    };
+    let other = directory(&[]);
+    let [third, fourth, fifth] = [(); 3].map(|()| directory(&[("build.ninja", manifest), ("s", "s")]));
+    assert_eq!((&*by_build(&third, other.path()), &*by_build(&fourth, other.path())), ("a\nb\nc\nd\ne\n", ""));
+    let shared = [("ALACARTE_CACHE", other.path().to_str().expect("text"))];
+    assert_eq!(ninja_in(fifth.path(), &["-j1"], &shared).1, printed);
     // The same is printed, though what said nothing is brought back.
     assert_eq!(build(&second), (printed.clone(), "b\nd\n".into()));
     for place in [&first, &second] {

@@ -1,6 +1,9 @@
 //! Builds of files by rules, beside what a computation from scratch gives: random histories of edits, each build by a new process or
 //! the same, under any scheduler and rebuilder.
 
+#[path = "common/random.rs"]
+mod random;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -11,6 +14,7 @@ use alacarte_core::{Fetch, FetchRule, Output, Rebuilder, Report, Result, Rule, R
 use alacarte_frontends::files::{Contents, FileBuild, FileRules, FileSession, file};
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
+use random::Random;
 use serde::{Deserialize, Serialize};
 
 /// How many words a file has: a typed rule beside the closures.
@@ -178,23 +182,6 @@ fn expected(sources: &Sources) -> Option<String> {
         let _ = writeln!(sum, "{name} {words} {loud} {}", &text[text.len() / 2..]);
     }
     Some(sum)
-}
-
-/// Numbers from a seed (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
-    }
-
-    fn of<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
-        choices[self.below(choices.len())]
-    }
 }
 
 type Built = FileBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<RuleKey, Output>>>;

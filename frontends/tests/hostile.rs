@@ -4,6 +4,8 @@
 #[path = "common/allocated.rs"]
 mod allocated;
 mod common;
+#[path = "common/random.rs"]
+mod random;
 
 use std::path::Path;
 
@@ -12,19 +14,7 @@ use alacarte_frontends::spreadsheet::Sheet;
 use alacarte_stores::Files;
 use allocated::most_held;
 use common::directory;
-
-/// Numbers from a seed (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound.max(1) as u64) as usize
-    }
-}
+use random::Random;
 
 const MANIFEST: &str = "\
 ninja_required_version = 1.3

@@ -432,8 +432,8 @@ impl Files {
         self.entries.get(key)?.told
     }
 
-    /// The build knows of the file as it was last seen.
-    pub(crate) fn tell(&mut self, key: &FileKey) {
+    /// The build knows of the file as it was last seen: that it was modified is no news to the next one.
+    pub fn tell(&mut self, key: &FileKey) {
         if let Some(entry) = self.entries.get_mut(key)
             && entry.told != Some(entry.stat.modified)
         {

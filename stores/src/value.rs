@@ -106,7 +106,7 @@ pub struct Made {
     /// If it is a directory that its command made from nothing, and may come back: the digest of its [`Tree`](crate::Tree). That is no part
     /// of what it is (its run tells that), for others may write into it, too.
     pub tree: Option<Digest>,
-    /// Its command also printed something that somebody wants to read: it is not brought back, for that would be lost. No part of what it is.
+    /// Its command also printed something, which would be lost if the output were brought back. No part of what it is.
     pub spoke: bool,
 }
 

@@ -91,10 +91,11 @@ impl NinjaTasks {
         let mut known: HashSet<FileKey> = step.inputs.iter().cloned().collect();
         let mut attempts = 0;
         // Once something is doubtful, the run is like no other.
-        let certain = Cell::new(true);
+        let (certain, doubted) = (Cell::new(true), Cell::new(false));
         let doubt = || {
             fetch.volatile();
             certain.set(false);
+            doubted.set(true);
         };
         let mut before: Option<Begun> = None;
         let (named, started, spoke) = loop {
@@ -147,7 +148,8 @@ impl NinjaTasks {
             }
         };
         let (changed, whole) = (self.changed_meanwhile(&read)?, self.all_made(step)?);
-        let known = certain.get() && whole;
+        // (What was lost or disturbed before makes another run of it, and no doubtful one.)
+        let known = !doubted.get() && whole;
         if !changed.is_empty() || !whole {
             doubt();
         }
@@ -225,7 +227,7 @@ impl NinjaTasks {
             (started.included, ended.output) = (included, rest);
         }
         let success = ended.status.success();
-        started.spoke = self.heard && !ended.output.is_empty();
+        started.spoke = !ended.output.is_empty();
         self.tell(step, Stage::Ended { success, code: process::code(ended.status), output: &ended.output });
         if !success {
             return Err(failed(edge, &ended));
@@ -371,7 +373,7 @@ struct Started {
     cache: Option<Place>,
     /// The headers that its output named.
     included: Vec<String>,
-    /// It printed something that somebody wants to read.
+    /// It printed something.
     spoke: bool,
 }
 

@@ -9,10 +9,10 @@
 //! ([`generated`](super::generated)).
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use alacarte_core::Result;
 use alacarte_stores::{Digest, FileKey, FileValue};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::NinjaTasks;
 use super::plan::Step;
@@ -22,14 +22,15 @@ use crate::commands::still_holds;
 #[derive(Debug, Default)]
 pub(super) struct InPlace {
     /// What was made and then changed: what it holds now, and how many commands had been started then.
-    changed: HashMap<FileKey, (Digest, u64)>,
-    /// The commands to record anew, by their first outputs; what makes a file stands before what changes it.
+    changed: FxHashMap<FileKey, (Digest, u64)>,
+    /// The commands to record anew, by their first outputs; what makes a file stands before what changes it. And the same as a set.
     commands: Vec<FileKey>,
+    known: FxHashSet<FileKey>,
 }
 
 impl InPlace {
     fn record_anew(&mut self, key: &FileKey) {
-        if !self.commands.contains(key) {
+        if self.known.insert(key.clone()) {
             self.commands.push(key.clone());
         }
     }
@@ -41,13 +42,15 @@ impl NinjaTasks {
         self.in_place.borrow().commands.clone()
     }
 
-    /// The files that do not hold any more what a command was given.
+    /// The files that do not hold any more what a command was given. Of one that does, it is no news to the next build that it was written anew meanwhile, by
+    /// the command perhaps.
     pub(super) fn changed_meanwhile(&self, read: &[(FileKey, FileValue)]) -> Result<Vec<FileKey>> {
         let mut files = self.files.borrow_mut();
         let mut changed = Vec::new();
         for (key, value) in read {
-            if !still_holds(&mut files, key, value)? {
-                changed.push(key.clone());
+            match still_holds(&mut files, key, value)? {
+                true => files.tell(key),
+                false => changed.push(key.clone()),
             }
         }
         Ok(changed)

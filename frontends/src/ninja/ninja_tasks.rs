@@ -51,8 +51,6 @@ pub struct NinjaTasks {
     pub(super) commands: Commands,
     pub(super) treatment: Treatment,
     pub(super) keep: Keep,
-    /// See [`Session::heard`](super::Session::heard).
-    pub(super) heard: bool,
     pub(super) tool_caches: ToolCaches,
     pub(super) missing: MissingSources,
     pub(super) generated: Generated,
@@ -106,7 +104,6 @@ impl NinjaTasks {
             commands: Commands::default(),
             treatment: Treatment::default(),
             keep: Keep::default(),
-            heard: false,
             tool_caches: ToolCaches::new(&directory.join(".alacarte/cache"), &directory, &directory.join(".alacarte")),
             missing: MissingSources::default(),
             generated: Generated::default(),

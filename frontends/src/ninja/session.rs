@@ -215,7 +215,7 @@ impl Session {
         tasks.generated = Generated::recall(state.join("generated"));
         tasks.others = others;
         let cache = SharedCache::new(&self.cache);
-        let store = state::store(&files, &state, &cache);
+        let store = state::store(&files, &state, &cache).heard(self.heard);
         Ok(put_together(tasks, store, scheduler, rebuilder, log).with_cache(cache.traces()))
     }
 
@@ -272,7 +272,6 @@ impl Session {
             .observe(observer);
         tasks.unattended.clone_from(&self.unattended);
         tasks.keep = self.keep;
-        tasks.heard = self.heard;
         Ok((tasks, files))
     }
 

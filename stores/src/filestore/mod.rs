@@ -68,6 +68,8 @@ pub enum Shape {
 pub struct FileStore {
     files: SharedFiles,
     shapes: FxHashMap<FileKey, Shape>,
+    /// What commands printed is wanted, too.
+    heard: bool,
     /// What no trace brings back.
     unshared: FxHashSet<FileKey>,
     cas: Option<Cas>,
@@ -91,6 +93,7 @@ impl FileStore {
             files: Rc::clone(files),
             shapes: FxHashMap::default(),
             unshared: FxHashSet::default(),
+            heard: false,
             cas: None,
             underway: None,
             begun: false,
@@ -126,6 +129,13 @@ impl FileStore {
     #[must_use]
     pub fn with_unshared(mut self, keys: FxHashSet<FileKey>) -> Self {
         self.unshared = keys;
+        self
+    }
+
+    /// Says that what commands print is wanted as much as what they make: nothing is brought back whose command [spoke](Made::spoke).
+    #[must_use]
+    pub fn heard(mut self, heard: bool) -> Self {
+        self.heard = heard;
         self
     }
 

@@ -23,8 +23,7 @@ impl FileStore {
     /// Keeps copies of what a key stands for, if the disk has what its value says.
     pub(super) fn keep_copies(&mut self, key: &FileKey, value: &FileValue) -> Result<(), StoreError> {
         let (Some(cas), Some(contents)) = (&self.cas, self.contents(key, value)) else { return Ok(()) };
-        let spoke = contents.iter().any(|(_, _, made)| made.spoke);
-        if spoke || matches!(self.shapes.get(key), Some(Shape::Within(_))) || self.unshared.contains(key) {
+        if matches!(self.shapes.get(key), Some(Shape::Within(_))) || self.unshared.contains(key) {
             return Ok(());
         }
         for (path, digest, made) in contents {
@@ -62,7 +61,7 @@ impl FileStore {
             return Ok(false);
         }
         let Some(contents) = self.contents(key, value) else { return Ok(false) };
-        if contents.iter().any(|(_, _, made)| made.spoke) {
+        if self.heard && contents.iter().any(|(_, _, made)| made.spoke) {
             return Ok(false);
         }
         if !self.is_told_by_content(&contents)? {

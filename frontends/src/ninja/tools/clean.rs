@@ -47,6 +47,11 @@ pub(super) fn clean(call: &mut Call<'_>) -> Result<u8, ToolError> {
             cleaning.target(&graph, target, &mut seen)?;
         }
     }
+    let session = cleaning.call.session;
+    // What was removed is to be made again, and not brought back. (What others use stays.)
+    if !cleaning.call.dry && session.cache.starts_with(session.directory.join(&session.state)) {
+        let _ = SharedCache::new(&session.cache).clear();
+    }
     cleaning.end()
 }
 
@@ -84,11 +89,6 @@ impl<'c, 'd> Cleaning<'c, 'd> {
     }
 
     fn end(self) -> Result<u8, ToolError> {
-        let (session, dry) = (self.call.session, self.call.dry);
-        // What was removed is to be made again, and not brought back. (A cache for others stays.)
-        if !dry && session.cache.starts_with(session.directory.join(&session.state)) {
-            let _ = SharedCache::new(&session.cache).clear();
-        }
         self.call.write(&format!("{} files.\n", self.removed))?;
         Ok(u8::from(self.failed))
     }

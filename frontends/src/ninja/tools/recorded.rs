@@ -121,11 +121,6 @@ impl Recorded {
         self.runs[*place].as_ref()
     }
 
-    /// All last runs.
-    pub(super) fn runs(&self) -> impl Iterator<Item = &Run> {
-        self.runs.iter().flatten()
-    }
-
     /// The manifest's graph, with the files that were recorded beside those that it names.
     pub(super) fn graph<'m>(&'m self, manifest: &'m Manifest) -> Graph<'m> {
         let mut graph = Graph::of(manifest);

@@ -58,7 +58,7 @@ fn believe(
     recorded: &Recorded,
     targets: &[FileKey],
 ) -> Result<Vec<Failure<FileKey>>, SessionError> {
-    let runs = recorded.runs().filter(|run| targets.contains(&run.key));
+    let runs = targets.iter().filter_map(|key| recorded.run(key.as_str()));
     let believed = runs.map(|run| (run.key.clone(), run.last.clone())).collect();
     let mut build = session.open_believing(turn, believed)?;
     Ok(build.run(targets).err().map(|error| error.failures).unwrap_or_default())
