@@ -54,6 +54,8 @@ def main():
     arguments = parser.parse_args()
     builders = {"ninja": arguments.ninja, "ours": os.path.abspath(arguments.ours)}
     for binary in builders.values():
+        if not os.path.isfile(binary):
+            sys.exit(f"there is no {binary}: build ours by `cargo build --release`, or name another")
         with open(binary, "rb") as file:
             if file.read(4) != b"\x7fELF":
                 sys.exit(f"{binary} is no program but a wrapper: name the binary itself")
