@@ -10,7 +10,9 @@ use std::time::Instant;
 
 use alacarte_core::{BuildError, Decision, KeyId, Rebuilder, Report, Scheduler};
 use alacarte_experiments::systems::Menu;
-use alacarte_frontends::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, hits, tell_of_state};
+use alacarte_frontends::commands::{
+    CommandEvent, Rechecks, Screen, attended, chance, failed, hits, processors, tell_of_interruption, tell_of_state,
+};
 use alacarte_frontends::history::{Ending, Recorder};
 use alacarte_frontends::ninja::{NinjaBuild, NullBuild, Session};
 use alacarte_rebuilders::{Rechecked, Sample};
@@ -44,11 +46,11 @@ pub(crate) enum Misuse {
 
 pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
     let mut session = Session::new(&arguments.directory, &arguments.file);
-    let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from));
+    let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from), processors());
     if let Some(cache) = SharedCache::chosen(arguments.cache.as_deref()) {
         session.cache = cache.directory().to_owned();
     }
-    attended(&session.commands.clone(), everything(menu, arguments, jobs, session))
+    attended(&session.commands.clone(), tell_of_interruption, everything(menu, arguments, jobs, session))
 }
 
 /// Who is told of what the build does.

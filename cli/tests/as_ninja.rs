@@ -314,3 +314,116 @@ fn a_command_has_the_console_to_itself() {
     assert_eq!(lines[1..3], ["begin", "end"], "{out}");
     assert_eq!(lines[4], "said by b");
 }
+
+/// Who ends a command by Ctrl-C means the build. (Ctrl-C reaches those that have the console, and not this program.)
+#[test]
+fn a_command_that_is_interrupted_interrupts_the_build() {
+    for (command, interrupts) in [
+        ("kill -INT $$$$", true),
+        ("kill -TERM $$$$", true),
+        ("kill -HUP $$$$", true),
+        ("exit 130", true),
+        ("kill -KILL $$$$", false),
+        ("exit 143", false),
+    ] {
+        let manifest = format!(
+            "rule end\n  command = echo half > $out; {command}\nrule t\n  command = touch $out\n\
+             rule long\n  command = echo begun > $out; sleep 60\nbuild a: end || b\nbuild b: t\nbuild c: t || a\nbuild d: long || b\n"
+        );
+        let place = directory(&[("build.ninja", &*manifest)]);
+        let there = |name: &str| place.path().join(name).exists();
+        if interrupts {
+            let (code, out, _) = ninja(place.path(), &["-j2", "-k0"]);
+            assert_eq!(
+                (code, &*out),
+                (130, "[1/4] touch b\nninja: build stopped: interrupted by user.\n"),
+                "{command}"
+            );
+            assert!(there("b") && !there("a") && !there("c") && !there("d"), "{command}: what was begun goes");
+        } else {
+            let (code, out, _) = ninja(place.path(), &["-j2", "-k0", "a"]);
+            assert!(code != 130 && out.contains("FAILED: [code="), "{command}: {out}");
+            assert!(!out.contains("interrupted"), "{command}: {out}");
+        }
+    }
+}
+
+/// Where a make shares its jobs they are shared, which is said; a number that is given is meant.
+#[test]
+fn a_number_of_jobs_is_meant_whatever_a_make_says() {
+    // Each command waits until so many have met, but not for long.
+    let meeting = |most: usize| {
+        format!(
+            "rule meet\n  command = touch on.$out; n=0; while [ $$n -lt 40 ]; do n=$$((n+1)); \
+             test $$(ls on.* | wc -l) -ge {most} && touch met; sleep 0.05; test -e met && exit 0; done; rm on.$out; exit 0\n  \
+             description = M\nbuild a: meet\nbuild b: meet\nbuild c: meet\nbuild d: meet\n"
+        )
+    };
+    for (arguments, met, said) in [
+        (&["-j3"][..], true, ""),
+        (&[], false, "ninja: Jobserver mode detected: --jobserver-auth=fifo:pipe\n"),
+        (&["--quiet"], false, ""),
+    ] {
+        let place = directory(&[("build.ninja", &*meeting(3))]);
+        let run = format!("mkfifo pipe; exec 9<>pipe; printf + >&9; exec \"$NINJA\" {}", arguments.join(" "));
+        let mut command = Command::new("sh");
+        command.args(["-c", &run]).current_dir(place.path()).env("NINJA", env!("CARGO_BIN_EXE_alacarte-ninja"));
+        command.env("MAKEFLAGS", "--jobserver-auth=fifo:pipe").env("XDG_CACHE_HOME", place.path().join(".cache"));
+        let out = command.stdin(Stdio::null()).output().expect("it starts");
+        let out = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert_eq!(place.path().join("met").exists(), met, "{arguments:?}: {out}");
+        assert_eq!(out.split('[').next(), Some(said), "{arguments:?}: {out}");
+    }
+    // What runs nothing asks nobody.
+    let place = directory(&[("build.ninja", MANIFEST), ("source", "")]);
+    let (code, out, err) = ninja_in(place.path(), &["-n"], &[("MAKEFLAGS", "--jobserver-auth=fifo:/no/such/pipe")]);
+    assert_eq!((code, &*out, &*err), (0, "[1/2] T b\n[2/2] T c\n", ""));
+}
+
+/// CMake 2.8 wrote such edges.
+#[test]
+fn a_phony_edge_that_names_itself_is_warned_of() {
+    let manifest = "rule t\n  command = touch $out\nbuild a: phony a\nbuild b: t | a\n";
+    let warning = "ninja: warning: phony target 'a' names itself as an input; ignoring [-w phonycycle=warn]\n";
+    let place = directory(&[("build.ninja", manifest)]);
+    assert_eq!(ninja(place.path(), &["b"]), (0, "[1/1] touch b\n".into(), warning.into()));
+    for _ in 0..3 {
+        // (However often it is seen that there is nothing to do.)
+        let nothing = "ninja: no work to do.\n";
+        assert_eq!(ninja(place.path(), &["a", "-w", "phonycycle=warn"]), (0, nothing.into(), warning.into()));
+    }
+    let error = "ninja: error: dependency cycle: a -> a [-w phonycycle=err]\n";
+    assert_eq!(ninja(place.path(), &["a", "-w", "phonycycle=err"]), (1, "".into(), error.into()));
+    let deprecated = "ninja: warning: deprecated warning 'dupbuild'\n";
+    let (code, _, err) = ninja(place.path(), &["-w", "dupbuild=err", "b"]);
+    assert_eq!((code, err), (0, deprecated.to_owned() + warning));
+}
+
+#[test]
+fn a_manifest_that_cannot_be_made_again_is_said_to_be_it() {
+    let manifest = |more: &str| {
+        format!(
+            "rule regenerate\n  command = exit 3\n  generator = 1\nbuild build.ninja: regenerate source{more}\nrule t\n  command = touch $out\nbuild b: t\n"
+        )
+    };
+    for (more, out, error) in [
+        ("", "[1/1] exit 3\nFAILED: [code=3] build.ninja \nexit 3\n", "subcommand failed"),
+        (" | nope", "", "'nope', needed by 'build.ninja', missing and no known rule to make it"),
+    ] {
+        let place = directory(&[("build.ninja", &*manifest(more))]);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::fs::write(place.path().join("source"), "newer").expect("written");
+        let error = format!("ninja: error: rebuilding 'build.ninja': {error}\n");
+        assert_eq!(ninja(place.path(), &[]), (1, out.into(), error), "{more}");
+    }
+}
+
+#[test]
+fn of_quiet_and_verbose_the_last_counts() {
+    let place = directory(&[("build.ninja", MANIFEST), ("source", "")]);
+    let place = place.path();
+    assert_eq!(ninja(place, &["--quiet", "-v", "b"]), (0, "[1/1] echo b > b\n".into(), "".into()));
+    assert_eq!(ninja(place, &["-v", "--quiet", "c"]), (0, "".into(), "".into()));
+    assert_eq!(ninja(place, &["-v", "--quiet"]), (0, "".into(), "".into()));
+    assert_eq!(ninja(place, &["--quiet", "-v"]), (0, "ninja: no work to do.\n".into(), "".into()));
+}

@@ -11,7 +11,7 @@ mod sentences;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Scheduler};
 use alacarte_experiments::systems::Menu;
-use alacarte_frontends::commands::{CommandEvent, Stage, attended, tell_of_state};
+use alacarte_frontends::commands::{CommandEvent, Stage, attended, is_jobserver_named, processors, tell_of_state};
 use alacarte_frontends::history::{Ending, Recorder};
 use alacarte_frontends::ninja::{NinjaBuild, NullBuild, ParseError, Session, SessionError, ToolCall, ToolError, Turn};
 use alacarte_stores::{FileKey, FileValue, bytes_of, text_of};
@@ -45,6 +45,8 @@ enum Misuse {
     Unused(String),
     #[error("could not determine root nodes of build graph")]
     Nothing,
+    #[error("dependency cycle: {0} -> {0} [-w phonycycle=err]")]
+    PhonyCycle(String),
 }
 
 /// Does what the arguments of this process say, with what is on this menu.
@@ -92,7 +94,7 @@ fn print(out: &mut dyn Write, text: &str, code: ExitCode) -> ExitCode {
 fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
     if let Some(directory) = &arguments.directory {
         // (Those who parse what compilers say go there, too. A tool's output is read by programs.)
-        if arguments.tool.is_none() && !arguments.quiet {
+        if arguments.tool.is_none() && arguments.detail != Detail::Quiet {
             print(
                 &mut io::stdout(),
                 &format!("ninja: Entering directory `{}'\n", directory.display()),
@@ -102,6 +104,7 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
         let entered = std::env::set_current_dir(directory);
         entered.map_err(|source| Misuse::Directory { directory: directory.clone(), source })?;
     }
+    arguments.deprecated.iter().for_each(|name| warn(&format!("deprecated warning '{name}'")));
     let file = arguments.file.as_deref().unwrap_or(Path::new("build.ninja"));
     let mut session = Session::new(std::env::current_dir()?, file);
     session.heard = true;
@@ -121,18 +124,23 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
     if let Some((tool, given)) = &arguments.tool {
         return use_tool(&session, tool, given, arguments);
     }
-    let jobs = session.commands.bounded_by(asked);
-    session.commands = session.commands.with_load(arguments.load);
-    let detail = match (arguments.quiet, arguments.verbose) {
-        (true, _) => Detail::Quiet,
-        (_, true) => Detail::Verbose,
-        _ => Detail::Normal,
+    let jobs = match asked {
+        _ if arguments.dry => 1,
+        // (Ninja's rule: who says a number means it.)
+        Some(jobs) if is_jobserver_named() => jobs,
+        _ => session.commands.bounded_by(asked, by_default()),
     };
-    let progress = Rc::new(RefCell::new(Progress::new(detail)?));
+    session.commands = session.commands.with_load(arguments.load).interruptible();
+    if session.commands.have_joined() && arguments.detail != Detail::Quiet {
+        let flags = std::env::var_os("MAKEFLAGS").unwrap_or_default();
+        let line = format!("ninja: Jobserver mode detected: {}\n", text_of(flags.as_bytes()));
+        print(&mut io::stdout(), &line, ExitCode::SUCCESS);
+    }
+    let progress = Rc::new(RefCell::new(Progress::new(arguments.detail)?));
     let cache = strategies.make().1.restores().then_some(&*session.cache);
     let recorder = Recorder::new(&strategies.scheduler, &strategies.rebuilder, cache, jobs);
     let work = Work { arguments, session, strategies, jobs, progress, recorder: Rc::new(RefCell::new(recorder)) };
-    attended(&work.session.commands.clone(), async {
+    attended(&work.session.commands.clone(), tell_of_interruption, async {
         let outcome = work.everything().await;
         let ending = if matches!(outcome, Ok(ExitCode::SUCCESS)) { Ending::Succeeded } else { Ending::Failed };
         work.recorder.borrow_mut().ended(ending);
@@ -143,8 +151,30 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
 fn use_tool(session: &Session, tool: &OsStr, given: &[OsString], arguments: &Arguments) -> Result<ExitCode, Problem> {
     let name = tool.to_string_lossy();
     let mut call = ToolCall::new(session, &name, given);
-    (call.dry, call.verbose) = (arguments.dry, arguments.verbose);
+    (call.dry, call.verbose) = (arguments.dry, arguments.detail == Detail::Verbose);
     Ok(ExitCode::from(call.answer(&mut io::stdout().lock(), &mut io::stderr().lock())?))
+}
+
+/// How many commands ninja runs at once where nobody says how many: enough to keep the processors busy while some wait for the disk.
+fn by_default() -> usize {
+    match processors() {
+        few @ (1 | 2) => few + 1,
+        many => many + 2,
+    }
+}
+
+fn print_error(what: &str) {
+    print(&mut io::stderr(), &format!("ninja: error: {what}\n"), ExitCode::FAILURE);
+}
+
+fn warn(what: &str) {
+    print(&mut io::stderr(), &format!("ninja: warning: {what}\n"), ExitCode::SUCCESS);
+}
+
+fn tell_of_interruption() {
+    // (On a terminal, the line of status is open.)
+    let begin = if io::stdout().is_terminal() { "\n" } else { "" };
+    print(&mut io::stdout(), &format!("{begin}ninja: build stopped: interrupted by user.\n"), ExitCode::SUCCESS);
 }
 
 /// So many jobs as no build has.
@@ -185,7 +215,7 @@ impl Work<'_> {
             let turn = self.session.turn().await?;
             let found = match self.dry_run(&turn).await? {
                 Ok(found) => found,
-                Err(error) => return Ok(self.failed(&error)),
+                Err(code) => return Ok(code),
             };
             if found.is_nothing() && !begun {
                 self.say_unless_quiet("ninja: no work to do.");
@@ -205,7 +235,7 @@ impl Work<'_> {
                         continue;
                     }
                     Ok(_) => {}
-                    Err(error) => return Ok(self.failed(&error)),
+                    Err(error) => return Ok(self.rebuilding_failed(&manifest[0], &error)),
                 }
             }
             let targets = self.targets(&build)?;
@@ -247,8 +277,9 @@ impl Work<'_> {
         }
     }
 
-    /// Finds the commands that will run, as far as they do not themselves decide what does. With `-n` it shows them.
-    async fn dry_run(&self, turn: &Turn) -> Result<Result<Found, BuildError<FileKey>>, Problem> {
+    /// Finds the commands that will run, as far as they do not themselves decide what does; or says that it fails, and how that ends. With `-n` it shows
+    /// the commands.
+    async fn dry_run(&self, turn: &Turn) -> Result<Result<Found, ExitCode>, Problem> {
         let (scheduler, rebuilder) = self.strategies.make();
         let commands = Rc::new(RefCell::new(Vec::new()));
         let seen = Rc::clone(&commands);
@@ -267,10 +298,11 @@ impl Work<'_> {
             self.progress.borrow_mut().reasons.extend(sentences);
         };
         let mut found = Found::default();
+        self.warn_of_phony_cycles(build.tasks().phony_cycles())?;
         if let Some(manifest) = build.tasks().manifest().cloned() {
             build.tasks().wants(std::slice::from_ref(&manifest));
             if let Err(error) = build.run_async([&manifest]).await {
-                return Ok(Err(error));
+                return Ok(Err(self.rebuilding_failed(&manifest, &error)));
             }
             let commands = commands.take();
             explain(&build);
@@ -296,12 +328,25 @@ impl Work<'_> {
         }
         found.for_the_targets.extend(commands);
         match outcome {
-            Err(error) if found.for_the_manifest.is_empty() => Ok(Err(error)),
+            Err(error) if found.for_the_manifest.is_empty() => Ok(Err(self.failed(&error))),
             Ok(_) if found.is_nothing() && !self.arguments.dry => {
                 self.null_build().note(build);
                 Ok(Ok(found))
             }
             _ => Ok(Ok(found)),
+        }
+    }
+
+    fn warn_of_phony_cycles(&self, of: &[String]) -> Result<(), Misuse> {
+        match of.first().filter(|_| self.arguments.phony_cycles_are_errors) {
+            Some(first) => Err(Misuse::PhonyCycle(first.clone())),
+            None => {
+                of.iter().for_each(|output| {
+                    let what = "names itself as an input; ignoring [-w phonycycle=warn]";
+                    warn(&format!("phony target '{output}' {what}"));
+                });
+                Ok(())
+            }
         }
     }
 
@@ -383,7 +428,7 @@ impl Work<'_> {
         let mut targets = Vec::new();
         for asked in &self.arguments.targets {
             let target = text_of(asked.as_bytes());
-            if let Some(source) = target.strip_suffix('^') {
+            if let Some(source) = target.strip_suffix('^').filter(|source| !source.is_empty()) {
                 let user = tasks.first_made_from(&tasks.key_of(source));
                 targets.push(user.ok_or_else(|| Misuse::Unused(source.into()))?);
                 continue;
@@ -409,7 +454,7 @@ impl Work<'_> {
     }
 
     fn say_unless_quiet(&self, line: &str) {
-        if !self.arguments.quiet {
+        if self.arguments.detail != Detail::Quiet {
             self.progress.borrow_mut().say(line);
         }
     }
@@ -434,32 +479,42 @@ impl Work<'_> {
                 allowed if failed >= allowed => "subcommands failed",
                 _ => "cannot make progress due to previous errors",
             };
-            self.other_failures(error);
+            other_failures(error).iter().for_each(|line| print_error(line));
             progress.say(&format!("ninja: build stopped: {stopped}."));
             return ExitCode::from(code);
         }
-        self.other_failures(error);
+        other_failures(error).iter().for_each(|line| print_error(line));
         ExitCode::FAILURE
     }
 
-    /// Says what failed without a command of its own.
-    fn other_failures(&self, error: &BuildError<FileKey>) {
-        let mut told = HashSet::new();
-        for failure in &error.failures {
-            let line = match (&failure.key, &failure.cause) {
-                (_, Cause::Dependency { .. }) => continue,
-                (_, Cause::Task(text)) if text.starts_with("FAILED: ") => continue,
-                (Some(key), Cause::MissingInput { dependency }) => {
-                    format!("'{dependency}', needed by '{key}', missing and no known rule to make it")
-                }
-                (Some(key), Cause::MissingTarget) => format!("'{key}' missing and no known rule to make it"),
-                (_, Cause::Cycle { path }) => format!("dependency cycle: {}", path.join(" -> ")),
-                (_, Cause::Task(text)) => text.to_string(),
-                _ => failure.to_string(),
-            };
-            if told.insert(line.clone()) {
-                let _ = io::stderr().write_all(&bytes_of(&format!("ninja: error: {line}\n")));
+    /// Says what failed before the manifest could be read again.
+    fn rebuilding_failed(&self, manifest: &FileKey, error: &BuildError<FileKey>) -> ExitCode {
+        self.progress.borrow_mut().end();
+        let failures = other_failures(error);
+        let failures = if failures.is_empty() { vec!["subcommand failed".into()] } else { failures };
+        failures.iter().for_each(|line| print_error(&format!("rebuilding '{manifest}': {line}")));
+        ExitCode::FAILURE
+    }
+}
+
+/// What failed without a command of its own, each once.
+fn other_failures(error: &BuildError<FileKey>) -> Vec<String> {
+    let (mut told, mut seen) = (Vec::new(), HashSet::new());
+    for failure in &error.failures {
+        let line = match (&failure.key, &failure.cause) {
+            (_, Cause::Dependency { .. }) => continue,
+            (_, Cause::Task(text)) if text.starts_with("FAILED: ") => continue,
+            (Some(key), Cause::MissingInput { dependency }) => {
+                format!("'{dependency}', needed by '{key}', missing and no known rule to make it")
             }
+            (Some(key), Cause::MissingTarget) => format!("'{key}' missing and no known rule to make it"),
+            (_, Cause::Cycle { path }) => format!("dependency cycle: {}", path.join(" -> ")),
+            (_, Cause::Task(text)) => text.to_string(),
+            _ => failure.to_string(),
+        };
+        if seen.insert(line.clone()) {
+            told.push(line);
         }
     }
+    told
 }

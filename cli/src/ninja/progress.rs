@@ -13,11 +13,12 @@ use thiserror::Error;
 use super::sentences::Started;
 
 /// How much is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Detail {
     /// What commands write, and nothing else.
     Quiet,
     /// A line of status as well.
+    #[default]
     Normal,
     /// The whole command in that line.
     Verbose,

@@ -13,12 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::process::Commands;
+use super::process::{Commands, INTERRUPTED};
 use super::screen::program;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-/// As a shell reports a process that was interrupted.
-const INTERRUPTED: u8 = 130;
 
 /// The build is looked at so often, ten milliseconds apart, to see whether it has noticed.
 const NOTICE: u32 = 10;
@@ -58,22 +55,24 @@ impl Signals {
     }
 }
 
-/// Runs a build of these commands on a runtime of its own, to its end or to the first signal that ends it.
+/// Runs a build of these commands on a runtime of its own, to its end or to the first signal that ends it; then `say` says so.
 ///
 /// # Errors
 /// As the build; or if there can be no runtime, or signals not be heard.
 pub fn attended<E: From<io::Error>>(
     commands: &Commands,
+    say: fn(),
     build: impl Future<Output = Result<ExitCode, E>>,
 ) -> Result<ExitCode, E> {
     enough_files()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
-        let mut signals = end_by_signals(commands.clone())?;
+        let mut signals = end_by_signals(commands.clone(), say)?;
         // Dropping a build keeps what has ended.
         tokio::select! {
             biased;
-            () = signals.noticed() => Ok(interrupted()),
+            () = signals.noticed() => Ok(interrupted(say)),
+            () = commands.interrupted() => Ok(interrupted(say)),
             outcome = build => outcome,
         }
     });
@@ -97,7 +96,7 @@ fn enough_files() -> io::Result<()> {
 }
 
 /// Has these commands ended by the first signal. What is given back tells the build, which has to end then.
-fn end_by_signals(commands: Commands) -> io::Result<Signals> {
+fn end_by_signals(commands: Commands, say: fn()) -> io::Result<Signals> {
     let noticed = Arc::new(AtomicBool::new(false));
     let (listening, listens) = mpsc::channel();
     let flag = Arc::clone(&noticed);
@@ -114,7 +113,7 @@ fn end_by_signals(commands: Commands) -> io::Result<Signals> {
         match heard {
             Ok(()) => {
                 commands.close();
-                end(&flag)
+                end(&flag, say)
             }
             Err(error) => {
                 let _ = listening.send(Err(error));
@@ -126,7 +125,7 @@ fn end_by_signals(commands: Commands) -> io::Result<Signals> {
 }
 
 /// Ends the process, if it does not end of itself.
-fn end(noticed: &AtomicBool) {
+fn end(noticed: &AtomicBool, say: fn()) {
     let wait = |times: u32, enough: &dyn Fn() -> bool| {
         (0..times).any(|_| {
             std::thread::sleep(Duration::from_millis(10));
@@ -141,12 +140,13 @@ fn end(noticed: &AtomicBool) {
 }
 
 /// The end of a build that noticed.
-fn interrupted() -> ExitCode {
+fn interrupted(say: fn()) -> ExitCode {
     say();
     ExitCode::from(INTERRUPTED)
 }
 
-fn say() {
+/// Says on standard error that the build was interrupted.
+pub fn tell_of_interruption() {
     eprintln!("\n{}: interrupted; what was finished is kept", program());
 }
 

@@ -317,16 +317,22 @@ impl Jobserver {
     }
 }
 
+/// Whether `MAKEFLAGS` names a jobserver, joinable or not.
+pub fn is_jobserver_named() -> bool {
+    option(std::env::var_os("MAKEFLAGS").unwrap_or_default().as_bytes()).is_some()
+}
+
 /// How many commands may run at once, and the jobserver whose tokens they wait for.
 ///
 /// The jobserver that `MAKEFLAGS` names is joined: its tokens bound the jobs, and so does the number that is asked for. Where it names none, so many jobs as
-/// are asked for are served to the commands. (A make with one job has no jobserver; it says `-j1`.) Says on standard error where that cannot be; then there is one job, as for a make.
-pub(crate) fn jobs(asked: Option<usize>) -> (usize, Option<Arc<Jobserver>>) {
+/// are asked for are served to the commands, or `otherwise` so many. (A make with one job has no jobserver; it says `-j1`.) Says on standard error where
+/// that cannot be; then there is one job, as for a make.
+pub(crate) fn jobs(asked: Option<usize>, otherwise: usize) -> (usize, Option<Arc<Jobserver>>) {
     let say = |error: &dyn fmt::Display| eprintln!("{}: warning: {error}", program());
     let said = said(std::env::var_os("MAKEFLAGS").unwrap_or_default().as_bytes());
     let jobs = match (asked, Jobserver::join()) {
         (_, Ok(Some(joined))) => return (asked.or(said).unwrap_or(MANY), Some(joined)),
-        (None, Ok(None)) => said.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+        (None, Ok(None)) => said.unwrap_or(otherwise),
         (None, Err(error)) => {
             say(&format_args!("{error}; one command runs at a time"));
             1

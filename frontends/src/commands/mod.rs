@@ -23,14 +23,14 @@ pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
 pub(crate) use events::Events;
 pub use events::{CommandEvent, Stage};
 pub use hits::{bytes, hits};
-pub use interrupt::attended;
-pub use jobserver::{Jobserver, JobserverError, Token};
+pub use interrupt::{attended, tell_of_interruption};
+pub use jobserver::{Jobserver, JobserverError, Token, is_jobserver_named};
 pub(crate) use nearest::hint;
 #[cfg(feature = "ninja")]
-pub(crate) use nearest::nearest_within;
+pub use nearest::nearest_within;
 pub use path::canonicalise;
 pub(crate) use path::{Root, canonicalise_with_slash};
-pub use process::Commands;
+pub use process::{Commands, processors};
 pub(crate) use reading::still_hold;
 #[cfg(feature = "ninja")]
 pub(crate) use reading::still_holds;

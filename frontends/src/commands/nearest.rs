@@ -13,12 +13,8 @@ fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a
     nearest_within(wanted, known, (wanted.chars().count() / 3).clamp(1, 5))
 }
 
-/// The name that so many edits at most lead to.
-pub(crate) fn nearest_within<'a>(
-    wanted: &str,
-    known: impl Iterator<Item = &'a str>,
-    allowed: usize,
-) -> Option<&'a str> {
+/// The known name that is fewest edits away from `wanted` (a character more, less, or another), and so many at most.
+pub fn nearest_within<'a>(wanted: &str, known: impl Iterator<Item = &'a str>, allowed: usize) -> Option<&'a str> {
     known
         .filter(|name| name.len().abs_diff(wanted.len()) <= allowed * 4)
         .map(|name| (edits(wanted, name), name))

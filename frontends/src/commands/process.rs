@@ -25,6 +25,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_pro
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
+use tokio::sync::Notify;
 
 /// How a command ended.
 #[derive(Debug)]
@@ -46,6 +47,13 @@ pub struct Commands {
     jobserver: Option<Arc<Jobserver>>,
     /// Beside others, none starts while the machine's load is above this.
     load: Option<f64>,
+    /// A command that was interrupted interrupts the build, which waits for this.
+    interruption: Option<Arc<Notify>>,
+}
+
+/// How many processors there are.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +80,9 @@ struct Process {
     outputs: Vec<(PathBuf, Option<SystemTime>)>,
 }
 
+/// How a shell ends that was interrupted.
+pub(super) const INTERRUPTED: u8 = 130;
+
 /// What a command has left behind is looked at so often, ten milliseconds apart, before it is taken to stay.
 const MOMENT: u32 = 100;
 
@@ -90,13 +101,29 @@ impl Commands {
         self
     }
 
+    /// Takes the interruption of a command for one of the build, as ninja does: of a command that SIGINT, SIGTERM or SIGHUP has ended, or that ends with
+    /// the code of a shell that was interrupted.
+    #[must_use]
+    pub fn interruptible(mut self) -> Self {
+        self.interruption = Some(Arc::default());
+        self
+    }
+
+    /// Waits until a command has interrupted the build.
+    pub(super) async fn interrupted(&self) {
+        match &self.interruption {
+            Some(interruption) => interruption.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Has each command wait for a token: of so many jobs as are asked for, which are served to the commands as well, or else of the
-    /// jobserver that `MAKEFLAGS` names. How many jobs the build is to have. What cannot be is said on standard error; then there is one
+    /// jobserver that `MAKEFLAGS` names, or else of `otherwise` so many. How many jobs the build is to have. What cannot be is said on standard error; then there is one
     /// job, as for a make.
     ///
     /// To be called before this process opens any file: see [`Jobserver::join`].
-    pub fn bounded_by(&mut self, asked: Option<usize>) -> usize {
-        let (jobs, jobserver) = jobs(asked);
+    pub fn bounded_by(&mut self, asked: Option<usize>, otherwise: usize) -> usize {
+        let (jobs, jobserver) = jobs(asked, otherwise);
         self.jobserver = jobserver;
         jobs
     }
@@ -174,6 +201,11 @@ impl Commands {
         if let Some(jobserver) = &self.jobserver {
             jobserver.unname();
         }
+    }
+
+    /// Whether a jobserver that another process serves says how many of them run.
+    pub fn have_joined(&self) -> bool {
+        self.joined().is_some()
     }
 
     /// The jobserver that another process serves, if this one has joined it.
@@ -375,6 +407,14 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
         return std::future::pending().await;
     }
     let process = running.leave();
+    if let Some(interruption) = &commands.interruption
+        && ended.as_ref().is_ok_and(|ended| was_interrupted(ended.status))
+    {
+        process.iter().for_each(Process::tidy);
+        commands.close();
+        interruption.notify_one();
+        return std::future::pending().await;
+    }
     commands.ended().await;
     if ended.is_err() {
         // It is of no use any more; the others are.
@@ -502,6 +542,13 @@ pub(crate) fn code(status: ExitStatus) -> u8 {
     use std::os::unix::process::ExitStatusExt;
     let signalled = || status.signal().map_or(u8::MAX, |signal| 128 + signal as u8);
     status.code().map_or_else(signalled, |code| code as u8)
+}
+
+/// Whether somebody ended a command who wants the build to end.
+fn was_interrupted(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    let signals = [Signal::INT, Signal::TERM, Signal::HUP].map(Signal::as_raw);
+    status.code() == Some(i32::from(INTERRUPTED)) || status.signal().is_some_and(|signal| signals.contains(&signal))
 }
 
 /// How a failed command ended, in words.

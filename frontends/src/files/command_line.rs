@@ -16,7 +16,10 @@ use clap::Parser;
 use super::file_rules::FileRules;
 use super::file_session::{FileBuild, FileSession};
 use super::keys::File;
-use crate::commands::{CommandEvent, Rechecks, Screen, attended, chance, failed, hint, hits, program, tell_of_state};
+use crate::commands::{
+    CommandEvent, Rechecks, Screen, attended, chance, failed, hint, hits, processors, program, tell_of_interruption,
+    tell_of_state,
+};
 
 /// Builds files by the rules of this program.
 #[derive(Debug, Parser)]
@@ -90,11 +93,11 @@ fn run(rules: FileRules, arguments: &Arguments) -> Result<ExitCode, Problem> {
         return Err(format!("there is no directory {}", arguments.directory.display()).into());
     }
     let mut session = FileSession::new(&arguments.directory);
-    let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from));
+    let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from), processors());
     if let Some(cache) = SharedCache::chosen(arguments.cache.as_deref()) {
         session.cache = cache.directory().to_owned();
     }
-    attended(&session.commands, build(rules, arguments, jobs, &session))
+    attended(&session.commands, tell_of_interruption, build(rules, arguments, jobs, &session))
 }
 
 async fn build(

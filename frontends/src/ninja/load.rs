@@ -90,6 +90,7 @@ impl Loader<'_> {
             builddir: builddir.filter(|d| !d.is_empty()).map(str::to_owned),
             edges: self.edges,
             defaults: self.defaults,
+            phony_cycles: self.phony_cycles,
             pools: (self.pools.into_iter()).map(|(name, (depth, _))| (name, depth)).collect(),
             rules: self.scopes.rules_here(Scopes::ROOT).map(|rule| (rule.name.clone(), rule.description())).collect(),
             files: self.sources.iter().map(|s| s.path.clone()).collect(),

@@ -32,6 +32,7 @@ pub(super) struct Loader<'r> {
     /// Each pool's depth, and where it is defined.
     pub(super) pools: BTreeMap<String, (usize, Option<Mark>)>,
     pub(super) defaults: Vec<String>,
+    pub(super) phony_cycles: Vec<String>,
 }
 
 /// Where an edge comes from.
@@ -58,6 +59,7 @@ impl<'r> Loader<'r> {
             inputs: (0, FxHashSet::default()),
             pools: BTreeMap::from([("console".to_owned(), (1, None))]),
             defaults: Vec::new(),
+            phony_cycles: Vec::new(),
         }
     }
 

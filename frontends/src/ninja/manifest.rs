@@ -23,6 +23,8 @@ pub struct Manifest {
     pub builddir: Option<String>,
     /// The rules that may be used at the end of the first file, with their descriptions as they are written (each variable as `${name}`).
     pub rules: BTreeMap<String, Option<String>>,
+    /// The phony edges that name themselves as an input, by their outputs: there that input is left out.
+    pub phony_cycles: Vec<String>,
     /// Every file read, named as it was asked for, the first the one given to [`load`](super::load()).
     pub files: Vec<PathBuf>,
     /// The same and the dyndep files, and what each of them said, if it was there.

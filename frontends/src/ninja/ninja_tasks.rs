@@ -162,6 +162,11 @@ impl NinjaTasks {
         !self.plan.steps.is_empty()
     }
 
+    /// The phony edges that name themselves as an input, by their outputs: there that input counts for nothing.
+    pub fn phony_cycles(&self) -> &[String] {
+        &self.plan.phony_cycles
+    }
+
     /// The pools to give to the build, with their depths.
     pub fn pools(&self) -> impl Iterator<Item = (&str, usize)> {
         self.plan.pools.iter().filter(|(_, depth)| **depth > 0).map(|(name, depth)| (name.as_str(), *depth))

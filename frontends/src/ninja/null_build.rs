@@ -53,7 +53,8 @@ impl<'s> NullBuild<'s> {
         let state = self.state();
         let damage = build.journal().damage();
         let sound = damage.gaps + damage.unreadable == 0 && build.journal().anew().is_none();
-        if !sound || !state::journal(&state).exists() {
+        let silent = build.tasks().phony_cycles().is_empty();
+        if !sound || !silent || !state::journal(&state).exists() {
             return;
         }
         let glance = {

@@ -23,6 +23,7 @@ pub(super) struct Plan {
     pub(super) makers: FxHashMap<FileKey, Maker>,
     pub(super) pools: BTreeMap<String, usize>,
     pub(super) defaults: Vec<FileKey>,
+    pub(super) phony_cycles: Vec<String>,
     pub(super) root: Root,
     /// The file from which the manifest was read.
     pub(super) manifest: FileKey,
@@ -103,6 +104,7 @@ impl Plan {
             makers,
             pools: manifest.pools,
             defaults,
+            phony_cycles: manifest.phony_cycles,
             root,
             manifest: file,
             texts: manifest.texts,

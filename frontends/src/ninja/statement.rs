@@ -49,7 +49,9 @@ impl<'t> Parser<'_, '_, 't> {
             tool_cache: None,
             location,
         };
-        forgive_old_cmake(&mut edge);
+        if forgive_old_cmake(&mut edge) {
+            self.loader.phony_cycles.push(edge.outputs[0].clone());
+        }
 
         let index = self.loader.edges.len();
         for (output, raw) in edge.outputs.iter().zip(&head.outputs) {
@@ -151,10 +153,14 @@ impl<'t> Parser<'_, '_, 't> {
     }
 }
 
-/// CMake 2.8.12 and 3.0 wrote phony edges that name themselves as an input; ninja lets them pass, and so do we.
-fn forgive_old_cmake(edge: &mut Edge) {
-    if edge.is_phony() && edge.outputs.len() == 1 && edge.implicit.is_empty() {
-        edge.inputs.retain(|input| *input != edge.outputs[0]);
-        edge.order_only.retain(|input| *input != edge.outputs[0]);
+/// CMake 2.8.12 and 3.0 wrote phony edges that name themselves as an input; ninja lets them pass, and so do we. Whether this
+/// is one of them.
+fn forgive_old_cmake(edge: &mut Edge) -> bool {
+    if !edge.is_phony() || edge.outputs.len() > 1 || !edge.implicit.is_empty() {
+        return false;
     }
+    let named = edge.inputs.len() + edge.order_only.len();
+    edge.inputs.retain(|input| *input != edge.outputs[0]);
+    edge.order_only.retain(|input| *input != edge.outputs[0]);
+    edge.inputs.len() + edge.order_only.len() < named
 }
