@@ -427,3 +427,21 @@ fn of_quiet_and_verbose_the_last_counts() {
     assert_eq!(ninja(place, &["-v", "--quiet"]), (0, "".into(), "".into()));
     assert_eq!(ninja(place, &["--quiet", "-v"]), (0, "ninja: no work to do.\n".into(), "".into()));
 }
+
+/// What it has read nobody knows: it is as if it had failed.
+#[test]
+fn a_command_whose_depfile_cannot_be_read_has_failed() {
+    let manifest = "rule c\n  command = cp $in $out; echo nonsense > $out.d; echo said\n  depfile = $out.d\n  deps = gcc\n\
+                    rule t\n  command = touch $out\nbuild a: c source\nbuild b: t a\nbuild c: t\n";
+    let place = directory(&[("build.ninja", manifest), ("source", "")]);
+    for round in 0..2 {
+        let (code, out, err) = ninja(place.path(), &["-j1", "-k0"]);
+        assert_eq!((code, &*err), (1, ""), "{out}");
+        let command = "cp source a; echo nonsense > a.d; echo said";
+        let failed = format!("[1/3] {command}\nFAILED: [code=1] a \n{command}\nsaid\na.d: line 1 of the depfile: ");
+        assert!(out.starts_with(&failed), "{round}: {out}");
+        assert!(out.ends_with("ninja: build stopped: cannot make progress due to previous errors.\n"), "{out}");
+        assert!(place.path().join("c").exists() && !place.path().join("b").exists(), "the rest is built");
+        std::fs::remove_file(place.path().join("c")).expect("it was made");
+    }
+}

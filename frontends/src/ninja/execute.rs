@@ -14,7 +14,7 @@ use super::manifest::{Deps, Edge};
 use super::ninja_tasks::{NinjaTasks, Treatment};
 use super::plan::Step;
 use super::show_includes::{ShowIncludes, take_notes};
-use crate::commands::process::{self, Ended, Line, What};
+use crate::commands::process::{self, Line, What};
 use crate::commands::tool_cache::{Place, Taken};
 use crate::commands::{CommandEvent, Stage, parse_depfile};
 
@@ -101,11 +101,11 @@ impl NinjaTasks {
         let (named, started, spoke) = loop {
             // What waits for its turn takes little room: the rest is made when it comes.
             let run = async { Box::pin(self.execute(step)).await };
-            let started = match step.edge.pool.as_deref() {
+            let mut started = match step.edge.pool.as_deref() {
                 Some(pool) => fetch.work_in(pool, run).await?,
                 None => fetch.work(run).await?,
             };
-            let (mut reported, named) = self.reported(step, &started)?;
+            let (mut reported, named) = self.reported(step, &mut started)?;
             let before = before.get_or_insert(started.begun);
             certain.set(certain.get() && before.is_certain());
             reported.retain(|key| !step.outputs.contains(key));
@@ -226,11 +226,22 @@ impl NinjaTasks {
             let ShowIncludes { included, rest } = take_notes(&ended.output, prefix);
             (started.included, ended.output) = (included, rest);
         }
-        let success = ended.status.success();
         started.spoke = !ended.output.is_empty();
-        self.tell(step, Stage::Ended { success, code: process::code(ended.status), output: &ended.output });
-        if !success {
-            return Err(failed(edge, &ended));
+        let mut failure = (!ended.status.success()).then(|| process::failure(ended.status));
+        let mut code = process::code(ended.status);
+        if failure.is_none() {
+            match self.depfile(step) {
+                Ok(depfile) => started.depfile = depfile,
+                // What it has read nobody knows, so it has not done its work.
+                Err(error) => {
+                    (failure, code) = (Some("depfile".into()), 1);
+                    ended.output.extend(bytes_of(&format!("{error}\n")).iter());
+                }
+            }
+        }
+        self.tell(step, Stage::Ended { success: failure.is_none(), code, output: &ended.output });
+        if let Some(how) = failure {
+            return Err(failed(edge, &how, &ended.output));
         }
         if let Some(file) = edge.rspfile.as_ref().filter(|_| !self.keep.response_files) {
             remove(&root.join(path_of(&file.path)))?;
@@ -263,8 +274,8 @@ impl NinjaTasks {
     }
 
     /// The dependencies that the command reports, and the files of which it says that it made them from those.
-    fn reported(&self, step: &Step, started: &Started) -> Result<(Vec<FileKey>, Vec<FileKey>)> {
-        let Depfile { read: mut paths, made: named } = self.depfile(step)?;
+    fn reported(&self, step: &Step, started: &mut Started) -> Result<(Vec<FileKey>, Vec<FileKey>)> {
+        let Depfile { read: mut paths, made: named } = std::mem::take(&mut started.depfile);
         if let (Some(depfile), Some(Deps::Gcc), false) = (&step.edge.depfile, &step.edge.deps, self.keep.depfiles) {
             remove(&self.files.borrow().root().join(path_of(depfile)))?;
         }
@@ -371,6 +382,8 @@ struct Started {
     begun: Begun,
     /// Where its copy of a tool's cache lay.
     cache: Option<Place>,
+    /// What its depfile says.
+    depfile: Depfile,
     /// The headers that its output named.
     included: Vec<String>,
     /// It printed something.
@@ -380,13 +393,22 @@ struct Started {
 impl Started {
     fn now(writes: u64, place: u64, begun: Begun) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Started { time: since.as_nanos() as u64, writes, place, begun, cache: None, included: Vec::new(), spoke: false }
+        Started {
+            time: since.as_nanos() as u64,
+            writes,
+            place,
+            begun,
+            cache: None,
+            depfile: Depfile::default(),
+            included: Vec::new(),
+            spoke: false,
+        }
     }
 }
 
-fn failed(edge: &Edge, ended: &Ended) -> TaskError {
+fn failed(edge: &Edge, how: &str, output: &[u8]) -> TaskError {
     let (outputs, command) = (edge.outputs.join(" "), shown(&edge.command));
-    let (how, output) = (process::failure(ended.status), String::from_utf8_lossy(&ended.output));
+    let output = String::from_utf8_lossy(output);
     TaskError::new(format!("FAILED: [{how}] {}\n{command}\n{output}", shown(&outputs)).trim_end())
 }
 
