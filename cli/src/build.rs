@@ -46,6 +46,7 @@ pub(crate) enum Misuse {
 
 pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
     let mut session = Session::new(&arguments.directory, &arguments.file);
+    session.looks_once = true;
     let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from), processors());
     if let Some(cache) = SharedCache::chosen(arguments.cache.as_deref()) {
         session.cache = cache.directory().to_owned();

@@ -109,38 +109,64 @@ fn edit(random: &mut Random, directories: &[&Path]) -> String {
     format!("{what} {source} {text} {output}")
 }
 
-/// Builds all roots, really or not. What ran, and whether a glance had told that nothing would.
-async fn build(directory: &Path, combination: [&str; 2], dry: bool) -> (BTreeSet<String>, bool) {
+/// How all roots are built.
+#[derive(Clone, Copy, PartialEq)]
+enum How {
+    /// Not really.
+    Dry,
+    Really,
+    /// Not really, and then really if there is anything to do, as `alacarte-ninja` does: in one turn, in which each file is looked at once.
+    Both,
+}
+
+/// Builds all roots. What a dry run foretold, what ran, and whether a glance had told that nothing would.
+async fn build(directory: &Path, combination: [&str; 2], how: How) -> (BTreeSet<String>, BTreeSet<String>, bool) {
     let mut session = Session::new(directory, "build.ninja");
     session.cache = directory.join("cache");
+    session.looks_once = how == How::Both;
     let null = NullBuild::of(&session, combination, &[]);
     let certain = null.is_certain();
     let [scheduler, rebuilder] = combination;
-    let ran = Rc::new(RefCell::new(BTreeSet::new()));
-    let seen = Rc::clone(&ran);
-    let observer = move |event: CommandEvent<'_>| {
-        if let Stage::Started = event.stage {
-            seen.borrow_mut().insert(event.key.to_string());
+    let started = Rc::new(RefCell::new(BTreeSet::new()));
+    let observer = || {
+        let seen = Rc::clone(&started);
+        move |event: CommandEvent<'_>| {
+            if let Stage::Started = event.stage {
+                seen.borrow_mut().insert(event.key.to_string());
+            }
         }
     };
-    let scheduler = alacarte_schedulers::named(scheduler).expect("a scheduler");
-    let rebuilder: Box<dyn Rebuilder<FileKey, FileValue>> = alacarte_rebuilders::named(rebuilder).expect("a rebuilder");
+    let scheduler = || alacarte_schedulers::named(scheduler).expect("a scheduler");
+    let rebuilder =
+        || -> Box<dyn Rebuilder<FileKey, FileValue>> { alacarte_rebuilders::named(rebuilder).expect("a rebuilder") };
     let turn = session.turn().await.expect("nobody else builds");
-    let build = match dry {
-        true => session.open_dry(&turn, scheduler, rebuilder, observer),
-        false => session.open_with(turn, scheduler, rebuilder, observer),
-    };
+    let mut foretold = BTreeSet::new();
+    if how != How::Really {
+        let mut build: Build =
+            session.open_dry(&turn, scheduler(), rebuilder(), observer()).expect("it can be built").with_jobs(2);
+        let targets = build.tasks().with_companions(build.tasks().default_targets());
+        build.run_async(targets).await.expect("nothing fails");
+        foretold = started.take();
+        assert!(!certain || foretold.is_empty(), "a glance told of nothing to do: {foretold:?}");
+        if foretold.is_empty() {
+            null.note(build);
+        }
+        if how == How::Dry || foretold.is_empty() {
+            return (foretold, BTreeSet::new(), certain);
+        }
+    }
+    let build = session.open_with(turn, scheduler(), rebuilder(), observer());
     let mut build: Build = build.expect("it can be built").with_jobs(2);
     let targets = build.tasks().with_companions(build.tasks().default_targets());
     let report = build.run_async(targets).await.expect("nothing fails");
-    let ran = ran.take();
+    let ran = started.take();
     assert!(!certain || ran.is_empty() && report.restored.is_empty(), "a glance told of nothing to do: {ran:?}");
     if ran.is_empty() && report.restored.is_empty() {
         null.note(build);
-    } else if !dry {
+    } else {
         session.settle_in_place(build);
     }
-    (ran, certain)
+    (foretold, ran, certain)
 }
 
 /// All that was made.
@@ -158,7 +184,7 @@ fn as_clean(runtime: &tokio::runtime::Runtime, built: &Path, deep: bool, told: &
         let source = format!("s{number}");
         fs::copy(built.join(&source), clean.path().join(&source)).expect("copied");
     }
-    runtime.block_on(build(clean.path(), ["suspending", "verifying-trace"], false));
+    runtime.block_on(build(clean.path(), ["suspending", "verifying-trace"], How::Really));
     let sources: BTreeSet<&str> = text
         .lines()
         .filter(|line| line.starts_with("build "))
@@ -203,17 +229,17 @@ fn a_dry_run_names_whatever_runs_and_the_build_after_it_is_as_if_it_had_not_been
                 told.push(edit(&mut random, &[with, without]));
             }
             let before = outputs(with);
-            let (dry, certain): (Vec<_>, Vec<_>) =
-                (0..2).map(|_| runtime.block_on(build(with, combination, true))).unzip();
-            glances += certain.into_iter().filter(|certain| *certain).count();
+            let (dry, _, at_once) = runtime.block_on(build(with, combination, How::Dry));
             assert_eq!(outputs(with), before, "a dry run made something: {told:#?}");
-            assert_eq!(dry[0], dry[1], "another dry run foretells something else: {told:#?}");
-            let ran = [with, without].map(|directory| runtime.block_on(build(directory, combination, false)).0);
-            assert_eq!(ran[0], ran[1], "a dry run has changed what runs: {told:#?}");
-            assert!(ran[0].is_subset(&dry[0]), "{:?} ran, and foretold was {:?}: {told:#?}", ran[0], dry[0]);
+            let (again, ran, then) = runtime.block_on(build(with, combination, How::Both));
+            glances += [at_once, then].into_iter().filter(|certain| *certain).count();
+            assert_eq!(dry, again, "another dry run foretells something else: {told:#?}");
+            let (_, plainly, _) = runtime.block_on(build(without, combination, How::Really));
+            assert_eq!(ran, plainly, "a dry run has changed what runs: {told:#?}");
+            assert!(ran.is_subset(&dry), "{ran:?} ran, and foretold was {dry:?}: {told:#?}");
             assert_eq!(outputs(with), outputs(without), "{told:#?}");
-            foretold += ran[0].len();
-            told.push(format!("ran {:?}", ran[0]));
+            foretold += ran.len();
+            told.push(format!("ran {ran:?}"));
             // (By times, it depends on what a command writes last. Deep traces are taken of what is made from a file that was changed in place once
             // that is recorded anew.)
             let once_more = match combination[1] {
@@ -222,9 +248,9 @@ fn a_dry_run_names_whatever_runs_and_the_build_after_it_is_as_if_it_had_not_been
                 _ => false,
             };
             if !text.contains("| never") && !once_more {
-                let (again, _) = runtime.block_on(build(with, combination, false));
+                let (_, again, _) = runtime.block_on(build(with, combination, How::Both));
                 assert!(again.is_empty(), "{again:?} ran though nothing was edited: {told:#?}");
-                runtime.block_on(build(without, combination, false));
+                runtime.block_on(build(without, combination, How::Really));
             }
             // (Every time where keys are kept without a look below them; of the others, the last time tells.)
             let deep = combination[1] == "deep-constructive-trace";

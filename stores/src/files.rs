@@ -82,6 +82,8 @@ pub struct Files {
     trees: TreeReader,
     /// What was looked at, until a command writes something.
     looks: Option<RefCell<Looks>>,
+    /// What was looked at is not looked at again.
+    looks_once: bool,
 }
 
 /// What is known of one file.
@@ -216,6 +218,7 @@ impl Files {
             table: None,
             trees: TreeReader::default(),
             looks: None,
+            looks_once: false,
         })
     }
 
@@ -375,7 +378,7 @@ impl Files {
     /// A command begins that makes these files. Until [`Files::written`] says otherwise, nothing is known of them, in
     /// this process or after it.
     pub fn begin(&mut self, outputs: &[FileKey]) -> Begun {
-        self.looks = None;
+        self.forget_looks();
         let count = outputs.len();
         let mut begun = Begun { certain: true, before: Vec::with_capacity(count), there: Vec::with_capacity(count) };
         for key in outputs {
@@ -414,6 +417,11 @@ impl Files {
         self.pretended.insert(key.clone());
     }
 
+    /// The dry run is over.
+    pub(crate) fn end_pretence(&mut self) {
+        self.pretended.clear();
+    }
+
     /// The same as [`modified`](Self::modified), of what a command made: of a link that leads to nothing, when that was made.
     pub(crate) fn modified_as_output(&self, key: &FileKey) -> Option<Time> {
         if self.pretended.contains(key) {
@@ -448,6 +456,7 @@ impl Files {
     /// # Errors
     /// As [`Files::look`].
     pub fn written(&mut self, key: &FileKey, run: Option<Fingerprint>) -> Result<Option<Seen>, StoreError> {
+        self.forget_looks();
         self.look_as_output(key)?;
         self.tell(key);
         self.writes += 1;
@@ -484,6 +493,10 @@ impl Files {
     }
 
     fn stat(&self, key: &FileKey) -> Result<Option<Stat>, Errno> {
+        let looks = self.looks.as_ref().filter(|_| self.looks_once);
+        if let Some(seen) = looks.and_then(|looks| looks.borrow().of(key)) {
+            return Ok(seen);
+        }
         let found = match statat(&self.directory, &*key.path(), AtFlags::empty()) {
             Ok(stat) => Ok(Some(Stat::from(&stat))),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
@@ -501,6 +514,17 @@ impl Files {
     /// From now on, how everything lies that is looked at is noted down, for [`glance`](Self::glance).
     pub fn note_looks(&mut self) {
         self.looks = Some(RefCell::default());
+    }
+
+    /// The same, and nothing is looked at twice: for a process that builds once, and finds out in several steps what is to be done.
+    pub fn look_once(&mut self) {
+        self.note_looks();
+        self.looks_once = true;
+    }
+
+    /// Something is about to be written: nothing that was looked at before tells how it lies there.
+    pub(crate) fn forget_looks(&mut self) {
+        self.looks = None;
     }
 
     fn spoil_looks(&self) {
@@ -599,6 +623,9 @@ impl Files {
     /// Takes up what earlier processes wrote into this table, and writes down in it what is learned from now on.
     /// Whatever is damaged or missing is read from the files again.
     pub fn recall(&mut self, table: &Path) {
+        if self.table.as_ref().is_some_and(|known| known.path() == table) {
+            return;
+        }
         self.trees.recall(&table.with_extension("trees"));
         self.table = Some(Table::open(table, &mut |(key, Known { entry, doubt }): Record| {
             match entry {
@@ -656,6 +683,28 @@ mod tests {
         let lie = Digest::of_bytes(b"a lie");
         files.entries.get_mut("a").expect("known").digest = lie;
         assert_eq!(digest(&mut files, "a"), Some(lie), "it was read although nothing changed");
+    }
+
+    #[test]
+    fn what_is_looked_at_once_is_looked_at_again_when_something_was_written() {
+        let (directory, mut files) = files();
+        let write = |text: &str| std::fs::write(directory.path().join("a"), text).expect("written");
+        write("one");
+        files.look_once();
+        assert_eq!(digest(&mut files, "b"), None);
+        let before = digest(&mut files, "a");
+        write("another");
+        std::fs::write(directory.path().join("b"), "new").expect("written");
+        let absent = digest(&mut files, "b");
+        assert_eq!((files.modified_on_disk(&"b".into()), absent), (None, None), "it was not there");
+        files.begin(&["c".into()]);
+        assert_ne!(digest(&mut files, "a"), before);
+        assert!(digest(&mut files, "b").is_some());
+        files.look_once();
+        let before = digest(&mut files, "a");
+        write("three");
+        files.written(&"a".into(), None).expect("read");
+        assert_ne!(digest(&mut files, "a"), before);
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl Looks {
         }
     }
 
+    /// What this path was seen to lead to, if somebody has looked.
+    pub(crate) fn of(&self, key: &FileKey) -> Option<Option<Stat>> {
+        self.seen.get(key).map(|look| look.followed)
+    }
+
     /// No glance can tell.
     pub(crate) fn spoil(&mut self) {
         self.spoiled = true;

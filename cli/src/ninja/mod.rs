@@ -107,7 +107,7 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
     arguments.deprecated.iter().for_each(|name| warn(&format!("deprecated warning '{name}'")));
     let file = arguments.file.as_deref().unwrap_or(Path::new("build.ninja"));
     let mut session = Session::new(std::env::current_dir()?, file);
-    session.heard = true;
+    (session.heard, session.looks_once) = (true, true);
     session.keep.depfiles = arguments.keep_depfiles;
     session.keep.response_files = arguments.keep_response_files;
     // (What ninja would run in a fresh directory is run there, unless it is to come from elsewhere.)

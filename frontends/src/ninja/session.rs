@@ -42,6 +42,8 @@ pub struct Session {
     pub commands: Commands,
     /// What is left of commands that have succeeded.
     pub keep: Keep,
+    /// It is for one build, and each file is looked at once before the first command starts, however many steps find out what is to be done.
+    pub looks_once: bool,
     /// What commands print is wanted as much as what they make: one that printed something runs again where it would be brought back from the cache.
     pub heard: bool,
 }
@@ -54,6 +56,7 @@ pub type NinjaBuild<S, R> = Build<FileKey, FileValue, NinjaTasks, FileStore, S, 
 pub struct Turn {
     /// The manifest, as it was read when no other build was at work any more.
     plan: Rc<Plan>,
+    files: SharedFiles,
     state: PathBuf,
     log: Log<FileKey, FileValue>,
     /// The journal of the directory, if the manifest has one of its own.
@@ -98,6 +101,7 @@ impl Session {
             unattended: None,
             by_content: false,
             keep: Keep::default(),
+            looks_once: false,
             heard: false,
             commands,
         }
@@ -159,15 +163,28 @@ impl Session {
         }
         let (root, state) = (self.root(&manifest), self.state_of(&manifest));
         if state == root {
-            return Ok(Some(Turn { plan: self.plan(manifest)?, state, log, others: None }));
+            let (plan, files) = self.plan(manifest)?;
+            return Ok(Some(Turn { plan, files, state, log, others: None }));
         }
         // What one manifest makes, another may not know of. So each remembers for itself, and both wait for each other.
         let own = state::open_journal(&state)?;
-        Ok(Some(Turn { plan: self.plan(manifest)?, state, log: own, others: Some(log) }))
+        let (plan, files) = self.plan(manifest)?;
+        Ok(Some(Turn { plan, files, state, log: own, others: Some(log) }))
     }
 
-    fn plan(&self, manifest: Manifest) -> Result<Rc<Plan>, StoreError> {
-        Ok(Rc::new(Plan::new(manifest, &Files::shared(&self.directory)?)))
+    fn plan(&self, manifest: Manifest) -> Result<(Rc<Plan>, SharedFiles), StoreError> {
+        let files = self.files()?;
+        Ok((Rc::new(Plan::new(manifest, &files)), files))
+    }
+
+    fn files(&self) -> Result<SharedFiles, StoreError> {
+        let files = Files::shared(&self.directory)?;
+        if self.looks_once {
+            files.borrow_mut().look_once();
+        } else {
+            files.borrow_mut().note_looks();
+        }
+        Ok(files)
     }
 
     /// Where what is remembered of this manifest lies.
@@ -207,8 +224,8 @@ impl Session {
         S: Schedules<Static>,
         R: Rebuilder<FileKey, FileValue>,
     {
-        let Turn { plan, state, log, others } = turn;
-        let (mut tasks, files) = self.tasks(&plan, observer)?;
+        let Turn { plan, files, state, log, others } = turn;
+        let mut tasks = self.tasks(&plan, &files, observer);
         tasks.shared = rebuilder.restores();
         let tool_caches = self.unattended.as_ref().unwrap_or(&self.cache);
         tasks.tool_caches = ToolCaches::new(tool_caches, &self.directory, &state);
@@ -235,7 +252,9 @@ impl Session {
         S: Schedules<Static>,
         R: Rebuilder<FileKey, FileValue>,
     {
-        let (mut tasks, files) = self.tasks(&turn.plan, observer)?;
+        // (One that is opened over and over sees what has changed between.)
+        let files = if self.looks_once { Rc::clone(&turn.files) } else { self.files()? };
+        let mut tasks = self.tasks(&turn.plan, &files, observer);
         tasks.treatment = Treatment::Pretend;
         tasks.generated = Generated::recall(turn.state.join("generated")).unsaved();
         // (Where it cannot be read, all is to be built.)
@@ -250,8 +269,8 @@ impl Session {
         turn: Turn,
         believed: Believed,
     ) -> Result<NinjaBuild<Suspending, VerifyingTrace>, SessionError> {
-        let Turn { plan, state, log, others } = turn;
-        let (mut tasks, files) = self.tasks(&plan, |_| {})?;
+        let Turn { plan, files, state, log, others } = turn;
+        let mut tasks = self.tasks(&plan, &files, |_| {});
         tasks.treatment = Treatment::Believe(believed);
         tasks.generated = Generated::recall(state.join("generated"));
         tasks.others = others;
@@ -259,20 +278,14 @@ impl Session {
         Ok(put_together(tasks, store, Suspending::new(), VerifyingTrace, log).keep_going(true))
     }
 
-    fn tasks(
-        &self,
-        plan: &Rc<Plan>,
-        observer: impl Fn(CommandEvent<'_>) + 'static,
-    ) -> Result<(NinjaTasks, SharedFiles), StoreError> {
-        let files = Files::shared(&self.directory)?;
-        files.borrow_mut().note_looks();
-        let mut tasks = NinjaTasks::of(plan, &files)
+    fn tasks(&self, plan: &Rc<Plan>, files: &SharedFiles, observer: impl Fn(CommandEvent<'_>) + 'static) -> NinjaTasks {
+        let mut tasks = NinjaTasks::of(plan, files)
             .cut_off_by_content(self.by_content)
             .commands_among(&self.commands)
             .observe(observer);
         tasks.unattended.clone_from(&self.unattended);
         tasks.keep = self.keep;
-        Ok((tasks, files))
+        tasks
     }
 
     /// Forgets everything but the cache, as a fresh checkout elsewhere does. (Of a `build.ninja` without a `builddir`.)

@@ -228,8 +228,12 @@ impl FileStore {
 
 impl Drop for FileStore {
     fn drop(&mut self) {
+        let mut files = self.files.borrow_mut();
+        if self.dry {
+            files.end_pretence();
+        }
         // What is lost if it fails is time: the files are read again.
-        let _ = self.files.borrow_mut().save();
+        let _ = files.save();
     }
 }
 
