@@ -222,6 +222,11 @@ fn depfiles_and_response_files_stay_if_that_is_wanted() {
         let place = directory(&[("build.ninja", manifest), ("in", "")]);
         assert_eq!(ninja(place.path(), arguments).0, 0);
         assert_eq!(["d", "r"].map(|file| place.path().join(file).exists()), left);
+        // (What comes back from the cache has none of them.)
+        ["d", "r", "out"].into_iter().for_each(|file| drop(std::fs::remove_file(place.path().join(file))));
+        let (_, out, _) = ninja(place.path(), arguments);
+        assert!(out.starts_with("[1/1] "), "{out}");
+        assert_eq!(["d", "r"].map(|file| place.path().join(file).exists()), left, "made again");
     }
 }
 
@@ -415,6 +420,27 @@ fn a_manifest_that_cannot_be_made_again_is_said_to_be_it() {
         std::fs::write(place.path().join("source"), "newer").expect("written");
         let error = format!("ninja: error: rebuilding 'build.ninja': {error}\n");
         assert_eq!(ninja(place.path(), &[]), (1, out.into(), error), "{more}");
+    }
+}
+
+/// Of a terminal that nobody has said the width of, no line is cut.
+#[test]
+fn a_line_is_as_long_as_the_terminal_is_wide() {
+    let manifest = format!("rule t\n  command = touch $out\n  description = {}\nbuild a: t\n", "x".repeat(120));
+    for (size, whole) in
+        [("stty cols 40", false), ("stty rows 20 cols 40", false), ("stty cols 140", true), ("true", true)]
+    {
+        let place = directory(&[("build.ninja", &*manifest)]);
+        // (`script` gives its command a terminal, of no size.)
+        let line = format!("{size}; exec {}", env!("CARGO_BIN_EXE_alacarte-ninja"));
+        let mut script = Command::new("script");
+        script.args(["-qefc", &line, "/dev/null"]).current_dir(place.path()).stdin(Stdio::null());
+        script.env("TERM", "xterm").env("XDG_CACHE_HOME", place.path().join(".cache")).env_remove("MAKEFLAGS");
+        let Ok(output) = script.output() else { return eprintln!("left out: there is no `script`") };
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && out.contains("[1/1] x"), "{out}");
+        assert_eq!(out.contains(&"x".repeat(120)), whole, "{size}: {out}");
+        assert!(whole || out.contains("\r[1/1] xxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxx\x1b[K"), "{size}: {out}");
     }
 }
 

@@ -118,7 +118,10 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
     session.by_content = settings.content;
     let named = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
     let asked = [named("ALACARTE_SCHEDULER"), named("ALACARTE_REBUILDER")];
-    let strategies = Strategies::chosen(menu, asked, &settings, ["suspending", "constructive-trace"])?;
+    // (Of what comes back from the cache, nothing is left that a command reads or writes on its way.)
+    let keeps = arguments.keep_depfiles || arguments.keep_response_files;
+    let rebuilder = if keeps { "verifying-trace" } else { "constructive-trace" };
+    let strategies = Strategies::chosen(menu, asked, &settings, ["suspending", rebuilder])?;
     // (A number of jobs without an end is one that no build reaches.)
     let asked = arguments.jobs.map(|jobs| if jobs == 0 { MANY } else { jobs });
     if let Some((tool, given)) = &arguments.tool {
@@ -440,7 +443,7 @@ impl Work<'_> {
                 } else {
                     tasks.hint(&target).replacen(';', ",", 1)
                 };
-                return Err(Misuse::Target { hint, target: target.into_owned() });
+                return Err(Misuse::Target { hint, target: target.trim_end_matches('^').to_owned() });
             }
             targets.push(key);
         }

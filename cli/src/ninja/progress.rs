@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use alacarte_frontends::commands::{CommandEvent, Stage, clock, colours_are_shown, without_colours};
+use alacarte_frontends::commands::{CommandEvent, Stage, clock, colours_are_shown, terminal_width, without_colours};
 use alacarte_stores::{FileKey, bytes_of};
-use console::{AnsiCodeIterator, Term, measure_text_width, truncate_str};
+use console::{AnsiCodeIterator, measure_text_width, truncate_str};
 use thiserror::Error;
 
 use super::sentences::Started;
@@ -212,8 +212,8 @@ impl Progress {
         // (That it can be written was seen when it was first read.)
         let line = self.status().unwrap_or_default() + what;
         if self.terminal {
-            let width = Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns));
-            let line = elided(line.lines().next().unwrap_or_default(), width);
+            let line = line.lines().next().unwrap_or_default();
+            let line = terminal_width().map_or(line.to_owned(), |width| elided(line, width));
             self.write(&bytes_of(&format!("\r{line}\x1b[K")));
             self.open = true;
         } else {

@@ -38,6 +38,6 @@ pub use recheck::{Rechecks, chance};
 #[cfg(feature = "ninja")]
 pub(crate) use screen::NO_RULE;
 pub(crate) use screen::program;
-pub use screen::{Screen, clock, failed, tell_of_state};
+pub use screen::{Screen, clock, failed, tell_of_state, terminal_width};
 #[cfg(feature = "ninja")]
 pub(crate) use turn::beneath_ours;

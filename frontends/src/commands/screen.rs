@@ -88,7 +88,8 @@ impl Screen {
     }
 
     fn overwrite(&mut self, line: &str) {
-        let width = terminal_width().saturating_sub(1);
+        // (One whose width nobody knows shows what is too long on several lines.)
+        let width = terminal_width().map_or(usize::MAX, |width| width.saturating_sub(1));
         let line = shown(line);
         let line: String = line.lines().next().unwrap_or_default().chars().take(width).collect();
         self.write(format!("\r{line}\x1b[K").as_bytes());
@@ -135,8 +136,10 @@ pub fn clock(time: Duration) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes:02}:{seconds:02}") }
 }
 
-fn terminal_width() -> usize {
-    console::Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns))
+/// How many columns the terminal has to which standard output leads; `None` if that is none, or nobody has said how wide it is.
+pub fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
 /// Prints what failed of itself in full, and what failed because of it by name.
