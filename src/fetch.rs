@@ -128,7 +128,11 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     /// The work itself must not fetch: what it fetches might wait for the very slot that it holds. A task that does so anyway
     /// fails if the key is not up to date. Fetch before the work, or after it.
     pub async fn work<T>(self, work: impl Future<Output = T>) -> T {
-        let _slot = Permit { fetch: self, pool: JOBS, ticket: None }.await;
+        self.work_in_turn(None, work).await
+    }
+
+    async fn work_in_turn<T>(self, priority: Option<u64>, work: impl Future<Output = T>) -> T {
+        let _slot = Permit { fetch: self, pool: JOBS, priority, ticket: None }.await;
         let mut work = pin!(work);
         poll_fn(|cx| {
             self.table.borrow_mut().task.working += 1;
@@ -145,12 +149,30 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     /// Inside other work, if that pool has no free permit: what holds one may need the job slot that the outer work holds. (The
     /// task then fails, with this as its reason.)
     pub async fn work_in<T>(self, pool: &str, work: impl Future<Output = T>) -> T {
-        let found = self.table.borrow().pools.find(pool);
-        let _place = match found {
-            Some(pool) => Some(Permit { fetch: self, pool, ticket: None }.await),
+        let _place = self.place_in(pool, None).await;
+        self.work(work).await
+    }
+
+    /// The same work, with or without a named pool, in the order of its priority: of all work that waits for a slot, that of the highest priority begins
+    /// first. None begins before every task that can go on has said what work it has. (Other work has the priority 0, and takes a slot that is free at once.)
+    ///
+    /// Where what comes after a task is known, the length of the longest way from it to a target is a good priority: what is on the critical path begins
+    /// first (as in ninja since 1.12).
+    ///
+    /// # Panics
+    /// As [`Fetch::work_in`].
+    pub async fn work_at<T>(self, priority: u64, pool: Option<&str>, work: impl Future<Output = T>) -> T {
+        let _place = match pool {
+            Some(pool) => self.place_in(pool, Some(priority)).await,
             None => None,
         };
-        self.work(work).await
+        self.work_in_turn(Some(priority), work).await
+    }
+
+    /// A permit of a named pool, if there is one of that name.
+    async fn place_in(self, pool: &str, priority: Option<u64>) -> Option<Held<'b, K, V>> {
+        let found = self.table.borrow().pools.find(pool);
+        Permit { fetch: self, pool: found?, priority, ticket: None }.await
     }
 
     /// How many times keys were forgotten. Numbers that a task took under another epoch may be those of other keys by now.
@@ -280,6 +302,8 @@ impl<K, V> Drop for All<'_, K, V> {
 struct Permit<'b, K, V> {
     fetch: Fetch<'b, K, V>,
     pool: usize,
+    /// Those that have one wait for others, that may have a higher one, to ask.
+    priority: Option<u64>,
     ticket: Option<Ticket>,
 }
 
@@ -290,10 +314,14 @@ impl<'b, K, V> Future for Permit<'b, K, V> {
         let mut table = self.fetch.table.borrow_mut();
         let pool = self.pool;
         let inside = table.task.working > 0;
-        if !inside && table.pools.get(pool).free == 0 {
-            if !self.ticket.is_some_and(|ticket| table.waits.again(ticket, cx.waker())) {
+        let waits = self.ticket.is_some_and(|ticket| table.waits.again(ticket, cx.waker()));
+        let admitted = self.ticket.is_some() && !waits;
+        let there = table.pools.get(pool);
+        let in_turn = admitted || self.priority.is_none() && !there.is_awaited();
+        if !inside && (there.free == 0 || !in_turn) {
+            if !waits {
                 let ticket = table.waits.for_permit(cx.waker());
-                table.pools.get(pool).queue.push_back(ticket);
+                table.pools.wait(pool, self.priority.unwrap_or(0), ticket);
                 drop(table);
                 self.fetch.give_back(self.ticket.replace(ticket));
             }

@@ -1,7 +1,8 @@
-//! Pools: each bounds how much outside work is done at once, and admits the futures that wait for a permit, first come, first
-//! served.
+//! Pools: each bounds how much outside work is done at once, and admits the futures that wait for a permit, those of the highest
+//! priority first; of equal ones, first come, first served.
 
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 
 use rustc_hash::FxBuildHasher;
 
@@ -15,14 +16,40 @@ pub(crate) struct Pool {
     pub depth: usize,
     pub free: usize,
     /// The futures that wait for a permit.
-    pub queue: VecDeque<Ticket>,
+    queue: BinaryHeap<Waiting>,
+    /// How many have waited.
+    came: u64,
+}
+
+/// A future that waits for a permit: the greatest goes first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Waiting {
+    priority: u64,
+    came: Reverse<u64>,
+    ticket: Ticket,
+}
+
+impl Pool {
+    fn new(name: String, depth: usize) -> Self {
+        Pool { name, depth, free: depth, queue: BinaryHeap::new(), came: 0 }
+    }
+
+    /// Whether some future waits for a permit, or did and has been given up.
+    pub fn is_awaited(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// The one of those that wait whose turn it is; it does not wait here any more.
+    pub fn next(&mut self) -> Option<Ticket> {
+        self.queue.pop().map(|waiting| waiting.ticket)
+    }
 }
 
 pub(crate) struct Pools {
     pools: Vec<Pool>,
     /// The number of each pool that was added.
     numbers: HashMap<String, usize, FxBuildHasher>,
-    /// A permit came back since this was last asked.
+    /// A permit came back, or somebody waits for a free one, since this was last asked.
     pub freed: bool,
     /// How many permits are held, of all pools.
     pub held: usize,
@@ -30,8 +57,7 @@ pub(crate) struct Pools {
 
 impl Pools {
     pub fn new() -> Self {
-        let jobs = Pool { name: "jobs".into(), depth: 1, free: 1, queue: VecDeque::new() };
-        Pools { pools: vec![jobs], numbers: HashMap::default(), freed: false, held: 0 }
+        Pools { pools: vec![Pool::new("jobs".into(), 1)], numbers: HashMap::default(), freed: false, held: 0 }
     }
 
     /// Adds a pool; the depth of one that was added before by this name, with another depth.
@@ -41,7 +67,7 @@ impl Pools {
             Some(first) => Err(first),
             None => {
                 self.numbers.insert(name.clone(), self.pools.len());
-                self.pools.push(Pool { name, depth, free: depth, queue: VecDeque::new() });
+                self.pools.push(Pool::new(name, depth));
                 Ok(())
             }
         }
@@ -71,6 +97,14 @@ impl Pools {
     /// The pool with this number.
     pub fn get(&mut self, pool: usize) -> &mut Pool {
         &mut self.pools[pool]
+    }
+
+    /// A future waits for a permit.
+    pub fn wait(&mut self, pool: usize, priority: u64, ticket: Ticket) {
+        let pool = &mut self.pools[pool];
+        pool.came += 1;
+        pool.queue.push(Waiting { priority, came: Reverse(pool.came), ticket });
+        self.freed |= pool.free > 0;
     }
 
     /// A free permit is taken.

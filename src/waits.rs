@@ -10,7 +10,7 @@
 use std::task::Waker;
 
 /// One thing that a future waits for. It outlives what it stands for: an old ticket is known as such.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Ticket {
     index: u32,
     generation: u32,

@@ -444,6 +444,26 @@ fn a_line_is_as_long_as_the_terminal_is_wide() {
     }
 }
 
+/// (In this order ninja ran them.)
+#[test]
+fn what_most_comes_after_begins_first() {
+    let rule = "rule c\n  command = cat $in > $out\n";
+    for (manifest, targets, order) in [
+        ("build z: c s\nbuild a: c s\nbuild m: c z\n", &[][..], "z a m"),
+        ("build z: c s\nbuild a: c s\nbuild m: c z\n", &["m", "a"], "z a m"),
+        ("build a1: c s\nbuild a2: c a1\nbuild a3: c a2\nbuild b: c s\nbuild top: c b a3\n", &[], "a1 a2 a3 b top"),
+        ("build b: c s\nbuild a1: c s\nbuild a2: c a1\nbuild top: c b a2\n", &[], "a1 b a2 top"),
+        ("build a: c s\nbuild b: c s\ndefault a\ndefault b\n", &[], "a b"),
+        ("build v: c s\nbuild a: c s |@ v\nbuild b: c a\n", &["b"], "a v b"),
+    ] {
+        let place = directory(&[("build.ninja", &*format!("{rule}{manifest}")), ("s", "")]);
+        let arguments: Vec<&str> = ["-j1"].into_iter().chain(targets.iter().copied()).collect();
+        let (code, out, _) = ninja(place.path(), &arguments);
+        let ran: Vec<&str> = out.lines().filter_map(|line| line.split(" > ").nth(1)).collect();
+        assert_eq!((code, ran.join(" ").as_str()), (0, order), "{manifest}");
+    }
+}
+
 #[test]
 fn of_quiet_and_verbose_the_last_counts() {
     let place = directory(&[("build.ninja", MANIFEST), ("source", "")]);

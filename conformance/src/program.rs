@@ -156,6 +156,10 @@ impl<P: Declares> Tasks<Name, i64> for Program<P> {
                         // Work inside work goes on in the place of the outer one.
                         0 => fetch.work(fetch.work(outside.work(label))).await,
                         1 => fetch.work_in(POOL, fetch.work(outside.work(POOL))).await,
+                        2 if random >> 10 & 1 == 0 => {
+                            fetch.work_at(random >> 8 & 3, Some(POOL), outside.work(POOL)).await
+                        }
+                        2 => fetch.work_at(random >> 8 & 3, None, outside.work(label)).await,
                         _ => fetch.work(outside.work(label)).await,
                     };
                     if random & 1 == 0 {

@@ -292,6 +292,50 @@ fn work_inside_work_goes_on_in_the_same_place() {
     assert_eq!(build.get("t"), Some(7));
 }
 
+/// All that can go on say what work they have before any of it begins; and when a place is free again, before more of it does.
+#[test]
+fn of_all_work_that_waits_the_most_urgent_begins_first() {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    for (jobs, pool) in [(1, None), (2, None), (2, Some("narrow"))] {
+        everywhere(|scheduler, rebuilder| {
+            let begun = Rc::new(RefCell::new(Vec::new()));
+            let work = |key: Key, priority: u64, below: &'static [Key]| {
+                let begun = begun.clone();
+                declared(below.iter().copied(), async move |fetch: Fetch<'_, Key, i64>| {
+                    let sum: i64 = fetch.all(below).await?.iter().sum();
+                    let work = async {
+                        begun.borrow_mut().push(key);
+                        Yields(3).await;
+                    };
+                    fetch.work_at(priority, pool, work).await;
+                    Ok(sum + 1)
+                })
+            };
+            let tasks = Rules::new()
+                .rule("a", work("a", 1, &[]))
+                .rule("b", work("b", 4, &[]))
+                .rule("c", work("c", 2, &[]))
+                .rule("d", work("d", 4, &[]))
+                .rule("e", work("e", 3, &["b"]))
+                .rule(
+                    "top",
+                    declared(["a", "b", "c", "d", "e"], async |fetch| {
+                        Ok(fetch.all(["a", "b", "c", "d", "e"]).await?.iter().sum())
+                    }),
+                );
+            let mut build = system(scheduler, rebuilder, tasks, &[]).with_jobs(jobs).with_pool("narrow", 1);
+            build.run(["top"]).expect("built");
+            assert_eq!(build.get("top"), Some(6), "{scheduler} × {rebuilder}");
+            let begun = begun.take();
+            let at = |key| begun.iter().position(|begun| *begun == key);
+            assert!(at("b").max(at("d")) < Some(2), "{scheduler} × {rebuilder}, {jobs} jobs: {begun:?}");
+            // (What it depends on has come by then, and it goes before what has waited longer.)
+            assert!(at("e") < at("c") && at("c") < at("a"), "{scheduler} × {rebuilder}, {jobs} jobs: {begun:?}");
+        });
+    }
+}
+
 /// A detached key that failed was forgotten, because the task that had detached it was up to date.
 #[test]
 fn detached_work_that_failed_is_begun_again() {

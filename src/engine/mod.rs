@@ -57,7 +57,6 @@ where
             self.resume_woken(slot);
         }
         loop {
-            self.admit();
             self.demand_detached();
             self.advance_maybe_stale();
             while !self.state.stopped
@@ -74,6 +73,10 @@ where
             let detached = !places.detached.started.is_empty() && !self.state.stopped;
             let working = places.pools.is_working();
             drop(places);
+            if freed {
+                // (Now that all that want a permit have asked for it.)
+                self.admit();
+            }
             if freed || detached || self.has_unresolved() {
                 continue;
             }
@@ -125,7 +128,7 @@ where
         any
     }
 
-    /// Gives free permits to the futures that wait for them, first come, first served.
+    /// Gives free permits to the futures that wait for them.
     pub(super) fn admit(&mut self) {
         if !std::mem::take(&mut self.table.borrow_mut().pools.freed) || self.state.stopped {
             return;
@@ -137,7 +140,7 @@ where
                 if table.pools.get(pool).free == 0 {
                     break;
                 }
-                let Some(ticket) = table.pools.get(pool).queue.pop_front() else { break };
+                let Some(ticket) = table.pools.get(pool).next() else { break };
                 let Some(arrival) = table.waits.arrived(ticket) else { continue };
                 drop(table);
                 arrival.waker.into_iter().for_each(Waker::wake);

@@ -101,10 +101,7 @@ impl NinjaTasks {
         let (named, started, spoke) = loop {
             // What waits for its turn takes little room: the rest is made when it comes.
             let run = async { Box::pin(self.execute(step)).await };
-            let mut started = match step.edge.pool.as_deref() {
-                Some(pool) => fetch.work_in(pool, run).await?,
-                None => fetch.work(run).await?,
-            };
+            let mut started = fetch.work_at(self.priority(step), step.edge.pool.as_deref(), run).await?;
             let (mut reported, named) = self.reported(step, &mut started)?;
             let before = before.get_or_insert(started.begun);
             certain.set(certain.get() && before.is_certain());

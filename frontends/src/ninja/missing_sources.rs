@@ -23,6 +23,12 @@ impl NinjaTasks {
     pub fn wants(&self, targets: &[FileKey]) {
         *self.missing.targets.borrow_mut() = targets.to_vec();
         *self.missing.found.borrow_mut() = OnceCell::new();
+        *self.lengths.borrow_mut() = None;
+    }
+
+    /// What is built next.
+    pub(super) fn wanted(&self) -> std::cell::Ref<'_, [FileKey]> {
+        std::cell::Ref::map(self.missing.targets.borrow(), |targets| &**targets)
     }
 
     /// What to say of a source that is missing.

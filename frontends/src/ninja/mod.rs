@@ -63,6 +63,7 @@ mod null_build;
 mod parse;
 mod parse_error;
 mod plan;
+mod priority;
 mod session;
 mod show_includes;
 mod source;

@@ -53,6 +53,8 @@ pub struct NinjaTasks {
     pub(super) keep: Keep,
     pub(super) tool_caches: ToolCaches,
     pub(super) missing: MissingSources,
+    /// See [`priority`](super::priority), once it was asked for.
+    pub(super) lengths: RefCell<Option<FxHashMap<usize, u32>>>,
     pub(super) generated: Generated,
     pub(super) in_place: RefCell<InPlace>,
     /// The dyndep files that were seen to be as they were read.
@@ -106,6 +108,7 @@ impl NinjaTasks {
             keep: Keep::default(),
             tool_caches: ToolCaches::new(&directory.join(".alacarte/cache"), &directory, &directory.join(".alacarte")),
             missing: MissingSources::default(),
+            lengths: RefCell::default(),
             generated: Generated::default(),
             in_place: RefCell::default(),
             dyndeps_settled: RefCell::default(),
