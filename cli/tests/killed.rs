@@ -123,6 +123,58 @@ fn a_manifest_whose_making_failed_is_made_again() {
     assert_eq!(fs::read_to_string(place.join("ran")).expect("ran"), "");
 }
 
+/// The next build repeats no command that had finished, but those whose end nobody had written down: one for each job. More kills are asked for by `KILLS`.
+#[test]
+fn a_build_that_is_killed_at_any_moment_goes_on_where_it_was() {
+    const JOBS: usize = 3;
+    let kills: u32 = std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20);
+    let mut manifest =
+        "rule cp\n  command = cat $in > $out && echo $out >> ran\nbuild a0: cp in\nbuild b0: cp in\n".to_owned();
+    for number in 1..12 {
+        manifest += &format!("build a{number}: cp a{}\nbuild b{number}: cp b{} || a{number}\n", number - 1, number - 1);
+    }
+    manifest += "build all: cp a11 b11\n";
+    let mut random = 0xA1AC_u32;
+    let mut below = |bound: u32| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 8) % bound
+    };
+    let (mut repeated, mut midway) = (0, 0);
+    for (number, rebuilder) in (0..kills).zip(REBUILDERS.into_iter().cycle()) {
+        let project = directory(&[("build.ninja", &*manifest), ("in", "1\n")]);
+        let place = project.path();
+        let arguments = ["build", "-j3", "--rebuilder", rebuilder];
+        if number % 2 == 0 {
+            assert_eq!(run(place, &arguments).0, 0);
+            std::thread::sleep(Duration::from_millis(30));
+            fs::write(place.join("in"), "2\n").expect("a file");
+            fs::remove_file(place.join("ran")).expect("a file");
+        }
+        let mut child = start(place, &arguments);
+        std::thread::sleep(Duration::from_micros(u64::from(below(150_000))));
+        signal(&child, Signal::KILL);
+        child.wait().expect("it ends");
+        // (What it has started goes on, and ends.)
+        std::thread::sleep(Duration::from_millis(100));
+        let ran = || fs::read_to_string(place.join("ran")).unwrap_or_default();
+        midway += u32::from((1..25).contains(&ran().lines().count()));
+        let (code, out, err) = run(place, &arguments);
+        assert_eq!(code, 0, "{rebuilder}: {out}{err}");
+        let all = fs::read_to_string(place.join("all")).expect("it was built");
+        assert_eq!(all, fs::read_to_string(place.join("in")).expect("a file").repeat(2), "{rebuilder}");
+        let ran = ran();
+        let mut names: Vec<&str> = ran.lines().collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert!(all - names.len() <= JOBS, "{rebuilder}: {ran}");
+        repeated += all - names.len();
+        let (_, out, _) = run(place, &arguments);
+        assert!(out.contains("nothing to do"), "{rebuilder}: {out}");
+    }
+    println!("{kills} kills, {midway} of them midway: {repeated} commands ran twice");
+}
+
 /// Starts a shell that writes a file called `late` as a child of a command would.
 const SLOW: &str = "rule slow\n  command = echo half > $out; echo > begun; sleep 1; echo full > $out; echo late > late\n\
                     build out: slow\n";
