@@ -134,7 +134,8 @@ where
             return;
         }
         let pools = self.table.borrow().pools.len();
-        for pool in 0..pools {
+        // (What has a place in a named pool asks for a job then: that of jobs comes last.)
+        for pool in (0..pools).rev() {
             while !self.state.stopped {
                 let mut table = self.table.borrow_mut();
                 if table.pools.get(pool).free == 0 {

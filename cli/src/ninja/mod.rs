@@ -362,7 +362,7 @@ impl Work<'_> {
     fn show(&self, build: &AnyBuild, commands: &[FileKey]) {
         let mut progress = self.progress.borrow_mut();
         progress.expect(commands.iter().cloned().collect());
-        for key in commands {
+        for key in &build.tasks().in_order(commands) {
             let command = build.tasks().edge(key).map_or("", |edge| &edge.command);
             progress.count(key, build.tasks().describe(key), command);
         }

@@ -44,6 +44,7 @@
 
 mod believe;
 mod critical_path;
+mod dry_order;
 mod dyndep;
 mod dyndep_targets;
 mod eval;
