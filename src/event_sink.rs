@@ -79,16 +79,19 @@ impl<J> EventSink<J> {
     where
         J: Journal<K, V>,
     {
-        // (What an input holds from now on need not be what its dependents saw when it was built.)
-        let new_input = news.input && table.has(id, CLASSIFIED) && !table.has(id, INPUT);
+        // (What an input holds from now on need not be what its dependents saw when it was built; and what one held need not be
+        // what the task gives that it has now.)
+        let flipped = table.has(id, CLASSIFIED) && table.has(id, INPUT) != news.input;
         let told = self.reclassify(table, id, news.input);
         let value = table.value(id);
         let mut fingerprint = value.map(Value::fingerprint);
-        if !news.input && (news.touched || news.known != fingerprint) && !value.is_some_and(Value::is_whole) {
+        if !news.input && (news.touched || flipped || news.known != fingerprint) && !value.is_some_and(Value::is_whole)
+        {
             fingerprint = fingerprint.map(foreign);
         }
         table.set_fingerprint(id, fingerprint.unwrap_or_default());
         let changed = news.known != fingerprint || news.touched;
+        let new_input = flipped && news.input;
         if !changed && !new_input {
             return told.map(|()| false);
         }

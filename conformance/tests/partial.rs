@@ -6,7 +6,8 @@ mod common;
 use std::collections::HashMap;
 
 use alacarte_core::{
-    Build, Dynamic, Fetch, Fingerprint, KeyId, Rebuilder, Rules, Scheduler, Store, StoreError, Value, task,
+    Build, Dynamic, Fetch, Fingerprint, KeyId, Rebuilder, Rules, Running, Scheduler, Store, StoreError, Tasks, Value,
+    task,
 };
 use alacarte_stores::Memory;
 use common::{DYNAMIC, Key, RIGHT, Tape};
@@ -195,13 +196,13 @@ fn an_output_that_looks_alike_in_a_store_that_was_changed_is_built_again() {
     }
 }
 
-/// The task of B was taken away between two processes, and somebody wrote an object there with another interface: it is the user's.
+/// The task of B was taken away between two processes, and somebody wrote an object there, with another interface or with the same:
+/// it is the user's.
 #[test]
 fn what_a_store_begins_with_is_not_what_the_journal_keeps_of_it() {
     for scheduler in DYNAMIC {
         for rebuilder in RIGHT {
-            let tape = Tape::default();
-            let process = |tasks: Rules<Key, Part, Dynamic>, files: &[(Key, Part)]| {
+            let process = |tape: &Tape<Key, Part>, tasks: Rules<Key, Part, Dynamic>, files: &[(Key, Part)]| {
                 let mut build = Build::new(tasks, files.iter().copied().collect::<Memory<_, _>>())
                     .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
                     .with_rebuilder(alacarte_rebuilders::named::<Key, Part>(rebuilder).expect("a rebuilder"))
@@ -209,11 +210,70 @@ fn what_a_store_begins_with_is_not_what_the_journal_keeps_of_it() {
                 build.run(["C"]).expect("built");
                 (build.get("B"), build.get("C"))
             };
-            process(tasks(), &[("A", Part::Source(57))]);
-            let theirs = Part::Object { interface: 9, body: 91 };
-            let held = process(Rules::new().rule("C", task(tenth("B", false))), &[("B", theirs)]);
-            assert_eq!(held, (Some(theirs), Some(truth("C", 90, 0))), "{scheduler} × {rebuilder}");
+            for interface in [9, 5] {
+                let (tape, theirs) = (Tape::default(), Part::Object { interface, body: 0 });
+                process(&tape, tasks(), &[("A", Part::Source(57))]);
+                let held = process(&tape, Rules::new().rule("C", task(tenth("B", false))), &[("B", theirs)]);
+                assert_eq!(held, (Some(theirs), Some(truth("C", 10 * interface, 0))), "{scheduler} × {rebuilder}");
+            }
         }
+    }
+}
+
+/// Tasks of which B has one now and then.
+struct Changing {
+    rules: Rules<Key, Part, Dynamic>,
+    without: bool,
+}
+
+impl Tasks<Key, Part> for Changing {
+    type Power = Dynamic;
+
+    fn has(&self, key: &Key) -> bool {
+        self.rules.has(key) && !(self.without && *key == "B")
+    }
+    fn run<'t>(&'t self, key: &Key, fetch: Fetch<'t, Key, Part>) -> Running<'t, Part> {
+        self.rules.run(key, fetch)
+    }
+    fn definition(&self, _: &Key) -> Option<Fingerprint> {
+        Some(Fingerprint(1))
+    }
+}
+
+/// B was an input for a while, and holds what the user wrote there: the task that it has again did not make that, though it looks alike.
+#[test]
+fn what_a_user_wrote_while_there_was_no_task_is_not_what_the_task_made() {
+    for again in [false, true] {
+        everywhere(|scheduler, rebuilder| {
+            let tape = Tape::default();
+            let process = |without: bool, b: Option<Part>| {
+                let files = [("A", Part::Source(41))].into_iter().chain(b.map(|b| ("B", b)));
+                Build::new(Changing { rules: tasks(), without }, Shelf(files.collect()))
+                    .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                    .with_rebuilder(alacarte_rebuilders::named::<Key, Part>(rebuilder).expect("a rebuilder"))
+                    .with_journal(tape.clone())
+            };
+            let theirs = Part::Object { interface: 4, body: 0 };
+            let mut build = process(false, None);
+            build.run(["C"]).expect("built");
+            if again {
+                drop(build);
+                build = process(true, Some(theirs));
+            } else {
+                build.tasks_mut().without = true;
+                build.set("B", theirs).expect("set");
+            }
+            build.run(["C"]).expect("built");
+            assert_eq!(build.get("B"), Some(theirs), "{scheduler} × {rebuilder}");
+            if again {
+                drop(build);
+                build = process(false, Some(theirs));
+            } else {
+                build.tasks_mut().without = false;
+            }
+            build.run(["B", "C"]).expect("built");
+            assert_eq!(build.get("B"), Some(truth("B", 41, 0)), "{scheduler} × {rebuilder}, again: {again}");
+        });
     }
 }
 

@@ -159,8 +159,9 @@ where
                 let value = self.store.load(id, table.keys.name(id))?;
                 table.receive(id, value);
             }
-            // Of values that are equal in a part, the one that was built last is the key's.
-            let built = |held: &V, kept: &V| !held.is_whole() && held.fingerprint() == kept.fingerprint();
+            // Of values that are equal in a part, the one that was built last is the key's, if it has a task.
+            let has = self.tasks.has(table.keys.name(id));
+            let built = |held: &V, kept: &V| has && !held.is_whole() && held.fingerprint() == kept.fingerprint();
             match (table.value(id), kept) {
                 (Some(held), Some(kept)) if built(held, &kept) => table.hold(id, Some(kept)),
                 (None, kept @ Some(_)) if !met => table.hold(id, kept),
@@ -169,8 +170,7 @@ where
             if met {
                 continue;
             }
-            let key = table.keys.name(id);
-            let (modified, has) = (self.store.modified(key), self.tasks.has(key));
+            let modified = self.store.modified(table.keys.name(id));
             if !table.has(id, CLASSIFIED) {
                 table.classify(id, input);
             }
@@ -224,13 +224,14 @@ where
         let mut told = Ok(());
         for id in changed {
             let key = table.keys.name(id);
-            let (has, definition) = (self.tasks.has(key), identity(&self.tasks, key, self.collection));
+            let has = self.tasks.has(key);
+            let definition = identity(&self.tasks, key, self.collection).filter(|_| has);
             let flipped = table.has(id, CLASSIFIED) && table.has(id, INPUT) == has;
             table.classify(id, !has);
             let known = table.fingerprint(id.definition());
             // A task that was built without a definition and has one now was replaced, too (`Rules` does so).
             let replaced = (known.is_some() || table.has(id, BUILT)) && definition != known;
-            if let Some(definition) = definition.filter(|_| has) {
+            if let Some(definition) = definition {
                 if known != Some(definition) {
                     table.define(id, definition);
                 }
@@ -248,10 +249,13 @@ where
                     input: true,
                 };
                 told = told.and(self.sink.record(&table.keys, &event));
-                if flipped && !has && table.has(id, LOADED) {
+                // What an input held may look like what the task gives that it has now, and differ elsewhere.
+                let part = table.value(id).filter(|value| flipped && has && !value.is_whole()).map(Value::fingerprint);
+                part.into_iter().for_each(|part| table.set_fingerprint(id, foreign(part)));
+                if flipped && (!has || part.is_some()) && table.has(id, LOADED) {
                     // An input from now on: what it holds need not be what its dependents saw when it was built.
                     let fingerprint = table.current(id);
-                    let event = Event::Changed { key: id, fingerprint, value: table.value(id), modified, input: true };
+                    let event = Event::Changed { key: id, fingerprint, value: table.value(id), modified, input: !has };
                     told = told.and(self.sink.record(&table.keys, &event));
                 }
                 self.questionable = true;
