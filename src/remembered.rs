@@ -43,11 +43,14 @@ impl<V: Clone> Remembered<V> {
                 if !key.is_definition() {
                     let known = self.keys.remove(key).filter(|(known, ..)| known == fingerprint);
                     self.keys.insert(*key, (*fingerprint, known.and_then(|(_, value, _)| value), *input));
-                } else if let Some(fingerprint) = fingerprint {
-                    self.definitions.insert(key.subject(), *fingerprint);
-                } else {
-                    self.definitions.remove(&key.subject());
+                    return *modified;
                 }
+                // It has a task; or the next event about it says that it is an input from now on.
+                self.keys.entry(key.subject()).and_modify(|(.., input)| *input = false);
+                match fingerprint {
+                    Some(fingerprint) => self.definitions.insert(key.subject(), *fingerprint),
+                    None => self.definitions.remove(&key.subject()),
+                };
                 *modified
             }
             Event::Built(record) | Event::Restored(record) => {

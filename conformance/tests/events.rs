@@ -332,3 +332,48 @@ fn a_task_that_is_taken_away_between_two_processes_is_noticed() {
         assert_eq!(next.get("C"), Some(41), "{scheduler} × {rebuilder}");
     });
 }
+
+/// A key has no task for the time of one process. That it has one again, and holds what that gives, is told to the journal once.
+#[test]
+fn a_task_that_has_come_back_is_noticed_once() {
+    everywhere(|scheduler, rebuilder| {
+        if rebuilder == "perpetual" {
+            return;
+        }
+        for version in [None, Some(1)] {
+            let tape = Tape::default();
+            let process = |with: bool| {
+                let rules = Rules::new().rule("C", formula(["B"], |[b]: [i64; 1]| b + 1));
+                let rules = if with { rules.rule("B", formula(["A"], |[a]: [i64; 1]| a)) } else { rules };
+                let rules = if let Some(version) = version { rules.with_version(version) } else { rules };
+                let mut build = system(scheduler, rebuilder, rules, &[("A", 1)]).with_journal(tape.clone());
+                let before = tape.appended();
+                let report = build.run(["C"]).expect("built");
+                assert_eq!(build.get("C"), Some(2), "{scheduler} × {rebuilder}");
+                (report.ran.len(), tape.appended() - before)
+            };
+            for with in [true, false, true, true] {
+                process(with);
+            }
+            assert_eq!(process(true), (0, 0), "{scheduler} × {rebuilder}, version {version:?}");
+        }
+    });
+}
+
+/// What it holds then stands, by an older trace. That is told, so that another rebuilder knows it.
+#[test]
+fn a_value_that_stands_when_its_task_has_come_back_is_told() {
+    for scheduler in alacarte_schedulers::NAMES {
+        let tape = Tape::default();
+        let process = |with: bool, rebuilder: &str| {
+            let rules = Rules::new().rule("C", formula(["B"], |[b]: [i64; 1]| b + 1));
+            let rules = if with { rules.rule("B", formula(["A"], |[a]: [i64; 1]| a)) } else { rules };
+            let mut build = system(scheduler, rebuilder, rules, &[("A", 1)]).with_journal(tape.clone());
+            build.run(["C"]).expect("built").ran.len()
+        };
+        for with in [true, false, true] {
+            process(with, "constructive-trace");
+        }
+        assert_eq!(process(true, "dirty-bit"), 0, "{scheduler}");
+    }
+}
