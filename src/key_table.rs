@@ -330,7 +330,6 @@ impl<K: Key, V: Value> KeyTable<K, V> {
             self.hold(id, Some(value));
         }
         self.nodes.iter_mut().for_each(|node| node.state = STALE);
-        self.task.clear();
         self.detached.give_up();
         for id in (0..self.keys.bound()).map(KeyId::new) {
             let fingerprint = self.value(id).map(Value::fingerprint);

@@ -333,7 +333,7 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
                 known.insert(task);
             }
             Entry::Vacant(place) => {
-                if late || !numbers.is_empty() && numbers.contains_key(place.key()) {
+                if late || numbers.contains_key(place.key()) {
                     numbers.insert(place.key().clone(), next_number());
                 }
                 place.insert(task);

@@ -61,10 +61,4 @@ impl TaskContext {
     pub fn meet_failure(&mut self, id: KeyId) {
         self.met_failure.get_or_insert(id);
     }
-
-    /// After a panic in the middle of anything: nothing is being polled.
-    pub fn clear(&mut self) {
-        self.recorder.clear();
-        self.enter(None, false);
-    }
 }

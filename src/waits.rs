@@ -23,23 +23,17 @@ struct Wait {
     task: u32,
     /// The keys, or permits, that are still to come.
     left: u32,
-    kind: Kind,
+    /// Keys: as long as any is to come, the task is blocked.
+    blocks: bool,
     /// Of a future that is polled with another waker than that of its task.
     waker: Option<Waker>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Keys,
-    Permit,
-}
-
-/// How many tickets a slot's task holds.
+/// How many tickets for keys a slot's task holds.
 #[derive(Clone, Copy, Default)]
 struct Held {
     task: u32,
     keys: u32,
-    permits: u32,
 }
 
 /// A ticket whose last key has come.
@@ -77,7 +71,7 @@ impl Waits {
     /// A slot has served its task: what that waited for is void.
     pub fn end(&mut self, slot: u32) {
         let held = &mut self.held[slot as usize];
-        *held = Held { task: held.task.wrapping_add(1), keys: 0, permits: 0 };
+        *held = Held { task: held.task.wrapping_add(1), keys: 0 };
     }
 
     /// The task of this slot is polled next, with a waker at this address.
@@ -90,37 +84,34 @@ impl Waits {
     /// The task that is being polled waits for so many keys.
     pub fn for_keys(&mut self, keys: u32, waker: &Waker) -> Ticket {
         let waker = self.foreign(waker);
-        self.take(self.running, Kind::Keys, keys, waker)
+        self.take(self.running, true, keys, waker)
     }
 
     /// The task of this slot as a whole waits for so many keys.
     pub fn for_task(&mut self, slot: u32, keys: u32) -> Ticket {
-        self.take(slot, Kind::Keys, keys, None)
+        self.take(slot, true, keys, None)
     }
 
     /// The task that is being polled waits for a permit.
     pub fn for_permit(&mut self, waker: &Waker) -> Ticket {
         let waker = self.foreign(waker);
-        self.take(self.running, Kind::Permit, 1, waker)
+        self.take(self.running, false, 1, waker)
     }
 
     fn foreign(&self, waker: &Waker) -> Option<Waker> {
         (waker.data() as usize != self.own_waker).then(|| waker.clone())
     }
 
-    fn take(&mut self, slot: u32, kind: Kind, left: u32, waker: Option<Waker>) -> Ticket {
+    fn take(&mut self, slot: u32, blocks: bool, left: u32, waker: Option<Waker>) -> Ticket {
         let held = &mut self.held[slot as usize];
         let task = held.task;
-        match kind {
-            Kind::Keys => held.keys += 1,
-            Kind::Permit => held.permits += 1,
-        }
+        held.keys += u32::from(blocks);
         let index = self.free.pop().unwrap_or_else(|| {
-            self.waits.push(Wait { generation: 0, slot, task, left, kind, waker: None });
+            self.waits.push(Wait { generation: 0, slot, task, left, blocks, waker: None });
             (self.waits.len() - 1) as u32
         });
         let wait = &mut self.waits[index as usize];
-        *wait = Wait { generation: wait.generation.wrapping_add(1), slot, task, left, kind, waker };
+        *wait = Wait { generation: wait.generation.wrapping_add(1), slot, task, left, blocks, waker };
         Ticket { index, generation: wait.generation }
     }
 
@@ -157,11 +148,11 @@ impl Waits {
         (wait.generation == ticket.generation).then_some(wait.left)
     }
 
-    /// The slot whose task still waits with this ticket.
+    /// The slot whose task holds this ticket, unless it has given that back. (Whoever asks knows of a key that is still to come.)
     pub fn waiting(&self, ticket: Ticket) -> Option<u32> {
         let wait = self.waits.get(ticket.index as usize)?;
-        let live = wait.generation == ticket.generation && wait.left > 0;
-        (live && self.held[wait.slot as usize].task == wait.task).then_some(wait.slot)
+        let live = wait.generation == ticket.generation && self.held[wait.slot as usize].task == wait.task;
+        live.then_some(wait.slot)
     }
 
     /// One of the keys, or the permit, that this ticket waits for has come; what follows if it was the last.
@@ -181,10 +172,7 @@ impl Waits {
         let wait = &self.waits[index as usize];
         let held = &mut self.held[wait.slot as usize];
         if held.task == wait.task {
-            match wait.kind {
-                Kind::Keys => held.keys -= 1,
-                Kind::Permit => held.permits -= 1,
-            }
+            held.keys -= u32::from(wait.blocks);
         }
     }
 
@@ -196,10 +184,5 @@ impl Waits {
     /// Whether the task of this slot waits for keys.
     pub fn is_blocked(&self, slot: u32) -> bool {
         self.held[slot as usize].keys > 0
-    }
-
-    /// Whether the task of this slot waits for a permit.
-    pub fn wants_permit(&self, slot: u32) -> bool {
-        self.held[slot as usize].permits > 0
     }
 }

@@ -79,7 +79,6 @@ where
             if table.state(key) == table.revision {
                 table.set_state(key, STALE);
             }
-            let failed = of.get(&key).is_some_and(|known| known.failed);
             let mut raise = |dependent: KeyId, precedes: bool| {
                 let known = of.entry(dependent).or_insert_with(|| {
                     todo.push(dependent);
@@ -87,7 +86,6 @@ where
                 });
                 known.below.push(key);
                 known.preceded |= precedes;
-                known.failed_below |= failed;
             };
             self.rebuilder.dependents(key, &self.sink.metadata, &mut |dependent| raise(dependent, false));
             for &dependent in self.preceding.get(&key).into_iter().flatten() {
@@ -101,7 +99,6 @@ where
         let MaybeStaleKeys { of, todo } = &mut self.state.maybe_stale;
         let Some(known) = of.get_mut(&key) else { return };
         known.settled = true;
-        known.failed = failed;
         let waiters = std::mem::take(&mut known.waiters);
         if failed {
             let mut tell = |above: KeyId| {
@@ -204,8 +201,8 @@ where
                 first.extend(table.keys.find(name).filter(|&key| unresolved(of, key)));
             };
             self.tasks.order_only(table.keys.name(key), &mut consider);
-            // When all of that is settled, it is looked through no more.
-            preceded = !first.is_empty();
+            // All of that is waited for at once.
+            preceded = false;
         }
         while first.is_empty()
             && let Some(Fetched { key: dependency, .. }) = self.rebuilder.dependency(key, position, &self.sink.metadata)

@@ -17,9 +17,7 @@ pub(crate) struct MaybeStaleKeys {
 pub(crate) struct MaybeStale {
     pub suspect: bool,
     pub settled: bool,
-    /// It is settled, but has no value.
-    pub failed: bool,
-    /// So is something that it fetched, or must be preceded by.
+    /// Something that it fetched, or must be preceded by, has failed.
     pub failed_below: bool,
     /// What it fetched, or must be preceded by, that is maybe-stale too.
     pub below: SmallVec<[KeyId; 2]>,

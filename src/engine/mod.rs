@@ -104,10 +104,9 @@ where
 
     /// Polls a task that something outside has woken, if it has not been polled since.
     fn resume_woken(&mut self, slot: u32) {
-        let waits = &self.state.slots[slot as usize];
         let woken = self.state.wakers[slot as usize].as_ref().is_some_and(SlotWaker::is_woken);
-        let live = self.table.borrow().state(waits.key) == ACTIVE | slot && waits.future.is_some();
-        if woken && live {
+        // (A slot that has served its task has no future.)
+        if woken && self.state.slots[slot as usize].future.is_some() {
             self.advance(slot);
         }
     }
@@ -119,8 +118,7 @@ where
         for slot in std::mem::take(&mut self.state.partly) {
             let waits = &mut self.state.slots[slot as usize];
             let partly = std::mem::take(&mut waits.partly);
-            let live = self.table.borrow().state(waits.key) == ACTIVE | slot && waits.future.is_some();
-            if partly && live && !self.state.stopped {
+            if partly && waits.future.is_some() && !self.state.stopped {
                 any = true;
                 self.advance(slot);
             }

@@ -235,17 +235,16 @@ where
 
     /// A pending future is kept: until keys come, until there is a permit, or until the outside wakes it.
     fn stand_by(&mut self, slot: u32) {
-        let table = self.table.borrow();
-        let (blocked, wants) = (table.waits.is_blocked(slot), table.waits.wants_permit(slot));
-        drop(table);
+        let blocked = self.table.borrow().waits.is_blocked(slot);
         let waits = &mut self.state.slots[slot as usize];
         if blocked {
             waits.suspended = true;
             self.state.suspended += 1;
             self.state.report.suspended = self.state.report.suspended.max(self.state.suspended);
         }
-        // A future that holds a permit has work outside too: its permit may be the one that the missing keys wait for.
-        if (!blocked && !wants || waits.places > 0) && !std::mem::replace(&mut waits.outside, true) {
+        // A future that holds a permit has work outside too: its permit may be the one that the missing keys wait for. (And one
+        // that waits for a permit waits for such a future.)
+        if (!blocked || waits.places > 0) && !std::mem::replace(&mut waits.outside, true) {
             self.state.outside += 1;
             waits.waited = true;
         }

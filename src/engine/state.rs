@@ -15,7 +15,7 @@ use crate::event_sink::EventSink;
 use crate::fingerprint::{Fingerprint, Value};
 use crate::journal::TraceCache;
 use crate::key::{Key, KeyId, Keys};
-use crate::key_table::{ACTIVE, INPUT, KeyTable, STALE};
+use crate::key_table::{ACTIVE, KeyTable, STALE};
 use crate::rebuilder::{Notes, Reason};
 use crate::report::{Decision, Report};
 use crate::task::TaskFuture;
@@ -45,9 +45,9 @@ pub(crate) struct Slot<'b, V> {
     pub dependencies: Vec<u32>,
     pub met_failure: Option<KeyId>,
     pub volatile: bool,
-    /// It counts among those that the outside will wake.
+    /// It counts among those that the outside will wake, or a permit that others hold.
     pub outside: bool,
-    /// Since it was started it has waited for the outside.
+    /// Since it was started it has waited for that.
     pub waited: bool,
     /// Some of what it waits for has come, not all of it.
     pub partly: bool,
@@ -109,7 +109,7 @@ pub(crate) struct Progress<'b, K, V> {
     pub slots: Vec<Slot<'b, V>>,
     pub free: Vec<u32>,
     pub live: usize,
-    /// How many slots the outside will wake.
+    /// How many slots the outside will wake, or a permit that others hold.
     pub outside: usize,
     /// A waker a slot, once it has had a future, and the slots that were woken.
     pub wakers: Vec<Option<SlotWaker>>,
@@ -238,9 +238,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Drop for Engine<'_, K, V, T, St, S, R, J>
         detached.give_up();
         // (One that the journal says is owed was not looked at in this build, whatever stamp it bears.)
         let in_journal = std::mem::take(&mut detached.in_journal);
-        let undone = |key| table.state(key) != table.revision || in_journal.contains(&key);
-        let given = |key| table.has(key, INPUT) && table.value(key).is_some();
-        detached.retain_owed(|&key| undone(key) && (!given(key) || in_journal.contains(&key)));
+        detached.retain_owed(|&key| table.state(key) != table.revision || in_journal.contains(&key));
         detached.in_journal = in_journal;
         table.detached = detached;
         for &key in &self.state.marked {
