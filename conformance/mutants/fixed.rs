@@ -3,6 +3,8 @@
 
 #[path = "../tests/cases.rs"]
 mod cases;
+#[path = "../tests/circles.rs"]
+mod circles;
 #[path = "../tests/combinators.rs"]
 mod combinators;
 #[path = "../tests/counts.rs"]
@@ -41,6 +43,8 @@ mod regressions;
 mod sharing;
 #[path = "../tests/stopping.rs"]
 mod stopping;
+#[path = "../tests/suspects.rs"]
+mod suspects;
 #[path = "../tests/tasks.rs"]
 mod tasks;
 #[path = "../tests/tolerance.rs"]
@@ -51,6 +55,8 @@ mod typed;
 mod user;
 #[path = "../tests/values.rs"]
 mod values;
+#[path = "../tests/waiting.rs"]
+mod waiting;
 #[path = "../tests/walks.rs"]
 mod walks;
 #[path = "../tests/wrapped.rs"]

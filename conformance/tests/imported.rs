@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use alacarte_core::{
-    Build, Dynamic, KeyId, Report, Rules, SharedTrace, Static, Store, StoreError, TraceCache, formula, steps_taken,
-    task,
+    Build, Dynamic, KeyId, Report, Retention, Rules, SharedTrace, Static, Store, StoreError, TraceCache, formula,
+    steps_taken, task,
 };
 use alacarte_stores::{Log, Memory, SharedBytes};
 
@@ -396,4 +396,59 @@ fn what_a_restored_program_adds_to_the_journal_grows_with_what_changed() {
         let (first, later) = most(width);
         assert!(later < 14 * width + 400 && later * 3 < first, "{width}: {later} bytes after {first}");
     }
+}
+
+/// The journal has forgotten what it was told of other builds' traces: it is told again, for the next process to know.
+#[test]
+fn what_was_forgotten_of_other_builds_is_told_again() {
+    let (cache, journal, top) = (Shared::default(), SharedBytes::default(), ["top".to_owned()]);
+    opened("deep-constructive-trace", &cache, 10).run(top.clone()).expect("built");
+    let mine = opened("deep-constructive-trace", &cache, 10);
+    let mut mine = mine.with_journal(Log::from_bytes(journal.clone()));
+    for round in 0..3 {
+        assert!(mine.run(top.clone()).expect("built").ran.is_empty(), "round {round}");
+        let later = opened("deep-constructive-trace", &Shared::default(), 10);
+        let mut later = later.with_journal(Log::from_bytes(journal.to_vec()));
+        let report = later.run(top.clone()).expect("built");
+        assert_eq!((report.ran.len(), later.get(&top[0])), (0, Some(11)), "round {round}");
+        mine.run(["x".to_owned()]).expect("an input");
+        assert_eq!(mine.collect(Retention::of_builds(1)).expect("collected"), 3, "round {round}");
+    }
+}
+
+/// What this build has restored by the fingerprints of values is no deep trace, though it reads like one of other builds: to these,
+/// `middle` was an input.
+#[test]
+fn a_trace_of_values_is_no_deep_trace_that_the_journal_knows() {
+    let (cache, journal) = (Shared::default(), SharedBytes::default());
+    let process = |made: bool, rebuilder: &str, journal: &SharedBytes, cache: &Shared| {
+        let rules = Rules::new()
+            .rule("low", formula(["middle"], |[middle]: [i64; 1]| middle + 1))
+            .rule("top", formula(["low"], |[low]: [i64; 1]| low * 2));
+        let made = made.then(|| formula(["x"], |[x]: [i64; 1]| x / 10));
+        let (rules, input) = match made {
+            Some(task) => (rules.rule("middle", task), ("x", 10)),
+            None => (rules, ("middle", 1)),
+        };
+        Build::new(rules, Memory::from([(input.0.to_owned(), input.1)]))
+            .with_scheduler(alacarte_schedulers::named("suspending").expect("a scheduler"))
+            .with_rebuilder(alacarte_rebuilders::named::<String, i64>(rebuilder).expect("a rebuilder"))
+            .with_journal(Log::from_bytes(journal.clone()))
+            .with_cache(cache.clone())
+    };
+    let run = |made, rebuilder, journal: &SharedBytes, cache: &Shared| {
+        let mut build = process(made, rebuilder, journal, cache);
+        let report = build.run(["top".to_owned()]).expect("built");
+        assert_eq!(build.get("top".to_owned()), Some(4));
+        report.ran.len()
+    };
+    run(false, "deep-constructive-trace", &SharedBytes::default(), &cache);
+    let mut mine = process(true, "constructive-trace", &journal, &Shared::default());
+    for (x, restored) in [(10, 0), (20, 0), (10, 2)] {
+        mine.set("x".to_owned(), x).expect("set");
+        assert_eq!(mine.run(["low".to_owned()]).expect("built").restored.len(), restored);
+    }
+    drop(mine);
+    assert_eq!(run(false, "deep-constructive-trace", &journal, &cache), 0, "others have built it");
+    assert_eq!(run(false, "deep-constructive-trace", &journal, &Shared::default()), 0, "the journal knows of that");
 }

@@ -80,6 +80,22 @@ fn a_scheduler_that_gives_what_is_no_key_is_named() {
     }
 }
 
+/// It gives its target, and loses whatever it is told of later.
+#[test]
+fn a_key_that_a_scheduler_loses_is_named() {
+    for keep_going in [false, true] {
+        let odd = Odd { gives: vec![KeyId::new(0)], ..Odd::default() };
+        let build = Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(odd);
+        let mut build = build.with_rebuilder(VerifyingTrace).keep_going(keep_going);
+        let error = build.run(["C"]).expect_err("B never has its turn");
+        let told = error.failures.iter().map(|failure| (failure.key, matches!(failure.cause, Cause::Stuck)));
+        // (Nor has C, when B has failed.)
+        let mut told: Vec<_> = told.collect();
+        told.sort_unstable();
+        assert_eq!(told, [(Some("B"), true), (Some("C"), keep_going)], "{error}");
+    }
+}
+
 /// A scheduler whose plan fails for what is no key.
 struct Refuses;
 

@@ -17,7 +17,7 @@ use alacarte_core::{
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Topological;
 use alacarte_stores::Memory;
-use common::{Key, everywhere, everywhere_dynamic, ran, system};
+use common::{DYNAMIC, Key, RIGHT, everywhere, everywhere_dynamic, ran, system};
 
 /// Tasks of which "top" must follow "before", which it does not fetch.
 struct Ordered {
@@ -87,6 +87,25 @@ fn what_must_precede_a_task_and_fails_fails_the_task_by_name() {
         }
     });
     std::panic::set_hook(hook);
+}
+
+/// Nothing comes before a task that misses what must precede it: whoever asked for it hears of that, and of no other key.
+#[test]
+fn what_fails_before_its_task_runs_fails_who_asked_for_it() {
+    for scheduler in DYNAMIC {
+        for rebuilder in RIGHT {
+            let rules = Rules::new()
+                .rule("top", formula(["D"], |[d]| d + 1))
+                .rule("other", formula(["D"], |[d]| d + 2))
+                .rule("higher", formula(["top", "other"], |[top, other]| top + other));
+            let mut build = system(scheduler, rebuilder, Ordered { rules }, &[("D", 1)]);
+            let error = build.run(["higher"]).expect_err("there is no key `before`");
+            let told: Vec<_> = error.failures.iter().map(ToString::to_string).collect();
+            let missing =
+                "top: it needs before, which has no task and no value (define a rule for it, or give it a value)";
+            assert_eq!(told, [missing, "higher: it needs top, which failed"], "{scheduler} × {rebuilder}");
+        }
+    }
 }
 
 /// A task that does not take what it declared does not fail with it.

@@ -1,0 +1,119 @@
+//! A task that waits is polled when that may help, and otherwise left alone.
+
+mod common;
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use alacarte_conformance::Yields;
+use alacarte_core::{Dynamic, DynamicTask, Fetch, Result, Rules, formula, task};
+use common::{DYNAMIC, Key, system};
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+
+/// Polls a future, and counts how often.
+async fn counted<T>(polls: &Cell<u64>, future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        polls.set(polls.get() + 1);
+        future.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// How often the task of `waits` is polled: it ends when it hears of `says`, which says something after so many turns. Both are
+/// targets, after `before`.
+fn polls(
+    scheduler: &str,
+    rules: Rules<Key, i64, Dynamic>,
+    before: &[Key],
+    turns: u64,
+    waits: impl AsyncFn(Fetch<'_, Key, i64>, oneshot::Receiver<i64>) -> Result<i64> + 'static,
+) -> u64 {
+    let count = Rc::new(Cell::new(0));
+    let (send, receive) = oneshot::channel();
+    let (send, receive, polls) = (Cell::new(Some(send)), Cell::new(Some(receive)), count.clone());
+    let says = async move |_: Fetch<'_, Key, i64>| {
+        Yields(turns).await;
+        let _ = send.take().expect("it runs once").send(7);
+        Ok(0)
+    };
+    let waits = async move |fetch: Fetch<'_, Key, i64>| {
+        counted(&polls, waits(fetch, receive.take().expect("it is kept"))).await
+    };
+    let rules = rules.rule("says", task(says)).rule("waits", task(waits));
+    let mut build = system(scheduler, "verifying-trace", rules, &[]).with_jobs(1);
+    build.run(before.iter().copied().chain(["waits", "says"])).expect("built");
+    assert_eq!(build.get("waits"), Some(7), "{scheduler}");
+    count.get()
+}
+
+/// It was woken, and polled because a key came before anybody looked at that: what woke it has been seen to.
+#[test]
+fn what_woke_a_task_before_it_was_polled_is_forgotten() {
+    for scheduler in DYNAMIC {
+        let rules = Rules::new().rule("key", task(async |_: Fetch<'_, Key, i64>| Ok(1)));
+        let polls = polls(scheduler, rules, &[], 9, async |fetch, says| {
+            let woken = poll_fn(|cx| {
+                cx.waker().wake_by_ref();
+                Poll::Ready(())
+            });
+            woken.await;
+            fetch.get("key").await?;
+            says.await.map_err(alacarte_core::TaskError::new)
+        });
+        assert_eq!(polls, 3, "{scheduler}");
+    }
+}
+
+/// It asks for a place, and gives that up before its turn comes.
+#[test]
+fn who_has_left_a_queue_is_not_called() {
+    for scheduler in ["suspending", "bottom-up"] {
+        let holds = async |fetch: Fetch<'_, Key, i64>| {
+            fetch.work(Yields(9)).await;
+            Ok(1)
+        };
+        let polls = polls(scheduler, Rules::new().rule("holds", task(holds)), &["holds"], 30, async |fetch, says| {
+            let place = Box::pin(fetch.work(async {}));
+            assert!(matches!(select(place, Yields(2)).await, Either::Right(_)), "the only place is taken");
+            says.await.map_err(alacarte_core::TaskError::new)
+        });
+        assert_eq!(polls, 4, "{scheduler}");
+    }
+}
+
+fn slow(turns: u64) -> DynamicTask<Key, i64> {
+    task(async move |_: Fetch<'_, Key, i64>| {
+        Yields(turns).await;
+        Ok(1)
+    })
+}
+
+/// An input that is met for the first time is there at once: it wins a race with what has yet to be built.
+#[test]
+fn a_new_input_wins_a_race() {
+    for scheduler in ["suspending", "bottom-up"] {
+        let race =
+            async |fetch: Fetch<'_, Key, i64>| select(fetch.get("slow"), fetch.get("input")).await.factor_first().0;
+        let rules = Rules::new().rule("slow", slow(5)).rule("race", task(race));
+        let mut build = system(scheduler, "verifying-trace", rules, &[("input", 7)]);
+        build.run(["race"]).expect("built");
+        assert_eq!(build.get("race"), Some(7), "{scheduler}");
+    }
+}
+
+/// A formula needs all that it asks for: with a new input, which is there at once, and without the rest it cannot go on.
+#[test]
+fn a_formula_is_not_asked_again_before_all_is_there() {
+    for scheduler in DYNAMIC {
+        let sum = formula(["input", "slow"], |[input, slow]: [i64; 2]| input + slow);
+        let rules = Rules::new().rule("slow", slow(5)).rule("sum", sum);
+        let mut build = system(scheduler, "verifying-trace", rules, &[("input", 7)]);
+        let report = build.run(["sum"]).expect("built");
+        assert_eq!((build.get("sum"), report.fetches), (Some(8), 4), "{scheduler}");
+    }
+}
