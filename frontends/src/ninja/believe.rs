@@ -1,13 +1,16 @@
 //! Outputs taken for what their commands would make, as they are on disk now (ninja's `-t restat`).
 //!
 //! A build whose tasks run no command: each that is to be believed has what it reads brought up to date in the same way, and is recorded with that. All
-//! others fail, and with them what is made from them, so that nothing is believed that is made from what is not.
+//! others fail, and with them what is made from them, so that nothing is believed that is made from what is not. Of what commands have changed in place, the
+//! end of a build believes the same; but not of a source that a person has edited since it was read.
 
-use alacarte_core::{Fetch, Result, TaskError, Tasks};
+use std::collections::HashMap;
+
+use alacarte_core::{Fetch, Fingerprint, Result, TaskError, Tasks, Value};
 use alacarte_stores::{FileKey, FileValue, Made};
 
 use super::execute::name_of_run;
-use super::last_run::LastRun;
+use super::last_run::Believed;
 use super::ninja_tasks::NinjaTasks;
 use super::plan::Step;
 
@@ -16,21 +19,29 @@ impl NinjaTasks {
     pub(super) async fn believe(
         &self,
         step: &Step,
-        last: Option<&LastRun>,
+        Believed { runs, though_edited }: &Believed,
         mut read: Vec<(FileKey, FileValue)>,
         fetch: Fetch<'_, FileKey, FileValue>,
     ) -> Result<FileValue> {
-        let last = last.ok_or_else(|| TaskError::new("its command would have to run"))?;
+        let last = runs.get(&step.outputs[0]).ok_or_else(|| TaskError::new("its command would have to run"))?;
         // Of a generator the command may change.
         if !step.edge.generator && last.definition != self.definition(&step.outputs[0]) {
             return Err(TaskError::new("its command is another now"));
         }
-        let more: Vec<FileKey> = last.read.iter().filter(|key| !step.inputs.contains(key)).cloned().collect();
+        let more = last.read.iter().map(|(key, _)| key).filter(|key| !step.inputs.contains(key));
+        let more: Vec<FileKey> = more.cloned().collect();
         if more.iter().any(|key| self.step(key).is_none() && !self.is_there(key)) {
             return Err(TaskError::new("something is gone that it read"));
         }
         let values = fetch.all(more.iter()).await?;
         read.extend(more.into_iter().zip(values));
+        if !though_edited {
+            let held: HashMap<&FileKey, Fingerprint> = last.read.iter().map(|(key, held)| (key, *held)).collect();
+            let mut sources = read.iter().filter(|(key, _)| self.step(key).is_none());
+            if let Some((key, _)) = sources.find(|(key, now)| held.get(key) != Some(&now.fingerprint())) {
+                return Err(TaskError::new(format!("{key} has changed since it was read")));
+            }
+        }
         let run = name_of_run(step, &read);
         let mut outputs = Vec::with_capacity(step.outputs.len());
         for (number, key) in step.outputs.iter().enumerate() {

@@ -68,7 +68,7 @@ impl NinjaTasks {
         let values = fetch.all(step.inputs.iter()).await?;
         let mut read: Vec<(FileKey, FileValue)> = step.inputs.iter().cloned().zip(values).collect();
         if let Treatment::Believe(believed) = &self.treatment {
-            return self.believe(step, believed.get(&step.outputs[0]), read, fetch).await;
+            return self.believe(step, believed, read, fetch).await;
         }
         let pretends = matches!(self.treatment, Treatment::Pretend);
         let settled = |file: &&FileKey| pretends || self.dyndeps_settled.borrow().contains(*file);

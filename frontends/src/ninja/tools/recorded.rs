@@ -57,7 +57,7 @@ impl Recorded {
                 let own = |dependency: &&Dependency| dependency.key.is_definition();
                 let definition = record.dependencies.iter().find(own).map(|own| own.fingerprint);
                 let read = record.dependencies.iter().filter(|dependency| !own(dependency));
-                let read = read.map(|dependency| keys.name(dependency.key).clone()).collect();
+                let read = read.map(|dependency| (keys.name(dependency.key).clone(), dependency.fingerprint)).collect();
                 let last = LastRun { definition, read, made: record.value.outputs() };
                 self.put(Run { key: keys.name(record.key).clone(), last, source: false, modified: record.modified });
             }
@@ -126,7 +126,7 @@ impl Recorded {
         let mut graph = Graph::of(manifest);
         for (edge, run) in self.with_deps(manifest, &graph) {
             for &output in &graph.outputs(edge).to_vec() {
-                run.last.read.iter().for_each(|key| graph.add_recorded(output, key.as_str()));
+                run.last.read.iter().for_each(|(key, _)| graph.add_recorded(output, key.as_str()));
             }
         }
         graph
@@ -145,7 +145,7 @@ impl Recorded {
     /// What the run of an edge has read and the manifest does not declare.
     pub(super) fn discovered<'r>(&self, run: &'r Run, inputs: &[&str]) -> Vec<&'r str> {
         let declared: std::collections::HashSet<_> = inputs.iter().map(|path| self.root.local(path)).collect();
-        run.last.read.iter().map(FileKey::as_str).filter(|path| !declared.contains(*path)).collect()
+        run.last.read.iter().map(|(key, _)| key.as_str()).filter(|path| !declared.contains(*path)).collect()
     }
 
     /// The path as keys write it.

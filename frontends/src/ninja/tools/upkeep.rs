@@ -9,6 +9,7 @@ use super::options::Known;
 use super::recorded::{Recorded, alone};
 use super::{Call, ToolError};
 use crate::commands::canonicalise;
+use crate::ninja::last_run::Believed;
 use crate::ninja::load::load;
 use crate::ninja::manifest::{Edge, Manifest};
 use crate::ninja::session::{NinjaBuild, Session, SessionError, Turn};
@@ -43,7 +44,7 @@ pub(super) fn restat(call: &mut Call<'_>) -> Result<u8, ToolError> {
             break (turn, recorded, targets);
         }
     };
-    let failures = believe(call.session, turn, &recorded, &targets)?;
+    let failures = believe(call.session, turn, &recorded, &targets, true)?;
     // (What cannot be believed is built the next time.)
     match failures.iter().find(|failure| matches!(failure.cause, Cause::Store(_))) {
         Some(failure) => call.refuse(&failure.to_string()),
@@ -51,22 +52,24 @@ pub(super) fn restat(call: &mut Call<'_>) -> Result<u8, ToolError> {
     }
 }
 
-/// Records the last runs of these commands anew, with what is on disk. What cannot be believed is among the failures.
+/// Records the last runs of these commands anew, with what is on disk, though sources may have been edited since. What cannot be believed is among the
+/// failures.
 fn believe(
     session: &Session,
     turn: Turn,
     recorded: &Recorded,
     targets: &[FileKey],
+    though_edited: bool,
 ) -> Result<Vec<Failure<FileKey>>, SessionError> {
     let runs = targets.iter().filter_map(|key| recorded.run(key.as_str()));
-    let believed = runs.map(|run| (run.key.clone(), run.last.clone())).collect();
+    let believed = Believed { runs: runs.map(|run| (run.key.clone(), run.last.clone())).collect(), though_edited };
     let mut build = session.open_believing(turn, believed)?;
     Ok(build.run(targets).err().map(|error| error.failures).unwrap_or_default())
 }
 
 impl Session {
-    /// Ends a build, and records those of its commands anew that have changed in place what other commands made. Where that cannot be, they run again in
-    /// the next build.
+    /// Ends a build, and records those of its commands anew that have changed in place what other commands made. Where that cannot be, or a
+    /// source was edited since they read it, they run again in the next build.
     pub fn settle_in_place<S, R>(&self, build: NinjaBuild<S, R>) {
         let commands = build.tasks().changed_in_place();
         drop(build);
@@ -81,7 +84,7 @@ impl Session {
         let Some(log) = alone(self, &manifest)? else { return Ok(()) };
         let recorded = Recorded::of(self, &manifest)?;
         if let Some(turn) = self.begin(manifest, log)? {
-            believe(self, turn, &recorded, commands)?;
+            believe(self, turn, &recorded, commands, false)?;
         }
         Ok(())
     }
