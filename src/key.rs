@@ -344,7 +344,7 @@ impl<K: Clone + Eq + Hash> Keys<K> {
     }
 
     /// Whether a key has this id, as its own and not as that of its definition.
-    pub(crate) fn knows(&self, id: KeyId) -> bool {
+    pub fn knows(&self, id: KeyId) -> bool {
         (id.to_raw() as usize) < self.names.len() && !self.is_vacant(id.index())
     }
 

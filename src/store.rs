@@ -75,6 +75,61 @@ pub trait Store<K, V> {
         Ok(())
     }
 
+    /// The keys that may hold another value than when the store was last asked for news, if it knows; then [`refresh`](Store::refresh) is
+    /// asked about these alone, and a build costs no look at any other. `None` if any key may. Asked at the start of each build.
+    ///
+    /// ```
+    /// use std::{cell::RefCell, collections::HashMap, rc::Rc};
+    ///
+    /// use alacarte::prelude::*;
+    /// use alacarte::{KeyId, Store, StoreError, Time};
+    ///
+    /// /// A table, and the keys that were written in it since they were last asked for.
+    /// #[derive(Clone, Default)]
+    /// struct Table(Rc<RefCell<(HashMap<char, i64>, Vec<char>)>>);
+    ///
+    /// impl Table {
+    ///     fn write(&self, key: char, value: i64) {
+    ///         let (values, written) = &mut *self.0.borrow_mut();
+    ///         values.insert(key, value);
+    ///         written.push(key);
+    ///     }
+    /// }
+    ///
+    /// impl Store<char, i64> for Table {
+    ///     fn load(&mut self, _: KeyId, key: &char) -> Result<Option<i64>, StoreError> {
+    ///         Ok(self.0.borrow().0.get(key).copied())
+    ///     }
+    ///
+    ///     fn maybe_changed(&mut self) -> Option<Vec<char>> {
+    ///         Some(std::mem::take(&mut self.0.borrow_mut().1))
+    ///     }
+    ///
+    ///     fn refresh(
+    ///         &mut self,
+    ///         known: &mut dyn Iterator<Item = (KeyId, &char, Option<&i64>)>,
+    ///         changed: &mut dyn FnMut(KeyId, Option<i64>, Time),
+    ///     ) -> Result<(), StoreError> {
+    ///         let values = &self.0.borrow().0;
+    ///         known.for_each(|(id, key, _)| changed(id, values.get(key).copied(), 0));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let table = Table::default();
+    /// ['a', 'b', 'c'].into_iter().for_each(|key| table.write(key, 1));
+    /// let sum = Rules::new().rule('s', formula(['a', 'b', 'c'], |[a, b, c]| a + b + c));
+    /// let mut build = Build::new(sum, table.clone()).with_scheduler(Suspending::new()).with_rebuilder(DirtyBit);
+    /// build.run(['s'])?;
+    /// table.write('c', 4); // Of the inputs, the next build looks at this one.
+    /// build.run(['s'])?;
+    /// assert_eq!(build.get('s'), Some(6));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn maybe_changed(&mut self) -> Option<Vec<K>> {
+        None
+    }
+
     /// Whether the store gives its values away when they are loaded, and has begun to: then the build holds what the store
     /// lacks. Asked when the store was changed or exchanged ([`Build::store_mut`](crate::Build::store_mut)): what it holds
     /// stands from then on, and, unless it says this, an input that it lacks is gone.

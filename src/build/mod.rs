@@ -432,6 +432,43 @@ where
         self.drive(&targets).await
     }
 
+    /// Asks the store what has changed outside the build, as [`run`](Build::run) does first: the keys that hold something else than the last build
+    /// knows, of this process or, where a journal was just opened, of another. The next build takes them into account; they are told once.
+    ///
+    /// ```
+    /// use std::fs::write;
+    ///
+    /// use alacarte::prelude::*;
+    /// use alacarte::stores::{FileKey, FileStore, FileValue};
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// write(directory.path().join("source"), "one")?;
+    /// let copy = task(async |fetch: Fetch<'_, FileKey, FileValue>| fetch.get(&FileKey::from("source")).await);
+    /// let build = Build::new(Rules::new().rule("copy", copy), FileStore::open(directory.path())?);
+    /// let mut build = build.with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
+    /// build.run([FileKey::from("copy")])?;
+    ///
+    /// assert!(build.look_around()?.is_empty()); // There is nothing to do.
+    /// write(directory.path().join("source"), "another")?;
+    /// let changed = build.look_around()?;
+    /// assert_eq!(build.names(&changed), [FileKey::from("source")]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the store or the journal cannot be read or written.
+    pub fn look_around(&mut self) -> Result<Vec<KeyId>, StoreError>
+    where
+        S: Schedules<T::Power>,
+        R: Rebuilder<K, V>,
+    {
+        let _watch = Watch(self.shaken.clone());
+        let mut changed = self.open()?;
+        changed.append(&mut self.refresh()?);
+        self.sink.journal.flush()?;
+        Ok(changed)
+    }
+
     /// Forgets every key that nobody needs: how many.
     ///
     /// A key is forgotten if it was not reached in the last `retention.builds` builds of this process, and

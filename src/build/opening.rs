@@ -29,8 +29,8 @@ where
     R: Rebuilder<K, V>,
     J: Journal<K, V>,
 {
-    /// Has the metadata know all that the journal remembers, and the key table what the store holds.
-    pub(super) fn open(&mut self) -> Result<(), StoreError> {
+    /// Has the metadata know all that the journal remembers, and the key table what the store holds: the keys of which that is something else.
+    pub(super) fn open(&mut self) -> Result<Vec<KeyId>, StoreError> {
         if self.shaken.get() {
             // Of what was half done nothing is trusted but the values, each as it is, and the journal.
             self.table.get_mut().recover();
@@ -44,19 +44,25 @@ where
         let met = if self.restocked { table.loaded() } else { Vec::new() };
         let met: Vec<(KeyId, bool)> = met.into_iter().map(|id| (id, !table.has(id, INPUT))).collect();
         let gives_away = self.store.gives_away();
+        let mut changed = Vec::new();
         if !self.opened {
-            self.replay()?;
+            self.replay(&mut changed)?;
             self.opened = true;
         }
         if self.restocked {
-            self.take_stock(&met, gives_away)?;
+            self.take_stock(&met, gives_away, &mut changed)?;
             self.restocked = false;
         }
-        Ok(())
+        Ok(changed)
     }
 
     /// Asks a store that was changed or exchanged for every key that was met before, and whether each was an output then.
-    pub(super) fn take_stock(&mut self, met: &[(KeyId, bool)], gives_away: bool) -> Result<(), StoreError> {
+    fn take_stock(
+        &mut self,
+        met: &[(KeyId, bool)],
+        gives_away: bool,
+        changed: &mut Vec<KeyId>,
+    ) -> Result<(), StoreError> {
         let table = self.table.get_mut();
         self.store.open(&mut table.keys);
         table.cover();
@@ -70,7 +76,8 @@ where
             let touched = value.as_ref().is_some_and(|value| !input && !value.is_whole());
             let known = table.receive(id, value);
             let modified = self.store.modified(table.keys.name(id));
-            self.sink.notice(table, id, News { known, modified, input, touched })?;
+            let news = self.sink.notice(table, id, News { known, modified, input, touched })?;
+            changed.extend(news.then_some(id));
         }
         self.questionable = true;
         Ok(())
@@ -78,7 +85,7 @@ where
 
     /// Installs what scheduler and rebuilder read, replays the journal into it, and compares what the journal
     /// remembers with what this build holds, or the store.
-    pub(super) fn replay(&mut self) -> Result<(), StoreError> {
+    fn replay(&mut self, changed: &mut Vec<KeyId>) -> Result<(), StoreError> {
         let sink = &mut self.sink;
         sink.metadata = Metadata::default();
         self.scheduler.install(&mut sink.metadata);
@@ -174,21 +181,31 @@ where
             if !table.has(id, CLASSIFIED) {
                 table.classify(id, input);
             }
-            sink.notice(table, id, News { known: fingerprint, modified, input: !has, touched: false })?;
+            let news = sink.notice(table, id, News { known: fingerprint, modified, input: !has, touched: false })?;
+            changed.extend(news.then_some(id));
         }
         Ok(())
     }
 
-    /// Asks the store what changed outside the build.
-    pub(super) fn refresh(&mut self) -> Result<(), StoreError> {
+    /// Asks the store which keys changed outside the build.
+    pub(super) fn refresh(&mut self) -> Result<Vec<KeyId>, StoreError> {
         let table = self.table.get_mut();
         let mut changes = Vec::new();
-        {
+        if let Some(keys) = self.store.maybe_changed() {
+            let mut ids: Vec<KeyId> = keys.iter().filter_map(|key| table.keys.find(key)).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            count_steps(ids.len());
+            let met = ids.into_iter().filter(|&id| table.has(id, LOADED | HELD));
+            let mut known = met.map(|id| (id, table.keys.name(id), table.value(id)));
+            self.store.refresh(&mut known, &mut |id, value, modified| changes.push((id, value, modified)))?;
+        } else {
             let met = table.keys.iter().filter(|&(id, _)| table.has(id, LOADED | HELD));
             let mut known = met.map(|(id, key)| (id, key, table.value(id)));
             self.store.refresh(&mut known, &mut |id, value, modified| changes.push((id, value, modified)))?;
         }
         // The store tells of a change once: none is left out because the journal could not write another.
+        let ids: Vec<KeyId> = changes.iter().map(|(id, ..)| *id).collect();
         let mut noticed = Ok(());
         for (id, value, modified) in changes {
             if !table.keys.knows(id) {
@@ -202,7 +219,7 @@ where
             noticed = noticed.and(self.sink.notice(table, id, news).map(drop));
             self.questionable = true;
         }
-        noticed
+        noticed.map(|()| ids)
     }
 
     /// Notices tasks that were replaced, that are new, or that are no more.

@@ -84,6 +84,8 @@ pub struct Files {
     looks: Option<RefCell<Looks>>,
     /// What was looked at is not looked at again.
     looks_once: bool,
+    /// The keys that somebody who watches the files says may have changed, and has not said before; `None` if nobody watches.
+    heeded: Option<FxHashSet<FileKey>>,
 }
 
 /// What is known of one file.
@@ -219,6 +221,7 @@ impl Files {
             trees: TreeReader::default(),
             looks: None,
             looks_once: false,
+            heeded: None,
         })
     }
 
@@ -475,6 +478,29 @@ impl Files {
         }
         self.doubts.remove(key);
         self.news.insert(key.clone());
+    }
+
+    /// Somebody watches the files: these keys may have changed. From the first time on, a build over them looks at no others than it was told of
+    /// since the build before, so who calls this once calls it for all that change.
+    ///
+    /// ```
+    /// use alacarte::Store;
+    /// use alacarte::stores::{FileKey, FileStore};
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let mut store = FileStore::open(directory.path())?;
+    /// assert_eq!(store.maybe_changed(), None); // Any file may have changed.
+    /// store.files().borrow_mut().heed([FileKey::from("a")]);
+    /// assert_eq!(store.maybe_changed(), Some(vec![FileKey::from("a")]));
+    /// assert_eq!(store.maybe_changed(), Some(Vec::new())); // None has since.
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn heed(&mut self, keys: impl IntoIterator<Item = FileKey>) {
+        self.heeded.get_or_insert_default().extend(keys);
+    }
+
+    pub(crate) fn take_heeded(&mut self) -> Option<Vec<FileKey>> {
+        self.heeded.as_mut().map(|heeded| heeded.drain().collect())
     }
 
     /// How many files the build has written. To be asked before a command is started, for [`Files::written_since`].

@@ -1,8 +1,10 @@
 //! Another store takes the place of one, or is edited where it lies.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use alacarte_core::{Build, Fetch, KeyId, Rules, Store, StoreError, declared, formula};
+use alacarte_core::{Build, Fetch, KeyId, Rules, Store, StoreError, Time, declared, formula};
 use alacarte_stores::Memory;
 
 use super::adding;
@@ -79,6 +81,88 @@ impl Store<Key, i64> for Shelf {
     fn load(&mut self, _: KeyId, key: &Key) -> Result<Option<i64>, StoreError> {
         Ok(self.values.get(key).copied())
     }
+}
+
+/// A store that knows what was written to it since it was last asked, and counts what it is asked about.
+#[derive(Clone, Default)]
+struct Telling(Rc<RefCell<Told>>);
+
+#[derive(Default)]
+struct Told {
+    values: HashMap<Key, i64>,
+    written: Vec<Key>,
+    asked: usize,
+}
+
+impl Telling {
+    fn write(&self, key: Key, value: i64) {
+        let told = &mut *self.0.borrow_mut();
+        told.values.insert(key, value);
+        told.written.push(key);
+    }
+
+    fn asked(&self) -> usize {
+        std::mem::take(&mut self.0.borrow_mut().asked)
+    }
+}
+
+impl Store<Key, i64> for Telling {
+    fn load(&mut self, _: KeyId, key: &Key) -> Result<Option<i64>, StoreError> {
+        Ok(self.0.borrow().values.get(key).copied())
+    }
+
+    fn maybe_changed(&mut self) -> Option<Vec<Key>> {
+        Some(std::mem::take(&mut self.0.borrow_mut().written))
+    }
+
+    fn refresh(
+        &mut self,
+        known: &mut dyn Iterator<Item = (KeyId, &Key, Option<&i64>)>,
+        changed: &mut dyn FnMut(KeyId, Option<i64>, Time),
+    ) -> Result<(), StoreError> {
+        let told = &mut *self.0.borrow_mut();
+        for (id, key, held) in known {
+            told.asked += 1;
+            if let Some(&value) = told.values.get(key).filter(|value| held != Some(value)) {
+                changed(id, Some(value), 0);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Of a store that tells what may have changed, nothing else is asked, and the build says what it was told, once; also of what was written
+/// while no build was there.
+#[test]
+fn what_a_store_says_may_have_changed_is_all_that_is_looked_at() {
+    everywhere(|scheduler, rebuilder| {
+        let (store, tape) = (Telling::default(), Tape::default());
+        let open = || {
+            Build::new(adding(1), store.clone())
+                .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
+                .with_rebuilder(alacarte_rebuilders::named::<Key, i64>(rebuilder).expect("a rebuilder"))
+                .with_journal(tape.clone())
+        };
+        let mut build = open();
+        store.write("A", 1);
+        build.run(["C"]).expect("built");
+        store.asked();
+        assert!(build.look_around().expect("looked").is_empty() && store.asked() == 0, "{scheduler} × {rebuilder}");
+        store.write("A", 2);
+        store.write("elsewhere", 2);
+        let changed = build.look_around().expect("looked");
+        assert_eq!((build.names(&changed), store.asked()), (vec!["A"], 1), "{scheduler} × {rebuilder}");
+        assert!(build.look_around().expect("looked").is_empty(), "it is told once");
+        build.run(["C"]).expect("built");
+        assert_eq!((build.get("C"), store.asked()), (Some(6), 0), "{scheduler} × {rebuilder}");
+        drop(build);
+        store.write("A", 5);
+        let mut build = open();
+        let changed = build.look_around().expect("looked");
+        assert!(build.names(&changed).contains(&"A"), "{scheduler} × {rebuilder}");
+        build.run(["C"]).expect("built");
+        assert_eq!(build.get("C"), Some(12), "{scheduler} × {rebuilder}");
+    });
 }
 
 /// What is written to a store directly is an edit.

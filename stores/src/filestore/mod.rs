@@ -81,7 +81,7 @@ pub struct FileStore {
     dry: bool,
     /// The youngest file in each group, as far as this build has asked.
     young: FxHashMap<FileKey, Option<Time>>,
-    /// How many members of groups were looked at.
+    /// How many members of groups were looked at, and how many keys for news.
     #[cfg(test)]
     looked_at: std::cell::Cell<u64>,
 }
@@ -195,7 +195,7 @@ impl FileStore {
     }
 
     /// The files that a key stands for.
-    pub(crate) fn paths<'a>(&'a self, key: &'a FileKey) -> &'a [FileKey] {
+    pub fn paths<'a>(&'a self, key: &'a FileKey) -> &'a [FileKey] {
         match self.shapes.get(key) {
             None | Some(Shape::Output | Shape::Within(_) | Shape::Alias) => std::slice::from_ref(key),
             Some(Shape::Outputs(paths)) => paths,
@@ -261,6 +261,10 @@ impl Store<FileKey, FileValue> for FileStore {
         Ok(value)
     }
 
+    fn maybe_changed(&mut self) -> Option<Vec<FileKey>> {
+        self.files.borrow_mut().take_heeded()
+    }
+
     fn refresh(
         &mut self,
         known: &mut dyn Iterator<Item = (KeyId, &FileKey, Option<&FileValue>)>,
@@ -273,6 +277,8 @@ impl Store<FileKey, FileValue> for FileStore {
             if matches!(self.shapes.get(key), Some(Shape::Group(_))) {
                 continue;
             }
+            #[cfg(test)]
+            self.looked_at.set(self.looked_at.get() + 1);
             // What cannot be looked at (a link that leads to itself, a file that nobody may read) is not there: whoever needs it fails,
             // or makes it, and nobody else.
             let value = self.value(key).unwrap_or_default();
@@ -365,6 +371,44 @@ mod tests {
         assert_eq!(news(&mut store, &known("one")), [(0, Some(file("two"))), (1, Some(file("new")))]);
         std::fs::remove_file(at.join("a")).expect("removed");
         assert_eq!(news(&mut store, &[("a", Some(file("two"))), ("b", Some(file("new")))]), [(0, None)]);
+    }
+
+    #[test]
+    fn of_files_that_are_watched_those_are_looked_at_that_may_have_changed() {
+        use alacarte_core::{Build, Fetch, Rules, task};
+        use alacarte_rebuilders::DirtyBit;
+        use alacarte_schedulers::BottomUp;
+
+        let looks = |count: usize| {
+            let directory = tempfile::tempdir().expect("a directory");
+            let sum = task(async move |fetch: Fetch<'_, FileKey, FileValue>| {
+                let keys: Vec<FileKey> = (0..count).map(|number| FileKey::from(format!("f{number}"))).collect();
+                Ok(FileValue::Group(fetch.all(keys.iter()).await?.fingerprint()))
+            });
+            (0..count).for_each(|number| write(directory.path(), &format!("f{number}"), "one"));
+            let store = FileStore::open(directory.path()).expect("opened");
+            let store = store.with_shapes(FxHashMap::from_iter([("sum".into(), Shape::Group([].into()))]));
+            let mut build = Build::new(Rules::new().rule("sum", sum), store)
+                .with_scheduler(BottomUp::new())
+                .with_rebuilder(DirtyBit);
+            let ran = |build: &mut Build<_, _, _, FileStore, _, _>| {
+                let before = build.store().looked_at.get();
+                let ran = build.run([FileKey::from("sum")]).expect("built").ran.len();
+                (ran, build.store().looked_at.get() - before)
+            };
+            assert_eq!(ran(&mut build), (1, 0));
+            assert_eq!(ran(&mut build), (0, count as u64), "nobody watches");
+            build.store().files().borrow_mut().heed([]);
+            assert_eq!(ran(&mut build), (0, 0));
+            write(directory.path(), "f1", "two");
+            assert_eq!(ran(&mut build), (0, 0), "nobody said so");
+            build.store().files().borrow_mut().heed(["f1".into(), "f2".into(), "unknown".into()]);
+            let changed = build.look_around().expect("looked");
+            assert_eq!(build.names(&changed), [FileKey::from("f1")]);
+            assert!(build.look_around().expect("looked").is_empty());
+            ran(&mut build)
+        };
+        assert_eq!([looks(10), looks(1000)], [(1, 0); 2]);
     }
 
     #[test]

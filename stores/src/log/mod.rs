@@ -228,6 +228,26 @@ impl<K, V> Log<K, V> {
         self.anew.as_ref()
     }
 
+    /// Lets other processes have the log, until it is [taken again](Self::take_again). Nothing may be told to it meanwhile. One that could not write all
+    /// that it was told is kept.
+    ///
+    /// # Errors
+    /// If it cannot be unlocked.
+    pub fn release(&self) -> Result<(), StoreError> {
+        if self.pending.is_empty() {
+            return self.place.release().map_err(|error| self.failed("unlock", error));
+        }
+        Ok(())
+    }
+
+    /// Takes the log again that was [released](Self::release): whether it is the one that it was. If not, it has to be opened anew.
+    ///
+    /// # Errors
+    /// If another build uses it ([`WouldBlock`](std::io::ErrorKind::WouldBlock)), or it cannot be locked.
+    pub fn take_again(&self) -> Result<bool, StoreError> {
+        self.place.take_again()
+    }
+
     /// What the last replay found to be lost.
     pub fn damage(&self) -> Damage {
         self.damage

@@ -87,6 +87,22 @@ impl Place {
         }
     }
 
+    pub(super) fn release(&self) -> io::Result<()> {
+        match self {
+            Place::Memory(_) => Ok(()),
+            Place::File { file, .. } => Ok(flock(file, FlockOperation::Unlock)?),
+        }
+    }
+
+    pub(super) fn take_again(&self) -> Result<bool, StoreError> {
+        let Place::File { file, path, length } = self else { return Ok(true) };
+        lock(file, path)?;
+        let (ours, theirs) = (file.metadata(), std::fs::metadata(path));
+        Ok(ours.is_ok_and(|ours| {
+            ours.len() == *length && theirs.is_ok_and(|theirs| (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()))
+        }))
+    }
+
     pub(super) fn read(&mut self) -> io::Result<Vec<u8>> {
         match self {
             Place::Memory(bytes) => Ok(bytes.to_vec()),
