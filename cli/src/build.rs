@@ -1,48 +1,21 @@
 //! `alacarte build`: the targets of a ninja manifest, with the scheduler and the rebuilder of one's choice.
 
 use std::cell::RefCell;
-use std::ffi::OsString;
-use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
 
-use alacarte_core::{BuildError, Decision, KeyId, Rebuilder, Report, Scheduler};
 use alacarte_experiments::systems::Menu;
-use alacarte_frontends::commands::{
-    CommandEvent, Rechecks, Screen, attended, chance, failed, hits, processors, tell_of_interruption, tell_of_state,
-};
+use alacarte_frontends::commands::{Screen, attended, processors, tell_of_interruption};
 use alacarte_frontends::history::{Ending, Recorder};
-use alacarte_frontends::ninja::{NinjaBuild, NullBuild, Session};
-use alacarte_rebuilders::{Rechecked, Sample};
-use alacarte_stores::{FileKey, FileValue, SharedCache, text_of};
-use thiserror::Error;
+use alacarte_frontends::ninja::{NullBuild, Session};
+use alacarte_stores::SharedCache;
 
 use crate::args::{Build, BuildOption};
+use crate::one_build::{Told, all, nothing};
 use crate::profile;
 use crate::settings::{Settings, Strategies};
 use crate::status::{Problem, there};
-use crate::table::duration;
-
-/// A manifest that its own build makes is read again when that changed it; so often at most.
-const READINGS: usize = 10;
-
-type AnyBuild = NinjaBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileValue>>>;
-
-#[derive(Debug, Error)]
-pub(crate) enum Misuse {
-    #[error("no target is called {target}{hint}")]
-    Unknown { target: String, hint: String },
-    #[error("under {0} nothing is restored that could be rechecked: choose `--rebuilder constructive-trace`")]
-    NothingRestored(String),
-    #[error(
-        "the manifest was read {1} times, and the command of {0} changed it each time: make that write what it wrote before if nothing changed"
-    )]
-    Unsettled(FileKey, usize),
-    #[error("there is nothing to build: the manifest has no targets")]
-    Nothing,
-}
 
 pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
     let mut session = Session::new(&arguments.directory, &arguments.file);
@@ -52,23 +25,6 @@ pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
         session.cache = cache.directory().to_owned();
     }
     attended(&session.commands.clone(), tell_of_interruption, everything(menu, arguments, jobs, session))
-}
-
-/// Who is told of what the build does.
-#[derive(Clone)]
-struct Told {
-    screen: Rc<RefCell<Screen>>,
-    recorder: Rc<RefCell<Recorder>>,
-}
-
-impl Told {
-    fn command(&self, event: &CommandEvent<'_>) {
-        let mut recorder = self.recorder.borrow_mut();
-        recorder.command(event);
-        let mut screen = self.screen.borrow_mut();
-        screen.left = recorder.left();
-        screen.command(event);
-    }
 }
 
 async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Session) -> Result<ExitCode, Problem> {
@@ -98,218 +54,4 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         profile::of_this_build(&session, past.as_ref(), file)?;
     }
     outcome
-}
-
-async fn all(
-    strategies: &Strategies<'_>,
-    session: &Session,
-    arguments: &Build,
-    jobs: usize,
-    told: &Told,
-    null: &NullBuild<'_>,
-    begin: Instant,
-) -> Result<ExitCode, Problem> {
-    let screen = &told.screen;
-    let mut readings = Readings::default();
-    let mut rechecks = Rechecks::default();
-    'reading: loop {
-        let (mut build, sample) = open(strategies, session, arguments, jobs, told).await?;
-        if let Some(manifest) = build.tasks().manifest().cloned() {
-            // It is a target like any other, and comes first.
-            match first(&mut build, std::slice::from_ref(&manifest), screen, &mut rechecks, &sample).await? {
-                Ok(made) if made && !build.tasks().is_as_read() => {
-                    readings.one_more(&manifest, 0)?;
-                    continue;
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    session.commands.settle();
-                    return Ok(ended(arguments, &rechecks, failed(screen, &error)));
-                }
-            }
-        }
-        let targets = targets(&build, &arguments.targets)?;
-        loop {
-            let next = build.tasks().next_dyndeps(&targets);
-            let Some(file) = next.first() else { break };
-            match first(&mut build, &next, screen, &mut rechecks, &sample).await? {
-                Ok(made) if made && !build.tasks().is_as_read() => {
-                    readings.one_more(file, build.tasks().dyndeps())?;
-                    continue 'reading;
-                }
-                Ok(_) => build.tasks().dyndeps_settled(&next)?,
-                // (What does not need these is built.)
-                Err(_) if arguments.keep_going => break,
-                Err(error) => {
-                    session.commands.settle();
-                    return Ok(ended(arguments, &rechecks, failed(screen, &error)));
-                }
-            }
-        }
-        build.tasks().wants(&targets);
-        let commands = build.tasks().commands_below(&targets);
-        screen.borrow_mut().total = commands.len();
-        // (They stand before their companions.)
-        let asked = (!arguments.targets.is_empty()).then(|| &targets[..arguments.targets.len().min(targets.len())]);
-        told.recorder.borrow_mut().asked(asked);
-        told.recorder.borrow_mut().expect(commands);
-        let outcome = build.run_async(&targets).await;
-        session.commands.settle();
-        screen.borrow_mut().clear()?;
-        tell_of_state(build.journal(), build.tasks().files());
-        recheck(&mut rechecks, &build, &sample, &outcome)?;
-        let idle = build.tasks().commands_run() == 0 && readings.0 == 0;
-        let nothing =
-            idle && outcome.as_ref().is_ok_and(|report| report.restored.is_empty() && report.cache_trouble.is_none());
-        let code = match outcome {
-            Ok(report) => {
-                screen.borrow_mut().warn(&report);
-                summary(&build, &report, begin)?;
-                ExitCode::SUCCESS
-            }
-            Err(error) => failed(screen, &error),
-        };
-        if nothing {
-            null.note(build);
-        } else {
-            session.settle_in_place(build);
-        }
-        return Ok(ended(arguments, &rechecks, code));
-    }
-}
-
-/// How often the manifest was read.
-#[derive(Default)]
-pub(crate) struct Readings(usize);
-
-impl Readings {
-    /// This file has been made anew. Of dyndep files, each may be found out about by another reading.
-    pub(crate) fn one_more(&mut self, file: &FileKey, dyndeps: usize) -> Result<(), Misuse> {
-        self.0 += 1;
-        if self.0 >= READINGS + dyndeps {
-            return Err(Misuse::Unsettled(file.clone(), self.0));
-        }
-        Ok(())
-    }
-}
-
-/// Builds what is a part of the manifest. Whether anything was made.
-async fn first(
-    build: &mut AnyBuild,
-    targets: &[FileKey],
-    screen: &RefCell<Screen>,
-    rechecks: &mut Rechecks,
-    sample: &Sample<FileValue>,
-) -> Result<Result<bool, BuildError<FileKey>>, Problem> {
-    build.tasks().wants(targets);
-    let made = build.run_async(targets).await;
-    tell_of_state(build.journal(), build.tasks().files());
-    recheck(rechecks, build, sample, &made)?;
-    Ok(made.map(|report| {
-        screen.borrow_mut().warn(&report);
-        !(report.ran.is_empty() && report.restored.is_empty())
-    }))
-}
-
-async fn open(
-    strategies: &Strategies<'_>,
-    session: &Session,
-    arguments: &Build,
-    jobs: usize,
-    told: &Told,
-) -> Result<(AnyBuild, Sample<FileValue>), Problem> {
-    let (scheduler, rebuilder) = strategies.make();
-    if arguments.recheck.is_some() && !rebuilder.restores() {
-        return Err(Misuse::NothingRestored(strategies.rebuilder.clone()).into());
-    }
-    let doubting = Rechecked::new(rebuilder, arguments.recheck.unwrap_or(0), chance());
-    let sample = doubting.sample();
-    let rebuilder: Box<dyn Rebuilder<FileKey, FileValue>> = Box::new(doubting);
-    let mut turn = session.turn().await?;
-    let recorder = Rc::clone(&told.recorder);
-    turn.hear(move |keys, event| recorder.borrow_mut().event(keys, event));
-    let (history, of_commands, of_keys) = (turn.history(), told.clone(), told.clone());
-    let build = session.open_with(turn, scheduler, rebuilder, move |event| of_commands.command(&event))?;
-    told.recorder.borrow_mut().turn(history, build.tasks().which_are_commands());
-    let (explains, is_command) = (arguments.explain, build.tasks().which_are_commands());
-    let build = build.with_jobs(jobs).keep_going(arguments.keep_going).observe(move |keys, key, decision| {
-        of_keys.recorder.borrow_mut().decision(keys, key, decision);
-        if let Decision::Started(reason) = decision
-            && explains
-            && is_command(keys.name(key))
-        {
-            of_keys.screen.borrow_mut().line(&format!("{}: {}", keys.name(key), reason.explain(keys)));
-        }
-    });
-    Ok((build, sample))
-}
-
-/// Notes how what was run again differs from what the cache has.
-fn recheck(
-    rechecks: &mut Rechecks,
-    build: &AnyBuild,
-    sample: &Sample<FileValue>,
-    outcome: &Result<Report, BuildError<FileKey>>,
-) -> Result<(), Problem> {
-    let sampled = sample.take();
-    let (ids, expected): (Vec<KeyId>, Vec<FileValue>) = sampled.expected.into_iter().unzip();
-    let mut ran: Vec<(FileKey, FileValue)> = build.names(&ids).into_iter().zip(expected).collect();
-    // What a generator makes would not have been restored.
-    let all = ran.len();
-    ran.retain(|(key, _)| !build.tasks().regenerates(key));
-    rechecks.note(sampled.hits - (all - ran.len()), ran, outcome, |key, then| {
-        let Some(now) = build.get(key) else { return Ok(None) };
-        let differences = build.store().differences(key, then, &now)?;
-        Ok(Some(differences.iter().map(ToString::to_string).collect()))
-    })
-}
-
-/// The end of all, after what was found out is said.
-fn ended(arguments: &Build, rechecks: &Rechecks, code: ExitCode) -> ExitCode {
-    if arguments.recheck.is_some() { rechecks.tell(code) } else { code }
-}
-
-/// The targets that were asked for, or the manifest's own.
-fn targets(build: &AnyBuild, asked: &[OsString]) -> Result<Vec<FileKey>, Problem> {
-    let tasks = build.tasks();
-    let mut targets = Vec::new();
-    for target in asked {
-        let target = text_of(target.as_bytes());
-        let key = tasks.key_of(&target);
-        if !tasks.names(&key) {
-            return Err(Misuse::Unknown { hint: tasks.hint(&target), target: target.into_owned() }.into());
-        }
-        targets.push(key);
-    }
-    if asked.is_empty() {
-        targets.extend_from_slice(tasks.default_targets());
-    }
-    if targets.is_empty() {
-        return Err(Misuse::Nothing.into());
-    }
-    Ok(tasks.with_companions(&targets))
-}
-
-fn nothing(begin: Instant) -> io::Result<()> {
-    writeln!(io::stdout(), "alacarte: nothing to do ({})", duration(begin.elapsed().as_secs_f64() * 1000.0))
-}
-
-fn summary(build: &AnyBuild, report: &Report, begin: Instant) -> io::Result<()> {
-    let commands = build.tasks().commands_run();
-    let time = duration(begin.elapsed().as_secs_f64() * 1000.0);
-    let plural = if commands == 1 { "" } else { "s" };
-    let mut out = io::stdout();
-    // (Names for others are not counted.)
-    let made = |ids: &[KeyId]| {
-        let keys = build.names(ids);
-        keys.iter().filter(|key| build.tasks().edge(key).is_some_and(|edge| !edge.is_phony())).count()
-    };
-    match (commands, made(&report.restored)) {
-        (0, 0) => nothing(begin),
-        (_, 0) => writeln!(out, "alacarte: ran {commands} command{plural} ({time})"),
-        (_, restored) => {
-            let hits = hits(restored, made(&report.ran), build.store().copied());
-            writeln!(out, "alacarte: ran {commands} command{plural}, {hits} ({time})")
-        }
-    }
 }

@@ -24,6 +24,7 @@ mod explain;
 mod history;
 mod new;
 mod ninja;
+mod one_build;
 mod paragraph;
 mod profile;
 mod reasons;

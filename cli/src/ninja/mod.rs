@@ -26,7 +26,7 @@ use alacarte_frontends::ninja::{NinjaBuild, NullBuild, ParseError, Session, Sess
 use alacarte_stores::{FileKey, FileValue, bytes_of, text_of};
 use thiserror::Error;
 
-use crate::build::Readings;
+use crate::one_build::Readings;
 use crate::settings::{Settings, Strategies};
 use crate::status::Problem;
 use arguments::{Arguments, Asked};
