@@ -122,6 +122,9 @@ pub struct Build {
     /// Write what ran when to this file, as JSON for a viewer of traces (ui.perfetto.dev, chrome://tracing), and print what took the time.
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
+    /// Then stay, and build again whenever a file changes that counts, until Ctrl-C (exit code 130). Other builds of the directory may run meanwhile.
+    #[arg(long, conflicts_with_all = ["recheck", "profile"])]
+    pub watch: bool,
     /// What to build [default: what the manifest says]
     #[arg(value_name = "TARGET")]
     pub targets: Vec<OsString>,

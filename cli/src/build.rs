@@ -6,20 +6,22 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use alacarte_experiments::systems::Menu;
-use alacarte_frontends::commands::{Screen, attended, processors, tell_of_interruption};
+use alacarte_frontends::commands::{Rechecks, Screen, attended, processors, tell_of_interruption};
 use alacarte_frontends::history::{Ending, Recorder};
 use alacarte_frontends::ninja::{NullBuild, Session};
 use alacarte_stores::SharedCache;
 
 use crate::args::{Build, BuildOption};
-use crate::one_build::{Told, all, nothing};
+use crate::one_build::{Told, nothing, once};
 use crate::profile;
 use crate::settings::{Settings, Strategies};
 use crate::status::{Problem, there};
+use crate::watch;
 
 pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
     let mut session = Session::new(&arguments.directory, &arguments.file);
-    session.looks_once = true;
+    // (One that stays looks again.)
+    session.looks_once = !arguments.watch;
     let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from), processors());
     if let Some(cache) = SharedCache::chosen(arguments.cache.as_deref()) {
         session.cache = cache.directory().to_owned();
@@ -39,7 +41,8 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         ["suspending", "verifying-trace"],
     )?;
     let null = NullBuild::of(&session, [&strategies.scheduler, &strategies.rebuilder], &arguments.targets);
-    if arguments.recheck.is_none() && arguments.profile.is_none() && null.is_certain() {
+    let must_open = arguments.recheck.is_some() || arguments.profile.is_some() || arguments.watch;
+    if !must_open && null.is_certain() {
         nothing(begin)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -47,11 +50,37 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
     let recorder = Recorder::new(&strategies.scheduler, &strategies.rebuilder, cache, jobs);
     let recorder = Rc::new(RefCell::new(recorder.retaining(arguments.profile.is_some())));
     let told = Told { screen: Rc::new(RefCell::new(Screen::new(arguments.verbose))), recorder };
-    let outcome = all(&strategies, &session, arguments, jobs, &told, &null, begin).await;
+    if arguments.watch {
+        return watch::watch(&strategies, &session, arguments, jobs, &told).await;
+    }
+    let outcome = all(&strategies, &session, arguments, jobs, &told, &null).await;
     let ending = if matches!(outcome, Ok(ExitCode::SUCCESS)) { Ending::Succeeded } else { Ending::Failed };
     let past = told.recorder.borrow_mut().ended(ending);
     if let Some(file) = &arguments.profile {
         profile::of_this_build(&session, past.as_ref(), file)?;
     }
     outcome
+}
+
+async fn all(
+    strategies: &Strategies<'_>,
+    session: &Session,
+    arguments: &Build,
+    jobs: usize,
+    told: &Told,
+    null: &NullBuild<'_>,
+) -> Result<ExitCode, Problem> {
+    let mut rechecks = Rechecks::default();
+    let built = once(strategies, session, arguments, jobs, told, &mut rechecks).await?;
+    if built.nothing {
+        null.note(built.build);
+    } else {
+        session.settle_in_place(built.build);
+    }
+    Ok(ended(arguments, &rechecks, built.code))
+}
+
+/// The end of all, after what was found out is said.
+fn ended(arguments: &Build, rechecks: &Rechecks, code: ExitCode) -> ExitCode {
+    if arguments.recheck.is_some() { rechecks.tell(code) } else { code }
 }

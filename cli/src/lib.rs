@@ -32,6 +32,7 @@ mod settings;
 mod status;
 mod systems;
 mod table;
+mod watch;
 
 use std::process::ExitCode;
 

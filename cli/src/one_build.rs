@@ -11,7 +11,7 @@ use std::time::Instant;
 use alacarte_core::{BuildError, Decision, KeyId, Rebuilder, Report, Scheduler};
 use alacarte_frontends::commands::{CommandEvent, Rechecks, Screen, chance, failed, hits, tell_of_state};
 use alacarte_frontends::history::Recorder;
-use alacarte_frontends::ninja::{NinjaBuild, NullBuild, Session};
+use alacarte_frontends::ninja::{NinjaBuild, Session};
 use alacarte_rebuilders::{Rechecked, Sample};
 use alacarte_stores::{FileKey, FileValue, text_of};
 use thiserror::Error;
@@ -57,40 +57,51 @@ impl Told {
     }
 }
 
+/// A build that has come to its end.
+pub(crate) struct Built {
+    pub(crate) build: AnyBuild,
+    /// What it was to build, if it came to that.
+    pub(crate) targets: Option<Vec<FileKey>>,
+    pub(crate) code: ExitCode,
+    /// There was nothing to do, and nothing to say.
+    pub(crate) nothing: bool,
+}
+
 /// Builds all from the beginning: the manifest, what is a part of it, the targets.
-pub(crate) async fn all(
+pub(crate) async fn once(
     strategies: &Strategies<'_>,
     session: &Session,
     arguments: &Build,
     jobs: usize,
     told: &Told,
-    null: &NullBuild<'_>,
-    begin: Instant,
-) -> Result<ExitCode, Problem> {
+    rechecks: &mut Rechecks,
+) -> Result<Built, Problem> {
+    let begin = Instant::now();
     let screen = &told.screen;
     let mut readings = Readings::default();
-    let mut rechecks = Rechecks::default();
     'reading: loop {
         let (mut build, sample) = open(strategies, session, arguments, jobs, told).await?;
-        if let Some(manifest) = build.tasks().manifest().cloned() {
+        let manifest = build.tasks().manifest().cloned();
+        if let Some(manifest) = &manifest {
             // It is a target like any other, and comes first.
-            match first(&mut build, std::slice::from_ref(&manifest), screen, &mut rechecks, &sample).await? {
+            match first(&mut build, std::slice::from_ref(manifest), screen, rechecks, &sample).await? {
                 Ok(made) if made && !build.tasks().is_as_read() => {
-                    readings.one_more(&manifest, 0)?;
+                    readings.one_more(manifest, 0)?;
                     continue;
                 }
                 Ok(_) => {}
                 Err(error) => {
                     session.commands.settle();
-                    return Ok(ended(arguments, &rechecks, failed(screen, &error)));
+                    let code = failed(screen, &error);
+                    return Ok(Built { build, targets: None, code, nothing: false });
                 }
             }
         }
-        let targets = targets(&build, &arguments.targets)?;
+        let mut targets = targets(&build, &arguments.targets)?;
         loop {
             let next = build.tasks().next_dyndeps(&targets);
             let Some(file) = next.first() else { break };
-            match first(&mut build, &next, screen, &mut rechecks, &sample).await? {
+            match first(&mut build, &next, screen, rechecks, &sample).await? {
                 Ok(made) if made && !build.tasks().is_as_read() => {
                     readings.one_more(file, build.tasks().dyndeps())?;
                     continue 'reading;
@@ -100,9 +111,14 @@ pub(crate) async fn all(
                 Err(_) if arguments.keep_going => break,
                 Err(error) => {
                     session.commands.settle();
-                    return Ok(ended(arguments, &rechecks, failed(screen, &error)));
+                    let code = failed(screen, &error);
+                    return Ok(Built { build, targets: None, code, nothing: false });
                 }
             }
+        }
+        if arguments.watch {
+            // Builds that follow what changed have the same targets each time.
+            targets.extend(manifest.filter(|manifest| !targets.contains(manifest)));
         }
         build.tasks().wants(&targets);
         let commands = build.tasks().commands_below(&targets);
@@ -115,24 +131,41 @@ pub(crate) async fn all(
         session.commands.settle();
         screen.borrow_mut().clear()?;
         tell_of_state(build.journal(), build.tasks().files());
-        recheck(&mut rechecks, &build, &sample, &outcome)?;
+        recheck(rechecks, &build, &sample, &outcome)?;
         let idle = build.tasks().commands_run() == 0 && readings.0 == 0;
         let nothing =
             idle && outcome.as_ref().is_ok_and(|report| report.restored.is_empty() && report.cache_trouble.is_none());
-        let code = match outcome {
-            Ok(report) => {
-                screen.borrow_mut().warn(&report);
-                summary(&build, &report, begin)?;
-                ExitCode::SUCCESS
-            }
-            Err(error) => failed(screen, &error),
-        };
-        if nothing {
-            null.note(build);
-        } else {
-            session.settle_in_place(build);
+        let code = end(&build, screen, outcome, begin)?;
+        return Ok(Built { build, targets: Some(targets), code, nothing });
+    }
+}
+
+/// A build that is opened, and builds nothing yet.
+pub(crate) async fn opened(
+    strategies: &Strategies<'_>,
+    session: &Session,
+    arguments: &Build,
+    jobs: usize,
+    told: &Told,
+) -> Result<Built, Problem> {
+    let (build, _) = open(strategies, session, arguments, jobs, told).await?;
+    Ok(Built { build, targets: None, code: ExitCode::SUCCESS, nothing: false })
+}
+
+/// Says how a build has ended.
+pub(crate) fn end(
+    build: &AnyBuild,
+    screen: &RefCell<Screen>,
+    outcome: Result<Report, BuildError<FileKey>>,
+    begin: Instant,
+) -> io::Result<ExitCode> {
+    match outcome {
+        Ok(report) => {
+            screen.borrow_mut().warn(&report);
+            summary(build, &report, begin)?;
+            Ok(ExitCode::SUCCESS)
         }
-        return Ok(ended(arguments, &rechecks, code));
+        Err(error) => Ok(failed(screen, &error)),
     }
 }
 
@@ -190,7 +223,7 @@ async fn open(
     let build = session.open_with(turn, scheduler, rebuilder, move |event| of_commands.command(&event))?;
     told.recorder.borrow_mut().turn(history, build.tasks().which_are_commands());
     let (explains, is_command) = (arguments.explain, build.tasks().which_are_commands());
-    let build = build.with_jobs(jobs).keep_going(arguments.keep_going).observe(move |keys, key, decision| {
+    let mut build = build.with_jobs(jobs).keep_going(arguments.keep_going).observe(move |keys, key, decision| {
         of_keys.recorder.borrow_mut().decision(keys, key, decision);
         if let Decision::Started(reason) = decision
             && explains
@@ -199,6 +232,10 @@ async fn open(
             of_keys.screen.borrow_mut().line(&format!("{}: {}", keys.name(key), reason.explain(keys)));
         }
     });
+    if arguments.watch {
+        // (The keys that are watched are counted by their numbers.)
+        build = build.with_retention(None);
+    }
     Ok((build, sample))
 }
 
@@ -220,11 +257,6 @@ fn recheck(
         let differences = build.store().differences(key, then, &now)?;
         Ok(Some(differences.iter().map(ToString::to_string).collect()))
     })
-}
-
-/// The end of all, after what was found out is said.
-fn ended(arguments: &Build, rechecks: &Rechecks, code: ExitCode) -> ExitCode {
-    if arguments.recheck.is_some() { rechecks.tell(code) } else { code }
 }
 
 /// The targets that were asked for, or the manifest's own.

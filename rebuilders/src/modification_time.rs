@@ -1,7 +1,7 @@
 //! Modification time: make's rule. A value stands if it is newer than everything that its task fetched.
 //!
-//! A baseline, wrong where make is wrong: it does not see a changed command, an output that was touched, a
-//! clock set back (THEORY, rule 6). It has no early cutoff, and a touched input counts as changed.
+//! A baseline, wrong where make is wrong: it does not see a changed command, an output that was touched or overwritten (it is
+//! newer then than what it is made from), a clock set back (THEORY, rule 6). It has no early cutoff, and a touched input counts as changed.
 
 use std::task::{Poll, ready};
 

@@ -17,6 +17,8 @@ mod screen;
 pub(crate) mod state;
 pub(crate) mod tool_cache;
 pub(crate) mod turn;
+#[cfg(feature = "watch")]
+mod watcher;
 
 pub use colours::{colours_are_shown, without_colours};
 pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
@@ -41,3 +43,5 @@ pub(crate) use screen::program;
 pub use screen::{Screen, clock, failed, tell_of_state, terminal_width};
 #[cfg(feature = "ninja")]
 pub(crate) use turn::beneath_ours;
+#[cfg(feature = "watch")]
+pub use watcher::{Heard, WatchError, Watcher};

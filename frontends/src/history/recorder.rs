@@ -97,6 +97,22 @@ impl Recorder {
         self
     }
 
+    /// The build has ended so. What is told from now on is of the next one, in the same directory and by the same strategies.
+    pub fn begin_anew(&mut self, ending: Ending) {
+        let (path, targets) = (self.path.clone(), self.targets.clone());
+        self.ended(ending);
+        let mut next = Recorder::new(&self.about.scheduler, &self.about.rebuilder, None, self.about.jobs);
+        next.about.cache = self.about.cache.take();
+        (next.path, next.is_command, next.targets) = (path, self.is_command.take(), targets);
+        *self = next;
+    }
+
+    /// The build begins now, and not when the one before had ended.
+    pub fn begin_now(&mut self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        (self.about.at, self.begin) = (now.as_nanos() as u64, Instant::now());
+    }
+
     /// It is this build's turn in the directory with this history. A build may have several, if it reads its manifest again.
     pub fn turn(&mut self, history: PathBuf, is_command: impl Fn(&FileKey) -> bool + 'static) {
         self.path = Some(history);

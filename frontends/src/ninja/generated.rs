@@ -14,7 +14,7 @@ use alacarte_stores::FileKey;
 /// The inputs of generators as these left them, in a file with a line for each.
 #[derive(Debug, Default)]
 pub(super) struct Generated {
-    file: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
     pub(super) left: RefCell<BTreeMap<FileKey, Left>>,
 }
 

@@ -73,6 +73,8 @@ mod statement;
 mod template;
 mod tools;
 mod variables;
+#[cfg(feature = "watch")]
+mod watching;
 
 pub use crate::commands::{CommandEvent, Commands, DepfileEntry, DepfileError, Stage, canonicalise, parse_depfile};
 pub use explain::{
@@ -85,3 +87,5 @@ pub use null_build::NullBuild;
 pub use parse_error::{ParseError, Place};
 pub use session::{NinjaBuild, Session, SessionError, Turn, journal_bytes};
 pub use tools::{ToolCall, ToolError};
+#[cfg(feature = "watch")]
+pub use watching::{Resting, Watched};

@@ -44,7 +44,7 @@ pub(super) fn restat(call: &mut Call<'_>) -> Result<u8, ToolError> {
             break (turn, recorded, targets);
         }
     };
-    let failures = believe(call.session, turn, &recorded, &targets, true)?;
+    let failures = believe(call.session, turn, &recorded, &targets, true)?.failures;
     // (What cannot be believed is built the next time.)
     match failures.iter().find(|failure| matches!(failure.cause, Cause::Store(_))) {
         Some(failure) => call.refuse(&failure.to_string()),
@@ -52,41 +52,53 @@ pub(super) fn restat(call: &mut Call<'_>) -> Result<u8, ToolError> {
     }
 }
 
-/// Records the last runs of these commands anew, with what is on disk, though sources may have been edited since. What cannot be believed is among the
-/// failures.
+/// What became of commands that were to be recorded anew.
+struct Anew {
+    /// Keys that others make, or nobody, and that hold something else than the journal says.
+    changed: Vec<FileKey>,
+    /// What could not be believed.
+    failures: Vec<Failure<FileKey>>,
+}
+
+/// Records the last runs of these commands anew, with what is on disk, though sources may have been edited since.
 fn believe(
     session: &Session,
     turn: Turn,
     recorded: &Recorded,
     targets: &[FileKey],
     though_edited: bool,
-) -> Result<Vec<Failure<FileKey>>, SessionError> {
+) -> Result<Anew, SessionError> {
     let runs = targets.iter().filter_map(|key| recorded.run(key.as_str()));
     let believed = Believed { runs: runs.map(|run| (run.key.clone(), run.last.clone())).collect(), though_edited };
     let mut build = session.open_believing(turn, believed)?;
-    Ok(build.run(targets).err().map(|error| error.failures).unwrap_or_default())
+    let changed = build.look_around()?;
+    let (known, tasks): (HashSet<&FileKey>, _) = (targets.iter().collect(), build.tasks());
+    let other = |key: &FileKey| tasks.primary(key).is_none_or(|primary| !known.contains(primary));
+    let changed = build.names(&changed).into_iter().filter(other).collect();
+    Ok(Anew { changed, failures: build.run(targets).err().map(|error| error.failures).unwrap_or_default() })
 }
 
 impl Session {
     /// Ends a build, and records those of its commands anew that have changed in place what other commands made. Where that cannot be, or a
-    /// source was edited since they read it, they run again in the next build.
-    pub fn settle_in_place<S, R>(&self, build: NinjaBuild<S, R>) {
+    /// source was edited since they read it, they run again in the next build. The keys for which there is more to do so, or because they have
+    /// changed otherwise since the build has looked at them.
+    pub fn settle_in_place<S, R>(&self, build: NinjaBuild<S, R>) -> Vec<FileKey> {
         let commands = build.tasks().changed_in_place();
         drop(build);
         if commands.is_empty() {
-            return;
+            return Vec::new();
         }
-        let _ = self.record_anew(&commands);
+        self.record_anew(&commands).unwrap_or(commands)
     }
 
-    fn record_anew(&self, commands: &[FileKey]) -> Result<(), SessionError> {
+    fn record_anew(&self, commands: &[FileKey]) -> Result<Vec<FileKey>, SessionError> {
         let manifest = load(&self.directory, &self.file)?;
-        let Some(log) = alone(self, &manifest)? else { return Ok(()) };
+        let Some(log) = alone(self, &manifest)? else { return Ok(Vec::new()) };
         let recorded = Recorded::of(self, &manifest)?;
-        if let Some(turn) = self.begin(manifest, log)? {
-            believe(self, turn, &recorded, commands, false)?;
-        }
-        Ok(())
+        let Some(turn) = self.begin(manifest, log)? else { return Ok(commands.to_vec()) };
+        let Anew { mut changed, failures } = believe(self, turn, &recorded, commands, false)?;
+        changed.extend(failures.into_iter().filter_map(|failure| failure.key));
+        Ok(changed)
     }
 }
 
