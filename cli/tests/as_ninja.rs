@@ -9,7 +9,9 @@ use common::{alacarte, directory};
 
 /// The program with these arguments in this directory, and variables of the environment.
 fn ninja_in(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_alacarte-ninja"));
+    // (Signals that whoever runs the tests ignores are not ignored here.)
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT,QUIT,HUP,TERM", env!("CARGO_BIN_EXE_alacarte-ninja")]);
     command.current_dir(directory).args(arguments).stdin(Stdio::null());
     command.env_remove("CLICOLOR_FORCE").env_remove("NINJA_STATUS").env_remove("MAKEFLAGS").env_remove("NO_COLOR");
     command.env("XDG_CACHE_HOME", directory.join(".cache")).envs(variables.iter().copied());
