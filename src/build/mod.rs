@@ -436,15 +436,24 @@ where
     /// knows, of this process or, where a journal was just opened, of another. The next build takes them into account; they are told once.
     ///
     /// ```
-    /// use std::fs::write;
+    /// use std::fs::{copy, write};
     ///
     /// use alacarte::prelude::*;
-    /// use alacarte::stores::{FileKey, FileStore, FileValue};
+    /// use alacarte::stores::{FileKey, FileStore, FileValue, Files};
     ///
     /// let directory = tempfile::tempdir()?;
     /// write(directory.path().join("source"), "one")?;
-    /// let copy = task(async |fetch: Fetch<'_, FileKey, FileValue>| fetch.get(&FileKey::from("source")).await);
-    /// let build = Build::new(Rules::new().rule("copy", copy), FileStore::open(directory.path())?);
+    /// let files = Files::shared(directory.path())?;
+    /// let shared = files.clone();
+    /// let copies = task(async move |fetch: Fetch<'_, FileKey, FileValue>| {
+    ///     let (from, to) = (FileKey::from("source"), FileKey::from("copy"));
+    ///     let value = fetch.get(&from).await?;
+    ///     let mut files = shared.borrow_mut();
+    ///     copy(files.path(&from), files.path(&to))?;
+    ///     files.written(&to, None)?;
+    ///     Ok(value)
+    /// });
+    /// let build = Build::new(Rules::new().rule("copy", copies), FileStore::new(&files));
     /// let mut build = build.with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
     /// build.run([FileKey::from("copy")])?;
     ///
