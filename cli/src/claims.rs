@@ -10,7 +10,7 @@ use console::Style;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{self, Claims, Format};
-use crate::paragraph::{Page, UNBROKEN, count, width};
+use crate::paragraph::{Page, UNBROKEN, columns, count, width};
 use crate::status::Problem;
 use crate::table::{print, style};
 
@@ -69,7 +69,7 @@ fn matrix(menu: &Menu, out: &mut impl Write, cells: &[Claim]) -> Result<(), Prob
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     style(&mut table);
     // Ten words stand in ten columns where there is room for them, and else upright.
-    let narrow = console::Term::stdout().size_checked().is_none_or(|(_, columns)| columns < 120);
+    let narrow = columns().is_none_or(|columns| columns < 120);
     let head = |short: &str| match narrow {
         true => short.trim_end_matches('.').chars().map(String::from).collect::<Vec<_>>().join("\n"),
         false => short.to_owned(),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use alacarte_frontends::commands::terminal_width;
 use console::{Style, measure_text_width};
 
 /// Where nobody says how wide a line may be.
@@ -22,7 +23,7 @@ pub fn width() -> usize {
 
 /// How many columns the terminal has, or the environment says, if either does.
 pub fn columns() -> Option<usize> {
-    let terminal = console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+    let terminal = terminal_width();
     terminal.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
 }
 

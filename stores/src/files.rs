@@ -27,12 +27,12 @@ use alacarte_core::{Fingerprint, StoreError, Time};
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
 
 use crate::byte_text::path_of;
 use crate::digest::Digest;
 use crate::file_table::Table;
 use crate::glance::{Glance, Looks};
+use crate::known_file::{Begun, Doubt, Entry, Known, Seen};
 use crate::link::Link;
 pub(crate) use crate::stat::now;
 use crate::stat::{self, Kind, Stat};
@@ -88,117 +88,8 @@ pub struct Files {
     heeded: Option<FxHashSet<FileKey>>,
 }
 
-/// What is known of one file.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Entry {
-    stat: Stat,
-    /// Its digest as a source.
-    digest: Digest,
-    /// Its digest as what a command made.
-    made: Digest,
-    /// The digest was taken too soon after the file was written to be used again.
-    racy: bool,
-    /// The time of modification that the build was told of.
-    told: Option<Time>,
-    /// The count of writes when the build last wrote it.
-    #[serde(skip)]
-    written: u64,
-    /// The run of a command that made this content, if the command said so.
-    run: Option<u64>,
-    /// It is a link, or lies behind one.
-    link: bool,
-}
-
-/// Why an output is not known to be as a command that ended well has left it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Doubt {
-    /// A command that makes it began, and was not seen to end well.
-    Begun,
-    /// It was lost, or replaced by other content, after a run made it.
-    Disturbed,
-}
-
 /// What is written down of a file.
 type Record = (FileKey, Known);
-
-/// What is known of a file: its entry, and a doubt about it.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct Known {
-    entry: Option<Entry>,
-    doubt: Option<Doubt>,
-}
-
-/// The outputs of a command as they were when it began.
-#[derive(Debug, Clone)]
-pub struct Begun {
-    certain: bool,
-    before: Vec<Option<Entry>>,
-    /// Whether anything was there.
-    there: Vec<bool>,
-}
-
-impl Begun {
-    /// Whether each output was as the last run had left it, or there was none and there is none to remember.
-    pub fn is_certain(&self) -> bool {
-        self.certain
-    }
-
-    /// Whether nothing lay in the place of this output.
-    pub fn was_nothing(&self, output: usize) -> bool {
-        self.there.get(output) == Some(&false)
-    }
-}
-
-/// What a file holds, and since when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
-    /// The digest of its content. (Of a link that leads to nothing, what it is itself.)
-    pub digest: Digest,
-    /// When it was last modified.
-    pub modified: Time,
-    /// The run of a command that made it, if its content alone does not tell.
-    pub run: Option<Fingerprint>,
-    /// It has no content that could tell how it was made: an empty file, or a directory.
-    pub vacant: bool,
-    /// It is a directory.
-    pub directory: bool,
-    /// It is a link that leads to nothing.
-    dangling: bool,
-    made: Digest,
-}
-
-impl Seen {
-    /// Its digest as what a command made: with who may write it, and where the link leads if it is one. (A command that makes a link does not
-    /// make the file behind it.)
-    pub fn as_output(&self) -> Digest {
-        self.made
-    }
-
-    /// Whether it is what has this digest, as an output or as any file.
-    pub fn holds(&self, digest: Digest) -> bool {
-        self.digest == digest || self.as_output() == digest
-    }
-}
-
-impl Entry {
-    fn seen(&self) -> Seen {
-        let vacant = match self.stat.kind {
-            Kind::File(_) => self.stat.size == 0,
-            Kind::Directory | Kind::Other(_) => true,
-            // Where it leads tells.
-            Kind::Link => false,
-        };
-        Seen {
-            digest: self.digest,
-            modified: self.stat.modified,
-            run: self.run.map(Fingerprint),
-            vacant,
-            directory: self.stat.kind == Kind::Directory,
-            dangling: self.stat.kind == Kind::Link,
-            made: self.made,
-        }
-    }
-}
 
 impl Files {
     /// The files of a directory, of which nothing is known yet.
@@ -667,104 +558,5 @@ impl Files {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    fn files() -> (tempfile::TempDir, Files) {
-        let directory = tempfile::tempdir().expect("a directory");
-        let files = Files::open(directory.path()).expect("opened");
-        (directory, files)
-    }
-
-    fn digest(files: &mut Files, name: &str) -> Option<Digest> {
-        files.look(&name.into()).expect("read").map(|seen| seen.digest)
-    }
-
-    #[test]
-    fn content_mode_and_absence_are_seen_at_once() {
-        let (directory, mut files) = files();
-        let path = directory.path().join("a");
-        assert_eq!(digest(&mut files, "a"), None);
-        assert_eq!(digest(&mut files, "no/such/file"), None);
-        std::fs::write(&path, "one").expect("written");
-        assert_eq!(digest(&mut files, "a"), Some(Digest::of_bytes(b"one")));
-        assert_eq!(digest(&mut files, "a/b"), None);
-        // Same size, same tick, same inode.
-        std::fs::write(&path, "two").expect("written");
-        assert_eq!(digest(&mut files, "a"), Some(Digest::of_bytes(b"two")));
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("made executable");
-        assert_eq!(digest(&mut files, "a"), Some(Digest::of_file(&b"two"[..], true).expect("read")));
-        std::fs::remove_file(&path).expect("removed");
-        assert_eq!(digest(&mut files, "a"), None);
-    }
-
-    #[test]
-    fn an_old_file_is_read_once_and_a_young_one_again() {
-        let (directory, mut files) = files();
-        std::fs::write(directory.path().join("a"), "one").expect("written");
-        assert!(digest(&mut files, "a").is_some() && files.entries["a"].racy);
-        std::thread::sleep(std::time::Duration::from_millis(30));
-        assert!(digest(&mut files, "a").is_some() && !files.entries["a"].racy);
-        let lie = Digest::of_bytes(b"a lie");
-        files.entries.get_mut("a").expect("known").digest = lie;
-        assert_eq!(digest(&mut files, "a"), Some(lie), "it was read although nothing changed");
-    }
-
-    #[test]
-    fn what_is_looked_at_once_is_looked_at_again_when_something_was_written() {
-        let (directory, mut files) = files();
-        let write = |text: &str| std::fs::write(directory.path().join("a"), text).expect("written");
-        write("one");
-        files.look_once();
-        assert_eq!(digest(&mut files, "b"), None);
-        let before = digest(&mut files, "a");
-        write("another");
-        std::fs::write(directory.path().join("b"), "new").expect("written");
-        let absent = digest(&mut files, "b");
-        assert_eq!((files.modified_on_disk(&"b".into()), absent), (None, None), "it was not there");
-        files.begin(&["c".into()]);
-        assert_ne!(digest(&mut files, "a"), before);
-        assert!(digest(&mut files, "b").is_some());
-        files.look_once();
-        let before = digest(&mut files, "a");
-        write("three");
-        files.written(&"a".into(), None).expect("read");
-        assert_ne!(digest(&mut files, "a"), before);
-    }
-
-    #[test]
-    fn directories_are_their_names_and_devices_are_not_read() {
-        let (directory, mut files) = files();
-        let empty = digest(&mut files, ".");
-        std::fs::write(directory.path().join("a"), "one").expect("written");
-        let one = digest(&mut files, ".");
-        assert_ne!(empty, one);
-        std::fs::write(directory.path().join("a"), "another").expect("written");
-        assert_eq!(digest(&mut files, "."), one);
-        assert!(digest(&mut files, "/dev/zero").is_some());
-    }
-
-    #[test]
-    fn what_is_known_survives_the_process_damaged_or_not() {
-        let (directory, mut files) = files();
-        for name in ["a", "b"] {
-            std::fs::write(directory.path().join(name), name).expect("written");
-            digest(&mut files, name);
-        }
-        files.tell(&"a".into());
-        let table = directory.path().join("state/files");
-        files.recall(&table);
-        files.save().expect("saved");
-        let mut again = Files::open(directory.path()).expect("opened");
-        again.recall(&table);
-        assert_eq!((again.entries.len(), again.told(&"a".into()).is_some()), (2, true));
-        let mut bytes = std::fs::read(&table).expect("read");
-        bytes[40] ^= 1;
-        std::fs::write(&table, bytes).expect("written");
-        let mut again = Files::open(directory.path()).expect("opened");
-        again.recall(&table);
-        assert_eq!(again.entries.len(), 1);
-        assert_eq!(digest(&mut again, "a"), Some(Digest::of_bytes(b"a")));
-    }
-}
+#[path = "files_tests.rs"]
+mod tests;

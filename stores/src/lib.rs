@@ -32,6 +32,8 @@ mod frame;
 #[cfg(feature = "files")]
 mod glance;
 #[cfg(feature = "files")]
+mod known_file;
+#[cfg(feature = "files")]
 mod link;
 #[cfg(feature = "files")]
 mod log;
@@ -70,11 +72,13 @@ pub use difference::{Difference, Differs};
 #[cfg(feature = "files")]
 pub use digest::Digest;
 #[cfg(feature = "files")]
-pub use files::{Begun, Files, Seen, SharedFiles};
+pub use files::{Files, SharedFiles};
 #[cfg(feature = "files")]
 pub use filestore::{FileStore, Shape};
 #[cfg(feature = "files")]
 pub use glance::Glance;
+#[cfg(feature = "files")]
+pub use known_file::{Begun, Seen};
 #[cfg(feature = "files")]
 pub use log::{Anew, Damage, Log, SharedBytes};
 pub use memory::Memory;

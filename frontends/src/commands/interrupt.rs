@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::process::{Commands, INTERRUPTED};
+use super::exit_status::INTERRUPTED;
 use super::screen::program;
+use super::underway::Commands;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The build is looked at so often, ten milliseconds apart, to see whether it has noticed.

@@ -2,21 +2,25 @@
 //!
 //! What both front ends of files, [`ninja`](crate::ninja) and [`files`](crate::files), have in common.
 
+mod captured;
 mod colours;
 mod depfile;
 mod events;
+pub(crate) mod exit_status;
 mod hits;
 mod interrupt;
 mod jobserver;
 mod nearest;
 mod path;
 pub(crate) mod process;
+mod process_group;
 mod reading;
 mod recheck;
 mod screen;
 pub(crate) mod state;
 pub(crate) mod tool_cache;
 pub(crate) mod turn;
+mod underway;
 #[cfg(feature = "watch")]
 mod watcher;
 
@@ -32,7 +36,6 @@ pub(crate) use nearest::hint;
 pub use nearest::nearest_within;
 pub use path::canonicalise;
 pub(crate) use path::{Root, canonicalise_with_slash};
-pub use process::{Commands, processors};
 pub(crate) use reading::still_hold;
 #[cfg(feature = "ninja")]
 pub(crate) use reading::still_holds;
@@ -43,5 +46,6 @@ pub(crate) use screen::program;
 pub use screen::{Screen, clock, failed, tell_of_state, terminal_width};
 #[cfg(feature = "ninja")]
 pub(crate) use turn::beneath_ours;
+pub use underway::{Commands, processors};
 #[cfg(feature = "watch")]
 pub use watcher::{Heard, WatchError, Watcher};

@@ -5,7 +5,6 @@
 //! all others of the build: they are asked to, all at once, given a moment to tidy up after themselves, and then made
 //! to. Whoever drops the future finds them gone, and what they had begun to write.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
 #[cfg(any(feature = "ninja", test))]
 use std::ffi::OsStr;
 use std::io;
@@ -13,19 +12,19 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::jobserver::{Jobserver, LEVEL, Token, jobs, level};
-use super::screen::program;
+use super::captured::read;
+use super::exit_status::was_interrupted;
+use super::jobserver::{LEVEL, level};
+use super::process_group::{Process, end, modified, patience};
 use super::tool_cache;
+use super::underway::{Commands, within_a_runtime};
 #[cfg(any(feature = "ninja", test))]
 use alacarte_stores::bytes_of;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
-use tokio::io::AsyncReadExt;
+use rustix::process::Pid;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
-use tokio::sync::Notify;
 
 /// How a command ended.
 #[derive(Debug)]
@@ -35,297 +34,6 @@ pub(crate) struct Ended {
     pub(crate) output: Vec<u8>,
     /// What a program wrote to standard output, where that is kept apart.
     pub(crate) said: Vec<u8>,
-}
-
-/// The commands of a build that are running. Clones are the same commands; any thread may end them.
-#[derive(Debug, Clone, Default)]
-pub struct Commands {
-    underway: Arc<Mutex<Underway>>,
-    /// Held while commands are being ended: until then no other thread may take them for gone.
-    ending: Arc<Mutex<()>>,
-    /// Each waits for a token of this jobserver.
-    jobserver: Option<Arc<Jobserver>>,
-    /// Beside others, none starts while the machine's load is above this.
-    load: Option<f64>,
-    /// A command that was interrupted interrupts the build, which waits for this.
-    interruption: Option<Arc<Notify>>,
-}
-
-/// How many processors there are.
-pub fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-#[derive(Debug, Default)]
-struct Underway {
-    /// No command may start any more.
-    closed: bool,
-    running: BTreeMap<u64, Process>,
-    started: u64,
-    /// It was waited for processes that commands have left behind, while tokens of the jobserver were missing.
-    waited: bool,
-    /// Tokens that commands did not put back,
-    missing: usize,
-    /// and that they put back without having them.
-    spare: usize,
-}
-
-/// A command that runs.
-#[derive(Debug)]
-struct Process {
-    id: Pid,
-    /// It leads a process group.
-    group: bool,
-    /// The files that it makes, and when each had been modified before it started.
-    outputs: Vec<(PathBuf, Option<SystemTime>)>,
-}
-
-/// How a shell ends that was interrupted.
-pub(super) const INTERRUPTED: u8 = 130;
-
-/// What a command has left behind is looked at so often, ten milliseconds apart, before it is taken to stay.
-const MOMENT: u32 = 100;
-
-impl Commands {
-    /// Has each command wait for a token of this jobserver, and tells it of the jobserver where this process serves it.
-    #[must_use]
-    pub fn with_jobserver(mut self, jobserver: &Arc<Jobserver>) -> Self {
-        self.jobserver = Some(Arc::clone(jobserver));
-        self
-    }
-
-    /// Has no command start beside others while the load average of the last minute is above this.
-    #[must_use]
-    pub fn with_load(mut self, load: Option<f64>) -> Self {
-        self.load = load;
-        self
-    }
-
-    /// Takes the interruption of a command for one of the build, as ninja does: of a command that SIGINT, SIGTERM or SIGHUP has ended, or that ends with
-    /// the code of a shell that was interrupted.
-    #[must_use]
-    pub fn interruptible(mut self) -> Self {
-        self.interruption = Some(Arc::default());
-        self
-    }
-
-    /// Waits until a command has interrupted the build.
-    pub(super) async fn interrupted(&self) {
-        match &self.interruption {
-            Some(interruption) => interruption.notified().await,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Has each command wait for a token: of so many jobs as are asked for, which are served to the commands as well, or else of the
-    /// jobserver that `MAKEFLAGS` names, or else of `otherwise` so many. How many jobs the build is to have. What cannot be is said on standard error; then there is one
-    /// job, as for a make.
-    ///
-    /// To be called before this process opens any file: see [`Jobserver::join`].
-    pub fn bounded_by(&mut self, asked: Option<usize>, otherwise: usize) -> usize {
-        let (jobs, jobserver) = jobs(asked, otherwise);
-        self.jobserver = jobserver;
-        jobs
-    }
-
-    /// A token of the jobserver, when there is one for this process; `None` if there is no jobserver. To be taken before anything is looked at
-    /// or noted that a command should find as it begins: with many jobs elsewhere it is waited for long.
-    ///
-    /// # Errors
-    /// If the jobserver's pipe cannot be read, or there is no tokio runtime.
-    pub(crate) async fn token(&self) -> io::Result<Option<Token>> {
-        within_a_runtime()?;
-        // A build that waits writes down what it knows. So whoever is killed while the command runs has not lost what was made for it.
-        tokio::task::yield_now().await;
-        while self.load.is_some_and(|limit| load() > limit) && !self.lock().running.is_empty() {
-            tokio::time::sleep(PAUSE).await;
-        }
-        let Some(jobserver) = &self.jobserver else { return Ok(None) };
-        jobserver.acquire().await.map(Some)
-    }
-
-    /// Says on standard error if commands have taken tokens of the jobserver and not put them back, or put back too many: now that none
-    /// runs any more, and while the build went on. What no other process has is there again from then on.
-    pub fn settle(&self) {
-        let Some(jobserver) = self.jobserver.as_deref() else { return };
-        let mut underway = self.lock();
-        if !underway.settle(jobserver) {
-            eprintln!("{}: warning: what commands have left behind still has tokens of the jobserver", program());
-        }
-        let counted = |number: usize| if number == 1 { "1 token".into() } else { format!("{number} tokens") };
-        let say = |what: &str| eprintln!("{}: warning: {what}", program());
-        match std::mem::take(&mut underway.missing) {
-            0 => {}
-            missing => say(&format!(
-                "commands did not put back {} of the jobserver (was one killed?); made anew",
-                counted(missing)
-            )),
-        }
-        match std::mem::take(&mut underway.spare) {
-            0 => {}
-            spare => say(&format!("commands put back {} of the jobserver too many; taken away", counted(spare))),
-        }
-    }
-
-    /// A command has ended. If nothing runs any more that a command has started, nobody else has tokens of the jobserver: what is missing is
-    /// made anew.
-    ///
-    /// What was killed takes a moment to go. That is waited for, once, if tokens are missing: when the next command runs it is too late.
-    async fn ended(&self) {
-        let Some(jobserver) = self.jobserver.as_deref() else { return };
-        for _ in 0..MOMENT {
-            if self.lock().need_not_wait(jobserver) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        self.lock().waited = true;
-    }
-
-    /// Ends all commands that are running, and removes what they have begun to write.
-    pub fn end(&self) {
-        let _ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = std::mem::take(&mut self.lock().running);
-        end(running.into_values().collect());
-    }
-
-    /// The same; from now on no command of this build starts or is seen to end.
-    pub fn close(&self) {
-        self.lock().closed = true;
-        self.end();
-        self.unname();
-    }
-
-    /// Takes away the name under which a jobserver is served: the process is about to end.
-    pub(super) fn unname(&self) {
-        if let Some(jobserver) = &self.jobserver {
-            jobserver.unname();
-        }
-    }
-
-    /// Whether a jobserver that another process serves says how many of them run.
-    pub fn have_joined(&self) -> bool {
-        self.joined().is_some()
-    }
-
-    /// The jobserver that another process serves, if this one has joined it.
-    pub(super) fn joined(&self) -> Option<&Arc<Jobserver>> {
-        self.jobserver.as_ref().filter(|jobserver| jobserver.is_joined())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Underway> {
-        self.underway.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_closed(&self) -> bool {
-        self.lock().closed
-    }
-}
-
-impl Underway {
-    /// Puts the tokens right if nobody else can have any: no command runs, and no process that one has left behind has the pipe open. `false`
-    /// if such a process has.
-    fn settle(&mut self, jobserver: &Jobserver) -> bool {
-        if !self.running.is_empty() || !jobserver.is_off() {
-            return true;
-        }
-        let free = !jobserver.is_open_elsewhere();
-        if let Some((found, made)) = free.then(|| jobserver.settle()).flatten() {
-            self.missing += made.saturating_sub(found);
-            self.spare += found.saturating_sub(made);
-        }
-        free
-    }
-
-    /// The same as [`settle`](Self::settle); or it was waited for what was left behind, in vain.
-    fn need_not_wait(&mut self, jobserver: &Jobserver) -> bool {
-        let settled = self.settle(jobserver);
-        self.waited &= !settled;
-        settled || self.waited
-    }
-}
-
-/// So long it is waited before the machine's load is looked at again.
-const PAUSE: Duration = Duration::from_millis(100);
-
-/// The load average of the last minute; none where nobody tells.
-fn load() -> f64 {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or(0.0)
-}
-
-/// Nothing can be waited for outside a runtime.
-fn within_a_runtime() -> io::Result<()> {
-    tokio::runtime::Handle::try_current().map(drop).map_err(|_| {
-        io::Error::other("commands need a tokio runtime: drive the build with `Build::run_async` inside one")
-    })
-}
-
-/// How often a command that was asked to end is looked at, a millisecond apart, before it is made to. A build within another one has half as long,
-/// so that it can end its own commands before it is made to end itself.
-fn patience() -> u32 {
-    200 >> level().min(7)
-}
-
-/// Ends these processes, all at once.
-fn end(processes: Vec<Process>) {
-    processes.iter().for_each(|process| process.send(Signal::TERM));
-    let wait = || {
-        for _ in 0..patience() {
-            if processes.iter().all(Process::has_ended) && !any_lives(&processes) {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    };
-    wait();
-    processes.iter().for_each(|process| process.send(Signal::KILL));
-    wait();
-    processes.iter().for_each(Process::tidy);
-}
-
-/// Whether one of the process groups has a member that lives: a shell that is asked to end does so before what it has started. (Where there is
-/// no `/proc`, nobody can tell. One that has ended, and whose parent has not looked yet, is none.)
-fn any_lives(leaders: &[Process]) -> bool {
-    let group = |entry: std::fs::DirEntry| {
-        let stat = std::fs::read(entry.path().join("stat")).ok()?;
-        // The name stands in brackets, and may hold anything; behind it come state, parent and group.
-        let end = stat.iter().rposition(|byte| *byte == b')')?;
-        let mut words = std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
-        let (state, _, group) = (words.next()?, words.next()?, words.next()?.parse().ok()?);
-        (!matches!(state, "Z" | "X")).then_some(group)
-    };
-    let living = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(group);
-    let living: HashSet<i32> = living.collect();
-    leaders.iter().any(|leader| leader.group && living.contains(&leader.id.as_raw_nonzero().get()))
-}
-
-impl Process {
-    fn send(&self, signal: Signal) {
-        // One that has just ended of itself cannot be signalled, and need not be.
-        let _ = if self.group { kill_process_group(self.id, signal) } else { kill_process(self.id, signal) };
-    }
-
-    /// Whether it has ended. It is looked at without being reaped, so that its number stays its own until the last
-    /// signal is sent.
-    fn has_ended(&self) -> bool {
-        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        !matches!(waitid(WaitId::Pid(self.id), look), Ok(None))
-    }
-
-    /// Removes what it has begun to write: nobody trusts half an object file, but other programs do not know.
-    fn tidy(&self) {
-        for (path, before) in &self.outputs {
-            if *before != modified(path) {
-                // If it cannot be removed, the next build knows that it was begun.
-                let _ = std::fs::remove_file(path);
-            }
-        }
-    }
-}
-
-fn modified(path: &Path) -> Option<SystemTime> {
-    std::fs::symlink_metadata(path).and_then(|file| file.modified()).ok()
 }
 
 /// A command line, and what is to be known of it.
@@ -493,93 +201,10 @@ impl Drop for Running<'_> {
     }
 }
 
-/// What comes out of a pipe, to its end.
-async fn read(from: Option<pipe::Receiver>, keep: usize) -> io::Result<Vec<u8>> {
-    let mut output = Output { keep, ..Output::default() };
-    if let Some(mut from) = from {
-        let mut buffer = vec![0; 1 << 14];
-        loop {
-            match from.read(&mut buffer).await? {
-                0 => break,
-                length => output.add(&buffer[..length]),
-            }
-        }
-    }
-    Ok(output.whole())
-}
-
-/// What a command writes: all of it, or its beginning and its end.
-#[derive(Default)]
-struct Output {
-    keep: usize,
-    begin: Vec<u8>,
-    end: VecDeque<u8>,
-    cut: u64,
-}
-
-impl Output {
-    fn add(&mut self, bytes: &[u8]) {
-        let (begin, rest) = bytes.split_at(bytes.len().min(self.keep - self.begin.len()));
-        self.begin.extend_from_slice(begin);
-        self.end.extend(rest);
-        let excess = self.end.len().saturating_sub(self.keep);
-        self.end.drain(..excess);
-        self.cut += excess as u64;
-    }
-
-    fn whole(self) -> Vec<u8> {
-        let mut bytes = self.begin;
-        if self.cut > 0 {
-            bytes.extend_from_slice(format!("\n[… {} bytes are left out here …]\n", self.cut).as_bytes());
-        }
-        bytes.extend(self.end);
-        bytes
-    }
-}
-
-/// How a command ended, as a shell tells it.
-pub(crate) fn code(status: ExitStatus) -> u8 {
-    use std::os::unix::process::ExitStatusExt;
-    let signalled = || status.signal().map_or(u8::MAX, |signal| 128 + signal as u8);
-    status.code().map_or_else(signalled, |code| code as u8)
-}
-
-/// Whether somebody ended a command who wants the build to end.
-fn was_interrupted(status: ExitStatus) -> bool {
-    use std::os::unix::process::ExitStatusExt;
-    let signals = [Signal::INT, Signal::TERM, Signal::HUP].map(Signal::as_raw);
-    status.code() == Some(i32::from(INTERRUPTED)) || status.signal().is_some_and(|signal| signals.contains(&signal))
-}
-
-/// How a failed command ended, in words.
-pub(crate) fn failure(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => {
-            let name = NAMES.iter().find(|(number, _)| *number == signal).map_or("", |(_, name)| name);
-            format!("signal {signal}{name}")
-        }
-        (None, None) => status.to_string(),
-    }
-}
-
-const NAMES: [(i32, &str); 10] = [
-    (1, ": SIGHUP"),
-    (2, ": SIGINT"),
-    (3, ": SIGQUIT"),
-    (4, ": SIGILL"),
-    (6, ": SIGABRT"),
-    (8, ": SIGFPE"),
-    (9, ": SIGKILL"),
-    (11, ": SIGSEGV"),
-    (13, ": SIGPIPE"),
-    (15, ": SIGTERM"),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::exit_status::failure;
     use std::time::Instant;
 
     fn block_on<F: Future>(future: F) -> F::Output {

@@ -17,9 +17,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::jobserver::LEVEL;
-use super::process::Commands;
 use super::screen::program;
 use super::state;
+use super::underway::Commands;
 
 /// So long it is waited before the journal is tried once more.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -9,7 +9,7 @@ use alacarte_stores::{CacheName, FileKey};
 use super::executor::{Command, Ended};
 use super::keys::File;
 use super::running_rule::RunningRule;
-use crate::commands::process::{code, failure};
+use crate::commands::exit_status::{code, failure};
 use crate::commands::tool_cache::{Place, Taken};
 use crate::commands::{CommandEvent, Stage, canonicalise, parse_depfile};
 

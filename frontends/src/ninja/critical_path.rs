@@ -59,18 +59,12 @@ impl NinjaTasks {
 
 #[cfg(test)]
 mod tests {
-    use alacarte_stores::Files;
-
     use super::*;
     use crate::history::{Outcome, Why};
-    use crate::ninja::parse_str;
 
     /// The critical path of a build in which commands took so long.
     fn path(manifest: &str, took: &[(&str, u64)]) -> Vec<String> {
-        let place = tempfile::tempdir().expect("a scratch directory");
-        let files = Files::shared(place.path()).expect("it is there");
-        let manifest = format!("rule r\n  command = touch $out\n{manifest}");
-        let tasks = NinjaTasks::new(parse_str("build.ninja", &manifest).expect("it parses"), &files);
+        let (_place, tasks) = NinjaTasks::of_edges(manifest);
         let command = |&(key, took): &(&str, u64)| CommandRecord {
             key: key.into(),
             outcome: Outcome::Ran { changed: true },

@@ -124,16 +124,10 @@ impl<'t> Order<'t> {
 
 #[cfg(test)]
 mod tests {
-    use alacarte_stores::Files;
-
     use super::*;
-    use crate::ninja::parse_str;
 
     fn order(manifest: &str, commands: &[&str]) -> Vec<String> {
-        let place = tempfile::tempdir().expect("a scratch directory");
-        let files = Files::shared(place.path()).expect("it is there");
-        let manifest = format!("rule r\n  command = touch $out\npool p\n  depth = 1\n{manifest}");
-        let tasks = NinjaTasks::new(parse_str("build.ninja", &manifest).expect("it parses"), &files);
+        let (_place, tasks) = NinjaTasks::of_edges(manifest);
         let commands: Vec<FileKey> = commands.iter().map(|command| (*command).into()).collect();
         tasks.in_order(&commands).iter().map(ToString::to_string).collect()
     }

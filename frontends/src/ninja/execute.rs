@@ -14,6 +14,7 @@ use super::manifest::{Deps, Edge};
 use super::ninja_tasks::{NinjaTasks, Treatment};
 use super::plan::Step;
 use super::show_includes::{ShowIncludes, take_notes};
+use crate::commands::exit_status::{code, failure};
 use crate::commands::process::{self, Line, What};
 use crate::commands::tool_cache::{Place, Taken};
 use crate::commands::{CommandEvent, Stage, parse_depfile};
@@ -224,20 +225,20 @@ impl NinjaTasks {
             (started.included, ended.output) = (included, rest);
         }
         started.spoke = !ended.output.is_empty();
-        let mut failure = (!ended.status.success()).then(|| process::failure(ended.status));
-        let mut code = process::code(ended.status);
-        if failure.is_none() {
+        let mut how = (!ended.status.success()).then(|| failure(ended.status));
+        let mut code = code(ended.status);
+        if how.is_none() {
             match self.depfile(step) {
                 Ok(depfile) => started.depfile = depfile,
                 // What it has read nobody knows, so it has not done its work.
                 Err(error) => {
-                    (failure, code) = (Some("depfile".into()), 1);
+                    (how, code) = (Some("depfile".into()), 1);
                     ended.output.extend(bytes_of(&format!("{error}\n")).iter());
                 }
             }
         }
-        self.tell(step, Stage::Ended { success: failure.is_none(), code, output: &ended.output });
-        if let Some(how) = failure {
+        self.tell(step, Stage::Ended { success: how.is_none(), code, output: &ended.output });
+        if let Some(how) = how {
             return Err(failed(edge, &how, &ended.output));
         }
         if let Some(file) = edge.rspfile.as_ref().filter(|_| !self.keep.response_files) {

@@ -19,11 +19,14 @@ pub(super) struct MissingSources {
 }
 
 impl NinjaTasks {
-    /// Says that these targets are built next. If a source of theirs is missing then, no command starts, and each that would have says why.
+    /// Says that these targets are built next. If a source of theirs is missing then, no command starts, and each that would have says why. With none, the
+    /// same are built as before, and sources are not looked at.
     pub fn wants(&self, targets: &[FileKey]) {
         *self.missing.targets.borrow_mut() = targets.to_vec();
         *self.missing.found.borrow_mut() = OnceCell::new();
-        *self.lengths.borrow_mut() = None;
+        if !targets.is_empty() {
+            *self.lengths.borrow_mut() = None;
+        }
     }
 
     /// What is built next.

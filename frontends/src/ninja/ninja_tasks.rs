@@ -117,6 +117,16 @@ impl NinjaTasks {
         }
     }
 
+    /// The tasks of a manifest of edges whose rule is `r`, some of them in a pool `p` with one place, over a directory of their own.
+    #[cfg(test)]
+    pub(super) fn of_edges(edges: &str) -> (tempfile::TempDir, Self) {
+        let place = tempfile::tempdir().expect("a scratch directory");
+        let files = alacarte_stores::Files::shared(place.path()).expect("it is there");
+        let text = format!("rule r\n  command = touch $out\npool p\n  depth = 1\n{edges}");
+        let manifest = super::parse_str("build.ninja", &text).expect("it parses");
+        (place, NinjaTasks::new(manifest, &files))
+    }
+
     /// The files of the directory.
     pub fn files(&self) -> &SharedFiles {
         &self.files

@@ -57,17 +57,13 @@ impl NinjaTasks {
 
 #[cfg(test)]
 mod tests {
-    use alacarte_stores::{FileKey, Files};
+    use alacarte_stores::FileKey;
 
     use super::*;
-    use crate::ninja::parse_str;
 
     /// The commands below these targets in the order of their priorities.
     fn order(manifest: &str, targets: &[&str]) -> Vec<String> {
-        let place = tempfile::tempdir().expect("a scratch directory");
-        let files = Files::shared(place.path()).expect("it is there");
-        let manifest = format!("rule r\n  command = touch $out\n{manifest}");
-        let tasks = NinjaTasks::new(parse_str("build.ninja", &manifest).expect("it parses"), &files);
+        let (_place, tasks) = NinjaTasks::of_edges(manifest);
         let targets: Vec<FileKey> = targets.iter().map(|target| (*target).into()).collect();
         tasks.wants(&targets);
         let mut steps: Vec<&Step> = tasks.plan.steps.iter().filter(|step| !step.edge.is_phony()).collect();
@@ -90,6 +86,18 @@ mod tests {
         assert_eq!(order(manifest, &["z"]), ["x", "y", "z"]);
         assert_eq!(order("build a: r b\nbuild b: r a\nbuild c: r a\n", &["c"]).len(), 3);
         assert_eq!(order("build a: r || b |@ v\nbuild b: r\nbuild v: r\n", &["a"]), ["b", "a", "v"]);
+    }
+
+    /// A build that stays in memory asks for the same targets over and over: that costs no look at the graph.
+    #[test]
+    fn what_is_asked_for_again_is_not_counted_again() {
+        let (_place, tasks) = NinjaTasks::of_edges("build a: r\nbuild b: r a\n");
+        let counted = |targets: &[&str]| {
+            tasks.wants(&targets.iter().map(|target| (*target).into()).collect::<Vec<_>>());
+            let kept = tasks.lengths.borrow().is_some();
+            (kept, tasks.priority(&tasks.plan.steps[0]) >> 32)
+        };
+        assert_eq!([counted(&["b"]), counted(&[]), counted(&["a"])], [(false, 2), (true, 2), (false, 1)]);
     }
 
     #[test]

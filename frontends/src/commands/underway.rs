@@ -1,0 +1,222 @@
+//! The commands of a build that are running, and what they wait for before they run: a token of the jobserver, a machine that is not too busy.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::jobserver::{Jobserver, Token, jobs};
+use super::process_group::{Process, end};
+use super::screen::program;
+use tokio::sync::Notify;
+
+/// The commands of a build that are running. Clones are the same commands; any thread may end them.
+#[derive(Debug, Clone, Default)]
+pub struct Commands {
+    underway: Arc<Mutex<Underway>>,
+    /// Held while commands are being ended: until then no other thread may take them for gone.
+    ending: Arc<Mutex<()>>,
+    /// Each waits for a token of this jobserver.
+    pub(super) jobserver: Option<Arc<Jobserver>>,
+    /// Beside others, none starts while the machine's load is above this.
+    load: Option<f64>,
+    /// A command that was interrupted interrupts the build, which waits for this.
+    pub(super) interruption: Option<Arc<Notify>>,
+}
+
+/// How many processors there are.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Underway {
+    /// No command may start any more.
+    pub(super) closed: bool,
+    pub(super) running: BTreeMap<u64, Process>,
+    pub(super) started: u64,
+    /// It was waited for processes that commands have left behind, while tokens of the jobserver were missing.
+    waited: bool,
+    /// Tokens that commands did not put back,
+    missing: usize,
+    /// and that they put back without having them.
+    spare: usize,
+}
+
+/// What a command has left behind is looked at so often, ten milliseconds apart, before it is taken to stay.
+const MOMENT: u32 = 100;
+
+impl Commands {
+    /// Has each command wait for a token of this jobserver, and tells it of the jobserver where this process serves it.
+    #[must_use]
+    pub fn with_jobserver(mut self, jobserver: &Arc<Jobserver>) -> Self {
+        self.jobserver = Some(Arc::clone(jobserver));
+        self
+    }
+
+    /// Has no command start beside others while the load average of the last minute is above this.
+    #[must_use]
+    pub fn with_load(mut self, load: Option<f64>) -> Self {
+        self.load = load;
+        self
+    }
+
+    /// Takes the interruption of a command for one of the build, as ninja does: of a command that SIGINT, SIGTERM or SIGHUP has ended, or that ends with
+    /// the code of a shell that was interrupted.
+    #[must_use]
+    pub fn interruptible(mut self) -> Self {
+        self.interruption = Some(Arc::default());
+        self
+    }
+
+    /// Waits until a command has interrupted the build.
+    pub(super) async fn interrupted(&self) {
+        match &self.interruption {
+            Some(interruption) => interruption.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Has each command wait for a token: of so many jobs as are asked for, which are served to the commands as well, or else of the
+    /// jobserver that `MAKEFLAGS` names, or else of `otherwise` so many. How many jobs the build is to have. What cannot be is said on standard error; then there is one
+    /// job, as for a make.
+    ///
+    /// To be called before this process opens any file: see [`Jobserver::join`].
+    pub fn bounded_by(&mut self, asked: Option<usize>, otherwise: usize) -> usize {
+        let (jobs, jobserver) = jobs(asked, otherwise);
+        self.jobserver = jobserver;
+        jobs
+    }
+
+    /// A token of the jobserver, when there is one for this process; `None` if there is no jobserver. To be taken before anything is looked at
+    /// or noted that a command should find as it begins: with many jobs elsewhere it is waited for long.
+    ///
+    /// # Errors
+    /// If the jobserver's pipe cannot be read, or there is no tokio runtime.
+    pub(crate) async fn token(&self) -> io::Result<Option<Token>> {
+        within_a_runtime()?;
+        // A build that waits writes down what it knows. So whoever is killed while the command runs has not lost what was made for it.
+        tokio::task::yield_now().await;
+        while self.load.is_some_and(|limit| load() > limit) && !self.lock().running.is_empty() {
+            tokio::time::sleep(PAUSE).await;
+        }
+        let Some(jobserver) = &self.jobserver else { return Ok(None) };
+        jobserver.acquire().await.map(Some)
+    }
+
+    /// Says on standard error if commands have taken tokens of the jobserver and not put them back, or put back too many: now that none
+    /// runs any more, and while the build went on. What no other process has is there again from then on.
+    pub fn settle(&self) {
+        let Some(jobserver) = self.jobserver.as_deref() else { return };
+        let mut underway = self.lock();
+        if !underway.settle(jobserver) {
+            eprintln!("{}: warning: what commands have left behind still has tokens of the jobserver", program());
+        }
+        let counted = |number: usize| if number == 1 { "1 token".into() } else { format!("{number} tokens") };
+        let say = |what: &str| eprintln!("{}: warning: {what}", program());
+        match std::mem::take(&mut underway.missing) {
+            0 => {}
+            missing => say(&format!(
+                "commands did not put back {} of the jobserver (was one killed?); made anew",
+                counted(missing)
+            )),
+        }
+        match std::mem::take(&mut underway.spare) {
+            0 => {}
+            spare => say(&format!("commands put back {} of the jobserver too many; taken away", counted(spare))),
+        }
+    }
+
+    /// A command has ended. If nothing runs any more that a command has started, nobody else has tokens of the jobserver: what is missing is
+    /// made anew.
+    ///
+    /// What was killed takes a moment to go. That is waited for, once, if tokens are missing: when the next command runs it is too late.
+    pub(super) async fn ended(&self) {
+        let Some(jobserver) = self.jobserver.as_deref() else { return };
+        for _ in 0..MOMENT {
+            if self.lock().need_not_wait(jobserver) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.lock().waited = true;
+    }
+
+    /// Ends all commands that are running, and removes what they have begun to write.
+    pub fn end(&self) {
+        let _ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = std::mem::take(&mut self.lock().running);
+        end(running.into_values().collect());
+    }
+
+    /// The same; from now on no command of this build starts or is seen to end.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.end();
+        self.unname();
+    }
+
+    /// Takes away the name under which a jobserver is served: the process is about to end.
+    pub(super) fn unname(&self) {
+        if let Some(jobserver) = &self.jobserver {
+            jobserver.unname();
+        }
+    }
+
+    /// Whether a jobserver that another process serves says how many of them run.
+    pub fn have_joined(&self) -> bool {
+        self.joined().is_some()
+    }
+
+    /// The jobserver that another process serves, if this one has joined it.
+    pub(super) fn joined(&self) -> Option<&Arc<Jobserver>> {
+        self.jobserver.as_ref().filter(|jobserver| jobserver.is_joined())
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Underway> {
+        self.underway.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+}
+
+impl Underway {
+    /// Puts the tokens right if nobody else can have any: no command runs, and no process that one has left behind has the pipe open. `false`
+    /// if such a process has.
+    fn settle(&mut self, jobserver: &Jobserver) -> bool {
+        if !self.running.is_empty() || !jobserver.is_off() {
+            return true;
+        }
+        let free = !jobserver.is_open_elsewhere();
+        if let Some((found, made)) = free.then(|| jobserver.settle()).flatten() {
+            self.missing += made.saturating_sub(found);
+            self.spare += found.saturating_sub(made);
+        }
+        free
+    }
+
+    /// The same as [`settle`](Self::settle); or it was waited for what was left behind, in vain.
+    fn need_not_wait(&mut self, jobserver: &Jobserver) -> bool {
+        let settled = self.settle(jobserver);
+        self.waited &= !settled;
+        settled || self.waited
+    }
+}
+
+/// So long it is waited before the machine's load is looked at again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The load average of the last minute; none where nobody tells.
+fn load() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or(0.0)
+}
+
+/// Nothing can be waited for outside a runtime.
+pub(super) fn within_a_runtime() -> io::Result<()> {
+    tokio::runtime::Handle::try_current().map(drop).map_err(|_| {
+        io::Error::other("commands need a tokio runtime: drive the build with `Build::run_async` inside one")
+    })
+}
