@@ -1,4 +1,4 @@
-//! What a build remembers is damaged between two builds: cut, flipped, filled with noise, its parts lost, doubled and exchanged, put back as it was earlier.
+//! What a build remembers is damaged between two builds, some of them of a part: cut, flipped, filled with noise, its parts lost, doubled and exchanged, put back as it was earlier.
 //! Then the next build ends as a clean build does all the same, or says what is the matter and the one after it does; and the one after that has nothing
 //! to do.
 
@@ -94,6 +94,14 @@ fn damage_to_what_is_remembered_is_never_a_wrong_output() {
         runtime.block_on(build(place, combination, How::Really));
         for _ in 0..4 {
             std::thread::sleep(std::time::Duration::from_millis(21));
+            // What an edit has made questionable lasts, though the edit may be taken back.
+            for _ in 0..random.below(3) {
+                told.push(edit(&mut random, &[place]));
+                std::thread::sleep(std::time::Duration::from_millis(12));
+                let root = random.below(8);
+                told.push(format!("root {root} alone"));
+                runtime.block_on(build(place, combination, How::Partly(root)));
+            }
             let now = [".alacarte", "cache"].map(|directory| remembered(&place.join(directory)));
             let now: BTreeMap<PathBuf, Vec<u8>> = now.into_iter().flatten().collect();
             for _ in 0..random.below(3) {
