@@ -139,6 +139,9 @@ pub enum Cause {
         "it would wait for ever: its rebuilder answered `Pending` without fetching anything, or its scheduler has lost it"
     )]
     Stuck,
+    /// Its rebuilder answered `Keep`, or `Restore` without a value, and there is none.
+    #[error("its rebuilder keeps it, and it has no value: before it answers so, it asks `Question::current`")]
+    KeptNothing,
     /// It is a target that no scheduler has given to be looked at.
     #[error(
         "it is a target, and its scheduler has never given it: `pop` must answer every key that `plan` or `push` was told of"

@@ -207,9 +207,9 @@ fn poll_group<K: Key, V: Clone>(
             table.task.record(id, position > 0);
         }
         match table.look(id) {
-            Look::Ready(()) if table.value(id).is_some() => {}
+            Look::Ready(()) => {}
             Look::Missing => table.task.miss(id, None),
-            Look::Ready(_) | Look::Failed => failed = failed.or(Some(id)),
+            Look::Failed => failed = failed.or(Some(id)),
         }
     }
     let missing = table.task.missing.len() - before;
@@ -240,19 +240,22 @@ impl<K: Key, V: Clone> Future for Get<'_, K, V> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<V>> {
         let record = !std::mem::replace(&mut self.recorded, true);
         let mut table = self.fetch.table.borrow_mut();
-        let looked = table.fetch(self.id, record);
-        if let Look::Missing = looked {
-            if !self.ticket.is_some_and(|ticket| table.waits.again(ticket, cx.waker())) {
-                let ticket = table.waits.for_keys(1, cx.waker());
-                table.task.miss(self.id, Some(ticket));
-                drop(table);
-                self.fetch.give_back(self.ticket.replace(ticket));
+        let outcome = match table.fetch(self.id, record) {
+            Look::Ready(value) => Ok(value),
+            Look::Failed => Err(fetch_failed()),
+            Look::Missing => {
+                if !self.ticket.is_some_and(|ticket| table.waits.again(ticket, cx.waker())) {
+                    let ticket = table.waits.for_keys(1, cx.waker());
+                    table.task.miss(self.id, Some(ticket));
+                    drop(table);
+                    self.fetch.give_back(self.ticket.replace(ticket));
+                }
+                return Poll::Pending;
             }
-            return Poll::Pending;
-        }
+        };
         drop(table);
         self.fetch.give_back(self.ticket.take());
-        Poll::Ready(if let Look::Ready(value) = looked { Ok(value) } else { Err(fetch_failed()) })
+        Poll::Ready(outcome)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! One column of nodes, indexed by [`KeyId`], read by fetches, questions and the engine alike. A key is up to
 //! date when its node is stamped with the key table's *revision*: raising the revision makes every key of the last
-//! build questionable again, with one assignment, without visiting any.
+//! build questionable again, with one assignment, without visiting any. What bears the stamp holds a value, so a fetch
+//! looks at two places, the stamp and the value.
 
 use crate::detached::Detached;
 use crate::error::{Reasoned, TaskError};
@@ -102,7 +103,14 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
         }
     }
 
+    #[inline]
     pub fn intern(&mut self, key: &(impl AsKey<K> + ?Sized)) -> KeyId {
+        self.keys.find(key).unwrap_or_else(|| self.meet(key))
+    }
+
+    /// Gives a key its number when it is first met.
+    #[inline(never)]
+    fn meet(&mut self, key: &(impl AsKey<K> + ?Sized)) -> KeyId {
         let id = self.keys.intern(key);
         if id.index() >= self.nodes.len() {
             self.cover();
@@ -162,7 +170,16 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
         self.nodes.get(id.index()).map_or(STALE, |node| node.state)
     }
 
-    /// Gives a key another state; the id of no key keeps its own.
+    /// A key that holds a value is up to date; whether it does.
+    pub fn stamp(&mut self, id: KeyId) -> bool {
+        let held = self.has(id, HELD);
+        if held {
+            self.nodes[id.index()].state = self.revision;
+        }
+        held
+    }
+
+    /// Gives a key another state than that of being up to date; the id of no key keeps its own.
     #[inline]
     pub fn set_state(&mut self, id: KeyId, state: State) {
         if let Some(node) = self.nodes.get_mut(id.index()) {
@@ -217,6 +234,12 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
         if self.has(id, HELD) { Some(self.stored(id)) } else { None }
     }
 
+    /// The fingerprint of a key that is up to date.
+    #[inline]
+    pub fn settled(&mut self, id: KeyId) -> Option<Fingerprint> {
+        if let Look::Ready(()) = self.look(id) { Some(self.stored(id)) } else { None }
+    }
+
     /// Whether a key is up to date. The id of no key failed; so did that of a definition, which has no value.
     #[inline]
     pub fn look(&mut self, id: KeyId) -> Look<()> {
@@ -242,13 +265,8 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
             self.task.record(id, false);
         }
         match self.look(id) {
-            Look::Ready(()) => match self.value(id) {
-                Some(value) => {
-                    let value = value.clone();
-                    Look::Ready(value)
-                }
-                None => self.fail(id),
-            },
+            // (A stamp speaks for a value.)
+            Look::Ready(()) => Look::Ready(self.values[id.index()].clone()),
             Look::Failed => self.fail(id),
             Look::Missing => Look::Missing,
         }
@@ -297,6 +315,9 @@ impl<K: Key, V: Value> KeyTable<K, V> {
         match value {
             None if self.has(id, HELD) => {
                 self.lower(id, HELD);
+                if self.state(id) == self.revision {
+                    self.set_state(id, STALE);
+                }
                 if index + 1 == self.values.len() {
                     self.values.pop();
                 } else {

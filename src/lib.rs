@@ -18,6 +18,7 @@
 //! strategy a file.
 #![deny(missing_docs, missing_debug_implementations)]
 
+mod bodies;
 mod build;
 mod collect;
 mod detached;

@@ -265,8 +265,8 @@ pub(crate) struct Notes {
 
 impl Notes {
     /// For another question, in the same memory.
-    pub fn renew(self) -> Self {
-        Notes { progress: self.progress, own: false, resumed: false }
+    pub fn renew(&mut self) {
+        (self.own, self.resumed) = (false, false);
     }
 
     fn progress<T: Default + 'static>(&mut self) -> &mut T {
@@ -403,7 +403,7 @@ impl<K: Key, V: Value> Question<'_, K, V> {
         }
         self.table.task.fetches += 1;
         match self.table.look(dependency) {
-            Look::Ready(()) => Poll::Ready(self.table.current(dependency)),
+            Look::Ready(()) => Poll::Ready(self.table.settled(dependency)),
             Look::Failed => Poll::Ready(None),
             Look::Missing => {
                 self.table.task.missing.push(Missing { key: dependency, ticket: None });

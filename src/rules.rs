@@ -7,19 +7,19 @@
 //! collection that takes another's place: both are told by numbers that are given once in a process. The closures with
 //! which a process begins have no number: they count as those of the process before, unless their version says otherwise.
 
-use std::cell::{Cell, OnceCell, Ref, RefCell};
+use std::cell::Cell;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 
 use rustc_hash::FxHashMap;
 
+use crate::bodies::{Bodies, Body, Declared, Fetches, Formula, Place, Selects};
 use crate::error::Result;
 use crate::fetch::Fetch;
 use crate::fingerprint::{Fingerprint, Value};
-use crate::key::{Key, KeyId};
+use crate::key::Key;
 use crate::task::{Dynamic, Power, Running, Static, Tasks, of_this_process};
 
 /// A collection of closures, one a key. Its power grows to [`Dynamic`] with the first dynamic task.
@@ -48,7 +48,8 @@ use crate::task::{Dynamic, Power, Running, Static, Tasks, of_this_process};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Rules<K, V, P = Static> {
-    tasks: FxHashMap<K, Task<K, V>>,
+    tasks: FxHashMap<K, Place>,
+    bodies: Bodies<K, V>,
     /// The numbers of tasks that took the place of others, or came after somebody had asked; and of those that were taken
     /// away, so that the next of the key counts as another. (Apart: in most collections no task has one.)
     numbers: FxHashMap<K, u64>,
@@ -116,68 +117,7 @@ fn next_number() -> u64 {
 }
 
 /// A task made by [`formula`], [`declared`] or [`task`], its power forgotten.
-pub struct Task<K, V>(Box<Parts<K, dyn Body<K, V>>>);
-
-/// The parts of a task, in one piece of memory: all of them are looked at when it runs.
-struct Parts<K, B: ?Sized> {
-    declared: Option<Box<Declared<K>>>,
-    body: B,
-}
-
-impl<K: 'static, V: 'static> Task<K, V> {
-    fn new(declared: Option<Box<[K]>>, body: impl Body<K, V> + 'static) -> Self {
-        let declared =
-            declared.map(|keys| Box::new(Declared { keys, ids: RefCell::default(), fingerprint: OnceCell::new() }));
-        Task(Box::new(Parts { declared, body }))
-    }
-}
-
-/// What a task declares. (Apart, so that a dynamic task takes no more room than its closure.)
-struct Declared<K> {
-    keys: Box<[K]>,
-    ids: RefCell<Numbers>,
-    /// The fingerprint of the keys, once it was asked for.
-    fingerprint: OnceCell<Fingerprint>,
-}
-
-/// The numbers of the declared keys, and the [epoch](Fetch::epoch) in which they were looked up.
-#[derive(Default)]
-struct Numbers {
-    epoch: Option<u64>,
-    ids: Box<[KeyId]>,
-}
-
-/// What a task computes.
-trait Body<K, V> {
-    fn run<'t>(&'t self, declared: Option<&'t Declared<K>>, fetch: Fetch<'t, K, V>) -> Running<'t, V>;
-}
-
-/// An async closure.
-struct Fetches<F>(F);
-
-impl<K: Key, V: Value, F: AsyncFn(Fetch<'_, K, V>) -> Result<V>> Body<K, V> for Fetches<F> {
-    fn run<'t>(&'t self, _: Option<&'t Declared<K>>, fetch: Fetch<'t, K, V>) -> Running<'t, V> {
-        Running::Future(Box::pin(self.0(fetch)))
-    }
-}
-
-/// A function of the values of the declared keys.
-struct Formula<F, const N: usize>(F);
-
-impl<K: Key, V: Value, F: Fn([V; N]) -> V, const N: usize> Body<K, V> for Formula<F, N> {
-    fn run<'t>(&'t self, declared: Option<&'t Declared<K>>, fetch: Fetch<'t, K, V>) -> Running<'t, V> {
-        let ids = declared.map(|declared| declared.ids(fetch));
-        let mut values = Vec::with_capacity(N);
-        match fetch.poll_ids(ids.as_deref().unwrap_or_default(), |value| values.push(value.clone())) {
-            Poll::Pending => Running::Waiting,
-            Poll::Ready(Err(error)) => Running::Done(Err(error)),
-            Poll::Ready(Ok(())) => match <[V; N]>::try_from(values) {
-                Ok(values) => Running::Done(Ok((self.0)(values))),
-                Err(_) => unreachable!("a group of {N} keys has {N} values"),
-            },
-        }
-    }
-}
+pub struct Task<K, V>(Box<dyn Body<K, V>>);
 
 /// What can be the task of a key.
 ///
@@ -216,8 +156,7 @@ pub fn formula<K: Key, V: Value, const N: usize>(
     keys: [impl Into<K>; N],
     compute: impl Fn([V; N]) -> V + 'static,
 ) -> StaticTask<K, V> {
-    let keys = keys.into_iter().map(Into::into).collect();
-    StaticTask(Task::new(Some(keys), Formula(compute)))
+    StaticTask(Task(Box::new(Formula(Declared::new(keys), compute))))
 }
 
 /// A static task that fetches some of these keys, and no others.
@@ -228,12 +167,12 @@ pub fn declared<K: Key, V: Value>(
     keys: impl IntoIterator<Item = impl Into<K>>,
     run: impl AsyncFn(Fetch<'_, K, V>) -> Result<V> + 'static,
 ) -> StaticTask<K, V> {
-    StaticTask(Task::new(Some(keys.into_iter().map(Into::into).collect()), Fetches(run)))
+    StaticTask(Task(Box::new(Selects(Declared::new(keys), Fetches(run)))))
 }
 
 /// A dynamic task: what it fetches is found out while it runs.
 pub fn task<K: Key, V: Value>(run: impl AsyncFn(Fetch<'_, K, V>) -> Result<V> + 'static) -> DynamicTask<K, V> {
-    DynamicTask(Task::new(None, Fetches(run)))
+    DynamicTask(Task(Box::new(Fetches(run))))
 }
 
 /// Made by [`formula`] and [`declared`].
@@ -267,6 +206,7 @@ impl<K: Key, V: Value> Rules<K, V> {
     pub fn new() -> Self {
         Rules {
             tasks: FxHashMap::default(),
+            bodies: Bodies::default(),
             numbers: FxHashMap::default(),
             version: None,
             number: next_number(),
@@ -296,6 +236,7 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
         self.insert(key.into(), task.into_task());
         Rules {
             tasks: self.tasks,
+            bodies: self.bodies,
             numbers: self.numbers,
             version: self.version,
             number: self.number,
@@ -316,13 +257,14 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
 
     /// Takes away the task of a key, which becomes an input; whether there was one.
     pub fn remove(&mut self, key: &K) -> bool {
-        let Some((key, _)) = self.tasks.remove_entry(key) else { return false };
+        let Some((key, place)) = self.tasks.remove_entry(key) else { return false };
+        self.bodies.remove(place);
         self.changes.note(&key, self.tasks.len());
         self.numbers.insert(key, next_number());
         true
     }
 
-    fn insert(&mut self, key: K, task: Task<K, V>) {
+    fn insert(&mut self, key: K, Task(body): Task<K, V>) {
         // A key that had no task when somebody asked may have had one in an earlier process, whose traces are still there.
         let late = self.asked.get() && self.version.is_none();
         self.changes.note(&key, self.tasks.len());
@@ -330,34 +272,16 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
         match self.tasks.entry(key) {
             Entry::Occupied(mut known) => {
                 numbers.insert(known.key().clone(), next_number());
-                known.insert(task);
+                let before = known.insert(body.settle(&mut self.bodies));
+                self.bodies.remove(before);
             }
             Entry::Vacant(place) => {
                 if late || numbers.contains_key(place.key()) {
                     numbers.insert(place.key().clone(), next_number());
                 }
-                place.insert(task);
+                place.insert(body.settle(&mut self.bodies));
             }
         }
-    }
-}
-
-impl<K: Key> Declared<K> {
-    fn fingerprint(&self) -> Fingerprint {
-        *self.fingerprint.get_or_init(|| {
-            let length = Fingerprint::of_integer(self.keys.len() as u64);
-            self.keys.iter().fold(length, |sum, key| sum.combine(Fingerprint::of_bytes(key.to_string().as_bytes())))
-        })
-    }
-
-    /// The ids of the keys, as they are now.
-    fn ids<V: Value>(&self, fetch: Fetch<'_, K, V>) -> Ref<'_, [KeyId]> {
-        let epoch = Some(fetch.epoch());
-        if self.ids.borrow().epoch != epoch {
-            let ids = self.keys.iter().map(|key| fetch.id_of(key)).collect();
-            *self.ids.borrow_mut() = Numbers { epoch, ids };
-        }
-        Ref::map(self.ids.borrow(), |numbers| &*numbers.ids)
     }
 }
 
@@ -370,12 +294,11 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
 
     fn run<'t>(&'t self, key: &K, fetch: Fetch<'t, K, V>) -> Running<'t, V> {
         // `has` is asked first.
-        let Parts { declared, body, .. } = &*self.tasks[key].0;
-        body.run(declared.as_deref(), fetch)
+        self.bodies.get(self.tasks[key]).run(fetch)
     }
 
     fn declared(&self, key: &K, each: &mut dyn FnMut(&K)) -> bool {
-        match self.tasks.get(key).and_then(|task| task.0.declared.as_deref()) {
+        match self.tasks.get(key).and_then(|&place| self.bodies.get(place).declared()) {
             Some(declared) => {
                 declared.keys.iter().for_each(each);
                 true
@@ -388,7 +311,7 @@ impl<K: Key, V: Value, P: Power> Tasks<K, V> for Rules<K, V, P> {
         self.asked.set(true);
         let number = self.numbers.get(key).map(|&number| of_this_process(number));
         let Some(version) = self.version else { return number.filter(|_| self.has(key)) };
-        let declared = self.tasks.get(key)?.0.declared.as_deref().map(Declared::fingerprint);
+        let declared = self.bodies.get(*self.tasks.get(key)?).declared().map(Declared::fingerprint);
         Some(version.fingerprint().combine(declared.unwrap_or_default()).combine(number.unwrap_or_default()))
     }
 
@@ -418,7 +341,7 @@ impl<K, V, P> fmt::Debug for Rules<K, V, P> {
 
 impl<K, V> fmt::Debug for Task<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let declared = self.0.declared.as_ref().map(|declared| declared.keys.len());
+        let declared = self.0.declared().map(|declared| declared.keys.len());
         f.debug_struct("Task").field("declared", &declared).finish_non_exhaustive()
     }
 }

@@ -135,6 +135,33 @@ fn a_rebuilder_that_waits_for_nothing_is_named() {
     assert!(key == Some("C") && cause.to_string().contains("its rebuilder answered `Pending`"), "{key:?}: {cause}");
 }
 
+/// A rebuilder that says of every key that it stands, or that it was put in its place, though no value is there.
+#[derive(Clone, Copy)]
+struct Contents {
+    restores: bool,
+}
+
+impl<K: AnyKey, V: Value> Rebuilder<K, V> for Contents {
+    fn ask(&self, _: &mut Question<'_, K, V>, _: &Metadata) -> Poll<Answer<V>> {
+        Poll::Ready(if self.restores { Answer::Restore(Restored::new(vec![], false, None)) } else { Answer::Keep })
+    }
+}
+
+/// It was a success without a value, and what depended on it failed because of a key that had not.
+#[test]
+fn a_rebuilder_that_keeps_what_has_no_value_is_named() {
+    for restores in [false, true] {
+        let kept = [
+            failing(Suspending::new(), Contents { restores }),
+            failing(Restarting::new(), Contents { restores }),
+            failing(BottomUp::new(), Contents { restores }),
+        ];
+        for (key, cause) in kept {
+            assert!(key == Some("C") && matches!(cause, Cause::KeptNothing), "{key:?}: {cause}");
+        }
+    }
+}
+
 #[test]
 fn an_id_of_no_key_is_an_error() {
     let build = Build::new(tasks(), Memory::from([("A", 1)]));

@@ -158,10 +158,7 @@ where
                     Demand::Failed => self.resolve(key, true),
                 },
                 Next::Settled => {
-                    let mut table = self.table.borrow_mut();
-                    let revision = table.revision;
-                    table.set_state(key, revision);
-                    drop(table);
+                    self.table.borrow_mut().stamp(key);
                     self.note_detached_done(key);
                     self.resolve(key, false);
                 }

@@ -26,7 +26,7 @@ use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
 use crate::key_table::{ACTIVE, ASKED, CLASSIFIED, FAILED, INPUT, LOADED, Look, STALE, VOLATILE};
-use crate::rebuilder::{Answer, Notes, Question, Reason, Rebuilder};
+use crate::rebuilder::{Answer, Question, Reason, Rebuilder};
 use crate::report::Decision;
 use crate::scheduler::{Schedules, WhenBlocked};
 use crate::step_count::count_steps;
@@ -297,33 +297,13 @@ where
             self.mark_failed(key, None);
             return Demand::Failed;
         }
-        let fresh = Slot {
-            key,
-            phase: Phase::Needs,
-            notes: Notes::default(),
-            waiters: SmallVec::new(),
-            ticket: None,
-            future: None,
-            dependencies: Vec::new(),
-            met_failure: None,
-            volatile: false,
-            outside: false,
-            waited: false,
-            partly: false,
-            suspended: false,
-            started: false,
-            places: 0,
-        };
         let slot = match self.state.free.pop() {
             Some(slot) => {
-                let before = &mut self.state.slots[slot as usize];
-                let dependencies = std::mem::take(&mut before.dependencies);
-                let notes = std::mem::take(&mut before.notes).renew();
-                *before = Slot { dependencies, notes, ..fresh };
+                self.state.slots[slot as usize].serve(key);
                 slot
             }
             None => {
-                self.state.slots.push(fresh);
+                self.state.slots.push(Slot::new(key));
                 table.waits.cover(self.state.slots.len());
                 (self.state.slots.len() - 1) as u32
             }
@@ -423,6 +403,9 @@ where
                             return;
                         }
                     }
+                    Poll::Ready(Answer::Keep) if self.table.borrow().value(key).is_none() => {
+                        return self.fail(slot, Cause::KeptNothing);
+                    }
                     Poll::Ready(Answer::Keep) => {
                         self.state.report.kept += 1;
                         self.observe(key, &Decision::Kept);
@@ -437,8 +420,7 @@ where
                         Err(cause) => return self.fail(slot, cause),
                     },
                     Poll::Ready(Answer::Run(_)) if self.learn(key) => {
-                        let notes = &mut self.state.slots[slot as usize].notes;
-                        *notes = std::mem::take(notes).renew();
+                        self.state.slots[slot as usize].notes.renew();
                     }
                     Poll::Ready(Answer::Run(reason)) => {
                         // Of a volatile key no trace is kept, so that rebuilders do not know better.

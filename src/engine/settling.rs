@@ -6,7 +6,7 @@ use crate::event::{Dependency, Event, Record};
 use crate::fingerprint::Value;
 use crate::journal::{Journal, SharedDependency, SharedTrace};
 use crate::key::{Key, KeyId, Keys};
-use crate::key_table::{ACTIVE, BUILT, DEFINED, FAILED, KeyTable, LOADED, Look, STALE, VOLATILE};
+use crate::key_table::{ACTIVE, BUILT, DEFINED, FAILED, KeyTable, LOADED, STALE, VOLATILE};
 use crate::rebuilder::{Rebuilder, Restored};
 use crate::report::Decision;
 use crate::scheduler::{Schedules, WhenBlocked};
@@ -150,6 +150,9 @@ where
         let Restored { dependencies, deep, value } = restored;
         known(&self.table.borrow().keys, &dependencies)?;
         let moved = value.is_some();
+        if !moved && self.table.borrow().value(key).is_none() {
+            return Err(Cause::KeptNothing);
+        }
         if let Some(value) = value {
             let table = &mut *self.table.borrow_mut();
             match self.store.restore(table.keys.name(key), &value) {
@@ -183,11 +186,7 @@ where
     /// The key is up to date: stamps it, wakes who waits for it, frees its slot.
     pub(super) fn settle(&mut self, slot: u32) {
         let key = self.state.slots[slot as usize].key;
-        {
-            let mut table = self.table.borrow_mut();
-            let revision = table.revision;
-            table.set_state(key, revision);
-        }
+        self.table.borrow_mut().stamp(key);
         self.note_detached_done(key);
         self.resolve(key, false);
         self.wake(slot);
@@ -241,7 +240,7 @@ fn collect_dependencies<K: Key, V: Value>(
             continue;
         }
         // A fetch that was given up while it was pending had no part in the value.
-        if let (Look::Ready(()), Some(fingerprint)) = (table.look(id), table.current(id)) {
+        if let Some(fingerprint) = table.settled(id) {
             into.push(Dependency { key: id, grouped: joined, fingerprint });
             joined = true;
         }

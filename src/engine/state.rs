@@ -59,6 +59,41 @@ pub(crate) struct Slot<'b, V> {
     pub places: isize,
 }
 
+impl<V> Slot<'_, V> {
+    pub fn new(key: KeyId) -> Self {
+        Slot {
+            key,
+            phase: Phase::Needs,
+            notes: Notes::default(),
+            waiters: SmallVec::new(),
+            ticket: None,
+            future: None,
+            dependencies: Vec::new(),
+            met_failure: None,
+            volatile: false,
+            outside: false,
+            waited: false,
+            partly: false,
+            suspended: false,
+            started: false,
+            places: 0,
+        }
+    }
+
+    /// The slot, which is free, serves another key, in the same memory.
+    pub fn serve(&mut self, key: KeyId) {
+        (self.key, self.phase) = (key, Phase::Needs);
+        self.notes.renew();
+        self.waiters.clear();
+        (self.ticket, self.future) = (None, None);
+        self.dependencies.clear();
+        self.met_failure = None;
+        (self.volatile, self.waited, self.started) = (false, false, false);
+        (self.outside, self.partly, self.suspended) = (false, false, false);
+        self.places = 0;
+    }
+}
+
 /// How a key came to its value.
 pub(crate) enum How {
     Ran { volatile: bool },
