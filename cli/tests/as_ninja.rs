@@ -406,6 +406,43 @@ fn a_phony_edge_that_names_itself_is_warned_of() {
     assert_eq!((code, err), (0, deprecated.to_owned() + warning));
 }
 
+/// What comes first in order only, or validates, and is made by nobody, is missed where something that it comes before is not up to date, and nowhere else.
+#[test]
+fn a_file_that_nobody_makes_and_nobody_reads_is_missed_late() {
+    let manifest = "\
+rule touch
+  command = touch $out
+build name: phony || aside
+build behind: touch || name
+build after: touch || aside
+build valid: touch |@ aside
+build all: phony after || aside
+build other: touch in
+";
+    let place = directory(&[("build.ninja", manifest), ("in", "")]);
+    let at = place.path();
+    let nothing = || (0, "ninja: no work to do.\n".to_owned(), String::new());
+    let missing = |by: &str| {
+        let error = format!("ninja: error: 'aside', needed by '{by}', missing and no known rule to make it\n");
+        (1, String::new(), error)
+    };
+    let made = |what: &str| (0, format!("[1/1] touch {what}\n"), String::new());
+    assert_eq!(ninja(at, &["name"]), nothing());
+    assert_eq!(ninja(at, &["behind"]), made("behind"));
+    assert_eq!(ninja(at, &["valid"]), made("valid"));
+    assert_eq!(ninja(at, &["after"]), missing("after"));
+    assert_eq!(ninja(at, &["-n", "all"]), missing("after"));
+    std::fs::write(at.join("aside"), "").expect("written");
+    assert_eq!(ninja(at, &["all"]), made("after"));
+    std::fs::remove_file(at.join("aside")).expect("it was there");
+    for target in ["all", "after", "behind", "valid", "name"] {
+        (0..3).for_each(|_| assert_eq!(ninja(at, &[target]), nothing(), "{target}"));
+    }
+    assert_eq!(ninja(at, &[]), made("other"), "what needs nothing of it is built");
+    std::fs::remove_file(at.join("after")).expect("it was made");
+    assert_eq!(ninja(at, &["all"]), missing("after"));
+}
+
 #[test]
 fn a_manifest_that_cannot_be_made_again_is_said_to_be_it() {
     let manifest = |more: &str| {

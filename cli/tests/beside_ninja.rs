@@ -27,6 +27,9 @@ rule fail
   command = echo beware; exit 3
 ";
 
+/// Files that no edge makes and no command reads: they come before something else in order only. They come and go.
+const ASIDE: [&str; 2] = ["n0", "n1"];
+
 /// A manifest, and the names that it gives to targets.
 fn manifest(random: &mut Random, fails: bool) -> (String, Vec<String>) {
     let (mut text, mut files, mut targets) = (RULES.to_owned(), vec!["s0".to_owned(), "s1".to_owned()], Vec::new());
@@ -34,13 +37,26 @@ fn manifest(random: &mut Random, fails: bool) -> (String, Vec<String>) {
         let name = format!("o{edge}");
         let inputs: Vec<&str> = (0..1 + random.below(3)).map(|_| &*files[random.below(files.len())]).collect();
         let mut inputs = inputs.join(" ");
-        if random.below(4) == 0 && !targets.is_empty() {
-            inputs += &format!(" || {}", targets[random.below(targets.len())]);
+        // (A name for nothing but what comes first in order.)
+        let nothing_else = random.below(20) == 0;
+        if nothing_else {
+            inputs.clear();
         }
-        if random.below(10) == 0 && !targets.is_empty() {
-            inputs += &format!(" |@ {}", targets[random.below(targets.len())]);
+        match random.below(8) {
+            0 | 1 if !targets.is_empty() => inputs += &format!(" || {}", targets[random.below(targets.len())]),
+            2 => inputs += &format!(" || {}", ASIDE[random.below(2)]),
+            _ => {}
+        }
+        match random.below(20) {
+            0 | 1 if !targets.is_empty() => inputs += &format!(" |@ {}", targets[random.below(targets.len())]),
+            2 => inputs += &format!(" |@ {}", ASIDE[random.below(2)]),
+            _ => {}
         }
         targets.push(name.clone());
+        if nothing_else {
+            text += &format!("build {name}: phony {inputs}\n");
+            continue;
+        }
         text += &match random.below(10) {
             0 => {
                 text += &format!("build {name}: phony {inputs}\n");
@@ -115,6 +131,7 @@ fn what_is_printed_is_to_the_byte_what_ninja_prints() {
             // (Times differ.)
             std::thread::sleep(Duration::from_millis(20));
             let source = format!("s{}", random.below(2));
+            let aside = [(); 2].map(|()| round == 0 && random.below(2) == 0 || random.below(3) > 0);
             for place in &places {
                 let write = |file: &str, text: &str| fs::write(place.path().join(file), text).expect("written");
                 match round {
@@ -126,8 +143,15 @@ fn what_is_printed_is_to_the_byte_what_ninja_prints() {
                     3 => write("build.ninja", &text.replace("cat $in >", "cat $in $in >")),
                     _ => write(&source, &format!("{source} edited in round {round}")),
                 }
+                for (file, there) in ASIDE.into_iter().zip(aside) {
+                    if !there {
+                        let _ = fs::remove_file(place.path().join(file));
+                    } else if !place.path().join(file).exists() {
+                        write(file, "");
+                    }
+                }
             }
-            told.push(format!("round {round}, {source}"));
+            told.push(format!("round {round}, {source}, {ASIDE:?} are there: {aside:?}"));
             for arguments in [&dry, &arguments, &arguments] {
                 let [theirs, ours] = [0, 1].map(|which| run(programs[which], places[which].path(), arguments));
                 assert_eq!(ours, theirs, "{told:#?}");

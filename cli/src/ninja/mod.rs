@@ -325,13 +325,18 @@ impl Work<'_> {
         build.tasks().wants(&targets);
         let outcome = build.run_async(&targets).await;
         let commands = commands.take();
+        let missing = build.tasks().missing_in_order(&targets, &commands);
         explain(&build);
-        if self.arguments.dry {
+        if self.arguments.dry && missing.is_none() {
             self.show(&build, &commands);
         }
         found.for_the_targets.extend(commands);
         match outcome {
             Err(error) if found.for_the_manifest.is_empty() => Ok(Err(self.failed(&error))),
+            Ok(_) if found.for_the_manifest.is_empty() && missing.is_some() => {
+                missing.iter().for_each(|missing| print_error(missing));
+                Ok(Err(ExitCode::FAILURE))
+            }
             Ok(_) if found.is_nothing() && !self.arguments.dry => {
                 self.null_build().note(build);
                 Ok(Ok(found))

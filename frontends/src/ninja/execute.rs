@@ -185,7 +185,7 @@ impl NinjaTasks {
     /// Runs the command once.
     async fn execute(&self, step: &Step) -> Result<Started> {
         let edge = &step.edge;
-        if let Some(missing) = self.missing_source() {
+        if let Some(missing) = self.missing_for(step) {
             return Err(TaskError::new(missing));
         }
         let refused = |error| StoreError::new("take a token of the jobserver for", &step.outputs[0], error);

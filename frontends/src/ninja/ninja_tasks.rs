@@ -240,8 +240,8 @@ impl NinjaTasks {
             let target = all[next].clone();
             next += 1;
             self.reach(target, &mut keys, |step| {
-                let before = step.order_only.iter().filter(|key| self.plan.makers.contains_key(*key));
-                all.extend(step.validations.iter().chain(before).cloned());
+                let aside = step.validations.iter().chain(&step.order_only);
+                all.extend(aside.filter(|key| self.plan.makers.contains_key(*key)).cloned());
             });
         }
         let mut seen = FxHashSet::default();
@@ -382,7 +382,8 @@ impl Tasks<FileKey, FileValue> for NinjaTasks {
 
     fn order_only(&self, key: &FileKey, each: &mut dyn FnMut(&FileKey)) {
         let Some(step) = self.step(key) else { return };
-        step.order_only.iter().for_each(&mut *each);
+        // (A source that nobody makes is up to date, be it there or not.)
+        step.order_only.iter().filter(|key| self.plan.makers.contains_key(*key)).for_each(&mut *each);
         // What is not in order must not wait: other commands make the inputs at the same time. (A source may be written by what is made first, and
         // is not looked at before.) And to bring a name for others up to date is to bring *them* up to date, even where a deep trace of the name
         // holds and nobody would look at them.
