@@ -443,6 +443,30 @@ build other: touch in
     assert_eq!(ninja(at, &["all"]), missing("after"));
 }
 
+/// A generator was expected to run, because what it reads was to be made again; that came out as it was, so what the generator has made stands.
+#[test]
+fn what_stands_after_all_is_counted_no_more() {
+    let manifest = "\
+rule compile
+  command = cat $in > $out; echo $out: $in > $out.d
+  depfile = $out.d
+  deps = gcc
+  description = C $out
+rule generate
+  command = cat $in > $out
+  description = G $out
+  generator = 1
+build a: compile source
+build b: generate a
+build c: compile source
+";
+    let place = directory(&[("build.ninja", manifest), ("source", "text")]);
+    let at = place.path();
+    assert_eq!(ninja(at, &["-j1"]), (0, "[1/3] C a\n[2/3] G b\n[3/3] C c\n".into(), "".into()));
+    assert_eq!(ninja(at, &["-t", "clean"]), (0, "Cleaning... 2 files.\n".into(), "".into()));
+    assert_eq!(ninja(at, &["-j1"]), (0, "[1/3] C a\n[2/2] C c\n".into(), "".into()));
+}
+
 #[test]
 fn a_manifest_that_cannot_be_made_again_is_said_to_be_it() {
     let manifest = |more: &str| {

@@ -23,9 +23,32 @@ rule two
   command = cat $in > $out; cat $in > $out.x
 rule say
   command = echo said $out; cat $in > $out
+rule compile
+  command = cat $in $header > $out; echo $out: $in $header > $out.d
+  depfile = $out.d
+  deps = gcc
+rule scan
+  command = cat $in $header > $out; echo $out: $header > $out.d
+  depfile = $out.d
+rule link
+  command = cat $in $out.rsp > $out
+  rspfile = $out.rsp
+  rspfile_content = $in_newline of $out
 rule fail
   command = echo beware; exit 3
 ";
+
+/// Questions that change nothing. (A target follows some of them.)
+const QUESTIONS: [(&[&str], bool); 8] = [
+    (&["-t", "targets", "all"], false),
+    (&["-t", "targets", "depth", "2"], false),
+    (&["-t", "rules"], false),
+    (&["-t", "missingdeps"], false),
+    (&["-t", "commands"], true),
+    (&["-t", "inputs"], true),
+    (&["-t", "multi-inputs"], true),
+    (&["-t", "query"], true),
+];
 
 /// Files that no edge makes and no command reads: they come before something else in order only. They come and go.
 const ASIDE: [&str; 2] = ["n0", "n1"];
@@ -34,7 +57,7 @@ const ASIDE: [&str; 2] = ["n0", "n1"];
 fn manifest(random: &mut Random, fails: bool) -> (String, Vec<String>) {
     let (mut text, mut files, mut targets) = (RULES.to_owned(), vec!["s0".to_owned(), "s1".to_owned()], Vec::new());
     for edge in 0..3 + random.below(12) {
-        let name = format!("o{edge}");
+        let name = if random.below(4) == 0 { format!("d{}/o{edge}", random.below(2)) } else { format!("o{edge}") };
         let inputs: Vec<&str> = (0..1 + random.below(3)).map(|_| &*files[random.below(files.len())]).collect();
         let mut inputs = inputs.join(" ");
         // (A name for nothing but what comes first in order.)
@@ -64,6 +87,9 @@ fn manifest(random: &mut Random, fails: bool) -> (String, Vec<String>) {
             }
             1 => format!("build {name} | {name}.x: two {inputs}\n"),
             2 => format!("build {name}: say {inputs}\n"),
+            4 => format!("build {name}: compile {inputs}\n  header = s{}\n", random.below(2)),
+            5 => format!("build {name}: scan {inputs}\n  header = s{}\n", random.below(2)),
+            6 => format!("build {name}: link {inputs}\n"),
             3 if fails => format!("build {name}: fail {inputs}\n"),
             _ => format!("build {name}: cat {inputs}\n"),
         };
@@ -90,10 +116,19 @@ fn run(program: &str, place: &Path, arguments: &[String]) -> String {
 
 /// All files but those in which each remembers what it did.
 fn files(place: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(place).expect("a directory").flatten();
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let named = names.filter(|name| !name.starts_with('.'));
-    named.map(|name| (name.clone(), fs::read(place.join(name)).expect("it can be read"))).collect()
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(place).expect("a directory").flatten() {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            files.extend(self::files(&path).into_iter().map(|(below, bytes)| (format!("{name}/{below}"), bytes)));
+        } else {
+            files.insert(name, fs::read(path).expect("it can be read"));
+        }
+    }
+    files
 }
 
 fn ninja_is_there() -> bool {
@@ -152,7 +187,10 @@ fn what_is_printed_is_to_the_byte_what_ninja_prints() {
                 }
             }
             told.push(format!("round {round}, {source}, {ASIDE:?} are there: {aside:?}"));
-            for arguments in [&dry, &arguments, &arguments] {
+            let (question, of) = QUESTIONS[random.below(QUESTIONS.len())];
+            let target = of.then(|| &*targets[random.below(targets.len())]);
+            let question = question.iter().copied().chain(target).map(str::to_owned).collect();
+            for arguments in [&dry, &arguments, &arguments, &question] {
                 let [theirs, ours] = [0, 1].map(|which| run(programs[which], places[which].path(), arguments));
                 assert_eq!(ours, theirs, "{told:#?}");
                 assert_eq!(files(places[1].path()), files(places[0].path()), "{told:#?}");

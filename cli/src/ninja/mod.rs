@@ -325,18 +325,19 @@ impl Work<'_> {
         build.tasks().wants(&targets);
         let outcome = build.run_async(&targets).await;
         let commands = commands.take();
-        let missing = build.tasks().missing_in_order(&targets, &commands);
+        let to_do = !commands.is_empty() || outcome.is_err();
+        let missing = to_do.then(|| build.tasks().missing_below(&targets, &commands)).flatten();
         explain(&build);
         if self.arguments.dry && missing.is_none() {
             self.show(&build, &commands);
         }
         found.for_the_targets.extend(commands);
         match outcome {
-            Err(error) if found.for_the_manifest.is_empty() => Ok(Err(self.failed(&error))),
-            Ok(_) if found.for_the_manifest.is_empty() && missing.is_some() => {
+            _ if found.for_the_manifest.is_empty() && missing.is_some() => {
                 missing.iter().for_each(|missing| print_error(missing));
                 Ok(Err(ExitCode::FAILURE))
             }
+            Err(error) if found.for_the_manifest.is_empty() => Ok(Err(self.failed(&error))),
             Ok(_) if found.is_nothing() && !self.arguments.dry => {
                 self.null_build().note(build);
                 Ok(Ok(found))
@@ -407,7 +408,8 @@ impl Work<'_> {
         build.observe(move |keys, key, decision| {
             recorder.iter().for_each(|recorder| recorder.borrow_mut().decision(keys, key, decision));
             match decision {
-                Decision::Kept => progress.borrow_mut().spared(keys.name(key)),
+                // (Of what has run, the command may not have had to: see `NinjaTasks::stands`.)
+                Decision::Kept | Decision::Ran { .. } => progress.borrow_mut().spared(keys.name(key)),
                 // Whether it was made or brought back, it is there: those who watch see it made.
                 Decision::Restored => {
                     if let Some((shown, command)) = descriptions.of(keys.name(key)) {

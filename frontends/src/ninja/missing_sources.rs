@@ -41,7 +41,7 @@ impl NinjaTasks {
     /// What to say of a source that is missing.
     pub(super) fn missing_source(&self) -> Option<String> {
         let found = self.missing.found.borrow();
-        found.get_or_init(|| self.first_missing(&self.missing.targets.borrow(), &FxHashSet::default())).clone()
+        found.get_or_init(|| self.first_missing(&self.missing.targets.borrow(), Some(&FxHashSet::default()))).clone()
     }
 
     /// What to say of a source that is missing where the command of this edge is to run.
@@ -52,21 +52,18 @@ impl NinjaTasks {
         })
     }
 
-    /// What to say of a missing source that comes first in order only, before an edge below these targets that is not up to date because these commands are to
-    /// run.
-    pub fn missing_in_order(&self, targets: &[FileKey], commands: &[FileKey]) -> Option<String> {
-        let (mut seen, mut missed) = (FxHashSet::default(), false);
+    /// What to say of the first source that is missing below these targets, where these commands are to run.
+    pub fn missing_below(&self, targets: &[FileKey], commands: &[FileKey]) -> Option<String> {
+        // (Nearly always none is.)
+        self.first_missing(targets, None)?;
         let mut above: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
+        let mut seen = FxHashSet::default();
         for target in targets {
             self.reach(target.clone(), &mut seen, |step| {
                 let Some(number) = self.number(&step.outputs[0]) else { return };
                 let below = step.sources().filter_map(|source| self.number(source));
                 below.for_each(|below| above.entry(below).or_default().push(number));
-                missed |= step.order_only.iter().any(|source| self.is_missing(source));
             });
-        }
-        if !missed {
-            return None;
         }
         let mut open: Vec<usize> = commands.iter().filter_map(|command| self.number(command)).collect();
         let mut stale = FxHashSet::default();
@@ -75,11 +72,12 @@ impl NinjaTasks {
                 open.extend(above.remove(&step).unwrap_or_default());
             }
         }
-        self.first_missing(targets, &stale)
+        self.first_missing(targets, Some(&stale))
     }
 
-    /// The first source that is missing, in the order in which ninja comes upon them. Those that come first in order only are missed by these edges alone.
-    fn first_missing(&self, targets: &[FileKey], stale: &FxHashSet<usize>) -> Option<String> {
+    /// The first source that is missing, in the order in which ninja comes upon them. Those that come first in order only are missed by edges that are not
+    /// up to date; if that is not known, by all.
+    fn first_missing(&self, targets: &[FileKey], stale: Option<&FxHashSet<usize>>) -> Option<String> {
         let mut seen = FxHashSet::default();
         let mut open: Vec<(&FileKey, Option<&FileKey>)> = targets.iter().rev().map(|target| (target, None)).collect();
         while let Some((key, needed_by)) = open.pop() {
@@ -91,8 +89,8 @@ impl NinjaTasks {
             };
             if seen.insert(number) {
                 let step = &self.plan.steps[number];
-                let in_order =
-                    step.order_only.iter().filter(|&source| self.number(source).is_some() || stale.contains(&number));
+                let is_stale = stale.is_none_or(|stale| stale.contains(&number));
+                let in_order = step.order_only.iter().filter(|&source| is_stale || self.number(source).is_some());
                 open.extend(step.inputs.iter().chain(in_order).rev().map(|source| (source, Some(key))));
             }
         }
