@@ -144,6 +144,9 @@ trait Column<K, V>: Any {
 
     /// Drops a body; the next of its type takes its place.
     fn remove(&mut self, row: u32);
+
+    #[cfg(test)]
+    fn places(&self) -> usize;
 }
 
 struct Rows<B> {
@@ -160,6 +163,11 @@ impl<K, V, B: Body<K, V> + 'static> Column<K, V> for Rows<B> {
         if self.bodies[row as usize].take().is_some() {
             self.vacant.push(row);
         }
+    }
+
+    #[cfg(test)]
+    fn places(&self) -> usize {
+        self.bodies.len()
     }
 }
 
@@ -195,5 +203,39 @@ impl<K: 'static, V: 'static> Bodies<K, V> {
 
     pub fn remove(&mut self, Place { column, row }: Place) {
         self.columns[column as usize].remove(row);
+    }
+
+    /// How many places there are.
+    #[cfg(test)]
+    fn places(&self) -> usize {
+        self.columns.iter().map(|column| column.places()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use crate::{Rules, task};
+
+    /// A closure that is replaced or taken away is dropped at once, and the next of its type takes its place.
+    #[test]
+    fn a_place_is_given_to_the_next_of_its_type() {
+        let held = Rc::new(());
+        let closure = || {
+            let held = held.clone();
+            task(async move |_| {
+                let _held = &held;
+                Ok(1)
+            })
+        };
+        let mut rules: Rules<u32, u32, crate::Dynamic> = Rules::new().rule(0_u32, closure());
+        for _ in 0..100 {
+            rules.set(0_u32, closure());
+            rules.set(1_u32, closure());
+            rules.remove(&1);
+            assert_eq!(Rc::strong_count(&held), 2);
+        }
+        assert!(rules.bodies.places() <= 3, "{} places for one task", rules.bodies.places());
     }
 }

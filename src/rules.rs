@@ -49,7 +49,7 @@ use crate::task::{Dynamic, Power, Running, Static, Tasks, of_this_process};
 /// ```
 pub struct Rules<K, V, P = Static> {
     tasks: FxHashMap<K, Place>,
-    bodies: Bodies<K, V>,
+    pub(crate) bodies: Bodies<K, V>,
     /// The numbers of tasks that took the place of others, or came after somebody had asked; and of those that were taken
     /// away, so that the next of the key counts as another. (Apart: in most collections no task has one.)
     numbers: FxHashMap<K, u64>,

@@ -336,6 +336,36 @@ fn of_all_work_that_waits_the_most_urgent_begins_first() {
     }
 }
 
+/// A task that comes upon a free place while another waits for it goes behind that one.
+#[test]
+fn of_work_without_a_priority_what_has_waited_longest_begins_first() {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    for scheduler in common::DYNAMIC {
+        let begun = Rc::new(RefCell::new(Vec::new()));
+        let work = |key: Key, below: &'static [Key]| {
+            let begun = begun.clone();
+            task(async move |fetch: Fetch<'_, Key, i64>| {
+                let sum: i64 = fetch.all(below).await?.iter().sum();
+                let work = async {
+                    begun.borrow_mut().push(key);
+                    Yields(3).await;
+                };
+                fetch.work(work).await;
+                Ok(sum + 1)
+            })
+        };
+        // (When `first` has ended, its place is free, and `after` goes on before the place is given away.)
+        let tasks = Rules::new()
+            .rule("first", work("first", &[]))
+            .rule("waits", work("waits", &[]))
+            .rule("after", work("after", &["first"]));
+        let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(1);
+        build.run(["first", "waits", "after"]).expect("built");
+        assert_eq!(*begun.borrow(), ["first", "waits", "after"], "{scheduler}");
+    }
+}
+
 /// A detached key that failed was forgotten, because the task that had detached it was up to date.
 #[test]
 fn detached_work_that_failed_is_begun_again() {
