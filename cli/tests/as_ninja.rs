@@ -443,6 +443,29 @@ build other: touch in
     assert_eq!(ninja(at, &["all"]), missing("after"));
 }
 
+/// Not even a directory for what is remembered; so it needs no disk that can be written, and disturbs no build that is at work.
+#[test]
+fn a_dry_run_writes_nothing_and_waits_for_nobody() {
+    let manifest = "rule r\n  command = until test -e go; do sleep 0.01; done; cp $in $out\n  description = R $out\nbuild a: r source\nbuild b: r a\n";
+    let place = directory(&[("build.ninja", manifest), ("source", "text")]);
+    let at = place.path();
+    let dry = (0, "[1/2] R a\n[2/2] R b\n".to_owned(), String::new());
+    assert_eq!(ninja(at, &["-n"]), dry);
+    let mut left: Vec<_> = at.read_dir().expect("a directory").flatten().map(|entry| entry.file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["build.ninja", "source"]);
+    let mut other = Command::new(env!("CARGO_BIN_EXE_alacarte-ninja"));
+    other.current_dir(at).env("XDG_CACHE_HOME", at.join(".cache")).stdout(Stdio::null());
+    let mut other = other.spawn().expect("it starts");
+    while !at.join(".alacarte/journal").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(ninja(at, &["-n"]), dry);
+    std::fs::write(at.join("go"), "").expect("written");
+    assert!(other.wait().expect("it ends").success());
+    assert_eq!(ninja(at, &["-n"]), (0, "ninja: no work to do.\n".into(), "".into()));
+}
+
 /// A generator was expected to run, because what it reads was to be made again; that came out as it was, so what the generator has made stands.
 #[test]
 fn what_stands_after_all_is_counted_no_more() {

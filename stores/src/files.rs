@@ -76,6 +76,8 @@ pub struct Files {
     writes: u64,
     /// The files of which something was learned that the table does not say yet.
     news: FxHashSet<FileKey>,
+    /// What is learned is not written down.
+    unsaved: bool,
     /// Files that a dry run takes for written.
     pretended: FxHashSet<FileKey>,
     table: Option<Table>,
@@ -107,6 +109,7 @@ impl Files {
             doubts: FxHashMap::default(),
             writes: 0,
             news: FxHashSet::default(),
+            unsaved: false,
             pretended: FxHashSet::default(),
             table: None,
             trees: TreeReader::default(),
@@ -510,11 +513,19 @@ impl Files {
         made
     }
 
+    /// From now on nothing of what is learned is written down: another process may be at work with the same table.
+    pub fn save_nothing(&mut self) {
+        self.unsaved = true;
+    }
+
     /// Adds what was learned since to the table, if there is one.
     ///
     /// # Errors
     /// If the table cannot be written. What it does not say is said again the next time.
     pub fn save(&mut self) -> Result<(), StoreError> {
+        if self.unsaved {
+            return Ok(());
+        }
         let trees = self.trees.save().map_err(|(path, error)| StoreError::new("write", path.display(), error));
         self.save_files().and(trees)
     }

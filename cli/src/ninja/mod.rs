@@ -215,7 +215,7 @@ impl Work<'_> {
             return Ok(self.ended(begin));
         }
         'reading: loop {
-            let turn = self.session.turn().await?;
+            let turn = if self.arguments.dry { self.session.turn_to_look()? } else { self.session.turn().await? };
             let found = match self.dry_run(&turn).await? {
                 Ok(found) => found,
                 Err(code) => return Ok(code),

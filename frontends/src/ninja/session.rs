@@ -156,6 +156,18 @@ impl Session {
         }
     }
 
+    /// What [`open_dry`](Self::open_dry) needs, and no more: other builds may be at work, and nothing is written.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn turn_to_look(&self) -> Result<Turn, SessionError> {
+        let manifest = load(&self.directory, &self.file)?;
+        let state = self.state_of(&manifest);
+        let (plan, files) = self.plan(manifest)?;
+        files.borrow_mut().save_nothing();
+        Ok(Turn { plan, files, state, log: Log::from_bytes(Vec::new()), others: None })
+    }
+
     /// Takes the turn with the directory's journal, unless another build has rewritten the manifest before it ended.
     pub(super) fn begin(&self, manifest: Manifest, log: Log<FileKey, FileValue>) -> Result<Option<Turn>, SessionError> {
         if !manifest.is_as_read(&self.directory) {
