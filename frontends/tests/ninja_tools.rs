@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use alacarte_frontends::ninja::{Session, ToolCall, ToolError};
 use alacarte_rebuilders::ConstructiveTrace;
@@ -351,6 +352,15 @@ fn a_file_that_became_a_source_is_not_dead() {
     assert_eq!(read(at.path(), "a"), "by hand");
 }
 
+/// Writes a file as it would lie there if it had been written before all others, or after them.
+fn write_as_if(at: &Path, file: &str, text: &str, after: bool) {
+    fs::write(at.join(file), text).expect("written");
+    let hour = Duration::from_secs(3600);
+    let time = if after { SystemTime::now() + hour } else { SystemTime::now() - hour };
+    let opened = fs::File::options().write(true).open(at.join(file)).expect("opened");
+    opened.set_modified(time).expect("it has another time");
+}
+
 #[test]
 fn restat_has_the_next_build_believe_what_is_there() {
     let at = recorded();
@@ -358,21 +368,21 @@ fn restat_has_the_next_build_believe_what_is_there() {
     assert!(!at.path().join(".alacarte").exists());
     build(at.path());
     // An input, a header, an output: for the next build all is as if it had just been made.
-    for (file, text) in [("a.c", "other"), ("h1.h", "other"), ("a.o", "by hand"), ("gen2.h", "by hand")] {
-        fs::write(at.path().join(file), text).expect("written");
+    for (file, text) in [("a.c", "other"), ("h1.h", "other"), ("gen2.h", "by hand"), ("a.o", "by hand")] {
+        write_as_if(at.path(), file, text, false);
         assert_eq!(printed(at.path(), "restat"), "");
         assert_eq!(build(at.path()), Vec::<String>::new(), "{file}");
     }
     assert_eq!(read(at.path(), "a.o"), "by hand");
     // Only what is named is believed. What is not, is built, and so is what reads it.
-    fs::write(at.path().join("a.c"), "again").expect("written");
+    write_as_if(at.path(), "a.c", "again", false);
     assert_eq!(printed(at.path(), "restat c.o ./gen2.h dir/conf nope"), "");
     let mut ran = build(at.path());
     ran.sort_unstable();
     assert_eq!(ran, ["a.o", "b.o"]);
     // What is gone cannot be believed; nor what another command would make.
     fs::remove_file(at.path().join("h1.h")).expect("removed");
-    fs::write(at.path().join("h2.h"), "again").expect("written");
+    write_as_if(at.path(), "h2.h", "again", false);
     edit(at.path(), "build.ninja", "cat $in h2.h", "cat h2.h $in");
     edit(at.path(), "build.ninja", "h1.h gen.h", "h2.h gen.h");
     edit(at.path(), "build.ninja", "cat $in h1.h", "cat $in h2.h");
@@ -380,6 +390,37 @@ fn restat_has_the_next_build_believe_what_is_there() {
     let mut ran = build(at.path());
     ran.sort_unstable();
     assert_eq!(ran, ["a.o", "b.o", "c.o"]);
+}
+
+/// Generators call the tool while a person edits: what no command has seen is built.
+#[test]
+fn restat_loses_no_edit() {
+    let at = recorded();
+    build(at.path());
+    // (A generator, `dir/conf`, is believed: it is itself what calls the tool.)
+    let readers = [("a.c", &["a.o", "b.o", "c.o"][..]), ("h1.h", &["a.o", "c.o"]), ("h2.h", &["b.o"])];
+    for (file, expected) in readers {
+        write_as_if(at.path(), file, "edited", true);
+        assert_eq!(printed(at.path(), "restat"), "");
+        let mut ran = build(at.path());
+        ran.sort_unstable();
+        assert_eq!(ran, expected, "{file}");
+        // What it touched without changing it is no edit.
+        write_as_if(at.path(), file, "edited", true);
+        assert_eq!(printed(at.path(), "restat"), "");
+        assert_eq!(build(at.path()), Vec::<String>::new(), "{file}");
+    }
+    // An output that was written over is believed, and has not been seen by what is made from it.
+    edit(
+        at.path(),
+        "build.ninja",
+        "build all: phony c.o",
+        "rule copy\n  command = cp $in $out\nbuild d: copy c.o\nbuild all: phony d c.o",
+    );
+    assert_eq!(build(at.path()), ["d"]);
+    write_as_if(at.path(), "c.o", "by hand", true);
+    assert_eq!(printed(at.path(), "restat"), "");
+    assert_eq!((build(at.path()), read(at.path(), "d")), (vec!["d".to_owned()], "by hand".to_owned()));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Outputs taken for what their commands would make, as they are on disk now (ninja's `-t restat`).
 //!
 //! A build whose tasks run no command: each that is to be believed has what it reads brought up to date in the same way, and is recorded with that. All
-//! others fail, and with them what is made from them, so that nothing is believed that is made from what is not. Of what commands have changed in place, the
-//! end of a build believes the same; but not of a source that a person has edited since it was read.
+//! others fail, and with them what is made from them, so that nothing is believed that is made from what is not. Nor is it believed where an input was changed
+//! after the outputs were written: no command has seen that. Of what commands have changed in place, the end of a build believes the same; but not where a person
+//! has edited a source since it was read, whenever that was.
 
 use std::collections::HashMap;
 
@@ -35,10 +36,11 @@ impl NinjaTasks {
         }
         let values = fetch.all(more.iter()).await?;
         read.extend(more.into_iter().zip(values));
+        let held: HashMap<&FileKey, Fingerprint> = last.read.iter().map(|(key, held)| (key, *held)).collect();
+        let changed = |(key, now): &&(FileKey, FileValue)| held.get(key) != Some(&now.fingerprint());
         if !though_edited {
-            let held: HashMap<&FileKey, Fingerprint> = last.read.iter().map(|(key, held)| (key, *held)).collect();
             let mut sources = read.iter().filter(|(key, _)| self.step(key).is_none());
-            if let Some((key, _)) = sources.find(|(key, now)| held.get(key) != Some(&now.fingerprint())) {
+            if let Some((key, _)) = sources.find(changed) {
                 return Err(TaskError::new(format!("{key} has changed since it was read")));
             }
         }
@@ -57,6 +59,11 @@ impl NinjaTasks {
         }
         if step.regenerates {
             self.left(step, &read)?;
+        } else if *though_edited {
+            let mut changed = read.iter().filter(changed);
+            if let Some((key, _)) = changed.find(|(key, _)| self.is_younger(key, step)) {
+                return Err(TaskError::new(format!("{key} has changed since {} was written", step.outputs[0])));
+            }
         }
         let mut files = self.files.borrow_mut();
         for (key, made) in &outputs {
@@ -64,5 +71,12 @@ impl NinjaTasks {
         }
         files.save()?;
         Ok(FileValue::made(&outputs.into_iter().map(|(_, made)| made).collect::<Vec<_>>()))
+    }
+
+    /// Whether a file, or a name for files, may have been written after one of the outputs.
+    fn is_younger(&self, key: &FileKey, step: &Step) -> bool {
+        let files = self.files.borrow();
+        let written = step.outputs.iter().filter_map(|output| files.modified(output)).min();
+        files.modified(key).zip(written).is_none_or(|(changed, written)| changed >= written)
     }
 }

@@ -10,7 +10,7 @@ use alacarte_stores::{FileKey, Made};
 pub(super) struct Believed {
     /// Their last runs, by the first output of each.
     pub(super) runs: HashMap<FileKey, LastRun>,
-    /// Also of sources that have been edited since.
+    /// Also of sources that have been edited since, but before the outputs were written.
     pub(super) though_edited: bool,
 }
 

@@ -60,7 +60,7 @@ struct Anew {
     failures: Vec<Failure<FileKey>>,
 }
 
-/// Records the last runs of these commands anew, with what is on disk, though sources may have been edited since.
+/// Records the last runs of these commands anew, with what is on disk; also where sources have been edited since, if `though_edited` says so.
 fn believe(
     session: &Session,
     turn: Turn,
