@@ -115,6 +115,33 @@ fn a_failure_ends_with_the_code_of_the_command() {
     assert!(quiet.1.starts_with("FAILED: [code=3] a \n"), "{}", quiet.1);
 }
 
+/// A compiler that fails leaves the object of the last run where it is.
+#[test]
+fn what_lies_there_already_is_not_shown_as_made() {
+    let manifest = "rule cc\n  command = ! grep -q wrong $in && cp $in $out && echo $out: $in > $out.d\n  depfile = $out.d\n  deps = gcc\n\
+                    rule cp\n  command = cp $in $out\nbuild a.o: cc a.c\nbuild lib: cp a.o\nbuild other: cp b\n";
+    for dry in [false, true] {
+        let place = directory(&[("build.ninja", manifest), ("a.c", "right"), ("b", "")]);
+        let place = place.path();
+        let write = |file: &str, text| std::fs::write(place.join(file), text).expect("written");
+        assert_eq!(ninja(place, &[]).0, 0);
+        write("a.c", "wrong");
+        assert_eq!(ninja(place, &["lib"]).0, 1);
+        write("a.c", "right");
+        if dry {
+            assert_eq!(ninja(place, &["-n"]), (0, "ninja: no work to do.\n".into(), "".into()));
+        }
+        assert_eq!(ninja(place, &["lib"]), (0, "ninja: no work to do.\n".into(), "".into()));
+        // Nor beside what is made.
+        write("a.c", "wrong");
+        assert_eq!(ninja(place, &["lib"]).0, 1);
+        write("a.c", "right");
+        write("b", "edited");
+        assert_eq!(ninja(place, &[]), (0, "[1/1] cp b other\n".into(), "".into()));
+        assert_eq!(ninja(place, &[]), (0, "ninja: no work to do.\n".into(), "".into()));
+    }
+}
+
 #[test]
 fn so_many_commands_may_fail_as_k_says() {
     let edges: String = (0..6).map(|n| format!("build f{n}: fail\n")).collect();

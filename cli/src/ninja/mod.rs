@@ -413,7 +413,7 @@ impl Work<'_> {
                 // Whether it was made or brought back, it is there: those who watch see it made.
                 Decision::Restored => {
                     if let Some((shown, command)) = descriptions.of(keys.name(key)) {
-                        progress.borrow_mut().count(keys.name(key), shown, command);
+                        progress.borrow_mut().restored(keys.name(key), shown, command);
                     }
                 }
                 Decision::Started(reason) if explains => explain(Started::new(keys, keys.name(key), reason)),

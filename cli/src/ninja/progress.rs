@@ -159,6 +159,13 @@ impl Progress {
         }
     }
 
+    /// A key was brought back: it counts as run if it was not there already, so that its command was expected to run.
+    pub fn restored(&mut self, key: &FileKey, shown: &str, command: &str) {
+        if self.expected.contains(key) {
+            self.count(key, shown, command);
+        }
+    }
+
     /// Counts as run what would have run, or did not have to.
     pub fn count(&mut self, key: &FileKey, shown: &str, command: &str) {
         self.start(key);
