@@ -205,6 +205,9 @@ fn targets_are_named_as_for_ninja() {
     for (arguments, said) in [
         (&["-C", "sub", "--quiet", "cc"][..], "ninja: error: unknown target 'cc', did you mean 'c'?\n"),
         (&["-C", "sub", "--quiet", "d^"], "ninja: error: 'd' has no out edge\n"),
+        (&["-C", "sub", "--quiet", "nowhere^"], "ninja: error: unknown target 'nowhere'\n"),
+        (&["-C", "sub", "--quiet", "sourc^"], "ninja: error: unknown target 'sourc', did you mean 'source'?\n"),
+        (&["-C", "sub", "--quiet", ""], "ninja: error: empty path\n"),
         (&["-C", "sub", "--quiet", "clean"], "ninja: error: unknown target 'clean', did you mean 'ninja -t clean'?\n"),
     ] {
         assert_eq!(ninja(at, arguments), (1, "".into(), said.into()));
@@ -215,6 +218,25 @@ fn targets_are_named_as_for_ninja() {
     assert_eq!((code, &*err), (1, "ninja: error: loading 'build.ninja': No such file or directory\n"));
     let (code, _, err) = ninja(at, &["-C", "sub", "-t", "targts"]);
     assert_eq!((code, &*err), (1, "ninja: fatal: unknown tool 'targts', did you mean 'targets'?\n"));
+}
+
+/// Editors ask for what includes the header at hand.
+#[test]
+fn what_only_a_command_has_told_of_is_a_target_too() {
+    let manifest = "rule cc\n  command = cat $in head.h > $out && echo $out: $in head.h > $out.d\n  depfile = $out.d\n  deps = gcc\n\
+                    build a.o: cc a.c\nbuild b.o: cc b.c\n";
+    let place = directory(&[("build.ninja", manifest), ("a.c", ""), ("b.c", ""), ("head.h", "")]);
+    let place = place.path();
+    assert_eq!(ninja(place, &["head.h^"]), (1, "".into(), "ninja: error: unknown target 'head.h'\n".into()));
+    assert_eq!(ninja(place, &["-j1"]).0, 0);
+    for target in ["head.h", "head.h^", "./head.h^"] {
+        assert_eq!(ninja(place, &[target]), (0, "ninja: no work to do.\n".into(), "".into()), "{target}");
+    }
+    std::fs::write(place.join("head.h"), "edited").expect("written");
+    assert_eq!(ninja(place, &["head.h"]), (0, "ninja: no work to do.\n".into(), "".into()));
+    let command = "cat a.c head.h > a.o && echo a.o: a.c head.h > a.o.d";
+    assert_eq!(ninja(place, &["head.h^"]), (0, format!("[1/1] {command}\n"), "".into()));
+    assert_eq!(ninja(place, &["head.h^"]), (0, "ninja: no work to do.\n".into(), "".into()));
 }
 
 #[test]

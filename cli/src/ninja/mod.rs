@@ -39,10 +39,10 @@ type AnyBuild = NinjaBuild<Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileVa
 enum Misuse {
     #[error("chdir to '{}' - {}", directory.display(), in_words(source))]
     Directory { directory: PathBuf, source: io::Error },
-    #[error("unknown target '{target}'{hint}")]
-    Target { target: String, hint: String },
-    #[error("'{0}' has no out edge")]
-    Unused(String),
+    #[error("{0}")]
+    Target(String),
+    #[error(transparent)]
+    Session(#[from] SessionError),
     #[error("could not determine root nodes of build graph")]
     Nothing,
     #[error("dependency cycle: {0} -> {0} [-w phonycycle=err]")]
@@ -438,19 +438,11 @@ impl Work<'_> {
         let mut targets = Vec::new();
         for asked in &self.arguments.targets {
             let target = text_of(asked.as_bytes());
-            if let Some(source) = target.strip_suffix('^').filter(|source| !source.is_empty()) {
-                let user = tasks.first_made_from(&tasks.key_of(source));
-                targets.push(user.ok_or_else(|| Misuse::Unused(source.into()))?);
-                continue;
-            }
-            let key = tasks.key_of(&target);
+            let mut key = tasks.key_of(&target);
             if !tasks.names(&key) {
-                let hint = if target == "clean" {
-                    ", did you mean 'ninja -t clean'?".into()
-                } else {
-                    tasks.hint(&target).replacen(';', ",", 1)
-                };
-                return Err(Misuse::Target { hint, target: target.trim_end_matches('^').to_owned() });
+                // (`a^`, or a header that the manifest does not speak of.)
+                let found = self.session.target(&target)?.map_err(Misuse::Target)?;
+                key = tasks.key_of(&found);
             }
             targets.push(key);
         }

@@ -344,15 +344,6 @@ impl NinjaTasks {
             })
     }
 
-    /// What the first edge makes first that reads this file (ninja's `src^`).
-    pub fn first_made_from(&self, key: &FileKey) -> Option<FileKey> {
-        self.plan
-            .steps
-            .iter()
-            .find(|step| step.sources().any(|source| source == key))
-            .map(|step| step.outputs[0].clone())
-    }
-
     /// All keys whose tasks are commands.
     pub fn commands(&self) -> impl Iterator<Item = &FileKey> {
         self.plan.steps.iter().filter(|step| !step.edge.is_phony()).filter_map(|step| step.outputs.first())

@@ -12,6 +12,7 @@ use alacarte_stores::{FileKey, FileValue, Files, Log, Seen};
 use super::graph::Graph;
 use crate::commands::{Root, beneath_ours, state};
 use crate::ninja::last_run::LastRun;
+use crate::ninja::load::load;
 use crate::ninja::manifest::Manifest;
 use crate::ninja::session::{Session, SessionError};
 
@@ -32,6 +33,21 @@ pub(super) struct Run {
     source: bool,
     /// When what it made was modified.
     pub(super) modified: Time,
+}
+
+impl Session {
+    /// The file that a target names, as ninja finds it: in the manifest, or among what commands have said that they read; `a^` is the first output of what uses
+    /// `a`. Or what is wrong with it, in ninja's words.
+    ///
+    /// # Errors
+    /// If the manifest does not parse, or the journal cannot be read.
+    pub fn target(&self, name: &str) -> Result<Result<String, String>, SessionError> {
+        let mut manifest = load(&self.directory, &self.file)?;
+        manifest.read_dyndeps(&self.directory);
+        let recorded = Recorded::of(self, &manifest)?;
+        let graph = recorded.graph(&manifest);
+        Ok(graph.target(name).map(|number| graph.node(number).path.to_owned()))
+    }
 }
 
 impl Recorded {
