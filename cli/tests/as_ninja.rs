@@ -239,6 +239,26 @@ fn what_only_a_command_has_told_of_is_a_target_too() {
     assert_eq!(ninja(place, &["head.h^"]), (0, "ninja: no work to do.\n".into(), "".into()));
 }
 
+/// Meson has what no target makes any more removed where it finds them.
+#[test]
+fn the_logs_of_ninja_are_there_for_those_who_look_for_them() {
+    for (arguments, manifest) in [(&[][..], "build.ninja"), (&["-f", "other.ninja"], "other.ninja")] {
+        let place = directory(&[(manifest, &format!("builddir = out\n{MANIFEST}")), ("source", "")]);
+        let place = place.path();
+        let log = |name: &str| std::fs::read(place.join("out").join(name)).ok();
+        assert_eq!(ninja(place, &[arguments, &["-n"]].concat()).0, 0);
+        assert_eq!((log(".ninja_log"), log(".ninja_deps")), (None, None));
+        assert_eq!(ninja(place, arguments).0, 0);
+        assert_eq!(log(".ninja_log"), Some(b"# ninja log v7\n".to_vec()));
+        assert_eq!(log(".ninja_deps"), Some(b"# ninjadeps\n\x04\0\0\0".to_vec()));
+        // Those that a ninja has written stay.
+        std::fs::write(place.join("out/.ninja_log"), "# ninja log v7\nb\n").expect("written");
+        std::fs::remove_file(place.join("b")).expect("it was made");
+        assert_eq!(ninja(place, arguments).0, 0);
+        assert_eq!(log(".ninja_log"), Some(b"# ninja log v7\nb\n".to_vec()));
+    }
+}
+
 #[test]
 fn a_missing_source_is_said_before_anything_runs() {
     let place = directory(&[("build.ninja", MANIFEST)]);

@@ -226,6 +226,7 @@ impl Work<'_> {
             if found.is_nothing() || self.arguments.dry {
                 return Ok(self.ended(begin));
             }
+            turn.leave_logs();
             let mut build = self.open(turn)?;
             if !found.for_the_manifest.is_empty() {
                 // It is a target like any other, and comes first.

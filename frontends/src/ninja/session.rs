@@ -1,7 +1,8 @@
 //! A build of a manifest, put together: its tasks, the files of its directory, and what is remembered of
 //! earlier builds.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use alacarte_core::{Build, Event, Journal, Keys, Rebuilder, Schedules, Static, StoreError};
@@ -79,6 +80,18 @@ impl Turn {
     /// The file with the history of the builds that this turn is one of.
     pub fn history(&self) -> PathBuf {
         state::history(&self.state)
+    }
+
+    /// Leaves the two logs of ninja beside what is remembered, empty, unless they are there: by them, Meson and others know a directory in which a build has
+    /// been, and have dead outputs removed only there. (A ninja takes empty logs as it takes none.)
+    pub fn leave_logs(&self) {
+        let root = if self.others.is_some() { self.state.ancestors().nth(2) } else { Some(&*self.state) };
+        let Some(directory) = root.and_then(Path::parent) else { return };
+        for (name, head) in [(".ninja_log", &b"# ninja log v7\n"[..]), (".ninja_deps", b"# ninjadeps\n\x04\0\0\0")] {
+            let created = std::fs::File::create_new(directory.join(name));
+            // What is lost if it fails is a sign for others.
+            let _ = created.and_then(|mut file| file.write_all(head));
+        }
     }
 
     /// Has `hear` told of each event of the journal.
