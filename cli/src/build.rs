@@ -22,15 +22,10 @@ pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
     let mut session = Session::new(&arguments.directory, &arguments.file);
     // (One that stays looks again.)
     session.looks_once = !arguments.watch;
-    let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from), processors());
+    let begin = Instant::now();
     if let Some(cache) = SharedCache::chosen(arguments.cache.as_deref()) {
         session.cache = cache.directory().to_owned();
     }
-    attended(&session.commands.clone(), tell_of_interruption, everything(menu, arguments, jobs, session))
-}
-
-async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Session) -> Result<ExitCode, Problem> {
-    let begin = Instant::now();
     there(&arguments.directory)?;
     let settings = Settings::of(&arguments.directory)?;
     session.by_content = arguments.options.contains(&BuildOption::Content) || settings.content;
@@ -40,24 +35,37 @@ async fn everything(menu: &Menu, arguments: &Build, jobs: usize, mut session: Se
         &settings,
         ["suspending", "verifying-trace"],
     )?;
-    let null = NullBuild::of(&session, [&strategies.scheduler, &strategies.rebuilder], &arguments.targets);
+    let combination = [&*strategies.scheduler, &*strategies.rebuilder];
     let must_open = arguments.recheck.is_some() || arguments.profile.is_some() || arguments.watch;
-    if !must_open && null.is_certain() {
+    if !must_open && NullBuild::of(&session, combination, &arguments.targets).is_certain() {
         nothing(begin)?;
         return Ok(ExitCode::SUCCESS);
     }
+    // (Only now, for a jobserver is served for commands.)
+    let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from), processors());
+    let (commands, null) = (session.commands.clone(), NullBuild::of(&session, combination, &arguments.targets));
+    attended(&commands, tell_of_interruption, attended_to(&strategies, &session, arguments, jobs, &null))
+}
+
+async fn attended_to(
+    strategies: &Strategies<'_>,
+    session: &Session,
+    arguments: &Build,
+    jobs: usize,
+    null: &NullBuild<'_>,
+) -> Result<ExitCode, Problem> {
     let cache = strategies.make().1.restores().then_some(&*session.cache);
     let recorder = Recorder::new(&strategies.scheduler, &strategies.rebuilder, cache, jobs);
     let recorder = Rc::new(RefCell::new(recorder.retaining(arguments.profile.is_some())));
     let told = Told { screen: Rc::new(RefCell::new(Screen::new(arguments.verbose))), recorder };
     if arguments.watch {
-        return watch::watch(&strategies, &session, arguments, jobs, &told).await;
+        return watch::watch(strategies, session, arguments, jobs, &told).await;
     }
-    let outcome = all(&strategies, &session, arguments, jobs, &told, &null).await;
+    let outcome = all(strategies, session, arguments, jobs, &told, null).await;
     let ending = if matches!(outcome, Ok(ExitCode::SUCCESS)) { Ending::Succeeded } else { Ending::Failed };
     let past = told.recorder.borrow_mut().ended(ending);
     if let Some(file) = &arguments.profile {
-        profile::of_this_build(&session, past.as_ref(), file)?;
+        profile::of_this_build(session, past.as_ref(), file)?;
     }
     outcome
 }

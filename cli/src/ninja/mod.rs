@@ -92,6 +92,7 @@ fn print(out: &mut dyn Write, text: &str, code: ExitCode) -> ExitCode {
 }
 
 fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
+    let begin = Instant::now();
     if let Some(directory) = &arguments.directory {
         // (Those who parse what compilers say go there, too. A tool's output is read by programs.)
         if arguments.tool.is_none() && arguments.detail != Detail::Quiet {
@@ -127,6 +128,16 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
     if let Some((tool, given)) = &arguments.tool {
         return use_tool(&session, tool, given, arguments);
     }
+    // (Before a jobserver is served for commands, of which there are none then. One that is there is told of.)
+    let combination = [&*strategies.scheduler, &*strategies.rebuilder];
+    if !is_jobserver_named() && NullBuild::of(&session, combination, &arguments.targets).is_certain() {
+        let mut progress = Progress::new(arguments.detail)?;
+        if arguments.detail != Detail::Quiet {
+            progress.say("ninja: no work to do.");
+        }
+        tell_of_time(arguments, begin);
+        return Ok(ExitCode::SUCCESS);
+    }
     let jobs = match asked {
         _ if arguments.dry => 1,
         // (Ninja's rule: who says a number means it.)
@@ -156,6 +167,12 @@ fn use_tool(session: &Session, tool: &OsStr, given: &[OsString], arguments: &Arg
     let mut call = ToolCall::new(session, &name, given);
     (call.dry, call.verbose) = (arguments.dry, arguments.detail == Detail::Verbose);
     Ok(ExitCode::from(call.answer(&mut io::stdout().lock(), &mut io::stderr().lock())?))
+}
+
+fn tell_of_time(arguments: &Arguments, begin: Instant) {
+    if arguments.stats {
+        println!("{:.3} s in all", begin.elapsed().as_secs_f64());
+    }
 }
 
 /// How many commands ninja runs at once where nobody says how many: enough to keep the processors busy while some wait for the disk.
@@ -464,9 +481,7 @@ impl Work<'_> {
 
     fn ended(&self, begin: Instant) -> ExitCode {
         self.progress.borrow_mut().end();
-        if self.arguments.stats {
-            println!("{:.3} s in all", begin.elapsed().as_secs_f64());
-        }
+        tell_of_time(self.arguments, begin);
         ExitCode::SUCCESS
     }
 
