@@ -26,7 +26,7 @@ pub(crate) trait Body<K, V> {
     }
 
     /// Finds itself a place among others of its type.
-    fn settle(self: Box<Self>, bodies: &mut Bodies<K, V>) -> Place;
+    fn find_place(self: Box<Self>, bodies: &mut Bodies<K, V>) -> Place;
 }
 
 /// An async closure.
@@ -37,7 +37,7 @@ impl<K: Key, V: Value, F: AsyncFn(Fetch<'_, K, V>) -> Result<V> + 'static> Body<
         Running::Future(Box::pin(self.0(fetch)))
     }
 
-    fn settle(self: Box<Self>, bodies: &mut Bodies<K, V>) -> Place {
+    fn find_place(self: Box<Self>, bodies: &mut Bodies<K, V>) -> Place {
         bodies.add(*self)
     }
 }
@@ -54,7 +54,7 @@ impl<K: Key, V: Value, F: AsyncFn(Fetch<'_, K, V>) -> Result<V> + 'static> Body<
         Some(&self.0)
     }
 
-    fn settle(self: Box<Self>, bodies: &mut Bodies<K, V>) -> Place {
+    fn find_place(self: Box<Self>, bodies: &mut Bodies<K, V>) -> Place {
         bodies.add(*self)
     }
 }
@@ -80,7 +80,7 @@ impl<K: Key, V: Value, F: Fn([V; N]) -> V + 'static, const N: usize> Body<K, V> 
         Some(&self.0)
     }
 
-    fn settle(self: Box<Self>, bodies: &mut Bodies<K, V>) -> Place {
+    fn find_place(self: Box<Self>, bodies: &mut Bodies<K, V>) -> Place {
         bodies.add(*self)
     }
 }
@@ -133,13 +133,13 @@ pub(crate) struct Place {
 
 /// The bodies of a collection's tasks.
 pub(crate) struct Bodies<K, V> {
-    columns: Vec<Box<dyn Column<K, V>>>,
+    columns: Vec<Box<dyn BodyColumn<K, V>>>,
     /// Which column is that of a type.
     of_type: FxHashMap<TypeId, u32>,
 }
 
-/// Bodies of one type.
-trait Column<K, V>: Any {
+/// Bodies of one type, which nobody need know.
+trait BodyColumn<K, V>: Any {
     fn body(&self, row: u32) -> Option<&dyn Body<K, V>>;
 
     /// Drops a body; the next of its type takes its place.
@@ -149,12 +149,14 @@ trait Column<K, V>: Any {
     fn places(&self) -> usize;
 }
 
+/// Bodies of the type `B`.
 struct Rows<B> {
+    /// `None` where a body was, and no other is yet.
     bodies: Vec<Option<B>>,
     vacant: Vec<u32>,
 }
 
-impl<K, V, B: Body<K, V> + 'static> Column<K, V> for Rows<B> {
+impl<K, V, B: Body<K, V> + 'static> BodyColumn<K, V> for Rows<B> {
     fn body(&self, row: u32) -> Option<&dyn Body<K, V>> {
         self.bodies[row as usize].as_ref().map(|body| body as &dyn Body<K, V>)
     }

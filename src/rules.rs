@@ -272,14 +272,14 @@ impl<K: Key, V: Value, P: Power> Rules<K, V, P> {
         match self.tasks.entry(key) {
             Entry::Occupied(mut known) => {
                 numbers.insert(known.key().clone(), next_number());
-                let before = known.insert(body.settle(&mut self.bodies));
+                let before = known.insert(body.find_place(&mut self.bodies));
                 self.bodies.remove(before);
             }
             Entry::Vacant(place) => {
                 if late || numbers.contains_key(place.key()) {
                     numbers.insert(place.key().clone(), next_number());
                 }
-                place.insert(body.settle(&mut self.bodies));
+                place.insert(body.find_place(&mut self.bodies));
             }
         }
     }
