@@ -535,6 +535,30 @@ fn a_dry_run_writes_nothing_and_waits_for_nobody() {
     assert_eq!(ninja(at, &["-n"]), (0, "ninja: no work to do.\n".into(), "".into()));
 }
 
+/// CMake's collator of modules writes a list beside the dyndep file, of which the manifest says nothing: to bring the dyndep file back would leave the list as it was.
+#[test]
+fn what_writes_a_dyndep_file_runs_and_is_not_brought_back() {
+    let manifest = "\
+rule collate
+  command = cat $in > modules && echo ninja_dyndep_version = 1 > $out && echo build a: dyndep '|' $$(cat $in) >> $out
+  description = D $out
+rule copy
+  command = cat modules > $out
+  description = C $out
+build dd: collate source
+build a: copy in || dd
+  dyndep = dd
+";
+    let place = directory(&[("build.ninja", manifest), ("source", "one"), ("in", ""), ("one", ""), ("two", "")]);
+    let at = place.path();
+    let read = |file: &str| std::fs::read_to_string(at.join(file)).expect("it is there");
+    for source in ["one", "two", "one"] {
+        std::fs::write(at.join("source"), source).expect("written");
+        assert_eq!(ninja(at, &["-j1"]).0, 0);
+        assert_eq!((read("modules"), read("a")), (source.to_owned(), source.to_owned()));
+    }
+}
+
 /// A generator was expected to run, because what it reads was to be made again; that came out as it was, so what the generator has made stands.
 #[test]
 fn what_stands_after_all_is_counted_no_more() {

@@ -221,9 +221,12 @@ impl NinjaTasks {
     }
 
     /// The keys that no trace brings back. Of a generator the command may change, and what it has made stays (ninja's rule), so its traces do not say by
-    /// which command they were made: for one directory `build.ninja` is made by another command than for the next.
+    /// which command they were made: for one directory `build.ninja` is made by another command than for the next. And what writes a dyndep file writes more
+    /// than the manifest says: CMake's collators leave lists of modules beside it, which others read.
     pub fn unshared(&self) -> FxHashSet<FileKey> {
-        self.plan.steps.iter().filter(|step| step.regenerates).flat_map(|step| step.outputs.iter().cloned()).collect()
+        let dyndeps: FxHashSet<&FileKey> = self.plan.steps.iter().filter_map(|step| step.dyndep.as_ref()).collect();
+        let writes_more = |step: &&Step| step.regenerates || step.outputs.iter().any(|key| dyndeps.contains(key));
+        self.plan.steps.iter().filter(writes_more).flat_map(|step| step.outputs.iter().cloned()).collect()
     }
 
     /// Whether the manifest, or a generator, makes this key: then no trace brings it back.
