@@ -79,6 +79,7 @@ pub(crate) async fn once(
     let begin = Instant::now();
     let screen = &told.screen;
     let mut readings = Readings::default();
+    session.begin_another();
     'reading: loop {
         let (mut build, sample) = open(strategies, session, arguments, jobs, told).await?;
         let manifest = build.tasks().manifest().cloned();
@@ -128,6 +129,7 @@ pub(crate) async fn once(
         told.recorder.borrow_mut().asked(asked);
         told.recorder.borrow_mut().expect(commands);
         let outcome = build.run_async(&targets).await;
+        session.begin_another();
         session.commands.settle();
         screen.borrow_mut().clear()?;
         tell_of_state(build.journal(), build.tasks().files());
@@ -193,7 +195,9 @@ async fn first(
     sample: &Sample<FileValue>,
 ) -> Result<Result<bool, BuildError<FileKey>>, Problem> {
     build.tasks().wants(targets);
+    build.tasks().comes_first(true);
     let made = build.run_async(targets).await;
+    build.tasks().comes_first(false);
     tell_of_state(build.journal(), build.tasks().files());
     recheck(rechecks, build, sample, &made)?;
     Ok(made.map(|report| {

@@ -559,6 +559,44 @@ build a: copy in || dd
     }
 }
 
+/// What comes before a dyndep file is built before all else, and what never makes its output is never up to date. It is one build all the same.
+#[test]
+fn a_command_that_makes_nothing_runs_once_in_a_build() {
+    let manifest = "\
+rule say
+  command = echo $out >> said
+  description = S $out
+rule collate
+  command = cp $in $out
+  description = D $out
+rule copy
+  command = cp $in $out
+  description = C $out
+build check: say
+build dd: collate source || check
+build a: copy in || dd check
+  dyndep = dd
+build dd2: collate source2 || a
+build b: copy a || dd2
+  dyndep = dd2
+";
+    let dyndep = |file: &str| format!("ninja_dyndep_version = 1\nbuild {file}: dyndep\n");
+    let files =
+        [("source", dyndep("a")), ("source2", dyndep("b")), ("in", String::new()), ("build.ninja", manifest.into())];
+    let place = directory(&files.each_ref().map(|(file, text)| (*file, &**text)));
+    let at = place.path();
+    let said = || std::fs::read_to_string(at.join("said")).expect("it ran").lines().count();
+    assert_eq!(
+        ninja(at, &["-j1"]),
+        (0, "[1/5] S check\n[2/5] D dd\n[3/5] C a\n[4/5] D dd2\n[5/5] C b\n".into(), "".into())
+    );
+    assert_eq!(said(), 1);
+    assert_eq!(ninja(at, &["-j1"]), (0, "[1/1] S check\n".into(), "".into()));
+    assert_eq!(said(), 2);
+    let (code, _, err) = common::run(at, &["build"]);
+    assert_eq!((code, said()), (0, 3), "{err}");
+}
+
 /// A generator was expected to run, because what it reads was to be made again; that came out as it was, so what the generator has made stands.
 #[test]
 fn what_stands_after_all_is_counted_no_more() {

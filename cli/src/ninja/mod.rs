@@ -250,6 +250,7 @@ impl Work<'_> {
                 let manifest: Vec<FileKey> = build.tasks().manifest().cloned().into_iter().collect();
                 self.recorder.borrow_mut().expect(found.for_the_manifest.iter().cloned());
                 self.progress.borrow_mut().expect(found.for_the_manifest);
+                build.tasks().comes_first(true);
                 match self.build(&mut build, &manifest).await {
                     Ok(made) if made && !build.tasks().is_as_read() => {
                         readings.one_more(&manifest[0], 0)?;
@@ -275,6 +276,7 @@ impl Work<'_> {
             loop {
                 let next = build.tasks().next_dyndeps(&targets);
                 let Some(file) = next.first() else { break };
+                build.tasks().comes_first(true);
                 match self.build(&mut build, &next).await {
                     Ok(made) if made && !build.tasks().is_as_read() => {
                         readings.one_more(file, build.tasks().dyndeps())?;
@@ -286,6 +288,7 @@ impl Work<'_> {
                     Err(error) => return Ok(self.failed(&error)),
                 }
             }
+            build.tasks().comes_first(false);
             let outcome = self.build(&mut build, &targets).await;
             self.session.settle_in_place(build);
             if let Err(error) = outcome {

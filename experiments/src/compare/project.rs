@@ -400,13 +400,11 @@ struct Stage<'p> {
 impl<'p> Stage<'p> {
     fn new(project: &'p Project, options: &'p Options) -> Self {
         let work = project.scratch.work();
-        let session = Session {
-            cache: options.cache.clone().unwrap_or_else(|| project.scratch.state().join("cache")),
-            state: project.scratch.state(),
-            unattended: Some(project.scratch.temporary()),
-            by_content: true,
-            ..Session::new(work.join(&project.build), MANIFEST)
-        };
+        let mut session = Session::new(work.join(&project.build), MANIFEST);
+        session.cache = options.cache.clone().unwrap_or_else(|| project.scratch.state().join("cache"));
+        session.state = project.scratch.state();
+        session.unattended = Some(project.scratch.temporary());
+        session.by_content = true;
         Stage { project, options, work, session }
     }
 

@@ -89,6 +89,11 @@ impl NinjaTasks {
         if pretends {
             return self.pretend(step, fetch);
         }
+        if let Some(gave) = self.run_first.gave(step, &read) {
+            fetch.volatile();
+            return Ok(gave);
+        }
+        let declared = read.len();
         let mut known: HashSet<FileKey> = step.inputs.iter().cloned().collect();
         let mut attempts = 0;
         // Once something is doubtful, the run is like no other.
@@ -161,7 +166,11 @@ impl NinjaTasks {
         }
         let begun_anew = before.as_ref().filter(|_| attempts == 1);
         let from_nothing = |output: usize| begun_anew.is_some_and(|begun| begun.was_nothing(output));
-        self.made(step, &named, before.as_ref(), from_nothing, (run, spoke))
+        let made = self.made(step, &named, before.as_ref(), from_nothing, (run, spoke))?;
+        if doubted.get() {
+            self.run_first.note(step, &read[..declared], &made);
+        }
+        Ok(made)
     }
 
     /// Has everybody told that the command ran well, and takes all that it makes for changed.

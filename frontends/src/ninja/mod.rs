@@ -16,7 +16,7 @@
 //! rule, `load` ties them together over the files. From there, `plan` makes the edges a graph of keys, `ninja_tasks` tasks of a build, and
 //! `execute` runs what they say, `show_includes` reads what some compilers say, `generated` knows what a generator has left,
 //! `in_place` which commands change what they are given, `dyndep` what the build finds out about its own edges;
-//! `missing_sources` looks before the first command starts, `null_build` knows at a glance that none has to. `tools` answers what scripts ask (`ninja -t`).
+//! `missing_sources` looks before the first command starts, `run_first` knows what has run in this build already, `null_build` knows at a glance that none has to. `tools` answers what scripts ask (`ninja -t`).
 //!
 //! ```
 //! use std::fs;
@@ -65,6 +65,7 @@ mod parse;
 mod parse_error;
 mod plan;
 mod priority;
+mod run_first;
 mod session;
 mod show_includes;
 mod source;

@@ -34,6 +34,7 @@ use super::last_run::Believed;
 use super::manifest::{Edge, Manifest};
 use super::missing_sources::MissingSources;
 use super::plan::{Maker, Plan, Step};
+use super::run_first::RunFirst;
 use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{Commands, Events, canonicalise};
 
@@ -53,6 +54,7 @@ pub struct NinjaTasks {
     pub(super) keep: Keep,
     pub(super) tool_caches: ToolCaches,
     pub(super) missing: MissingSources,
+    pub(super) run_first: RunFirst,
     /// See [`priority`](super::priority), once it was asked for.
     pub(super) lengths: RefCell<Option<FxHashMap<usize, u32>>>,
     pub(super) generated: Generated,
@@ -108,6 +110,7 @@ impl NinjaTasks {
             keep: Keep::default(),
             tool_caches: ToolCaches::new(&directory.join(".alacarte/cache"), &directory, &directory.join(".alacarte")),
             missing: MissingSources::default(),
+            run_first: RunFirst::default(),
             lengths: RefCell::default(),
             generated: Generated::default(),
             in_place: RefCell::default(),
@@ -145,6 +148,11 @@ impl NinjaTasks {
     pub fn cut_off_by_content(mut self, by_content: bool) -> Self {
         self.by_content = by_content;
         self
+    }
+
+    /// Says whether what is built next comes before the targets, and is a part of the same build.
+    pub fn comes_first(&self, first: bool) {
+        self.run_first.comes_first(first);
     }
 
     /// A fingerprint that no other moment has.

@@ -18,6 +18,7 @@ use super::manifest::Manifest;
 use super::ninja_tasks::{Keep, NinjaTasks, Treatment};
 use super::parse_error::ParseError;
 use super::plan::Plan;
+use super::run_first::RunFirst;
 use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{CommandEvent, Commands, canonicalise, hint};
 use crate::commands::{state, turn};
@@ -45,6 +46,8 @@ pub struct Session {
     pub keep: Keep,
     /// It is for one build, and each file is looked at once before the first command starts, however many steps find out what is to be done.
     pub looks_once: bool,
+    /// What has run in this build, before the targets are built.
+    pub(super) run_first: RunFirst,
     /// What commands print is wanted as much as what they make: one that printed something runs again where it would be brought back from the cache.
     pub heard: bool,
 }
@@ -116,6 +119,7 @@ impl Session {
             keep: Keep::default(),
             looks_once: false,
             heard: false,
+            run_first: RunFirst::default(),
             commands,
         }
     }
@@ -310,7 +314,13 @@ impl Session {
             .observe(observer);
         tasks.unattended.clone_from(&self.unattended);
         tasks.keep = self.keep;
+        tasks.run_first = self.run_first.clone();
         tasks
+    }
+
+    /// Says that what is built next is another build: what is never up to date runs again.
+    pub fn begin_another(&self) {
+        self.run_first.clear();
     }
 
     /// Forgets everything but the cache, as a fresh checkout elsewhere does. (Of a `build.ninja` without a `builddir`.)
