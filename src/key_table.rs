@@ -170,13 +170,11 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
         self.nodes.get(id.index()).map_or(STALE, |node| node.state)
     }
 
-    /// A key that holds a value is up to date; whether it does.
-    pub fn stamp(&mut self, id: KeyId) -> bool {
-        let held = self.has(id, HELD);
-        if held {
+    /// A key is up to date, if it holds a value.
+    pub fn stamp(&mut self, id: KeyId) {
+        if self.has(id, HELD) {
             self.nodes[id.index()].state = self.revision;
         }
-        held
     }
 
     /// Gives a key another state than that of being up to date; the id of no key keeps its own.
@@ -423,6 +421,20 @@ mod tests {
             }
         }
         assert_eq!(table.revision, 3, "the numbers were used again");
+    }
+
+    #[test]
+    fn what_bears_the_stamp_holds_a_value() {
+        let mut table: KeyTable<&str, u64> = KeyTable::new();
+        let [below, key] = ["below", "key"].map(|key| table.intern(&key));
+        table.stamp(key);
+        assert!(matches!(table.fetch(key, false), Look::Missing) && table.settled(key).is_none());
+        table.hold(below, Some(6));
+        table.hold(key, Some(7));
+        table.stamp(key);
+        assert!(matches!(table.fetch(key, false), Look::Ready(7)) && table.settled(key).is_some());
+        table.hold(key, None);
+        assert!(matches!(table.fetch(key, false), Look::Missing) && table.settled(key).is_none());
     }
 
     #[test]

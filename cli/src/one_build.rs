@@ -76,10 +76,23 @@ pub(crate) async fn once(
     told: &Told,
     rechecks: &mut Rechecks,
 ) -> Result<Built, Problem> {
+    let built = step_by_step(strategies, session, arguments, jobs, told, rechecks).await;
+    // (Whether it came to the targets or not.)
+    session.begin_another();
+    built
+}
+
+async fn step_by_step(
+    strategies: &Strategies<'_>,
+    session: &Session,
+    arguments: &Build,
+    jobs: usize,
+    told: &Told,
+    rechecks: &mut Rechecks,
+) -> Result<Built, Problem> {
     let begin = Instant::now();
     let screen = &told.screen;
     let mut readings = Readings::default();
-    session.begin_another();
     'reading: loop {
         let (mut build, sample) = open(strategies, session, arguments, jobs, told).await?;
         let manifest = build.tasks().manifest().cloned();
@@ -129,7 +142,6 @@ pub(crate) async fn once(
         told.recorder.borrow_mut().asked(asked);
         told.recorder.borrow_mut().expect(commands);
         let outcome = build.run_async(&targets).await;
-        session.begin_another();
         session.commands.settle();
         screen.borrow_mut().clear()?;
         tell_of_state(build.journal(), build.tasks().files());

@@ -559,12 +559,13 @@ build a: copy in || dd
     }
 }
 
-/// What comes before a dyndep file is built before all else, and what never makes its output is never up to date. It is one build all the same.
+/// What comes before a dyndep file is built before all else, and what is never up to date (it never makes its output, or it reads a name for nothing, as
+/// generators write it) would run in each of these builds. It is one build all the same.
 #[test]
-fn a_command_that_makes_nothing_runs_once_in_a_build() {
-    let manifest = "\
+fn what_is_never_up_to_date_runs_once_in_a_build() {
+    let rest = "\
 rule say
-  command = echo $out >> said
+  command = echo $out >> said; $then
   description = S $out
 rule collate
   command = cp $in $out
@@ -572,29 +573,30 @@ rule collate
 rule copy
   command = cp $in $out
   description = C $out
-build check: say
 build dd: collate source || check
 build a: copy in || dd check
   dyndep = dd
 build dd2: collate source2 || a
-build b: copy a || dd2
+build b: copy a || dd2 check
   dyndep = dd2
 ";
+    let never =
+        ["build check: say\n  then = true\n", "build always: phony\nbuild check: say always\n  then = touch check\n"];
     let dyndep = |file: &str| format!("ninja_dyndep_version = 1\nbuild {file}: dyndep\n");
-    let files =
-        [("source", dyndep("a")), ("source2", dyndep("b")), ("in", String::new()), ("build.ninja", manifest.into())];
-    let place = directory(&files.each_ref().map(|(file, text)| (*file, &**text)));
-    let at = place.path();
-    let said = || std::fs::read_to_string(at.join("said")).expect("it ran").lines().count();
-    assert_eq!(
-        ninja(at, &["-j1"]),
-        (0, "[1/5] S check\n[2/5] D dd\n[3/5] C a\n[4/5] D dd2\n[5/5] C b\n".into(), "".into())
-    );
-    assert_eq!(said(), 1);
-    assert_eq!(ninja(at, &["-j1"]), (0, "[1/1] S check\n".into(), "".into()));
-    assert_eq!(said(), 2);
-    let (code, _, err) = common::run(at, &["build"]);
-    assert_eq!((code, said()), (0, 3), "{err}");
+    for check in never {
+        let manifest = format!("{rest}{check}");
+        let files =
+            [("source", dyndep("a")), ("source2", dyndep("b")), ("in", String::new()), ("build.ninja", manifest)];
+        let place = directory(&files.each_ref().map(|(file, text)| (*file, &**text)));
+        let at = place.path();
+        let said = || std::fs::read_to_string(at.join("said")).expect("it ran").lines().count();
+        let all = "[1/5] S check\n[2/5] D dd\n[3/5] C a\n[4/5] D dd2\n[5/5] C b\n";
+        assert_eq!(ninja(at, &["-j1"]), (0, all.into(), "".into()), "{check}");
+        assert_eq!(ninja(at, &["-j1"]), (0, "[1/1] S check\n".into(), "".into()), "{check}");
+        assert_eq!(said(), 2, "{check}");
+        let (code, _, err) = common::run(at, &["build"]);
+        assert_eq!((code, said()), (0, 3), "{check}{err}");
+    }
 }
 
 /// A generator was expected to run, because what it reads was to be made again; that came out as it was, so what the generator has made stands.

@@ -456,18 +456,14 @@ impl Work<'_> {
     /// The targets that were asked for, or the manifest's own; and what is to be validated with them.
     fn targets(&self, build: &AnyBuild) -> Result<Vec<FileKey>, Misuse> {
         let tasks = build.tasks();
-        let mut targets = Vec::new();
-        for asked in &self.arguments.targets {
-            let target = text_of(asked.as_bytes());
-            let mut key = tasks.key_of(&target);
-            if !tasks.names(&key) {
-                // (`a^`, or a header that the manifest does not speak of.)
-                let found = self.session.target(&target)?.map_err(Misuse::Target)?;
-                key = tasks.key_of(&found);
-            }
-            targets.push(key);
+        let mut asked: Vec<String> =
+            self.arguments.targets.iter().map(|target| text_of(target.as_bytes()).into_owned()).collect();
+        if !asked.iter().all(|target| tasks.names(&tasks.key_of(target))) {
+            // (`a^`, or a header that the manifest does not speak of.)
+            asked = self.session.targets(&asked)?.map_err(Misuse::Target)?;
         }
-        if self.arguments.targets.is_empty() {
+        let mut targets: Vec<FileKey> = asked.iter().map(|target| tasks.key_of(target)).collect();
+        if targets.is_empty() {
             targets.extend_from_slice(tasks.default_targets());
         }
         if targets.is_empty() && tasks.has_edges() {

@@ -167,8 +167,9 @@ impl NinjaTasks {
         let begun_anew = before.as_ref().filter(|_| attempts == 1);
         let from_nothing = |output: usize| begun_anew.is_some_and(|begun| begun.was_nothing(output));
         let made = self.made(step, &named, before.as_ref(), from_nothing, (run, spoke))?;
-        if doubted.get() {
-            self.run_first.note(step, &read[..declared], &made);
+        // (One that was disturbed is to run again as soon as it can.)
+        if doubted.get() && changed.is_empty() {
+            self.run_first.note(&self.plan, step, &read[..declared], &made);
         }
         Ok(made)
     }

@@ -334,7 +334,9 @@ impl NinjaTasks {
             return Ok(FileValue::File(seen.digest));
         }
         // Ninja takes it for changed in every build, and projects use that to have commands always run.
-        Ok(FileValue::Group(self.instant()))
+        let value = self.run_first.gave(step, &[]).unwrap_or_else(|| FileValue::Group(self.instant()));
+        self.run_first.note(&self.plan, step, &[], &value);
+        Ok(value)
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Plan {
     pub(super) dyndeps: Dyndeps,
     /// The directories around outputs.
     pub(super) around: FxHashSet<FileKey>,
+    /// Edges that make the manifest, a dyndep file, or what one of these is made from.
+    of_the_graph: FxHashSet<usize>,
 }
 
 /// One edge.
@@ -99,7 +101,16 @@ impl Plan {
             // Those around one that is known are known.
             let _ = directories.map(FileKey::from).find(|directory| !around.insert(directory.clone()));
         }
+        let mut open: Vec<&FileKey> = steps.iter().filter_map(|step| step.dyndep.as_ref()).chain([&file]).collect();
+        let mut of_the_graph = FxHashSet::default();
+        while let Some(key) = open.pop() {
+            let Some(maker) = makers.get(key) else { continue };
+            if of_the_graph.insert(maker.step) {
+                open.extend(&*steps[maker.step].inputs);
+            }
+        }
         Plan {
+            of_the_graph,
             steps,
             makers,
             pools: manifest.pools,
@@ -111,6 +122,11 @@ impl Plan {
             dyndeps,
             around,
         }
+    }
+
+    /// Whether this edge has a part in what the graph is: it makes the manifest, a dyndep file, or what one of these is made from.
+    pub(super) fn shapes_the_graph(&self, step: &Step) -> bool {
+        self.makers.get(&step.outputs[0]).is_some_and(|maker| self.of_the_graph.contains(&maker.step))
     }
 
     /// Whether the files from which the manifest was read still say the same.

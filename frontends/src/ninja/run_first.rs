@@ -2,6 +2,8 @@
 //!
 //! What the manifest is made from is built before the targets, and so are dyndep files: to the engine, these are builds of their own. A command whose value
 //! is not kept from build to build (it never makes its output, say) would run in each of them. For the person who asked it is one build, and it runs once.
+//!
+//! What the graph itself is made from is left out: whether it comes to rest is found out by making it again.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -10,7 +12,7 @@ use alacarte_core::{Fingerprint, Value};
 use alacarte_stores::{FileKey, FileValue};
 use rustc_hash::FxHashMap;
 
-use super::plan::Step;
+use super::plan::{Plan, Step};
 
 /// The commands that ran before the targets are built, however often the manifest is read until then.
 #[derive(Debug, Clone, Default)]
@@ -43,8 +45,8 @@ impl RunFirst {
     }
 
     /// A command ran whose value is good for this build only. (What it read is what the manifest declares; the rest, it said itself.)
-    pub(super) fn note(&self, step: &Step, read: &[(FileKey, FileValue)], value: &FileValue) {
-        if self.0.now.get() {
+    pub(super) fn note(&self, plan: &Plan, step: &Step, read: &[(FileKey, FileValue)], value: &FileValue) {
+        if self.0.now.get() && !plan.shapes_the_graph(step) {
             let gave = (sum(step, read), value.clone());
             self.0.gave.borrow_mut().insert(step.outputs[0].clone(), gave);
         }

@@ -318,7 +318,8 @@ impl Session {
         tasks
     }
 
-    /// Says that what is built next is another build: what is never up to date runs again.
+    /// Says that what is built next is another build: what is never up to date runs again. (What comes before the targets is a part of the same build, see
+    /// [`NinjaTasks::comes_first`].)
     pub fn begin_another(&self) {
         self.run_first.clear();
     }

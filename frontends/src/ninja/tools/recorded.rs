@@ -36,17 +36,17 @@ pub(super) struct Run {
 }
 
 impl Session {
-    /// The file that a target names, as ninja finds it: in the manifest, or among what commands have said that they read; `a^` is the first output of what uses
-    /// `a`. Or what is wrong with it, in ninja's words.
+    /// The files that these targets name, as ninja finds them: in the manifest, or among what commands have said that they read; `a^` is the first output of what
+    /// uses `a`. Or what is wrong with the first that names none, in ninja's words. (Manifest and journal are read for it.)
     ///
     /// # Errors
     /// If the manifest does not parse, or the journal cannot be read.
-    pub fn target(&self, name: &str) -> Result<Result<String, String>, SessionError> {
+    pub fn targets(&self, names: &[String]) -> Result<Result<Vec<String>, String>, SessionError> {
         let mut manifest = load(&self.directory, &self.file)?;
         manifest.read_dyndeps(&self.directory);
         let recorded = Recorded::of(self, &manifest)?;
         let graph = recorded.graph(&manifest);
-        Ok(graph.target(name).map(|number| graph.node(number).path.to_owned()))
+        Ok(names.iter().map(|name| graph.target(name).map(|number| graph.node(number).path.to_owned())).collect())
     }
 }
 
