@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 
+from builders import programs
+
 
 def manifest(edges):
     yield "rule cp\n  command = cp $in $out\n"
@@ -52,13 +54,7 @@ def main():
     parser.add_argument("--ours", default="target/release/alacarte-ninja")
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
-    builders = {"ninja": arguments.ninja, "ours": os.path.abspath(arguments.ours)}
-    for binary in builders.values():
-        if not os.path.isfile(binary):
-            sys.exit(f"there is no {binary}: build ours by `cargo build --release`, or name another")
-        with open(binary, "rb") as file:
-            if file.read(4) != b"\x7fELF":
-                sys.exit(f"{binary} is no program but a wrapper: name the binary itself")
+    builders = programs(arguments.ninja, arguments.ours)
     print(f"{'edges':>7}  {'build':<14} {'ninja ms':>9} {'ours ms':>9} {'ratio':>6}  {'ninja MB':>8} {'ours MB':>8}")
     for edges in arguments.edges:
         with tempfile.TemporaryDirectory() as directory:

@@ -32,6 +32,8 @@ import time
 import urllib.error
 import urllib.request
 
+from builders import programs
+
 POOL = "http://deb.debian.org/debian/pool/main/"
 
 
@@ -344,18 +346,6 @@ def fetch(project, directory):
     return file
 
 
-def programs(arguments):
-    """The two binaries, if they are there and neither is a wrapper."""
-    builders = {"ninja": os.path.abspath(arguments.ninja), "ours": os.path.abspath(arguments.ours)}
-    for binary in builders.values():
-        if not os.path.isfile(binary):
-            sys.exit(f"there is no {binary}: build ours by `cargo build --release`, or name another")
-        with open(binary, "rb") as file:
-            if file.read(4) != b"\x7fELF":
-                sys.exit(f"{binary} is no program but a wrapper: name the binary itself")
-    return builders
-
-
 def main():
     named = {project.name.split()[0]: project for project in PROJECTS}
     packages = " ".join(sorted({package for project in PROJECTS for package in project.packages.split()}))
@@ -368,7 +358,7 @@ def main():
     parser.add_argument("--ours", default="target/release/alacarte-ninja")
     parser.add_argument("--archives", type=pathlib.Path, help="where archives are kept [nowhere]")
     arguments = parser.parse_args()
-    builders = programs(arguments)
+    builders = programs(arguments.ninja, arguments.ours)
     if unknown := [name for name in arguments.projects if name not in named]:
         parser.error(f"there is no project {unknown[0]}: choose from {' '.join(named)}")
     titles = ["project", "generator", "commands", "clean: ninja s", "ours s", "ratio", "null: ninja ms", "ours ms",
