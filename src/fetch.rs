@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use smallvec::SmallVec;
 
+use crate::descent::Descended;
 use crate::error::{Result, TaskError, panic_message};
 use crate::key::{AsKey, Key, KeyId};
 use crate::key_table::{KeyTable, Look, fetch_failed};
@@ -55,11 +56,13 @@ impl<K, V> Clone for Fetch<'_, K, V> {
 impl<K, V> Copy for Fetch<'_, K, V> {}
 
 impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
-    /// The value of `key`, brought up to date first.
+    /// The value of `key`, brought up to date first: at once, where the scheduler goes depth first and nothing outside has to be
+    /// awaited for it. (So a task that does outside work beside a fetch polls the work first.)
     ///
     /// # Errors
     /// If the key has no value because its task failed, or because it is a missing input. Pass the error on with `?`: a
     /// task that met it fails in any case, and the report names the key that failed first.
+    #[inline]
     pub fn get(self, key: impl AsKey<K>) -> Get<'b, K, V> {
         let id = self.id_of(&key);
         self.id(id)
@@ -69,6 +72,7 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     ///
     /// # Errors
     /// As [`Fetch::get`].
+    #[inline]
     pub fn id(self, id: KeyId) -> Get<'b, K, V> {
         Get { fetch: self, id, recorded: false, ticket: None }
     }
@@ -96,6 +100,9 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     /// A task to which this answers [`Poll::Pending`] gives [`Running::Waiting`](crate::Running::Waiting) and
     /// is asked again later.
     pub fn poll_ids(self, ids: &[KeyId], mut each: impl FnMut(&V)) -> Poll<Result<()>> {
+        if self.descend(ids) == Descended::Stopped {
+            return Poll::Pending;
+        }
         let mut table = self.table.borrow_mut();
         if let Ok(outcome) = poll_group(&mut table, ids, true, None) {
             outcome?;
@@ -109,6 +116,20 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
         Poll::Pending
     }
 
+    /// Has what is missing of these keys brought up to date at once, as far as that goes.
+    fn descend(self, ids: &[KeyId]) -> Descended {
+        for &id in ids {
+            let mut table = self.table.borrow_mut();
+            let Look::Missing = table.look(id) else { continue };
+            let Some(descent) = table.descent(id) else { continue };
+            drop(table);
+            if descent.bring(id) == Descended::Stopped {
+                return Descended::Stopped;
+            }
+        }
+        Descended::LookAgain
+    }
+
     /// Has `key` brought up to date without waiting for it. The build ends only when all such work has ended; if it fails or
     /// is given up before, the next build goes on with it. It is no dependency: the task does not see the value. (Seed 000's
     /// detached jobs.)
@@ -119,7 +140,7 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
 
     /// Declares that this task's value may not be kept beyond this build: it depends on something that no fetch shows.
     pub fn volatile(self) {
-        self.table.borrow_mut().task.volatile = true;
+        self.table.borrow_mut().task.poll.volatile = true;
     }
 
     /// Does work outside the build (a process, a download, a thread) in one of the build's job slots, waiting
@@ -135,9 +156,9 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
         let _slot = Permit { fetch: self, pool: JOBS, priority, ticket: None }.await;
         let mut work = pin!(work);
         poll_fn(|cx| {
-            self.table.borrow_mut().task.working += 1;
+            self.table.borrow_mut().task.poll.working += 1;
             let polled = work.as_mut().poll(cx);
-            self.table.borrow_mut().task.working -= 1;
+            self.table.borrow_mut().task.poll.working -= 1;
             polled
         })
         .await
@@ -182,6 +203,7 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
 
     /// The id of a key, for [`Fetch::id`] and its like. It is good for this build, and for later ones until the
     /// [epoch](Fetch::epoch) changes.
+    #[inline(never)]
     pub fn id_of(self, key: &(impl AsKey<K> + ?Sized)) -> KeyId {
         self.table.borrow_mut().intern(key)
     }
@@ -237,10 +259,32 @@ pub struct Get<'b, K, V> {
 impl<K: Key, V: Clone> Future for Get<'_, K, V> {
     type Output = Result<V>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<V>> {
-        let record = !std::mem::replace(&mut self.recorded, true);
         let mut table = self.fetch.table.borrow_mut();
-        let outcome = match table.fetch(self.id, record) {
+        if !self.recorded {
+            table.task.record(self.id, false);
+            self.recorded = true;
+        }
+        if self.ticket.is_none()
+            && let Some(value) = table.stamped(self.id)
+        {
+            return Poll::Ready(Ok(value.clone()));
+        }
+        drop(table);
+        self.bring(cx)
+    }
+}
+
+impl<K: Key, V: Clone> Get<'_, K, V> {
+    /// The key is not up to date, or was not when this was polled before.
+    #[inline(never)]
+    fn bring(&mut self, cx: &Context<'_>) -> Poll<Result<V>> {
+        if self.fetch.descend(&[self.id]) == Descended::Stopped {
+            return Poll::Pending;
+        }
+        let mut table = self.fetch.table.borrow_mut();
+        let outcome = match table.fetch(self.id) {
             Look::Ready(value) => Ok(value),
             Look::Failed => Err(fetch_failed()),
             Look::Missing => {
@@ -283,6 +327,11 @@ impl<K: Key, V: Clone> Future for All<'_, K, V> {
         if self.ticket.is_some_and(|ticket| table.waits.again(ticket, cx.waker())) {
             return Poll::Pending;
         }
+        drop(table);
+        if self.fetch.descend(&self.ids) == Descended::Stopped {
+            return Poll::Pending;
+        }
+        table = self.fetch.table.borrow_mut();
         let group = match poll_group(&mut table, &self.ids, record, Some(cx.waker())) {
             Err(ticket) => Err(ticket),
             Ok(Err(error)) => Ok(Err(error)),
@@ -316,7 +365,7 @@ impl<'b, K, V> Future for Permit<'b, K, V> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut table = self.fetch.table.borrow_mut();
         let pool = self.pool;
-        let inside = table.task.working > 0;
+        let inside = table.task.poll.working > 0;
         let waits = self.ticket.is_some_and(|ticket| table.waits.again(ticket, cx.waker()));
         let admitted = self.ticket.is_some() && !waits;
         let there = table.pools.get(pool);
@@ -340,6 +389,7 @@ impl<'b, K, V> Future for Permit<'b, K, V> {
                 table.pools.get(pool).name
             );
             table.pools.take(pool);
+            table.task.poll.places += 1;
         }
         drop(table);
         self.fetch.give_back(self.ticket.take());
@@ -360,7 +410,9 @@ struct Held<'b, K, V> {
 
 impl<K, V> Drop for Held<'_, K, V> {
     fn drop(&mut self) {
-        self.fetch.table.borrow_mut().pools.give_back(self.pool);
+        let mut table = self.fetch.table.borrow_mut();
+        table.pools.give_back(self.pool);
+        table.task.poll.places -= 1;
     }
 }
 

@@ -5,6 +5,7 @@
 //! build questionable again, with one assignment, without visiting any. What bears the stamp holds a value, so a fetch
 //! looks at two places, the stamp and the value.
 
+use crate::descent::Descent;
 use crate::detached::Detached;
 use crate::error::{Reasoned, TaskError};
 use crate::fingerprint::{Fingerprint, Value};
@@ -235,11 +236,11 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
     /// The fingerprint of a key that is up to date.
     #[inline]
     pub fn settled(&mut self, id: KeyId) -> Option<Fingerprint> {
-        if let Look::Ready(()) = self.look(id) { Some(self.stored(id)) } else { None }
+        let settled = self.is_stamped(id) || matches!(self.look(id), Look::Ready(()));
+        settled.then(|| self.stored(id))
     }
 
     /// Whether a key is up to date. The id of no key failed; so did that of a definition, which has no value.
-    #[inline]
     pub fn look(&mut self, id: KeyId) -> Look<()> {
         let Some(&Node { state, .. }) = self.nodes.get(id.to_raw() as usize) else { return Look::Failed };
         if state == self.revision {
@@ -256,18 +257,32 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
         if self.keys.knows(id) { Look::Missing } else { Look::Failed }
     }
 
-    /// A task's fetch of one key. One that is missing is to be noted by [`TaskContext::miss`].
+    /// The value of a key that bears the stamp.
     #[inline]
-    pub fn fetch(&mut self, id: KeyId, record: bool) -> Look<V> {
-        if record {
-            self.task.record(id, false);
-        }
+    pub fn stamped(&self, id: KeyId) -> Option<&V> {
+        // (A stamp speaks for a value.)
+        if self.is_stamped(id) { self.values.get(id.index()) } else { None }
+    }
+
+    #[inline]
+    fn is_stamped(&self, id: KeyId) -> bool {
+        self.nodes.get(id.to_raw() as usize).is_some_and(|node| node.state == self.revision)
+    }
+
+    /// A task's fetch of one key. One that is missing is to be noted by [`TaskContext::miss`].
+    pub fn fetch(&mut self, id: KeyId) -> Look<V> {
         match self.look(id) {
-            // (A stamp speaks for a value.)
             Look::Ready(()) => Look::Ready(self.values[id.index()].clone()),
             Look::Failed => self.fail(id),
             Look::Missing => Look::Missing,
         }
+    }
+
+    /// How a key that the task misses can be brought up to date at once. (Not inside outside work, which may not fetch; nor
+    /// if that is underway.)
+    #[inline]
+    pub fn descent(&self, id: KeyId) -> Option<Descent> {
+        self.task.poll.descent.filter(|_| self.task.poll.working == 0 && self.state(id) & ACTIVE == 0)
     }
 
     /// Notes that a fetched key has failed.
@@ -428,13 +443,13 @@ mod tests {
         let mut table: KeyTable<&str, u64> = KeyTable::new();
         let [below, key] = ["below", "key"].map(|key| table.intern(&key));
         table.stamp(key);
-        assert!(matches!(table.fetch(key, false), Look::Missing) && table.settled(key).is_none());
+        assert!(matches!(table.fetch(key), Look::Missing) && table.settled(key).is_none());
         table.hold(below, Some(6));
         table.hold(key, Some(7));
         table.stamp(key);
-        assert!(matches!(table.fetch(key, false), Look::Ready(7)) && table.settled(key).is_some());
+        assert!(matches!(table.fetch(key), Look::Ready(7)) && table.settled(key).is_some());
         table.hold(key, None);
-        assert!(matches!(table.fetch(key, false), Look::Missing) && table.settled(key).is_none());
+        assert!(matches!(table.fetch(key), Look::Missing) && table.settled(key).is_none());
     }
 
     #[test]

@@ -21,6 +21,7 @@
 mod bodies;
 mod build;
 mod collect;
+mod descent;
 mod detached;
 mod engine;
 mod error;

@@ -51,13 +51,11 @@ pub(crate) struct Pools {
     numbers: HashMap<String, usize, FxBuildHasher>,
     /// A permit came back, or somebody waits for a free one, since this was last asked.
     pub freed: bool,
-    /// How many permits are held, of all pools.
-    pub held: usize,
 }
 
 impl Pools {
     pub fn new() -> Self {
-        Pools { pools: vec![Pool::new("jobs".into(), 1)], numbers: HashMap::default(), freed: false, held: 0 }
+        Pools { pools: vec![Pool::new("jobs".into(), 1)], numbers: HashMap::default(), freed: false }
     }
 
     /// Adds a pool; the depth of one that was added before by this name, with another depth.
@@ -80,7 +78,7 @@ impl Pools {
             pool.free = pool.depth;
             pool.queue.clear();
         }
-        (self.freed, self.held) = (false, 0);
+        self.freed = false;
     }
 
     /// The number of the pool that was added by this name. (The first pool is that of all outside work, whatever others are
@@ -110,13 +108,11 @@ impl Pools {
     /// A free permit is taken.
     pub fn take(&mut self, pool: usize) {
         self.pools[pool].free -= 1;
-        self.held += 1;
     }
 
     /// A permit comes back.
     pub fn give_back(&mut self, pool: usize) {
         self.pools[pool].free += 1;
-        self.held -= 1;
         self.freed = true;
     }
 

@@ -71,6 +71,12 @@ pub trait Scheduler {
     /// What becomes of a task that must wait.
     fn when_blocked(&self) -> WhenBlocked;
 
+    /// Whether the key that a task waits for goes on before all others, so that the engine may bring it up to date while
+    /// the task fetches it, and need not queue it. Only of use with [`WhenBlocked::Keep`].
+    fn depth_first(&self) -> bool {
+        false
+    }
+
     /// A build begins: what is to be visited in any case, and in which order? Unless there are suspects to be followed, every
     /// target is, an input too: what is never popped has no value in this build.
     ///
@@ -133,6 +139,9 @@ impl<S: Scheduler + ?Sized> Scheduler for Box<S> {
     }
     fn when_blocked(&self) -> WhenBlocked {
         (**self).when_blocked()
+    }
+    fn depth_first(&self) -> bool {
+        (**self).depth_first()
     }
     fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError> {
         (**self).plan(plan, metadata)

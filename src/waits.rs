@@ -52,11 +52,18 @@ pub(crate) struct Waits {
     waits: Vec<Wait>,
     free: Vec<u32>,
     held: Vec<Held>,
-    /// The slot whose task is being polled.
-    running: u32,
-    /// The address of that task's own waker.
+    /// The task that is being polled.
+    polled: Polled,
+}
+
+/// What is to be known of the task that is being polled.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Polled {
+    /// Its slot.
+    slot: u32,
+    /// The address of its own waker.
     own_waker: usize,
-    /// A future that still waited was dropped since a task was last entered.
+    /// A future that still waited was dropped since it was entered.
     given_up: bool,
 }
 
@@ -75,16 +82,24 @@ impl Waits {
     }
 
     /// The task of this slot is polled next, with a waker at this address.
-    pub fn enter(&mut self, slot: u32, own_waker: Option<&Waker>) {
-        self.running = slot;
-        self.own_waker = own_waker.map_or(0, |waker| waker.data() as usize);
-        self.given_up = false;
+    pub fn enter(&mut self, slot: u32, own_waker: &Waker) {
+        self.polled = Polled { slot, own_waker: own_waker.data() as usize, given_up: false };
+    }
+
+    /// The task that is being polled, for the time when its poll goes on after that of others.
+    pub fn polled(&self) -> Polled {
+        self.polled
+    }
+
+    /// The poll of this task goes on.
+    pub fn enter_again(&mut self, polled: Polled) {
+        self.polled = polled;
     }
 
     /// The task that is being polled waits for so many keys.
     pub fn for_keys(&mut self, keys: u32, waker: &Waker) -> Ticket {
         let waker = self.foreign(waker);
-        self.take(self.running, true, keys, waker)
+        self.take(self.polled.slot, true, keys, waker)
     }
 
     /// The task of this slot as a whole waits for so many keys.
@@ -95,11 +110,11 @@ impl Waits {
     /// The task that is being polled waits for a permit.
     pub fn for_permit(&mut self, waker: &Waker) -> Ticket {
         let waker = self.foreign(waker);
-        self.take(self.running, false, 1, waker)
+        self.take(self.polled.slot, false, 1, waker)
     }
 
     fn foreign(&self, waker: &Waker) -> Option<Waker> {
-        (waker.data() as usize != self.own_waker).then(|| waker.clone())
+        (waker.data() as usize != self.polled.own_waker).then(|| waker.clone())
     }
 
     fn take(&mut self, slot: u32, blocks: bool, left: u32, waker: Option<Waker>) -> Ticket {
@@ -117,7 +132,7 @@ impl Waits {
 
     /// The future is polled again while it waits; whether it does still.
     pub fn again(&mut self, ticket: Ticket, waker: &Waker) -> bool {
-        let foreign = waker.data() as usize != self.own_waker;
+        let foreign = waker.data() as usize != self.polled.own_waker;
         let Some(wait) = self.waits.get_mut(ticket.index as usize).filter(|wait| wait.generation == ticket.generation)
         else {
             return false;
@@ -133,7 +148,7 @@ impl Waits {
     pub fn give_back(&mut self, ticket: Ticket) {
         if let Some(left) = self.left(ticket) {
             if left > 0 {
-                self.given_up = true;
+                self.polled.given_up = true;
                 self.count_down(ticket.index);
             }
             let wait = &mut self.waits[ticket.index as usize];
@@ -178,7 +193,7 @@ impl Waits {
 
     /// Whether a future was dropped that still waited, since a task was last entered.
     pub fn any_given_up(&self) -> bool {
-        self.given_up
+        self.polled.given_up
     }
 
     /// Whether the task of this slot waits for keys.

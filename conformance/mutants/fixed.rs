@@ -11,6 +11,8 @@ mod combinators;
 mod counts;
 #[path = "../tests/defects.rs"]
 mod defects;
+#[path = "../tests/descending.rs"]
+mod descending;
 #[path = "../tests/detached.rs"]
 mod detached;
 #[path = "../tests/events.rs"]

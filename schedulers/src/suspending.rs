@@ -44,6 +44,10 @@ impl Scheduler for Suspending {
         WhenBlocked::Keep
     }
 
+    fn depth_first(&self) -> bool {
+        true
+    }
+
     fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
         self.stack.clear();
         self.stack.extend(plan.targets.iter().rev());

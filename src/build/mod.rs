@@ -619,6 +619,7 @@ where
             suspects: if let Scope::Suspects(known) = scope { Some(known) } else { None },
             state: Progress::default(),
         };
+        engine.state.descends = engine.may_descend();
         // Until this build has come to its end, everything is questionable again.
         self.questionable = true;
         match planned {

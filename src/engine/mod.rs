@@ -3,10 +3,12 @@
 //! Every key being brought up to date has a *slot*: first it waits for what must precede it, then the rebuilder
 //! is asked, then, if the answer is *run*, the task's future is polled. A fetch of a key that is not up to date
 //! leaves question or future pending; the slot is put on that key's list of waiters, and the key gets a slot of
-//! its own. Nothing recurses, so the depth of the graph costs memory, not stack. Everything happens on one
+//! its own. (Where the scheduler goes depth first, it is brought up to date within the fetch, to a few levels: `descending`.)
+//! So the depth of the graph costs memory, not stack. Everything happens on one
 //! thread; work outside (a process, a thread) is awaited, and the loop itself is a future that sleeps while all
 //! it can do is wait.
 
+mod descending;
 mod failing;
 mod learning;
 mod maybe_stale;
@@ -397,6 +399,15 @@ where
                         if missing.is_empty() {
                             return self.fail(slot, Cause::Stuck);
                         }
+                        if self.descend_to(&missing) {
+                            let failed = missing.iter().map(|missing| missing.key);
+                            let failed = failed.into_iter().find(|&key| self.table.borrow().state(key) == FAILED);
+                            self.give_back(missing);
+                            match failed.filter(|_| self.state.stopped) {
+                                Some(failed) => return self.fail(slot, self.consequence(failed)),
+                                None => continue,
+                            }
+                        }
                         let waits = self.wait_for(slot, missing.iter().map(|missing| missing.key));
                         self.give_back(missing);
                         if waits {
@@ -527,7 +538,7 @@ where
         }
     }
 
-    pub(super) fn give_back(&mut self, mut buffer: Vec<Missing>) {
+    pub(super) fn give_back(&mut self, mut buffer: SmallVec<[Missing; 2]>) {
         buffer.clear();
         self.table.borrow_mut().task.missing = buffer;
     }

@@ -15,7 +15,7 @@ use crate::store::Store;
 use crate::task::{Running, TaskFuture, Tasks};
 use crate::task_context::Missing;
 use crate::waits::Ticket;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::{Context, Poll, Waker};
 
 impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
@@ -35,7 +35,8 @@ where
         if self.state.wakers.len() <= index {
             self.state.wakers.resize_with(self.state.slots.len(), || None);
         }
-        let mut waker = self.state.wakers[index].take();
+        let waker = self.state.wakers[index].take();
+        let waker = waker.unwrap_or_else(|| SlotWaker::new(slot, &self.state.woken));
         let this = &mut self.state.slots[index];
         let key = this.key;
         let mut future = this.future.take();
@@ -45,47 +46,47 @@ where
         this.partly = false;
         // (A formula is called again when what it asked for is there; that is no other start.)
         let starts = !std::mem::replace(&mut this.started, true);
-        let (name, held_before) = {
+        let name = {
             let mut table = self.table.borrow_mut();
             table.task.enter(this.met_failure, this.volatile);
-            waker.iter().for_each(SlotWaker::seen);
-            table.waits.enter(slot, waker.as_ref().map(|waker| &waker.waker));
+            waker.seen();
+            table.waits.enter(slot, &waker.waker);
             std::mem::swap(&mut table.task.recorder, &mut this.dependencies);
             let name = future.is_none().then(|| table.keys.name(key).clone());
             if name.is_some() {
                 table.task.recorder.clear();
             }
-            (name, table.pools.held as isize)
+            name
         };
         if starts {
             self.observe(key, &Decision::Started(reason));
         }
-        let fetch = Fetch { table: self.table };
+        let (fetch, tasks, depth) = (Fetch { table: self.table }, self.tasks, self.state.depth);
+        self.lend_descent();
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if let Some(name) = &name {
-                match self.tasks.run(name, fetch) {
+                match tasks.run(name, fetch) {
                     Running::Done(outcome) => return Poll::Ready(outcome),
                     Running::Waiting => return Poll::Pending,
                     Running::Future(started) => future = Some(started),
                 }
             }
             let Some(future) = &mut future else { return Poll::Pending };
-            let waker = waker.get_or_insert_with(|| {
-                let waker = SlotWaker::new(slot, &self.state.woken);
-                self.table.borrow_mut().waits.enter(slot, Some(&waker.waker));
-                waker
-            });
             future.as_mut().poll(&mut Context::from_waker(&waker.waker))
         }));
-        self.state.wakers[index] = waker;
-        {
+        if !self.end_descent(depth) {
+            resume_unwind(polled.err().unwrap_or_else(|| Box::new("a task caught a panic that was not its own")));
+        }
+        self.state.wakers[index] = Some(waker);
+        let stopped = {
             let mut table = self.table.borrow_mut();
             let this = &mut self.state.slots[index];
             std::mem::swap(&mut table.task.recorder, &mut this.dependencies);
-            this.met_failure = table.task.met_failure;
-            this.volatile = table.task.volatile;
-            this.places += table.pools.held as isize - held_before;
-        }
+            this.met_failure = table.task.poll.met_failure;
+            this.volatile = table.task.poll.volatile;
+            this.places += table.task.poll.places;
+            table.task.poll.stopped
+        };
         match polled {
             Err(panic) => {
                 self.discard(future);
@@ -95,6 +96,12 @@ where
             Ok(Poll::Ready(outcome)) => {
                 self.discard(future);
                 self.end(slot, outcome);
+                true
+            }
+            Ok(Poll::Pending) if stopped => {
+                self.discard(future);
+                let met = self.state.slots[index].met_failure;
+                self.fail(slot, met.map_or(Cause::Stuck, |dependency| self.consequence(dependency)));
                 true
             }
             Ok(Poll::Pending) => self.suspend(slot, future),
@@ -139,7 +146,7 @@ where
             self.stand_by(slot);
             return true;
         };
-        let at_work = self.table.borrow_mut().task.fetched_at_work.take();
+        let at_work = self.table.borrow_mut().task.poll.fetched_at_work.take();
         if let Some(dependency) = at_work.filter(|&key| missing.iter().any(|missing| missing.key == key)) {
             let dependency = self.table.borrow().keys.show(dependency);
             self.discard(future);

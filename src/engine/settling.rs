@@ -228,15 +228,32 @@ fn collect_dependencies<K: Key, V: Value>(
         let fingerprint = table.fingerprint(definition).unwrap_or_default();
         into.push(Dependency { key: definition, grouped: false, fingerprint });
     }
-    let mut seen = FxHashSet::default();
-    let many = fetched.len() > 16;
+    if fetched.len() > 16 {
+        let mut seen = FxHashSet::default();
+        return collect_new(table, fetched, into, |id, _| !seen.insert(id));
+    }
+    // A bit for some keys each: where it is not set, none of them need be searched.
+    let mut seen = 0_u64;
+    collect_new(table, fetched, into, |id, collected| {
+        let before = seen;
+        seen |= 1 << (id.to_raw() % 64);
+        before == seen && collected.iter().any(|known| known.key == id)
+    });
+}
+
+/// Adds each key that the task has not fetched `again`.
+fn collect_new<K: Key, V: Value>(
+    table: &mut KeyTable<K, V>,
+    fetched: &[u32],
+    into: &mut Vec<Dependency>,
+    mut again: impl FnMut(KeyId, &[Dependency]) -> bool,
+) {
     // A group whose first key was fetched before begins with its second.
     let mut joined = false;
     for &raw in fetched {
         joined &= raw & GROUPED != 0;
         let id = KeyId::from_raw(raw);
-        let again = if many { !seen.insert(id) } else { into.iter().any(|known| known.key == id) };
-        if again {
+        if again(id, into) {
             continue;
         }
         // A fetch that was given up while it was pending had no part in the value.

@@ -56,7 +56,7 @@ pub(crate) struct Slot<'b, V> {
     /// Its task was started, and not dropped since.
     pub started: bool,
     /// How many places in pools its future holds.
-    pub places: isize,
+    pub places: i32,
 }
 
 impl<V> Slot<'_, V> {
@@ -153,6 +153,10 @@ pub(crate) struct Progress<'b, K, V> {
     pub partly: Vec<u32>,
     pub scratch: Vec<Dependency>,
     pub suspended: u64,
+    /// What a task misses may be brought up to date while it fetches it.
+    pub descends: bool,
+    /// How many tasks are being polled, each within the poll of the one before.
+    pub depth: u32,
     pub stopped: bool,
     pub report: Report,
     pub failures: Vec<Failure<K>>,
@@ -237,6 +241,8 @@ impl<K, V> Default for Progress<'_, K, V> {
             partly: Vec::new(),
             scratch: Vec::new(),
             suspended: 0,
+            descends: false,
+            depth: 0,
             stopped: false,
             report: Report::default(),
             failures: Vec::new(),

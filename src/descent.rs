@@ -1,0 +1,58 @@
+//! A fetch's way back into the engine: what a running task misses is brought up to date within the fetch.
+//!
+//! Where the scheduler goes depth first, the key that a task waits for goes on next in any case. To suspend the task for
+//! that, queue the key, wake the task and poll its future again costs more than most tasks do. So the engine lends each
+//! task that it polls a way back to itself, on the stack; what cannot be had that way (it waits for the outside, or lies
+//! too deep) is waited for as everywhere else.
+//!
+//! The loan cannot be a reference: tasks know their engine by what it fetches from, the key table, and nothing of the types
+//! of its strategies; and the engine is borrowed by the very poll. So here is the only `unsafe` of this crate. (Measured:
+//! see *A fetch descends* in `paper-notes/design-decisions.md`.)
+
+use crate::key::KeyId;
+
+/// What came of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Descended {
+    /// The key is up to date, or has failed, or has to be waited for: look again.
+    LookAgain,
+    /// It failed, and the build stops there: its task does not go on.
+    Stopped,
+}
+
+/// A way back into the engine that polls the task.
+#[derive(Clone, Copy)]
+pub(crate) struct Descent {
+    engine: *mut (),
+    /// Calls the function behind it with the engine in its own type.
+    call: unsafe fn(*mut (), KeyId) -> Descended,
+}
+
+/// An engine that can be entered again while it polls a task.
+pub(crate) trait Descends {
+    /// Brings a key up to date, as far as that goes on the spot.
+    fn bring(&mut self, key: KeyId) -> Descended;
+}
+
+impl Descent {
+    /// A way back into this engine.
+    ///
+    /// # Safety
+    /// From now on until the way is lost (whoever keeps it has dropped or replaced it), the engine is used by way of it
+    /// only; and it is not moved or dropped.
+    pub unsafe fn new<E: Descends>(engine: &mut E) -> Self {
+        /// # Safety
+        /// The pointer is that of a `Descent` made of an `E`.
+        unsafe fn call<E: Descends>(engine: *mut (), key: KeyId) -> Descended {
+            // SAFETY: see `Descent::new`: nothing else uses the engine while this is running.
+            unsafe { &mut *engine.cast::<E>() }.bring(key)
+        }
+        Descent { engine: std::ptr::from_mut(engine).cast(), call: call::<E> }
+    }
+
+    /// Has a key brought up to date, as far as that goes on the spot. The key table is borrowed meanwhile.
+    pub fn bring(self, key: KeyId) -> Descended {
+        // SAFETY: `call` and `engine` were made for each other; the engine lends no way back but to a task that it polls.
+        unsafe { (self.call)(self.engine, key) }
+    }
+}

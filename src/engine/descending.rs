@@ -1,0 +1,116 @@
+//! Where the scheduler goes depth first, what a running task misses is brought up to date within its fetch.
+//!
+//! The key gets a slot, as any that is demanded, and is taken as far as it can go; only the task that fetched it is not
+//! suspended meanwhile but stands below it on the stack. It is suspended after all if the key is not there then. Of the
+//! stack no more is used than a few levels need ([`DEEPEST`]): what lies deeper is queued.
+
+use super::state::{Demand, Engine};
+use crate::descent::{Descended, Descends, Descent};
+use crate::fingerprint::Value;
+use crate::journal::Journal;
+use crate::key::{Key, KeyId};
+use crate::key_table::{ACTIVE, FAILED, Look};
+use crate::rebuilder::Rebuilder;
+use crate::scheduler::{Schedules, WhenBlocked};
+use crate::store::Store;
+use crate::task::Tasks;
+use crate::task_context::Missing;
+
+/// So many tasks are polled within each other at most. (Where a thread has two mebibytes of stack, a level may take 64 kibibytes, of which
+/// the engine needs two, and eight where nothing is optimised; the rest is the tasks' own.)
+const DEEPEST: u32 = 32;
+
+impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
+where
+    K: Key,
+    V: Value,
+    T: Tasks<K, V>,
+    St: Store<K, V>,
+    S: Schedules<T::Power>,
+    R: Rebuilder<K, V>,
+    J: Journal<K, V>,
+{
+    /// A question waits for these keys: brings them up to date at once; whether none has to be waited for.
+    pub(super) fn descend_to(&mut self, keys: &[Missing]) -> bool {
+        if !self.state.descends || self.state.depth >= DEEPEST || self.state.glance.is_some() {
+            return false;
+        }
+        for missing in keys {
+            let underway = self.table.borrow().state(missing.key) & ACTIVE != 0;
+            if !underway && !self.state.stopped {
+                self.descend(missing.key);
+            }
+        }
+        let mut table = self.table.borrow_mut();
+        keys.iter().all(|missing| !matches!(table.look(missing.key), Look::Missing))
+    }
+
+    /// Takes a key as far as it can go now, while what needs it stands below on the stack; whether it was to be looked at.
+    fn descend(&mut self, key: KeyId) -> bool {
+        self.state.depth += 1;
+        let demand = self.demand_quietly(key);
+        if let Demand::Active(slot) = demand {
+            self.advance(slot);
+        }
+        self.state.depth -= 1;
+        matches!(demand, Demand::Active(_))
+    }
+
+    /// Whether the next key is always the one that a task waits for. (Suspects are followed in an order of their own.)
+    pub fn may_descend(&self) -> bool {
+        self.scheduler.depth_first() && self.scheduler.when_blocked() == WhenBlocked::Keep && self.suspects.is_none()
+    }
+
+    /// A task is about to be polled: it is lent a way back. Until [`Engine::end_descent`], the engine may not be used.
+    pub(super) fn lend_descent(&mut self) {
+        if self.state.descends && self.state.depth < DEEPEST {
+            let table = self.table;
+            // SAFETY: `run` polls the task next, which uses the engine by way of this only, and calls `end_descent`.
+            let descent = unsafe { Descent::new(self) };
+            table.borrow_mut().task.poll.descent = Some(descent);
+        }
+    }
+
+    /// The task was polled, on this level: the way back is lost. Whether all that was entered within the poll has come to its end; if
+    /// not, a part of the build that is no task has panicked, and that goes on, though the task may have caught it.
+    pub(super) fn end_descent(&mut self, depth: u32) -> bool {
+        self.table.borrow_mut().task.poll.descent = None;
+        self.state.depth == depth
+    }
+}
+
+impl<'b, K, V, T, St, S, R, J> Descends for Engine<'b, K, V, T, St, S, R, J>
+where
+    K: Key,
+    V: Value,
+    T: Tasks<K, V>,
+    St: Store<K, V>,
+    S: Schedules<T::Power>,
+    R: Rebuilder<K, V>,
+    J: Journal<K, V>,
+{
+    fn bring(&mut self, key: KeyId) -> Descended {
+        if self.state.stopped {
+            return Descended::LookAgain;
+        }
+        let (missing, poll, polled) = {
+            let mut table = self.table.borrow_mut();
+            (std::mem::take(&mut table.task.missing), table.task.poll, table.waits.polled())
+        };
+        self.state.suspended += 1;
+        if self.descend(key) {
+            // (The task below has waited, though its future was not put anywhere.)
+            self.state.report.suspended = self.state.report.suspended.max(self.state.suspended);
+        }
+        self.state.suspended -= 1;
+        let mut table = self.table.borrow_mut();
+        (table.task.missing, table.task.poll) = (missing, poll);
+        table.waits.enter_again(polled);
+        if self.state.stopped && table.state(key) == FAILED {
+            table.task.poll.met_failure.get_or_insert(key);
+            table.task.poll.stopped = true;
+            return Descended::Stopped;
+        }
+        Descended::LookAgain
+    }
+}
