@@ -100,12 +100,9 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     /// A task to which this answers [`Poll::Pending`] gives [`Running::Waiting`](crate::Running::Waiting) and
     /// is asked again later.
     pub fn poll_ids(self, ids: &[KeyId], mut each: impl FnMut(&V)) -> Poll<Result<()>> {
-        if self.descend(ids) == Descended::Stopped {
-            return Poll::Pending;
-        }
-        let mut table = self.table.borrow_mut();
-        if let Ok(outcome) = poll_group(&mut table, ids, true, None) {
+        if let Ok(outcome) = poll_group(self, ids, true, None) {
             outcome?;
+            let table = self.table.borrow();
             for id in ids {
                 if let Some(value) = table.value(*id) {
                     each(value);
@@ -118,6 +115,9 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
 
     /// Has what is missing of these keys brought up to date at once, as far as that goes.
     fn descend(self, ids: &[KeyId]) -> Descended {
+        if self.table.borrow().task.poll.descent.is_none() {
+            return Descended::LookAgain;
+        }
         for &id in ids {
             let mut table = self.table.borrow_mut();
             let Look::Missing = table.look(id) else { continue };
@@ -215,8 +215,33 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     }
 }
 
-/// All of a group, or what is missing of it: then the ticket for that, if a future waits.
+/// All of a group, or what is missing of it, when that was brought up to date as far as it could be: then the ticket for the rest, if a future
+/// waits.
 fn poll_group<K: Key, V: Clone>(
+    fetch: Fetch<'_, K, V>,
+    ids: &[KeyId],
+    mut record: bool,
+    waker: Option<&Waker>,
+) -> std::result::Result<Result<()>, Option<Ticket>> {
+    let mut table = fetch.table.borrow_mut();
+    if table.task.poll.descent.is_some() {
+        let before = table.task.missing.len();
+        if let Ok(outcome) = look_at_group(&mut table, ids, record, None) {
+            return Ok(outcome);
+        }
+        table.task.missing.truncate(before);
+        record = false;
+        drop(table);
+        if fetch.descend(ids) == Descended::Stopped {
+            return Err(None);
+        }
+        table = fetch.table.borrow_mut();
+    }
+    look_at_group(&mut table, ids, record, waker)
+}
+
+/// All of a group, or the ticket for what is missing of it.
+fn look_at_group<K: Key, V: Clone>(
     table: &mut KeyTable<K, V>,
     ids: &[KeyId],
     record: bool,
@@ -328,16 +353,12 @@ impl<K: Key, V: Clone> Future for All<'_, K, V> {
             return Poll::Pending;
         }
         drop(table);
-        if self.fetch.descend(&self.ids) == Descended::Stopped {
-            return Poll::Pending;
-        }
-        table = self.fetch.table.borrow_mut();
-        let group = match poll_group(&mut table, &self.ids, record, Some(cx.waker())) {
-            Err(ticket) => Err(ticket),
-            Ok(Err(error)) => Ok(Err(error)),
-            Ok(Ok(())) => Ok(Ok(self.ids.iter().filter_map(|&id| table.value(id).cloned()).collect())),
-        };
-        drop(table);
+        let group = poll_group(self.fetch, &self.ids, record, Some(cx.waker())).map(|outcome| {
+            outcome.map(|()| {
+                let table = self.fetch.table.borrow();
+                self.ids.iter().filter_map(|&id| table.value(id).cloned()).collect()
+            })
+        });
         let before = std::mem::replace(&mut self.ticket, *group.as_ref().err().unwrap_or(&None));
         self.fetch.give_back(before);
         group.map_or(Poll::Pending, Poll::Ready)

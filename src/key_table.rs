@@ -236,16 +236,19 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
     /// The fingerprint of a key that is up to date.
     #[inline]
     pub fn settled(&mut self, id: KeyId) -> Option<Fingerprint> {
-        let settled = self.is_stamped(id) || matches!(self.look(id), Look::Ready(()));
-        settled.then(|| self.stored(id))
+        if let Look::Ready(()) = self.look(id) { Some(self.stored(id)) } else { None }
     }
 
     /// Whether a key is up to date. The id of no key failed; so did that of a definition, which has no value.
+    #[inline]
     pub fn look(&mut self, id: KeyId) -> Look<()> {
+        if self.is_stamped(id) { Look::Ready(()) } else { self.look_closer(id) }
+    }
+
+    /// The same for a key that does not bear the stamp.
+    #[inline(never)]
+    fn look_closer(&mut self, id: KeyId) -> Look<()> {
         let Some(&Node { state, .. }) = self.nodes.get(id.to_raw() as usize) else { return Look::Failed };
-        if state == self.revision {
-            return Look::Ready(());
-        }
         if state == FAILED {
             return Look::Failed;
         }
