@@ -238,6 +238,29 @@ fn a_task_does_not_go_on_when_the_build_has_stopped() {
     assert_eq!((failed, went_on.get(), build.get("other")), (vec!["bad", "top"], false, None));
 }
 
+/// The same of a question: where one of the dependencies that it waits for fails and ends the build, its key is named, though others of
+/// them were not looked at.
+#[test]
+fn a_key_whose_question_met_the_last_failure_is_named() {
+    for scheduler in common::DYNAMIC {
+        let of = |fails: bool| {
+            task(async move |fetch: Fetch<'_, Key, i64>| match fetch.get("A").await? {
+                2 if fails => Err(TaskError::new("no")),
+                value => Ok(value),
+            })
+        };
+        let top = task(async |fetch: Fetch<'_, Key, i64>| Ok(fetch.all(["bad", "other"]).await?.iter().sum()));
+        let tasks: Rules<Key, i64, Dynamic> =
+            Rules::new().rule("bad", of(true)).rule("other", of(false)).rule("top", top);
+        let mut build = system(scheduler, "verifying-trace", tasks, &[("A", 1)]);
+        build.run(["top"]).expect("it builds");
+        build.set("A", 2).expect("it is set");
+        let error = build.run(["top"]).expect_err("it fails");
+        let failed: Vec<_> = error.failures.iter().filter_map(|failure| failure.key).collect();
+        assert_eq!(failed, ["bad", "top"], "{scheduler}");
+    }
+}
+
 /// A permit that is taken within a fetch is held by the task that took it, not by the one that fetched: if that then waits
 /// in a circle, nothing is thought to be underway.
 #[test]

@@ -93,9 +93,11 @@ where
         if self.state.stopped {
             return Descended::LookAgain;
         }
+        // (With the rest of its poll goes the way back: nothing but a task that is polled may have one.)
         let (missing, poll, polled) = {
             let mut table = self.table.borrow_mut();
-            (std::mem::take(&mut table.task.missing), table.task.poll, table.waits.polled())
+            let task = &mut table.task;
+            (std::mem::take(&mut task.missing), std::mem::take(&mut task.poll), table.waits.polled())
         };
         self.state.suspended += 1;
         if self.descend(key) {

@@ -399,14 +399,16 @@ where
                         if missing.is_empty() {
                             return self.fail(slot, Cause::Stuck);
                         }
-                        if self.descend_to(&missing) {
-                            let failed = missing.iter().map(|missing| missing.key);
-                            let failed = failed.into_iter().find(|&key| self.table.borrow().state(key) == FAILED);
+                        let there = self.descend_to(&missing);
+                        let mut keys = missing.iter().map(|missing| missing.key);
+                        if self.state.stopped
+                            && let Some(failed) = keys.find(|&key| self.table.borrow().state(key) == FAILED)
+                        {
+                            return self.fail(slot, self.consequence(failed));
+                        }
+                        if there {
                             self.give_back(missing);
-                            match failed.filter(|_| self.state.stopped) {
-                                Some(failed) => return self.fail(slot, self.consequence(failed)),
-                                None => continue,
-                            }
+                            continue;
                         }
                         let waits = self.wait_for(slot, missing.iter().map(|missing| missing.key));
                         self.give_back(missing);
