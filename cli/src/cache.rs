@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use alacarte_frontends::commands::bytes;
-use alacarte_stores::{HeldCache, Holdings, SharedCache, Tended};
+use alacarte_stores::{HeldCache, Holdings, SharedCache, Tended, say, say_aside};
 use thiserror::Error;
 
 use crate::args::{Cache, Care};
@@ -19,41 +19,41 @@ enum Misuse {
 }
 
 pub fn cache(arguments: &Cache) -> Result<ExitCode, Problem> {
-    let say = |what: &str, Holdings { copies, keys, tools, bytes: size, .. }: Holdings| {
+    let tell = |what: &str, Holdings { copies, keys, tools, bytes: size, .. }: Holdings| {
         let copies = plural(copies, "copy", "copies");
         let keys = plural(keys, "key", "keys");
         let tools = plural(tools, "cache of a tool", "caches of tools");
-        println!("{what} {copies}, the traces of {keys} and {tools} ({})", bytes(size));
+        say(format_args!("{what} {copies}, the traces of {keys} and {tools} ({})", bytes(size)));
     };
     match &arguments.care {
         Care::Stats { directory } => {
             let cache = open(directory)?;
-            say("holds", cache.holdings()?);
+            tell("holds", cache.holdings()?);
             for HeldCache { name, repository, entries, bytes: size, .. } in cache.tools()? {
-                println!(
+                say(format_args!(
                     "{name} of {}: {} ({})",
                     repository.escape_debug(),
                     plural(entries, "entry", "entries"),
                     bytes(size)
-                );
+                ));
             }
         }
         Care::Verify { directory } => {
             let tended = open(directory)?.verify()?;
-            say("read", tended.held);
-            say("removed, for they were damaged:", tended.removed);
+            tell("read", tended.held);
+            tell("removed, for they were damaged:", tended.removed);
             return Ok(told(&tended));
         }
         Care::Gc { max_size, directory } => {
             let cache = open(directory)?;
             let tended = cache.shrink(*max_size)?;
-            say("removed", tended.removed);
-            say("holds", cache.holdings()?);
+            tell("removed", tended.removed);
+            tell("holds", cache.holdings()?);
             return Ok(told(&tended));
         }
         Care::Clear { directory } => {
             let tended = open(directory)?.clear()?;
-            say("removed", tended.removed);
+            tell("removed", tended.removed);
             return Ok(told(&tended));
         }
     }
@@ -65,11 +65,11 @@ const SHOWN: usize = 10;
 
 /// Says what could not be done.
 fn told(tended: &Tended) -> ExitCode {
-    tended.trouble.iter().take(SHOWN).for_each(|trouble| eprintln!("alacarte: {trouble}"));
+    tended.trouble.iter().take(SHOWN).for_each(|trouble| say_aside(format_args!("alacarte: {trouble}")));
     match tended.trouble.len() {
         0 => return ExitCode::SUCCESS,
         1..=SHOWN => {}
-        more => eprintln!("alacarte: and {} more", more - SHOWN),
+        more => say_aside(format_args!("alacarte: and {} more", more - SHOWN)),
     }
     ExitCode::FAILURE
 }

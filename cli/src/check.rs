@@ -1,5 +1,6 @@
 //! `alacarte check`: random histories in bulk, or all histories of a small scope, judged by every law.
 
+use alacarte_stores::say_aside;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,8 +50,8 @@ fn random<'m>(arguments: &Check, subjects: &[Subject<'m>]) -> Result<Vec<Finding
     if arguments.format == Format::Table {
         let combinations = count(subjects.len() as u64, "combination", "combinations");
         match cases {
-            1 => eprintln!("{combinations} × 1 history, of seed {seed}"),
-            _ => eprintln!("{combinations} × {cases} histories, of seeds {seed} up"),
+            1 => say_aside(format_args!("{combinations} × 1 history, of seed {seed}")),
+            _ => say_aside(format_args!("{combinations} × {cases} histories, of seeds {seed} up")),
         }
     }
     let bar = bar(cases.saturating_mul(subjects.len() as u64))?;
@@ -73,13 +74,13 @@ fn exhaustive<'m>(arguments: &Check, subjects: &[Subject<'m>]) -> Result<Vec<Fin
     let programs = scope.programs() as u64;
     if arguments.format == Format::Table {
         let Scope { keys, steps } = scope;
-        eprintln!(
+        say_aside(format_args!(
             "{} × every history of up to {} of {} of up to {}",
             count(subjects.len() as u64, "combination", "combinations"),
             count(steps as u64, "step", "steps"),
             count(programs, "program", "programs"),
             count(keys as u64, "key", "keys"),
-        );
+        ));
     }
     let bar = bar(programs * subjects.len() as u64)?;
     let findings = scope.exhaust(subjects, args::jobs(arguments.jobs), &|subject| {

@@ -1,6 +1,6 @@
 //! What is said on standard error, and how a reader that went away is taken.
 
-use alacarte_stores::shown;
+use alacarte_stores::{say_aside, shown};
 use std::error::Error;
 use std::io;
 use std::path::Path;
@@ -22,12 +22,12 @@ pub fn there(directory: &Path) -> Result<(), NoDirectory> {
 
 /// Prints an error, with everything that caused it.
 pub fn error(error: &dyn Error) {
-    eprintln!("alacarte: {}", shown(&error.to_string()));
+    say_aside(format_args!("alacarte: {}", shown(&error.to_string())));
     let mut source = error.source();
     while let Some(cause) = source {
         // Most of our errors print their cause themselves.
         if !error.to_string().contains(&cause.to_string()) {
-            eprintln!("  because: {}", shown(&cause.to_string()));
+            say_aside(format_args!("  because: {}", shown(&cause.to_string())));
         }
         source = cause.source();
     }
@@ -35,5 +35,10 @@ pub fn error(error: &dyn Error) {
 
 /// Whether whoever read our output has gone away (`alacarte systems | head -1`): no error of ours.
 pub fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    let of_table = error.downcast_ref::<csv::Error>().and_then(|error| match error.kind() {
+        csv::ErrorKind::Io(error) => Some(error),
+        _ => None,
+    });
+    let of_output = of_table.or_else(|| error.downcast_ref::<io::Error>());
+    of_output.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -11,7 +11,7 @@
 //! | [`RecordFile`] | records in a file that is only added to |
 //! | [`SharedCache`] | copies and traces in one directory, and the care of it |
 //! | [`NamedCache`] | directories that tools keep for themselves |
-#![deny(missing_docs, missing_debug_implementations)]
+#![deny(missing_docs, missing_debug_implementations, clippy::print_stdout, clippy::print_stderr)]
 
 #[cfg(feature = "files")]
 mod byte_text;
@@ -33,6 +33,8 @@ mod frame;
 mod glance;
 #[cfg(feature = "files")]
 mod known_file;
+#[cfg(feature = "files")]
+mod lines;
 #[cfg(feature = "files")]
 mod link;
 #[cfg(feature = "files")]
@@ -79,6 +81,8 @@ pub use filestore::{FileStore, Shape};
 pub use glance::Glance;
 #[cfg(feature = "files")]
 pub use known_file::{Begun, Seen};
+#[cfg(feature = "files")]
+pub use lines::{say, say_aside};
 #[cfg(feature = "files")]
 pub use log::{Anew, Damage, Log, SharedBytes};
 pub use memory::Memory;

@@ -5,6 +5,7 @@
 //! time, the process is ended as it stands. Whatever a build keeps is only ever added to, or replaced as a whole, so that
 //! it may end anywhere.
 
+use alacarte_stores::say_aside;
 use std::fs::File;
 use std::io;
 use std::process::ExitCode;
@@ -148,7 +149,7 @@ fn interrupted(say: fn()) -> ExitCode {
 
 /// Says on standard error that the build was interrupted.
 pub fn tell_of_interruption() {
-    eprintln!("\n{}: interrupted; what was finished is kept", program());
+    say_aside(format_args!("\n{}: interrupted; what was finished is kept", program()));
 }
 
 /// Whether the process was started so that a closed terminal does not end it (`nohup`).

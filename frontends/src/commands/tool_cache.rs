@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use alacarte_stores::{CacheName, NamedCache, PrivateCopy, text_of_path};
+use alacarte_stores::{CacheName, NamedCache, PrivateCopy, say_aside, text_of_path};
 use tokio::sync::oneshot;
 
 use super::path::canonicalise;
@@ -88,7 +88,7 @@ impl ToolCaches {
     /// Says on standard error what is wrong with a cache, unless that was said of it already.
     fn say(&self, name: &CacheName, trouble: &str) {
         if self.said.borrow_mut().insert(name.clone()) {
-            eprintln!("{}: warning: tool cache {name}: {trouble}", program());
+            say_aside(format_args!("{}: warning: tool cache {name}: {trouble}", program()));
         }
     }
 }
@@ -111,11 +111,11 @@ impl Taken<'_> {
         full.set(another);
         let room = "make room (`alacarte cache gc --max-size SIZE`)";
         if another {
-            eprintln!(
+            say_aside(format_args!(
                 "{}: the disk of {} is full: a command that failed runs again with a copy of its cache elsewhere",
                 program(),
                 cache.display()
-            );
+            ));
         } else {
             let what = "its disk is full, on which the build lies, too: a command may have failed for that";
             self.caches.say(self.name, &format!("{}: {what}; {room}", cache.display()));

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use alacarte_core::{Key, StoreError, Value};
-use alacarte_stores::Log;
+use alacarte_stores::{Log, say_aside};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -43,7 +43,7 @@ where
         match open() {
             Err(busy) if busy.source.kind() == ErrorKind::WouldBlock => {
                 if !std::mem::replace(&mut told, true) {
-                    eprintln!("{}: waiting: {}", program(), busy.source);
+                    say_aside(format_args!("{}: waiting: {}", program(), busy.source));
                 }
             }
             opened => return opened,

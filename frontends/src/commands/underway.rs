@@ -1,5 +1,6 @@
 //! The commands of a build that are running, and what they wait for before they run: a token of the jobserver, a machine that is not too busy.
 
+use alacarte_stores::say_aside;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -110,10 +111,13 @@ impl Commands {
         let Some(jobserver) = self.jobserver.as_deref() else { return };
         let mut underway = self.lock();
         if !underway.settle(jobserver) {
-            eprintln!("{}: warning: what commands have left behind still has tokens of the jobserver", program());
+            say_aside(format_args!(
+                "{}: warning: what commands have left behind still has tokens of the jobserver",
+                program()
+            ));
         }
         let counted = |number: usize| if number == 1 { "1 token".into() } else { format!("{number} tokens") };
-        let say = |what: &str| eprintln!("{}: warning: {what}", program());
+        let say = |what: &str| say_aside(format_args!("{}: warning: {what}", program()));
         match std::mem::take(&mut underway.missing) {
             0 => {}
             missing => say(&format!(

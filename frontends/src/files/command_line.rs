@@ -10,7 +10,7 @@ use std::time::Instant;
 use alacarte_core::{Decision, Fingerprint, KeyId, Output, Rebuilder, RuleKey, Scheduler};
 use alacarte_rebuilders as rebuilders;
 use alacarte_schedulers as schedulers;
-use alacarte_stores::SharedCache;
+use alacarte_stores::{SharedCache, say, say_aside};
 use clap::Parser;
 
 use super::file_rules::FileRules;
@@ -82,7 +82,7 @@ pub fn main(rules: FileRules) -> ExitCode {
     match run(rules, &arguments) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{}: {error}", program());
+            say_aside(format_args!("{}: {error}", program()));
             ExitCode::FAILURE
         }
     }
@@ -233,9 +233,9 @@ fn clean(mut build: AnyBuild, session: &FileSession) -> Result<ExitCode, Problem
     left.sort_unstable();
     left.dedup();
     for path in left {
-        eprintln!("{}: {} is a directory, and is left", program(), path.display());
+        say_aside(format_args!("{}: {} is a directory, and is left", program(), path.display()));
     }
-    println!("{}: removed {removed} file{}", program(), if removed == 1 { "" } else { "s" });
+    say(format_args!("{}: removed {removed} file{}", program(), if removed == 1 { "" } else { "s" }));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -122,7 +122,7 @@ impl<'a> ToolCall<'a> {
     /// If there is no such tool, the manifest cannot be read, another build is at work where the tool changes something, or `out` cannot be written.
     pub fn answer(&self, out: &mut dyn Write, said: &mut dyn Write) -> Result<u8, ToolError> {
         let mut out = BufWriter::new(out);
-        let answered = self.answer_into(&mut out, said);
+        let answered = self.answer_into(&mut out, &mut Aside(said));
         match answered.and_then(|code| Ok(out.flush().map(|()| code)?)) {
             // A reader that went away has read what it wanted.
             Err(ToolError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
@@ -145,6 +145,20 @@ impl<'a> ToolCall<'a> {
         };
         let arguments = arguments.iter().map(|argument| text_of(argument.as_bytes()).into_owned()).collect();
         tool(&mut Call { session, name, arguments, dry, verbose, out, said })
+    }
+}
+
+/// What is said beside the answer, whether it has a reader or not.
+struct Aside<'w>(&'w mut dyn Write);
+
+impl Write for Aside<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
