@@ -56,8 +56,12 @@ impl<K, V> Clone for Fetch<'_, K, V> {
 impl<K, V> Copy for Fetch<'_, K, V> {}
 
 impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
-    /// The value of `key`, brought up to date first: at once, where the scheduler goes depth first and nothing outside has to be
-    /// awaited for it. (So a task that does outside work beside a fetch polls the work first.)
+    /// The value of `key`, brought up to date first.
+    ///
+    /// Where the scheduler goes depth first ([`Scheduler::depth_first`](crate::Scheduler::depth_first)), that happens while the
+    /// future is polled: other tasks run within the poll. So a task that does outside work beside a fetch polls the work first, to
+    /// have it begun; and what a task holds only while it polls (a borrowed `RefCell`, a task-local variable), those others
+    /// meet.
     ///
     /// # Errors
     /// If the key has no value because its task failed, or because it is a missing input. Pass the error on with `?`: a
@@ -95,7 +99,8 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
         All { fetch: self, ids: ids.into_iter().collect(), recorded: false, ticket: None }
     }
 
-    /// For tasks that are no futures: calls `each` with every value of the group, in order, if all are up to date.
+    /// For tasks that are no futures: calls `each` with every value of the group, in order, if all are up to date. (Where the
+    /// scheduler goes depth first, other tasks run within this call, as with [`Fetch::get`].)
     ///
     /// A task to which this answers [`Poll::Pending`] gives [`Running::Waiting`](crate::Running::Waiting) and
     /// is asked again later.
@@ -224,6 +229,9 @@ fn poll_group<K: Key, V: Clone>(
     waker: Option<&Waker>,
 ) -> std::result::Result<Result<()>, Option<Ticket>> {
     let mut table = fetch.table.borrow_mut();
+    if table.task.poll.stopped {
+        return Err(None);
+    }
     if table.task.poll.descent.is_some() {
         let before = table.task.missing.len();
         if let Ok(outcome) = look_at_group(&mut table, ids, record, None) {
@@ -309,6 +317,9 @@ impl<K: Key, V: Clone> Get<'_, K, V> {
             return Poll::Pending;
         }
         let mut table = self.fetch.table.borrow_mut();
+        if table.task.poll.stopped {
+            return Poll::Pending;
+        }
         let outcome = match table.fetch(self.id) {
             Look::Ready(value) => Ok(value),
             Look::Failed => Err(fetch_failed()),

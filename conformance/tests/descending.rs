@@ -1,5 +1,5 @@
 //! A fetch that descends: where the scheduler goes depth first, what a task misses is brought up to date within its fetch.
-//! Nothing that a user can see tells it from a task that is suspended and resumed.
+//! What is told of builds does not tell it from a task that is suspended and resumed.
 
 mod common;
 
@@ -7,12 +7,13 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use alacarte_conformance::{Tape, Yields};
 use alacarte_core::{
-    Answer, Build, BuildError, Cause, Decision, Dynamic, Fetch, Key as AnyKey, KeyId, Metadata, Plan, PlanError, Power,
-    Question, Rebuilder, Rules, Scheduler, Schedules, TaskError, Value, WhenBlocked, formula, task,
+    Answer, Build, BuildError, Cause, Decision, Dynamic, Fetch, Fingerprint, Key as AnyKey, KeyId, Metadata, Plan,
+    PlanError, Power, Question, Rebuilder, Rules, Running, Scheduler, Schedules, TaskError, TaskFuture, Tasks, Value,
+    WhenBlocked, formula, task,
 };
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
@@ -306,4 +307,117 @@ fn a_fetch_that_descends_leaves_what_was_missed_before_it() {
     build.set("A", 5).expect("it is set");
     build.run(["sum"]).expect("it builds");
     assert_eq!(build.get("sum"), Some(17), "what it fetched within the poll is recorded");
+}
+
+/// Nor does another branch of it, that fetches the very key that failed.
+#[test]
+fn no_branch_of_a_task_goes_on_when_the_build_has_stopped() {
+    let went_on = Rc::new(Cell::new(false));
+    let goes_on = went_on.clone();
+    let top = task(async move |fetch: Fetch<'_, Key, i64>| {
+        let beside = async {
+            let _ = fetch.get("bad").await;
+            goes_on.set(true);
+        };
+        let in_a_group = async {
+            let _ = fetch.all(["bad", "mid"]).await;
+            goes_on.set(true);
+        };
+        let _ = futures::join!(fetch.get("mid"), beside, in_a_group);
+        Ok(0)
+    });
+    let bad = task(async |_: Fetch<'_, Key, i64>| Err(TaskError::new("no")));
+    let tasks = Rules::new().rule("bad", bad).rule("mid", formula(["bad"], |[bad]| bad)).rule("top", top);
+    let mut build = system("suspending", "verifying-trace", tasks, &[]);
+    let error = build.run(["top"]).expect_err("it fails");
+    let failed: Vec<_> = error.failures.iter().filter_map(|failure| failure.key).collect();
+    assert_eq!((failed, went_on.get()), (vec!["bad", "mid", "top"], false));
+}
+
+/// Polls a fetch when it is dropped.
+struct FetchesOnDrop<'t>(Fetch<'t, Key, i64>, Key);
+
+impl Drop for FetchesOnDrop<'_> {
+    fn drop(&mut self) {
+        let mut get = std::pin::pin!(self.0.get(self.1));
+        let _ = get.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
+}
+
+/// `outer` fetches `inner`, whose future polls a fetch of `aside` when it is dropped.
+struct Leaving;
+
+impl Tasks<Key, i64> for Leaving {
+    type Power = Dynamic;
+
+    fn has(&self, key: &Key) -> bool {
+        matches!(*key, "inner" | "outer" | "aside" | "top")
+    }
+
+    fn run<'t>(&'t self, key: &Key, fetch: Fetch<'t, Key, i64>) -> Running<'t, i64> {
+        Running::Future(match *key {
+            "aside" => Box::pin(async move { fetch.get("Z").await }),
+            "inner" => {
+                let leaves = FetchesOnDrop(fetch, "aside");
+                Box::pin(poll_fn(move |_| {
+                    let _ = &leaves;
+                    Poll::Ready(Ok(1))
+                }))
+            }
+            "outer" => Box::pin(async move { Ok(fetch.get("inner").await? + fetch.get("A").await?) }),
+            _ => Box::pin(async move { Ok(fetch.get("aside").await? + fetch.get("outer").await?) }),
+        })
+    }
+}
+
+/// What a future fetches when it is dropped is no dependency of the task within whose poll that happens.
+#[test]
+fn what_is_fetched_on_the_way_out_is_nobody_s_dependency() {
+    let mut build = system("suspending", "verifying-trace", Leaving, &[("A", 1), ("Z", 1)]);
+    build.run(["top"]).expect("it builds");
+    build.set("Z", 2).expect("it is set");
+    let report = build.run(["top"]).expect("it builds");
+    assert_eq!(build.names(&report.ran), ["aside", "top"]);
+}
+
+/// A value that is held in place, of four kibibytes.
+#[derive(Clone)]
+struct Large([u64; 512]);
+
+impl Value for Large {
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_integer(self.0[0])
+    }
+}
+
+/// However large the frames of tasks and their values are, a thread's stack is enough: what would lie too deep is queued.
+#[test]
+fn large_frames_and_large_values_do_not_exhaust_the_stack() {
+    fn tree<'t>(fetch: Fetch<'t, u64, i64>, deep: u32, key: u64) -> TaskFuture<'t, i64> {
+        Box::pin(async move { if deep == 0 { fetch.get(key).await } else { tree(fetch, deep - 1, key).await } })
+    }
+    let recursing = || {
+        let mut tasks = Rules::new().rule(0_u64, task(async |_: Fetch<'_, u64, i64>| Ok(1)));
+        for key in 1..40 {
+            tasks.set(key, task(async move |fetch: Fetch<'_, u64, i64>| tree(fetch, 200, key - 1).await));
+        }
+        let build = Build::new(tasks, Memory::from([])).with_rebuilder(VerifyingTrace);
+        let mut build = build.with_scheduler(Suspending::new());
+        build.run([39]).expect("it builds");
+        assert_eq!(build.get(39), Some(1));
+    };
+    let of_large_values = || {
+        let mut tasks = Rules::new().rule(0_u64, task(async |_: Fetch<'_, u64, Large>| Ok(Large([7; 512]))));
+        for key in 1..100 {
+            tasks.set(key, task(async move |fetch: Fetch<'_, u64, Large>| fetch.get(key - 1).await));
+        }
+        let build = Build::new(tasks, Memory::from([])).with_rebuilder(VerifyingTrace);
+        let mut build = build.with_scheduler(Suspending::new());
+        build.run([99]).expect("it builds");
+        assert_eq!(build.get(99).map(|Large(numbers)| numbers[511]), Some(7));
+    };
+    for deep in [recursing as fn(), of_large_values] {
+        let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(deep);
+        thread.expect("it starts").join().expect("it ends");
+    }
 }

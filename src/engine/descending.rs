@@ -2,7 +2,7 @@
 //!
 //! The key gets a slot, as any that is demanded, and is taken as far as it can go; only the task that fetched it is not
 //! suspended meanwhile but stands below it on the stack. It is suspended after all if the key is not there then. Of the
-//! stack no more is used than a few levels need ([`DEEPEST`]): what lies deeper is queued.
+//! stack no more is used than a few levels need ([`DEEPEST`], [`ENOUGH_STACK`]): what lies deeper is queued.
 
 use super::state::{Demand, Engine};
 use crate::descent::{Descended, Descends, Descent};
@@ -16,9 +16,13 @@ use crate::store::Store;
 use crate::task::Tasks;
 use crate::task_context::Missing;
 
-/// So many tasks are polled within each other at most. (Where a thread has two mebibytes of stack, a level may take 64 kibibytes, of which
-/// the engine needs two, and eight where nothing is optimised; the rest is the tasks' own.)
+/// So many tasks are polled within each other at most.
 const DEEPEST: u32 = 32;
+
+/// And no other begins on a stack that has grown by so many bytes since the first. (Of the engine's own, a level takes five kibibytes where
+/// nothing is optimised; but values that are held in place are moved there, and tasks have frames of their own. A thread has two mebibytes,
+/// if nobody asked for more.)
+const ENOUGH_STACK: usize = 256 << 10;
 
 impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
 where
@@ -32,7 +36,7 @@ where
 {
     /// A question waits for these keys: brings them up to date at once; whether none has to be waited for.
     pub(super) fn descend_to(&mut self, keys: &[Missing]) -> bool {
-        if !self.state.descends || self.state.depth >= DEEPEST || self.state.glance.is_some() {
+        if self.state.glance.is_some() || !self.can_go_deeper() {
             return false;
         }
         for missing in keys {
@@ -56,6 +60,19 @@ where
         matches!(demand, Demand::Active(_))
     }
 
+    /// Whether another task may be polled here, within those that are.
+    fn can_go_deeper(&mut self) -> bool {
+        if !self.state.descends || self.state.depth >= DEEPEST {
+            return false;
+        }
+        let local = 0_u8;
+        let here = std::ptr::from_ref(&local).addr();
+        if self.state.depth == 0 {
+            self.state.stack = here;
+        }
+        self.state.stack.abs_diff(here) < ENOUGH_STACK
+    }
+
     /// Whether the next key is always the one that a task waits for. (Suspects are followed in an order of their own.)
     pub fn may_descend(&self) -> bool {
         self.scheduler.depth_first() && self.scheduler.when_blocked() == WhenBlocked::Keep && self.suspects.is_none()
@@ -63,7 +80,7 @@ where
 
     /// A task is about to be polled: it is lent a way back. Until [`Engine::end_descent`], the engine may not be used.
     pub(super) fn lend_descent(&mut self) {
-        if self.state.descends && self.state.depth < DEEPEST {
+        if self.can_go_deeper() {
             let table = self.table;
             // SAFETY: `run` polls the task next, which uses the engine by way of this only, and calls `end_descent`.
             let descent = unsafe { Descent::new(self) };

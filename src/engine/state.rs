@@ -157,6 +157,8 @@ pub(crate) struct Progress<'b, K, V> {
     pub descends: bool,
     /// How many tasks are being polled, each within the poll of the one before.
     pub depth: u32,
+    /// Where the stack was when the first of them began to be polled: an address.
+    pub stack: usize,
     pub stopped: bool,
     pub report: Report,
     pub failures: Vec<Failure<K>>,
@@ -243,6 +245,7 @@ impl<K, V> Default for Progress<'_, K, V> {
             suspended: 0,
             descends: false,
             depth: 0,
+            stack: 0,
             stopped: false,
             report: Report::default(),
             failures: Vec::new(),
