@@ -6,12 +6,12 @@
 //! too deep) is waited for as everywhere else.
 //!
 //! The loan cannot be a reference: tasks know their engine by what it fetches from, the key table, and nothing of the types
-//! of its strategies; and the engine is borrowed by the very poll. So here is the only `unsafe` of this crate. (Measured:
+//! of its strategies; and the engine is borrowed by the very poll. So this is the only `unsafe` of the crate. (Measured:
 //! see *A fetch descends* in `paper-notes/design-decisions.md`.)
 
 use crate::key::KeyId;
 
-/// What came of it.
+/// What came of it that a key was to be brought up to date.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Descended {
     /// The key is up to date, or has failed, or has to be waited for: look again.
@@ -38,8 +38,8 @@ impl Descent {
     /// A way back into this engine.
     ///
     /// # Safety
-    /// From now on until the way is lost (whoever keeps it has dropped or replaced it), the engine is used by way of it
-    /// only; and it is not moved or dropped.
+    /// From now on until the way is lost (the key table has it no more), the engine is used by way of it only; and it is
+    /// not moved or dropped.
     pub unsafe fn new<E: Descends>(engine: &mut E) -> Self {
         /// # Safety
         /// The pointer is that of a `Descent` made of an `E`.
@@ -50,9 +50,12 @@ impl Descent {
         Descent { engine: std::ptr::from_mut(engine).cast(), call: call::<E> }
     }
 
-    /// Has a key brought up to date, as far as that goes on the spot. The key table is borrowed meanwhile.
-    pub fn bring(self, key: KeyId) -> Descended {
-        // SAFETY: `call` and `engine` were made for each other; the engine lends no way back but to a task that it polls.
+    /// Has a key brought up to date, as far as that goes on the spot. The engine borrows the key table meanwhile, so the caller may not.
+    ///
+    /// # Safety
+    /// The key table has this way back now: the engine that lent it is polling the task that fetches.
+    pub unsafe fn bring(self, key: KeyId) -> Descended {
+        // SAFETY: `call` and `engine` were made for each other; the rest is the caller's word.
         unsafe { (self.call)(self.engine, key) }
     }
 }

@@ -128,7 +128,8 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
             let Look::Missing = table.look(id) else { continue };
             let Some(descent) = table.descent(id) else { continue };
             drop(table);
-            if descent.bring(id) == Descended::Stopped {
+            // SAFETY: the key table had it just now; nothing has come between.
+            if unsafe { descent.bring(id) } == Descended::Stopped {
                 return Descended::Stopped;
             }
         }
