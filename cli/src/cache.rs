@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use alacarte_frontends::commands::bytes;
-use alacarte_stores::{HeldCache, Holdings, SharedCache, Tended, say, say_aside};
+use alacarte_stores::{HeldCache, Holdings, SharedCache, Tended, to_stderr, to_stdout};
 use thiserror::Error;
 
 use crate::args::{Cache, Care};
@@ -23,37 +23,37 @@ pub fn cache(arguments: &Cache) -> Result<ExitCode, Problem> {
         let copies = plural(copies, "copy", "copies");
         let keys = plural(keys, "key", "keys");
         let tools = plural(tools, "cache of a tool", "caches of tools");
-        say(format_args!("{what} {copies}, the traces of {keys} and {tools} ({})", bytes(size)));
+        to_stdout(format_args!("{what} {copies}, the traces of {keys} and {tools} ({})", bytes(size)))
     };
     match &arguments.care {
         Care::Stats { directory } => {
             let cache = open(directory)?;
-            tell("holds", cache.holdings()?);
+            tell("holds", cache.holdings()?)?;
             for HeldCache { name, repository, entries, bytes: size, .. } in cache.tools()? {
-                say(format_args!(
+                to_stdout(format_args!(
                     "{name} of {}: {} ({})",
                     repository.escape_debug(),
                     plural(entries, "entry", "entries"),
                     bytes(size)
-                ));
+                ))?;
             }
         }
         Care::Verify { directory } => {
             let tended = open(directory)?.verify()?;
-            tell("read", tended.held);
-            tell("removed, for they were damaged:", tended.removed);
+            tell("read", tended.held)?;
+            tell("removed, for they were damaged:", tended.removed)?;
             return Ok(told(&tended));
         }
         Care::Gc { max_size, directory } => {
             let cache = open(directory)?;
             let tended = cache.shrink(*max_size)?;
-            tell("removed", tended.removed);
-            tell("holds", cache.holdings()?);
+            tell("removed", tended.removed)?;
+            tell("holds", cache.holdings()?)?;
             return Ok(told(&tended));
         }
         Care::Clear { directory } => {
             let tended = open(directory)?.clear()?;
-            tell("removed", tended.removed);
+            tell("removed", tended.removed)?;
             return Ok(told(&tended));
         }
     }
@@ -65,11 +65,11 @@ const SHOWN: usize = 10;
 
 /// Says what could not be done.
 fn told(tended: &Tended) -> ExitCode {
-    tended.trouble.iter().take(SHOWN).for_each(|trouble| say_aside(format_args!("alacarte: {trouble}")));
+    tended.trouble.iter().take(SHOWN).for_each(|trouble| to_stderr(format_args!("alacarte: {trouble}")));
     match tended.trouble.len() {
         0 => return ExitCode::SUCCESS,
         1..=SHOWN => {}
-        more => say_aside(format_args!("alacarte: and {} more", more - SHOWN)),
+        more => to_stderr(format_args!("alacarte: and {} more", more - SHOWN)),
     }
     ExitCode::FAILURE
 }

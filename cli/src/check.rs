@@ -1,6 +1,5 @@
 //! `alacarte check`: random histories in bulk, or all histories of a small scope, judged by every law.
 
-use alacarte_stores::say_aside;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +7,7 @@ use std::time::Instant;
 
 use alacarte_conformance::{Campaign, Finding, Scope, Subject, TaskKind, regressions};
 use alacarte_experiments::systems::Menu;
+use alacarte_stores::to_stderr;
 use clap::error::ErrorKind;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -50,8 +50,8 @@ fn random<'m>(arguments: &Check, subjects: &[Subject<'m>]) -> Result<Vec<Finding
     if arguments.format == Format::Table {
         let combinations = count(subjects.len() as u64, "combination", "combinations");
         match cases {
-            1 => say_aside(format_args!("{combinations} × 1 history, of seed {seed}")),
-            _ => say_aside(format_args!("{combinations} × {cases} histories, of seeds {seed} up")),
+            1 => to_stderr(format_args!("{combinations} × 1 history, of seed {seed}")),
+            _ => to_stderr(format_args!("{combinations} × {cases} histories, of seeds {seed} up")),
         }
     }
     let bar = bar(cases.saturating_mul(subjects.len() as u64))?;
@@ -74,7 +74,7 @@ fn exhaustive<'m>(arguments: &Check, subjects: &[Subject<'m>]) -> Result<Vec<Fin
     let programs = scope.programs() as u64;
     if arguments.format == Format::Table {
         let Scope { keys, steps } = scope;
-        say_aside(format_args!(
+        to_stderr(format_args!(
             "{} × every history of up to {} of {} of up to {}",
             count(subjects.len() as u64, "combination", "combinations"),
             count(steps as u64, "step", "steps"),

@@ -1,11 +1,11 @@
 //! `alacarte compare`: every combination on the same script.
 
-use alacarte_stores::say_aside;
 use std::io::Write;
 use std::process::ExitCode;
 
 use alacarte_experiments::compare::{CompareError, Confinement, Options, Outcome, Stop, Workload};
 use alacarte_experiments::systems::{BASELINES, Menu};
+use alacarte_stores::to_stderr;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ pub fn compare(menu: &Menu, workloads: Vec<Workload>, arguments: &Compare) -> Re
     let caught = ending::raise(&options.stop)?;
     match everything(menu, workloads, arguments, &options) {
         Err(error) if matches!(error.downcast_ref(), Some(CompareError::Stopped)) => {
-            say_aside(format_args!("\nalacarte: {error}"));
+            to_stderr(format_args!("\nalacarte: {error}"));
             Ok(caught.exit_code())
         }
         other => other,
@@ -48,7 +48,7 @@ fn everything(
             if arguments.schedulers.iter().any(|scheduler| menu.lab().is_ordered(scheduler)) {
                 return Err(refusal.into());
             }
-            say_aside(format_args!("alacarte: left out: {refusal}"));
+            to_stderr(format_args!("alacarte: left out: {refusal}"));
             combinations.retain(|&combination| workload.refuses(combination).is_none());
         }
     }
@@ -66,7 +66,7 @@ fn everything(
             bar.inc(1);
         })?;
         if let Some(confinement) = workload.confinement().filter(|found| **found != Confinement::Whole) {
-            bar.suspend(|| say_aside(format_args!("alacarte: {}: {confinement}", workload.name())));
+            bar.suspend(|| to_stderr(format_args!("alacarte: {}: {confinement}", workload.name())));
         }
         if arguments.format == Format::Table {
             let steps: Vec<String> = workload.steps().iter().map(|step| step.name.clone()).collect();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use alacarte_frontends::history::{CommandRecord, Outcome, PastBuild};
 use alacarte_frontends::ninja::Session;
-use alacarte_stores::{say, shown};
+use alacarte_stores::{shown, to_stdout};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -31,10 +31,10 @@ pub(crate) fn write(build: &PastBuild, file: &Path) -> Result<(), Problem> {
     let number = build.number;
     let what = if number > 0 { format!("build {number}") } else { "this build".into() };
     let commands = count(ran as u64, "command", "commands");
-    say(format_args!(
+    to_stdout(format_args!(
         "alacarte: wrote {what} ({commands}) to {}: open it at ui.perfetto.dev",
         shown(&file.to_string_lossy())
-    ));
+    ))?;
     Ok(())
 }
 

@@ -1,10 +1,10 @@
 //! What is said on standard error, and how a reader that went away is taken.
 
-use alacarte_stores::{say_aside, shown};
 use std::error::Error;
 use std::io;
 use std::path::Path;
 
+use alacarte_stores::{shown, to_stderr};
 use thiserror::Error;
 
 /// Any error that ends a command.
@@ -22,12 +22,12 @@ pub fn there(directory: &Path) -> Result<(), NoDirectory> {
 
 /// Prints an error, with everything that caused it.
 pub fn error(error: &dyn Error) {
-    say_aside(format_args!("alacarte: {}", shown(&error.to_string())));
+    to_stderr(format_args!("alacarte: {}", shown(&error.to_string())));
     let mut source = error.source();
     while let Some(cause) = source {
         // Most of our errors print their cause themselves.
         if !error.to_string().contains(&cause.to_string()) {
-            say_aside(format_args!("  because: {}", shown(&cause.to_string())));
+            to_stderr(format_args!("  because: {}", shown(&cause.to_string())));
         }
         source = cause.source();
     }

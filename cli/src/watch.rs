@@ -15,7 +15,7 @@ use alacarte_core::StoreError;
 use alacarte_frontends::commands::Rechecks;
 use alacarte_frontends::history::Ending;
 use alacarte_frontends::ninja::{ParseError, Session, SessionError, Watched};
-use alacarte_stores::{FileKey, say_aside, shown};
+use alacarte_stores::{FileKey, shown, to_stderr};
 
 use crate::args::Build;
 use crate::one_build::{Built, Misuse, Told, end, once, opened};
@@ -257,7 +257,7 @@ impl Circle {
         if self.passed && !own.is_empty() {
             let mut names: Vec<String> = own.iter().map(|key| shown(key.as_str()).into_owned()).collect();
             names.sort_unstable();
-            say_aside(format_args!(
+            to_stderr(format_args!(
                 "alacarte: warning: {} changed again while the build ran, as in each of the last {CIRCLES} builds: a command seems to write \
                  what another one reads. It is built again when something changes while no build runs",
                 names.join(", ")

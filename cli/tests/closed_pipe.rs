@@ -1,9 +1,11 @@
-//! Output that nobody reads any more (`… 2>&1 | head -1`): every command does what it would have done, and ends so; none panics.
+//! Output that nobody reads any more (`… 2>&1 | head -1`): every command does what it would have done, and ends so. Output that has no
+//! room (`/dev/full`): what a command was asked for and cannot write is an error. None panics.
 
 mod common;
 
+use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use common::{alacarte, directory};
 
@@ -27,9 +29,12 @@ fn place() -> tempfile::TempDir {
         ("again/build.ninja", MANIFEST),
         ("again/source", "1\n"),
     ]);
-    // A build has been there before.
-    let built =
-        alacarte(&place.path().join("again"), &["build"]).env("XDG_CACHE_HOME", place.path().join(".cache")).output();
+    // A build has been there before, and kept copies.
+    let built = alacarte(
+        &place.path().join("again"),
+        &["build", "--rebuilder", "constructive-trace", "--cache", "../.cache/alacarte"],
+    )
+    .output();
     assert!(built.expect("it starts").status.success());
     place
 }
@@ -41,21 +46,75 @@ fn as_ninja(directory: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// In a place of its own: as it ends where all is read, and where nothing is.
+/// A disk that is full.
+fn full() -> Stdio {
+    File::create("/dev/full").expect("the device").into()
+}
+
+/// What comes of it in a place of its own.
+fn outcome(command: fn(&Path, &[&str]) -> Command, arguments: &[&str], outputs: Option<fn() -> Stdio>) -> Output {
+    let place = place();
+    let mut command = command(place.path(), arguments);
+    if let Some(to) = outputs {
+        command.stdout(to()).stderr(to());
+    }
+    command.output().expect("it starts")
+}
+
+/// As it ends where all is read, and where nothing is; and it ends of itself where nothing can be written.
 fn hold(command: fn(&Path, &[&str]) -> Command, arguments: &[&str]) {
-    let code = |silent: bool| {
-        let place = place();
-        let mut command = command(place.path(), arguments);
-        if silent {
-            command.stdout(closed()).stderr(closed());
-        }
-        let output = command.output().expect("it starts");
-        assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{arguments:?}");
-        output.status.code()
-    };
-    let heard = code(false);
-    assert!(heard.is_some_and(|code| code != 101), "{arguments:?} ends with {heard:?}");
-    assert_eq!(code(true), heard, "{arguments:?}, where nobody reads what it says");
+    let heard = outcome(command, arguments, None);
+    assert!(!String::from_utf8_lossy(&heard.stderr).contains("panicked"), "{arguments:?}");
+    let code = heard.status.code();
+    assert!(code.is_some_and(|code| code != 101), "{arguments:?} ends with {code:?}");
+    let silent = outcome(command, arguments, Some(closed)).status.code();
+    assert_eq!(silent, code, "{arguments:?}, where nobody reads what it says");
+    let cut = outcome(command, arguments, Some(full)).status.code();
+    assert!(cut.is_some_and(|code| code != 101), "{arguments:?} ends with {cut:?} on a full disk");
+}
+
+/// What a command was asked for cannot be written: it fails.
+fn hold_to_its_answer(command: fn(&Path, &[&str]) -> Command, arguments: &[&str]) {
+    assert!(outcome(command, arguments, None).status.success(), "{arguments:?}");
+    let place = place();
+    let cut = command(place.path(), arguments).stdout(full()).output().expect("it starts");
+    let told = String::from_utf8_lossy(&cut.stderr);
+    assert!(!cut.status.success(), "{arguments:?} ends well without its answer");
+    assert!(told.contains("No space left"), "{arguments:?}: {told}");
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_an_error() {
+    for line in [
+        "explain -C again b",
+        "history -C again",
+        "history -C again critical-path",
+        "cache stats .cache/alacarte",
+        "cache verify .cache/alacarte",
+        "compare sheet.csv",
+        "compare sheet.csv --format csv",
+        "compare sheet.csv --format json",
+        "systems",
+        "claims --cases 2",
+        "check --cases 2 --scheduler suspending --rebuilder dirty-bit",
+        "counterexamples",
+        "counterexamples stale-queue",
+    ] {
+        hold_to_its_answer(alacarte, &line.split(' ').collect::<Vec<_>>());
+    }
+    for line in [
+        "-t list",
+        "-t targets all",
+        "-t query b",
+        "-t commands",
+        "-t inputs b",
+        "-t graph",
+        "-t compdb",
+        "-t rules",
+        "-t missingdeps",
+    ] {
+        hold_to_its_answer(as_ninja, &line.split(' ').collect::<Vec<_>>());
+    }
 }
 
 #[test]

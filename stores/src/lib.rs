@@ -82,7 +82,7 @@ pub use glance::Glance;
 #[cfg(feature = "files")]
 pub use known_file::{Begun, Seen};
 #[cfg(feature = "files")]
-pub use lines::{say, say_aside};
+pub use lines::{to_stderr, to_stdout};
 #[cfg(feature = "files")]
 pub use log::{Anew, Damage, Log, SharedBytes};
 pub use memory::Memory;

@@ -449,7 +449,7 @@ mod tests {
         let place = cache.copies().place(&Digest::of_bytes(b"one"));
         let append_only = |flag: &str| std::process::Command::new("chattr").arg(flag).arg(&place).output();
         if !append_only("+i").is_ok_and(|output| output.status.success()) {
-            crate::lines::say_aside(format_args!(
+            crate::lines::to_stderr(format_args!(
                 "what_cannot_be_removed_is_said_and_the_rest_goes: left out, for no file can be made immutable here"
             ));
             return;

@@ -5,7 +5,6 @@
 //! time, the process is ended as it stands. Whatever a build keeps is only ever added to, or replaced as a whole, so that
 //! it may end anywhere.
 
-use alacarte_stores::say_aside;
 use std::fs::File;
 use std::io;
 use std::process::ExitCode;
@@ -13,6 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
+
+use alacarte_stores::to_stderr;
 
 use super::exit_status::INTERRUPTED;
 use super::screen::program;
@@ -149,7 +150,7 @@ fn interrupted(say: fn()) -> ExitCode {
 
 /// Says on standard error that the build was interrupted.
 pub fn tell_of_interruption() {
-    say_aside(format_args!("\n{}: interrupted; what was finished is kept", program()));
+    to_stderr(format_args!("\n{}: interrupted; what was finished is kept", program()));
 }
 
 /// Whether the process was started so that a closed terminal does not end it (`nohup`).

@@ -8,7 +8,6 @@
 //! A pipe that others read as well must not be made non-blocking, for that would hold for them, too; and a byte that is seen
 //! there may be gone when it is read. So this process opens the pipe once more, for itself, by its name.
 
-use alacarte_stores::say_aside;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -18,6 +17,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use alacarte_stores::to_stderr;
 
 use super::screen::program;
 use rustix::fs::{Mode, OFlags, fcntl_setfl};
@@ -329,7 +330,7 @@ pub fn is_jobserver_named() -> bool {
 /// are asked for are served to the commands, or `otherwise` so many. (A make with one job has no jobserver; it says `-j1`.) Says on standard error where
 /// that cannot be; then there is one job, as for a make.
 pub(crate) fn jobs(asked: Option<usize>, otherwise: usize) -> (usize, Option<Arc<Jobserver>>) {
-    let say = |error: &dyn fmt::Display| say_aside(format_args!("{}: warning: {error}", program()));
+    let say = |error: &dyn fmt::Display| to_stderr(format_args!("{}: warning: {error}", program()));
     let said = said(std::env::var_os("MAKEFLAGS").unwrap_or_default().as_bytes());
     let jobs = match (asked, Jobserver::join()) {
         (_, Ok(Some(joined))) => return (asked.or(said).unwrap_or(MANY), Some(joined)),

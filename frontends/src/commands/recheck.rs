@@ -1,11 +1,11 @@
 //! What builds showed in which a sample of hits was run again (`Rechecked`, a rebuilder).
 
-use alacarte_stores::{say, say_aside};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::process::ExitCode;
 
 use alacarte_core::{BuildError, Key, Report};
+use alacarte_stores::{to_stderr, to_stdout};
 
 use super::screen::program;
 
@@ -52,15 +52,15 @@ impl Rechecks {
         let name = program();
         let counted = format!("rechecked {} of {} hit{}", self.ran, self.hits, if self.hits == 1 { "" } else { "s" });
         if self.differences.is_empty() {
-            say(format_args!("{name}: {counted}: what the cache has is what the commands give"));
+            let _ = to_stdout(format_args!("{name}: {counted}: what the cache has is what the commands give"));
             return ended;
         }
-        self.differences.iter().take(SHOWN).for_each(|difference| say_aside(format_args!("{name}: {difference}")));
+        self.differences.iter().take(SHOWN).for_each(|difference| to_stderr(format_args!("{name}: {difference}")));
         if let more @ 1.. = self.differences.len().saturating_sub(SHOWN) {
-            say_aside(format_args!("{name}: and {more} more"));
+            to_stderr(format_args!("{name}: and {more} more"));
         }
-        say_aside(format_args!("{name}: {counted}: commands have given something else than before."));
-        say_aside(format_args!("They look at more than they say, or at the time, or at chance."));
+        to_stderr(format_args!("{name}: {counted}: commands have given something else than before."));
+        to_stderr(format_args!("They look at more than they say, or at the time, or at chance."));
         ExitCode::FAILURE
     }
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use alacarte_core::{BuildError, Cause, Key, Report};
-use alacarte_stores::{Log, SharedFiles, say_aside, shown};
+use alacarte_stores::{Log, SharedFiles, shown, to_stderr};
 
 use super::colours::{colours_are_shown, without_colours};
 use super::events::{CommandEvent, Stage};
@@ -83,7 +83,7 @@ impl Screen {
     pub fn warn(&mut self, report: &Report) {
         if let Some(trouble) = report.cache_trouble.as_ref().filter(|_| !self.warned) {
             self.warned = true;
-            say_aside(format_args!("{}: warning: {trouble}; the build goes on without the cache", program()));
+            to_stderr(format_args!("{}: warning: {trouble}; the build goes on without the cache", program()));
         }
     }
 
@@ -167,7 +167,7 @@ pub fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCo
         };
         // (A full disk is the same trouble for every command that was underway.)
         if told.insert(line.clone()) {
-            say_aside(format_args!("{}: {}", program(), shown(&line)));
+            to_stderr(format_args!("{}: {}", program(), shown(&line)));
         }
     }
     const SHOWN: usize = 12;
@@ -175,7 +175,7 @@ pub fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCo
         let more = because.len().saturating_sub(SHOWN);
         because.truncate(SHOWN);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        say_aside(format_args!("{}: not built because of that: {}{more}", program(), because.join(", ")));
+        to_stderr(format_args!("{}: not built because of that: {}{more}", program(), because.join(", ")));
     }
     ExitCode::FAILURE
 }
@@ -184,11 +184,11 @@ pub fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCo
 pub fn tell_of_state<K, V>(journal: &Log<K, V>, files: &SharedFiles) {
     let damage = journal.damage();
     if let Some(anew) = journal.anew() {
-        say_aside(format_args!("{}: {anew}", program()));
+        to_stderr(format_args!("{}: {anew}", program()));
     } else if damage.gaps + damage.unreadable > 0 {
-        say_aside(format_args!("{}: the journal was damaged: what it has lost is built again", program()));
+        to_stderr(format_args!("{}: the journal was damaged: what it has lost is built again", program()));
     }
     if let Err(error) = files.borrow_mut().save() {
-        say_aside(format_args!("{}: warning: {error}; the next build may run its commands again", program()));
+        to_stderr(format_args!("{}: warning: {error}; the next build may run its commands again", program()));
     }
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use alacarte_stores::{CacheName, NamedCache, PrivateCopy, say_aside, text_of_path};
+use alacarte_stores::{CacheName, NamedCache, PrivateCopy, text_of_path, to_stderr};
 use tokio::sync::oneshot;
 
 use super::path::canonicalise;
@@ -88,7 +88,7 @@ impl ToolCaches {
     /// Says on standard error what is wrong with a cache, unless that was said of it already.
     fn say(&self, name: &CacheName, trouble: &str) {
         if self.said.borrow_mut().insert(name.clone()) {
-            say_aside(format_args!("{}: warning: tool cache {name}: {trouble}", program()));
+            to_stderr(format_args!("{}: warning: tool cache {name}: {trouble}", program()));
         }
     }
 }
@@ -111,7 +111,7 @@ impl Taken<'_> {
         full.set(another);
         let room = "make room (`alacarte cache gc --max-size SIZE`)";
         if another {
-            say_aside(format_args!(
+            to_stderr(format_args!(
                 "{}: the disk of {} is full: a command that failed runs again with a copy of its cache elsewhere",
                 program(),
                 cache.display()

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use alacarte_core::{Key, StoreError, Value};
-use alacarte_stores::{Log, say_aside};
+use alacarte_stores::{Log, to_stderr};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -43,7 +43,7 @@ where
         match open() {
             Err(busy) if busy.source.kind() == ErrorKind::WouldBlock => {
                 if !std::mem::replace(&mut told, true) {
-                    say_aside(format_args!("{}: waiting: {}", program(), busy.source));
+                    to_stderr(format_args!("{}: waiting: {}", program(), busy.source));
                 }
             }
             opened => return opened,

@@ -1,10 +1,11 @@
 //! The commands of a build that are running, and what they wait for before they run: a token of the jobserver, a machine that is not too busy.
 
-use alacarte_stores::say_aside;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use alacarte_stores::to_stderr;
 
 use super::jobserver::{Jobserver, Token, jobs};
 use super::process_group::{Process, end};
@@ -111,13 +112,13 @@ impl Commands {
         let Some(jobserver) = self.jobserver.as_deref() else { return };
         let mut underway = self.lock();
         if !underway.settle(jobserver) {
-            say_aside(format_args!(
+            to_stderr(format_args!(
                 "{}: warning: what commands have left behind still has tokens of the jobserver",
                 program()
             ));
         }
         let counted = |number: usize| if number == 1 { "1 token".into() } else { format!("{number} tokens") };
-        let say = |what: &str| say_aside(format_args!("{}: warning: {what}", program()));
+        let say = |what: &str| to_stderr(format_args!("{}: warning: {what}", program()));
         match std::mem::take(&mut underway.missing) {
             0 => {}
             missing => say(&format!(

@@ -10,7 +10,7 @@ use std::time::Instant;
 use alacarte_core::{Decision, Fingerprint, KeyId, Output, Rebuilder, RuleKey, Scheduler};
 use alacarte_rebuilders as rebuilders;
 use alacarte_schedulers as schedulers;
-use alacarte_stores::{SharedCache, say, say_aside};
+use alacarte_stores::{SharedCache, to_stderr, to_stdout};
 use clap::Parser;
 
 use super::file_rules::FileRules;
@@ -82,7 +82,7 @@ pub fn main(rules: FileRules) -> ExitCode {
     match run(rules, &arguments) {
         Ok(code) => code,
         Err(error) => {
-            say_aside(format_args!("{}: {error}", program()));
+            to_stderr(format_args!("{}: {error}", program()));
             ExitCode::FAILURE
         }
     }
@@ -233,9 +233,9 @@ fn clean(mut build: AnyBuild, session: &FileSession) -> Result<ExitCode, Problem
     left.sort_unstable();
     left.dedup();
     for path in left {
-        say_aside(format_args!("{}: {} is a directory, and is left", program(), path.display()));
+        to_stderr(format_args!("{}: {} is a directory, and is left", program(), path.display()));
     }
-    say(format_args!("{}: removed {removed} file{}", program(), if removed == 1 { "" } else { "s" }));
+    to_stdout(format_args!("{}: removed {removed} file{}", program(), if removed == 1 { "" } else { "s" }))?;
     Ok(ExitCode::SUCCESS)
 }
 

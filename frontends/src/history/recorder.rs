@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use alacarte_core::{Cause, Decision, Event, KeyId, Keys};
-use alacarte_stores::{FileKey, FileValue, say_aside, text_of_path};
+use alacarte_stores::{FileKey, FileValue, text_of_path, to_stderr};
 
 use super::past::{FileState, History, PastBuild, record_of};
 use super::record::{About, CommandRecord, Ending, Outcome, Record, Why};
@@ -358,13 +358,13 @@ impl Recorder {
                 return file.append([began].into_iter()).map(drop);
             }
             FileState::Read { damaged: true, .. } => {
-                say_aside(format_args!(
+                to_stderr(format_args!(
                     "{}: the history of builds was damaged: what is lost of it cannot be explained any more",
                     program()
                 ));
             }
             FileState::Foreign => {
-                say_aside(format_args!(
+                to_stderr(format_args!(
                     "{}: the history of builds cannot be read (it is damaged, or of another version): it begins anew",
                     program()
                 ));
@@ -377,7 +377,7 @@ impl Recorder {
 }
 
 fn refused(path: &Path, error: &io::Error) {
-    say_aside(format_args!(
+    to_stderr(format_args!(
         "{}: warning: the history of builds cannot be written ({}: {error}); nobody will be able to ask why this build ran what it ran",
         program(),
         path.display()
