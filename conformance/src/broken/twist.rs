@@ -48,7 +48,7 @@ pub trait Twist {
     }
 }
 
-/// A scheduler, and what it does otherwise.
+/// A scheduler, and what it does otherwise. (It never says that it goes [depth first](Scheduler::depth_first): what is twisted is the queue.)
 pub struct Twisted {
     inner: Box<dyn Scheduler>,
     twist: Box<dyn Twist>,

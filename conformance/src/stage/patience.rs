@@ -43,6 +43,10 @@ impl<S: Scheduler> Scheduler for Patience<S> {
         self.scheduler.when_blocked()
     }
 
+    fn depth_first(&self) -> bool {
+        self.scheduler.depth_first()
+    }
+
     fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError> {
         self.left = self.enough;
         self.scheduler.plan(plan, metadata)
@@ -85,3 +89,20 @@ impl<S: Scheduler> Scheduler for Patience<S> {
 }
 
 impl<P: Power, S: Schedules<P>> Schedules<P> for Patience<S> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A question that has an answer of its own where nobody gives one is easily overlooked by a wrapper; then no random history would
+    /// reach a fetch that descends.
+    #[test]
+    fn what_is_patient_goes_depth_first_where_its_scheduler_does() {
+        let answers =
+            |scheduler: &str| alacarte_schedulers::named(scheduler).map(Patience::with).map(|it| it.depth_first());
+        let expected = [("topological", false), ("restarting", false), ("suspending", true), ("bottom-up", false)];
+        for (scheduler, depth_first) in expected {
+            assert_eq!(answers(scheduler), Some(depth_first), "{scheduler}");
+        }
+    }
+}
