@@ -24,38 +24,22 @@ pub(crate) enum Descended {
 #[derive(Clone, Copy)]
 pub(crate) struct Descent {
     engine: *mut (),
-    /// Calls the function behind it with the engine in its own type.
-    call: unsafe fn(*mut (), KeyId) -> Descended,
-}
-
-/// An engine that can be entered again while it polls a task.
-pub(crate) trait Descends {
-    /// Brings a key up to date, as far as that goes on the spot.
-    fn bring(&mut self, key: KeyId) -> Descended;
+    /// Knows the engine's type, and has it bring a key up to date.
+    enter: unsafe fn(*mut (), KeyId) -> Descended,
 }
 
 impl Descent {
-    /// A way back into this engine.
-    ///
-    /// # Safety
-    /// From now on until the way is lost (the key table has it no more), the engine is used by way of it only; and it is
-    /// not moved or dropped.
-    pub unsafe fn new<E: Descends>(engine: &mut E) -> Self {
-        /// # Safety
-        /// The pointer is that of a `Descent` made of an `E`.
-        unsafe fn call<E: Descends>(engine: *mut (), key: KeyId) -> Descended {
-            // SAFETY: see `Descent::new`: nothing else uses the engine while this is running.
-            unsafe { &mut *engine.cast::<E>() }.bring(key)
-        }
-        Descent { engine: std::ptr::from_mut(engine).cast(), call: call::<E> }
+    /// A way back into this engine, by way of this function, which takes the pointer for one to an `E`.
+    pub fn new<E>(engine: &mut E, enter: unsafe fn(*mut (), KeyId) -> Descended) -> Self {
+        Descent { engine: std::ptr::from_mut(engine).cast(), enter }
     }
 
     /// Has a key brought up to date, as far as that goes on the spot. The engine borrows the key table meanwhile, so the caller may not.
     ///
     /// # Safety
-    /// The key table has this way back now: the engine that lent it is polling the task that fetches.
+    /// The key table has this way back now: the engine that lent it is polling the task that fetches, and is used by nobody else.
     pub unsafe fn bring(self, key: KeyId) -> Descended {
-        // SAFETY: `call` and `engine` were made for each other; the rest is the caller's word.
-        unsafe { (self.call)(self.engine, key) }
+        // SAFETY: `enter` was given for `engine`; the rest is the caller's word.
+        unsafe { (self.enter)(self.engine, key) }
     }
 }

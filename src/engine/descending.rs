@@ -5,7 +5,7 @@
 //! stack no more is used than a few levels need ([`DEEPEST`], [`ENOUGH_STACK`]): what lies deeper is queued.
 
 use super::state::{Demand, Engine};
-use crate::descent::{Descended, Descends, Descent};
+use crate::descent::{Descended, Descent};
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::task::Tasks;
 use crate::task_context::Missing;
 
-/// So many tasks are polled within each other at most.
+/// So many keys are brought up to date within each other at most.
 const DEEPEST: u32 = 32;
 
 /// And no other begins on a stack that has grown by so many bytes since the first. (Of the engine's own, a level takes five kibibytes where
@@ -78,13 +78,11 @@ where
         self.scheduler.depth_first() && self.scheduler.when_blocked() == WhenBlocked::Keep && self.suspects.is_none()
     }
 
-    /// A task is about to be polled: it is lent a way back. Until [`Engine::end_descent`], the engine may not be used.
+    /// A task is about to be polled: it is lent a way back. Until [`Engine::end_descent`], nothing else may use the engine.
     pub(super) fn lend_descent(&mut self) {
         if self.can_go_deeper() {
             let table = self.table;
-            // SAFETY: `run` polls the task next, which uses the engine by way of this only, and calls `end_descent`.
-            let descent = unsafe { Descent::new(self) };
-            table.borrow_mut().task.poll.descent = Some(descent);
+            table.borrow_mut().task.poll.descent = Some(Descent::new(self, Self::enter));
         }
     }
 
@@ -94,18 +92,17 @@ where
         self.table.borrow_mut().task.poll.descent = None;
         self.state.depth == depth
     }
-}
 
-impl<'b, K, V, T, St, S, R, J> Descends for Engine<'b, K, V, T, St, S, R, J>
-where
-    K: Key,
-    V: Value,
-    T: Tasks<K, V>,
-    St: Store<K, V>,
-    S: Schedules<T::Power>,
-    R: Rebuilder<K, V>,
-    J: Journal<K, V>,
-{
+    /// The engine is entered by the way back that it lent.
+    ///
+    /// # Safety
+    /// The pointer is that of an engine of this type, which is used by nobody else.
+    unsafe fn enter(engine: *mut (), key: KeyId) -> Descended {
+        // SAFETY: as above.
+        unsafe { &mut *engine.cast::<Self>() }.bring(key)
+    }
+
+    /// A running task misses this key: brings it up to date, as far as that goes on the spot.
     fn bring(&mut self, key: KeyId) -> Descended {
         if self.state.stopped {
             return Descended::LookAgain;
