@@ -6,8 +6,8 @@
 //! too deep) is waited for as everywhere else.
 //!
 //! The loan cannot be a reference: tasks know their engine by what it fetches from, the key table, and nothing of the types
-//! of its strategies; and the engine is borrowed by the very poll. So here, and where it is called, is the only `unsafe` of the crate. (Measured:
-//! see *A fetch descends* in `paper-notes/design-decisions.md`.)
+//! of its strategies; and the engine is borrowed by the very poll. So the only `unsafe` of the crate is here, in `fetch.rs`, which
+//! takes the way, and in `engine/descending.rs`, where it leads. (Measured: see *A fetch descends* in `paper-notes/design-decisions.md`.)
 
 use crate::key::KeyId;
 

@@ -3,6 +3,8 @@
 //! "A future is a suspending scheduler" (seed 002): nothing is done twice, and what it costs is the bytes of the
 //! futures kept. The keys that can go on are a stack, so demand goes depth first: while nothing happens outside, no more
 //! futures are kept than the graph is deep, or a group wide. Outside work lets further tasks begin, and more are kept.
+//! Since what a task waits for is always the next, the engine may bring it up to date within the fetch ([`Scheduler::depth_first`]);
+//! what lies deeper, or waits for the outside, goes by the stack.
 
 use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
 
