@@ -134,11 +134,17 @@ pub enum Cause {
     /// A topological scheduler met a task whose dependencies are not known before it runs.
     #[error("its dependencies are known only while it runs: choose the restarting or suspending scheduler")]
     Dynamic,
-    /// It would wait for ever: nothing that it waits for is underway, and its scheduler does not give it.
+    /// It would wait for ever: what it waits for is not underway.
     #[error(
-        "it would wait for ever: its rebuilder answered `Pending` without fetching anything, or its scheduler has lost it"
+        "it would wait for ever: its scheduler has lost it, or its task waits and has fetched nothing that is missing"
     )]
     Stuck,
+    /// Its rebuilder answered `Pending`, and fetched nothing that it could wait for.
+    #[error("its rebuilder answered `Pending` without fetching anything that is missing: it would wait for ever")]
+    PendingOnNothing,
+    /// Its scheduler gave it though it was given far more often than the scheduler was told of any key.
+    #[error("its scheduler gives it without end: `pop` must take what it answers from the queue")]
+    GivenWithoutEnd,
     /// Its rebuilder answered `Keep`, or `Restore` without a value, and there is none.
     #[error("its rebuilder keeps it, and it has no value: before it answers so, it asks `Question::current`")]
     KeptNothing,

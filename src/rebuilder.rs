@@ -5,7 +5,7 @@
 //! asked again when the answer is there. So a rebuilder is a plain function, it works under every scheduler,
 //! and a key that is kept costs no future.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::task::{Poll, ready};
 
@@ -256,6 +256,9 @@ impl Reason {
 /// What a rebuilder has noted of a question, kept by the engine while the question waits, so that nothing is verified twice.
 #[derive(Default)]
 pub(crate) struct Notes {
+    /// A progress that is a number: nearly every question that waits has one, and it is worth no box.
+    count: usize,
+    /// One of another type.
     progress: Option<Box<dyn Any>>,
     /// The progress is that of this question, and not of one that was asked with the same memory before.
     own: bool,
@@ -266,10 +269,16 @@ pub(crate) struct Notes {
 impl Notes {
     /// For another question, in the same memory.
     pub fn renew(&mut self) {
-        (self.own, self.resumed) = (false, false);
+        (self.count, self.own, self.resumed) = (0, false, false);
     }
 
     fn progress<T: Default + 'static>(&mut self) -> &mut T {
+        if TypeId::of::<T>() == TypeId::of::<usize>() {
+            return match (&mut self.count as &mut dyn Any).downcast_mut() {
+                Some(count) => count,
+                None => unreachable!("it is of that type"),
+            };
+        }
         if !self.own || !self.progress.as_ref().is_some_and(|progress| progress.is::<T>()) {
             match self.progress.as_mut().and_then(|progress| progress.downcast_mut::<T>()) {
                 Some(another) => *another = T::default(),
@@ -345,7 +354,7 @@ impl<K: Key, V: Value> Question<'_, K, V> {
     }
 
     /// How far the question had come when it last had to wait, as a type of the rebuilder's own; the default if it is asked
-    /// for the first time.
+    /// for the first time. (A `usize` is the cheapest: it needs no allocation.)
     ///
     /// Whatever a rebuilder knows before it answers [`Poll::Pending`] and needs afterwards belongs here: the same question is
     /// asked anew when what it waited for has come.

@@ -249,3 +249,50 @@ impl fmt::Debug for Plan<'_> {
         plan.field("keep_going", &self.keep_going).finish_non_exhaustive()
     }
 }
+
+/// How many keys a scheduler was told of in a build, and how many it has given since one was settled or pushed. To give a key twice
+/// does no harm; to give keys without end, as a `pop` does that leaves on the queue what it answers, would keep the build busy for ever.
+#[derive(Debug, Default)]
+pub(crate) struct QueueCount {
+    told: usize,
+    given: usize,
+}
+
+impl QueueCount {
+    /// So many times it may give what it was told of once.
+    const TIMES: usize = 16;
+    /// And so many keys at least, however few it was told of.
+    const LEAST: usize = 64;
+
+    /// Of a build for which a plan names so many keys at most.
+    pub fn new(planned: usize) -> Self {
+        QueueCount { told: planned + Self::LEAST, given: 0 }
+    }
+
+    /// The scheduler is told of a key.
+    pub fn pushed(&mut self) {
+        self.told += 1;
+        self.given = 0;
+    }
+
+    /// A key is settled: what was given was not in vain.
+    pub fn settled(&mut self) {
+        self.given = 0;
+    }
+
+    /// The key that goes on next.
+    pub fn pop(&mut self, scheduler: &mut (impl Scheduler + ?Sized)) -> Option<KeyId> {
+        self.given += 1;
+        scheduler.pop()
+    }
+
+    /// Whether it has given more, and nothing came of it, than it can have been told of.
+    pub fn is_spent(&self) -> bool {
+        self.given > Self::TIMES * self.told
+    }
+
+    /// Takes from the queue what is left on it.
+    pub fn empty(&mut self, scheduler: &mut (impl Scheduler + ?Sized)) {
+        while !self.is_spent() && self.pop(scheduler).is_some() {}
+    }
+}

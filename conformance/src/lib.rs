@@ -113,7 +113,7 @@ pub use program::{Declares, Program, Yields};
 pub use regressions::{Regression, regressions};
 pub use script::{Manner, Scenario, Step};
 pub use silence::quietly;
-pub use stage::{Broken, Combination, Patience, Played, Setup, perform};
+pub use stage::{Broken, Combination, Played, Setup, perform};
 pub use tape::Tape;
 pub use trial::{Trial, scenario};
 pub use world::World;

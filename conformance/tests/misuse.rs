@@ -120,13 +120,76 @@ fn a_plan_that_fails_for_what_is_no_key_says_which() {
     assert!(key.is_none() && matches!(cause, Cause::UnknownId { id } if id == KeyId::new(777)), "{key:?}: {cause}");
 }
 
-/// To give a key twice does no harm.
+/// To give a key several times does no harm, however many keys are given.
 #[test]
 fn a_scheduler_that_gives_keys_twice_is_right() {
-    let odd = Odd { times: 2, ..Odd::default() };
-    let mut build = Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(odd).with_rebuilder(VerifyingTrace);
-    let report = build.run(["C"]).expect("built");
-    assert_eq!((report.ran.len(), build.get("C")), (2, Some(3)));
+    for (times, targets) in [(2, 1), (10, 1), (2, 10_000)] {
+        let odd = Odd { times, ..Odd::default() };
+        let mut build =
+            Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(odd).with_rebuilder(VerifyingTrace);
+        let report = build.run(vec!["C"; targets]).expect("built");
+        assert_eq!((report.ran.len(), build.get("C")), (2, Some(3)));
+    }
+}
+
+/// It looks at a key of its queue, and leaves it there.
+struct Endless {
+    queue: Vec<KeyId>,
+    last: bool,
+}
+
+impl Scheduler for Endless {
+    fn when_blocked(&self) -> WhenBlocked {
+        WhenBlocked::Keep
+    }
+    fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
+        self.queue = plan.targets.to_vec();
+        Ok(())
+    }
+    fn push(&mut self, key: KeyId, _: &Metadata) {
+        self.queue.push(key);
+    }
+    fn pop(&mut self) -> Option<KeyId> {
+        if self.last { self.queue.last().copied() } else { self.queue.first().copied() }
+    }
+}
+
+impl<P: Power> Schedules<P> for Endless {}
+
+#[test]
+fn a_scheduler_that_gives_keys_without_end_is_named() {
+    for (last, keep_going) in [(false, false), (false, true), (true, false), (true, true)] {
+        let endless = Endless { queue: Vec::new(), last };
+        let build = Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(endless).keep_going(keep_going);
+        let mut build = build.with_rebuilder(VerifyingTrace);
+        for _ in 0..2 {
+            let error = build.run(["C"]).expect_err("it never ends");
+            assert!(error.failures.iter().any(|it| matches!(it.cause, Cause::GivenWithoutEnd)), "{error}");
+            assert!(error.to_string().contains("its scheduler gives it without end"), "{error}");
+        }
+        // Nothing of it is left for a scheduler that takes what it gives.
+        let mut build = build.with_scheduler(Suspending::new());
+        build.run(["C"]).expect("built");
+        assert_eq!(build.get("C"), Some(3));
+    }
+}
+
+/// What is underway outside when it is seen that keys come without end is waited for.
+#[test]
+fn a_scheduler_that_gives_without_end_what_works_outside_is_named() {
+    let outside = Rules::new().rule(
+        "B",
+        task(async move |fetch: Fetch<'_, Key, i64>| {
+            fetch.work(async { tokio::task::yield_now().await }).await;
+            Ok(1)
+        }),
+    );
+    let endless = Endless { queue: Vec::new(), last: true };
+    let mut build =
+        Build::new(outside, Memory::<Key, i64>::new()).with_scheduler(endless).with_rebuilder(VerifyingTrace);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let error = runtime.block_on(build.run_async(["B"])).expect_err("it never ends");
+    assert!(error.failures.iter().any(|it| matches!(it.cause, Cause::GivenWithoutEnd)), "{error}");
 }
 
 #[test]

@@ -131,7 +131,11 @@ fn errors_say_what_is_wrong_and_what_to_do_about_it() {
     );
     assert!(failed("a", Cause::FetchedAtWork { dependency: b() }).contains("b, which is not up to date, inside"));
     assert!(failed("a", Cause::Dynamic).contains("choose the restarting or suspending scheduler"));
-    assert!(failed("a", Cause::Stuck).contains("answered `Pending` without fetching anything"));
+    assert!(failed("a", Cause::Stuck).contains("its scheduler has lost it"));
+    assert!(
+        failed("a", Cause::PendingOnNothing).contains("its rebuilder answered `Pending` without fetching anything")
+    );
+    assert!(failed("a", Cause::GivenWithoutEnd).contains("`pop` must take what it answers"));
     let error = StoreError::new("read", "the attic", io::Error::other("dark"));
     assert_eq!(failed("a", error.into()), "cannot read the attic: dark");
     let failures = [("a", Cause::Task("no".into())), ("b", Cause::Dynamic), ("c", Cause::Task("nor".into()))];

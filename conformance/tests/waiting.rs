@@ -9,7 +9,11 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use alacarte_conformance::Yields;
-use alacarte_core::{Dynamic, DynamicTask, Fetch, Result, Rules, formula, task};
+use alacarte_core::{
+    Answer, Build, Dynamic, DynamicTask, Fetch, KeyId, Metadata, Question, Reason, Rebuilder, Result, Rules, formula,
+    task,
+};
+use alacarte_stores::Memory;
 use common::{DYNAMIC, Key, system};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
@@ -115,5 +119,53 @@ fn a_formula_is_not_asked_again_before_all_is_there() {
         let mut build = system(scheduler, "verifying-trace", rules, &[("input", 7)]);
         let report = build.run(["sum"]).expect("built");
         assert_eq!((build.get("sum"), report.fetches), (Some(8), 4), "{scheduler}");
+    }
+}
+
+/// Notes how often it was asked about a key, beside how many of these keys have been looked at.
+#[derive(Default, Clone)]
+struct Counts {
+    all: Vec<(KeyId, ())>,
+    asked: Rc<Cell<u64>>,
+    looked: Rc<Cell<u64>>,
+}
+
+impl Rebuilder<Key, i64> for Counts {
+    fn ask(&self, question: &mut Question<'_, Key, i64>, _: &Metadata) -> Poll<Answer<i64>> {
+        if ["last", "next"].contains(question.name()) {
+            question.progress::<Vec<u64>>().push(1);
+            let all = question.all_hold(&self.all, |(), _| {
+                self.looked.set(self.looked.get() + 1);
+                true
+            });
+            self.asked.set(question.progress::<Vec<u64>>().iter().sum());
+            if all.is_pending() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Answer::Run(Reason::Always))
+    }
+}
+
+/// What a rebuilder notes of a question in types of its own stays beside the number that `all_hold` notes; and each question begins
+/// anew.
+#[test]
+fn a_question_has_a_progress_of_each_type() {
+    for scheduler in DYNAMIC {
+        let (ids, below) = (0..4).map(KeyId::new).zip(["a", "b", "c", "d"]).unzip::<_, _, Vec<_>, Vec<_>>();
+        let one = || formula([] as [Key; 0], |[]: [i64; 0]| 1);
+        let rules = below
+            .iter()
+            .fold(Rules::new().rule("last", one()).rule("next", one()), |rules, key| rules.rule(*key, one()));
+        let notes = Counts { all: ids.iter().map(|&id| (id, ())).collect(), ..Counts::default() };
+        let mut build = Build::new(rules, Memory::<Key, i64>::new())
+            .with_scheduler(alacarte_schedulers::named(scheduler).expect("on the menu"))
+            .with_rebuilder(notes.clone());
+        assert_eq!(below.iter().map(|key| build.intern(key)).collect::<Vec<_>>(), ids);
+        // Asked first, and again when each of the four was there; of the next, all are there.
+        for (target, asked) in [("last", 5), ("next", 1)] {
+            build.run([target]).expect("built");
+            assert_eq!((notes.asked.get(), notes.looked.replace(0)), (asked, 4), "{scheduler}, {target}");
+        }
     }
 }

@@ -351,7 +351,7 @@ fn strategies_that_come_to_no_end_are_at_fault_and_end_nothing() {
         for (scheduler, rebuilder, says) in [
             ("suspending", "unwritten", "a panic: not written yet"),
             ("mine", "undecided", "its rebuilder answered `Pending`"),
-            ("leaves-all", "perpetual", "does `pop` take what it answers?"),
+            ("leaves-all", "perpetual", "`pop` must take what it answers"),
         ] {
             let own = plays(&menu, name, scheduler, rebuilder);
             let Some(Fault::Failed(why)) = moment_of(&own).and_then(|step| own[step].faults.first()) else {

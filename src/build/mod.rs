@@ -26,7 +26,7 @@ use crate::key_table::{CLASSIFIED, KeyTable, LOADED};
 use crate::metadata::Metadata;
 use crate::rebuilder::Rebuilder;
 use crate::report::{BuildError, Decision, Report};
-use crate::scheduler::Schedules;
+use crate::scheduler::{QueueCount, Schedules};
 use crate::store::Store;
 use crate::task::Tasks;
 use scope::Scope;
@@ -620,6 +620,7 @@ where
             state: Progress::default(),
         };
         engine.state.descends = engine.may_descend();
+        engine.state.queue = QueueCount::new(targets.len() + engine.table.borrow().keys.bound());
         // Until this build has come to its end, everything is questionable again.
         self.questionable = true;
         match planned {
@@ -629,15 +630,15 @@ where
                 poll_fn(|cx| engine.poll(cx)).await;
             }
             Err(error) => {
-                while engine.scheduler.pop().is_some() {}
                 engine.fail_plan(error);
             }
         }
         engine.check_targets(targets);
         let report = std::mem::take(&mut engine.state.report);
         let mut failures = std::mem::take(&mut engine.state.failures);
+        let mut queue = std::mem::take(&mut engine.state.queue);
         drop(engine);
-        while self.scheduler.pop().is_some() {}
+        queue.empty(&mut self.scheduler);
         let flushed = self.sink.journal.flush();
         let complete = failures.is_empty() && flushed.is_ok();
         // A volatile key has to be looked at again in any case.

@@ -14,7 +14,7 @@ use crate::key_table::{BUILT, CLASSIFIED, DEFINED, HELD, INPUT, LOADED, STALE, V
 use crate::metadata::Metadata;
 use crate::rebuilder::Rebuilder;
 use crate::remembered::Remembered;
-use crate::scheduler::Schedules;
+use crate::scheduler::{QueueCount, Schedules};
 use crate::step_count::count_steps;
 use crate::store::Store;
 use crate::task::{Tasks, identity};
@@ -34,7 +34,7 @@ where
         if self.shaken.get() {
             // Of what was half done nothing is trusted but the values, each as it is, and the journal.
             self.table.get_mut().recover();
-            while self.scheduler.pop().is_some() {}
+            QueueCount::new(self.table.get_mut().keys.bound()).empty(&mut self.scheduler);
             (self.opened, self.proven, self.questionable, self.compared) = (false, false, true, None);
             self.shaken.set(false);
         }

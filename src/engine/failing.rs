@@ -72,6 +72,13 @@ where
         self.state.failures.push(Failure::new(None, Cause::UnknownId { id: key }));
     }
 
+    /// Ends the build, because its scheduler gives keys without end.
+    pub(super) fn fail_given(&mut self, key: KeyId) {
+        self.state.stopped = true;
+        let name = self.table.borrow().keys.name(key).clone();
+        self.state.failures.push(Failure::new(name, Cause::GivenWithoutEnd));
+    }
+
     /// What to say of a key that needs `dependency`, which has no value.
     pub(super) fn consequence(&self, dependency: KeyId) -> Cause {
         let table = self.table.borrow();

@@ -62,13 +62,15 @@ where
             self.demand_detached();
             self.advance_maybe_stale();
             while !self.state.stopped
-                && let Some(key) = self.scheduler.pop()
+                && let Some(key) = self.state.queue.pop(self.scheduler)
             {
                 if !self.table.borrow().keys.knows(key) {
                     self.fail_unknown(key);
-                    continue;
+                } else if self.state.queue.is_spent() {
+                    self.fail_given(key);
+                } else {
+                    self.visit(key);
                 }
-                self.visit(key);
             }
             let places = self.table.borrow();
             let freed = places.pools.freed && !self.state.stopped;
@@ -257,7 +259,10 @@ where
     pub(super) fn push(&mut self, key: KeyId) {
         match &mut self.state.glance {
             Some(keys) => keys.push(key),
-            None => self.scheduler.push(key, &self.sink.metadata),
+            None => {
+                self.state.queue.pushed();
+                self.scheduler.push(key, &self.sink.metadata);
+            }
         }
     }
 
@@ -397,7 +402,7 @@ where
                     Poll::Pending => {
                         let missing = std::mem::take(&mut self.table.borrow_mut().task.missing);
                         if missing.is_empty() {
-                            return self.fail(slot, Cause::Stuck);
+                            return self.fail(slot, Cause::PendingOnNothing);
                         }
                         let there = self.descend_to(&missing);
                         let mut keys = missing.iter().map(|missing| missing.key);

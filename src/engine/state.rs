@@ -18,6 +18,7 @@ use crate::key::{Key, KeyId, Keys};
 use crate::key_table::{ACTIVE, KeyTable, STALE};
 use crate::rebuilder::{Notes, Reason};
 use crate::report::{Decision, Report};
+use crate::scheduler::QueueCount;
 use crate::task::TaskFuture;
 use crate::waits::Ticket;
 
@@ -153,6 +154,8 @@ pub(crate) struct Progress<'b, K, V> {
     pub partly: Vec<u32>,
     pub scratch: Vec<Dependency>,
     pub suspended: u64,
+    /// What the scheduler was told of, and what it gave.
+    pub queue: QueueCount,
     /// What a task misses may be brought up to date while it fetches it.
     pub descends: bool,
     /// How many tasks are being polled, each within the poll of the one before.
@@ -243,6 +246,7 @@ impl<K, V> Default for Progress<'_, K, V> {
             partly: Vec::new(),
             scratch: Vec::new(),
             suspended: 0,
+            queue: QueueCount::default(),
             descends: false,
             depth: 0,
             stack: 0,

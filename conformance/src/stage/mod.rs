@@ -1,6 +1,5 @@
 //! The stage: performs a scenario on a real build system, and judges every build.
 
-mod patience;
 mod play;
 mod stepping;
 mod telling;
@@ -21,7 +20,6 @@ use crate::script::{Scenario, Step};
 use crate::test_journal::TestJournal;
 
 use crate::world::World;
-pub use patience::Patience;
 
 /// A scheduler and a rebuilder, made anew for every build system; of any kind, unless their types are named.
 pub struct Combination<'c, S = Box<dyn Scheduler>, R = Box<dyn Rebuilder<Name, i64>>> {
@@ -83,7 +81,7 @@ impl fmt::Debug for Broken {
     }
 }
 
-type Built<P, S, R> = Build<Name, i64, Program<P>, World, Patience<S>, R, TestJournal>;
+type Built<P, S, R> = Build<Name, i64, Program<P>, World, S, R, TestJournal>;
 
 /// A build system under observation.
 struct Stage<'c, P, S, R> {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use alacarte_core::{Build, Decision, Rebuilder, Retention, Schedules, Tasks, WhenBlocked};
 
-use super::patience::Patience;
 use super::{Built, Stage};
 use crate::faults::{Flaw, Lends};
 use crate::laws::{Promises, Thrift};
@@ -40,7 +39,7 @@ where
         let (decisions, waits) = (self.decisions.clone(), self.waits.clone());
         let manner = self.scenario.manner;
         let build = Build::new(program, self.world.clone())
-            .with_scheduler(Patience::with(scheduler))
+            .with_scheduler(scheduler)
             .with_rebuilder(rebuilder)
             .with_journal(self.journal.clone())
             .with_jobs(manner.jobs)
@@ -315,7 +314,7 @@ where
                 self.scheduling = to;
             }
             let build = build.with_rebuilder(rebuilder);
-            self.build = Some(if keep_scheduler { build } else { build.with_scheduler(Patience::with(scheduler)) });
+            self.build = Some(if keep_scheduler { build } else { build.with_scheduler(scheduler) });
         }
         self.current = to;
         let starts_once = self.combinations[self.scheduling].promises.starts_once;

@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use alacarte_conformance::Name;
 use alacarte_conformance::broken::published::ChainWalk;
-use alacarte_conformance::{Name, Patience};
 use alacarte_core::{Build, Decision, Dynamic, Fetch, Rules, task};
 use alacarte_rebuilders::Perpetual;
 use alacarte_schedulers::Restarting;
@@ -38,9 +38,6 @@ const WIDTH: u32 = 9;
 
 /// How many rows: 10, 100 and 1000 keys with the last one.
 const ROWS: [u32; 3] = [1, 11, 111];
-
-/// So many keys no queue gives out in a build of 1000 that are started a thousand times each.
-const PATIENCE: u32 = 10_000_000;
 
 fn fetched(Name(key): Name, rows: u32) -> Vec<Name> {
     let (row, column) = (key / WIDTH, key % WIDTH);
@@ -117,7 +114,7 @@ fn counted(make: &dyn Fn() -> Strategies) -> Vec<Played> {
         let seen = started.clone();
         let (scheduler, rebuilder) = make();
         let mut build = Build::new(tasks(rows), Memory::new())
-            .with_scheduler(Patience::up_to(PATIENCE, scheduler))
+            .with_scheduler(scheduler)
             .with_rebuilder(rebuilder)
             .observe(move |keys, key, decision| match decision {
                 Decision::Started(_) => seen.borrow_mut().0.push(*keys.name(key)),

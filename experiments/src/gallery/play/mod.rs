@@ -3,8 +3,7 @@
 //! Nothing about the outcome is written down in a scene. After each build, what the target holds is compared
 //! with a build from scratch; work is compared with what was done before.
 //!
-//! It is played in the laboratory's [`World`], by its keys, against its [`Truth`], and no longer than its [`Patience`] lasts. What is the
-//! gallery's own: what a reader sees after each step (`watch`, `show`), and what is called wrong (`fault` says why). The laboratory's
+//! It is played in the laboratory's [`World`], by its keys, against its [`Truth`]. What is the gallery's own: what a reader sees after each step (`watch`, `show`), and what is called wrong (`fault` says why). The laboratory's
 //! own performance judges tasks that are data, and ends with the first law that is broken; scenes go on, and some of their tasks lie.
 
 mod fault;
@@ -19,7 +18,7 @@ use std::error::Error;
 use std::fmt::Display;
 
 use alacarte_conformance::broken::twist::Twisted;
-use alacarte_conformance::{Name, Outcome, Patience, Truth, World, quietly};
+use alacarte_conformance::{Name, Outcome, Truth, World, quietly};
 use alacarte_core::{Build, BuildError, Decision, Power, Rebuilder, Rules, Scheduler, Schedules};
 
 pub use fault::{Fault, Held};
@@ -141,7 +140,7 @@ impl Script {
         let log = Log::default();
         let decided = log.clone();
         let mut build = Build::new(tasks(world.clone()), world.clone())
-            .with_scheduler(Twisted::of(Box::new(Patience::with(scheduler)), Watch(log.clone())))
+            .with_scheduler(Twisted::of(scheduler, Watch(log.clone())))
             .with_rebuilder(rebuilder)
             .observe(move |_, key, decision| decided.borrow_mut().push(Note::Decided(key, decision.clone())));
         let truths = |targets: &[Name]| -> Result<Vec<Truth>, BuildError<Name>> {
