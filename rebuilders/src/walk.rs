@@ -88,7 +88,7 @@ fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize>(
     trace: Trace<'t, EXTRA>,
 ) -> Poll<Walked<'t, EXTRA>> {
     let length = trace.len();
-    let mut position = if question.is_resumed() { question.progress::<Progress>().position } else { 0 };
+    let mut position = *question.progress::<usize>();
     while position < length {
         let expected = trace.dependency(position);
         let group = begins_group(trace, position).then(|| trace.group(position));
@@ -103,7 +103,7 @@ fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize>(
                 return Poll::Ready(Walked::Fails(reason));
             }
             Poll::Pending => {
-                question.progress::<Progress>().position = position;
+                *question.progress() = position;
                 return Poll::Pending;
             }
         }
