@@ -15,6 +15,8 @@ mod defects;
 mod descending;
 #[path = "../tests/detached.rs"]
 mod detached;
+#[path = "../tests/documents.rs"]
+mod documents;
 #[path = "../tests/events.rs"]
 mod events;
 #[path = "../tests/evictions.rs"]
