@@ -138,8 +138,7 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
     }
 
     /// Has `key` brought up to date without waiting for it. The build ends only when all such work has ended; if it fails or
-    /// is given up before, the next build goes on with it. It is no dependency: the task does not see the value. (Seed 000's
-    /// detached jobs.)
+    /// is given up before, the next build goes on with it. It is no dependency: the task does not see the value.
     pub fn detach(self, key: impl AsKey<K>) {
         let id = self.id_of(&key);
         self.table.borrow_mut().detached.started.push(id);

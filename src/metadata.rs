@@ -1,8 +1,8 @@
 //! Metadata: what a build remembers, each kind a fold over its events.
 //!
 //! A scheduler or a rebuilder *installs* the metadata that it reads; the build has each updater once, however
-//! many read it, and shows every event to every updater. (The paper leaves these updates to whichever rebuilder
-//! needs them; seed 000 makes the case for taking them out.)
+//! many read it, and shows every event to every updater. (In the paper each rebuilder writes what it needs itself.
+//! Taken out, they can be shared: rebuilders that are mixed in one build agree on what happened.)
 
 use std::any::{Any, TypeId, type_name};
 use std::fmt;

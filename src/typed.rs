@@ -1,6 +1,6 @@
 //! Typed rules: a key is a rule and its parameters, and every rule has an output type of its own.
 //!
-//! Seed 000 derives task keys from rule functions and their arguments. Here a rule is a struct: its fields are
+//! A key could be a rule function and its arguments. Here a rule is a struct: its fields are
 //! the parameters, its [`Rule::run`] is the task, and the key ([`RuleKey`]) is nothing but the struct.
 
 use std::any::Any;

@@ -1,5 +1,5 @@
-//! The examples of seed 000, which this project grew from: a caching policy for each task, detached jobs, recursion over
-//! parameters; and its open to-do, files among them.
+//! The examples of make.py, a build system in one Python file, which this project grew from: a caching policy for each
+//! task, detached jobs, recursion over parameters; and its open to-do, files among them.
 //!
 //!     cargo run -p alacarte-frontends --example seed_000
 //!

@@ -1,4 +1,4 @@
-//! Per key: a caching policy for each task, as in seed 000, rather than one for all.
+//! Per key: a caching policy for each task, rather than one for all.
 //!
 //! Metadata are folded for every key alike, so the policies never disagree about what happened; each only reads
 //! its own. That is what separate metadata updaters buy: the published model, whose rebuilders write their own

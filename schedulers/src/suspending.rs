@@ -1,6 +1,6 @@
 //! Suspending: a task that fetches a key which is not up to date waits where it stands.
 //!
-//! "A future is a suspending scheduler" (seed 002): nothing is done twice, and what it costs is the bytes of the
+//! A task is a future, and a future keeps its place: nothing is done twice, and what it costs is the bytes of the
 //! futures kept. The keys that can go on are a stack, so demand goes depth first: while nothing happens outside, no more
 //! futures are kept than the graph is deep, or a group wide. Outside work lets further tasks begin, and more are kept.
 //! Since what a task waits for is always the next, the engine may bring it up to date within the fetch ([`Scheduler::depth_first`]);

@@ -1,9 +1,10 @@
 //! The GNU jobserver: the processes of a tree (make, cargo, ninja, this one) share one number of jobs.
 //!
-//! Tokens lie in a pipe that all of them have open. Every process owns one token from its start to its end, which it has not
-//! taken out of the pipe, for its parent has given up one for it: its *implicit* one. For each further thing that it does at
-//! the same time it takes a token out, and puts it back (seed 004). The laboratory has a model of it
-//! (`alacarte_conformance::jobserver`), whose laws this is to keep.
+//! Tokens lie in a pipe that all of them have open. Every process owns one token from its start to its end, which it
+//! has not taken out of the pipe, for its parent has given up one for it: its *implicit* one. For each further thing
+//! that it does at the same time it takes a token out, and puts it back. (The protocol is GNU make's; much of the care
+//! for tokens is redo's.) The laboratory has a model of it (`alacarte_conformance::jobserver`), whose laws this is to
+//! keep.
 //!
 //! A pipe that others read as well must not be made non-blocking, for that would hold for them, too; and a byte that is seen
 //! there may be gone when it is read. So this process opens the pipe once more, for itself, by its name.

@@ -1,9 +1,10 @@
 //! Waiting for one's turn: of two builds that a make has begun at once in one directory, the second waits until the first has ended.
 //!
-//! Only one build may be at work on a journal. Whoever begins a second one by hand is told so. Beneath a make nobody is at fault: its `-j`
-//! had both begin. Then the token that this process owns would be idle while it waits, and is given to others (seed 004). It takes the
-//! journal when it has a token again, and not before: who has the journal and waits for a token stops all that have a token and wait for
-//! the journal (the laboratory's `jobserver` finds how).
+//! Only one build may be at work on a journal. A user who begins a second one by hand is told so. Beneath a make nobody
+//! is at fault: its `-j` had both begin. Then the token that this process owns would be idle while it waits, and is
+//! given to others, as redo gives its own. It takes the journal when it has a token again, and not before: a process
+//! that has the journal and waits for a token stops all that have a token and wait for the journal (the laboratory's
+//! `jobserver` finds how).
 //!
 //! A build beneath another build of ours does not wait: that one has a journal itself, and might wait for this one.
 
