@@ -1,8 +1,9 @@
 //! Which keys a build may forget: those that nobody has reached for a long time, and that hold nothing of anybody's.
 //!
 //! Nothing is noted when a key is fetched. A build notes its targets; what it visits bears the stamp of its revision
-//! anyway. (A build that raises no revision, because it need not look at everything, notes the few keys that it visits, and what
-//! these were made from.) When keys are collected, these are marked, and whatever lies below them through what is recorded or declared.
+//! anyway. (A build that raises no revision, because it need not look at everything, notes the few keys that it visits,
+//! and what these were made from.) When keys are collected, these are marked, and all keys below them, by recorded and
+//! by declared dependencies.
 
 use std::collections::VecDeque;
 

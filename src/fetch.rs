@@ -128,8 +128,8 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
             let Look::Missing = table.look(id) else { continue };
             let Some(descent) = table.descent(id) else { continue };
             drop(table);
-            // SAFETY: the key table had it just now: whoever polls this fetch is polled by that engine, which takes the way back
-            // away before it does anything else.
+            // SAFETY: the key table had it just now: the task that polls this fetch is polled by that engine, which
+            // takes the way back away before it does anything else.
             if unsafe { descent.bring(id) } == Descended::Stopped {
                 return Descended::Stopped;
             }

@@ -2,8 +2,8 @@
 //!
 //! All a build ever compares is fingerprints. Integers are mixed by a bijection, so two of them never collide;
 //! bytes are hashed by BLAKE3, cut to 64 bits. That is enough for what a fingerprint decides (is *this* key's
-//! value the one *this* trace recorded?): a comparison of two given values is wrong once in 2⁶⁴. Whatever is
-//! *addressed* by content (a cache of files) keeps a full digest as its value instead.
+//! value the one *this* trace recorded?): a comparison of two given values is wrong once in 2⁶⁴. A value that is
+//! *addressed* by content (in a cache of files) is a full digest instead.
 
 use std::fmt;
 use std::rc::Rc;
@@ -60,10 +60,10 @@ impl Fingerprint {
 /// What a key can hold. Cloned at every fetch: wrap what is large in an [`Rc`] or [`Arc`].
 ///
 /// A value may leave out of its fingerprint what its dependents cannot see (an *interface* fingerprint). Early cutoff
-/// follows: a dependent stands as long as the interface does. It may then have been computed beside an older rest, of which,
-/// by the word of whoever wrote the fingerprint, it shows nothing. The key itself always holds the *whole* value that its
-/// task gives for what its dependencies show now: a trace vouches for the value of its own run, and for another one only if
-/// the fingerprint [is whole](Value::is_whole).
+/// follows: a dependent stands as long as the interface does. It may then have been computed beside an older rest, of
+/// which it shows nothing, as the author of the fingerprint says. The key itself always holds the *whole* value that
+/// its task gives for what its dependencies show now: a trace vouches for the value of its own run, and for another one
+/// only if the fingerprint [is whole](Value::is_whole).
 ///
 /// ```
 /// use alacarte::prelude::*;

@@ -2,9 +2,9 @@
 //!
 //! Keeping the journal is all there is to persistence: replayed, it gives back every piece of metadata, for any
 //! scheduler and any rebuilder. A journal may lose its *last* records (a crash): what is left is the journal as it once
-//! was, and a lost record costs a rebuild, never a wrong value. One that may lose records in the middle (a damaged disk)
-//! must notice, and say in its replay of every key that they may have spoken of that it *changed*, to nobody knows what,
-//! as `alacarte_stores::Log` does: a silent gap is a lie, and can cost a wrong value.
+//! was, and a lost record costs a rebuild, never a wrong value. A journal that may lose records in the middle (a
+//! damaged disk) must notice, and say in its replay of every key that they may have spoken of that it *changed*, to
+//! nobody knows what, as `alacarte_stores::Log` does: a silent gap is a lie, and can cost a wrong value.
 
 use crate::error::StoreError;
 use crate::event::Event;

@@ -61,7 +61,7 @@ pub(crate) struct KeyTable<K, V> {
     filler: Option<V>,
     pub definitions: Vec<Fingerprint>,
     pub revision: State,
-    /// The revision was raised for this build: whatever bears its stamp was looked at in this build.
+    /// The revision was raised for this build: each key that bears its stamp was looked at in this build.
     pub raised: bool,
     pub task: TaskContext,
     /// What the pending futures of all tasks wait for.
@@ -143,7 +143,7 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
     pub fn hold_outside(&mut self, id: KeyId, held: bool) {
         let (word, bit) = (id.index() / 64, 1 << (id.index() % 64));
         if self.held_outside.len() <= word {
-            // (What was never held need not be given back, whatever number it is.)
+            // (A key beyond the list was never held, and need not be given back.)
             if !held {
                 return;
             }
@@ -272,7 +272,7 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
         self.nodes.get(id.to_raw() as usize).is_some_and(|node| node.state == self.revision)
     }
 
-    /// A task's fetch of one key. One that is missing is to be noted by [`TaskContext::miss`].
+    /// A task's fetch of one key. A missing key is to be noted by [`TaskContext::miss`].
     pub fn fetch(&mut self, id: KeyId) -> Look<V> {
         match self.look(id) {
             Look::Ready(()) => Look::Ready(self.values[id.index()].clone()),

@@ -74,7 +74,7 @@ pub trait Rebuilder<K: Key, V: Value> {
     }
 
     /// The keys that may be out of date *of themselves*, if the rebuilder knows them without visiting the others:
-    /// whatever is not among them, and depends on none of them that changes, is up to date.
+    /// a key that is not among them, and depends on none of them that changes, is up to date.
     fn suspects<'m>(&self, _metadata: &'m Metadata) -> Option<Suspects<'m>> {
         None
     }
@@ -84,7 +84,7 @@ pub trait Rebuilder<K: Key, V: Value> {
     fn dependents(&self, _key: KeyId, _metadata: &Metadata, _each: &mut dyn FnMut(KeyId)) {}
 
     /// The key at this place of what `key` fetched when it was last brought up to date; `None` beyond the last. Asked only of
-    /// a rebuilder that knows its suspects: one that does not answer is asked about more keys.
+    /// a rebuilder that knows its suspects: a rebuilder that does not answer is asked about more keys.
     fn dependency(&self, _key: KeyId, _position: usize, _metadata: &Metadata) -> Option<Fetched> {
         None
     }
@@ -356,8 +356,8 @@ impl<K: Key, V: Value> Question<'_, K, V> {
     /// How far the question had come when it last had to wait, as a type of the rebuilder's own; the default if it is asked
     /// for the first time. (A `usize` is the cheapest: it needs no allocation.)
     ///
-    /// Whatever a rebuilder knows before it answers [`Poll::Pending`] and needs afterwards belongs here: the same question is
-    /// asked anew when what it waited for has come.
+    /// What a rebuilder knows before it answers [`Poll::Pending`] and needs afterwards belongs here: the same question
+    /// is asked anew when what it waited for has come.
     pub fn progress<T: Default + 'static>(&mut self) -> &mut T {
         self.notes.progress()
     }

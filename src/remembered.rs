@@ -93,7 +93,7 @@ impl<V: Clone> Remembered<V> {
         }
     }
 
-    /// Whatever an event names is known again.
+    /// The keys that an event names are known again.
     fn hear_of(&mut self, event: &Event<'_, V>) {
         if let Some(key) = event.key() {
             self.gone.remove(&key.subject());

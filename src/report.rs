@@ -69,7 +69,7 @@ pub enum Decision {
     Failed(Cause),
 }
 
-/// A build that did not bring every target up to date. Whatever it finished is kept.
+/// A build that did not bring every target up to date. What it finished is kept.
 #[derive(Clone, Error)]
 #[non_exhaustive]
 pub struct BuildError<K> {

@@ -3,7 +3,7 @@
 //! [`formula`] makes a static task from a plain function, [`declared`] a static one that may fetch less than it
 //! declares (*selective*: an `if` that reads one branch), [`task`] a dynamic one.
 //!
-//! Closures cannot be compared. So one that takes another's place counts as another, and so do all closures of a
+//! Closures cannot be compared. So a closure that takes another's place counts as another, and so do all closures of a
 //! collection that takes another's place: both are told by numbers that are given once in a process. The closures with
 //! which a process begins have no number: they count as those of the process before, unless their version says otherwise.
 
@@ -24,9 +24,9 @@ use crate::task::{Dynamic, Power, Running, Static, Tasks, of_this_process};
 
 /// A collection of closures, one a key. Its power grows to [`Dynamic`] with the first dynamic task.
 ///
-/// If a build is given another collection in place of its own, all tasks of the new one run again, whatever they are
-/// made of; those of the first one are known again if it is put back. Two collections of the same [`Rules::with_version`]
-/// count as the same tasks.
+/// If a build is given another collection in place of its own, all tasks of the new one run again, even if they are
+/// made alike; those of the first one are known again if it is put back. Two collections of the same
+/// [`Rules::with_version`] count as the same tasks.
 ///
 /// ```
 /// use alacarte::prelude::*;

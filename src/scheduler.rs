@@ -96,8 +96,8 @@ pub trait Scheduler {
     fn finish(&mut self, _complete: bool) {}
 
     /// Whether a build for these targets may visit suspects only (see [`Plan::suspects`]): true for a scheduler
-    /// that has completed a build of the same targets and tasks. One that refuses to block will order whatever suspects
-    /// it is told of; to any other the engine pushes suspects as it finds that they are needed.
+    /// that has completed a build of the same targets and tasks. A scheduler that refuses to block orders all suspects
+    /// that it is told of; to any other the engine pushes suspects as it finds that they are needed.
     fn follows_suspects(&self, _targets: &[KeyId], _generation: u64) -> bool {
         false
     }
@@ -121,8 +121,8 @@ pub trait Scheduler {
 /// A scheduler that can order tasks of power `P`. A marker: `impl<P: Power> Schedules<P> for Mine {}` says that it can order
 /// all, `impl Schedules<Static> for Mine {}` that it must know all dependencies beforehand.
 ///
-/// What the compiler refuses for a scheduler of the latter kind, one that is chosen at run time, a `Box<dyn Scheduler>`, finds
-/// out when it plans: a dynamic task is then an error.
+/// The compiler refuses dynamic tasks for a scheduler of the latter kind. A scheduler that is chosen at run time, a
+/// `Box<dyn Scheduler>`, finds them out when it plans: a dynamic task is then an error.
 ///
 /// [`Scheduler`] has an example.
 #[diagnostic::on_unimplemented(

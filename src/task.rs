@@ -135,7 +135,7 @@ pub trait Tasks<K, V> {
     /// The fingerprint of the task itself: its formula, its command line. A task whose definition changes is run again. It is
     /// asked for when a key is first met, and again when tasks have been changed ([`Build::tasks_mut`](crate::Build::tasks_mut)).
     ///
-    /// What a task declares belongs to it: one that declares other keys than before must have another definition. A
+    /// What a task declares belongs to it: a task that declares other keys than before must have another definition. A
     /// task without a definition is known by its collection only ([`Tasks::collection`]).
     fn definition(&self, _key: &K) -> Option<Fingerprint> {
         None

@@ -1,8 +1,8 @@
 //! Typed keys and outputs as bytes, so that a journal on disk can keep them.
 //!
 //! A [`RuleKey`] holds a rule of any type and an [`Output`] a value of any type. To be read back, both are written as a pair:
-//! the name of the type, then the rule or the value itself, as its own `Serialize` writes it. No bytes lie between: whoever
-//! walks the structure (the journal does, to notice types that have changed) sees that of the rule. A table of the process
+//! the name of the type, then the rule or the value itself, as its own `Serialize` writes it. No bytes lie between: the
+//! journal, which walks the structure to notice types that have changed, sees that of the rule. A table of the process
 //! tells how each type is written, and which name is which type; [`journal_rule`] enters a rule and its output.
 
 use std::any::{Any, TypeId, type_name};
@@ -101,7 +101,7 @@ impl<T: 'static> Table<T> {
     }
 
     fn types(&self) -> MutexGuard<'_, Types<T>> {
-        // (Whoever panics here does so before or after a change, never in the midst of one.)
+        // (A thread that panics here does so before or after a change, never in the midst of one.)
         self.types.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -163,7 +163,8 @@ impl Waits {
         (wait.generation == ticket.generation).then_some(wait.left)
     }
 
-    /// The slot whose task holds this ticket, unless it has given that back. (Whoever asks knows of a key that is still to come.)
+    /// The slot whose task holds this ticket, unless it has given that back. (The caller knows of a key that is still
+    /// to come.)
     pub fn waiting(&self, ticket: Ticket) -> Option<u32> {
         let wait = self.waits.get(ticket.index as usize)?;
         let live = wait.generation == ticket.generation && self.held[wait.slot as usize].task == wait.task;

@@ -7,8 +7,8 @@ use alacarte_core::{Event, KeyId, MetadataUpdater};
 
 use crate::column::Column;
 
-/// Contract: a key that was finished later than another, as of their last events, has the larger position. One that
-/// was forgotten has none.
+/// Contract: a key that was finished later than another, as of their last events, has the larger position. A key
+/// that was forgotten has none.
 ///
 /// ```
 /// use alacarte::metadata::CalcChain;

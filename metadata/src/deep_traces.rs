@@ -282,7 +282,7 @@ impl<V: Value> DeepConstructiveTraces<V> {
             self.remember(record, &dependencies, false)
         };
         *self.current.at(record.key) = deep;
-        // It may be one that was looked into before, in vain, and holds now.
+        // The newest trace may have been looked into before, in vain, and holds now.
         let newest = self.table.newest(record.key).filter(|_| !record.deep);
         if let Some(verdict) = newest.and_then(|newest| self.verdicts.get(newest.extra()[0] as usize)) {
             verdict.set(0);

@@ -3,7 +3,7 @@
 //! A key is *dirty* if something that it fetched has changed since it was last brought up to date. A change
 //! marks direct dependents only; a dirty key that is built to another value marks its own. That is early
 //! cutoff, and it makes a build cost what the change affects. A scheduler that goes from dependencies to
-//! dependents needs no more than the list of dirty keys. One that goes from targets to dependencies must know
+//! dependents needs no more than the list of dirty keys. A scheduler that goes from targets to dependencies must know
 //! below which keys a dirty one lies: those are *suspect*, found by one walk up the reverse edges when first
 //! asked for. What becomes dirty while a build runs, or comes to fetch a suspect, takes the walk further from there; it
 //! begins anew only for another build.
@@ -155,7 +155,7 @@ impl DirtyBits {
     fn mark_made(&mut self, key: KeyId) {
         let bits = self.bits.at(key);
         if bits.listed && !bits.dirty {
-            // Whoever goes by the list knows of it.
+            // It is on the list of marked keys already.
             bits.dirty = true;
             self.dirty += 1;
             self.suspects.get_mut().extend(key);
@@ -195,7 +195,7 @@ impl DirtyBits {
         if changed {
             self.mark_dependents(record.key);
         }
-        // A key that now fetches a suspect is one too, and so is whatever fetches it.
+        // A key that now fetches a suspect is one too, and so is each key that fetches it.
         let suspects = self.suspects.get_mut();
         let mut fetched = record.dependencies.iter().filter(|dependency| !dependency.key.is_definition());
         if suspects.valid && !suspects.has_met(record.key) && fetched.any(|fetched| suspects.has_met(fetched.key)) {
@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(suspects(&bits), [5]);
         edited(&mut bits, 0, 8);
         assert_eq!(suspects(&bits), [2, 3, 4, 5]);
-        // While a build goes on, whatever it does not make suspect needs no other walk.
+        // While a build goes on, keys that it does not make suspect need no other walk.
         let walks = bits.suspects.borrow().walk;
         built(&mut bits, 2, &[(0, 8)], 8);
         assert!(bits.is_dirty(KeyId::new(3)) && bits.is_suspect(KeyId::new(4)));

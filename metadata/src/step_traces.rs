@@ -12,7 +12,7 @@ use crate::dependency_graph::DependencyGraph;
 /// Contract: `changed(k)` is the number of the last event of an input, or of the last `Built` or `Restored` event of
 /// another key, that gave `k` a value different from the one before (a definition that was replaced counts as a
 /// change of a key of its own); `built(k)` is that of its last `Built` or `Restored` event, if that was neither
-/// volatile nor deep. A key that was forgotten has neither; one that fetched such a key counts as never built.
+/// volatile nor deep. A key that was forgotten has neither; a key that fetched a forgotten one counts as never built.
 ///
 /// ```
 /// use alacarte::metadata::StepTraces;

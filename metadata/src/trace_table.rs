@@ -1,7 +1,7 @@
 //! Traces packed into pages: several a key, the newest first, found by key alone.
 //!
 //! A trace is a run of words in a page: its length, the fingerprint of the result, a link to the next older
-//! trace of its key if there is one, some extra words for whoever owns the table, the dependencies, and their
+//! trace of its key if there is one, some extra words for the updater that owns the table, the dependencies, and their
 //! fingerprints. Pages are never moved, so a million traces grow without a million copies. A key keeps at most
 //! as many traces as the table allows; a new one beyond that takes the place of the oldest, in the very same
 //! words if it fits. What does not fit leaves a hole, and when holes are half of all words the table is packed
@@ -461,7 +461,7 @@ mod tests {
             let expected = [1, n, if n == 2 { 0 } else { n - 1 }].map(|n| (u64::from(n), n));
             assert_eq!(kept, expected);
         }
-        // One that is there already moves, and the newest stays.
+        // A trace that is there already moves, and the newest stays.
         assert_eq!(table.push_second(key, Fingerprint(7), [9], &deps(&[(0, 7)])), Pushed::Known);
         assert_eq!(table.of(key).map(|trace| trace.extra()[0]).collect::<Vec<_>>(), [1, 7, 8]);
     }

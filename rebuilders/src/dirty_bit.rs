@@ -54,7 +54,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for DirtyBit {
         let mut position = *question.progress::<usize>();
         while let Some(Fetched { grouped, .. }) = bits.graph().dependency(key, position) {
             let valued = grouped || ready!(question.fetch_group(bits.graph().group(key, position)));
-            // Its new value, or the lack of one, may have set the bit: whatever the task fetches from here on is not
+            // Its new value, or the lack of one, may have set the bit: what the task fetches from here on is not
             // known.
             if !valued || bits.is_dirty(key) {
                 return Poll::Ready(Answer::Run(Reason::Dirty));

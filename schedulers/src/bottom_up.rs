@@ -6,9 +6,10 @@
 //! of other targets or after tasks were replaced, and every build with a rebuilder that does not know which keys may be
 //! out of date of themselves, goes from the targets down, as [`Suspending`](crate::Suspending) does.
 //!
-//! The order is the engine's (`src/engine/maybe_stale.rs`): of the suspects, one that is *certainly* needed goes first.
-//! PIE takes them in an order of the graph as it was, and so runs tasks that the targets no longer reach. A task that fetches
-//! a key which may be out of date waits where it stands until that was seen to; the keys that can go on are a stack.
+//! The order is the engine's (`src/engine/maybe_stale.rs`): of the suspects, those that are *certainly* needed go
+//! first. PIE takes them in an order of the graph as it was, and so runs tasks that the targets no longer reach. A task
+//! that fetches a key which may be out of date waits where it stands until that was seen to; the keys that can go on
+//! are a stack.
 
 use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
 

@@ -136,7 +136,7 @@ impl Scheduler for Topological {
         }
         let key = self.order.get(self.next).copied();
         self.next += 1;
-        // Last, when whatever has a place is as it will be.
+        // Last, when every key that has a place is as it will be.
         key.or_else(|| self.unplanned.pop())
     }
 
@@ -149,8 +149,8 @@ impl Scheduler for Topological {
     }
 
     fn precedes(&self, key: KeyId) -> bool {
-        // A key may be demanded before its turn, by detached work. (Suspects are all visited in their turn; one that has no
-        // place in the order comes after all that do.)
+        // A key may be demanded before its turn, by detached work. (Suspects are all visited in their turn; a key that
+        // has no place in the order comes after all that do.)
         (self.rank(key) as usize) < self.next
     }
 

@@ -95,7 +95,7 @@ pub struct Build<K, V, T, St, S = (), R = (), J = NoJournal> {
     misused: Option<Cause>,
     /// Something changed since the last build, or the last build left something open.
     questionable: bool,
-    /// This very combination has completed a build, so that whatever is not suspect is up to date.
+    /// This very combination has completed a build, so that every key that is not suspect is up to date.
     proven: bool,
     /// A build has visited suspects only: keys that its targets do not reach may count as up to date that are not.
     last_build_checked_roots_only: bool,
@@ -215,14 +215,14 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
         self
     }
 
-    /// Whether the build goes on after a failure with whatever does not depend on the key that failed.
+    /// Whether the build goes on after a failure with the keys that do not depend on the one that failed.
     #[must_use]
     pub fn keep_going(self, keep_going: bool) -> Self {
         self.stop_after(if keep_going { usize::MAX } else { 1 })
     }
 
-    /// How many keys may fail of themselves before the build stops (ninja's `-k`); 1 unless said otherwise. Until then it goes on with whatever does
-    /// not depend on them.
+    /// How many keys may fail of themselves before the build stops (ninja's `-k`); 1 unless said otherwise. Until then
+    /// it goes on with the keys that do not depend on them.
     #[must_use]
     pub fn stop_after(mut self, failures: usize) -> Self {
         self.stop_after = failures;
@@ -308,9 +308,9 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
         &self.store
     }
 
-    /// The store, to be changed, or exchanged for another. Whatever it then holds stands from the next build, edit or
-    /// removal on, also in place of what was set through this build; and an input that it lacks is gone, unless it has given
-    /// its values away ([`Store::gives_away`]).
+    /// The store, to be changed, or exchanged for another. The values that it then holds stand from the next build,
+    /// edit or removal on, also in place of what was set through this build; and an input that it lacks is gone, unless
+    /// it has given its values away ([`Store::gives_away`]).
     pub fn store_mut(&mut self) -> &mut St {
         self.questionable = true;
         self.restocked = true;
@@ -491,7 +491,7 @@ where
     /// keys are collected. (A build that follows suspects looks at few keys.) As long as the process has not begun so
     /// many builds, nothing is forgotten.
     ///
-    /// Whatever is remembered of a forgotten key goes with it, here and in the journal: if it has a task and somebody
+    /// All that is remembered of a forgotten key goes with it, here and in the journal: if it has a task and somebody
     /// reaches it again, it is built as if for the first time, or restored if a cache has a trace of it. Nothing else is done
     /// that would not have been done.
     ///
@@ -660,7 +660,7 @@ fn refused<K>(cause: impl Into<Cause>) -> BuildError<K> {
     BuildError::new(vec![Failure::new(None, cause)], Report::default())
 }
 
-/// Notes that whoever holds it was left by a panic.
+/// Notes that a panic left the call that holds it.
 struct Watch(Rc<Cell<bool>>);
 
 impl Drop for Watch {

@@ -36,7 +36,7 @@ where
         let trusted = self.rebuilder.skips_unchanged_builds();
         let follows = trusted && self.proven && self.scheduler.follows_suspects(targets, self.generation);
         if !self.questionable && trusted && (follows || !self.last_build_checked_roots_only) {
-            // Nothing changed: whatever was brought up to date by the last build still is.
+            // Nothing changed: every key that the last build brought up to date still is.
             return Scope::Nothing;
         }
         let suspects = self.rebuilder.suspects(&self.sink.metadata);

@@ -1,4 +1,5 @@
-//! A key has no value: whoever needs it fails too, by name; keys that wait for each other in a circle are found.
+//! A key has no value: each key that needs it fails too, and says which it needed; keys that wait for each other in a
+//! circle are found.
 
 use super::state::{Engine, Stalled};
 use crate::error::{Cause, Failure, StoreError};

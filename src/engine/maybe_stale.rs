@@ -1,8 +1,8 @@
 //! Suspects are followed, and no order is known beforehand: which of them is needed, and which goes first?
 //!
-//! Whatever lies above a suspect is *maybe stale*: it counts as stale until it is settled. So a key that looks up to date
-//! is, whoever fetches it, whether its task always did or does so for the first time; and a circle that a new fetch
-//! closes is seen. Correctness rests on this alone. The rest of this file only avoids visits.
+//! A key above a suspect is *maybe stale*: it counts as stale until it is settled. So a key that looks up to date is up
+//! to date for every task that fetches it, whether that task always did or does so for the first time; and a circle
+//! that a new fetch closes is seen. Correctness rests on this alone. The rest of this file only avoids visits.
 //!
 //! A maybe-stale key that is no suspect need not be visited: it is up to date if what it fetched is unchanged. A target
 //! is needed; of a key that is needed, the first of the maybe-stale keys that it fetched is (all before it are unchanged, so
@@ -62,7 +62,7 @@ where
         }
     }
 
-    /// These may be out of date of themselves; so whatever lies above them is maybe-stale.
+    /// These may be out of date of themselves; so every key above them is maybe stale.
     pub(super) fn suspect(&mut self, suspects: &[KeyId]) {
         let of = &mut self.state.maybe_stale.of;
         let mut todo = Vec::new();
@@ -147,7 +147,7 @@ where
             && let Some(key) = self.state.maybe_stale.todo.pop()
         {
             let Some(known) = self.state.maybe_stale.of.get(&key) else { continue };
-            // One that is underway, because a task fetched it, is settled in that way.
+            // A key that is underway, because a task fetched it, is settled by that fetch.
             if known.settled || known.waiting > 0 || self.table.borrow().state(key) & ACTIVE != 0 {
                 continue;
             }
@@ -224,8 +224,8 @@ where
         next
     }
 
-    /// Has the targets that are still stale visited; whether there are any. (One that a circle of outdated traces kept from
-    /// being looked into, say.)
+    /// Has the targets that are still stale visited; whether there are any. (A target that a circle of outdated traces
+    /// kept from being looked into, say.)
     pub(super) fn demand_targets(&mut self) -> bool {
         if !self.follows_maybe_stale() || self.state.stopped {
             return false;

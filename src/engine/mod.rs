@@ -87,7 +87,7 @@ where
             if self.resume_partly() {
                 continue;
             }
-            // (A task that woke itself goes on when whatever runs this build has had its turn.)
+            // (A task that woke itself goes on when the executor that runs this build has had its turn.)
             let outside = self.state.outside > 0 || self.state.woken.any();
             if outside && (working || !self.state.stopped) {
                 if let Err(error) = self.sink.journal.flush() {
@@ -209,8 +209,8 @@ where
         }
     }
 
-    /// A key is detached that may lie where the order of a scheduler that follows suspects does not lead: whatever
-    /// has no place there counts as up to date though nobody looked, and is looked at now.
+    /// A key is detached that may lie where the order of a scheduler that follows suspects does not lead: a key
+    /// that has no place there counts as up to date though nobody looked, and is looked at now.
     fn invalidate_unplanned(&mut self, key: KeyId) {
         let ordered = self.suspects.is_none() || self.follows_maybe_stale() || self.scheduler.precedes(key);
         if ordered || std::mem::replace(&mut self.state.unplanned_invalidated, true) {
@@ -299,7 +299,7 @@ where
             Look::Missing => {}
         }
         if table.has(key, INPUT) {
-            // No task and no value; whoever needs it says so.
+            // No task and no value; the failure of each task that needs it says so.
             drop(table);
             self.mark_failed(key, None);
             return Demand::Failed;
@@ -358,9 +358,9 @@ where
         }
     }
 
-    /// A key that has to wait may yet change, and with it whatever lies above (one that failed fails it): none of that
-    /// counts as up to date before it was looked at. (Only where suspects are followed in an order; elsewhere nothing
-    /// that lies above a suspect does.)
+    /// A key that has to wait may yet change, and with it every key above it (a key that fails, fails them): none of
+    /// these counts as up to date before it was looked at. (Only where suspects are followed in an order; elsewhere
+    /// nothing that lies above a suspect does.)
     fn mark_dependents(&mut self, key: KeyId) {
         let mut todo = vec![key];
         while let Some(key) = todo.pop() {

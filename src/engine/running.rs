@@ -249,8 +249,8 @@ where
             self.state.suspended += 1;
             self.state.report.suspended = self.state.report.suspended.max(self.state.suspended);
         }
-        // A future that holds a permit has work outside too: its permit may be the one that the missing keys wait for. (And one
-        // that waits for a permit waits for such a future.)
+        // A future that holds a permit has work outside too: its permit may be the one that the missing keys wait for.
+        // (And a future that waits for a permit waits for such a future.)
         if (!blocked || waits.places > 0) && !std::mem::replace(&mut waits.outside, true) {
             self.state.outside += 1;
             waits.waited = true;

@@ -284,7 +284,8 @@ impl<K: Key, V: Value, T, St, S, R, J> Drop for Engine<'_, K, V, T, St, S, R, J>
         }
         let mut detached = std::mem::take(&mut table.detached);
         detached.give_up();
-        // (One that the journal says is owed was not looked at in this build, whatever stamp it bears.)
+        // (A key that the journal says is owed was not looked at in this build, even if it bears the stamp of one that
+        // was.)
         let in_journal = std::mem::take(&mut detached.in_journal);
         detached.retain_owed(|&key| table.state(key) != table.revision || in_journal.contains(&key));
         detached.in_journal = in_journal;

@@ -151,7 +151,7 @@ impl Cas {
     pub(crate) fn fetch_any(&self, digest: &Digest, directory: &Path) -> io::Result<Option<Kept>> {
         let place = self.place(digest);
         let kept = match regular::open(&place) {
-            // (One that cannot be read is that of another user, who could read what we could not.)
+            // (A copy that cannot be read is that of another user, who could read what we could not.)
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
                 return Ok(None);
             }

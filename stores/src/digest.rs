@@ -50,7 +50,7 @@ impl Digest {
         Ok(Digest::of_content(content)?.with_mode(if executable { EXECUTABLE } else { PLAIN }))
     }
 
-    /// The digest of content, whoever may read it.
+    /// The digest of content alone, without permissions.
     pub(crate) fn of_content(content: impl Read) -> io::Result<Self> {
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(content)?;

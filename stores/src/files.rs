@@ -6,9 +6,10 @@
 //! file was younger than that is used once and never again. (The stamp must come from a clock that agrees with
 //! ours to within a tick; a network file system's may lag.)
 //!
-//! A directory counts as the sorted list of the names in it: whoever depends on a directory sees files come and
-//! go, not their content. (Ninja looks at a directory's time, which says the same less reliably.) One whose key ends in a slash
-//! counts with all that lies in it, as a [`Tree`]. Links are followed, but within trees; a device or a pipe is never read.
+//! A directory counts as the sorted list of the names in it: a task that depends on a directory sees files come and go,
+//! not their content. (Ninja looks at a directory's time, which says the same less reliably.) A directory whose key ends
+//! in a slash counts with all that lies in it, as a [`Tree`]. Links are followed, but within trees; a device or a pipe is
+//! never read.
 //!
 //! What a command *made* is told more exactly than a source is: who may write it counts, and a link is a link, be there something behind it
 //! or not.
@@ -549,7 +550,7 @@ impl Files {
     }
 
     /// Takes up what earlier processes wrote into this table, and writes down in it what is learned from now on.
-    /// Whatever is damaged or missing is read from the files again.
+    /// Entries that are damaged or missing are read from the files again.
     pub fn recall(&mut self, table: &Path) {
         if self.table.as_ref().is_some_and(|known| known.path() == table) {
             return;

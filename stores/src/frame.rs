@@ -5,7 +5,7 @@
 //! other. What follows the last whole frame is a *torn tail*, such as a crash leaves behind.
 //!
 //! Any two bytes may look like a mark, and what follows them like the length of a frame that is as long as all the rest.
-//! Whoever makes a file of nothing else would have the reader look at each byte as often as there are bytes. So what it
+//! A file of nothing else would have the reader look at each byte as often as there are bytes. So what the reader
 //! spends on places that are no frames is bounded by the length of the file; beyond that, the rest counts as torn.
 
 /// (Another one since keys and values are sealed: a log of that time holds no frames.)

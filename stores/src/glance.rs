@@ -75,7 +75,7 @@ impl Looks {
         self.spoiled = true;
     }
 
-    /// All of it, if each may be `trusted` to hold what it held; `true` of one that is a link.
+    /// All of it, if each may be `trusted` to hold what it held; `true` of a link.
     pub(crate) fn glance(
         self,
         directory: impl AsFd,

@@ -46,7 +46,7 @@ impl RecordFile {
     /// Gives what is whole of it to `each`, in the order in which it was written. `None` if it begins with another title.
     ///
     /// # Errors
-    /// If it cannot be read; one that is not there cannot.
+    /// If it cannot be read, or is not there.
     pub fn read<R: DeserializeOwned>(&self, each: &mut dyn FnMut(R)) -> io::Result<Option<RecordsFound>> {
         let mut bytes = Vec::new();
         regular::open(&self.path)?.read_to_end(&mut bytes)?;
@@ -75,7 +75,7 @@ impl RecordFile {
     /// Adds records at its end; how many.
     ///
     /// # Errors
-    /// If it cannot be written. (One that is not there has to be [written anew](Self::replace).)
+    /// If it cannot be written. (A file that is not there has to be [written anew](Self::replace).)
     pub fn append<R: Serialize>(&self, records: impl Iterator<Item = R>) -> io::Result<usize> {
         let (bytes, added) = frames(Vec::new(), records);
         regular::open_with(OpenOptions::new().append(true), &self.path)?.write_all(&bytes)?;

@@ -113,7 +113,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the files and directories in this one that processes have left which are no more.
+/// Removes from this directory the files and directories of processes that have ended.
 pub(crate) fn sweep(directory: &Path) {
     let Ok(entries) = std::fs::read_dir(directory) else { return };
     for entry in entries.flatten() {

@@ -27,7 +27,7 @@ pub(crate) enum Kind {
     /// With these permissions.
     File(u32),
     Directory,
-    /// One that leads to nothing. (Others are followed.)
+    /// A link that leads to nothing. (Others are followed.)
     Link,
     Other(u64),
 }

@@ -8,7 +8,7 @@
 //! A file is appended to, and readers skip what is damaged or half-written. Each record is [sealed](crate::seal), key and value together,
 //! so that none is taken for what it is not, wherever it was moved. Equal traces are one. Two traces of a key from the same dependencies
 //! with different values betray a task that is not deterministic, and are counted as [`conflicts`](TraceLog::conflicts). The newest is given:
-//! whoever made it had to, because no copy of the older value was left.
+//! the build that made it had to, because no copy of the older value was left.
 //!
 //! Nothing is locked. Two processes that add the same trace at the same moment write it twice, which costs its length; a file that
 //! is removed, or made shorter, while somebody adds to it takes that trace along, which is built again. (Over NFS records may be written over one

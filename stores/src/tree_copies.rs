@@ -136,7 +136,8 @@ impl Staged {
         if path.as_os_str().is_empty() { self.whole() } else { self.whole().join(path) }
     }
 
-    /// Puts it in the place of whatever lies at a path. If that fails, all is as before: they change places at once, where the file system can.
+    /// Puts it in the place of what lies at a path. If that fails, all is as before: they change places at once, where
+    /// the file system can.
     ///
     /// # Errors
     /// If it cannot; also if the path lies in another file system.
@@ -272,8 +273,8 @@ impl Files {
         std::fs::create_dir_all(self.path(key)).map_err(|error| StoreError::new("make the directory", key, error))
     }
 
-    /// Puts a tree in place of whatever lies at a path, as a whole: its files are copies of those that `from` names. It is put
-    /// together in `underway` first.
+    /// Puts a tree in place of what lies at a path, as a whole: its files are copies of those that `from` names. It is
+    /// put together in `underway` first.
     ///
     /// # Errors
     /// If it lies outside of the directory of the files, or something cannot be read or written.

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::byte_text::{path_of, shown};
 use crate::digest::Digest;
 
-/// A path, relative to the directory of the build (or absolute). Whoever makes one brings it to canonical form first. One that
-/// ends in a slash is a directory with all that lies in it. It is kept as text, whatever its bytes: see [`text_of`](crate::text_of).
+/// A path, relative to the directory of the build (or absolute). The caller brings it to canonical form first. A path
+/// that ends in a slash is a directory with all that lies in it. It is kept as text, also if its bytes are not UTF-8:
+/// see [`text_of`](crate::text_of).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileKey(Arc<str>);
 
@@ -84,7 +85,7 @@ pub enum FileValue {
     /// A file with this content; or a directory, if the key is one, with this tree.
     File(Digest),
     /// The files that one command made, in the order of its outputs; the key is the first of them. `None` for
-    /// one that is not there.
+    /// a file that is not there.
     Outputs(Arc<[Option<Digest>]>),
     /// No file: a name for others, or for nothing.
     Group(#[serde(with = "short")] Fingerprint),

@@ -2,8 +2,8 @@
 //!
 //! The build lies on one thread, which may be busy: it reads a large file, or a manifest. So signals are heard by a thread
 //! of their own, which ends all commands at once. Then the build gives up as soon as it can; if it does not notice in
-//! time, the process is ended as it stands. Whatever a build keeps is only ever added to, or replaced as a whole, so that
-//! it may end anywhere.
+//! time, the process is ended as it stands. The files that a build keeps are only ever added to, or replaced as a
+//! whole, so that it may end anywhere.
 
 use std::fs::File;
 use std::io;
@@ -23,7 +23,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// The build is looked at so often, ten milliseconds apart, to see whether it has noticed.
 const NOTICE: u32 = 10;
 
-/// So often, to see whether one that has noticed has ended.
+/// So often, to see whether a build that has noticed has ended.
 const LEAVE: u32 = 500;
 
 /// The signals that end a build.

@@ -83,7 +83,7 @@ pub struct Jobserver {
     held: Mutex<Held>,
     /// The implicit token has come back.
     returned: Notify,
-    /// Of one that this process serves.
+    /// Of a jobserver that this process serves.
     served: Option<Served>,
 }
 
@@ -387,7 +387,8 @@ impl Given {
 }
 
 impl Drop for Given {
-    /// A process must own a token when it ends. Where none is to be had it ends all the same: whoever gives up does not wait.
+    /// A process must own a token when it ends. Where none is to be had it ends all the same: a process that gives up
+    /// does not wait.
     fn drop(&mut self) {
         if self.of.held().implicit == Implicit::Given
             && let Ok(Some(token)) = self.of.try_acquire()
@@ -659,7 +660,7 @@ mod tests {
             let token = server.acquire().await.expect("the implicit one");
             assert!(server.give_back().is_none(), "it does something");
             drop(token);
-            // Whoever gives up has it again, if it is there.
+            // A process that gives up has it again, if it is there.
             drop(server.give_back().expect("it is free"));
             assert_eq!((pipe(&server), server.try_acquire().expect("read").is_some()), (0, true));
         });

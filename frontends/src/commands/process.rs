@@ -3,7 +3,7 @@
 //!
 //! A command that nobody waits for any more (the build was dropped: Ctrl-C) is ended with all its children, and so are
 //! all others of the build: they are asked to, all at once, given a moment to tidy up after themselves, and then made
-//! to. Whoever drops the future finds them gone, and what they had begun to write.
+//! to. When the future has been dropped, they are gone, and so is what they had begun to write.
 
 #[cfg(any(feature = "ninja", test))]
 use std::ffi::OsStr;

@@ -41,7 +41,7 @@ pub(super) fn end(processes: Vec<Process>) {
 }
 
 /// Whether one of the process groups has a member that lives: a shell that is asked to end does so before what it has started. (Where there is
-/// no `/proc`, nobody can tell. One that has ended, and whose parent has not looked yet, is none.)
+/// no `/proc`, nobody can tell. A process that has ended, and whose parent has not looked yet, does not live.)
 fn any_lives(leaders: &[Process]) -> bool {
     let group = |entry: std::fs::DirEntry| {
         let stat = std::fs::read(entry.path().join("stat")).ok()?;
@@ -58,7 +58,7 @@ fn any_lives(leaders: &[Process]) -> bool {
 
 impl Process {
     fn send(&self, signal: Signal) {
-        // One that has just ended of itself cannot be signalled, and need not be.
+        // A process that has just ended of itself cannot be signalled, and need not be.
         let _ = if self.group { kill_process_group(self.id, signal) } else { kill_process(self.id, signal) };
     }
 

@@ -32,7 +32,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// On standard output. One that is `verbose` shows commands in full, and all of them.
+    /// On standard output. A `verbose` screen shows commands in full, and all of them.
     pub fn new(verbose: bool) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Screen {

@@ -97,7 +97,8 @@ impl Commands {
     /// If the jobserver's pipe cannot be read, or there is no tokio runtime.
     pub(crate) async fn token(&self) -> io::Result<Option<Token>> {
         within_a_runtime()?;
-        // A build that waits writes down what it knows. So whoever is killed while the command runs has not lost what was made for it.
+        // A build that waits writes down what it knows. So a build that is killed while the command runs has not lost
+        // what was made for it.
         tokio::task::yield_now().await;
         while self.load.is_some_and(|limit| load() > limit) && !self.lock().running.is_empty() {
             tokio::time::sleep(PAUSE).await;

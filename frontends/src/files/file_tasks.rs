@@ -162,7 +162,7 @@ impl FileTasks {
             };
             made.push(Made::of(Some(seen.as_output())));
         }
-        // Where it cannot be written, it is told again with whatever comes next.
+        // If the table cannot be written, the next save writes this too.
         let _ = files.save();
         Ok(FileValue::made(&made))
     }

@@ -14,7 +14,7 @@ use super::command_run::Run;
 use super::keys::{Env, File, Glob, Tool, Version};
 use super::running_rule::RunningRule;
 
-/// What a rule is given. Whatever it asks for becomes a dependency of what it makes.
+/// What a rule is given. All that it asks for becomes a dependency of what it makes.
 #[derive(Clone)]
 pub struct Make<'b> {
     rule: RunningRule<'b>,

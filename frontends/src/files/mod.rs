@@ -32,7 +32,7 @@
 //! directory of several.
 //!
 //! An output is known by its content: a rule that makes what it made before changes nothing for its dependents. So
-//! whatever a rule writes and others read, it has to name: several files of one command have a rule for all of them
+//! a rule has to name all that it writes and others read: several files of one command have a rule for all of them
 //! ([`FileRules::rules`]).
 
 mod command_line;

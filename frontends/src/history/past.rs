@@ -26,7 +26,7 @@ const LAST_RUNS: usize = 200_000;
 /// What is remembered of the builds of a directory.
 #[derive(Debug)]
 pub struct History {
-    /// The builds, oldest first. Of one that was dropped, only such commands are left as have not run since.
+    /// The builds, oldest first. Of a dropped build, only such commands are left as have not run since.
     builds: Vec<PastBuild>,
     /// In which builds something became of a command: places in `builds` and in its list of commands, oldest first.
     places: HashMap<FileKey, Vec<(usize, usize)>>,

@@ -10,7 +10,8 @@ use super::ninja_tasks::NinjaTasks;
 use crate::history::{CommandRecord, PastBuild};
 
 impl NinjaTasks {
-    /// The commands of a build on its critical path, the first first. One that ran several times is on it with the last of its runs.
+    /// The commands of a build on its critical path, the first first. A command that ran several times is on it with
+    /// the last of its runs.
     pub fn critical_path<'b>(&self, build: &'b PastBuild) -> Vec<&'b CommandRecord> {
         let mut ran: HashMap<usize, &CommandRecord> = HashMap::new();
         for command in build.commands.iter().filter(|command| command.outcome.has_run()) {

@@ -47,7 +47,7 @@ impl Manifest {
             return HashMap::new();
         }
         if self.defaults.is_empty() {
-            // What these files add is built for whoever needs it.
+            // (Before they are read: what they add is built only if an edge needs it.)
             self.defaults = self.roots().into_iter().map(str::to_owned).collect();
         }
         let mut makers: HashMap<String, usize> =

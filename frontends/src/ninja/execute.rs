@@ -167,7 +167,7 @@ impl NinjaTasks {
         let begun_anew = before.as_ref().filter(|_| attempts == 1);
         let from_nothing = |output: usize| begun_anew.is_some_and(|begun| begun.was_nothing(output));
         let made = self.made(step, &named, before.as_ref(), from_nothing, (run, spoke))?;
-        // (One that was disturbed is to run again as soon as it can.)
+        // (A command that was disturbed is to run again as soon as it can.)
         if doubted.get() && changed.is_empty() {
             self.run_first.note(&self.plan, step, &read[..declared], &made);
         }
@@ -356,7 +356,7 @@ impl NinjaTasks {
             files.written(key, run)?;
             outputs.push(Made { run, tree, spoke, ..Made::of(seen.map(|seen| seen.as_output())) });
         }
-        // Where it cannot be written, it is told again with whatever comes next.
+        // If the table cannot be written, the next save writes this too.
         let _ = files.save();
         Ok(FileValue::made(&outputs))
     }

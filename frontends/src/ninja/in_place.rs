@@ -42,8 +42,8 @@ impl NinjaTasks {
         self.in_place.borrow().commands.clone()
     }
 
-    /// The files that do not hold any more what a command was given. Of one that does, it is no news to the next build that it was written anew meanwhile, by
-    /// the command perhaps.
+    /// The files that do not hold any more what a command was given. Of a file that does, it is no news to the next
+    /// build that it was written anew meanwhile, by the command perhaps.
     pub(super) fn changed_meanwhile(&self, read: &[(FileKey, FileValue)]) -> Result<Vec<FileKey>> {
         let mut files = self.files.borrow_mut();
         let mut changed = Vec::new();

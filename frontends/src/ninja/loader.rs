@@ -12,7 +12,7 @@ use super::source::Source;
 use super::variables::{Bindings, Mark, RuleId, ScopeId, Scopes};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// Deep enough for every generator; not for one that includes itself under ever new names.
+/// Deep enough for every generator; not for a manifest that includes itself under ever new names.
 const NESTING: usize = 200;
 
 /// Everything known while files are read.

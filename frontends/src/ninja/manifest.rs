@@ -57,7 +57,7 @@ pub struct Edge {
     pub depfile: Option<String>,
     /// How discovered dependencies are reported.
     pub deps: Option<Deps>,
-    /// The command may leave its outputs as they were; whoever needs them need not be rebuilt then.
+    /// The command may leave its outputs as they were; what needs them need not be built again then.
     pub restat: bool,
     /// The command regenerates the manifest; a change of the command alone does not rebuild.
     pub generator: bool,

@@ -1,10 +1,12 @@
 //! Sources that are not there, found before anything is made of the others.
 //!
-//! A file that no edge makes and that is missing fails whatever needs it. To say so first, as ninja does, spares a build that ends in an error after
-//! an hour. All sources are looked at when the first command is about to start: a build that has nothing to run looks at none twice.
+//! A file that no edge makes and that is missing fails every edge that needs it. To say so first, as ninja does, spares
+//! a build that ends in an error after an hour. All sources are looked at when the first command is about to start: a
+//! build that has nothing to run looks at none twice.
 //!
-//! One that comes first in order only, and that nobody makes, is read by nobody. So it is missed only by an edge that is not up to date, itself or in what
-//! it needs (ninja's rule): its own command looks at it, and a dry run, which knows what is not up to date, looks for all.
+//! An order-only input that no edge makes is read by nobody. So it is missed only by an edge that is not up to date,
+//! itself or in what it needs (ninja's rule): its own command looks at it, and a dry run, which knows what is not up to
+//! date, looks for all.
 
 use std::cell::{OnceCell, RefCell};
 

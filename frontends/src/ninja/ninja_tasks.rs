@@ -14,7 +14,7 @@
 //! A run is named by what the command is and by what it read, so that two checkouts call it the same. The manifest may
 //! say more: an output that a `restat` command left untouched is the one of the run before, and one that a compiler's
 //! depfile names is known by its content alone (unless it is empty, or the depfile names files that the manifest does
-//! not declare). Whoever knows that the manifest is complete asks for [`NinjaTasks::cut_off_by_content`].
+//! not declare). A caller that knows that the manifest is complete asks for [`NinjaTasks::cut_off_by_content`].
 //!
 //! What is remembered must be true: if an input changed on disk while the command ran, nobody knows which
 //! content it read, and the value is kept for this build only.

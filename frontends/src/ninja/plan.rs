@@ -98,7 +98,7 @@ impl Plan {
         let mut around = FxHashSet::default();
         for output in steps.iter().flat_map(|step| &*step.outputs) {
             let directories = Path::new(output.as_str()).ancestors().skip(1).filter_map(Path::to_str);
-            // Those around one that is known are known.
+            // The directories around a known one are known.
             let _ = directories.map(FileKey::from).find(|directory| !around.insert(directory.clone()));
         }
         let mut open: Vec<&FileKey> = steps.iter().filter_map(|step| step.dyndep.as_ref()).chain([&file]).collect();
@@ -184,7 +184,7 @@ impl Step {
     }
 }
 
-/// The fingerprint of all that an edge says: one that says something else has to run again.
+/// The fingerprint of all that an edge says: an edge that says something else has to run again.
 ///
 /// Inputs belong to it, for a new one is in no trace and its changes would go unnoticed. Order-only inputs do
 /// not.

@@ -48,7 +48,8 @@ pub struct Session {
     pub looks_once: bool,
     /// What has run in this build, before the targets are built.
     pub(super) run_first: RunFirst,
-    /// What commands print is wanted as much as what they make: one that printed something runs again where it would be brought back from the cache.
+    /// What commands print is wanted as much as what they make: a command that printed something runs again where it
+    /// would be brought back from the cache.
     pub heard: bool,
 }
 
@@ -281,7 +282,7 @@ impl Session {
         S: Schedules<Static>,
         R: Rebuilder<FileKey, FileValue>,
     {
-        // (One that is opened over and over sees what has changed between.)
+        // (A session that is opened over and over sees what has changed between.)
         let files = if self.looks_once { Rc::clone(&turn.files) } else { self.files()? };
         let mut tasks = self.tasks(&turn.plan, &files, observer);
         tasks.treatment = Treatment::Pretend;

@@ -43,7 +43,8 @@ impl NinjaTasks {
         Ok(made)
     }
 
-    /// What a rebuilder knows a generator by. Where times decide, its task has to be asked whenever a time has changed, whatever the content.
+    /// What a rebuilder knows a generator by. Where times decide, its task has to be asked whenever a time has changed,
+    /// even if the content has not.
     pub(super) fn lasting_definition(&self, step: &Step) -> Option<Fingerprint> {
         let text = (!step.edge.generator).then_some(step.text);
         if self.generated.left.borrow().contains_key(&step.outputs[0]) {
@@ -86,8 +87,8 @@ impl NinjaTasks {
         Ok(())
     }
 
-    /// Whether the inputs of a generator are as it left them. Of one that nobody saw it read (a manifest names other inputs when it is made
-    /// anew), times decide.
+    /// Whether the inputs of a generator are as it left them. Of an input that nobody saw it read (a manifest names
+    /// other inputs when it is made anew), times decide.
     fn is_as_left(&self, step: &Step, left: Option<&Left>, read: &[(FileKey, FileValue)]) -> Result<bool> {
         if left.map_or(!step.edge.generator, |left| left.text != step.lasting_text()) {
             return Ok(false);

@@ -131,7 +131,7 @@ struct Machine {
 
 impl Machine {
     fn push(&mut self, value: Scalar) {
-        // Whoever made the value, a formula lets out no number that is none.
+        // Wherever the value comes from, a formula gives no number that is none.
         self.values.push(match value {
             Scalar::Number(number) => Scalar::number(number),
             other => other,

@@ -26,7 +26,7 @@ pub enum CellError {
 }
 
 impl CellError {
-    /// Every error, for whoever must recognise one in a text.
+    /// Every error, for a reader that must recognise one in a text.
     pub const ALL: [CellError; 5] =
         [CellError::DivideByZero, CellError::Value, CellError::Reference, CellError::Name, CellError::Number];
 

@@ -218,7 +218,7 @@ impl FileStore {
                 let made = made(key)?;
                 Ok(FileValue::of_outputs(&[made]).filter(|_| !files.is_unfinished(around)))
             }
-            // What lacks a part is not there: whoever looks at times alone must see it, too.
+            // What lacks a part is not there: a rebuilder that looks at times alone must see it, too.
             Some(Shape::Outputs(paths)) => {
                 Ok(FileValue::of_outputs(&paths.iter().map(made).collect::<Result<Vec<_>, StoreError>>()?))
             }
@@ -279,8 +279,8 @@ impl Store<FileKey, FileValue> for FileStore {
             }
             #[cfg(test)]
             self.looked_at.set(self.looked_at.get() + 1);
-            // What cannot be looked at (a link that leads to itself, a file that nobody may read) is not there: whoever needs it fails,
-            // or makes it, and nobody else.
+            // What cannot be looked at (a link that leads to itself, a file that nobody may read) is not there: a task
+            // that needs it fails, or makes it, and no other task does.
             let value = self.value(key).unwrap_or_default();
             let files = self.files.borrow();
             let mut news = value.as_ref().map(Value::fingerprint) != held.map(Value::fingerprint);

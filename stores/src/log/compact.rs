@@ -2,8 +2,8 @@
 //!
 //! The newest records about a key are what a build starts from; older ones are history. Which of them may go?
 //! Not all: say that input `x` went from 1 to 2, `y` was built, and `x` went back to 1. Without the second of
-//! these records `x` never seems to have changed, and `y` would stand. So whatever a kept record was built
-//! *from* is kept, too: read backwards, a record about a key stays if it is among the newest, or if a record
+//! these records `x` never seems to have changed, and `y` would stand. So the records that a kept record was built
+//! *from* are kept, too: read backwards, a record about a key stays if it is among the newest, or if a record
 //! that stays names the key before the next one about it does.
 //!
 //! Of a key that was forgotten, or an input that is gone, nothing need stay, unless a record that stays names it. The

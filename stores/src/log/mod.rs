@@ -16,18 +16,18 @@
 //! a dependency with another fingerprint than any record that is left, it is not given at all, for a fold that
 //! looks up what it knows of the dependency (a deep trace does) would find what is not true any more.
 //!
-//! What that costs depends on what a rebuilder believes. To one that compares fingerprints (a verifying trace),
-//! an unknown file is one that is read again and found to be what the trace says: only the lost key is built.
-//! To one that believes in silence (a dirty bit), every unknown key is dirty. A store in memory loses the
-//! values of the unknown keys, which are computed again.
+//! What that costs depends on what a rebuilder believes. To a rebuilder that compares fingerprints (a verifying trace),
+//! an unknown file is read again and found to be what the trace says: only the lost key is built. To a rebuilder that
+//! skips what it was told nothing of (a dirty bit), every unknown key is dirty. A store in memory loses the values of
+//! the unknown keys, which are computed again.
 //!
 //! What was *owed* (started without waiting, and not done) is forgotten with its record, until the task that started it
 //! runs again.
 //!
-//! A value that cannot be written or read makes its key unknown. So does one that is read, but not as what was
+//! A value that cannot be written or read makes its key unknown. So does a value that is read, but not as what was
 //! written: keys and values are [sealed](crate::seal), for bytes of one type often read as another. A key that is not
-//! what was written is lost, and so is one that cannot be written; it makes unknown whatever was built from it. Of a
-//! key that becomes unknown because something could not be written, the record says so: it is *untold*. This is no
+//! what was written is lost, and so is one that cannot be written; it makes unknown every key that was built from it.
+//! Of a key that becomes unknown because something could not be written, the record says so: it is *untold*. This is no
 //! damage, but what follows is read as carefully as if it were, for there too a fold would look up what is older.
 //!
 //! If *no* key is what was written, this is the log of another program, or of this one with other types of keys and
@@ -228,8 +228,8 @@ impl<K, V> Log<K, V> {
         self.anew.as_ref()
     }
 
-    /// Lets other processes have the log, until it is [taken again](Self::take_again). Nothing may be told to it meanwhile. One that could not write all
-    /// that it was told is kept.
+    /// Lets other processes have the log, until it is [taken again](Self::take_again). Nothing may be told to it
+    /// meanwhile. A log that could not write all that it was told is kept.
     ///
     /// # Errors
     /// If it cannot be unlocked.

@@ -62,7 +62,7 @@ impl Place {
             let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
             let file = opened.map_err(|error| failed("open", error))?;
             lock(&file, path)?;
-            // Whoever held the lock may just have put another file in the place of this one.
+            // The process that held the lock may just have put another file in the place of this one.
             let (ours, theirs) = (file.metadata(), std::fs::metadata(path));
             if let (Ok(ours), Ok(theirs)) = (ours, theirs)
                 && (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino())

@@ -193,7 +193,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
         self.known[number as usize] = Some(Known { id, input, holds: None, certain: Certain::Unread, told: false });
     }
 
-    /// Makes sure that a number which was used, for whatever is lost, is not used again.
+    /// Makes sure that a number which was used, if only by a record that is lost, is not used again.
     fn reserve(&mut self, number: u32) {
         if self.next.key <= number {
             self.next.key = number + 1;

@@ -381,7 +381,7 @@ fn a_long_log_is_replaced_by_a_short_one() {
         made(&mut log, &mut keys, "y", "x", n);
     }
     drop(log);
-    // (Whoever builds together may read and write it.)
+    // (Users of one group who build in one directory may read and write it.)
     let shared = || std::fs::metadata(&path).expect("there").permissions();
     let mut permissions = shared();
     permissions.set_mode(0o664);

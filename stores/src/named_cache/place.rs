@@ -20,8 +20,8 @@ pub(super) const BY_NAME: &str = "by-name";
 /// Parts of the others, by the digest of where they lie.
 pub(super) const BY_PATH: &str = "by-path";
 
-/// Whoever holds the lock of a cache gives it back within milliseconds, or, if the cache is very large, seconds. (The system gives back
-/// that of a process that was killed.)
+/// A process that holds the lock of a cache gives it back within milliseconds, or, if the cache is very large, seconds.
+/// (The system gives back that of a process that was killed.)
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a cache is called: `NAME`, or `REPOSITORY/NAME`.
@@ -185,7 +185,7 @@ impl NamedCache {
         let owner = owner(&self.part);
         if !owner.exists() {
             scratch::replace(&owner, self.repository.as_bytes())?;
-            // Whoever looks after the cache may read whose part it is.
+            // A user who looks after the cache may read whose part it is.
             std::fs::set_permissions(&owner, Permissions::from_mode(0o644))?;
         }
         Ok(())
