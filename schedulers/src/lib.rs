@@ -1,4 +1,4 @@
-//! In which order, and what of a task that must wait?
+//! The order of tasks, and whether a task that must wait is kept or started again.
 //!
 //! | a task fetches a key that is not up to date | |
 //! |---|---|
