@@ -56,10 +56,10 @@ pub struct Compare {
     /// A scheduler to compare; may be given several times [default: the paper's three]
     #[arg(long = "scheduler", value_name = "S")]
     pub schedulers: Vec<String>,
-    /// A rebuilder to compare; may be given several times [default: all]
+    /// A rebuilder to compare; may be given several times [default: the paper's four, and baselines under the topological scheduler]
     #[arg(long = "rebuilder", value_name = "R")]
     pub rebuilders: Vec<String>,
-    /// Compare every scheduler with every rebuilder: bottom-up, and baselines under all schedulers.
+    /// Compare every scheduler with every rebuilder: bottom-up and step-trace, too, and baselines under all schedulers.
     #[arg(long, conflicts_with_all = ["schedulers", "rebuilders"])]
     pub all: bool,
     /// How many times the script is played: times are medians, with their spread.

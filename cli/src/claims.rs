@@ -134,13 +134,15 @@ fn differences(page: &mut Page<'_>, cells: &[Claim]) -> Result<(), Problem> {
         match &claim.counterexample {
             None => {
                 let cases = count(claim.cases, "history", "histories");
-                let text =
-                    format!("{who} is {}: no counterexample in {cases}; the paper says it is not.", claim.property);
+                let text = format!(
+                    "{who}, {}: no counterexample in {cases}; the paper says that there is one.",
+                    claim.property
+                );
                 page.text(0, &text)?;
             }
             Some(counterexample) => {
                 let cases = count(claim.cases, "history", "histories");
-                let text = format!("{who} is not {}: refuted after {cases}; the paper says it is.", claim.property);
+                let text = format!("{who}, {}: refuted after {cases}; the paper says that it holds.", claim.property);
                 page.text(0, &text)?;
                 page.counterexample(4, counterexample)?;
             }

@@ -33,8 +33,9 @@ pub fn systems(menu: &Menu) -> Result<ExitCode, Problem> {
         page.item(&Style::new().bold(), system.name, widest + 2, &text)?;
     }
     page.gap()?;
-    let others = "A cell without a name is a build system all the same. `alacarte compare` runs the cells of the paper's three \
-                  schedulers, and any other that is named (--scheduler bottom-up), or all (--all).";
+    let others = "A cell without a name is a build system all the same. `alacarte compare` runs the paper's four rebuilders \
+                  under its three schedulers, and the baselines under the topological one; any other cell that is named \
+                  (--scheduler bottom-up, --rebuilder step-trace); or all (--all).";
     page.text(0, others)?;
     Ok(ExitCode::SUCCESS)
 }

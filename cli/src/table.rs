@@ -81,11 +81,11 @@ pub fn comparison(
             writeln!(out, "  {}", line.join(" · "))?;
         }
     }
-    if unit == "formula" {
-        let columns = "The columns are named after C projects. In a sheet: source = a typed number; header = a typed number \
-                       that many formulas use; flags = a formula's text; output = a computed value; comment = a change too \
-                       small to show after rounding.";
-        Page::new(out, width()).text(2, columns)?;
+    if room != Room::All {
+        let mut table = table_of_costs(steps.len(), combinations, outcomes);
+        style(&mut table);
+        writeln!(out, "\n{workload}: what all steps together cost\n")?;
+        print(out, &table)?;
     }
     Ok(())
 }
@@ -102,9 +102,32 @@ fn cells(room: Room, steps: &[String], combinations: &[Combination<'_>], outcome
     let mut header = vec![Cell::new("")];
     header.extend(headers.map(|step| right(Cell::new(step))));
     if room == Room::All {
-        header.extend(["restarts", "fetches", "journal", "time"].map(|name| right(Cell::new(name))));
+        header.extend(COSTS.map(|name| right(Cell::new(name))));
     }
     table.set_header(header);
+    let indent = if room == Room::Numbers { " " } else { "  " };
+    add_rows(&mut table, indent, steps.len(), combinations, outcomes, |rows| {
+        let mut cells: Vec<Cell> = rows.iter().map(cell).collect();
+        if room == Room::All {
+            cells.extend(costs(rows).map(Cell::new));
+        }
+        cells
+    });
+    for column in table.column_iter_mut() {
+        column.set_padding((0, u16::from(room != Room::Numbers)));
+    }
+    table
+}
+
+/// A row a combination, below the name of its scheduler.
+fn add_rows(
+    table: &mut Table,
+    indent: &str,
+    steps: usize,
+    combinations: &[Combination<'_>],
+    outcomes: &[Outcome],
+    cells: impl Fn(&[Outcome]) -> Vec<Cell>,
+) {
     let mut scheduler = None;
     for (number, combination) in combinations.iter().enumerate() {
         let baseline = combination.is_baseline();
@@ -113,25 +136,36 @@ fn cells(room: Room, steps: &[String], combinations: &[Combination<'_>], outcome
             let title = format!("{}{}", combination.scheduler, if baseline { " (baselines)" } else { "" });
             table.add_row([Cell::new(title).add_attribute(Attribute::Bold)]);
         }
-        let rows = &outcomes[number * steps.len()..][..steps.len()];
-        let indent = if room == Room::Numbers { " " } else { "  " };
-        let mut cells = vec![Cell::new(format!("{indent}{}", combination.rebuilder))];
-        cells.extend(rows.iter().map(|outcome| right(cell(outcome))));
-        if room == Room::All {
-            let built = || rows.iter().filter_map(|outcome| outcome.built.as_ref());
-            let restarts: u64 = built().map(|built| built.restarts).sum();
-            let fetches: u64 = built().map(|built| built.fetches).sum();
-            let milliseconds: f64 = built().map(|built| built.wall_ms).sum();
-            let journal = built().map(|built| built.journal_bytes).max().unwrap_or(0);
-            cells.push(right(Cell::new(restarts)));
-            cells.push(right(Cell::new(fetches)));
-            cells.push(right(Cell::new(bytes(journal))));
-            cells.push(right(Cell::new(duration(milliseconds))));
-        }
-        table.add_row(cells);
+        let cells = cells(&outcomes[number * steps..][..steps]).into_iter().map(right);
+        table.add_row(std::iter::once(Cell::new(format!("{indent}{}", combination.rebuilder))).chain(cells));
     }
+}
+
+/// What all steps together cost.
+const COSTS: [&str; 4] = ["restarts", "fetches", "journal", "time"];
+
+fn costs(rows: &[Outcome]) -> [String; 4] {
+    let built = || rows.iter().filter_map(|outcome| outcome.built.as_ref());
+    let journal = built().map(|built| built.journal_bytes).max().unwrap_or(0);
+    let mut time = duration(built().fold(0.0, |sum, built| sum + built.wall_ms));
+    // (Where the script was played several times: no sum of the steps is farther from another.)
+    let spread = built().fold(0.0, |sum, built| sum + built.wall_ms_spread);
+    if spread > 0.0 {
+        time = format!("{time} ± {}", duration(spread));
+    }
+    let restarts: u64 = built().map(|built| built.restarts).sum();
+    let fetches: u64 = built().map(|built| built.fetches).sum();
+    [restarts.to_string(), fetches.to_string(), bytes(journal), time]
+}
+
+/// What each combination cost, where the table of the steps has no room for it.
+fn table_of_costs(steps: usize, combinations: &[Combination<'_>], outcomes: &[Outcome]) -> Table {
+    let mut table = Table::new();
+    table.load_style(LINES).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(std::iter::once(Cell::new("")).chain(COSTS.map(|name| right(Cell::new(name)))));
+    add_rows(&mut table, "  ", steps, combinations, outcomes, |rows| costs(rows).map(Cell::new).into());
     for column in table.column_iter_mut() {
-        column.set_padding((0, u16::from(room != Room::Numbers)));
+        column.set_padding((0, 1));
     }
     table
 }
@@ -191,8 +225,9 @@ pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Comb
         writeln!(out)?;
         Page::new(out, width()).text(2, &format!("✗ {scheduler} × {rebuilder} on {workload}, «{step}»: {first}"))?;
         if rebuilder == &"modification-time" {
-            writeln!(out, "    Expected: this row imitates make, which compares file times only, so it")?;
-            writeln!(out, "    misses a changed command.")?;
+            let make = "Expected where a command or a formula was edited: this row imitates make, which compares file times only, so it \
+                        misses that.";
+            Page::new(out, width()).text(4, make)?;
         }
     }
     writeln!(out, "\nThe named systems:\n")?;

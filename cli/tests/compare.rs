@@ -49,7 +49,7 @@ fn json_has_a_row_for_every_combination_and_step_and_the_twelve_are_right() {
             assert_eq!(row["correct"], true, "{row}");
         }
     }
-    let make_and_flags = |row: &&Value| row["rebuilder"] == "modification-time" && row["step"] == "flags changed";
+    let make_and_flags = |row: &&Value| row["rebuilder"] == "modification-time" && row["step"] == "formula changed";
     assert_eq!(rows.iter().find(make_and_flags).map(|row| &row["correct"]), Some(&Value::Bool(false)));
 }
 
@@ -276,6 +276,7 @@ fn an_edit_that_does_not_fit_is_told_with_its_line() {
         ("a", "text"),
         ("cell.json", "[{\"step\": \"clean\"},\n {\"step\": \"x\", \"cell\": \"?\", \"to\": \"4\"}]"),
         ("lost.json", "[{\"step\": \"clean\"},\n\n {\"step\": \"x\", \"delete\": \"C9\"}]"),
+        ("far.json", "[{\"step\": \"x\", \"cell\": \"Z9\", \"to\": \"4\"}]"),
         ("file.json", "[{\"step\": \"x\", \"touch\": \"a\"}]"),
         ("unknown.json", "[\n{\"step\": \"x\", \"edit\": \"a\"}]"),
         ("for_sheets.json", "[\n\n\n{\"step\": \"x\", \"cell\": \"A1\", \"to\": \"1\"}]"),
@@ -285,6 +286,7 @@ fn an_edit_that_does_not_fit_is_told_with_its_line() {
     for (workload, edits, expected) in [
         ("s.csv", "cell.json", "cell.json:2: step «x»: ?"),
         ("s.csv", "lost.json", "lost.json:3: step «x»: C9 is empty: the cells of this sheet lie between A1 and B1"),
+        ("s.csv", "far.json", "far.json:1: step «x»: Z9 is not of this sheet, and no formula reads it: the cells"),
         (
             "s.csv",
             "file.json",
@@ -309,6 +311,7 @@ fn what_is_printed_fits_eighty_columns() {
     for (arguments, says) in [
         (&["compare", "s.csv"][..], "1 clean · 2 nothing changed"),
         (embedded, "1 clean · 2 nothing changed"),
+        (&["compare", "s.csv", "--repeat", "2"], "what all steps together cost"),
         (&["systems"], "Excel"),
     ] {
         let output = alacarte(place.path(), arguments).env("COLUMNS", "80").output().expect("it runs");
@@ -317,6 +320,28 @@ fn what_is_printed_fits_eighty_columns() {
         let long: Vec<&str> = text.lines().filter(|line| line.trim_end().chars().count() > 80).collect();
         assert!(long.is_empty(), "{long:?}");
     }
+}
+
+/// What does not fit beside the steps stands in a table of its own: nothing is left out; nor is the spread of times.
+#[test]
+fn costs_are_told_however_narrow_the_table_is() {
+    let place = directory(&[("s.csv", SHEET)]);
+    for (columns, repeat) in [("80", "1"), ("80", "2"), ("200", "1"), ("200", "2")] {
+        let mut command = alacarte(place.path(), &["compare", "s.csv", "--rebuilder", "dirty-bit", "--repeat", repeat]);
+        let output = command.env("COLUMNS", columns).output().expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(text.matches("fetches").count(), 1, "{text}");
+        assert_eq!(text.contains("what all steps together cost"), columns == "80", "{text}");
+        assert_eq!(text.contains(" ± "), repeat == "2", "{text}");
+    }
+}
+
+/// A script without steps costs nothing.
+#[test]
+fn no_step_takes_no_time() {
+    let place = directory(&[("s.csv", "3,=A1*2\n"), ("none.json", "[]")]);
+    let (code, out, err) = run(place.path(), &["compare", "s.csv", "--edits", "none.json"]);
+    assert!(code == 0 && out.contains("0.0 ms") && !out.contains("-0.0"), "{out}{err}");
 }
 
 /// The project is never written to, and a cache in it would be.

@@ -165,18 +165,33 @@ fn edit(sheet: &mut Sheet, step: &Step) -> Result<(), ScriptError> {
         return Err(unfit(format!("a sheet has cells, and no `{said}`: {can}")));
     }
     let place = |cell: &String| cell.parse::<CellRef>().map_err(|error| unfit(format!("{cell}: {error}")));
+    let (column, row) = sheet.cells().fold((0, 0), |(column, row), (at, _)| (column.max(at.column), row.max(at.row)));
+    let lie = format!("the cells of this sheet lie between A1 and {}", CellRef::new(column, row));
     if let Some(cell) = &step.delete
         && sheet.get(place(cell)?).is_none()
     {
-        let (column, row) =
-            sheet.cells().fold((0, 0), |(column, row), (at, _)| (column.max(at.column), row.max(at.row)));
-        let last = CellRef::new(column, row);
-        return Err(unfit(format!("{cell} is empty: the cells of this sheet lie between A1 and {last}")));
+        return Err(unfit(format!("{cell} is empty: {lie}")));
     }
     if let (Some(cell), Some(to)) = (&step.cell, &step.to) {
-        sheet.set(place(cell)?, to).map_err(|error| unfit(error.to_string()))?;
+        let at = place(cell)?;
+        // (A new cell belongs to the sheet if it lies among the others or beside them, or if a formula reads it.)
+        if (at.column > column + 1 || at.row > row + 1) && !is_read(sheet, at) {
+            return Err(unfit(format!("{cell} is not of this sheet, and no formula reads it: {lie}")));
+        }
+        sheet.set(at, to).map_err(|error| unfit(error.to_string()))?;
     }
     Ok(())
+}
+
+/// Whether a formula may read this cell.
+fn is_read(sheet: &Sheet, at: CellRef) -> bool {
+    sheet.cells().any(|(_, cell)| match cell {
+        Cell::Value(_) => false,
+        Cell::Formula(formula) => match formula.references() {
+            References::Static(cells) => cells.contains(&at),
+            References::Dynamic => true,
+        },
+    })
 }
 
 /// One combination, playing.
@@ -390,12 +405,12 @@ fn edits(sheet: &Sheet, seed: u64) -> Vec<Step> {
         Step::named("clean"),
         Step::named("nothing changed"),
         typed("touched, equal", pick(&numbers, 1), &field),
-        typed("comment edited", pick(&numbers, 2), &|at| number(at, 1e-9)),
-        typed("source changed", pick(&numbers, 3), &|at| number(at, 1.0)),
-        typed("header changed", pick(&numbers, 4), &|at| number(at, 2.0)),
-        typed("header reverted", pick(&numbers, 4), &field),
-        formula("output deleted", 5, &|at, step| Step { delete: Some(at.to_string()), ..step }),
-        formula("flags changed", 6, &|at, step| Step {
+        typed("rounded away", pick(&numbers, 2), &|at| number(at, 1e-9)),
+        typed("number changed", pick(&numbers, 3), &|at| number(at, 1.0)),
+        typed("shared number changed", pick(&numbers, 4), &|at| number(at, 2.0)),
+        typed("shared number reverted", pick(&numbers, 4), &field),
+        formula("result deleted", 5, &|at, step| Step { delete: Some(at.to_string()), ..step }),
+        formula("formula changed", 6, &|at, step| Step {
             cell: Some(at.to_string()),
             to: Some(format!("{}+1", field(at))),
             ..step

@@ -27,7 +27,7 @@ pub enum Cell {
 #[non_exhaustive]
 pub enum SheetError {
     /// The file could not be read.
-    #[error("{file}: cannot be read")]
+    #[error("{file}: cannot be read: {source}")]
     Read {
         /// The file.
         file: String,
