@@ -182,6 +182,73 @@ fn it_tells_of_every_build_what_queueing_tells() {
     assert!(deep > 5 && failed > 50, "{deep} histories were deep, {failed} had failures");
 }
 
+/// Counts what the engine queues for a scheduler that may go depth first.
+struct CountsQueued {
+    scheduler: Suspending,
+    depth_first: bool,
+    queued: Rc<Cell<u64>>,
+}
+
+impl Scheduler for CountsQueued {
+    fn when_blocked(&self) -> WhenBlocked {
+        self.scheduler.when_blocked()
+    }
+    fn depth_first(&self) -> bool {
+        self.depth_first
+    }
+    fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError> {
+        self.scheduler.plan(plan, metadata)
+    }
+    fn push(&mut self, key: KeyId, metadata: &Metadata) {
+        self.queued.set(self.queued.get() + 1);
+        self.scheduler.push(key, metadata);
+    }
+    fn pop(&mut self) -> Option<KeyId> {
+        self.scheduler.pop()
+    }
+}
+
+impl<P: Power> Schedules<P> for CountsQueued {}
+
+/// How often a key is queued in the first build of the top of a chain of so many tasks, and in one after its input was changed.
+fn queued(depth_first: bool, tasks: u64) -> [u64; 2] {
+    let above = |below: u64| task(async move |fetch: Fetch<'_, u64, i64>| Ok(fetch.get(below).await? + 1));
+    let mut rules = Rules::new().rule(1_u64, above(0));
+    for key in 2..=tasks {
+        rules.set(key, above(key - 1));
+    }
+    let queued = Rc::new(Cell::new(0));
+    let scheduler = CountsQueued { scheduler: Suspending::new(), depth_first, queued: queued.clone() };
+    let scheduler: Box<dyn Scheduler> = Box::new(scheduler);
+    let build = Build::new(rules, Memory::from([(0_u64, 1_i64)])).with_rebuilder(VerifyingTrace);
+    let mut build = build.with_scheduler(scheduler).with_journal(Tape::default());
+    [1, 5].map(|input| {
+        build.set(0, input).expect("it is set");
+        build.run([tasks]).expect("it builds");
+        assert_eq!(build.get(tasks), Some(input + tasks as i64));
+        queued.take()
+    })
+}
+
+/// What a task misses, or a question, is not queued where the scheduler goes depth first, unless it lies deep. Elsewhere it is: when it is
+/// asked for, and what waits for it when it has come.
+#[test]
+fn what_is_fetched_depth_first_is_not_queued() {
+    assert_eq!(queued(true, 10), [0, 0]);
+    assert_eq!(queued(false, 10), [18, 18]);
+}
+
+/// Whether a task or a question waits for it: what is deep is queued, so that however deep it is the stack is enough.
+#[test]
+fn the_depth_of_a_graph_costs_no_stack() {
+    let deep = || {
+        for depth_first in [true, false] {
+            assert!(queued(depth_first, 5_000).iter().all(|queued| *queued > 0));
+        }
+    };
+    std::thread::Builder::new().stack_size(2 << 20).spawn(deep).expect("it starts").join().expect("it ends");
+}
+
 /// A rebuilder that is broken at one key.
 struct Panics;
 
