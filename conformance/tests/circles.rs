@@ -2,8 +2,11 @@
 
 mod common;
 
+use std::pin::pin;
+use std::time::Duration;
+
 use alacarte_conformance::Yields;
-use alacarte_core::{Cause, DynamicTask, Fetch, Rules, formula, task};
+use alacarte_core::{Cause, DynamicTask, Fetch, Rules, formula, off_thread, task};
 use common::{Key, everywhere, everywhere_dynamic, system};
 use futures::future::{Either, select};
 
@@ -86,6 +89,25 @@ fn a_circle_that_a_task_leaves_of_itself_is_none() {
             }
         };
         let rules = Rules::new().rule("a", task(impatient)).rule("b", on("a"));
+        let mut build = system(scheduler, rebuilder, rules, &[]);
+        build.run(["b"]).unwrap_or_else(|error| panic!("{scheduler} × {rebuilder}: {error}"));
+        assert_eq!((build.get("a"), build.get("b")), (Some(7), Some(7)), "{scheduler} × {rebuilder}");
+    });
+}
+
+/// The same where it is its own work, on a thread, that lets it go on: who works is not done with waiting.
+#[test]
+fn a_circle_that_a_task_leaves_when_its_work_is_done_is_none() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        let works = async |fetch: Fetch<'_, Key, i64>| {
+            fetch.volatile();
+            let work = pin!(fetch.work(off_thread(|| std::thread::sleep(Duration::from_millis(20)))));
+            match select(fetch.get("b"), work).await {
+                Either::Left((b, _)) => b,
+                Either::Right((done, _)) => done.map(|()| 7),
+            }
+        };
+        let rules = Rules::new().rule("a", task(works)).rule("b", on("a"));
         let mut build = system(scheduler, rebuilder, rules, &[]);
         build.run(["b"]).unwrap_or_else(|error| panic!("{scheduler} × {rebuilder}: {error}"));
         assert_eq!((build.get("a"), build.get("b")), (Some(7), Some(7)), "{scheduler} × {rebuilder}");
