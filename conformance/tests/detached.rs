@@ -165,6 +165,24 @@ fn the_journal_hears_of_what_is_owed_and_that_it_is_not_any_more() {
     });
 }
 
+/// That a key is owed no more is told by the event of its value, if it is built, and by no other.
+#[test]
+fn of_what_is_owed_and_built_the_journal_hears_twice() {
+    everywhere_dynamic(|scheduler, rebuilder| {
+        let tape = Tape::default();
+        let top = async |fetch: Fetch<'_, Key, i64>| {
+            fetch.detach("later");
+            Ok(1)
+        };
+        let tasks = Rules::new().rule("later", formula([] as [Key; 0], |[]| 2)).rule("top", task(top));
+        let mut build = system(scheduler, rebuilder, tasks, &[]).with_journal(tape.clone());
+        build.run(["top"]).expect("built");
+        assert_eq!(build.get("later"), Some(2), "{scheduler} × {rebuilder}");
+        // It is owed, and both have values.
+        assert_eq!(tape.appended(), 3, "{scheduler} × {rebuilder}");
+    });
+}
+
 /// A build of suspects that stopped at a failure took what was detached, and not begun, for what it had been before.
 #[test]
 fn what_is_detached_just_before_a_failure_is_not_taken_for_up_to_date() {

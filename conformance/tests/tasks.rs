@@ -15,7 +15,7 @@ use alacarte_core::{
     Rules, Running, Scheduler, Static, TaskError, Tasks, WhenBlocked, declared, formula, off_thread, task,
 };
 use alacarte_rebuilders::VerifyingTrace;
-use alacarte_schedulers::Topological;
+use alacarte_schedulers::{Suspending, Topological};
 use alacarte_stores::Memory;
 use common::{DYNAMIC, Key, RIGHT, everywhere, everywhere_dynamic, ran, system};
 
@@ -491,5 +491,32 @@ fn a_rebuilder_may_look_at_what_its_fetches_brought() {
         build.set("A", a).expect("set");
         build.run(["B"]).expect("built");
         assert_eq!(build.get("B"), Some(b), "A = {a}");
+    }
+}
+
+/// Each key that a task fetches is a dependency of its own, however much their numbers have in common.
+#[test]
+fn keys_with_numbers_that_look_alike_are_dependencies_each() {
+    const LIKE: [u64; 4] = [0, 64, 128, 256];
+    let sum = task(async |fetch: Fetch<'_, u64, i64>| {
+        let mut sum = 0;
+        for key in LIKE {
+            sum += fetch.get(key).await?;
+        }
+        Ok(sum)
+    });
+    let inputs: Memory<u64, i64> = (0..300).map(|key| (key, 1)).collect();
+    let mut build = Build::new(Rules::new().rule(300_u64, sum), inputs)
+        .with_scheduler(Suspending::new())
+        .with_rebuilder(VerifyingTrace)
+        .with_journal(Tape::default());
+    for key in 0..300 {
+        build.intern(key);
+    }
+    build.run([300]).expect("it builds");
+    for (changed, key) in (1..).zip(LIKE) {
+        build.set(key, 2).expect("it is set");
+        build.run([300]).expect("it builds");
+        assert_eq!(build.get(300), Some(4 + changed), "{key}");
     }
 }
