@@ -190,6 +190,27 @@ fn to_be_reached_is_not_inherited_with_a_number() {
     }
 }
 
+/// Whatever becomes of those beside it, and however often its id was asked for.
+#[test]
+fn a_key_is_kept_as_long_as_somebody_has_its_id() {
+    let mut build = switched("suspending", "dirty-bit", NoJournal);
+    let mut held: Vec<_> = (FIRST..FIRST + 200).map(|key| (key, build.intern(key))).collect();
+    held.iter().for_each(|&(key, id)| assert_eq!(build.intern(key), id));
+    for part in [7, 3, 1] {
+        let before = held.len();
+        held.retain(|&(key, id)| {
+            let released = key % part == 0;
+            if released {
+                build.release(id);
+            }
+            !released
+        });
+        assert_eq!(collect(&mut build, 0), before - held.len());
+        let kept: Vec<u64> = held.iter().map(|(key, _)| *key).collect();
+        assert_eq!(known(&build), kept, "each {part}th was given back");
+    }
+}
+
 /// How many keys there are after each build that names another.
 fn counts<J: Journal<u64, u64>>(build: Numbers<J>, retention: u64, builds: u64) -> Vec<usize> {
     let mut build = build.with_retention(Some(Retention::of_builds(retention)));
