@@ -250,8 +250,7 @@ impl fmt::Debug for Plan<'_> {
     }
 }
 
-/// How many keys a scheduler was told of in a build, and how many it has given since one was settled or pushed. To give a key twice
-/// does no harm; to give keys without end, as a `pop` does that leaves on the queue what it answers, would keep the build busy for ever.
+/// How many keys a scheduler was told of in a build, and how many it has given since the last of them. To give a key twice does no harm; to give keys without end, as a `pop` does that leaves on the queue what it answers, would keep the build busy for ever.
 #[derive(Debug, Default)]
 pub(crate) struct QueueCount {
     told: usize,
@@ -275,18 +274,13 @@ impl QueueCount {
         self.given = 0;
     }
 
-    /// A key is settled: what was given was not in vain.
-    pub fn settled(&mut self) {
-        self.given = 0;
-    }
-
     /// The key that goes on next.
     pub fn pop(&mut self, scheduler: &mut (impl Scheduler + ?Sized)) -> Option<KeyId> {
         self.given += 1;
         scheduler.pop()
     }
 
-    /// Whether it has given more, and nothing came of it, than it can have been told of.
+    /// Whether it has given more than it can have been told of, and nothing was pushed meanwhile.
     pub fn is_spent(&self) -> bool {
         self.given > Self::TIMES * self.told
     }

@@ -9,8 +9,8 @@ use std::task::Poll;
 use alacarte_core::{
     Answer, Build, Cause, Declared, Dependency, Dynamic, Event, Fetch, Fingerprint, Journal, Key as AnyKey, KeyId,
     Keys, Metadata, Plan, PlanError, Power, Problem, Question, Rebuilder, Record, Replay, Restored, Retention, Rules,
-    Scheduler, Schedules, SharableTrace, SharedTrace, Static, Store, StoreError, Suspects, Time, TraceCache, Value,
-    WhenBlocked, formula, task,
+    Scheduler, Schedules, SharableTrace, SharedTrace, Static, Store, StoreError, Suspects, TaskError, Time, TraceCache,
+    Value, WhenBlocked, formula, task,
 };
 use alacarte_rebuilders::{DirtyBit, VerifyingTrace};
 use alacarte_schedulers::{BottomUp, Restarting, Suspending, Topological};
@@ -130,6 +130,60 @@ fn a_scheduler_that_gives_keys_twice_is_right() {
         let report = build.run(vec!["C"; targets]).expect("built");
         assert_eq!((report.ran.len(), build.get("C")), (2, Some(3)));
     }
+}
+
+/// All that a task asks for at once is told before any of it is given.
+#[test]
+fn a_scheduler_may_give_much_that_it_was_told_of_at_once() {
+    let all: Vec<Key> = (0..3_000).map(|number| &*format!("k{number}").leak()).collect();
+    let sum = all.clone();
+    let wide = task(async move |fetch: Fetch<'_, Key, i64>| Ok(fetch.all(sum.clone()).await?.iter().sum()));
+    let one = || task(async |_: Fetch<'_, Key, i64>| Ok(1));
+    let rules = all.iter().fold(Rules::new().rule("sum", wide), |rules, key| rules.rule(*key, one()));
+    let odd = Odd { times: 1, ..Odd::default() };
+    let mut build = Build::new(rules, Memory::<Key, i64>::new()).with_scheduler(odd).with_rebuilder(VerifyingTrace);
+    build.run(["sum"]).expect("built");
+    assert_eq!(build.get("sum"), Some(3_000));
+}
+
+/// It keeps its queue from build to build.
+#[derive(Default)]
+struct Keeping(Vec<KeyId>);
+
+impl Scheduler for Keeping {
+    fn when_blocked(&self) -> WhenBlocked {
+        WhenBlocked::Keep
+    }
+    fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
+        self.0.extend(plan.targets.iter().rev());
+        Ok(())
+    }
+    fn push(&mut self, key: KeyId, _: &Metadata) {
+        self.0.push(key);
+    }
+    fn pop(&mut self) -> Option<KeyId> {
+        self.0.pop()
+    }
+}
+
+impl<P: Power> Schedules<P> for Keeping {}
+
+/// A build that stops at its first failure has keys left on the queue: they are not the next build's.
+#[test]
+fn what_a_build_leaves_on_the_queue_is_taken_from_it() {
+    let fails = task(async |_: Fetch<'_, Key, i64>| Err(TaskError::new("no")));
+    let runs = Rc::new(Cell::new(0));
+    let count = runs.clone();
+    let counted = task(async move |_: Fetch<'_, Key, i64>| {
+        count.set(count.get() + 1);
+        Ok(1)
+    });
+    let rules = Rules::new().rule("F", fails).rule("L", counted).rule("R", task(async |_| Ok(2)));
+    let mut build =
+        Build::new(rules, Memory::<Key, i64>::new()).with_scheduler(Keeping::default()).with_rebuilder(VerifyingTrace);
+    build.run(["F", "L"]).expect_err("F fails");
+    build.run(["R"]).expect("built");
+    assert_eq!((runs.get(), build.get("R")), (0, Some(2)));
 }
 
 /// It looks at a key of its queue, and leaves it there.

@@ -196,7 +196,6 @@ where
     pub(super) fn wake(&mut self, slot: u32) {
         let waiters = std::mem::take(&mut self.state.slots[slot as usize].waiters);
         self.state.live -= 1;
-        self.state.queue.settled();
         self.leave_outside(slot);
         if let Some(ticket) = self.state.slots[slot as usize].ticket.take() {
             self.table.borrow_mut().waits.give_back(ticket);
