@@ -231,7 +231,7 @@ pub(super) fn list() -> Vec<Fixture> {
             .caught_by(&["reached-only"]),
         new("never-takes", "looks at its first key, and leaves it on the queue", "suspending")
             .twisted::<NeverTakes>()
-            .caught_by(&["no-panic"]),
+            .caught_by(&["honest"]),
         new("refuses", "refuses a task that has to wait, without an order", "suspending")
             .twisted::<Refuses>()
             .caught_by(&["honest"]),
