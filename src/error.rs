@@ -142,7 +142,7 @@ pub enum Cause {
     /// Its rebuilder answered `Pending`, and fetched nothing that it could wait for.
     #[error("its rebuilder answered `Pending` without fetching anything that is missing: it would wait for ever")]
     PendingOnNothing,
-    /// Its scheduler gave it though it was given far more often than the scheduler was told of any key.
+    /// Its scheduler gives keys without end: many times as many as it was told of.
     #[error("its scheduler gives it without end: `pop` must take what it answers from the queue")]
     GivenWithoutEnd,
     /// Its rebuilder answered `Keep`, or `Restore` without a value, and there is none.

@@ -250,7 +250,9 @@ impl fmt::Debug for Plan<'_> {
     }
 }
 
-/// How many keys a scheduler was told of in a build, and how many it has given since the last of them. To give a key twice does no harm; to give keys without end, as a `pop` does that leaves on the queue what it answers, would keep the build busy for ever.
+/// How many keys a scheduler was told of in a build, and how many it has given since the last of them. To give a key
+/// twice does no harm; to give keys without end, as a `pop` does that leaves on the queue what it answers, would keep the
+/// build busy for ever.
 #[derive(Debug, Default)]
 pub(crate) struct QueueCount {
     told: usize,

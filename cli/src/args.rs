@@ -56,7 +56,8 @@ pub struct Compare {
     /// A scheduler to compare; may be given several times [default: the paper's three]
     #[arg(long = "scheduler", value_name = "S")]
     pub schedulers: Vec<String>,
-    /// A rebuilder to compare; may be given several times [default: the paper's four, and baselines under the topological scheduler]
+    /// A rebuilder to compare; may be given several times [default: the paper's four, and baselines under the topological
+    /// scheduler]
     #[arg(long = "rebuilder", value_name = "R")]
     pub rebuilders: Vec<String>,
     /// Compare every scheduler with every rebuilder: bottom-up and step-trace, too, and baselines under all schedulers.

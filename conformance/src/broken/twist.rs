@@ -48,7 +48,8 @@ pub trait Twist {
     }
 }
 
-/// A scheduler, and what it does otherwise. (It never says that it goes [depth first](Scheduler::depth_first): what is twisted is the queue.)
+/// A scheduler, and what it does otherwise. (It never says that it goes [depth first](Scheduler::depth_first): what is
+/// twisted is the queue, which a fetch that descends passes by.)
 pub struct Twisted {
     inner: Box<dyn Scheduler>,
     twist: Box<dyn Twist>,

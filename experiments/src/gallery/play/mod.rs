@@ -3,8 +3,9 @@
 //! Nothing about the outcome is written down in a scene. After each build, what the target holds is compared
 //! with a build from scratch; work is compared with what was done before.
 //!
-//! It is played in the laboratory's [`World`], by its keys, against its [`Truth`]. What is the gallery's own: what a reader sees after each step (`watch`, `show`), and what is called wrong (`fault` says why). The laboratory's
-//! own performance judges tasks that are data, and ends with the first law that is broken; scenes go on, and some of their tasks lie.
+//! It is played in the laboratory's [`World`], by its keys, against its [`Truth`]. What is the gallery's own: what a reader
+//! sees after each step (`watch`, `show`), and what is called wrong (`fault` says why). The laboratory's own performance
+//! judges tasks that are data, and ends with the first law that is broken; scenes go on, and some of their tasks lie.
 
 mod fault;
 mod last;
