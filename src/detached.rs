@@ -25,7 +25,12 @@ impl Detached {
     }
 
     /// Those that were started since this was last asked.
+    #[inline]
     pub fn newly_started(&mut self) -> Vec<KeyId> {
+        // (Nearly always there are none.)
+        if self.told == self.started.len() {
+            return Vec::new();
+        }
         let new = self.started[self.told..].to_vec();
         self.told = self.started.len();
         new

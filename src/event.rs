@@ -54,7 +54,7 @@ pub struct Record<'a, V: ?Sized = dyn Any> {
     /// The value may not be kept beyond this build.
     pub volatile: bool,
     /// What the keys are called, for metadata that other processes are to understand.
-    pub names: &'a dyn StableKeyHash,
+    pub key_hashes: &'a dyn StableKeyHash,
 }
 
 /// One thing that a build learned, in the order in which it learned it.
@@ -145,9 +145,9 @@ impl<'a, V: ?Sized> Record<'a, V> {
         dependencies: &'a [Dependency],
         fingerprint: Fingerprint,
         value: &'a V,
-        names: &'a dyn StableKeyHash,
+        key_hashes: &'a dyn StableKeyHash,
     ) -> Self {
-        Record { key, dependencies, deep: false, fingerprint, value, modified: 0, volatile: false, names }
+        Record { key, dependencies, deep: false, fingerprint, value, modified: 0, volatile: false, key_hashes }
     }
 
     /// The same; or its dependencies carry deep fingerprints.
@@ -172,8 +172,8 @@ impl<'a, V: ?Sized> Record<'a, V> {
 impl<'a, V: 'static> Record<'a, V> {
     /// The same record, for a reader that does not know the type of the value.
     pub fn untyped(self) -> Record<'a> {
-        let Record { key, dependencies, deep, fingerprint, value, modified, volatile, names } = self;
-        Record { key, dependencies, deep, fingerprint, value, modified, volatile, names }
+        let Record { key, dependencies, deep, fingerprint, value, modified, volatile, key_hashes } = self;
+        Record { key, dependencies, deep, fingerprint, value, modified, volatile, key_hashes }
     }
 }
 

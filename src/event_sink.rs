@@ -27,6 +27,7 @@ pub(crate) struct ToldTraces(FxHashSet<u64>);
 
 impl ToldTraces {
     /// An event is in the journal.
+    #[inline]
     pub fn heed<V: ?Sized>(&mut self, event: &Event<'_, V>) {
         match event {
             Event::Restored(record) | Event::Imported(record) if record.deep => drop(self.is_new(record)),
@@ -60,6 +61,7 @@ impl<J> EventSink<J> {
         self.clock
     }
 
+    #[inline]
     pub fn record<K, V: 'static>(&mut self, keys: &Keys<K>, event: &Event<'_, V>) -> Result<(), StoreError>
     where
         J: Journal<K, V>,

@@ -120,9 +120,6 @@ impl<'b, K: Key, V: Clone> Fetch<'b, K, V> {
 
     /// Has what is missing of these keys brought up to date at once, as far as that goes.
     fn descend(self, ids: &[KeyId]) -> Descended {
-        if self.table.borrow().task.poll.descent.is_none() {
-            return Descended::LookAgain;
-        }
         for &id in ids {
             let mut table = self.table.borrow_mut();
             let Look::Missing = table.look(id) else { continue };
@@ -314,10 +311,15 @@ impl<K: Key, V: Clone> Get<'_, K, V> {
     /// The key is not up to date, or was not when this was polled before.
     #[inline(never)]
     fn bring(&mut self, cx: &Context<'_>) -> Poll<Result<V>> {
-        if self.fetch.descend(&[self.id]) == Descended::Stopped {
-            return Poll::Pending;
-        }
         let mut table = self.fetch.table.borrow_mut();
+        // (What was waited for is there, or on its way.)
+        if self.ticket.is_none() && table.task.poll.descent.is_some() {
+            drop(table);
+            if self.fetch.descend(&[self.id]) == Descended::Stopped {
+                return Poll::Pending;
+            }
+            table = self.fetch.table.borrow_mut();
+        }
         if table.task.poll.stopped {
             return Poll::Pending;
         }

@@ -252,12 +252,17 @@ impl<K: Key, V: Clone> KeyTable<K, V> {
         if state == FAILED {
             return Look::Failed;
         }
+        if state & ACTIVE != 0 {
+            return Look::Missing;
+        }
+        let flags = self.flags[id.index()];
         // An input needs no work: what the store reported of it is what it holds.
-        if state & ACTIVE == 0 && self.flags[id.index()] & (INPUT | HELD) == INPUT | HELD {
+        if flags & (INPUT | HELD) == INPUT | HELD {
             self.set_state(id, self.revision);
             return Look::Ready(());
         }
-        if self.keys.knows(id) { Look::Missing } else { Look::Failed }
+        // (What was classified is the id of a key.)
+        if flags & CLASSIFIED != 0 || self.keys.knows(id) { Look::Missing } else { Look::Failed }
     }
 
     /// The value of a key that bears the stamp.

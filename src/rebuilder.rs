@@ -9,6 +9,8 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::task::{Poll, ready};
 
+use smallbox::{SmallBox, smallbox, space::S4};
+
 use crate::event::{Dependency, Fetched, Time};
 use crate::fingerprint::{Fingerprint, Value};
 use crate::key::{Key, KeyId, Keys};
@@ -256,12 +258,11 @@ impl Reason {
 /// What a rebuilder has noted of a question, kept by the engine while the question waits, so that nothing is verified twice.
 #[derive(Default)]
 pub(crate) struct Notes {
-    /// A progress that is a number: nearly every question that waits has one, and it is worth no box.
+    /// A progress that is a number, as nearly every question has: it need not be looked up by its type.
     count: usize,
-    /// One of another type.
-    progress: Option<Box<dyn Any>>,
-    /// The progress is that of this question, and not of one that was asked with the same memory before.
-    own: bool,
+    /// One of another type; in place, if it is small. (Where thousands of questions wait at once, a box for each costs
+    /// more than they do.)
+    progress: Option<SmallBox<dyn Any, S4>>,
     /// The question was asked before.
     pub resumed: bool,
 }
@@ -269,9 +270,10 @@ pub(crate) struct Notes {
 impl Notes {
     /// For another question, in the same memory.
     pub fn renew(&mut self) {
-        (self.count, self.own, self.resumed) = (0, false, false);
+        *self = Notes::default();
     }
 
+    #[inline]
     fn progress<T: Default + 'static>(&mut self) -> &mut T {
         if TypeId::of::<T>() == TypeId::of::<usize>() {
             return match (&mut self.count as &mut dyn Any).downcast_mut() {
@@ -279,12 +281,8 @@ impl Notes {
                 None => unreachable!("it is of that type"),
             };
         }
-        if !self.own || !self.progress.as_ref().is_some_and(|progress| progress.is::<T>()) {
-            match self.progress.as_mut().and_then(|progress| progress.downcast_mut::<T>()) {
-                Some(another) => *another = T::default(),
-                None => self.progress = Some(Box::new(T::default())),
-            }
-            self.own = true;
+        if !self.progress.as_ref().is_some_and(|progress| progress.is::<T>()) {
+            self.progress = Some(smallbox!(T::default()));
         }
         match self.progress.as_mut().and_then(|progress| progress.downcast_mut()) {
             Some(progress) => progress,
@@ -354,7 +352,7 @@ impl<K: Key, V: Value> Question<'_, K, V> {
     }
 
     /// How far the question had come when it last had to wait, as a type of the rebuilder's own; the default if it is asked
-    /// for the first time. (A `usize` is the cheapest: it needs no allocation.)
+    /// for the first time. (Of up to four words it needs no allocation.)
     ///
     /// What a rebuilder knows before it answers [`Poll::Pending`] and needs afterwards belongs here: the same question
     /// is asked anew when what it waited for has come.
@@ -412,7 +410,7 @@ impl<K: Key, V: Value> Question<'_, K, V> {
         }
         self.table.task.fetches += 1;
         match self.table.look(dependency) {
-            Look::Ready(()) => Poll::Ready(self.table.settled(dependency)),
+            Look::Ready(()) => Poll::Ready(self.table.current(dependency)),
             Look::Failed => Poll::Ready(None),
             Look::Missing => {
                 self.table.task.missing.push(Missing { key: dependency, ticket: None });

@@ -250,41 +250,42 @@ impl fmt::Debug for Plan<'_> {
     }
 }
 
-/// How many keys a scheduler was told of in a build, and how many it has given since the last of them. To give a key
-/// twice does no harm; to give keys without end, as a `pop` does that leaves on the queue what it answers, would keep the
-/// build busy for ever.
+/// How many keys a scheduler may give in a build, so many times what it was told of, and how many are left of them since
+/// it was last told. To give a key twice does no harm; to give keys without end, as a `pop` does that leaves on the queue
+/// what it answers, would keep the build busy for ever.
 #[derive(Debug, Default)]
 pub(crate) struct QueueCount {
-    told: usize,
-    given: usize,
+    may: isize,
+    left: isize,
 }
 
 impl QueueCount {
     /// So many times it may give what it was told of once.
-    const TIMES: usize = 16;
+    const TIMES: isize = 16;
     /// And so many keys at least, however few it was told of.
-    const LEAST: usize = 64;
+    const LEAST: isize = 64;
 
     /// Of a build for which a plan names so many keys at most.
     pub fn new(planned: usize) -> Self {
-        QueueCount { told: planned + Self::LEAST, given: 0 }
+        let may = Self::TIMES * (planned as isize + Self::LEAST);
+        QueueCount { may, left: may }
     }
 
     /// The scheduler is told of a key.
     pub fn pushed(&mut self) {
-        self.told += 1;
-        self.given = 0;
+        self.may += Self::TIMES;
+        self.left = self.may;
     }
 
     /// The key that goes on next.
     pub fn pop(&mut self, scheduler: &mut (impl Scheduler + ?Sized)) -> Option<KeyId> {
-        self.given += 1;
+        self.left -= 1;
         scheduler.pop()
     }
 
     /// Whether it has given more than it can have been told of, and nothing was pushed meanwhile.
     pub fn is_spent(&self) -> bool {
-        self.given > Self::TIMES * self.told
+        self.left < 0
     }
 
     /// Takes from the queue what is left on it.

@@ -13,6 +13,7 @@ const ENDING: [SignalKind; 4] =
     [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
 
 /// The signal that was caught, if one was.
+#[derive(Debug)]
 pub struct Caught(Arc<AtomicU8>);
 
 impl Caught {

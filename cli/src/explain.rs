@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
-use alacarte_frontends::history::{Ending, Outcome, Why, word_changes};
+use alacarte_frontends::history::{CommandCounts, Ending, Outcome, Why, word_changes};
 use alacarte_frontends::ninja::{
     ChangedDependency, DependencyKind, Explained, Explanation, Fate, NearMiss, Origin, Session, Since, Told,
 };
@@ -35,11 +35,11 @@ fn tell(page: &mut Page<'_>, explanation: &Explanation) -> io::Result<()> {
         let read = count(*readers as u64, "command reads", "commands read");
         return page.text(0, &format!("{target} is a source: no command makes it. {read} it."));
     }
-    let (ran, restored, failed) = build.counts();
-    let ended = match build.end {
-        Some((_, Ending::Succeeded)) => "",
-        Some((_, Ending::Failed)) => " It failed.",
-        Some((_, Ending::Interrupted)) => " It was interrupted.",
+    let CommandCounts { ran, restored, failed, .. } = build.counts();
+    let ended = match build.end.map(|end| end.ending) {
+        Some(Ending::Succeeded) => "",
+        Some(Ending::Failed) => " It failed.",
+        Some(Ending::Interrupted) => " It was interrupted.",
         None => " It did not come to its end: it was killed, or is still at work.",
     };
     page.text(

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use alacarte_frontends::history::{CommandRecord, Ending, History, Outcome, PastBuild, Why, word_changes};
+use alacarte_frontends::history::{
+    CommandCounts, CommandRecord, Ending, History, Outcome, PastBuild, Why, word_changes,
+};
 use alacarte_frontends::ninja::Session;
 use alacarte_stores::shown;
 use console::Style;
@@ -43,11 +45,11 @@ pub fn history(arguments: &args::History) -> Result<ExitCode, Problem> {
 fn list(out: &mut impl Write, history: &History) -> io::Result<()> {
     writeln!(out, "build  when (UTC)            took     ran  restored  failed  asked for")?;
     for build in history.builds() {
-        let (ran, restored, failed) = build.counts();
-        let took = build.end.map_or("?".into(), |(took, _)| milliseconds(took));
-        let ended = match build.end {
-            Some((_, Ending::Succeeded | Ending::Failed)) => "",
-            Some((_, Ending::Interrupted)) => " (interrupted)",
+        let CommandCounts { ran, restored, failed, .. } = build.counts();
+        let took = build.end.map_or("?".into(), |end| milliseconds(end.took));
+        let ended = match build.end.map(|end| end.ending) {
+            Some(Ending::Succeeded | Ending::Failed) => "",
+            Some(Ending::Interrupted) => " (interrupted)",
             None => " (unfinished)",
         };
         let begin = build.about.as_ref().map_or(0, |about| about.at);
@@ -142,11 +144,11 @@ fn diff(out: &mut dyn Write, history: &History, old: &PastBuild, new: &PastBuild
 }
 
 fn heading(build: &PastBuild) -> String {
-    let (ran, restored, failed) = build.counts();
-    let took = match build.end {
-        Some((took, Ending::Succeeded)) => milliseconds(took),
-        Some((took, Ending::Failed)) => format!("{}, and failed", milliseconds(took)),
-        Some((took, Ending::Interrupted)) => format!("{}, and was interrupted", milliseconds(took)),
+    let CommandCounts { ran, restored, failed, .. } = build.counts();
+    let took = match build.end.map(|end| (milliseconds(end.took), end.ending)) {
+        Some((took, Ending::Succeeded)) => took,
+        Some((took, Ending::Failed)) => format!("{took}, and failed"),
+        Some((took, Ending::Interrupted)) => format!("{took}, and was interrupted"),
         None => "an unknown time, because it did not come to its end".into(),
     };
     let asked = asked(build, 60);

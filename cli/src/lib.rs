@@ -10,7 +10,7 @@
 //! ```
 //!
 //! `alacarte new rebuilder NAME` writes a crate that does so.
-#![deny(missing_docs, clippy::print_stdout, clippy::print_stderr)]
+#![deny(missing_docs, missing_debug_implementations, clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
 mod build;

@@ -282,7 +282,7 @@ fn targets(build: &AnyBuild, asked: &[OsString]) -> Result<Vec<FileKey>, Problem
     for target in asked {
         let target = text_of(target.as_bytes());
         let key = tasks.key_of(&target);
-        if !tasks.names(&key) {
+        if !tasks.speaks_of(&key) {
             return Err(Misuse::Unknown { hint: tasks.hint(&target), target: target.into_owned() }.into());
         }
         targets.push(key);

@@ -105,8 +105,7 @@ pub(crate) fn tell_critical_path(
     path: &[&CommandRecord],
 ) -> Result<(), Problem> {
     let sum: Duration = path.iter().map(|command| command.took).sum();
-    let took =
-        build.end.map_or(String::new(), |(took, _)| format!(" of the {} that the build took", milliseconds(took)));
+    let took = build.end.map_or(String::new(), |end| format!(" of the {} that the build took", milliseconds(end.took)));
     let mut page = Page::new(out, width());
     if path.is_empty() {
         page.text(0, "no command ran, so there is no critical path")?;

@@ -72,6 +72,7 @@ impl Settings {
 }
 
 /// The scheduler and the rebuilder of a build of files.
+#[derive(Debug)]
 pub struct Strategies<'m> {
     menu: &'m Menu,
     pub scheduler: String,
@@ -115,7 +116,7 @@ impl<'m> Strategies<'m> {
         let Some(cell) = self.menu.chosen(&schedulers, &rebuilders).into_iter().next() else {
             unreachable!("both names were looked up on the menu")
         };
-        cell.of_files()
+        (cell.scheduler(), cell.of_files())
     }
 }
 

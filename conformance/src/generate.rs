@@ -269,7 +269,7 @@ impl Decoder {
         let values: BTreeMap<Name, i64> = values.filter_map(|(key, value)| Some((key, (*value)?))).collect();
         let steps = self.history();
         // Without work outside a build does not stop before its end.
-        let stops = steps.iter().any(|step| matches!(step, Step::Drop(..) | Step::Crash(..)));
+        let stops = steps.iter().any(|step| matches!(step, Step::Drop { .. } | Step::Crash { .. }));
         let manner = Manner {
             signed: kind & 1 == 1,
             dated: (self.style.races || self.style.clocks) && kind & 2 == 2,
@@ -297,7 +297,7 @@ impl Decoder {
             if combinations > 1 && (kind % 4 == 3 || late) {
                 turns += 1;
                 at_work = (at_work + 1 + usize::from(which) % (combinations - 1)) % combinations;
-                history.push(Step::Switch(at_work, value % 3 == 0));
+                history.push(Step::Switch { to: at_work, keeps_scheduler: value % 3 == 0 });
             }
             history.extend(self.steps(genes));
         }
@@ -309,7 +309,7 @@ impl Decoder {
         let (step, &(_, which, value, _)) = (self.step(genes), genes);
         let edit = Step::Edit(Name(u32::from(which) % self.inputs), i64::from(value / 8 % 8));
         match step {
-            Step::Drop(..) | Step::Crash(..) | Step::Race(..) => vec![edit, step],
+            Step::Drop { .. } | Step::Crash { .. } | Step::Race { .. } => vec![edit, step],
             step => vec![step],
         }
     }
@@ -344,11 +344,11 @@ impl Decoder {
             209..217 if style.overwrites => Step::Overwrite(task, edited),
             217..221 if style.volatile => Step::Pass,
             221..227 if style.restarts => Step::Restart,
-            227..231 if style.faults => Step::Drop(everything(), polls),
-            231..235 if style.faults => Step::Crash(everything(), polls, usize::from(value / 6)),
+            227..231 if style.faults => Step::Drop { targets: everything(), polls },
+            231..235 if style.faults => Step::Crash { targets: everything(), polls, lost: usize::from(value / 6) },
             235..238 if style.faults => Step::Rot(value),
             238..241 if style.faults => Step::Evict(task),
-            241..246 if style.races => Step::Race(everything(), after, input, edited),
+            241..246 if style.races => Step::Race { targets: everything(), after, key: input, value: edited },
             246..248 if style.clocks => Step::SetBack(u64::from(value)),
             248..250 if style.exchanges => Step::Exchange(task, self.task(task, genes)),
             250..252 if style.exchanges => Step::Aside(value % 2 == 0),

@@ -57,7 +57,7 @@
 //! let build = Build::new(tasks, Memory::from([("A", 1)]));
 //! build.with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace).run(["B"]).unwrap();
 //! ```
-#![deny(missing_docs)]
+#![deny(missing_docs, missing_debug_implementations)]
 
 pub mod broken;
 mod campaign;

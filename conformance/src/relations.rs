@@ -235,7 +235,7 @@ where
         };
         turns.steps = turns.steps.into_iter().flat_map(given).collect();
     }
-    let alone = turns.steps.iter().filter(|step| !matches!(step, Step::Switch(..))).cloned().collect();
+    let alone = turns.steps.iter().filter(|step| !matches!(step, Step::Switch { .. })).cloned().collect();
     let alone = Scenario { steps: alone, ..turns.clone() };
     let mut many = perform::<P, S, R>(&turns, combinations, setup)?;
     let mut one = perform::<P, S, R>(&alone, &combinations[..1], setup)?;
@@ -367,11 +367,11 @@ fn both(one: &[Played], other: &[Played]) -> Tally {
 /// many builds a process has done, or on what lives no longer than a process.
 fn calm(scenario: &Scenario, manner: Manner) -> Scenario {
     let steps = scenario.steps.iter().flat_map(|step| match step {
-        Step::Drop(targets, _) => vec![Step::Build(targets.clone())],
-        Step::Crash(targets, ..) => vec![Step::Build(targets.clone()), Step::Restart],
+        Step::Drop { targets, .. } => vec![Step::Build(targets.clone())],
+        Step::Crash { targets, .. } => vec![Step::Build(targets.clone()), Step::Restart],
         Step::Rot(_) => vec![Step::Restart],
         Step::Collect(_) => vec![Step::Collect(0)],
-        Step::Race(targets, _, key, value) => vec![Step::Build(targets.clone()), Step::Edit(*key, *value)],
+        Step::Race { targets, key, value, .. } => vec![Step::Build(targets.clone()), Step::Edit(*key, *value)],
         // Tasks of another collection count as others, but not to another process.
         Step::Exchange(key, task) => vec![Step::Formula(*key, task.clone())],
         Step::Aside(_) => Vec::new(),

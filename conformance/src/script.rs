@@ -34,13 +34,34 @@ pub enum Step {
     Lose(Name),
     /// The targets are brought up to date.
     Build(Vec<Name>),
-    /// The targets are brought up to date, and while so many tasks have been started somebody writes to an input.
-    Race(Vec<Name>, u32, Name, i64),
+    /// The targets are brought up to date, and meanwhile somebody writes to an input.
+    Race {
+        /// What is brought up to date.
+        targets: Vec<Name>,
+        /// So many tasks have been started before.
+        after: u32,
+        /// The input.
+        key: Name,
+        /// What is written to it.
+        value: i64,
+    },
     /// A build of these targets is given up after so many polls; the same process goes on.
-    Drop(Vec<Name>, u32),
+    Drop {
+        /// What was to be brought up to date.
+        targets: Vec<Name>,
+        /// So many times it was polled.
+        polls: u32,
+    },
     /// A build of these targets is killed after so many polls; the journal has lost its last bytes, and a new process
     /// starts from what is left.
-    Crash(Vec<Name>, u32, usize),
+    Crash {
+        /// What was to be brought up to date.
+        targets: Vec<Name>,
+        /// So many times it was polled.
+        polls: u32,
+        /// So many bytes are lost.
+        lost: usize,
+    },
     /// The process ends; a new one starts from the journal.
     Restart,
     /// A byte of the journal is damaged, so many parts of 256 behind its beginning; a new process starts from what is
@@ -60,16 +81,21 @@ pub enum Step {
     Restock(Name, i64),
     /// Keys that were not reached in so many last builds are forgotten.
     Collect(u64),
-    /// Another scheduler and rebuilder take over; with `true`, the same scheduler goes on with another rebuilder.
-    Switch(usize, bool),
+    /// Another scheduler and rebuilder take over.
+    Switch {
+        /// The number of their combination.
+        to: usize,
+        /// The scheduler goes on, with the rebuilder of that combination.
+        keeps_scheduler: bool,
+    },
 }
 
 impl Step {
     /// The step, where combinations have names.
     pub(crate) fn told(&self, name: impl Fn(usize) -> String) -> String {
         match self {
-            Step::Switch(to, false) => format!("{} takes over", name(*to)),
-            Step::Switch(to, true) => format!("the rebuilder of {} takes over", name(*to)),
+            Step::Switch { to, keeps_scheduler: false } => format!("{} takes over", name(*to)),
+            Step::Switch { to, keeps_scheduler: true } => format!("the rebuilder of {} takes over", name(*to)),
             step => step.to_string(),
         }
     }
@@ -88,11 +114,11 @@ impl fmt::Display for Step {
             Step::Overwrite(key, value) => write!(f, "somebody writes {value} over {key}"),
             Step::Lose(key) => write!(f, "the value of {key} is lost"),
             Step::Build(targets) => write!(f, "build {}", list(targets)),
-            Step::Race(targets, after, key, value) => {
+            Step::Race { targets, after, key, value } => {
                 write!(f, "build {}; after {after} tasks were started somebody writes {key} := {value}", list(targets))
             }
-            Step::Drop(targets, polls) => write!(f, "build {}, given up after {polls} polls", list(targets)),
-            Step::Crash(targets, polls, lost) => write!(
+            Step::Drop { targets, polls } => write!(f, "build {}, given up after {polls} polls", list(targets)),
+            Step::Crash { targets, polls, lost } => write!(
                 f,
                 "build {}, killed after {polls} polls; a new process starts without the last {lost} bytes of the journal",
                 list(targets)
@@ -112,7 +138,7 @@ impl fmt::Display for Step {
             Step::Collect(0) => write!(f, "all that can be had again is forgotten"),
             Step::Collect(builds) => write!(f, "what was not reached in the last {builds} builds is forgotten"),
             Step::Restart => write!(f, "a new process starts from the journal"),
-            Step::Switch(..) => f.write_str(&self.told(|number| format!("combination {number}"))),
+            Step::Switch { .. } => f.write_str(&self.told(|number| format!("combination {number}"))),
         }
     }
 }

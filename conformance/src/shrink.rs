@@ -81,26 +81,40 @@ fn plainer_steps(step: &Step) -> Vec<Step> {
             std::iter::once(Step::Edit(*key, *value)).chain(lower).collect()
         }
         Step::Build(targets) => single(targets).into_iter().map(Step::Build).collect(),
-        Step::Race(targets, after, key, value) => {
+        Step::Race { targets, after, key, value } => {
             let mut plainer = vec![Step::Build(targets.clone()), Step::Edit(*key, *value)];
-            plainer.extend(lower(*value).map(|value| Step::Race(targets.clone(), *after, *key, value)));
-            plainer.extend((*after > 0).then(|| Step::Race(targets.clone(), 0, *key, *value)));
+            plainer.extend(lower(*value).map(|value| Step::Race {
+                targets: targets.clone(),
+                after: *after,
+                key: *key,
+                value,
+            }));
+            plainer.extend((*after > 0).then(|| Step::Race {
+                targets: targets.clone(),
+                after: 0,
+                key: *key,
+                value: *value,
+            }));
             plainer
         }
-        Step::Drop(targets, polls) | Step::Crash(targets, polls, 0) => {
+        Step::Drop { targets, polls } | Step::Crash { targets, polls, lost: 0 } => {
             let mut plainer = vec![Step::Build(targets.clone())];
-            plainer.extend((*polls > 1).then(|| Step::Drop(targets.clone(), *polls - 1)));
+            plainer.extend((*polls > 1).then(|| Step::Drop { targets: targets.clone(), polls: *polls - 1 }));
             plainer
         }
-        Step::Crash(targets, polls, _) => {
-            vec![Step::Build(targets.clone()), Step::Crash(targets.clone(), *polls, 0), Step::Restart]
+        Step::Crash { targets, polls, .. } => {
+            vec![
+                Step::Build(targets.clone()),
+                Step::Crash { targets: targets.clone(), polls: *polls, lost: 0 },
+                Step::Restart,
+            ]
         }
         Step::Rot(_) => vec![Step::Restart],
         Step::Revert | Step::Same(_) | Step::Touch(_) | Step::Delete(_) | Step::Unformula(_) | Step::Lose(_) => {
             Vec::new()
         }
         Step::Restart | Step::Evict(_) | Step::Pass | Step::SetBack(_) | Step::Collect(_) => Vec::new(),
-        Step::Switch(..) | Step::Aside(_) => Vec::new(),
+        Step::Switch { .. } | Step::Aside(_) => Vec::new(),
     }
 }
 
@@ -229,15 +243,15 @@ fn names(step: &Step, each: &mut impl FnMut(Name)) {
             task.mentions(each);
             task.starts(each);
         }
-        Step::Build(targets) | Step::Drop(targets, _) | Step::Crash(targets, ..) => {
+        Step::Build(targets) | Step::Drop { targets, .. } | Step::Crash { targets, .. } => {
             targets.iter().for_each(|&target| each(target));
         }
-        Step::Race(targets, _, key, _) => {
+        Step::Race { targets, key, .. } => {
             targets.iter().for_each(|&target| each(target));
             each(*key);
         }
         Step::Revert | Step::Restart | Step::Rot(_) | Step::Pass | Step::SetBack(_) | Step::Collect(_) => {}
-        Step::Switch(..) | Step::Aside(_) => {}
+        Step::Switch { .. } | Step::Aside(_) => {}
     }
 }
 
@@ -260,9 +274,11 @@ fn renamed_step(step: &Step, to: &impl Fn(Name) -> Name) -> Step {
         Step::Evict(key) => Step::Evict(to(*key)),
         Step::Formula(key, task) => Step::Formula(to(*key), renamed(task, to)),
         Step::Build(targets) => Step::Build(list(targets)),
-        Step::Drop(targets, polls) => Step::Drop(list(targets), *polls),
-        Step::Crash(targets, polls, lost) => Step::Crash(list(targets), *polls, *lost),
-        Step::Race(targets, after, key, value) => Step::Race(list(targets), *after, to(*key), *value),
+        Step::Drop { targets, polls } => Step::Drop { targets: list(targets), polls: *polls },
+        Step::Crash { targets, polls, lost } => Step::Crash { targets: list(targets), polls: *polls, lost: *lost },
+        Step::Race { targets, after, key, value } => {
+            Step::Race { targets: list(targets), after: *after, key: to(*key), value: *value }
+        }
         step => step.clone(),
     }
 }

@@ -180,8 +180,10 @@ impl Turns {
         let (mut at_work, mut before, mut who) = (places[0], None, BTreeSet::new());
         for step in scenario(self.style(), seed).steps {
             match step {
-                Step::Switch(to, keeps) => at_work = (if keeps { at_work.0 } else { places[to].0 }, places[to].1),
-                Step::Build(_) | Step::Race(..) | Step::Drop(..) | Step::Crash(..) => {
+                Step::Switch { to, keeps_scheduler: keeps } => {
+                    at_work = (if keeps { at_work.0 } else { places[to].0 }, places[to].1)
+                }
+                Step::Build(_) | Step::Race { .. } | Step::Drop { .. } | Step::Crash { .. } => {
                     who.extend(before.filter(|&before| before != at_work).into_iter().flat_map(|one| [one, at_work]));
                     before = Some(at_work);
                 }

@@ -101,8 +101,8 @@ fn the_middle_of_a_build_is_in_the_middle() {
         let mut played = played.into_iter();
         for step in &scenario.steps {
             let count = match step {
-                Step::Drop(..) | Step::Crash(..) => &mut given_up,
-                Step::Race(..) => &mut raced,
+                Step::Drop { .. } | Step::Crash { .. } => &mut given_up,
+                Step::Race { .. } => &mut raced,
                 Step::Build(_) => &mut [0, 0],
                 _ => continue,
             };
@@ -136,7 +136,7 @@ fn a_counterexample_names_who_takes_over() {
     let scenario = Scenario {
         graph: Graph { tasks: vec![None, Some(Expr::Get(Name(0)))] },
         inputs: [(Name(0), 1)].into(),
-        steps: vec![build(), Step::Switch(1, false), build(), build()],
+        steps: vec![build(), Step::Switch { to: 1, keeps_scheduler: false }, build(), build()],
         manner: Manner::default(),
     };
     // It promises what it does not keep.

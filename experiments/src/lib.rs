@@ -1,5 +1,5 @@
 //! What do we learn? Workloads, edit scripts, comparisons, counterexamples, benchmarks.
-#![deny(missing_docs, clippy::print_stdout, clippy::print_stderr)]
+#![deny(missing_docs, missing_debug_implementations, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod claims;
 pub mod compare;

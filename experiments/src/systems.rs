@@ -239,22 +239,21 @@ impl Combination<'_> {
         SYSTEMS.iter().find(|system| system.stands_in(self)).map(|system| system.name)
     }
 
-    /// Its two parts, for spreadsheets.
-    pub fn of_sheets(self) -> (Box<dyn Scheduler>, OfSheets) {
-        let own = self.menu.own.get(self.rebuilder).map(|makes| (makes.of_sheets)());
-        (
-            self.menu.lab.scheduler(self.scheduler),
-            own.or_else(|| alacarte_rebuilders::named(self.rebuilder)).expect(NAMED),
-        )
+    /// Its scheduler, made anew.
+    pub fn scheduler(self) -> Box<dyn Scheduler> {
+        self.menu.lab.scheduler(self.scheduler)
     }
 
-    /// Its two parts, for files.
-    pub fn of_files(self) -> (Box<dyn Scheduler>, OfFiles) {
+    /// Its rebuilder, for spreadsheets.
+    pub fn of_sheets(self) -> OfSheets {
+        let own = self.menu.own.get(self.rebuilder).map(|makes| (makes.of_sheets)());
+        own.or_else(|| alacarte_rebuilders::named(self.rebuilder)).expect(NAMED)
+    }
+
+    /// Its rebuilder, for files.
+    pub fn of_files(self) -> OfFiles {
         let own = self.menu.own.get(self.rebuilder).map(|makes| (makes.of_files)());
-        (
-            self.menu.lab.scheduler(self.scheduler),
-            own.or_else(|| alacarte_rebuilders::named(self.rebuilder)).expect(NAMED),
-        )
+        own.or_else(|| alacarte_rebuilders::named(self.rebuilder)).expect(NAMED)
     }
 }
 

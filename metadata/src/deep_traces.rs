@@ -229,7 +229,7 @@ impl<V: Value> DeepConstructiveTraces<V> {
         let none = Fingerprint::of_integer(dependencies.len() as u64).combine(NO_VALUE);
         let deep = dependencies.iter().fold(none, |sum, dependency| {
             let subject = dependency.key.subject();
-            let name = *self.names.at(subject).get_or_insert_with(|| record.names.stable_hash(subject));
+            let name = *self.names.at(subject).get_or_insert_with(|| record.key_hashes.stable_hash(subject));
             let tag = Fingerprint::of_integer(dependency.key.is_definition().into());
             sum.combine(name).combine(tag).combine(dependency.fingerprint)
         });

@@ -72,8 +72,9 @@ impl DependencyGraph {
 
     /// The key at this place of what `key` fetched last, and those that were fetched together with it.
     pub fn group(&self, key: KeyId, position: usize) -> impl Iterator<Item = KeyId> + '_ {
-        let others = (position + 1..).map_while(move |next| self.dependency(key, next).filter(|next| next.grouped));
-        self.dependency(key, position).into_iter().chain(others).map(|fetched| fetched.key)
+        let from_here = self.forward.get(key).and_then(|list| list.keys.get(position..)).unwrap_or_default();
+        let fetched = from_here.iter().map(|&raw| fetched(raw)).enumerate();
+        fetched.map_while(|(place, Fetched { key, grouped })| (place == 0 || grouped).then_some(key))
     }
 
     /// The keys that fetched this one when they were last built.

@@ -34,7 +34,7 @@ pub use dependency_graph::DependencyGraph;
 pub use dirty_bits::DirtyBits;
 pub use last_runs::{LastRun, LastRuns};
 pub use modification_times::ModificationTimes;
-pub use step_traces::StepTraces;
+pub use step_traces::{LastBuilt, StepTraces};
 pub use trace_table::{Trace, TraceTable};
 pub use values::KeepsValues;
 pub use verifying_traces::VerifyingTraces;

@@ -28,7 +28,7 @@ use crate::dependency_graph::DependencyGraph;
 ///
 /// let [a, b, c] = ["A", "B", "C"].map(|key| build.intern(key));
 /// let steps = build.metadata().get::<StepTraces>().unwrap();
-/// let built = |key| steps.built(key).unwrap().0;
+/// let built = |key| steps.built(key).unwrap().step;
 /// // A changed after C was built, and B was built again. But B has not changed since C was built, so C is kept.
 /// assert!(built(c) < steps.changed(a) && steps.changed(a) < built(b));
 /// assert!(steps.changed(b) < built(c));
@@ -49,6 +49,16 @@ struct Steps {
     built: u64,
 }
 
+/// When a key was last built, see [`StepTraces::built`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LastBuilt {
+    /// The step.
+    pub step: u64,
+    /// The fingerprint of the value that it gave.
+    pub value: Option<Fingerprint>,
+}
+
 impl StepTraces {
     /// The step at which the key, or the definition, last changed; 0 if it never did.
     pub fn changed(&self, key: KeyId) -> u64 {
@@ -58,9 +68,10 @@ impl StepTraces {
         self.steps.get(key).map_or(0, |steps| steps.changed)
     }
 
-    /// The step at which the key was last built, and the fingerprint of what that gave.
-    pub fn built(&self, key: KeyId) -> Option<(u64, Option<Fingerprint>)> {
-        self.steps.get(key).filter(|steps| steps.built > 0).map(|steps| (steps.built, steps.value))
+    /// When the key was last built; `None` if it never was.
+    pub fn built(&self, key: KeyId) -> Option<LastBuilt> {
+        let steps = self.steps.get(key).filter(|steps| steps.built > 0)?;
+        Some(LastBuilt { step: steps.built, value: steps.value })
     }
 
     /// What the key fetched when it was last built.

@@ -6,7 +6,7 @@
 use std::task::{Poll, ready};
 
 use alacarte_core::{Answer, Fetched, Key, Metadata, Question, Reason, Rebuilder, Value};
-use alacarte_metadata::StepTraces;
+use alacarte_metadata::{LastBuilt, StepTraces};
 
 /// Keeps a key that was built after the last change of everything it fetched.
 ///
@@ -41,7 +41,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for StepTrace {
     fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
         let steps = metadata.read::<StepTraces>();
         let key = question.key();
-        let Some((built, value)) = steps.built(key) else {
+        let Some(LastBuilt { step: built, value, .. }) = steps.built(key) else {
             return Poll::Ready(Answer::Run(Reason::NeverBuilt));
         };
         if question.current() != value || question.current().is_none() {

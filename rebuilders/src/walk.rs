@@ -12,19 +12,26 @@
 
 use std::task::{Poll, ready};
 
-use alacarte_core::{Key, Question, Reason, Value};
+use alacarte_core::{Dependency, Fingerprint, Key, Question, Reason, Value};
 use alacarte_metadata::{Trace, TraceTable};
 use smallvec::SmallVec;
 
-/// How far a walk has come.
+/// How far a walk has come. (In four words, which a question that waits keeps in place.)
 #[derive(Debug, Clone, Copy, Default)]
 struct Progress {
     /// How many dependencies have been verified.
-    position: usize,
+    position: u32,
     /// Which traces still agree with all of them, a bit each, the newest lowest.
     candidates: u32,
-    /// What was found wrong with the newest trace.
-    reason: Option<Reason>,
+    /// Where the newest trace was found not to hold.
+    newest_fails: Option<Difference>,
+}
+
+/// A dependency that is not as its trace says.
+#[derive(Debug, Clone, Copy)]
+struct Difference {
+    position: u32,
+    now: Option<Fingerprint>,
 }
 
 /// Where a walk ended.
@@ -68,18 +75,23 @@ pub fn walk<'t, K: Key, V: Value, const EXTRA: usize>(
     let traces: SmallVec<[Trace<'t, EXTRA>; 8]> = [newest, second].into_iter().chain(all).collect();
     let mut progress = if begun { *question.progress() } else { Progress::default() };
     if !begun {
-        progress.reason = Some(otherwise);
         for (number, trace) in traces.iter().enumerate() {
             if fits(question, trace, number == 0) {
                 progress.candidates |= 1 << number;
             }
         }
     }
-    let walked = go_down(question, &traces, &mut progress);
-    if walked.is_pending() {
-        *question.progress() = progress;
+    match go_down(question, &traces, &mut progress) {
+        Poll::Ready(Some((trace, newest))) => Poll::Ready(Walked::Holds { trace, newest }),
+        Poll::Ready(None) => Poll::Ready(Walked::Fails(match progress.newest_fails {
+            Some(Difference { position, now }) => changed(newest.dependency(position as usize), now),
+            None => otherwise,
+        })),
+        Poll::Pending => {
+            *question.progress() = progress;
+            Poll::Pending
+        }
     }
-    walked
 }
 
 /// The walk where there is one trace only: there is nothing to choose.
@@ -98,10 +110,7 @@ fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize>(
         };
         match now {
             Poll::Ready(now) if now == Some(expected.fingerprint) => position += 1,
-            Poll::Ready(now) => {
-                let reason = Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now };
-                return Poll::Ready(Walked::Fails(reason));
-            }
+            Poll::Ready(now) => return Poll::Ready(Walked::Fails(changed(expected, now))),
             Poll::Pending => {
                 *question.progress() = position;
                 return Poll::Pending;
@@ -111,17 +120,18 @@ fn go_down_one<'t, K: Key, V: Value, const EXTRA: usize>(
     Poll::Ready(Walked::Holds { trace, newest: true })
 }
 
+/// The walk where there are several: the trace that holds, and whether it is the newest.
 fn go_down<'t, K: Key, V: Value, const EXTRA: usize>(
     question: &mut Question<'_, K, V>,
     traces: &[Trace<'t, EXTRA>],
     progress: &mut Progress,
-) -> Poll<Walked<'t, EXTRA>> {
+) -> Poll<Option<(Trace<'t, EXTRA>, bool)>> {
     while progress.candidates != 0 {
         let lead = progress.candidates.trailing_zeros() as usize;
         let trace = traces[lead];
-        let position = progress.position;
+        let position = progress.position as usize;
         if position == trace.len() {
-            return Poll::Ready(Walked::Holds { trace, newest: lead == 0 });
+            return Poll::Ready(Some((trace, lead == 0)));
         }
         let expected = trace.dependency(position);
         if begins_group(trace, position) {
@@ -140,12 +150,16 @@ fn go_down<'t, K: Key, V: Value, const EXTRA: usize>(
         }
         // What made the newest trace fail is what a person wants to know.
         if lead == 0 {
-            progress.reason =
-                Some(Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now });
+            progress.newest_fails = Some(Difference { position: progress.position, now });
         }
         give_up(progress, lead);
     }
-    Poll::Ready(Walked::Fails(progress.reason.unwrap_or(Reason::NeverBuilt)))
+    Poll::Ready(None)
+}
+
+/// The reason that a dependency gives which is not what the trace expects.
+fn changed(expected: Dependency, now: Option<Fingerprint>) -> Reason {
+    Reason::DependencyChanged { key: expected.key, from: expected.fingerprint, to: now }
 }
 
 /// This trace does not hold; the next is followed from its beginning.

@@ -66,10 +66,12 @@ impl Scheduler for BottomUp {
         Ok(())
     }
 
+    #[inline]
     fn push(&mut self, key: KeyId, _: &Metadata) {
         self.stack.push(key);
     }
 
+    #[inline]
     fn pop(&mut self) -> Option<KeyId> {
         self.stack.pop()
     }

@@ -78,11 +78,13 @@ impl Scheduler for Restarting {
         Ok(())
     }
 
+    #[inline]
     fn push(&mut self, key: KeyId, metadata: &Metadata) {
         let chain = metadata.read::<CalcChain>();
         self.enqueue(key, chain);
     }
 
+    #[inline]
     fn pop(&mut self) -> Option<KeyId> {
         self.queue.pop().map(|Reverse((_, key))| key)
     }

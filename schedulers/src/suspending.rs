@@ -56,10 +56,12 @@ impl Scheduler for Suspending {
         Ok(())
     }
 
+    #[inline]
     fn push(&mut self, key: KeyId, _: &Metadata) {
         self.stack.push(key);
     }
 
+    #[inline]
     fn pop(&mut self) -> Option<KeyId> {
         self.stack.pop()
     }

@@ -123,6 +123,7 @@ impl Scheduler for Topological {
         Ok(())
     }
 
+    #[inline]
     fn push(&mut self, key: KeyId, _: &Metadata) {
         match self.rank(key) {
             UNPLANNED => self.unplanned.push(key),
@@ -130,6 +131,7 @@ impl Scheduler for Topological {
         }
     }
 
+    #[inline]
     fn pop(&mut self) -> Option<KeyId> {
         if let Some(Reverse(rank)) = self.queue.pop() {
             return Some(self.order[rank as usize]);

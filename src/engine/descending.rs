@@ -16,7 +16,8 @@ use crate::store::Store;
 use crate::task::Tasks;
 use crate::task_context::Missing;
 
-/// So many keys are brought up to date within each other at most.
+/// So many keys are brought up to date within each other at most. What lies deeper is queued, with all that it misses in
+/// turn, until one of them is up to date.
 const DEEPEST: u32 = 32;
 
 /// And no other begins on a stack that has grown by so many bytes since the first. (Of the engine's own, a level takes five kibibytes where
@@ -62,7 +63,8 @@ where
 
     /// Whether another task may be polled here, within those that are.
     fn can_go_deeper(&mut self) -> bool {
-        if !self.state.descends || self.state.depth >= DEEPEST {
+        // (Where what is missed lay too deep, what that misses lies deeper: all above would only be left waiting.)
+        if !self.state.descends || self.state.too_deep {
             return false;
         }
         let local = 0_u8;
@@ -70,7 +72,8 @@ where
         if self.state.depth == 0 {
             self.state.stack = here;
         }
-        self.state.stack.abs_diff(here) < ENOUGH_STACK
+        self.state.too_deep = self.state.depth >= DEEPEST || self.state.stack.abs_diff(here) >= ENOUGH_STACK;
+        !self.state.too_deep
     }
 
     /// Whether the next key is always the one that a task waits for. (Suspects are followed in an order of their own.)

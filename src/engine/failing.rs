@@ -75,6 +75,9 @@ where
 
     /// Ends the build, because its scheduler gives keys without end.
     pub(super) fn fail_given(&mut self, key: KeyId) {
+        if !self.table.borrow().keys.knows(key) {
+            return self.fail_unknown(key);
+        }
         self.state.stopped = true;
         let name = self.table.borrow().keys.name(key).clone();
         self.state.failures.push(Failure::new(name, Cause::GivenWithoutEnd));

@@ -150,7 +150,7 @@ where
             value,
             modified: 0,
             volatile: false,
-            names: &self.table.borrow().keys,
+            key_hashes: &self.table.borrow().keys,
         }));
         if let Some(called) = *called {
             self.state.parts.insert((key, called), Part { dependencies, value: value.clone() });

@@ -64,9 +64,7 @@ where
             while !self.state.stopped
                 && let Some(key) = self.state.queue.pop(self.scheduler)
             {
-                if !self.table.borrow().keys.knows(key) {
-                    self.fail_unknown(key);
-                } else if self.state.queue.is_spent() {
+                if self.state.queue.is_spent() {
                     self.fail_given(key);
                 } else {
                     self.visit(key);
@@ -198,8 +196,7 @@ where
     /// A key is up to date: if it was owed, the journal hears that it is no more.
     pub(super) fn note_detached_done(&mut self, key: KeyId) {
         let mut table = self.table.borrow_mut();
-        // (Nearly always there are none, and nothing need be looked up.)
-        if table.detached.in_journal.is_empty() || !table.detached.in_journal.remove(&key) {
+        if !table.detached.in_journal.remove(&key) {
             return;
         }
         let told = self.sink.record(&table.keys, &Event::Detached { key, done: true });
@@ -229,6 +226,8 @@ where
         let state = self.table.borrow().state(key);
         let slot = if state & ACTIVE != 0 {
             state & !ACTIVE
+        } else if !self.table.borrow().keys.knows(key) {
+            return self.fail_unknown(key);
         } else {
             match self.demand_quietly(key) {
                 Demand::Active(slot) => slot,
@@ -431,7 +430,9 @@ where
                     }
                     Poll::Ready(Answer::Restore(restored)) => match self.restore(slot, restored) {
                         Ok(true) => {
-                            self.state.learned.entry(key).and_modify(|found| *found = LookedUp::default());
+                            if let Some(found) = self.state.learned.get_mut(&key) {
+                                *found = LookedUp::default();
+                            }
                             return self.settle(slot);
                         }
                         Ok(false) => self.state.slots[slot as usize].phase = Phase::Task(Reason::Evicted),

@@ -282,7 +282,9 @@ where
     }
 
     /// Drops a future. It may hold places in pools, which it gives back to the key table: nothing may borrow the key table.
+    #[inline]
     pub(super) fn discard(&mut self, future: Option<TaskFuture<'b, V>>) {
+        let Some(future) = future else { return };
         // What it fetches on its way out has no part in any value; least of all in that of a task within whose poll it is dropped.
         let fetched = self.table.borrow().task.recorder.len();
         drop(future);

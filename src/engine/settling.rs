@@ -33,7 +33,7 @@ where
         let Slot { key, volatile, ref dependencies, .. } = self.state.slots[slot as usize];
         let fingerprint = value.fingerprint();
         let mut scratch = std::mem::take(&mut self.state.scratch);
-        let changed = {
+        let (changed, detached) = {
             let table = &mut *self.table.borrow_mut();
             collect_dependencies(table, key, dependencies, &mut scratch);
             let changed = table.current(key) != Some(fingerprint);
@@ -41,10 +41,11 @@ where
             table.set_fingerprint(key, fingerprint);
             table.lower(key, VOLATILE);
             table.raise(key, LOADED | BUILT | if volatile { VOLATILE } else { 0 });
-            changed
+            (changed, table.detached.newly_started())
         };
-        let started = self.table.borrow_mut().detached.newly_started();
-        self.note_detached(&started);
+        if !detached.is_empty() {
+            self.note_detached(&detached);
+        }
         let told = self.tell(key, How::Ran { volatile }, &scratch);
         scratch.clear();
         self.state.scratch = scratch;
@@ -72,8 +73,7 @@ where
         let table = self.table.borrow();
         let (Some(value), Some(fingerprint)) = (table.value(key), table.current(key)) else { return Ok(()) };
         let modified = self.store.modified(table.keys.name(key)).unwrap_or_else(|| self.sink.tick());
-        let names = &table.keys;
-        let record = Record { key, dependencies, deep: false, fingerprint, value, modified, volatile: false, names };
+        let record = Record::new(key, dependencies, fingerprint, value, &table.keys).with_modified(modified);
         let event = match how {
             How::Ran { volatile } => Event::Built(Record { volatile, ..record }),
             How::FromTrace { deep } => Event::Restored(Record { deep, ..record }),
@@ -186,9 +186,18 @@ where
     /// The key is up to date: stamps it, wakes who waits for it, frees its slot.
     pub(super) fn settle(&mut self, slot: u32) {
         let key = self.state.slots[slot as usize].key;
-        self.table.borrow_mut().stamp(key);
-        self.note_detached_done(key);
-        self.resolve(key, false);
+        let mut table = self.table.borrow_mut();
+        table.stamp(key);
+        // (Nearly always the journal knows of none that is owed, and no suspects are followed.)
+        let owed = !table.detached.in_journal.is_empty();
+        drop(table);
+        if owed {
+            self.note_detached_done(key);
+        }
+        self.state.too_deep = false;
+        if !self.state.maybe_stale.of.is_empty() {
+            self.resolve(key, false);
+        }
         self.wake(slot);
     }
 

@@ -160,6 +160,8 @@ pub(crate) struct Progress<'b, K, V> {
     pub descends: bool,
     /// How many tasks are being polled, each within the poll of the one before.
     pub depth: u32,
+    /// What is missed lies deeper than that, and no key was brought up to date since that was found.
+    pub too_deep: bool,
     /// Where the stack was when the first of them began to be polled: an address.
     pub stack: usize,
     pub stopped: bool,
@@ -249,6 +251,7 @@ impl<K, V> Default for Progress<'_, K, V> {
             queue: QueueCount::default(),
             descends: false,
             depth: 0,
+            too_deep: false,
             stack: 0,
             stopped: false,
             report: Report::default(),

@@ -22,7 +22,9 @@ use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Scheduler};
 use alacarte_experiments::systems::Menu;
 use alacarte_frontends::commands::{CommandEvent, Stage, attended, is_jobserver_named, processors, tell_of_state};
 use alacarte_frontends::history::{Ending, Recorder};
-use alacarte_frontends::ninja::{NinjaBuild, NullBuild, ParseError, Session, SessionError, ToolCall, ToolError, Turn};
+use alacarte_frontends::ninja::{
+    Description, NinjaBuild, NullBuild, ParseError, Session, SessionError, ToolCall, ToolError, Turn,
+};
 use alacarte_stores::{FileKey, FileValue, bytes_of, text_of, to_stdout};
 use thiserror::Error;
 
@@ -434,7 +436,7 @@ impl Work<'_> {
                 Decision::Kept | Decision::Ran { .. } => progress.borrow_mut().spared(keys.name(key)),
                 // Whether it was made or brought back, it is there: those who watch see it made.
                 Decision::Restored => {
-                    if let Some((shown, command)) = descriptions.of(keys.name(key)) {
+                    if let Some(Description { shown, command, .. }) = descriptions.of(keys.name(key)) {
                         progress.borrow_mut().restored(keys.name(key), shown, command);
                     }
                 }
@@ -459,7 +461,7 @@ impl Work<'_> {
         let tasks = build.tasks();
         let mut asked: Vec<String> =
             self.arguments.targets.iter().map(|target| text_of(target.as_bytes()).into_owned()).collect();
-        if !asked.iter().all(|target| tasks.names(&tasks.key_of(target))) {
+        if !asked.iter().all(|target| tasks.speaks_of(&tasks.key_of(target))) {
             // (`a^`, or a header that the manifest does not speak of.)
             asked = self.session.targets(&asked)?.map_err(Misuse::Target)?;
         }

@@ -10,7 +10,7 @@ use super::fixture::Fixture;
 use crate::name::Name;
 
 /// What is done to the answer of a constructive trace.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Twisted {
     /// The value of another key is put in place.
     Neighbour,
@@ -31,6 +31,7 @@ pub enum Twisted {
 }
 
 /// Constructive traces that answer otherwise.
+#[derive(Debug)]
 pub struct Answers(pub Twisted);
 
 /// What some other key has that has another value.
@@ -88,6 +89,7 @@ impl Rebuilder<Name, i64> for Answers {
 
 /// Puts back the value of any trace whose dependencies are as they were, whatever the definition of the task
 /// (THEORY, rule 7).
+#[derive(Debug)]
 pub struct Undefined;
 
 impl Rebuilder<Name, i64> for Undefined {

@@ -12,6 +12,7 @@ use super::fixture::Fixture;
 use crate::name::Name;
 
 /// Keeps whatever was ever built.
+#[derive(Debug)]
 pub struct KeepsAll;
 
 impl Rebuilder<Name, i64> for KeepsAll {
@@ -27,6 +28,7 @@ impl Rebuilder<Name, i64> for KeepsAll {
 }
 
 /// Keeps what the store holds, whoever put it there.
+#[derive(Debug)]
 pub struct KeepsAnything;
 
 impl Rebuilder<Name, i64> for KeepsAnything {
@@ -37,6 +39,7 @@ impl Rebuilder<Name, i64> for KeepsAnything {
 }
 
 /// Keeps everything, a key without a value too.
+#[derive(Debug)]
 pub struct KeepsNothing;
 
 impl Rebuilder<Name, i64> for KeepsNothing {
@@ -46,6 +49,7 @@ impl Rebuilder<Name, i64> for KeepsNothing {
 }
 
 /// Never comes to an answer, and asks for nothing.
+#[derive(Debug)]
 pub struct Undecided;
 
 impl Rebuilder<Name, i64> for Undecided {
@@ -55,6 +59,7 @@ impl Rebuilder<Name, i64> for Undecided {
 }
 
 /// Asks for the key itself: a circle of one.
+#[derive(Debug)]
 pub struct Circular;
 
 impl Rebuilder<Name, i64> for Circular {
@@ -64,6 +69,7 @@ impl Rebuilder<Name, i64> for Circular {
 }
 
 /// Runs everything that it is asked about, and trusts silence: what a build without news does is nothing.
+#[derive(Debug)]
 pub struct Busy;
 
 impl Rebuilder<Name, i64> for Busy {
@@ -73,7 +79,7 @@ impl Rebuilder<Name, i64> for Busy {
 }
 
 /// Counts the questions of a build and answers every other one by *keep*.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Lazy(Cell<u64>);
 
 impl Rebuilder<Name, i64> for Lazy {
@@ -88,6 +94,7 @@ impl Rebuilder<Name, i64> for Lazy {
 }
 
 /// Takes it for granted that what was once built has a value.
+#[derive(Debug)]
 pub struct Confident;
 
 impl Rebuilder<Name, i64> for Confident {
@@ -104,6 +111,7 @@ impl Rebuilder<Name, i64> for Confident {
 }
 
 /// Finds the newest trace of a key, and no older one.
+#[derive(Debug)]
 pub struct ShortMemory;
 
 impl Rebuilder<Name, i64> for ShortMemory {
@@ -130,6 +138,7 @@ impl Rebuilder<Name, i64> for ShortMemory {
 }
 
 /// Constructive traces that teach nobody.
+#[derive(Debug)]
 pub struct Selfish;
 
 impl Rebuilder<Name, i64> for Selfish {
@@ -146,7 +155,7 @@ impl Rebuilder<Name, i64> for Selfish {
 }
 
 /// Runs whatever it is asked about for the first time in its life.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Newcomer(RefCell<HashSet<Name>>);
 
 impl Rebuilder<Name, i64> for Newcomer {
@@ -163,7 +172,7 @@ impl Rebuilder<Name, i64> for Newcomer {
 }
 
 /// Keeps whatever it is asked about for the first time in its life, if that has a value.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Heir(RefCell<HashSet<Name>>);
 
 impl Rebuilder<Name, i64> for Heir {
@@ -181,7 +190,7 @@ impl Rebuilder<Name, i64> for Heir {
 }
 
 /// Counts questions, and answers every fifth by *run*.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Counts(Cell<u64>);
 
 impl Rebuilder<Name, i64> for Counts {

@@ -45,8 +45,8 @@ fn branch_flips(lowest: u32) -> Scenario {
 pub(super) fn restored_then_built() -> Scenario {
     let build = || Step::Build(vec![Name(2)]);
     let edit = |value| Step::Edit(Name(0), value);
-    let mut steps = vec![Step::Switch(1, false), build(), edit(1), build(), edit(0), build()];
-    steps.extend([edit(1), Step::Switch(0, false), build()]);
+    let mut steps = vec![Step::Switch { to: 1, keeps_scheduler: false }, build(), edit(1), build(), edit(0), build()];
+    steps.extend([edit(1), Step::Switch { to: 0, keeps_scheduler: false }, build()]);
     scenario(&[0], [get(0), get(1)], steps)
 }
 

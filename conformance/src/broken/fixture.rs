@@ -1,5 +1,7 @@
 //! A broken component on the list, and the trial that is to catch it.
 
+use std::fmt;
+
 use alacarte_core::{Dynamic, Rebuilder, Static};
 
 use super::twist::{Straight, Twist, Twisted};
@@ -66,6 +68,13 @@ pub struct Fixture {
     broken: Maker,
     sound: Option<Maker>,
     twist: Option<fn(&str) -> Twisted>,
+}
+
+impl fmt::Debug for Fixture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fixture = f.debug_struct("Fixture");
+        fixture.field("name", &self.name).field("wrong", &self.wrong).field("laws", &self.laws).finish_non_exhaustive()
+    }
 }
 
 impl Fixture {

@@ -22,7 +22,7 @@ pub trait Lie: Default + 'static {
 }
 
 /// What a lie may look back at: how each key was built for the first time, and for the last.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Past {
     /// For the first time.
     pub first: HashMap<KeyId, Made>,
@@ -31,7 +31,7 @@ pub struct Past {
 }
 
 /// What an event told of a key that was built.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Made {
     /// What it fetched.
     pub dependencies: Vec<Dependency>,
@@ -40,6 +40,7 @@ pub struct Made {
 }
 
 /// An updater that hears lies, and what a rebuilder reads that is to see it alone.
+#[derive(Debug)]
 pub struct Deceived<L> {
     past: Past,
     seen: Metadata,
@@ -72,6 +73,7 @@ impl<L: Lie> MetadataUpdater for Deceived<L> {
 }
 
 /// A rebuilder that reads an updater which was lied to.
+#[derive(Debug)]
 pub struct Misled<R, L>(R, PhantomData<L>);
 
 impl<R, L> Misled<R, L> {
@@ -131,7 +133,7 @@ pub(super) fn without(to: &mut impl MetadataUpdater, event: &Event<'_>, left_out
 macro_rules! lies {
     ($($(#[$doc:meta])* $name:ident to $updater:ty: $tell:expr;)*) => {$(
         $(#[$doc])*
-        #[derive(Default)]
+        #[derive(Debug, Default)]
         pub struct $name;
 
         impl Lie for $name {

@@ -91,7 +91,7 @@ lies! {
 }
 
 /// Whether anything changed since anything was built; and what was built.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct WideBits {
     graph: DependencyGraph,
     changed: Vec<KeyId>,
@@ -108,6 +108,7 @@ impl MetadataUpdater for WideBits {
 }
 
 /// Dirty bits that are all cleared whenever anything was built (THEORY, rule 5).
+#[derive(Debug)]
 pub struct WideBit;
 
 impl Rebuilder<Name, i64> for WideBit {
@@ -123,7 +124,7 @@ impl Rebuilder<Name, i64> for WideBit {
 }
 
 /// How many changes there were.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Changes(u64);
 
 impl MetadataUpdater for Changes {
@@ -134,7 +135,7 @@ impl MetadataUpdater for Changes {
 
 /// Clears a bit when the task starts: one that then fails counts as up to date until the next change (THEORY,
 /// rule 5).
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct ClearedAtStart {
     started: RefCell<HashMap<KeyId, u64>>,
 }
@@ -160,6 +161,7 @@ impl Rebuilder<Name, i64> for ClearedAtStart {
 }
 
 /// How a rebuilder that knows its suspects tells of them wrongly.
+#[derive(Debug)]
 pub enum Telling {
     /// The first of the list is left out.
     LacksOne,
@@ -172,6 +174,7 @@ pub enum Telling {
 }
 
 /// Dirty bits, of which the scheduler is told wrongly.
+#[derive(Debug)]
 pub struct Mistold(pub Telling);
 
 impl Rebuilder<Name, i64> for Mistold {

@@ -8,7 +8,7 @@ use super::twist::Twist;
 use crate::laws::Promises;
 
 /// Loses every other key that can go on.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Loses {
     pushed: usize,
 }
@@ -23,7 +23,7 @@ impl Twist for Loses {
 }
 
 /// Puts every key that it ever saw on the queue, as Excel and the published model walk the whole calc chain.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct WholeChain {
     known: Vec<KeyId>,
 }
@@ -41,6 +41,7 @@ impl Twist for WholeChain {
 }
 
 /// Forgets the chain: every key counts as new in every build.
+#[derive(Debug)]
 pub struct Unchained {
     empty: Metadata,
 }
@@ -63,7 +64,7 @@ impl Twist for Unchained {
 }
 
 /// Says that an order exists where none was made: a task that has to wait is refused.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Refuses;
 
 impl Twist for Refuses {
@@ -73,7 +74,7 @@ impl Twist for Refuses {
 }
 
 /// Drops a task that has to wait, and claims to start none twice.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Drops;
 
 impl Twist for Drops {
@@ -83,7 +84,7 @@ impl Twist for Drops {
 }
 
 /// Takes keys by twos, the later one first: an edge between the two is ignored.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct IgnoresEdge {
     held: Option<KeyId>,
 }
@@ -104,7 +105,7 @@ impl Twist for IgnoresEdge {
 }
 
 /// Takes the whole order backwards, dependents first.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Reversed {
     taken: Vec<KeyId>,
 }
@@ -117,7 +118,7 @@ impl Twist for Reversed {
 }
 
 /// Keeps its order though tasks were replaced.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct OldOrder;
 
 impl Twist for OldOrder {
@@ -127,7 +128,7 @@ impl Twist for OldOrder {
 }
 
 /// Follows suspects, and forgets those that it is told of while the build runs.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Deaf;
 
 impl Twist for Deaf {
@@ -135,7 +136,7 @@ impl Twist for Deaf {
 }
 
 /// Says of every build that it was complete.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Optimist;
 
 impl Twist for Optimist {
@@ -145,7 +146,7 @@ impl Twist for Optimist {
 }
 
 /// Always says that it follows suspects, whatever the targets and whether or not there is an order.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Follower;
 
 impl Twist for Follower {
@@ -155,7 +156,7 @@ impl Twist for Follower {
 }
 
 /// Says of every key that all it declares came before it.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Precedes;
 
 impl Twist for Precedes {
@@ -165,7 +166,7 @@ impl Twist for Precedes {
 }
 
 /// Says of nothing that it may be fetched.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Forbids;
 
 impl Twist for Forbids {
@@ -175,7 +176,7 @@ impl Twist for Forbids {
 }
 
 /// Says of everything that it may be fetched: luck passes for order.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Permits;
 
 impl Twist for Permits {
@@ -185,7 +186,7 @@ impl Twist for Permits {
 }
 
 /// Gives every key twice. The engine minds: a key that is up to date is not visited again.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Stutters {
     last: Option<KeyId>,
 }
@@ -202,7 +203,7 @@ impl Twist for Stutters {
 }
 
 /// Looks at its first key, and leaves it on the queue.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct NeverTakes {
     first: Option<KeyId>,
 }

@@ -12,7 +12,7 @@ use crate::laws::Promises;
 use crate::name::Name;
 
 /// What is done wrong on the way down.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slip {
     /// Nothing.
     None,
@@ -34,6 +34,7 @@ pub enum Slip {
 }
 
 /// Deep constructive traces with a slip.
+#[derive(Debug)]
 pub struct Deep(pub Slip);
 
 impl Deep {

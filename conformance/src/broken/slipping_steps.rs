@@ -3,7 +3,7 @@
 use std::task::{Poll, ready};
 
 use alacarte_core::{Answer, Event, Fetched, KeyId, Metadata, MetadataUpdater, Question, Reason, Rebuilder};
-use alacarte_metadata::{DependencyGraph, ModificationTimes, StepTraces};
+use alacarte_metadata::{DependencyGraph, LastBuilt, ModificationTimes, StepTraces};
 use alacarte_rebuilders::StepTrace;
 
 use super::fixture::{Fixture, thrifty};
@@ -41,7 +41,7 @@ lies! {
 }
 
 /// How two steps are compared.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Off {
     /// As they should be.
     By0,
@@ -60,6 +60,7 @@ pub enum Off {
 }
 
 /// Step traces that are off by one.
+#[derive(Debug)]
 pub struct Stepper(pub Off);
 
 impl Rebuilder<Name, i64> for Stepper {
@@ -70,7 +71,9 @@ impl Rebuilder<Name, i64> for Stepper {
     fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
         let steps = metadata.read::<StepTraces>();
         let key = question.key();
-        let Some((built, value)) = steps.built(key) else { return Poll::Ready(Answer::Run(Reason::NeverBuilt)) };
+        let Some(LastBuilt { step: built, value, .. }) = steps.built(key) else {
+            return Poll::Ready(Answer::Run(Reason::NeverBuilt));
+        };
         let off = self.0;
         let newer = |changed: u64| match off {
             Off::BuiltLate => changed > built + 1,
@@ -94,7 +97,7 @@ impl Rebuilder<Name, i64> for Stepper {
 }
 
 /// The times that make reads, and what each key fetched; the first may be lied to.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct LateTimes(ModificationTimes);
 
 impl LateTimes {
@@ -111,6 +114,7 @@ impl MetadataUpdater for LateTimes {
 }
 
 /// Make's rule over times that are a tick late for what was built: an edit in that very tick is not seen.
+#[derive(Debug)]
 pub struct LateTime;
 
 impl Rebuilder<Name, i64> for LateTime {

@@ -12,7 +12,7 @@ use super::fixture::Fixture;
 use crate::name::Name;
 
 /// What a verifier does wrong.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slip {
     /// Nothing.
     None,
@@ -56,6 +56,7 @@ pub enum Slip {
 }
 
 /// A verifier with a slip.
+#[derive(Debug)]
 pub struct Verifier(pub Slip);
 
 impl Verifier {

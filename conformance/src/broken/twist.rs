@@ -1,5 +1,7 @@
 //! A scheduler that does one thing otherwise than the one that it was made of.
 
+use std::fmt;
+
 use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
 
 /// What a scheduler does otherwise. Whatever is not written down is done as it should be.
@@ -53,6 +55,12 @@ pub trait Twist {
 pub struct Twisted {
     inner: Box<dyn Scheduler>,
     twist: Box<dyn Twist>,
+}
+
+impl fmt::Debug for Twisted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Twisted").finish_non_exhaustive()
+    }
 }
 
 impl Twisted {
@@ -111,7 +119,7 @@ impl Scheduler for Twisted {
 impl<P: Power> Schedules<P> for Twisted {}
 
 /// Nothing is done otherwise.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Straight;
 
 impl Twist for Straight {}

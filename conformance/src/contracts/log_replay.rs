@@ -58,7 +58,7 @@ fn is_written(what: &Happening) -> bool {
 }
 
 fn unnamed(mut record: Record<'_>) -> Record<'_> {
-    record.names = &();
+    record.key_hashes = &();
     record
 }
 

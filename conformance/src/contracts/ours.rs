@@ -31,7 +31,7 @@ fn keys_of(fetched: &Option<Vec<Fetched>>) -> Vec<KeyId> {
 }
 
 /// What each key fetched last.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Graph([Option<Vec<Fetched>>; KEYS]);
 
 impl Contract for Graph {
@@ -69,6 +69,7 @@ fn forget_lists(lists: &mut [Option<Vec<Fetched>>; KEYS], what: &Happening) -> V
 }
 
 /// Which keys a change has made out of date: those that fetched what changed, and those of which it was told.
+#[derive(Debug)]
 pub struct Dirty {
     pub(super) keys: [Option<Vec<Fetched>>; KEYS],
     values: [Option<Fingerprint>; KEYS],
@@ -134,7 +135,7 @@ impl Contract for Dirty {
 }
 
 /// [`Dirty`] in an order in which builds happen, with what lies above the dirty keys.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Suspects(Dirty);
 
 impl Contract for Suspects {
@@ -152,7 +153,7 @@ impl Contract for Suspects {
 }
 
 /// When each key was modified last.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Times([Option<Time>; KEYS]);
 
 impl Contract for Times {
@@ -174,7 +175,7 @@ impl Contract for Times {
 type Run = (Option<Fingerprint>, Vec<(KeyId, u64)>, Fingerprint);
 
 /// The values that each task was given when it ran last.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Seen {
     values: [Option<u64>; KEYS],
     runs: [Option<Run>; KEYS],
@@ -224,7 +225,7 @@ impl Contract for Seen {
 }
 
 /// The keys that were ever finished, the last one last.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Chain(Vec<KeyId>);
 
 impl Contract for Chain {
@@ -247,7 +248,7 @@ impl Contract for Chain {
 }
 
 /// The steps of what happened to each key, and to each definition; what is known of its value.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Steps {
     step: u64,
     changed: [u64; KEYS],
@@ -284,7 +285,8 @@ impl Contract for Steps {
         for (key, made) in all().zip(&self.made) {
             let made = made.as_ref().filter(|(_, what)| what.is_plain());
             let expected = made.map(|(number, what)| (*number, what.fingerprint()));
-            assert_eq!(steps.built(key), expected, "when {key:?} was built, and what it was");
+            let built = steps.built(key).map(|built| (built.step, built.value));
+            assert_eq!(built, expected, "when {key:?} was built, and what it was");
         }
         let fetched = |key: KeyId| self.made[key.index()].as_ref().map(|(_, made)| made.keys());
         check_mentions(steps, |key| keys_of(&fetched(key)));
@@ -294,7 +296,7 @@ impl Contract for Steps {
 type Entry = (u64, Vec<Dependency>);
 
 /// Traces, the newest first; and whether the first is that of what the key was last made from, here and not elsewhere.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Kept {
     traces: [Vec<Entry>; KEYS],
     present: [bool; KEYS],
@@ -352,7 +354,7 @@ macro_rules! check_traces {
 }
 
 /// What each key's last different runs fetched and gave.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Verifying(Kept);
 
 impl Contract for Verifying {
@@ -379,7 +381,7 @@ impl Contract for Verifying {
 }
 
 /// The same with values, and with what others told.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Constructive(Kept);
 
 impl Contract for Constructive {
@@ -408,7 +410,7 @@ impl Contract for Constructive {
 }
 
 /// The values that given terminal inputs led to, and the name of what each key's current value was made of.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Deep {
     kept: Kept,
     /// What stands for a key with a task in traces above it.

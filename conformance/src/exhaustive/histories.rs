@@ -99,9 +99,11 @@ impl History {
             }
         }
         steps.extend(of.restarts.then_some(Step::Restart));
-        steps.extend(of.faults.then_some(Step::Crash(Vec::new(), 0, 1)));
+        steps.extend(of.faults.then_some(Step::Crash { targets: Vec::new(), polls: 0, lost: 1 }));
         let takeover = |&other: &usize| other != self.at_work;
-        steps.extend((0..of.combinations).filter(takeover).map(|other| Step::Switch(other, false)));
+        steps.extend(
+            (0..of.combinations).filter(takeover).map(|other| Step::Switch { to: other, keeps_scheduler: false }),
+        );
         steps.retain(|step| self.steps.last().is_none_or(|last| !is_idle(last, step)));
         steps
     }
@@ -133,7 +135,7 @@ impl History {
                 let task = self.others(key).into_iter().find(|task| task.expr() == *expr);
                 next.model.0[key] = Part::Task(task.unwrap_or(Task::Fail));
             }
-            Step::Switch(to, _) => next.at_work = *to,
+            Step::Switch { to, .. } => next.at_work = *to,
             _ => {}
         }
         next.steps.push(step);
@@ -155,8 +157,8 @@ fn is_idle(first: &Step, second: &Step) -> bool {
     }
     matches!(
         (first, second),
-        (Step::Restart, Step::Restart | Step::Crash(..))
-            | (Step::Crash(..), Step::Restart)
-            | (Step::Switch(..), Step::Switch(..))
+        (Step::Restart, Step::Restart | Step::Crash { .. })
+            | (Step::Crash { .. }, Step::Restart)
+            | (Step::Switch { .. }, Step::Switch { .. })
     )
 }

@@ -160,7 +160,7 @@ fn play<P: Declares>(subject: &Subject<'_>, program: &Program, number: usize) ->
     let (cases, mut broken) = program.histories(of, |scenario| {
         let played = perform::<P, _, _>(scenario, &combinations, Setup::default())?;
         tally += Tally::of(&played);
-        let lost = scenario.steps.iter().any(|step| matches!(step, Step::Crash(..)));
+        let lost = scenario.steps.iter().any(|step| matches!(step, Step::Crash { .. }));
         if scenario.steps.contains(&Step::Restart) && !lost {
             tally += some_warm_some_cold::<P, _, _>(scenario, &combinations, played)?;
         }

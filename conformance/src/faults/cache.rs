@@ -23,10 +23,11 @@ pub enum Fault {
 }
 
 /// A cache in memory. Clones share what is in it.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Shelf(Rc<RefCell<Vec<SharedTrace<Name, i64>>>>);
 
 /// A build's way to a cache, with a fault.
+#[derive(Debug)]
 pub struct Lends {
     /// The cache.
     pub shelf: Shelf,

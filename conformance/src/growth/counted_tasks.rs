@@ -54,6 +54,7 @@ impl Cell {
 }
 
 /// Many of them: rules, which know what order-only inputs are beside.
+#[derive(Debug)]
 pub struct Cells {
     rules: Rules<Number, i64>,
     order_only: HashMap<Number, Vec<Number>>,

@@ -24,6 +24,7 @@ use alacarte_core::{Rebuilder, Schedules, Static};
 pub type Number = u32;
 
 /// A graph and a history for each size.
+#[derive(Debug)]
 pub struct Family {
     /// What a report calls it.
     pub name: &'static str,

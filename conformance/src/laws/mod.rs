@@ -90,7 +90,17 @@ impl Ending<'_> {
     }
 }
 
+/// How much work went on outside at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtWork {
+    /// So many pieces of it, at most.
+    pub most: usize,
+    /// So many may.
+    pub allowed: usize,
+}
+
 /// One build, and all that is needed to judge it.
+#[derive(Debug)]
 pub struct Moment<'m> {
     /// What was to be brought up to date.
     pub targets: &'m [Name],
@@ -118,8 +128,8 @@ pub struct Moment<'m> {
     pub onlooker: &'m Onlooker,
     /// Whether the order is known beforehand, so that all that is declared is visited.
     pub declares: bool,
-    /// The most pieces of work that ever went on outside at once, and how many may: of all jobs, and in a pool.
-    pub at_work: [(usize, usize); 2],
+    /// The work that went on outside: of all jobs, and in a pool.
+    pub at_work: [AtWork; 2],
     /// How many events the journal was given.
     pub events: usize,
     /// Whether the same build was the last thing that happened, and succeeded.
@@ -160,7 +170,7 @@ impl Moment<'_> {
 }
 
 /// A law, with the name by which a report calls it.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Law {
     /// Its name.
     pub name: &'static str,

@@ -31,6 +31,13 @@ pub struct Combination<'c, S = Box<dyn Scheduler>, R = Box<dyn Rebuilder<Name, i
     pub promises: Promises,
 }
 
+impl<S, R> fmt::Debug for Combination<'_, S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut combination = f.debug_struct("Combination");
+        combination.field("name", &self.name).field("promises", &self.promises).finish_non_exhaustive()
+    }
+}
+
 /// How a performance differs from what the scenario says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Setup {
@@ -225,9 +232,9 @@ where
         }
         match step {
             Step::Build(targets) => played.push(stage.play(targets, None)?),
-            Step::Race(targets, after, key, value) => played.push(stage.race(targets, *after, *key, *value)?),
-            Step::Drop(targets, polls) => played.push(stage.play(targets, Some(*polls))?),
-            Step::Crash(targets, polls, lost) => {
+            Step::Race { targets, after, key, value } => played.push(stage.race(targets, *after, *key, *value)?),
+            Step::Drop { targets, polls } => played.push(stage.play(targets, Some(*polls))?),
+            Step::Crash { targets, polls, lost } => {
                 played.push(stage.play(targets, Some(*polls))?);
                 stage.crash(*lost);
             }

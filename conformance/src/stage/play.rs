@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alacarte_core::{BuildError, Decision, Rebuilder, Report, Schedules, Tasks};
 
 use super::{Broken, Played, Stage};
-use crate::laws::{Ending, LAWS, Moment};
+use crate::laws::{AtWork, Ending, LAWS, Moment};
 use crate::name::Name;
 use crate::onlooker::{Kind, Reference};
 use crate::oracle::Truth;
@@ -135,8 +135,8 @@ where
             onlooker: &self.onlooker,
             declares: self.declares,
             at_work: [
-                (outside.most(|label| label != BESIDE), self.scenario.manner.jobs),
-                (outside.most(|label| label == POOL), 1),
+                AtWork { most: outside.most(|label| label != BESIDE), allowed: self.scenario.manner.jobs },
+                AtWork { most: outside.most(|label| label == POOL), allowed: 1 },
             ],
             events,
             again: self.settled.as_deref() == Some(targets),

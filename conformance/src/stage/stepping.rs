@@ -280,7 +280,7 @@ where
             }
             Step::Pass => self.world.pass(),
             Step::SetBack(by) => self.world.set_back(*by),
-            Step::Switch(to, keep_scheduler) => self.switch(*to, *keep_scheduler),
+            Step::Switch { to, keeps_scheduler: keep_scheduler } => self.switch(*to, *keep_scheduler),
             _ => {}
         }
     }

@@ -124,6 +124,7 @@ fn copy_file(source: &Path, copy: &Path) -> io::Result<u64> {
 }
 
 /// A snapshot being made.
+#[derive(Debug)]
 pub struct Snapshot<'s> {
     /// The directory that is filled.
     pub to: &'s Path,

@@ -29,6 +29,7 @@ pub use stop::Stop;
 use crate::systems::Combination;
 
 /// Something on which combinations are compared.
+#[derive(Debug)]
 pub enum Workload {
     /// A project with a ninja manifest.
     Project(Project),

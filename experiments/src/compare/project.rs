@@ -320,7 +320,7 @@ impl Project {
 
     fn built(&self, stage: &Stage<'_>, combination: Combination<'_>, expected: &Expected, options: &Options) -> Built {
         let begin = Instant::now();
-        let ended = build(stage, combination.of_files(), options);
+        let ended = build(stage, (combination.scheduler(), combination.of_files()), options);
         let wall_ms = begin.elapsed().as_micros() as f64 / 1000.0;
         let (ended, problem) = match ended {
             Ok(ended) => (ended, stage.difference(expected, combination.is_shallow())),

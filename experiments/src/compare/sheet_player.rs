@@ -288,7 +288,7 @@ impl<'w> Player<'w> {
         SheetTasks<P>: Tasks<CellRef, Scalar, Power = P>,
     {
         let nothing = |error: String| (Err(error), Vec::new(), 0);
-        let (scheduler, rebuilder) = self.combination.of_sheets();
+        let (scheduler, rebuilder) = (self.combination.scheduler(), self.combination.of_sheets());
         let log = match Log::open(journal) {
             Ok(log) => log,
             Err(error) => return nothing(error.to_string()),

@@ -11,6 +11,7 @@ use super::{Fault, Panel, Part, Performance, Played, SceneError};
 const PROCESSES: usize = 5;
 
 /// What is looked for.
+#[derive(Debug)]
 pub struct Sought {
     /// The law that is broken.
     pub law: JobLaw,

@@ -15,6 +15,7 @@ use super::graph_tasks::{DynamicGraph, GroupedGraph, StaticGraph, closures};
 use super::key_graph::Graph;
 
 /// A [`Build`] over a graph: scheduler `S`, rebuilder `R`, and the graph's tasks in the form `T`.
+#[derive(Debug)]
 pub struct Combination<T, S, R> {
     build: Build<u32, u64, T, Memory<u32, u64>, S, R>,
     targets: Vec<KeyId>,

@@ -307,7 +307,7 @@ impl Jobserver {
     /// Puts the tokens right that this process serves, when nobody else has any. Those that are missing
     /// (a command was killed that had taken some) are made anew, and those too many taken away. How many there were, and how many there
     /// should be, if that differs.
-    pub fn settle(&self) -> Option<(usize, usize)> {
+    pub fn settle(&self) -> Option<Unsettled> {
         let held = self.held();
         let (found, made) = self.counts(&held)?;
         if found < made {
@@ -316,8 +316,18 @@ impl Jobserver {
         } else {
             let _ = (&self.read).read(&mut vec![0; found - made]);
         }
-        (found != made).then_some((found, made))
+        (found != made).then_some(Unsettled { found, made })
     }
+}
+
+/// Tokens that were not all there, or too many, see [`Jobserver::settle`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unsettled {
+    /// So many were found.
+    pub found: usize,
+    /// So many were made, and there are again.
+    pub made: usize,
 }
 
 /// Whether `MAKEFLAGS` names a jobserver, joinable or not.
@@ -637,10 +647,10 @@ mod tests {
     fn what_a_killed_command_took_is_made_anew() {
         let server = Jobserver::serve(4).expect("a pipe");
         assert_eq!((&server.read).read(&mut [0; 2]).expect("read"), 2);
-        assert_eq!(server.settle(), Some((1, 3)));
+        assert_eq!(server.settle(), Some(Unsettled { found: 1, made: 3 }));
         assert_eq!(server.settle(), None);
         (&server.write).write_all(b"++").expect("written");
-        assert_eq!(server.settle(), Some((5, 3)));
+        assert_eq!(server.settle(), Some(Unsettled { found: 5, made: 3 }));
         assert_eq!((server.settle(), pipe(&server)), (None, 3));
         // What this process has is not missing.
         let tokens = [(); 3].map(|()| server.try_acquire().expect("read").expect("a token"));

@@ -30,7 +30,7 @@ pub(crate) use events::Events;
 pub use events::{CommandEvent, Stage};
 pub use hits::{bytes, hits};
 pub use interrupt::{attended, tell_of_interruption};
-pub use jobserver::{Jobserver, JobserverError, Token, is_jobserver_named};
+pub use jobserver::{Jobserver, JobserverError, Token, Unsettled, is_jobserver_named};
 pub(crate) use nearest::hint;
 #[cfg(feature = "ninja")]
 pub use nearest::nearest_within;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use alacarte_stores::to_stderr;
 
-use super::jobserver::{Jobserver, Token, jobs};
+use super::jobserver::{Jobserver, Token, Unsettled, jobs};
 use super::process_group::{Process, end};
 use super::screen::program;
 use tokio::sync::Notify;
@@ -196,7 +196,7 @@ impl Underway {
             return true;
         }
         let free = !jobserver.is_open_elsewhere();
-        if let Some((found, made)) = free.then(|| jobserver.settle()).flatten() {
+        if let Some(Unsettled { found, made }) = free.then(|| jobserver.settle()).flatten() {
             self.missing += made.saturating_sub(found);
             self.spare += found.saturating_sub(made);
         }

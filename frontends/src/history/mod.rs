@@ -17,7 +17,7 @@ mod recorder;
 mod remaining;
 mod words;
 
-pub use past::{History, HistoryError, PastBuild};
+pub use past::{CommandCounts, History, HistoryError, PastBuild, PastEnd};
 pub use record::{About, CommandRecord, Ending, Outcome, Why};
 pub use recorder::Recorder;
 pub use remaining::Remaining;

@@ -49,20 +49,42 @@ pub struct PastBuild {
     /// What became of commands, in the order in which they ended. What was kept is not among them.
     pub commands: Vec<CommandRecord>,
     /// How long it took and how it ended; `None` if it was killed, or is at work.
-    pub end: Option<(Duration, Ending)>,
+    pub end: Option<PastEnd>,
     /// How many bytes it takes up in the file, more or less.
     pub(crate) bytes: usize,
 }
 
 impl PastBuild {
     /// How many commands ran well, were restored, and failed.
-    pub fn counts(&self) -> (usize, usize, usize) {
+    pub fn counts(&self) -> CommandCounts {
         let count = |is: fn(&Outcome) -> bool| self.commands.iter().filter(|command| is(&command.outcome)).count();
         let restored = count(|outcome| *outcome == Outcome::Restored);
         let ran = count(Outcome::is_success) - restored;
         let failed = |outcome: &Outcome| !outcome.is_success() && *outcome != Outcome::Interrupted;
-        (ran, restored, count(failed))
+        CommandCounts { ran, restored, failed: count(failed) }
     }
+}
+
+/// How long a build took and how it ended, see [`PastBuild::end`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PastEnd {
+    /// How long it took.
+    pub took: Duration,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// What became of the commands of a build, see [`PastBuild::counts`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CommandCounts {
+    /// So many ran well.
+    pub ran: usize,
+    /// The outputs of so many were restored.
+    pub restored: usize,
+    /// So many failed.
+    pub failed: usize,
 }
 
 /// How the file was found.
@@ -140,7 +162,7 @@ impl History {
                     let line = words.line(Numbered { first, new, line });
                     build.commands.push(CommandRecord { line, ..command });
                 }
-                Record::Ended { took, ending, .. } => build.end = Some((took, ending)),
+                Record::Ended { took, ending, .. } => build.end = Some(PastEnd { took, ending }),
             }
         });
         let state = match found {
@@ -286,7 +308,7 @@ impl History {
             let asked = past.targets.clone().map(|targets| Record::Asked { build, targets: Some(targets) });
             let changed = (!past.changed.is_empty()).then(|| Record::Changed { build, files: past.changed.clone() });
             let commands = past.commands.iter().map(move |command| record_of(build, command.clone(), &mut words));
-            let ended = past.end.map(|(took, ending)| Record::Ended { build, took, ending });
+            let ended = past.end.map(|PastEnd { took, ending }| Record::Ended { build, took, ending });
             began.into_iter().chain(asked).chain(changed).chain(commands).chain(ended)
         })
     }
@@ -322,7 +344,7 @@ mod tests {
     const LARGE: usize = 1 << 12;
 
     fn build(number: u64, commands: Vec<CommandRecord>) -> PastBuild {
-        let end = Some((Duration::from_secs(number), Ending::Succeeded));
+        let end = Some(PastEnd { took: Duration::from_secs(number), ending: Ending::Succeeded });
         let bytes = LARGE * commands.len();
         PastBuild { number, about: Some(About::default()), commands, end, bytes, ..PastBuild::default() }
     }

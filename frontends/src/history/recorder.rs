@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use alacarte_core::{Cause, Decision, Event, KeyId, Keys};
 use alacarte_stores::{FileKey, FileValue, text_of_path, to_stderr};
 
-use super::past::{FileState, History, PastBuild, record_of};
+use super::past::{FileState, History, PastBuild, PastEnd, record_of};
 use super::record::{About, CommandRecord, Ending, Outcome, Record, Why};
 use super::remaining::Remaining;
 use super::words::Words;
@@ -290,7 +290,14 @@ impl Recorder {
         (self.begun, self.path) = (None, None);
         let commands = self.retained.take().unwrap_or_default();
         let (about, targets) = (Some(self.about.clone()), self.targets.take());
-        Some(PastBuild { number, about, targets, commands, end: Some((took, ending)), ..PastBuild::default() })
+        Some(PastBuild {
+            number,
+            about,
+            targets,
+            commands,
+            end: Some(PastEnd { took, ending }),
+            ..PastBuild::default()
+        })
     }
 
     fn write(&mut self, commands: impl IntoIterator<Item = CommandRecord>) {
@@ -448,7 +455,7 @@ mod tests {
         assert_eq!(lanes, [("a", 0), ("b", 1), ("c", 0), ("d", 0)]);
         let read = History::read(&path, place.path()).expect("it was written");
         let build = read.build(1).expect("it is the first");
-        assert_eq!(build.end.map(|(_, ending)| ending), Some(Ending::Interrupted));
+        assert_eq!(build.end.map(|end| end.ending), Some(Ending::Interrupted));
         let underway = build.commands.iter().find(|command| command.key.as_str() == "d");
         assert_eq!(underway.map(|command| &command.outcome), Some(&Outcome::Interrupted));
         assert_eq!(underway.and_then(|command| command.line.as_deref()), Some("touch it"));

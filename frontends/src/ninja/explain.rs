@@ -213,7 +213,7 @@ impl Session {
             return Err(HistoryError::NeverBuilt { directory: self.directory.clone() }.into());
         };
         let target_step = tasks.number(&key);
-        if target_step.is_none() && !tasks.names(&key) && journaled.readers(&key) == 0 {
+        if target_step.is_none() && !tasks.speaks_of(&key) && journaled.readers(&key) == 0 {
             return Err(ExplainError::Unknown { hint: tasks.hint(target), target: target.to_owned() });
         }
         let readers = tasks.plan.steps.iter().filter(|step| {
@@ -263,7 +263,7 @@ impl Hindsight<'_> {
                     Some(needs) => Fate::Waits { needs },
                     None if self.since(key).is_none() && !self.journaled.knows(key) => Fate::Unseen,
                     None => {
-                        let certain = matches!(self.build.end, Some((_, Ending::Succeeded)));
+                        let certain = self.build.end.is_some_and(|end| end.ending == Ending::Succeeded);
                         Fate::Kept { since: self.since(key), certain }
                     }
                 },

@@ -83,7 +83,7 @@ pub use explain::{
 };
 pub use load::{load, load_with, parse_str};
 pub use manifest::{Deps, Edge, Location, Manifest, RspFile};
-pub use ninja_tasks::{Descriptions, Keep, NinjaTasks};
+pub use ninja_tasks::{Description, Descriptions, Keep, NinjaTasks};
 pub use null_build::NullBuild;
 pub use parse_error::{ParseError, Place};
 pub use session::{NinjaBuild, Session, SessionError, Turn, journal_bytes};

@@ -340,16 +340,26 @@ impl NinjaTasks {
     }
 }
 
+/// What is shown of a command while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Description<'d> {
+    /// Its description; the command itself, if it has none.
+    pub shown: &'d str,
+    /// The command.
+    pub command: &'d str,
+}
+
 /// What is shown of commands while they run, apart from their tasks.
 #[derive(Debug, Clone)]
 pub struct Descriptions(Rc<Plan>);
 
 impl Descriptions {
     /// What is shown of the command that this key names, and the command itself; nothing of a name for others or of a further output.
-    pub fn of(&self, key: &FileKey) -> Option<(&str, &str)> {
+    pub fn of(&self, key: &FileKey) -> Option<Description<'_>> {
         let maker = self.0.makers.get(key).filter(|maker| maker.output == 0)?;
         let edge = &self.0.steps[maker.step].edge;
-        (!edge.is_phony()).then(|| (edge.shown(), &*edge.command))
+        (!edge.is_phony()).then(|| Description { shown: edge.shown(), command: &edge.command })
     }
 }
 

@@ -361,7 +361,7 @@ where
 
 impl NinjaTasks {
     /// Whether the manifest speaks of this file.
-    pub fn names(&self, key: &FileKey) -> bool {
+    pub fn speaks_of(&self, key: &FileKey) -> bool {
         self.edge(key).is_some()
             || self.plan.steps.iter().any(|step| {
                 let inputs = step.edge.all_inputs().map(|input| self.key_of(input));

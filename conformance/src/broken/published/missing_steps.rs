@@ -8,6 +8,7 @@ use alacarte_metadata::StepTraces;
 use alacarte_rebuilders::StepTrace;
 
 /// Step traces that were never told of an input.
+#[derive(Debug)]
 pub struct InputlessSteps(Metadata);
 
 impl Default for InputlessSteps {

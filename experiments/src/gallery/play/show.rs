@@ -6,8 +6,8 @@ use alacarte_conformance::Name;
 use alacarte_conformance::broken::published::{ByParent, ByValue, FlatTraces, InputlessSteps, LookUp, WideBits};
 use alacarte_core::{KeyId, Keys, Metadata, MetadataUpdater};
 use alacarte_metadata::{
-    CalcChain, ConstructiveTraces, DeepConstructiveTraces, DependencyGraph, DirtyBits, ModificationTimes, StepTraces,
-    Trace, TraceTable, VerifyingTraces,
+    CalcChain, ConstructiveTraces, DeepConstructiveTraces, DependencyGraph, DirtyBits, LastBuilt, ModificationTimes,
+    StepTraces, Trace, TraceTable, VerifyingTraces,
 };
 
 use super::last::LastTraces;
@@ -124,7 +124,7 @@ fn flat<L: LookUp>(kept: &FlatTraces<i64, L>, keys: &Keys<Name>) -> Vec<String> 
 
 fn steps(kept: &StepTraces, keys: &Keys<Name>) -> Vec<String> {
     each(keys, |id, key| match (kept.built(id), kept.changed(id)) {
-        (Some((built, _)), changed) => {
+        (Some(LastBuilt { step: built, .. }), changed) => {
             let fetched = fetched(kept.graph(), keys, id).unwrap_or_default();
             Some(format!("{key} built {built}, changed {changed}  ← {fetched}"))
         }

@@ -25,6 +25,7 @@ pub enum Note {
 }
 
 /// Does nothing otherwise, and notes down what is put on the queue and taken from it.
+#[derive(Debug)]
 pub struct Watch(pub Log);
 
 impl Twist for Watch {
