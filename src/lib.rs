@@ -17,6 +17,7 @@
 //! The crates `alacarte-metadata`, `-schedulers`, `-rebuilders` and `-stores` hold the implementations, a
 //! strategy a file.
 #![deny(missing_docs, missing_debug_implementations)]
+#![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 mod bodies;
 mod build;

@@ -11,6 +11,7 @@
 //!
 //! `alacarte new rebuilder NAME` writes a crate that does so.
 #![deny(missing_docs, missing_debug_implementations, clippy::print_stdout, clippy::print_stderr)]
+#![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 mod args;
 mod build;

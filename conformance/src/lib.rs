@@ -58,6 +58,7 @@
 //! build.with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace).run(["B"]).unwrap();
 //! ```
 #![deny(missing_docs, missing_debug_implementations)]
+#![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 pub mod broken;
 mod campaign;

@@ -9,7 +9,10 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs this; if it panics, answers what the panic said, and prints nothing.
+/// Runs this, and prints nothing if it panics.
+///
+/// # Errors
+/// What the panic said.
 pub fn quietly<T>(act: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

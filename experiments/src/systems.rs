@@ -247,17 +247,19 @@ impl Combination<'_> {
     /// Its rebuilder, for spreadsheets.
     pub fn of_sheets(self) -> OfSheets {
         let own = self.menu.own.get(self.rebuilder).map(|makes| (makes.of_sheets)());
-        own.or_else(|| alacarte_rebuilders::named(self.rebuilder)).expect(NAMED)
+        own.or_else(|| alacarte_rebuilders::named(self.rebuilder)).unwrap_or_else(not_on_the_menu)
     }
 
     /// Its rebuilder, for files.
     pub fn of_files(self) -> OfFiles {
         let own = self.menu.own.get(self.rebuilder).map(|makes| (makes.of_files)());
-        own.or_else(|| alacarte_rebuilders::named(self.rebuilder)).expect(NAMED)
+        own.or_else(|| alacarte_rebuilders::named(self.rebuilder)).unwrap_or_else(not_on_the_menu)
     }
 }
 
-const NAMED: &str = "what a cell names is on its menu";
+fn not_on_the_menu<T>() -> T {
+    unreachable!("what a cell names is on its menu")
+}
 
 /// A build system of the world, as the paper places it.
 #[derive(Debug, Clone, Copy)]

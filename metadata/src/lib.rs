@@ -12,6 +12,7 @@
 //! | [`StepTraces`] | when each key was built and when it last changed | Shake's implementation |
 //! | [`LastRuns`] | the *values* that each task was given when it ran last | tolerance |
 #![deny(missing_docs, missing_debug_implementations)]
+#![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 mod calc_chain;
 mod column;

@@ -218,6 +218,9 @@ impl<const EXTRA: usize> TraceTable<EXTRA> {
     }
 
     /// Adds a trace behind the newest of its key, which stays the newest and makes way for no other.
+    ///
+    /// # Panics
+    /// If a key keeps one trace only, which has no second.
     pub fn push_second(
         &mut self,
         key: KeyId,

@@ -14,6 +14,7 @@
 //! [`PerKey`] chooses one of them for each key, [`named`] finds one at run time; [`Within`] bounds what those keep
 //! that restore; [`Rechecked`] runs some of what they would restore, and compares.
 #![deny(missing_docs, missing_debug_implementations)]
+#![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 mod constructive;
 mod deep;

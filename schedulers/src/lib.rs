@@ -9,6 +9,7 @@
 //! These are the paper's. [`BottomUp`] keeps futures too, but begins at what changed rather than at the targets.
 //! [`named`] finds one of them at run time.
 #![deny(missing_docs, missing_debug_implementations)]
+#![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 mod bottom_up;
 mod named;

@@ -12,6 +12,7 @@
 //! | [`SharedCache`] | copies and traces in one directory, and the care of it |
 //! | [`NamedCache`] | directories that tools keep for themselves |
 #![deny(missing_docs, missing_debug_implementations, clippy::print_stdout, clippy::print_stderr)]
+#![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 #[cfg(feature = "files")]
 mod byte_text;

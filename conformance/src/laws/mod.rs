@@ -4,6 +4,8 @@
 //! what an onlooker remembers of earlier builds. The laws that compare two performances of one scenario are in
 //! [`relations`](crate::relations).
 
+#![expect(clippy::missing_errors_doc, reason = "a law answers what is wrong")]
+
 mod bounds;
 mod correctness;
 mod economy;

@@ -29,6 +29,9 @@ pub struct DepfileError {
 }
 
 /// Reads a depfile.
+///
+/// # Errors
+/// If it is no list of rules as compilers write them: with the line.
 pub fn parse_depfile(text: &str) -> Result<Vec<DepfileEntry>, DepfileError> {
     let mut reader = Reader { text, at: 0 };
     let mut entries = Vec::new();

@@ -16,6 +16,9 @@ use super::variables::Scopes;
 use crate::commands::Root;
 
 /// Loads the manifest `file` and what it includes. All these paths are relative to `dir`.
+///
+/// # Errors
+/// If a file cannot be read or does not parse, or two edges make one file: with file, line and column.
 pub fn load(dir: &Path, file: &Path) -> Result<Manifest, ParseError> {
     let mut read = |path: &Path| std::fs::read(dir.join(path)).map(|bytes| text_of(&bytes).into_owned());
     let mut loader = Loader::new(&mut read);
@@ -25,6 +28,15 @@ pub fn load(dir: &Path, file: &Path) -> Result<Manifest, ParseError> {
 }
 
 /// Loads a manifest given as text; an `include` finds no file.
+///
+/// ```
+/// let manifest = alacarte::ninja::parse_str("build.ninja", "rule cc\n  command = cc -c $in -o $out\nbuild a.o: cc a.c\n")?;
+/// assert_eq!(manifest.edges[0].command, "cc -c a.c -o a.o");
+/// # Ok::<(), alacarte::ninja::ParseError>(())
+/// ```
+///
+/// # Errors
+/// As [`load`].
 pub fn parse_str(name: &str, text: &str) -> Result<Manifest, ParseError> {
     load_with(Path::new(name), &mut |path| {
         if path == Path::new(name) {
@@ -35,6 +47,9 @@ pub fn parse_str(name: &str, text: &str) -> Result<Manifest, ParseError> {
 }
 
 /// Loads the manifest `file`, reading it and what it includes with `read`.
+///
+/// # Errors
+/// As [`load`].
 pub fn load_with(file: &Path, read: &mut dyn FnMut(&Path) -> io::Result<String>) -> Result<Manifest, ParseError> {
     let mut loader = Loader::new(read);
     loader.file(file, Scopes::ROOT, None)?;

@@ -103,7 +103,10 @@ pub struct CellRange {
 }
 
 impl CellRange {
-    /// The rectangle between two opposite corners, whichever they are; `#REF!` if it has too many cells.
+    /// The rectangle between two opposite corners, in any order.
+    ///
+    /// # Errors
+    /// `#REF!` if it has too many cells.
     pub fn new(one: CellRef, other: CellRef) -> Result<CellRange, CellError> {
         let range = CellRange {
             first: CellRef::new(one.column.min(other.column), one.row.min(other.row)),

@@ -61,8 +61,10 @@ pub trait Cells {
 }
 
 impl Formula {
-    /// The value of the formula over these cells. The only errors are those of the cells; what goes wrong in the
-    /// formula itself, such as a division by zero, is a value.
+    /// The value of the formula over these cells.
+    ///
+    /// # Errors
+    /// Those of the cells only; what goes wrong in the formula itself, such as a division by zero, is a value.
     pub async fn evaluate<C: Cells>(&self, cells: &C) -> Result<Scalar, C::Error> {
         let mut machine = Machine::default();
         let mut at = 0;

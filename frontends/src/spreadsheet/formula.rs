@@ -28,6 +28,9 @@ pub enum References {
 
 impl Formula {
     /// Parses a formula with the `=` in front of it.
+    ///
+    /// # Errors
+    /// What was expected, and where.
     pub fn parse(text: &str) -> Result<Formula, FormulaError> {
         Ok(Formula { steps: parser::compile(text)?.into(), source: text.into() })
     }

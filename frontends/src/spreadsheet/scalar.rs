@@ -88,6 +88,9 @@ impl Scalar {
     }
 
     /// The value as a number.
+    ///
+    /// # Errors
+    /// `#VALUE!` for a text that is no number; the error that the value is.
     pub fn to_number(&self) -> Result<f64, CellError> {
         match self {
             Scalar::Empty => Ok(0.0),
@@ -99,6 +102,9 @@ impl Scalar {
     }
 
     /// The value as a condition: any number but zero is true.
+    ///
+    /// # Errors
+    /// `#VALUE!` for a text that is neither TRUE nor FALSE; the error that the value is.
     pub fn to_bool(&self) -> Result<bool, CellError> {
         match self {
             Scalar::Empty => Ok(false),
@@ -110,6 +116,9 @@ impl Scalar {
     }
 
     /// The value as a text: what the cell displays.
+    ///
+    /// # Errors
+    /// The error that the value is.
     pub fn to_text(&self) -> Result<Rc<str>, CellError> {
         match self {
             Scalar::Text(text) => Ok(text.clone()),

@@ -95,6 +95,9 @@ pub struct Sheet {
 
 impl Cell {
     /// Reads what is typed into a cell; `None` if it is blank.
+    ///
+    /// # Errors
+    /// If it is a formula that does not parse.
     pub fn parse(field: &str) -> Result<Option<Cell>, FormulaError> {
         if let Some(text) = field.strip_prefix('\'') {
             return Ok(Some(Cell::Value(Scalar::text(text))));
@@ -134,6 +137,9 @@ impl Cell {
 
 impl Sheet {
     /// Reads the text of a CSV file; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// If it is no CSV, reaches too far, or a formula does not parse: with the line, or the cell.
     pub fn parse(name: &str, text: &str) -> Result<Sheet, SheetError> {
         let mut cells = BTreeMap::new();
         for field in Fields::new(text) {
@@ -159,6 +165,9 @@ impl Sheet {
     }
 
     /// Reads a CSV file.
+    ///
+    /// # Errors
+    /// As [`Sheet::parse`], and if the file cannot be read.
     pub fn read(path: &Path) -> Result<Sheet, SheetError> {
         let file = path.display().to_string();
         let bytes = match std::fs::read(path) {
@@ -199,7 +208,10 @@ impl Sheet {
     }
 
     /// Types this into a cell, as if it were a field of the file (without the quotation marks of CSV). A blank text
-    /// removes the cell; after an error the sheet is as before.
+    /// removes the cell.
+    ///
+    /// # Errors
+    /// If the cell lies too far out, or a formula does not parse. The sheet is as before.
     pub fn set(&mut self, at: CellRef, field: &str) -> Result<(), SheetError> {
         if is_outside(at) {
             return Err(SheetError::Outside { cell: at });
