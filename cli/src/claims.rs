@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use alacarte_experiments::claims::{Cell as Claim, ENOUGH, Options, PROPERTIES, Verdict, measure, rows};
+use alacarte_experiments::claims::{Cell as Claim, ENOUGH, Options, PROPERTIES, Property, Verdict, measure, rows};
 use alacarte_experiments::systems::Menu;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
 use console::Style;
@@ -59,7 +59,10 @@ fn tell(menu: &Menu, out: &mut impl Write, arguments: &Claims, cells: &[Claim]) 
 }
 
 /// Below this, ten columns beside the names are too many.
-const TABLE: usize = 64;
+const TABLE: usize = 80;
+
+/// So many columns are taken by ten words beside the names.
+const WORDS: usize = 96;
 
 fn matrix(menu: &Menu, out: &mut impl Write, cells: &[Claim]) -> Result<(), Problem> {
     if width() < TABLE {
@@ -68,14 +71,11 @@ fn matrix(menu: &Menu, out: &mut impl Write, cells: &[Claim]) -> Result<(), Prob
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     style(&mut table);
-    // Ten words stand in ten columns where there is room for them, and else upright.
-    let narrow = columns().is_none_or(|columns| columns < 120);
-    let head = |short: &str| match narrow {
-        true => short.trim_end_matches('.').chars().map(String::from).collect::<Vec<_>>().join("\n"),
-        false => short.to_owned(),
-    };
+    // Ten words stand beside each other where there is room for them, and else on two lines each.
+    let narrow = columns().is_none_or(|columns| columns < WORDS);
+    let head = |property: &Property| if narrow { property.narrow } else { property.short };
     let mut header = vec![Cell::new("")];
-    header.extend(PROPERTIES.map(|property| Cell::new(head(property.short)).set_alignment(CellAlignment::Center)));
+    header.extend(PROPERTIES.iter().map(|it| Cell::new(head(it)).set_alignment(CellAlignment::Center)));
     table.set_header(header);
     let mut title = None;
     for (row, cells) in rows(menu).iter().zip(cells.chunks(PROPERTIES.len())) {

@@ -14,9 +14,9 @@ use crate::status::Problem;
 #[derive(Debug, Error)]
 enum NewError {
     #[error(
-        "`{0}` cannot be the name of a crate: use a to z, digits and -, and begin with a letter, as in `my-rebuilder`"
+        "`{name}` cannot be the name of a crate: use a to z, digits and -, and begin with a letter, as in `{instead}`"
     )]
-    Name(String),
+    Name { name: String, instead: String },
     #[error("there is a strategy `{0}` on the menu already: choose another name")]
     Taken(String),
     #[error("`{0}` is a name that the crate needs for something else: choose another, such as `my-{0}`")]
@@ -55,7 +55,7 @@ pub fn new(menu: &Menu, arguments: &New) -> Result<ExitCode, Problem> {
     let New { kind, name } = arguments;
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(fits) || name.ends_with('-') {
-        return Err(NewError::Name(name.clone()).into());
+        return Err(NewError::Name { name: name.clone(), instead: instead(name, *kind) }.into());
     }
     if menu.schedulers().chain(menu.rebuilders()).any(|taken| taken == name) {
         return Err(NewError::Taken(name.clone()).into());
@@ -100,6 +100,13 @@ fn is_reserved(kind: Kind, name: &str) -> bool {
     let names_it =
         |(_, template): Template| template.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == own);
     RESERVED.split_whitespace().any(|word| word == name) || templates(kind).into_iter().any(names_it)
+}
+
+/// `my-idea`, of `My Idea`; where nothing is left that can begin a name, one of the kind.
+fn instead(name: &str, kind: Kind) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let name = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
+    if name.starts_with(|c: char| c.is_ascii_lowercase()) { name } else { format!("my-{kind}") }
 }
 
 /// `MyIdea`, of `my-idea`.

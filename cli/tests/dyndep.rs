@@ -153,7 +153,7 @@ fn a_dyndep_file_that_cannot_be_made_fails_what_needs_it_and_no_more() {
         for (arguments, other) in [(&["build", "-j1"][..], false), (&["build", "-k"], true)] {
             let place = directory(&[("build.ninja", manifest)]);
             let (code, out, err) = run(place.path(), &[arguments, &["--scheduler", scheduler]].concat());
-            assert!(code == 1 && err.contains("[exit status 3] dd"), "{out}{err}");
+            assert!(code == 1 && out.contains("FAILED: [exit status 3] dd"), "{out}{err}");
             let there = |name: &str| place.path().join(name).exists();
             assert!(!there("out") && there("other") == other, "{scheduler}: {arguments:?}");
         }

@@ -42,8 +42,7 @@ impl<K: Key, V: Value, F: Fn(&V, &V) -> bool> Rebuilder<K, V> for Tolerance<F> {
             return Poll::Ready(Answer::Run(Reason::NeverBuilt));
         };
         let near = ready!(question.all_hold(&last.saw, |then, now| !(self.0)(then, now)));
-        let moved = Reason::Other("something has moved too far since it ran");
-        Poll::Ready(if near { Answer::Keep } else { Answer::Run(moved) })
+        Poll::Ready(if near { Answer::Keep } else { Answer::Run(Reason::Other("something has moved too far")) })
     }
 }
 

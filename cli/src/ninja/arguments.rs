@@ -1,7 +1,7 @@
 //! Ninja's command line, read as ninja reads it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use alacarte_frontends::commands::nearest_within;
@@ -49,6 +49,13 @@ pub struct Arguments {
     /// The name of a tool, and all that stands behind it.
     pub tool: Option<(OsString, Vec<OsString>)>,
     pub targets: Vec<OsString>,
+}
+
+impl Arguments {
+    /// The manifest, as it is named.
+    pub fn manifest(&self) -> &Path {
+        self.file.as_deref().unwrap_or(Path::new("build.ninja"))
+    }
 }
 
 /// How many commands may fail before no other starts.

@@ -61,20 +61,24 @@ pub fn main(menu: &Menu) -> ExitCode {
     };
     match run(menu, &arguments) {
         Ok(code) => code,
-        Err(problem) => print(&mut io::stderr(), &format!("ninja: {}\n", as_ninja(&problem)), ExitCode::FAILURE),
+        Err(problem) => print(
+            &mut io::stderr(),
+            &format!("ninja: {}\n", as_ninja(&problem, arguments.manifest())),
+            ExitCode::FAILURE,
+        ),
     }
 }
 
 /// A problem as ninja says it: those are fatal that it finds before it reads a manifest.
-fn as_ninja(problem: &Problem) -> String {
+fn as_ninja(problem: &Problem, manifest: &Path) -> String {
     let session = match problem.downcast_ref::<ToolError>() {
         Some(ToolError::Unknown { .. }) => return format!("fatal: {problem}"),
         Some(ToolError::Session(error)) => Some(error),
         _ => problem.downcast_ref::<SessionError>(),
     };
     match (session, problem.downcast_ref::<Misuse>()) {
-        (Some(SessionError::Parse(ParseError::Unreadable { file, from: None, error })), _) => {
-            format!("error: loading '{}': {}", file.display(), in_words(error))
+        (Some(SessionError::Parse(ParseError::Unreadable { from: None, error, .. })), _) => {
+            format!("error: loading '{}': {}", manifest.display(), in_words(error))
         }
         (_, Some(Misuse::Directory { .. })) => format!("fatal: {problem}"),
         _ => format!("error: {problem}"),
@@ -108,8 +112,7 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
         entered.map_err(|source| Misuse::Directory { directory: directory.clone(), source })?;
     }
     arguments.deprecated.iter().for_each(|name| warn(&format!("deprecated warning '{name}'")));
-    let file = arguments.file.as_deref().unwrap_or(Path::new("build.ninja"));
-    let mut session = Session::new(std::env::current_dir()?, file);
+    let mut session = Session::new(std::env::current_dir()?, arguments.manifest());
     (session.heard, session.looks_once) = (true, true);
     session.keep.depfiles = arguments.keep_depfiles;
     session.keep.response_files = arguments.keep_response_files;

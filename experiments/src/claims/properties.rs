@@ -13,6 +13,8 @@ pub struct Property {
     pub name: &'static str,
     /// Its name where there is little room.
     pub short: &'static str,
+    /// The same on two lines of at most five letters, the head of a narrow column.
+    pub narrow: &'static str,
     /// What it says.
     pub says: &'static str,
     law: Law,
@@ -37,6 +39,7 @@ pub const PROPERTIES: [Property; 10] = [
     Property {
         name: "correct",
         short: "correct",
+        narrow: "cor-\nrect",
         says: "after a build, everything that the target reaches is what a computation from scratch gives, whatever \
                happened before (where the order is known beforehand, a key that is declared and fails is a build that \
                fails, fetched or not)",
@@ -45,12 +48,14 @@ pub const PROPERTIES: [Property; 10] = [
     Property {
         name: "shallow-correct",
         short: "shallow",
+        narrow: "shal-\nlow",
         says: "after a build, the target is what a computation from scratch gives; what lies below it may be old",
         law: Law::ShallowCorrect,
     },
     Property {
         name: "minimal",
         short: "minimal",
+        narrow: "mini-\nmal",
         says: "a task runs at most once in a build, and only if the target needs it and something it depends on has changed \
                since its last update",
         law: Law::Minimal,
@@ -58,42 +63,49 @@ pub const PROPERTIES: [Property; 10] = [
     Property {
         name: "early-cutoff",
         short: "cutoff",
+        narrow: "cut-\noff",
         says: "a task whose dependencies were built again, all to the same values, does not run",
         law: Law::EarlyCutoff,
     },
     Property {
         name: "dynamic-dependencies",
         short: "dynamic",
+        narrow: "dyna-\nmic",
         says: "tasks may find out what they depend on while they run",
         law: Law::DynamicDependencies,
     },
     Property {
         name: "cloud-shareable",
         short: "cloud",
+        narrow: "cloud",
         says: "what one machine has built another need not build",
         law: Law::CloudShareable,
     },
     Property {
         name: "survives-revert",
         short: "revert",
+        narrow: "re-\nvert",
         says: "an edit that was built and is taken back runs no task",
         law: Law::SurvivesRevert,
     },
     Property {
         name: "survives-restart",
         short: "restart",
+        narrow: "re-\nstart",
         says: "a restarted process runs the same tasks as one that kept running",
         law: Law::SurvivesRestart,
     },
     Property {
         name: "no-restarts",
         short: "once",
+        narrow: "once",
         says: "no task is started twice in one build",
         law: Law::NoRestarts,
     },
     Property {
         name: "tolerates-non-determinism",
         short: "non-det.",
+        narrow: "non-\ndet.",
         says: "with non-deterministic tasks, each value is one that its task could return for its current dependencies",
         law: Law::ToleratesNonDeterminism,
     },

@@ -81,12 +81,14 @@ impl Project {
     }
 
     /// Somebody's project: what is edited is chosen by the seed, if there is no script.
-    pub(super) fn at(directory: &Path, options: &Options) -> Result<Self, CompareError> {
-        let given = std::path::absolute(directory).map_err(|source| failed("read", directory, source))?;
-        let directory = fs::canonicalize(directory).map_err(|source| failed("read", directory, source))?;
+    pub(super) fn at(asked: &Path, options: &Options) -> Result<Self, CompareError> {
+        let given = std::path::absolute(asked).map_err(|source| failed("read", asked, source))?;
+        let directory = fs::canonicalize(asked).map_err(|source| failed("read", asked, source))?;
         let unfit = |problem: String| CompareError::Workload(format!("{}: {problem}", directory.display()));
         let manifest =
-            load(&directory, Path::new(MANIFEST)).map_err(|error| CompareError::Workload(error.to_string()))?;
+            // (An error is to name the path as it was given.)
+            load(&directory, Path::new(MANIFEST)).or_else(|_| load(asked, Path::new(MANIFEST)));
+        let manifest = manifest.map_err(|error| CompareError::Workload(error.to_string()))?;
         let root = copy::root_of(&directory, &manifest).map_err(unfit)?;
         apart(options, &root)?;
         let build = directory.strip_prefix(&root).unwrap_or(Path::new("")).to_path_buf();

@@ -23,18 +23,19 @@ pub(super) fn was_interrupted(status: ExitStatus) -> bool {
 
 /// How a failed command ended, in words.
 pub(crate) fn failure(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => {
-            let name = NAMES.iter().find(|(number, _)| *number == signal).map_or("", |(_, name)| name);
-            format!("signal {signal}{name}")
-        }
-        (None, None) => status.to_string(),
-    }
+    failure_of(code(status))
 }
 
-const NAMES: [(i32, &str); 10] = [
+/// The same of its [`code`]. (One above 128 is that of a command that a signal ended, or that tells so of its own.)
+pub(super) fn failure_of(code: u8) -> String {
+    let Some(signal) = code.checked_sub(128).filter(|&signal| (1..=64).contains(&signal)) else {
+        return format!("exit status {code}");
+    };
+    let name = NAMES.iter().find(|(number, _)| *number == signal).map_or("", |(_, name)| name);
+    format!("signal {signal}{name}")
+}
+
+const NAMES: [(u8, &str); 10] = [
     (1, ": SIGHUP"),
     (2, ": SIGINT"),
     (3, ": SIGQUIT"),

@@ -12,6 +12,7 @@ use alacarte_stores::{Log, SharedFiles, shown, to_stderr};
 
 use super::colours::{colours_are_shown, without_colours};
 use super::events::{CommandEvent, Stage};
+use super::exit_status::failure_of;
 
 /// What is wrong with a file that is needed, in ninja's words.
 pub(crate) const NO_RULE: &str = "missing and no known rule to make it";
@@ -61,7 +62,7 @@ impl Screen {
         };
         match event.stage {
             Stage::Started if self.terminal => self.overwrite(&format!("{count} {what}")),
-            Stage::Ended { success, output, .. } => {
+            Stage::Ended { success, code, output } => {
                 let line = format!("{count} {what}");
                 if self.terminal && !self.verbose && output.is_empty() {
                     self.overwrite(&line);
@@ -69,7 +70,7 @@ impl Screen {
                     self.line(&line);
                 }
                 if !success {
-                    self.line(&format!("FAILED: {}\n{}", event.key, event.command));
+                    self.line(&format!("FAILED: [{}] {}\n{}", failure_of(code), event.key, event.command));
                 }
                 let output = if colours_are_shown(self.terminal) { output.into() } else { without_colours(output) };
                 self.write(&output);
@@ -148,7 +149,7 @@ pub fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCo
     let _ = screen.borrow_mut().clear();
     screen.borrow_mut().warn(&error.report);
     let mut because: Vec<String> = Vec::new();
-    let mut told = HashSet::new();
+    let (mut told, mut commands) = (HashSet::new(), 0);
     for failure in &error.failures {
         let line = match (&failure.key, &failure.cause) {
             (Some(key), Cause::Dependency { dependency }) => {
@@ -158,9 +159,10 @@ pub fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCo
             (Some(key), Cause::MissingInput { dependency }) => {
                 format!("'{dependency}', needed by '{key}', {NO_RULE}")
             }
-            // Its output was printed when it failed.
+            // That was printed when it failed.
             (_, Cause::Task(text)) if text.starts_with("FAILED: ") => {
-                text.lines().next().unwrap_or_default().to_owned()
+                commands += 1;
+                continue;
             }
             (_, Cause::Task(text)) if text.ends_with(NO_RULE) => text.to_string(),
             _ => failure.to_string(),
@@ -169,6 +171,10 @@ pub fn failed<K: Key>(screen: &RefCell<Screen>, error: &BuildError<K>) -> ExitCo
         if told.insert(line.clone()) {
             to_stderr(format_args!("{}: {}", program(), shown(&line)));
         }
+    }
+    if commands > 0 {
+        let commands = if commands == 1 { "a command".into() } else { format!("{commands} commands") };
+        to_stderr(format_args!("{}: {commands} failed", program()));
     }
     const SHOWN: usize = 12;
     if !because.is_empty() {

@@ -22,7 +22,7 @@ use crate::commands::Root;
 pub fn load(dir: &Path, file: &Path) -> Result<Manifest, ParseError> {
     let mut read = |path: &Path| std::fs::read(dir.join(path)).map(|bytes| text_of(&bytes).into_owned());
     let mut loader = Loader::new(&mut read);
-    loader.file(file, Scopes::ROOT, None)?;
+    loader.file(file, Scopes::ROOT, None).map_err(|error| error.within(dir))?;
     loader.check_spellings(&Root::of(dir))?;
     loader.finish()
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -68,6 +68,16 @@ pub enum ParseError {
 }
 
 impl ParseError {
+    /// The same; of a file that the user named, seen from without the directory.
+    pub(super) fn within(self, dir: &Path) -> Self {
+        match self {
+            ParseError::Unreadable { file, from: None, error } if dir != Path::new(".") => {
+                ParseError::Unreadable { file: dir.join(file), from: None, error }
+            }
+            error => error,
+        }
+    }
+
     /// Where the error is; none when the file the user named cannot be read.
     pub fn place(&self) -> Option<&Place> {
         match self {
