@@ -1,5 +1,5 @@
 //! Imports run one way: what a module names never leads back to it, and what the modules of a room name never leads back to
-//! the room. So each file can be read when those that it stands on have been.
+//! the room. So each file can be read when those that it stands on have been. And a file name stands for one thing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -130,15 +130,36 @@ fn circles(names: &Names) -> Vec<Vec<String>> {
     found
 }
 
-#[test]
-fn no_imports_run_in_circles() {
+/// Where the sources of each crate are.
+fn crates() -> Vec<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let entries = std::fs::read_dir(&workspace).expect("the workspace");
     let members = entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.join("Cargo.toml").exists());
     let inside = |path: PathBuf| Some(path.join("src")).filter(|source| source.is_dir()).unwrap_or(path);
-    let rooms: Vec<PathBuf> = members.map(inside).collect();
-    assert!(rooms.len() > 8, "{rooms:?}");
-    for source in rooms {
+    let crates: Vec<PathBuf> = members.map(inside).collect();
+    assert!(crates.len() > 8, "{crates:?}");
+    crates
+}
+
+#[test]
+fn a_file_name_stands_for_one_thing() {
+    // (A file of the command has the name of what a user calls, which may be that of what it calls in turn.)
+    let files = crates().into_iter().filter(|source| !source.ends_with("cli/src")).flat_map(|source| sources(&source));
+    let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for file in files {
+        let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+        if !["mod.rs", "lib.rs", "main.rs"].contains(&name.as_str()) {
+            places.entry(name).or_default().push(file);
+        }
+    }
+    assert!(places.len() > 250, "{} names", places.len());
+    places.retain(|_, places| places.len() > 1);
+    assert!(places.is_empty(), "a reader who looks for one finds another: {places:#?}");
+}
+
+#[test]
+fn no_imports_run_in_circles() {
+    for source in crates() {
         let text = |file: &PathBuf| std::fs::read_to_string(file).expect("a source file");
         let texts = sources(&source).iter().map(|file| (module(&source, file), text(file))).collect();
         let names = names(&texts);

@@ -8,24 +8,24 @@ mod common;
 mod corners;
 #[path = "interleavings/dropped.rs"]
 mod dropped;
-#[path = "interleavings/plan.rs"]
-mod plan;
+#[path = "interleavings/interleaving_plan.rs"]
+mod interleaving_plan;
+#[path = "interleavings/interleaving_watch.rs"]
+mod interleaving_watch;
 #[path = "interleavings/shapes.rs"]
 mod shapes;
 #[path = "interleavings/site.rs"]
 mod site;
 #[path = "interleavings/toy.rs"]
 mod toy;
-#[path = "interleavings/watch.rs"]
-mod watch;
 
 use alacarte_conformance::{Outside, Seeded, drive, every_interleaving};
 use common::{Key, everywhere};
-use plan::Plan;
+use interleaving_plan::Plan;
+use interleaving_watch::Watch;
 use site::Site;
 use std::collections::BTreeSet;
 use toy::{Flaw, Toy};
-use watch::Watch;
 
 /// More interleavings than any plan here has.
 const BOUND: usize = 20_000;

@@ -12,13 +12,13 @@
 #![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 mod bottom_up;
-mod named;
 mod restarting;
+mod scheduler_names;
 mod suspending;
 mod topological;
 
 pub use bottom_up::BottomUp;
-pub use named::{NAMES, named};
 pub use restarting::Restarting;
+pub use scheduler_names::{NAMES, named};
 pub use suspending::Suspending;
 pub use topological::Topological;

@@ -25,7 +25,7 @@
 //! ([`WARM_IS_COLD`](crate::relations::WARM_IS_COLD)); and of every program, where values are restored, an edit that is taken
 //! back, and two machines.
 
-mod histories;
+mod all_histories;
 mod programs;
 
 use alacarte_core::{Dynamic, Static};
@@ -39,7 +39,7 @@ use crate::relations::{Tally, shared, some_warm_some_cold, survives_revert};
 use crate::script::{Manner, Scenario, Step};
 use crate::silence;
 use crate::stage::{Broken, Setup, perform};
-use histories::{Alphabet, History};
+use all_histories::{Alphabet, History};
 use programs::Model;
 
 /// How far programs and histories go.

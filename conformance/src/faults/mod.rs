@@ -1,13 +1,13 @@
 //! What the surroundings of a build do wrong on purpose: a world, a journal, a cache. Which of it is tried, and which law must
 //! notice, is for [`broken`](crate::broken) to say.
 
-mod cache;
 mod lying_journal;
+mod shelf;
 
-pub(crate) use cache::Lends;
-pub use cache::{Fault, Shelf};
 pub use lying_journal::Lie;
 pub(crate) use lying_journal::Told;
+pub(crate) use shelf::Lends;
+pub use shelf::{Fault, Shelf};
 
 /// What is wrong with a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::job_plan::{Plan, ProcessTree};
+use super::job_state::{Act, Machine, Move, State};
 use super::law::{JobLaw, has_ended};
-use super::plan::{Plan, ProcessTree};
-use super::state::{Act, Machine, Move, State};
 use crate::draw::{Draw, Drawn, smallest};
 use crate::outside::Seeded;
 

@@ -1,7 +1,7 @@
 //! What must hold of tokens and jobs at every moment.
 
-use super::plan::name;
-use super::state::{Machine, Stage};
+use super::job_plan::name;
+use super::job_state::{Machine, Stage};
 
 /// A law of the jobserver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

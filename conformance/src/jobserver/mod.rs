@@ -8,11 +8,11 @@
 
 mod discipline;
 mod explore;
+mod job_plan;
+mod job_state;
 mod law;
-mod plan;
-mod state;
 
 pub use discipline::{Discipline, Fault, Waiting};
 pub use explore::{Scene, Story, explore, judge_interleavings, replay, smallest_story};
+pub use job_plan::{Plan, ProcessTree};
 pub use law::JobLaw;
-pub use plan::{Plan, ProcessTree};

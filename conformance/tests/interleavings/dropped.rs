@@ -2,7 +2,7 @@
 //! again.
 
 use super::common::{Key, everywhere};
-use super::plan::Plan;
+use super::interleaving_plan::Plan;
 use super::site::Site;
 use super::{BOUND, shapes};
 use alacarte_conformance::{Outside, Seeded, every_interleaving};

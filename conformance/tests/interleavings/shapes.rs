@@ -1,8 +1,8 @@
 //! Small plans, each for one thing that may go wrong; and random ones.
 
 use super::common::Key;
-use super::plan::Do::{Both, Detach, In, Mind, Parity, Thread, Work};
-use super::plan::{Do, Plan, fetch};
+use super::interleaving_plan::Do::{Both, Detach, In, Mind, Parity, Thread, Work};
+use super::interleaving_plan::{Do, Plan, fetch};
 use alacarte_conformance::{Choices, Seeded};
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -1,8 +1,8 @@
 //! A plan at work: a build system in a controlled world, and the laws that each build of it must obey.
 
 use super::common::{Key, System, system};
-use super::plan::{Plan, Working};
-use super::watch::Watch;
+use super::interleaving_plan::{Plan, Working};
+use super::interleaving_watch::Watch;
 use alacarte_conformance::{Choices, Driven, Outside, Seeded, Tape, drive};
 use alacarte_core::Decision;
 use std::cell::RefCell;

@@ -1,6 +1,6 @@
 //! A small executor that does some works with some places, right or with a flaw: what the watch must notice.
 
-use super::watch::{Want, Watch};
+use super::interleaving_watch::{Want, Watch};
 use alacarte_conformance::{Outside, Work};
 use std::collections::VecDeque;
 use std::pin::Pin;

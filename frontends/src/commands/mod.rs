@@ -4,6 +4,7 @@
 
 mod captured;
 mod colours;
+pub(crate) mod command_state;
 mod depfile;
 mod events;
 pub(crate) mod exit_status;
@@ -17,7 +18,6 @@ mod process_group;
 mod reading;
 mod recheck;
 mod screen;
-pub(crate) mod state;
 pub(crate) mod tool_cache;
 pub(crate) mod turn;
 mod underway;

@@ -17,9 +17,9 @@ use alacarte_stores::{Log, to_stderr};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::command_state;
 use super::jobserver::LEVEL;
 use super::screen::program;
-use super::state;
 use super::underway::Commands;
 
 /// So long it is waited before the journal is tried once more.
@@ -36,7 +36,7 @@ where
     K: Key + Serialize + DeserializeOwned,
     V: Value + Serialize + DeserializeOwned,
 {
-    let open = || state::open_journal(state);
+    let open = || command_state::open_journal(state);
     let joined = commands.joined().filter(|_| !beneath_ours());
     let Some(jobserver) = joined else { return open() };
     let mut told = false;

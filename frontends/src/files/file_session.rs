@@ -15,7 +15,7 @@ use super::running_rule::BuildContext;
 use super::source_trees::SourceTrees;
 use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{CommandEvent, Commands, Events, Root};
-use crate::commands::{state, turn};
+use crate::commands::{command_state, turn};
 
 /// Where a build of files finds and leaves things.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ impl FileSession {
         S: Schedules<Dynamic>,
         R: Rebuilder<RuleKey, Output>,
     {
-        self.open_with(state::open_journal(&self.state)?, rules, scheduler, rebuilder, observer)
+        self.open_with(command_state::open_journal(&self.state)?, rules, scheduler, rebuilder, observer)
     }
 
     /// The journal, for [`open_with`](Self::open_with). If a make has begun another build of this directory at the same time, it waits until that has
@@ -90,7 +90,7 @@ impl FileSession {
         let makers = Rc::new(Makers::new(outputs.collect()));
         let trees = Rc::new(SourceTrees::new(vec![self.state.clone(), self.cache.clone()]));
         let cache = SharedCache::new(&self.cache);
-        let store = state::store(&files, &self.state, &cache);
+        let store = command_state::store(&files, &self.state, &cache);
         let plain = Plain::among(&self.commands);
         let executor: Box<dyn Executor> = match rules.executor {
             Some(choose) => choose(plain),
@@ -109,7 +109,7 @@ impl FileSession {
                 events: Events { observer: Some(Box::new(observer)), ..Events::default() },
                 tool_caches: ToolCaches::new(&self.cache, &self.directory, &self.state),
                 scratch: self.state.join("temporary"),
-                underway: state::underway(&self.state),
+                underway: command_state::underway(&self.state),
             },
         };
         let mut build = Build::new(tasks, RuleStore::new(store, makers, trees))
@@ -128,11 +128,11 @@ impl FileSession {
     /// # Errors
     /// If the journal cannot be removed.
     pub fn forget(&self) -> Result<(), StoreError> {
-        state::forget(&self.state)
+        command_state::forget(&self.state)
     }
 
     /// The journal's file.
     pub fn journal(&self) -> PathBuf {
-        state::journal(&self.state)
+        command_state::journal(&self.state)
     }
 }

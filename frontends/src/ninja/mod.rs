@@ -49,7 +49,7 @@ mod dyndep;
 mod dyndep_targets;
 mod eval;
 mod execute;
-mod explain;
+mod explanation;
 mod generated;
 mod in_place;
 mod journaled;
@@ -78,7 +78,7 @@ mod variables;
 mod watching;
 
 pub use crate::commands::{CommandEvent, Commands, DepfileEntry, DepfileError, Stage, canonicalise, parse_depfile};
-pub use explain::{
+pub use explanation::{
     ChangedDependency, DependencyKind, ExplainError, Explained, Explanation, Fate, NearMiss, Origin, Since, Told,
 };
 pub use load::{load, load_with, parse_str};

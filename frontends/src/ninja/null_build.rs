@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use alacarte_stores::{FileKey, Glance, text_of, text_of_path};
 
 use super::session::{NinjaBuild, Session};
-use crate::commands::{Root, state};
+use crate::commands::{Root, command_state};
 
 /// The same request to build as before, to which the answer may be the same.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl<'s> NullBuild<'s> {
         let damage = build.journal().damage();
         let sound = damage.gaps + damage.unreadable == 0 && build.journal().anew().is_none();
         let silent = build.tasks().phony_cycles().is_empty();
-        if !sound || !silent || !state::journal(&state).exists() {
+        if !sound || !silent || !command_state::journal(&state).exists() {
             return;
         }
         let glance = {
@@ -69,8 +69,8 @@ impl<'s> NullBuild<'s> {
         let Some(glance) = glance.filter(|_| build.tasks().is_as_read()) else { return };
         // What it has learned is written down with its end.
         drop(build);
-        let table = state::table(&state);
-        let left = [state::journal(&state), table.with_extension("trees"), table, state.join("generated")];
+        let table = command_state::table(&state);
+        let left = [command_state::journal(&state), table.with_extension("trees"), table, state.join("generated")];
         let left = left.iter().filter_map(|file| std::path::absolute(file).ok());
         // (Without it, the next build asks for everything again.)
         let _ = left.fold(glance, |glance, file| glance.and(&file)).save(&Glance::file_in(&state), &self.question);

@@ -21,7 +21,7 @@ use super::plan::Plan;
 use super::run_first::RunFirst;
 use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{CommandEvent, Commands, canonicalise, hint};
-use crate::commands::{state, turn};
+use crate::commands::{command_state, turn};
 
 /// Where a build finds and leaves things.
 #[derive(Debug, Clone)]
@@ -83,7 +83,7 @@ pub enum SessionError {
 impl Turn {
     /// The file with the history of the builds that this turn is one of.
     pub fn history(&self) -> PathBuf {
-        state::history(&self.state)
+        command_state::history(&self.state)
     }
 
     /// Leaves the two logs of ninja beside what is remembered, empty, unless they are there: by them, Meson and others know a directory in which a build has
@@ -142,7 +142,7 @@ impl Session {
     {
         loop {
             let manifest = load(&self.directory, &self.file)?;
-            let log = state::open_journal(&self.root(&manifest))?;
+            let log = command_state::open_journal(&self.root(&manifest))?;
             if let Some(turn) = self.begin(manifest, log)? {
                 return self.open_with(turn, scheduler, rebuilder, observer);
             }
@@ -159,7 +159,7 @@ impl Session {
             let manifest = match load(&self.directory, &self.file) {
                 Ok(manifest) => manifest,
                 // Another build may be writing it.
-                Err(_) if state::journal(&self.root_in("")).exists() => {
+                Err(_) if command_state::journal(&self.root_in("")).exists() => {
                     let ended = turn::open_journal(&self.commands, &self.root_in("")).await?;
                     let manifest = load(&self.directory, &self.file)?;
                     drop::<Log<FileKey, FileValue>>(ended);
@@ -197,7 +197,7 @@ impl Session {
             return Ok(Some(Turn { plan, files, state, log, others: None }));
         }
         // What one manifest makes, another may not know of. So each remembers for itself, and both wait for each other.
-        let own = state::open_journal(&state)?;
+        let own = command_state::open_journal(&state)?;
         let (plan, files) = self.plan(manifest)?;
         Ok(Some(Turn { plan, files, state, log: own, others: Some(log) }))
     }
@@ -262,7 +262,7 @@ impl Session {
         tasks.generated = Generated::recall(state.join("generated"));
         tasks.others = others;
         let cache = SharedCache::new(&self.cache);
-        let store = state::store(&files, &state, &cache).heard(self.heard);
+        let store = command_state::store(&files, &state, &cache).heard(self.heard);
         Ok(put_together(tasks, store, scheduler, rebuilder, log).with_cache(cache.traces()))
     }
 
@@ -288,8 +288,8 @@ impl Session {
         tasks.treatment = Treatment::Pretend;
         tasks.generated = Generated::recall(turn.state.join("generated")).unsaved();
         // (Where it cannot be read, all is to be built.)
-        let journal = std::fs::read(state::journal(&turn.state)).unwrap_or_default();
-        let store = state::bare_store(&files, &turn.state).dry();
+        let journal = std::fs::read(command_state::journal(&turn.state)).unwrap_or_default();
+        let store = command_state::bare_store(&files, &turn.state).dry();
         Ok(put_together(tasks, store, scheduler, rebuilder, Log::from_bytes(journal)))
     }
 
@@ -304,7 +304,7 @@ impl Session {
         tasks.treatment = Treatment::Believe(believed);
         tasks.generated = Generated::recall(state.join("generated"));
         tasks.others = others;
-        let store = state::bare_store(&files, &state);
+        let store = command_state::bare_store(&files, &state);
         Ok(put_together(tasks, store, Suspending::new(), VerifyingTrace, log).keep_going(true))
     }
 
@@ -330,12 +330,12 @@ impl Session {
     /// # Errors
     /// If the journal cannot be removed.
     pub fn forget(&self) -> Result<(), StoreError> {
-        state::forget(&self.root_in(""))
+        command_state::forget(&self.root_in(""))
     }
 
     /// The journal's file. (Of a `build.ninja` without a `builddir`.)
     pub fn journal(&self) -> PathBuf {
-        state::journal(&self.root_in(""))
+        command_state::journal(&self.root_in(""))
     }
 }
 

@@ -13,7 +13,7 @@ use super::load::load_with;
 use super::ninja_tasks::NinjaTasks;
 use super::parse_error::ParseError;
 use super::session::{NinjaBuild, Session};
-use crate::commands::{WatchError, Watcher, canonicalise, state};
+use crate::commands::{WatchError, Watcher, canonicalise, command_state};
 
 /// What is watched for a build.
 #[derive(Debug)]
@@ -196,8 +196,8 @@ impl Resting {
     fn of(tasks: &NinjaTasks) -> Self {
         let Some(generated) = tasks.generated.file.as_deref() else { return Resting(Vec::new()) };
         let state = generated.parent().unwrap_or(Path::new(""));
-        let table = state::table(state);
-        let files = [state::journal(state), table.with_extension("trees"), table, generated.to_owned()];
+        let table = command_state::table(state);
+        let files = [command_state::journal(state), table.with_extension("trees"), table, generated.to_owned()];
         let lies =
             |there: Metadata| [there.dev(), there.ino(), there.len(), there.mtime() as u64, there.mtime_nsec() as u64];
         Resting(files.iter().map(|file| std::fs::metadata(file).ok().map(lies)).collect())

@@ -40,7 +40,7 @@
 
 mod compact;
 mod entry;
-mod place;
+mod log_place;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -56,8 +56,8 @@ use serde::de::DeserializeOwned;
 use crate::frame;
 use crate::seal::Schema;
 use entry::{Entry, How, Subject};
-use place::Place;
-pub use place::SharedBytes;
+use log_place::Place;
+pub use log_place::SharedBytes;
 
 /// How every log begins. (The mark of a frame is that of this version, too.)
 const TITLE: &[u8] = b"alacarte log 3\n";

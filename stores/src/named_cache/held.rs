@@ -4,8 +4,8 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::place::{ALL, BY_NAME, BY_PATH, NamedCache};
-use super::walk::{LeftOut, walk};
+use super::cache_place::{ALL, BY_NAME, BY_PATH, NamedCache};
+use super::cache_walk::{LeftOut, walk};
 use crate::regular::{directories_in, on_disk};
 use crate::scratch;
 

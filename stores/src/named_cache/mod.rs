@@ -8,13 +8,13 @@
 //! never written again, only replaced by another rename. Of several commands that changed an entry at the same time the first to publish
 //! wins; a command that did not touch an entry never writes it; what a command removed stays for the others.
 
+mod cache_place;
+mod cache_walk;
 mod held;
-mod place;
 mod private_copy;
-mod walk;
 
+pub use cache_place::{CacheName, CacheNameError, NamedCache};
 pub use held::{HeldCache, named_caches};
-pub use place::{CacheName, CacheNameError, NamedCache};
 pub use private_copy::{PrivateCopy, Published};
 
 #[cfg(test)]

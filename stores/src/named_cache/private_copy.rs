@@ -12,8 +12,8 @@ use std::time::SystemTime;
 
 use rustix::fs::statvfs;
 
-use super::place::NamedCache;
-use super::walk::{
+use super::cache_place::NamedCache;
+use super::cache_walk::{
     LeftOut, MODE, changed, concerns_one, copy, copy_settled, is_entry, look, make_directories, make_directory,
     open_to, same, walk,
 };

@@ -9,10 +9,10 @@
 
 mod fault;
 mod last;
+mod play_log;
 mod scene_script;
 mod show;
 mod truth;
-mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::error::Error;
@@ -24,12 +24,12 @@ use alacarte_core::{Build, BuildError, Decision, Power, Rebuilder, Rules, Schedu
 
 pub use fault::{Fault, Held};
 pub use last::LastTraces;
+pub use play_log::Visit;
 pub use scene_script::{Act, Judge, Moment, Script, Step, list};
 pub use show::Panel;
-pub use watch::Visit;
 
+use play_log::{Log, Note, Watch};
 use truth::from_scratch;
-use watch::{Log, Note, Watch};
 
 /// Which part a build system plays in a scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,7 +170,7 @@ impl Script {
                 };
                 built = true;
                 let notes = log.borrow();
-                visits.extend(watch::visits(&notes, &build.keys(), |key| build.get(key)));
+                visits.extend(play_log::visits(&notes, &build.keys(), |key| build.get(key)));
                 let looked = notes.iter().filter_map(|note| match note {
                     Note::Decided(key, Decision::Kept | Decision::Restored | Decision::Ran { .. }) => {
                         Some(*build.keys().name(*key))

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use alacarte_stores::{SharedCache, path_of};
 
-use super::graph::Graph;
+use super::graph_tool::Graph;
 use super::options::Known;
 use super::recorded::{Recorded, alone};
 use super::{Call, ToolError};

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use alacarte_stores::{bytes_of, text_of_path};
 
-use super::graph::Graph;
+use super::graph_tool::Graph;
 use super::options::Known;
 use super::{Call, NINJA, ToolError};
 use crate::ninja::manifest::Edge;

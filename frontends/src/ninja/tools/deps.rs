@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 
 use alacarte_stores::{path_of, text_of};
 
-use super::graph::Graph;
+use super::graph_tool::Graph;
 use super::recorded::{Recorded, Run};
 use super::{Call, ToolError};
 use crate::commands::{canonicalise, parse_depfile};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::graph::Graph;
+use super::graph_tool::Graph;
 use super::{Call, ToolError};
 
 const HEAD: &str = "\

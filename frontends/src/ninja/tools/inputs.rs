@@ -2,7 +2,7 @@
 
 use alacarte_stores::bytes_of;
 
-use super::graph::Graph;
+use super::graph_tool::Graph;
 use super::options::Known;
 use super::{Call, ToolError};
 use crate::ninja::eval::quote;

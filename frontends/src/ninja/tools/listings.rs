@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alacarte_stores::bytes_of;
 
-use super::graph::Graph;
+use super::graph_tool::Graph;
 use super::options::Known;
 use super::recorded::Recorded;
 use super::{Call, ToolError, did_you_mean};

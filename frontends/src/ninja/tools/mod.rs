@@ -8,7 +8,7 @@ mod clean;
 mod commands;
 mod deps;
 mod dot;
-mod graph;
+mod graph_tool;
 mod inputs;
 mod listings;
 mod options;
@@ -28,7 +28,7 @@ use super::manifest::Manifest;
 use super::parse_error::ParseError;
 use super::session::{Session, SessionError};
 use crate::commands::nearest_within;
-use graph::Graph;
+use graph_tool::Graph;
 use options::{Given, Known, Refused};
 
 /// How ninja names itself in what it says; who looks for its errors looks for that.

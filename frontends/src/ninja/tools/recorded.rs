@@ -9,8 +9,8 @@ use std::path::Path;
 use alacarte_core::{Dependency, Event, Journal, Keys, StoreError, Time};
 use alacarte_stores::{FileKey, FileValue, Files, Log, Seen};
 
-use super::graph::Graph;
-use crate::commands::{Root, beneath_ours, state};
+use super::graph_tool::Graph;
+use crate::commands::{Root, beneath_ours, command_state};
 use crate::ninja::last_run::LastRun;
 use crate::ninja::load::load;
 use crate::ninja::manifest::Manifest;
@@ -56,7 +56,7 @@ impl Recorded {
         let state = session.state_of(manifest);
         let root = Root::of(&session.directory);
         let mut recorded = Recorded { root, runs: Vec::new(), places: HashMap::new(), made: Vec::new() };
-        recorded.replay(&state::journal(&state))?;
+        recorded.replay(&command_state::journal(&state))?;
         recorded.add_made(&session.directory, &state)?;
         Ok(recorded)
     }
@@ -110,7 +110,7 @@ impl Recorded {
     /// left. Of a command's further outputs, the journal tells only where one was asked for by its name: the table of files knows who made each.
     fn add_made(&mut self, directory: &Path, state: &Path) -> Result<(), StoreError> {
         let mut files = Files::open(directory)?;
-        files.recall(&state::table(state));
+        files.recall(&command_state::table(state));
         for run in self.runs.iter().flatten() {
             let left = run.last.made.first().and_then(|made| made.digest);
             let is_left = |seen: Seen| left.is_some_and(|left| seen.holds(left));
@@ -174,10 +174,10 @@ impl Recorded {
 /// to see to where none has been.
 pub(super) fn alone(session: &Session, manifest: &Manifest) -> Result<Option<Log<FileKey, FileValue>>, SessionError> {
     let root = session.root(manifest);
-    if !state::journal(&root).exists() {
+    if !command_state::journal(&root).exists() {
         return Ok(None);
     }
-    match state::open_journal(&root) {
+    match command_state::open_journal(&root) {
         Ok(log) => Ok(Some(log)),
         Err(busy) if busy.source.kind() == ErrorKind::WouldBlock && beneath_ours() => Ok(None),
         Err(error) => Err(error.into()),

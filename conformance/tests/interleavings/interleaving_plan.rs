@@ -1,7 +1,7 @@
 //! Tasks as lists of what they do, with their work in a controlled world; and what they should come to.
 
 use super::common::Key;
-use super::watch::Watch;
+use super::interleaving_watch::Watch;
 use alacarte_conformance::Outside;
 use alacarte_core::{Dynamic, Fetch, Result, Running, TaskError, Tasks};
 use futures::future::LocalBoxFuture;

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::discipline::{Fault, Waiting};
-use super::plan::{Node, ProcessTree, name};
+use super::job_plan::{Node, ProcessTree, name};
 
 /// How far a process has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

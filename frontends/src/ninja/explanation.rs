@@ -14,7 +14,7 @@ use super::journaled::{Differs, Journaled};
 use super::load::load;
 use super::ninja_tasks::NinjaTasks;
 use super::session::{Session, SessionError};
-use crate::commands::state;
+use crate::commands::command_state;
 use crate::history::{CommandRecord, Ending, History, HistoryError, Outcome, PastBuild, Why};
 
 /// What the last build did on the way to a target.
@@ -186,7 +186,7 @@ impl Session {
     pub fn past(&self) -> Result<History, HistoryError> {
         let state = load(&self.directory, &self.file)
             .map_or_else(|_| self.directory.join(path_of(".")).join(&self.state), |manifest| self.state_of(&manifest));
-        History::read(&state::history(&state), &self.directory)
+        History::read(&command_state::history(&state), &self.directory)
     }
 
     /// The tasks of the manifest, to look at.
@@ -204,8 +204,8 @@ impl Session {
     pub fn explain(&self, target: &str) -> Result<Explanation, ExplainError> {
         let manifest = load(&self.directory, &self.file).map_err(SessionError::from)?;
         let state = self.state_of(&manifest);
-        let history = History::read(&state::history(&state), &self.directory)?;
-        let journaled = Journaled::read(&state::journal(&state))?;
+        let history = History::read(&command_state::history(&state), &self.directory)?;
+        let journaled = Journaled::read(&command_state::journal(&state))?;
         let files = Files::shared(&self.directory)?;
         let tasks = NinjaTasks::new(manifest, &files);
         let key = tasks.key_of(target);
