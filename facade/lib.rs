@@ -25,7 +25,7 @@
 //! | choose what must be done at all | [`rebuilders`], the trait [`Rebuilder`] |
 //! | keep values and a journal | [`stores`], the traits [`Store`] and [`Journal`] |
 //! | remember something else | [`metadata`], the trait [`MetadataUpdater`] |
-//! | know what a build did | [`Report`], [`Build::observe`] |
+//! | know what a build did | [`Report`], [`Build::with_observer`] |
 //!
 //! # Features
 //!

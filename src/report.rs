@@ -48,7 +48,7 @@ pub struct Report {
     pub cache_trouble: Option<Box<str>>,
 }
 
-/// What became of one key, told as it happens (see [`Build::observe`](crate::Build::observe)).
+/// What became of one key, told as it happens (see [`Build::with_observer`](crate::Build::with_observer)).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Decision {

@@ -224,14 +224,14 @@ pub struct Plan<'p> {
     /// knows them (see [`Rebuilder::suspects`](crate::Rebuilder::suspects)).
     pub suspects: Option<&'p [KeyId]>,
     /// Whether the build goes on with the other targets where one cannot be ordered: see [`Plan::refuse`].
-    pub keep_going: bool,
+    pub keeps_going: bool,
     pub(crate) refused: Vec<PlanError>,
     pub(crate) declared: &'p mut dyn FnMut(KeyId, &mut Vec<KeyId>) -> Declared,
 }
 
 impl Plan<'_> {
     /// A key cannot be ordered, and the build goes on without it: for a scheduler that was told to
-    /// [keep going](Plan::keep_going).
+    /// [keep going](Plan::keeps_going).
     pub fn refuse(&mut self, error: PlanError) {
         self.refused.push(error);
     }
@@ -246,7 +246,7 @@ impl fmt::Debug for Plan<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut plan = f.debug_struct("Plan");
         plan.field("targets", &self.targets).field("generation", &self.generation).field("suspects", &self.suspects);
-        plan.field("keep_going", &self.keep_going).finish_non_exhaustive()
+        plan.field("keeps_going", &self.keeps_going).finish_non_exhaustive()
     }
 }
 

@@ -239,15 +239,16 @@ async fn open(
     let build = session.open_with(turn, scheduler, rebuilder, move |event| of_commands.command(&event))?;
     told.recorder.borrow_mut().turn(history, build.tasks().which_are_commands());
     let (explains, is_command) = (arguments.explain, build.tasks().which_are_commands());
-    let mut build = build.with_jobs(jobs).keep_going(arguments.keep_going).observe(move |keys, key, decision| {
-        of_keys.recorder.borrow_mut().decision(keys, key, decision);
-        if let Decision::Started(reason) = decision
-            && explains
-            && is_command(keys.name(key))
-        {
-            of_keys.screen.borrow_mut().line(&format!("{}: {}", keys.name(key), reason.explain(keys)));
-        }
-    });
+    let mut build =
+        build.with_jobs(jobs).with_keep_going(arguments.keep_going).with_observer(move |keys, key, decision| {
+            of_keys.recorder.borrow_mut().decision(keys, key, decision);
+            if let Decision::Started(reason) = decision
+                && explains
+                && is_command(keys.name(key))
+            {
+                of_keys.screen.borrow_mut().line(&format!("{}: {}", keys.name(key), reason.explain(keys)));
+            }
+        });
     if arguments.watch {
         // (The keys that are watched are counted by their numbers.)
         build = build.with_retention(None);

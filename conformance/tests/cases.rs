@@ -179,7 +179,7 @@ fn a_declared_key_that_fails_is_a_build_that_fails() {
             let tasks = Rules::new()
                 .rule("dead", declared(["A"], dead))
                 .rule("top", declared(["A", "dead"], async |fetch: Fetch<'_, Key, i64>| fetch.get("A").await));
-            let mut build = system(scheduler, rebuilder, tasks, &[("A", 1)]).keep_going(keep_going);
+            let mut build = system(scheduler, rebuilder, tasks, &[("A", 1)]).with_keep_going(keep_going);
             let failed = build.run(["top"]).map(drop).map_err(|error| error.failures[0].key);
             let expected = if scheduler == "topological" { Err(Some("dead")) } else { Ok(()) };
             assert_eq!(failed, expected, "{scheduler} × {rebuilder}");

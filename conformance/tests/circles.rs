@@ -16,7 +16,7 @@ fn on(key: Key) -> DynamicTask<Key, i64> {
 
 /// What a build of `top` says has failed, sorted.
 fn told(scheduler: &str, rebuilder: &str, rules: Rules<Key, i64, alacarte_core::Dynamic>) -> Vec<String> {
-    let mut build = system(scheduler, rebuilder, rules, &[]).keep_going(true);
+    let mut build = system(scheduler, rebuilder, rules, &[]).with_keep_going(true);
     // (A circle is told from the key that was met first.)
     for key in ["a", "b", "c", "d"] {
         build.intern(key);
@@ -34,7 +34,7 @@ fn a_build_that_stops_is_told_one_circle() {
         let on = |key: Key| formula([key], |[value]: [i64; 1]| value);
         for keep_going in [false, true] {
             let rules = Rules::new().rule("a", on("b")).rule("b", on("a")).rule("c", on("d")).rule("d", on("c"));
-            let mut build = system(scheduler, rebuilder, rules, &[]).keep_going(keep_going);
+            let mut build = system(scheduler, rebuilder, rules, &[]).with_keep_going(keep_going);
             let error = build.run(["a", "c"]).expect_err("two circles");
             let circles = error.failures.iter().filter(|failure| matches!(failure.cause, Cause::Cycle { .. }));
             assert_eq!(circles.count(), if keep_going { 2 } else { 1 }, "{scheduler} × {rebuilder}: {error}");

@@ -128,8 +128,8 @@ fn history<S: Schedules<Dynamic>>(scheduler: S, does: &[Does], free: bool, mut n
         .with_scheduler(scheduler)
         .with_rebuilder(VerifyingTrace)
         .with_journal(Tape::default())
-        .keep_going(free || numbers.below(2) == 0)
-        .observe(move |keys, key, decision: &Decision| {
+        .with_keep_going(free || numbers.below(2) == 0)
+        .with_observer(move |keys, key, decision: &Decision| {
             let what = format!("{decision:?}");
             let what = if free { what.split([' ', '(']).next().unwrap_or_default() } else { &what };
             tell.borrow_mut().push(format!("{} {what}", keys.name(key)));

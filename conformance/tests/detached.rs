@@ -118,7 +118,7 @@ fn what_was_started_and_failed_at_once_is_owed_too() {
                 .rule("b", formula(["a"], |[a]| a))
                 .rule("top", task(top))
                 .rule("other", formula([] as [Key; 0], |[]| 0));
-            system(scheduler, rebuilder, tasks, inputs).with_journal(tape.clone()).keep_going(true)
+            system(scheduler, rebuilder, tasks, inputs).with_journal(tape.clone()).with_keep_going(true)
         };
         process(&[]).run(["top"]).expect_err("an input is missing");
         let mut build = process(&[("a", 3)]);
@@ -147,7 +147,7 @@ fn the_journal_hears_of_what_is_owed_and_that_it_is_not_any_more() {
                 .rule("later", formula(["b"], |[b]| b))
                 .rule("top", task(top))
                 .rule("other", formula([] as [Key; 0], |[]| 0));
-            system(scheduler, rebuilder, tasks, inputs).with_journal(tape.clone()).keep_going(true)
+            system(scheduler, rebuilder, tasks, inputs).with_journal(tape.clone()).with_keep_going(true)
         };
         let mut build = process(&[("a", 1), ("b", 2)]);
         build.run(["top"]).expect("built");
@@ -249,7 +249,8 @@ fn a_build_that_fails_again_in_the_same_way_tells_nothing() {
         };
         let later = async |_: Fetch<'_, Key, i64>| Err(TaskError::new("not now"));
         let tasks = Rules::new().rule("top", task(top)).rule("later", task(later));
-        let mut build = system(scheduler, rebuilder, tasks, &[("a", 1)]).with_journal(tape.clone()).keep_going(true);
+        let mut build =
+            system(scheduler, rebuilder, tasks, &[("a", 1)]).with_journal(tape.clone()).with_keep_going(true);
         build.run(["top"]).expect_err("not now");
         let events = tape.appended();
         build.run(["top"]).expect_err("not now");

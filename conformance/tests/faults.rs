@@ -52,7 +52,7 @@ fn a_failing_task_fails_its_dependents_by_name_and_can_be_mended() {
 #[test]
 fn keep_going_builds_whatever_does_not_need_what_failed() {
     everywhere_dynamic(|scheduler, rebuilder| {
-        let mut build = system(scheduler, rebuilder, picky(10), &[("A", 11)]).keep_going(true);
+        let mut build = system(scheduler, rebuilder, picky(10), &[("A", 11)]).with_keep_going(true);
         build.run(["top"]).expect_err("it fails");
         assert_eq!((build.get("beside"), build.get("above")), (Some(22), None), "{scheduler} × {rebuilder}");
     });
@@ -87,7 +87,7 @@ fn a_dependency_that_failed_shows_no_value() {
         .rule("middle", task(async |fetch| Ok(fetch.get("A").await? + 1)))
         .rule("top", task(async |fetch| Ok(fetch.get("middle").await? * 2)));
     let build = Build::new(rules, Memory::from([("A", 1)])).with_scheduler(Suspending::new()).with_rebuilder(ByValue);
-    let mut build = build.keep_going(true);
+    let mut build = build.with_keep_going(true);
     build.run(["top"]).expect("built");
     build.remove("A").expect("removed");
     let error = build.run(["top"]).expect_err("what it needs cannot be made");
@@ -582,7 +582,7 @@ fn a_declared_dependency_that_fails_fails_nobody_who_does_not_take_it() {
             .rule("bad", declared([] as [Key; 0], bad))
             .rule("good", formula([] as [Key; 0], |[]| 1))
             .rule("top", declared(["good", "bad"], top));
-        let mut build = system("topological", rebuilder, tasks, &[]).with_jobs(2).keep_going(true);
+        let mut build = system("topological", rebuilder, tasks, &[]).with_jobs(2).with_keep_going(true);
         build.run(["long", "top"]).expect_err("what is declared is built");
         assert_eq!(build.get("top"), Some(1), "{rebuilder}");
     }
@@ -599,7 +599,7 @@ fn a_circle_fails_what_needs_it_and_nothing_else_if_the_build_keeps_going() {
             .rule("above", formula(["x", "b"], |[x, b]| x + b))
             .rule("higher", formula(["above"], |[above]: [i64; 1]| above))
             .rule("beside", formula(["x"], |[x]: [i64; 1]| x + 1));
-        let mut build = system(scheduler, rebuilder, rules, &[("x", 1)]).keep_going(true);
+        let mut build = system(scheduler, rebuilder, rules, &[("x", 1)]).with_keep_going(true);
         for x in [1, 2] {
             build.set("x", x).expect("set");
             let error = build.run(["higher", "beside", "c", "above"]).expect_err("a circle");

@@ -86,7 +86,7 @@ fn a_key_that_a_scheduler_loses_is_named() {
     for keep_going in [false, true] {
         let odd = Odd { gives: vec![KeyId::new(0)], ..Odd::default() };
         let build = Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(odd);
-        let mut build = build.with_rebuilder(VerifyingTrace).keep_going(keep_going);
+        let mut build = build.with_rebuilder(VerifyingTrace).with_keep_going(keep_going);
         let error = build.run(["C"]).expect_err("B never has its turn");
         let told = error.failures.iter().map(|failure| (failure.key, matches!(failure.cause, Cause::Stuck)));
         // (Nor has C, when B has failed.)
@@ -214,7 +214,7 @@ impl<P: Power> Schedules<P> for Endless {}
 fn a_scheduler_that_gives_keys_without_end_is_named() {
     for (last, keep_going) in [(false, false), (false, true), (true, false), (true, true)] {
         let endless = Endless { queue: Vec::new(), last };
-        let build = Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(endless).keep_going(keep_going);
+        let build = Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(endless).with_keep_going(keep_going);
         let mut build = build.with_rebuilder(VerifyingTrace);
         for _ in 0..2 {
             let error = build.run(["C"]).expect_err("it never ends");

@@ -94,7 +94,7 @@ fn one_edit(scheduler: &str, keys: u32) -> (usize, usize, u64) {
     let mut build = Build::new(Rows, (0..WIDTH).map(|key| (key, 1)).collect::<Memory<_, _>>())
         .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
         .with_rebuilder(alacarte_rebuilders::named("dirty-bit").expect("a rebuilder"))
-        .observe(move |_, _, decision| {
+        .with_observer(move |_, _, decision| {
             count.set(count.get() + usize::from(matches!(decision, Decision::Kept | Decision::Ran { .. })));
         });
     let targets: Vec<u32> = (keys - WIDTH..keys).collect();
@@ -229,7 +229,7 @@ fn a_key_stands_unseen_though_another_target_fails() {
         .rule("bad", formula(["x"], |[x]: [i64; 1]| x))
         .rule("capped", formula(["y"], |[y]: [i64; 1]| y.min(3)))
         .rule("good", formula(["capped"], |[capped]| capped));
-    let mut build = system("bottom-up", "dirty-bit", tasks, &[("x", 1), ("y", 4)]).keep_going(true);
+    let mut build = system("bottom-up", "dirty-bit", tasks, &[("x", 1), ("y", 4)]).with_keep_going(true);
     build.run(["bad", "good"]).expect("built");
     build.remove("x").expect("removed");
     build.set("y", 5).expect("set");
@@ -248,7 +248,7 @@ fn whatever_lies_above_a_failure_fails_too() {
     });
     let tasks =
         Rules::new().rule("low", get("A")).rule("middle", get("low")).rule("high", get("middle")).rule("top", both);
-    let mut build = system("bottom-up", "dirty-bit", tasks, &[("A", 0)]).keep_going(true);
+    let mut build = system("bottom-up", "dirty-bit", tasks, &[("A", 0)]).with_keep_going(true);
     build.run(["top"]).expect("built");
     build.remove("A").expect("removed");
     let error = build.run(["top"]).expect_err("A is gone");

@@ -39,7 +39,7 @@ fn what_a_flat_trace_looks_at() {
         let mut build = Build::new(tasks, Memory::from([("A", 0)]))
             .with_scheduler(Suspending::new())
             .with_rebuilder(rebuilder)
-            .observe(move |keys, key, _| write.borrow_mut().push(*keys.name(key)));
+            .with_observer(move |keys, key, _| write.borrow_mut().push(*keys.name(key)));
         build.run(["D"]).expect("built");
         for lost in ["B", "C", "D"] {
             build.remove(lost).expect("removed");
@@ -94,7 +94,7 @@ fn the_walk_gives_the_right_values_and_starts_keys_over_and_over() {
         let mut build = Build::new(chain(length), Memory::from([(0, 7)]))
             .with_scheduler(Restarting::new())
             .with_rebuilder(alacarte_rebuilders::Perpetual)
-            .observe(move |_, _, decision| {
+            .with_observer(move |_, _, decision| {
                 if let Decision::Started(Reason::Always) = decision {
                     count.set(count.get() + 1);
                 }

@@ -161,7 +161,7 @@ fn a_rebuilder_knows_the_task_of_a_trace_and_says_why_in_its_own_words() {
     let mut build = Build::new(tasks(1), Memory::from([("A", 1)]))
         .with_scheduler(Suspending::new())
         .with_rebuilder(ByTask)
-        .observe(move |keys, key, decision| {
+        .with_observer(move |keys, key, decision| {
             if let Decision::Started(reason) = decision {
                 tell.borrow_mut().push((*keys.name(key), reason.explain(keys)));
             }

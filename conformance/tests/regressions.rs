@@ -131,7 +131,7 @@ fn a_key_is_not_kept_if_what_it_fetches_has_failed() {
             .rule("C", formula(["B"], |[b]| b))
             .rule("D", declared(["B", "C"], async |fetch| Ok(fetch.get("B").await? + fetch.get("C").await?)))
             .rule("E", formula(["D"], |[d]| d));
-        let mut build = system(scheduler, rebuilder, tasks, &[("A", 0)]).keep_going(true);
+        let mut build = system(scheduler, rebuilder, tasks, &[("A", 0)]).with_keep_going(true);
         build.run(["E"]).expect("built");
         build.remove("A").expect("removed");
         let error = build.run(["E"]).expect_err("A is missing");

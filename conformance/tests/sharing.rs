@@ -202,7 +202,7 @@ fn a_value_of_which_no_copy_is_left_is_built_again() {
         let (build, shelf) = shelved("suspending", rebuilder, tasks());
         let reasons = Rc::new(RefCell::new(Vec::new()));
         let seen = reasons.clone();
-        let mut build = build.observe(move |keys, key, decision| {
+        let mut build = build.with_observer(move |keys, key, decision| {
             if let Decision::Started(reason) = decision {
                 seen.borrow_mut().push((*keys.name(key), *reason));
             }

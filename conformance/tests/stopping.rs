@@ -53,7 +53,7 @@ fn a_job_that_waits_for_its_turn_is_not_begun() {
                 .rule("next", task(job(1, Ok(7))))
                 .rule("last", task(job(1, Ok(7))))
                 .rule("top", task(top(&["bad", "next", "last"])));
-            let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(1).keep_going(keep_going);
+            let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(1).with_keep_going(keep_going);
             let error = build.run(["top"]).expect_err("it fails");
             assert_eq!(failed(&error), ["bad", "top"], "{scheduler}");
             let built = keep_going.then_some(7);
@@ -117,7 +117,7 @@ fn detached_work_that_fails_stops_the_build() {
                 .rule("slow", task(job(6, Ok(1))))
                 .rule("begin", task(begin))
                 .rule("top", formula(["begin"], |[begin]| begin + 1));
-            let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(3).keep_going(keep_going);
+            let mut build = system(scheduler, "verifying-trace", tasks, &[]).with_jobs(3).with_keep_going(keep_going);
             let error = build.run(["top"]).expect_err("what was begun aside fails");
             let text = error.to_string();
             assert!(text.contains("bad: no") || text.contains("nobody: it has no task and no value"), "{text}");

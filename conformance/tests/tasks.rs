@@ -74,7 +74,7 @@ fn what_must_precede_a_task_and_fails_fails_the_task_by_name() {
     std::panic::set_hook(Box::new(|_| {}));
     everywhere(|scheduler, rebuilder| {
         for keep_going in [false, true] {
-            let mut build = ordered(rebuilder, scheduler, &[("A", 0), ("D", 1)]).keep_going(keep_going);
+            let mut build = ordered(rebuilder, scheduler, &[("A", 0), ("D", 1)]).with_keep_going(keep_going);
             let error = build.run(["top"]).expect_err("it divides by zero");
             assert!(error.failures.iter().any(|failure| failure.key == Some("before")), "{scheduler}: {error}");
             assert_eq!(build.get("top"), None, "{scheduler} × {rebuilder}");
@@ -118,7 +118,7 @@ fn a_declared_dependency_that_fails_fails_only_those_that_fetch_it() {
             a => Ok(a),
         });
         let tasks = Rules::new().rule("bad", refuse).rule("top", choose);
-        let mut build = system(scheduler, rebuilder, tasks, &[("A", 3)]).keep_going(true);
+        let mut build = system(scheduler, rebuilder, tasks, &[("A", 3)]).with_keep_going(true);
         let told = build.run(["top"]).err().map(|error| error.to_string());
         assert_eq!(build.get("top"), Some(3), "{scheduler} × {rebuilder}");
         assert_eq!(told, (scheduler == "topological").then(|| "bad: no".into()), "{scheduler} × {rebuilder}");
@@ -247,7 +247,7 @@ fn a_panic_says_what_it_said() {
         .rule("text", task(async |_: Fetch<'_, Key, i64>| panic!("a text")))
         .rule("number", task(async |_: Fetch<'_, Key, i64>| panic!("number {}", 7 + 1)))
         .rule("thing", task(async |_: Fetch<'_, Key, i64>| std::panic::panic_any(7)));
-    let mut build = system("suspending", "verifying-trace", tasks, &[]).keep_going(true);
+    let mut build = system("suspending", "verifying-trace", tasks, &[]).with_keep_going(true);
     let said = ["text", "number", "thing"].map(|key| build.run([key]).expect_err("it panics").to_string());
     std::panic::set_hook(hook);
     let expected = ["text: its task panicked: a text", "number: its task panicked: number 8"];
@@ -459,7 +459,7 @@ fn a_key_that_is_kept_without_a_value_fails_whoever_fetches_it() {
             let mut build = Build::new(tasks(), Memory::from([("A", 1)]))
                 .with_scheduler(alacarte_schedulers::named(scheduler).expect("a scheduler"))
                 .with_rebuilder(Keeps)
-                .keep_going(true);
+                .with_keep_going(true);
             let failures = build.run([key]).expect_err("B has no value").failures;
             let told: Vec<_> = failures.iter().map(ToString::to_string).collect();
             let kept = format!("B: {}", Cause::KeptNothing);

@@ -355,7 +355,7 @@ fn a_build_answers_for_its_keys_and_parts() {
     let told = Rc::new(std::cell::Cell::new(0));
     let count = told.clone();
     let observer = move |_: &Keys<&'static str>, _, _: &Decision| count.set(count.get() + 1);
-    let mut build = build.observe(observer).with_journal(Tape::default());
+    let mut build = build.with_observer(observer).with_journal(Tape::default());
     let report = build.run(["B"]).expect("built");
     assert_eq!((build.names(&report.ran), build.get("A"), build.get("B")), (vec!["B"], Some(1), Some(2)));
     assert!(told.get() > 0 && build.tasks().has(&"B") && build.metadata().len() == 1);

@@ -270,7 +270,7 @@ fn a_group_with_a_member_that_failed_is_not_verified() {
                 .rule(good, formula(["A"], |_: [i64; 1]| 0))
                 .rule(bad, fails)
                 .rule("top", formula(["a", "b"], |[a, b]| a + b));
-            let mut build = system(scheduler, rebuilder, tasks, &[("A", 1)]).keep_going(true);
+            let mut build = system(scheduler, rebuilder, tasks, &[("A", 1)]).with_keep_going(true);
             build.run(["top"]).expect("built");
             build.set("A", 2).expect("set");
             let error = build.run(["top"]).expect_err("a member fails");

@@ -336,13 +336,7 @@ pub const SYSTEMS: [System; 14] = [
         "hashes of terminal inputs",
         "intermediate results need not exist"
     ),
-    system!(
-        "make.py",
-        "suspending",
-        "constructive-trace",
-        "a policy for each task",
-        "seed 000; see the per-key rebuilder"
-    ),
+    system!("make.py", "suspending", "constructive-trace", "a policy for each task", "see the per-key rebuilder"),
     system!("samurai, n2", "topological", "verifying-trace", "as Ninja", "Ninja's rule, written again"),
     system!(
         "redo",

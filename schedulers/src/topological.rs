@@ -79,7 +79,7 @@ impl Topological {
         let mut refused = false;
         for &target in plan.targets {
             if let Err(error) = sort.visit(target, plan, &mut self.order) {
-                if !plan.keep_going {
+                if !plan.keeps_going {
                     return Err(error);
                 }
                 refused = true;

@@ -217,14 +217,14 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// Whether the build goes on after a failure with the keys that do not depend on the one that failed.
     #[must_use]
-    pub fn keep_going(self, keep_going: bool) -> Self {
-        self.stop_after(if keep_going { usize::MAX } else { 1 })
+    pub fn with_keep_going(self, keep_going: bool) -> Self {
+        self.with_stop_after(if keep_going { usize::MAX } else { 1 })
     }
 
     /// How many keys may fail of themselves before the build stops (ninja's `-k`); 1 unless said otherwise. Until then
     /// it goes on with the keys that do not depend on them.
     #[must_use]
-    pub fn stop_after(mut self, failures: usize) -> Self {
+    pub fn with_stop_after(mut self, failures: usize) -> Self {
         self.stop_after = failures;
         self
     }
@@ -241,7 +241,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// Has `observer` told of every decision, as it is made, with the keys known by then.
     #[must_use]
-    pub fn observe(mut self, observer: impl FnMut(&Keys<K>, KeyId, &Decision) + 'static) -> Self {
+    pub fn with_observer(mut self, observer: impl FnMut(&Keys<K>, KeyId, &Decision) + 'static) -> Self {
         self.observer = Some(Box::new(observer));
         self
     }
@@ -279,7 +279,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
         id
     }
 
-    /// Gives back the id of a key: nobody uses it any more.
+    /// Gives back the id of a key: nobody uses it any more. (The id of no key may be given back, too: that changes nothing.)
     pub fn release(&mut self, id: KeyId) {
         self.table.get_mut().hold_outside(id, false);
     }

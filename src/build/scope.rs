@@ -85,8 +85,9 @@ where
                 Some(&[] as &[KeyId]).filter(|_| self.scheduler.follows_suspects(targets, self.generation))
             }
         };
-        let (generation, keep_going) = (self.generation, self.stop_after > 1);
-        let mut plan = Plan { targets, generation, suspects, keep_going, refused: Vec::new(), declared: &mut declared };
+        let (generation, keeps_going) = (self.generation, self.stop_after > 1);
+        let mut plan =
+            Plan { targets, generation, suspects, keeps_going, refused: Vec::new(), declared: &mut declared };
         let planned = self.scheduler.plan(&mut plan, metadata);
         let refused = plan.refused;
         planned.map(|()| refused)

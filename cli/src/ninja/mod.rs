@@ -322,7 +322,7 @@ impl Work<'_> {
         let started = Rc::new(RefCell::new(Vec::new()));
         let why = Rc::clone(&started);
         let mut build = self.watched(build, move |one| why.borrow_mut().push(one), None);
-        build = build.stop_after(self.arguments.failures.0);
+        build = build.with_stop_after(self.arguments.failures.0);
         let explain = |build: &AnyBuild| {
             let sentences = sentences::sentences(build.tasks(), &started.borrow());
             self.progress.borrow_mut().reasons.extend(sentences);
@@ -418,7 +418,7 @@ impl Work<'_> {
         // (Of what the dry run did not see coming, the reason is known only now.)
         let late = move |one: Started| progress.borrow_mut().give_reason(&one);
         let build = self.watched(build, late, Some(Rc::clone(&self.recorder)));
-        Ok(build.with_jobs(self.jobs).stop_after(self.arguments.failures.0))
+        Ok(build.with_jobs(self.jobs).with_stop_after(self.arguments.failures.0))
     }
 
     /// Has what need not be made after all counted no more; and `explain` told why the rest is made, if that is wanted. What becomes of keys is told to the
@@ -432,7 +432,7 @@ impl Work<'_> {
         let explains = self.arguments.explain;
         let progress = Rc::clone(&self.progress);
         let descriptions = build.tasks().descriptions();
-        build.observe(move |keys, key, decision| {
+        build.with_observer(move |keys, key, decision| {
             recorder.iter().for_each(|recorder| recorder.borrow_mut().decision(keys, key, decision));
             match decision {
                 // (Of what has run, the command may not have had to: see `NinjaTasks::stands`.)

@@ -79,7 +79,7 @@ where
         .with_scheduler(scheduler)
         .with_rebuilder(Asked { rebuilder, asks: asks.clone() })
         .with_journal(Told(journal.clone()))
-        .keep_going(!play.stops);
+        .with_keep_going(!play.stops);
     let mut costs = Vec::new();
     let mut begun = steps_taken();
     for act in &play.acts {

@@ -44,8 +44,8 @@ where
             .with_journal(self.journal.clone())
             .with_jobs(manner.jobs)
             .with_pool(POOL, 1)
-            .keep_going(manner.keep_going)
-            .observe(move |keys, key, decision| {
+            .with_keep_going(manner.keep_going)
+            .with_observer(move |keys, key, decision| {
                 let waits_for = if let Decision::Restarted(on) = decision { Some(*keys.name(*on)) } else { None };
                 decisions.borrow_mut().push((*keys.name(key), decision.clone()));
                 waits.borrow_mut().extend(waits_for);

@@ -110,7 +110,7 @@ where
             let store = Brittle(Memory::from([(A, Part::Source(a)), (D, Part::Source(d))]));
             let build = Build::new(Program(PhantomData), store).with_scheduler(scheduler).with_rebuilder(rebuilder);
             let log = if late { Brittle(None) } else { self.log() };
-            let build = build.with_journal(log).observe(|_, _, _| burn(Fragile::Observe));
+            let build = build.with_journal(log).with_observer(|_, _, _| burn(Fragile::Observe));
             Ok(if self.shares { build.with_cache(self.cache()) } else { build })
         })?;
         self.process = Some(process);

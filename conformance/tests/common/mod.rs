@@ -58,6 +58,7 @@ pub type Seen = Rc<RefCell<Vec<(Key, Decision)>>>;
 pub fn observed<T>(build: System<T>) -> (System<T>, Seen) {
     let seen = Seen::default();
     let write = seen.clone();
-    let build = build.observe(move |keys, key, decision| write.borrow_mut().push((*keys.name(key), decision.clone())));
+    let build =
+        build.with_observer(move |keys, key, decision| write.borrow_mut().push((*keys.name(key), decision.clone())));
     (build, seen)
 }

@@ -34,7 +34,7 @@ fn a_task_may_end_while_it_waits_for_a_key() {
                     .rule("deep", chain(outside.clone(), "deeper", "deep"))
                     .rule("deeper", chain(outside.clone(), "a", "deeper"));
                 let mut build =
-                    system(scheduler, "verifying-trace", tasks, &[("a", 1)]).with_jobs(jobs).keep_going(true);
+                    system(scheduler, "verifying-trace", tasks, &[("a", 1)]).with_jobs(jobs).with_keep_going(true);
                 let result = drive(build.run_async(["hasty", "slower", "slow"]), &outside, path, None)?.ended();
                 let failed: Vec<_> = result.into_iter().filter_map(Result::err).flat_map(|e| e.failures).collect();
                 let failed: Vec<_> = failed.iter().map(ToString::to_string).collect();

@@ -137,8 +137,8 @@ fn open(
     let mut system = system(scheduler, rebuilder, tasks, &inputs)
         .with_journal(tape.clone())
         .with_jobs(plan.jobs)
-        .keep_going(plan.keep_going)
-        .observe(move |keys, key, decision| {
+        .with_keep_going(plan.keep_going)
+        .with_observer(move |keys, key, decision| {
             if let Decision::Ran { .. } | Decision::Kept | Decision::Restored = decision {
                 let ran = matches!(decision, Decision::Ran { .. });
                 settled.borrow_mut().push((*keys.name(key), ran));

@@ -91,7 +91,10 @@ fn a_build_may_be_told_of_its_parts_in_any_order() {
                         )
                     }
                     1 => build = build.with_rebuilder(alacarte_rebuilders::named(name(&RIGHT, next(6))).expect("one")),
-                    _ => build = build.with_jobs(1 + next(2) as usize).keep_going(next(2) == 0).with_pool("narrow", 1),
+                    _ => {
+                        build =
+                            build.with_jobs(1 + next(2) as usize).with_keep_going(next(2) == 0).with_pool("narrow", 1)
+                    }
                 },
                 Say::Task => {
                     added = next(3) as i64;

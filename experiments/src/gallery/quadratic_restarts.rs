@@ -116,7 +116,7 @@ fn counted(make: &dyn Fn() -> Strategies) -> Vec<Played> {
         let mut build = Build::new(tasks(rows), Memory::new())
             .with_scheduler(scheduler)
             .with_rebuilder(rebuilder)
-            .observe(move |keys, key, decision| match decision {
+            .with_observer(move |keys, key, decision| match decision {
                 Decision::Started(_) => seen.borrow_mut().0.push(*keys.name(key)),
                 Decision::Ran { .. } => seen.borrow_mut().1.push(*keys.name(key)),
                 _ => {}

@@ -141,10 +141,10 @@ async fn build(
             "there is nothing to build: name a target, or have the program want some (`FileRules::want`)".into()
         );
     }
-    let mut build = build.with_jobs(jobs).keep_going(arguments.keep_going);
+    let mut build = build.with_jobs(jobs).with_keep_going(arguments.keep_going);
     if arguments.explain {
         let told = Rc::clone(&screen);
-        build = build.observe(move |keys, key, decision| {
+        build = build.with_observer(move |keys, key, decision| {
             if let Decision::Started(reason) = decision {
                 told.borrow_mut().line(&format!("{}: {}", keys.name(key), reason.explain(keys)));
             }

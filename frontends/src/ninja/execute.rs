@@ -32,7 +32,7 @@ const ATTEMPTS: usize = 4;
 impl NinjaTasks {
     /// Has `observer` told of every command.
     #[must_use]
-    pub fn observe(mut self, observer: impl Fn(CommandEvent<'_>) + 'static) -> Self {
+    pub fn with_observer(mut self, observer: impl Fn(CommandEvent<'_>) + 'static) -> Self {
         self.events.observer = Some(Box::new(observer));
         self
     }

@@ -305,14 +305,14 @@ impl Session {
         tasks.generated = Generated::recall(state.join("generated"));
         tasks.others = others;
         let store = command_state::bare_store(&files, &state);
-        Ok(put_together(tasks, store, Suspending::new(), VerifyingTrace, log).keep_going(true))
+        Ok(put_together(tasks, store, Suspending::new(), VerifyingTrace, log).with_keep_going(true))
     }
 
     fn tasks(&self, plan: &Rc<Plan>, files: &SharedFiles, observer: impl Fn(CommandEvent<'_>) + 'static) -> NinjaTasks {
         let mut tasks = NinjaTasks::of(plan, files)
             .cut_off_by_content(self.by_content)
             .commands_among(&self.commands)
-            .observe(observer);
+            .with_observer(observer);
         tasks.unattended.clone_from(&self.unattended);
         tasks.keep = self.keep;
         tasks.run_first = self.run_first.clone();

@@ -32,12 +32,13 @@ pub fn start(directory: &Path, scheduler: &str, rebuilder: &str) -> Process {
     let files = Files::shared(directory).expect("a directory");
     let printed = Rc::new(RefCell::new(String::new()));
     let sink = Rc::clone(&printed);
-    let tasks =
-        NinjaTasks::new(load(directory, Path::new("build.ninja")).expect("a manifest"), &files).observe(move |event| {
+    let tasks = NinjaTasks::new(load(directory, Path::new("build.ninja")).expect("a manifest"), &files).with_observer(
+        move |event| {
             if let Stage::Ended { output, .. } = event.stage {
                 *sink.borrow_mut() += &String::from_utf8_lossy(output);
             }
-        });
+        },
+    );
     let state = directory.join(".alacarte");
     let store = FileStore::new(&files)
         .with_shapes(tasks.shapes())

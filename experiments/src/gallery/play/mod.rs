@@ -143,7 +143,7 @@ impl Script {
         let mut build = Build::new(tasks(world.clone()), world.clone())
             .with_scheduler(Twisted::of(scheduler, Watch(log.clone())))
             .with_rebuilder(rebuilder)
-            .observe(move |_, key, decision| decided.borrow_mut().push(Note::Decided(key, decision.clone())));
+            .with_observer(move |_, key, decision| decided.borrow_mut().push(Note::Decided(key, decision.clone())));
         let truths = |targets: &[Name]| -> Result<Vec<Truth>, BuildError<Name>> {
             let apart = self.coin.iter().map(|&side| world.apart(side));
             apart.map(|world| from_scratch(tasks(world.clone()), world, targets)).collect()
