@@ -124,7 +124,41 @@ pub trait Scheduler {
 /// The compiler refuses dynamic tasks for a scheduler of the latter kind. A scheduler that is chosen at run time, a
 /// `Box<dyn Scheduler>`, finds them out when it plans: a dynamic task is then an error.
 ///
-/// [`Scheduler`] has an example.
+/// A scheduler for tasks of every power says so in a line ([`Scheduler`] has the whole of one):
+///
+/// ```
+/// use alacarte::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
+///
+/// /// The oldest first.
+/// #[derive(Default)]
+/// struct InTurn(std::collections::VecDeque<KeyId>);
+///
+/// impl Scheduler for InTurn {
+///     fn when_blocked(&self) -> WhenBlocked {
+///         WhenBlocked::Keep
+///     }
+///     fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
+///         self.0 = plan.targets.iter().copied().collect();
+///         Ok(())
+///     }
+///     fn push(&mut self, key: KeyId, _: &Metadata) {
+///         self.0.push_back(key);
+///     }
+///     fn pop(&mut self) -> Option<KeyId> {
+///         self.0.pop_front()
+///     }
+/// }
+///
+/// impl<P: Power> Schedules<P> for InTurn {}
+///
+/// use alacarte::prelude::*;
+/// let tasks = Rules::new().rule("B", task(async |fetch: Fetch<'_, _, i64>| Ok(fetch.get("A").await? + 1)));
+/// let build = Build::new(tasks, Memory::from([("A", 1)])).with_scheduler(InTurn::default());
+/// let mut build = build.with_rebuilder(VerifyingTrace);
+/// build.run(["B"])?;
+/// assert_eq!(build.get("B"), Some(2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot schedule tasks of power `{P}`",
     label = "this build has no scheduler that can order its tasks",

@@ -240,7 +240,29 @@ impl Value for Output {
 
 /// Fetches by rule.
 ///
-/// [`Rule`] has an example.
+/// ```
+/// use alacarte::{Fetch, FetchRule, Output, Result, Rule, RuleKey};
+///
+/// #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// struct Squared(u32);
+///
+/// impl Rule for Squared {
+///     type Output = u64;
+///     async fn run(&self, fetch: Fetch<'_, RuleKey, Output>) -> Result<u64> {
+///         // The square of n is that of n - 1, and 2 n - 1 more. It comes as a `u64`, as the rule says.
+///         let before = if self.0 == 0 { return Ok(0) } else { fetch.rule(Squared(self.0 - 1)).await? };
+///         Ok(before + 2 * u64::from(self.0) - 1)
+///     }
+/// }
+///
+/// use alacarte::prelude::*;
+/// use alacarte::TypedRules;
+/// let mut build = Build::new(TypedRules, Memory::new()).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
+/// let key = RuleKey::new(Squared(9));
+/// build.run([&key])?;
+/// assert_eq!(build.get(&key).and_then(|output| output.get::<u64>().copied()), Some(81));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[allow(async_fn_in_trait, reason = "builds run on one thread, so the future need not be `Send`")]
 pub trait FetchRule {
     /// The output of a rule, brought up to date first.

@@ -112,6 +112,13 @@ fn sign(task: &Expr) -> Fingerprint {
 }
 
 /// Powers between which a [`Program`] can tell.
+///
+/// ```
+/// use alacarte_conformance::Declares;
+/// use alacarte_core::{Dynamic, Static};
+///
+/// assert!(Static::DECLARES && !Dynamic::DECLARES);
+/// ```
 pub trait Declares: Power {
     /// Whether tasks declare what they fetch.
     const DECLARES: bool;

@@ -9,7 +9,17 @@ use crate::{ConstructiveTrace, DeepConstructiveTrace};
 
 /// A rebuilder that restores values `V` from traces that keep them.
 ///
-/// [`Within`] has an example.
+/// ```
+/// use alacarte::metadata::KeepsValues;
+/// use alacarte::rebuilders::{ConstructiveTrace, Restores};
+///
+/// /// How many bytes of values the traces of this rebuilder keep, unless it is [`Within`] another bound.
+/// fn bound<V, R: Restores<V>>() -> usize {
+///     R::Traces::BYTES
+/// }
+/// # use alacarte::rebuilders::Within;
+/// assert!(bound::<i64, ConstructiveTrace>() > 1 << 20);
+/// ```
 pub trait Restores<V> {
     /// The traces.
     type Traces: KeepsValues;

@@ -4,7 +4,8 @@ use std::fmt;
 
 use alacarte_core::{Dependency, Event, Fetched, Fingerprint, KeyId, MetadataUpdater, Record, Time, Value};
 
-/// What an updater says after some events: a model, as plain as can be, and a comparison with the updater.
+/// What an updater says after some events: a model, as plain as can be, and a comparison with the updater. (The
+/// [module](super) has an example.)
 pub trait Contract: Default {
     /// Whose contract it is.
     type Of: MetadataUpdater + Default;

@@ -1,6 +1,16 @@
 //! Choices: at random, or all of them.
 
 /// Decides what happens next.
+///
+/// ```
+/// use alacarte_conformance::{Choices, every_interleaving};
+///
+/// // Two coins have four outcomes, each of which comes by once.
+/// let mut seen = Vec::new();
+/// let toss = |choices: &mut dyn Choices| [choices.choose(2), choices.choose(2)];
+/// assert_eq!(every_interleaving(10, |path| Ok(seen.push(toss(path)))), Ok(4));
+/// assert_eq!(seen, [[0, 0], [0, 1], [1, 0], [1, 1]]);
+/// ```
 pub trait Choices {
     /// A number below `of`, which is not 0. Asked also where there is only one answer.
     fn choose(&mut self, of: usize) -> usize;
