@@ -246,6 +246,61 @@ fn a_scheduler_that_gives_without_end_what_works_outside_is_named() {
     assert!(error.failures.iter().any(|it| matches!(it.cause, Cause::GivenWithoutEnd)), "{error}");
 }
 
+/// It gives what it was told of, then nothing for a while, and then a key so often that it might as well be without end.
+struct Pausing {
+    queue: Vec<KeyId>,
+    last: Option<KeyId>,
+    pauses: usize,
+    gives: usize,
+}
+
+impl Scheduler for Pausing {
+    fn when_blocked(&self) -> WhenBlocked {
+        WhenBlocked::Keep
+    }
+    fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
+        self.queue = plan.targets.to_vec();
+        Ok(())
+    }
+    fn push(&mut self, key: KeyId, _: &Metadata) {
+        self.queue.push(key);
+    }
+    fn pop(&mut self) -> Option<KeyId> {
+        if let Some(key) = self.queue.pop() {
+            self.last = Some(key);
+            return self.last;
+        }
+        if self.pauses > 0 {
+            self.pauses -= 1;
+            return None;
+        }
+        self.gives = self.gives.checked_sub(1)?;
+        self.last
+    }
+}
+
+impl<P: Power> Schedules<P> for Pausing {}
+
+/// A task that wakes itself has the scheduler asked again and again, and so the bound may be passed while no key comes: it
+/// is not by the first key beyond it only that it is noticed.
+#[test]
+fn a_scheduler_that_gives_keys_without_end_after_a_pause_is_named() {
+    let waits = Rules::new().rule(
+        "B",
+        task(async |_: Fetch<'_, Key, i64>| {
+            for _ in 0..3_000 {
+                tokio::task::yield_now().await;
+            }
+            Ok(1)
+        }),
+    );
+    let pausing = Pausing { queue: Vec::new(), last: None, pauses: 2_500, gives: 50_000 };
+    let mut build = Build::new(waits, Memory::<Key, i64>::new()).with_scheduler(pausing).with_rebuilder(VerifyingTrace);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let error = runtime.block_on(build.run_async(["B"])).expect_err("it never ends");
+    assert!(error.failures.iter().any(|it| matches!(it.cause, Cause::GivenWithoutEnd)), "{error}");
+}
+
 #[test]
 fn a_rebuilder_that_waits_for_nothing_is_named() {
     let (key, cause) = failing(Suspending::new(), Pends);
@@ -357,7 +412,7 @@ fn a_task_that_fetches_the_id_of_no_key_fails_by_name() {
 
 #[test]
 fn a_task_that_fetches_what_was_forgotten_fails_by_name() {
-    let inputs = Memory::from([("A", 1), ("E", 5)]);
+    let inputs = Memory::from([("A", 1), ("E", 5), ("G", 7)]);
     let asked = Rc::new(Cell::new(None));
     let asks = asked.clone();
     let late = async move |fetch: Fetch<'_, Key, i64>| match asks.get() {
@@ -375,6 +430,9 @@ fn a_task_that_fetches_what_was_forgotten_fails_by_name() {
     asked.set(Some(forgotten));
     let error = build.run(["D"]).expect_err("it is forgotten");
     assert!(matches!(error.failures[0].cause, Cause::UnknownDependency { .. }), "{error}");
+    // Nothing was noted of the number meanwhile: it may go to an input, though its old name is that of a task.
+    build.run(["G"]).expect("it is an input");
+    assert_eq!((build.keys().find(&"G"), build.get("G")), (Some(forgotten), Some(7)));
 }
 
 /// A rebuilder that asks of what is no key whatever can be asked, and then answers this.
