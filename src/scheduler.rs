@@ -305,16 +305,18 @@ impl QueueCount {
         QueueCount { may, left: may }
     }
 
-    /// The scheduler is told of a key.
-    pub fn pushed(&mut self) {
+    /// The scheduler is told of a key that may go on, or is a suspect.
+    pub fn told(&mut self) {
         self.may += Self::TIMES;
         self.left = self.may;
     }
 
     /// The key that goes on next.
     pub fn pop(&mut self, scheduler: &mut (impl Scheduler + ?Sized)) -> Option<KeyId> {
-        self.left -= 1;
-        scheduler.pop()
+        let key = scheduler.pop();
+        // (It may be asked in vain as often as the outside wakes a task.)
+        self.left -= isize::from(key.is_some());
+        key
     }
 
     /// Whether it has given more than it can have been told of, and nothing was pushed meanwhile.

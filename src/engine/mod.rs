@@ -259,7 +259,7 @@ where
         match &mut self.state.glance {
             Some(keys) => keys.push(key),
             None => {
-                self.state.queue.pushed();
+                self.state.queue.told();
                 self.scheduler.push(key, &self.sink.metadata);
             }
         }
@@ -373,6 +373,7 @@ where
             for &dependent in &todo[above..] {
                 if table.state(dependent) == table.revision {
                     table.set_state(dependent, STALE);
+                    self.state.queue.told();
                     self.scheduler.suspect(dependent);
                 }
             }

@@ -111,6 +111,7 @@ where
             if state & ACTIVE == 0 && state != FAILED {
                 table.set_state(key, STALE);
             }
+            self.state.queue.told();
             self.scheduler.suspect(key);
         }
         drop(table);
