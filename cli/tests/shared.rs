@@ -45,6 +45,13 @@ default all b shape
 const INPUTS: [&str; 3] = ["x", "y", "z"];
 const TEXTS: u64 = 4;
 
+/// Whether a process is at work in this directory.
+fn is_at_work(place: &Path) -> bool {
+    let place = place.canonicalize().expect("a place");
+    let mut processes = fs::read_dir("/proc").expect("processes").flatten();
+    processes.any(|process| fs::read_link(process.path().join("cwd")).is_ok_and(|directory| directory == place))
+}
+
 type State = [u64; 3];
 
 fn text(state: &State, input: &str) -> String {
@@ -163,6 +170,10 @@ impl World<'_> {
             std::thread::sleep(Duration::from_millis(draw.below(40)));
             let _ = child.kill();
             child.wait().expect("it ends");
+            // (What it has started goes on, and must not run beside what comes next.)
+            while is_at_work(place) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             self.killed.fetch_add(1, Ordering::Relaxed);
         }
         let (code, out, err) = run(place, &arguments);
