@@ -23,16 +23,21 @@ pub(super) fn was_interrupted(status: ExitStatus) -> bool {
 
 /// How a failed command ended, in words.
 pub(crate) fn failure(status: ExitStatus) -> String {
-    failure_of(code(status))
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => {
+            let name = NAMES.iter().find(|(number, _)| i32::from(*number) == signal).map_or("", |(_, name)| name);
+            format!("signal {signal}{name}")
+        }
+        (None, None) => status.to_string(),
+    }
 }
 
-/// The same of its [`code`]. (One above 128 is that of a command that a signal ended, or that tells so of its own.)
+/// The same of its [`code`], from which a command that a signal ended cannot be told from one that says so of another.
 pub(super) fn failure_of(code: u8) -> String {
-    let Some(signal) = code.checked_sub(128).filter(|&signal| (1..=64).contains(&signal)) else {
-        return format!("exit status {code}");
-    };
-    let name = NAMES.iter().find(|(number, _)| *number == signal).map_or("", |(_, name)| name);
-    format!("signal {signal}{name}")
+    let signal = NAMES.iter().find(|(number, _)| code == 128 + number);
+    format!("exit status {code}{}", signal.map_or("", |(_, name)| name))
 }
 
 const NAMES: [(u8, &str); 10] = [
@@ -47,3 +52,16 @@ const NAMES: [(u8, &str); 10] = [
     (13, ": SIGPIPE"),
     (15, ": SIGTERM"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_a_signals_only_if_there_is_such_a_signal() {
+        let told = [1, 137, 143, 150, 255].map(failure_of);
+        let expected =
+            ["1", "137: SIGKILL", "143: SIGTERM", "150", "255"].map(|status| format!("exit status {status}"));
+        assert_eq!(told, expected);
+    }
+}
