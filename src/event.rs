@@ -17,6 +17,7 @@ pub type Time = u64;
 
 /// One fetched key, as a trace records it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Dependency {
     /// The key that was fetched, or the definition of the task itself.
     pub key: KeyId,
@@ -26,13 +27,42 @@ pub struct Dependency {
     pub fingerprint: Fingerprint,
 }
 
+impl Dependency {
+    /// A key that was fetched on its own, and the fingerprint of what the fetch gave.
+    #[inline]
+    pub fn new(key: KeyId, fingerprint: Fingerprint) -> Self {
+        Dependency { key, grouped: false, fingerprint }
+    }
+
+    /// The same, and whether it was fetched at once with the dependency before it.
+    #[inline]
+    pub fn with_grouped(self, grouped: bool) -> Self {
+        Dependency { grouped, ..self }
+    }
+}
+
 /// One fetched key, without what the fetch gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Fetched {
     /// The key that was fetched.
     pub key: KeyId,
     /// Fetched at once with the one before it.
     pub grouped: bool,
+}
+
+impl Fetched {
+    /// A key that was fetched on its own.
+    #[inline]
+    pub fn new(key: KeyId) -> Self {
+        Fetched { key, grouped: false }
+    }
+
+    /// The same, and whether it was fetched at once with the one before it.
+    #[inline]
+    pub fn with_grouped(self, grouped: bool) -> Self {
+        Fetched { grouped, ..self }
+    }
 }
 
 /// How a key came to its value, which is of type `V`, or of a type that is not known here.

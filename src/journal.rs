@@ -127,6 +127,7 @@ impl<K, V> SharedTrace<K, V> {
 
 /// One fetched key, as a [`SharedTrace`] names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SharedDependency<K> {
     /// The key.
     pub key: K,
@@ -136,6 +137,23 @@ pub struct SharedDependency<K> {
     pub grouped: bool,
     /// The fingerprint of what the fetch gave; its deep fingerprint in a deep trace.
     pub fingerprint: Fingerprint,
+}
+
+impl<K> SharedDependency<K> {
+    /// A key that was fetched on its own, and the fingerprint of what the fetch gave.
+    pub fn new(key: K, fingerprint: Fingerprint) -> Self {
+        SharedDependency { key, definition: false, grouped: false, fingerprint }
+    }
+
+    /// The same, and whether it was the definition of the key's task that was looked at.
+    pub fn with_definition(self, definition: bool) -> Self {
+        SharedDependency { definition, ..self }
+    }
+
+    /// The same, and whether it was fetched at once with the dependency before it.
+    pub fn with_grouped(self, grouped: bool) -> Self {
+        SharedDependency { grouped, ..self }
+    }
 }
 
 /// A place for constructive traces, shared by builds that know nothing of each other: only ever added to.

@@ -58,7 +58,7 @@ pub use fingerprint::{Fingerprint, Value};
 pub use journal::{Journal, NoJournal, Replay, SharedDependency, SharedTrace, TraceCache};
 pub use key::{AsKey, Key, KeyId, Keys, StableKeyHash};
 pub use metadata::{Metadata, MetadataUpdater};
-pub use rebuilder::{Answer, Question, Reason, Rebuilder, Restored, SharableTrace, Suspects};
+pub use rebuilder::{Answer, Noted, Question, Reason, Rebuilder, Restored, SharableTrace, Suspects};
 pub use report::{BuildError, Decision, Report};
 pub use rules::{DynamicTask, IntoTask, Rules, StaticTask, Task, declared, formula, task};
 pub use scheduler::{Declared, Plan, PlanError, Problem, Scheduler, Schedules, WhenBlocked};

@@ -291,6 +291,23 @@ impl Notes {
     }
 }
 
+/// What a rebuilder has noted of a key: the value that it had for a task, say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Noted<T> {
+    /// The key.
+    pub key: KeyId,
+    /// What was noted of it.
+    pub value: T,
+}
+
+impl<T> Noted<T> {
+    /// This of that key.
+    pub fn new(key: KeyId, value: T) -> Self {
+        Noted { key, value }
+    }
+}
+
 /// A question about one key, and the means to answer it.
 pub struct Question<'q, K, V> {
     pub(crate) table: &'q mut KeyTable<K, V>,
@@ -379,11 +396,11 @@ impl<K: Key, V: Value> Question<'_, K, V> {
     /// Whether each of these keys has a value that `holds` beside what was noted of it: brings one after the other up to date, in
     /// their order, up to the first that does not hold. Goes on from where the question last had to wait, which is its
     /// [progress](Question::progress).
-    pub fn all_hold<T>(&mut self, noted: &[(KeyId, T)], holds: impl Fn(&T, &V) -> bool) -> Poll<bool> {
+    pub fn all_hold<T>(&mut self, noted: &[Noted<T>], holds: impl Fn(&T, &V) -> bool) -> Poll<bool> {
         let from = *self.progress::<usize>();
-        for (key, then) in noted.get(from..).unwrap_or_default() {
-            ready!(self.fetch(*key));
-            if !self.value(*key).is_some_and(|now| holds(then, now)) {
+        for then in noted.get(from..).unwrap_or_default() {
+            ready!(self.fetch(then.key));
+            if !self.value(then.key).is_some_and(|now| holds(&then.value, now)) {
                 return Poll::Ready(false);
             }
             *self.progress::<usize>() += 1;

@@ -12,7 +12,7 @@ use alacarte_stores::{shown, text_of};
 
 use crate::args::Explain;
 use crate::paragraph::{Page, count, width};
-use crate::reasons::{first_line, milliseconds, name, why_in_words};
+use crate::reasons::{first_line, milliseconds, name, outcome_in_words, why_in_words};
 use crate::status::{Problem, there};
 
 /// So many commands that were kept are named, and so many dependencies that had changed.
@@ -144,6 +144,7 @@ fn tell_of_one(page: &mut Page<'_>, key: &str, told: &Told) -> io::Result<()> {
             ),
         },
         Outcome::Interrupted => format!("{key}: was running ({took}) when the build was ended."),
+        other => format!("{key}: {} ({took}).", outcome_in_words(other)),
     };
     page.text_hanging(0, 4, &head)?;
     if *runs > 1 {
@@ -224,9 +225,9 @@ fn dependency(changed: &ChangedDependency) -> String {
         DependencyKind::Source if changed.to.is_none() && changed.from.is_some() => {
             format!("{key} was gone, or had no content that could be compared")
         }
-        DependencyKind::Source => format!("{key} changed{from_to}"),
         DependencyKind::Group => format!("something behind the name {key} changed"),
         DependencyKind::Made => format!("{key} was made anew{from_to}"),
+        _ => format!("{key} changed{from_to}"),
     }
 }
 

@@ -264,7 +264,8 @@ fn recheck(
     outcome: &Result<Report, BuildError<FileKey>>,
 ) -> Result<(), Problem> {
     let sampled = sample.take();
-    let (ids, expected): (Vec<KeyId>, Vec<FileValue>) = sampled.expected.into_iter().unzip();
+    let (ids, expected): (Vec<KeyId>, Vec<FileValue>) =
+        sampled.expected.into_iter().map(|noted| (noted.key, noted.value)).unzip();
     let mut ran: Vec<(FileKey, FileValue)> = build.names(&ids).into_iter().zip(expected).collect();
     // What a generator makes would not have been restored.
     let all = ran.len();

@@ -132,14 +132,11 @@ mod tests {
 
     #[test]
     fn a_lane_is_a_thread_and_a_command_an_event() {
-        let command = |key: &str, lane: u32, start: u64, outcome: Outcome| CommandRecord {
-            key: key.into(),
-            outcome,
-            why: Why::NeverBuilt,
-            start: Duration::from_nanos(start),
-            took: Duration::from_nanos(1_500),
-            lane,
-            line: None,
+        let command = |key: &str, lane: u32, start: u64, outcome: Outcome| {
+            let mut command = CommandRecord::new(key.into(), outcome, Why::NeverBuilt);
+            (command.start, command.took) = (Duration::from_nanos(start), Duration::from_nanos(1_500));
+            command.lane = lane;
+            command
         };
         let mut build = PastBuild::default();
         let ran = Outcome::Ran { changed: true };

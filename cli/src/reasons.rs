@@ -22,6 +22,7 @@ pub(crate) fn outcome_in_words(outcome: &Outcome) -> String {
         Outcome::NotRun { why } => format!("could not run: {}", first_line(why)),
         Outcome::Restored => "restored".into(),
         Outcome::Interrupted => "was running when the build was ended".into(),
+        _ => "ended in a way for which there are no words here".into(),
     }
 }
 
@@ -41,6 +42,7 @@ pub(crate) fn why_in_words(why: &Why) -> String {
         Why::Volatile => "what it made last was good for that build only".into(),
         Why::Evicted => "what it had made could not be brought back from the cache".into(),
         Why::Other(why) => shown(why).into_owned(),
+        _ => "of something for which there are no words here".into(),
     }
 }
 

@@ -133,10 +133,8 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
                     let key = keys.intern(named);
                     let dependencies: Vec<Dependency> = dependencies
                         .iter()
-                        .map(|(name, definition, grouped, fingerprint)| Dependency {
-                            key: id(keys, name, *definition),
-                            grouped: *grouped,
-                            fingerprint: *fingerprint,
+                        .map(|(name, definition, grouped, fingerprint)| {
+                            Dependency::new(id(keys, name, *definition), *fingerprint).with_grouped(*grouped)
                         })
                         .collect();
                     let Made { how, deep, fingerprint, ref value, modified, volatile } = *record;

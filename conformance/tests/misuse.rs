@@ -481,7 +481,7 @@ fn a_rebuilder_that_restores_from_what_is_no_key_is_named() {
 }
 
 fn of(key: KeyId) -> Dependency {
-    Dependency { key, grouped: false, fingerprint: Fingerprint(1) }
+    Dependency::new(key, Fingerprint(1))
 }
 
 /// A rebuilder that says nonsense of what may be out of date, and of what it would share.
@@ -615,7 +615,7 @@ struct Numbers(KeyId);
 impl Journal<Key, i64> for Numbers {
     fn replay(&mut self, keys: &mut Keys<Key>, each: &mut Replay<'_, Key, i64>) -> Result<(), StoreError> {
         let own = keys.intern(&"B");
-        let fetched = [Dependency { key: self.0, grouped: false, fingerprint: Fingerprint(1) }];
+        let fetched = [Dependency::new(self.0, Fingerprint(1))];
         let (unknown, forgotten) = ([self.0], Event::Forgotten { keys: &[self.0] });
         match unknown[0].index() % 3 {
             0 => each(keys, &Event::Detached { key: self.0, done: false }),

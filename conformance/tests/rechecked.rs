@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use alacarte_conformance::{Promises, check_numbers, promises};
-use alacarte_core::{Build, Rules, formula};
+use alacarte_core::{Build, Noted, Rules, formula};
 use alacarte_rebuilders::{ConstructiveTrace, DeepConstructiveTrace, Rechecked};
 use alacarte_schedulers::{Restarting, Suspending};
 use alacarte_stores::Memory;
@@ -45,7 +45,7 @@ fn a_sample_is_run_and_all_that_differs_in_it_is_found() {
         let report = build.run(&keys).expect("built");
         let found_out = sample.take();
         assert_eq!((found_out.hits, found_out.expected.len()), (KEYS, report.ran.len()), "{percent} percent");
-        for (key, then) in found_out.expected {
+        for Noted { key, value: then, .. } in found_out.expected {
             assert_eq!((then, build.get(&build.names(&[key])[0])), (1, Some(6)));
         }
         found.push(report.ran.len());

@@ -10,8 +10,8 @@ use std::task::Poll;
 
 use alacarte_conformance::Yields;
 use alacarte_core::{
-    Answer, Build, Dynamic, DynamicTask, Fetch, KeyId, Metadata, Question, Reason, Rebuilder, Result, Rules, formula,
-    task,
+    Answer, Build, Dynamic, DynamicTask, Fetch, KeyId, Metadata, Noted, Question, Reason, Rebuilder, Result, Rules,
+    formula, task,
 };
 use alacarte_stores::Memory;
 use common::{DYNAMIC, Key, system};
@@ -125,7 +125,7 @@ fn a_formula_is_not_asked_again_before_all_is_there() {
 /// Notes how often it was asked about a key, beside how many of these keys have been looked at.
 #[derive(Default, Clone)]
 struct Counts {
-    all: Vec<(KeyId, ())>,
+    all: Vec<Noted<()>>,
     asked: Rc<Cell<u64>>,
     looked: Rc<Cell<u64>>,
 }
@@ -157,7 +157,7 @@ fn a_question_has_a_progress_of_each_type() {
         let rules = below
             .iter()
             .fold(Rules::new().rule("last", one()).rule("next", one()), |rules, key| rules.rule(*key, one()));
-        let notes = Counts { all: ids.iter().map(|&id| (id, ())).collect(), ..Counts::default() };
+        let notes = Counts { all: ids.iter().map(|&id| Noted::new(id, ())).collect(), ..Counts::default() };
         let mut build = Build::new(rules, Memory::<Key, i64>::new())
             .with_scheduler(alacarte_schedulers::named(scheduler).expect("on the menu"))
             .with_rebuilder(notes.clone());

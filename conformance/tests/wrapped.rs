@@ -37,7 +37,7 @@ impl Rebuilder<u32, i64> for Odd {
     }
 
     fn dependency(&self, key: KeyId, position: usize, _: &Metadata) -> Option<Fetched> {
-        Some(Fetched { key: KeyId::new(key.index() + position), grouped: true })
+        Some(Fetched::new(KeyId::new(key.index() + position)).with_grouped(true))
     }
 
     fn restores(&self) -> bool {

@@ -273,10 +273,10 @@ impl<V: Value> DeepConstructiveTraces<V> {
             let dependencies: Vec<Dependency> = record
                 .dependencies
                 .iter()
-                .map(|&dependency| {
+                .map(|&(mut dependency)| {
                     let deep = if dependency.key.is_definition() { None } else { self.current.get(dependency.key) };
-                    let fingerprint = deep.copied().flatten().unwrap_or(dependency.fingerprint);
-                    Dependency { fingerprint, ..dependency }
+                    dependency.fingerprint = deep.copied().flatten().unwrap_or(dependency.fingerprint);
+                    dependency
                 })
                 .collect();
             self.remember(record, &dependencies, false)
@@ -343,7 +343,7 @@ mod tests {
     fn verdicts_are_remembered_in_every_revision_and_no_longer() {
         let mut traces = DeepConstructiveTraces::<u64>::default();
         let (key, input) = (KeyId::new(1), KeyId::new(0));
-        let one = [Dependency { key: input, grouped: false, fingerprint: 1_u64.fingerprint() }];
+        let one = [Dependency::new(input, 1_u64.fingerprint())];
         traces.apply(&Event::Built(Record::new(key, &one, 1_u64.fingerprint(), &1_u64, &())));
         for revision in [1, 2, 3, u32::MAX, 1, 2, 3] {
             traces.enter(revision);

@@ -12,7 +12,7 @@ use crate::column::{Column, give_back};
 const GROUPED: u32 = 1 << 31;
 
 fn fetched(raw: u32) -> Fetched {
-    Fetched { key: KeyId::from_raw(raw), grouped: raw & GROUPED != 0 }
+    Fetched::new(KeyId::from_raw(raw)).with_grouped(raw & GROUPED != 0)
 }
 
 /// Contract: `dependencies(k)` is what the last `Built` or `Restored` event of `k` recorded, in order, without
@@ -74,7 +74,7 @@ impl DependencyGraph {
     pub fn group(&self, key: KeyId, position: usize) -> impl Iterator<Item = KeyId> + '_ {
         let from_here = self.forward.get(key).and_then(|list| list.keys.get(position..)).unwrap_or_default();
         let fetched = from_here.iter().map(|&raw| fetched(raw)).enumerate();
-        fetched.map_while(|(place, Fetched { key, grouped })| (place == 0 || grouped).then_some(key))
+        fetched.map_while(|(place, Fetched { key, grouped, .. })| (place == 0 || grouped).then_some(key))
     }
 
     /// The keys that fetched this one when they were last built.
@@ -172,10 +172,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn built(graph: &mut DependencyGraph, key: usize, on: &[usize]) {
-        let dependencies: Vec<_> = on
-            .iter()
-            .map(|&key| Dependency { key: KeyId::new(key), grouped: false, fingerprint: Fingerprint(0) })
-            .collect();
+        let dependencies: Vec<_> = on.iter().map(|&key| Dependency::new(KeyId::new(key), Fingerprint(0))).collect();
         let record = Record::new(KeyId::new(key), &dependencies, Fingerprint(0), &(), &());
         graph.apply(&Event::Built(record).untyped());
     }

@@ -273,11 +273,7 @@ mod tests {
     use alacarte_core::{Dependency, Value};
 
     fn built(bits: &mut DirtyBits, key: usize, on: &[(usize, u64)], value: u64) {
-        let dependency = |&(key, value): &(usize, u64)| Dependency {
-            key: KeyId::new(key),
-            grouped: false,
-            fingerprint: value.fingerprint(),
-        };
+        let dependency = |&(key, value): &(usize, u64)| Dependency::new(KeyId::new(key), value.fingerprint());
         let dependencies: Vec<_> = on.iter().map(dependency).collect();
         bits.apply(&Event::Built(Record::new(KeyId::new(key), &dependencies, value.fingerprint(), &(), &())));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use alacarte_core::{Event, Fingerprint, KeyId, MetadataUpdater, Record, Value};
+use alacarte_core::{Event, Fingerprint, KeyId, MetadataUpdater, Noted, Record, Value};
 
 /// What the last run of each key's task fetched, with the *values* that it was given: for rebuilders to which it matters how
 /// far a value has moved. It keeps each value twice: as it is, and as others saw it.
@@ -12,7 +12,7 @@ use alacarte_core::{Event, Fingerprint, KeyId, MetadataUpdater, Record, Value};
 ///
 /// ```
 /// use alacarte::metadata::LastRuns;
-/// use alacarte::{Dependency, Event, KeyId, MetadataUpdater, Record, Value};
+/// use alacarte::{Dependency, Event, KeyId, MetadataUpdater, Noted, Record, Value};
 ///
 /// let (a, b) = (KeyId::new(0), KeyId::new(1));
 /// let mut runs = LastRuns::<i64>::default();
@@ -21,10 +21,10 @@ use alacarte_core::{Event, Fingerprint, KeyId, MetadataUpdater, Record, Value};
 ///     runs.apply(&Event::Changed { key: a, fingerprint, value: Some(&to), modified: 0, input: true });
 /// };
 /// change(&mut runs, 40);
-/// let dependencies = &[Dependency { key: a, grouped: false, fingerprint: 40.fingerprint() }];
+/// let dependencies = &[Dependency::new(a, 40.fingerprint())];
 /// runs.apply(&Event::Built(Record::new(b, dependencies, 4.fingerprint(), &4_i64, &())));
 /// change(&mut runs, 41);
-/// assert_eq!(runs.of(b).unwrap().saw, [(a, 40)]);
+/// assert_eq!(runs.of(b).unwrap().saw, [Noted::new(a, 40)]);
 /// ```
 #[derive(Debug, Clone)]
 pub struct LastRuns<V> {
@@ -39,7 +39,7 @@ pub struct LastRun<V> {
     /// The fingerprint of the task's definition, if it had one.
     pub definition: Option<Fingerprint>,
     /// What it fetched, in order, and the value that it was given.
-    pub saw: Vec<(KeyId, V)>,
+    pub saw: Vec<Noted<V>>,
     /// The fingerprint of what it gave.
     pub fingerprint: Fingerprint,
 }
@@ -58,7 +58,7 @@ impl<V: Value> LastRuns<V> {
         };
         let saw = fetched.iter().map(|fetched| {
             let value = self.values.get(&fetched.key)?;
-            (value.fingerprint() == fetched.fingerprint).then(|| (fetched.key, value.clone()))
+            (value.fingerprint() == fetched.fingerprint).then(|| Noted::new(fetched.key, value.clone()))
         });
         let goes_by = !record.volatile && !record.deep;
         let saw = goes_by.then(|| saw.collect::<Option<Vec<_>>>()).flatten()?;
@@ -94,13 +94,13 @@ impl<V: Value> MetadataUpdater for LastRuns<V> {
             Event::Forgotten { keys } => {
                 let gone = |key: &KeyId| keys.binary_search(key).is_ok();
                 self.values.retain(|key, _| !gone(key));
-                self.runs.retain(|key, run| !gone(key) && !run.saw.iter().any(|(fetched, _)| gone(fetched)));
+                self.runs.retain(|key, run| !gone(key) && !run.saw.iter().any(|saw| gone(&saw.key)));
             }
             Event::Imported(_) | Event::Detached { .. } => {}
         }
     }
 
     fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
-        self.of(key).into_iter().flat_map(|run| &run.saw).for_each(|(fetched, _)| each(*fetched));
+        self.of(key).into_iter().flat_map(|run| &run.saw).for_each(|saw| each(saw.key));
     }
 }

@@ -88,7 +88,7 @@ impl<'t, const EXTRA: usize> Trace<'t, EXTRA> {
         let raw = self.words[begin + position];
         let at = begin + length + 2 * position;
         let fingerprint = wide(self.words[at], self.words[at + 1]);
-        Dependency { key: KeyId::from_raw(raw), grouped: raw & GROUPED != 0, fingerprint }
+        Dependency::new(KeyId::from_raw(raw), fingerprint).with_grouped(raw & GROUPED != 0)
     }
 
     /// The keys of the group that begins here.
@@ -405,10 +405,8 @@ mod tests {
     fn deps(of: &[(usize, u64)]) -> Vec<Dependency> {
         of.iter()
             .enumerate()
-            .map(|(n, &(key, value))| Dependency {
-                key: KeyId::new(key),
-                grouped: n % 2 == 1,
-                fingerprint: Fingerprint(value << 33 | value),
+            .map(|(n, &(key, value))| {
+                Dependency::new(KeyId::new(key), Fingerprint(value << 33 | value)).with_grouped(n % 2 == 1)
             })
             .collect()
     }

@@ -32,7 +32,7 @@ impl Random {
         let list = (0..self.below(most + 1)).map(|position| {
             let key = KeyId::new(self.below(3));
             let key = if position == 0 && self.below(2) == 0 { key.definition() } else { key };
-            Dependency { key, grouped: position > 0 && self.below(2) == 0, fingerprint: self.fingerprint() }
+            Dependency::new(key, self.fingerprint()).with_grouped(position > 0 && self.below(2) == 0)
         });
         list.collect()
     }
@@ -132,9 +132,8 @@ fn a_table_of_several_pages_says_what_lists_say() {
 #[test]
 fn a_trace_may_be_longer_than_a_page() {
     let mut table = TraceTable::<0>::new(2);
-    let dependencies: Vec<Dependency> = (0..40_000)
-        .map(|n| Dependency { key: KeyId::new(n), grouped: n % 3 > 0, fingerprint: Fingerprint(n as u64) })
-        .collect();
+    let dependencies: Vec<Dependency> =
+        (0..40_000).map(|n| Dependency::new(KeyId::new(n), Fingerprint(n as u64)).with_grouped(n % 3 > 0)).collect();
     for (key, length) in [(0, 40_000), (1, 3), (2, 39_999), (3, 10), (1, 4)] {
         table.push(KeyId::new(key), Fingerprint(length as u64), [], &dependencies[..length]);
     }
@@ -150,7 +149,7 @@ fn a_trace_may_be_longer_than_a_page() {
 #[test]
 fn words_are_used_again() {
     let list = |round: u64, length: usize| -> Vec<Dependency> {
-        let dependency = |n| Dependency { key: KeyId::new(n), grouped: false, fingerprint: Fingerprint(round) };
+        let dependency = |n| Dependency::new(KeyId::new(n), Fingerprint(round));
         (0..length).map(dependency).collect()
     };
     let mut whole = TraceTable::<0>::new(2);
@@ -193,7 +192,7 @@ fn a_table_keeps_no_more_than_a_cursor_can_tell_apart() {
 #[should_panic(expected = "a trace of 1 dependencies has none at 1")]
 fn a_trace_has_no_more_dependencies_than_it_has() {
     let mut table = TraceTable::<0>::new(1);
-    let one = Dependency { key: KeyId::new(0), grouped: false, fingerprint: Fingerprint(0) };
+    let one = Dependency::new(KeyId::new(0), Fingerprint(0));
     table.push(KeyId::new(0), Fingerprint(0), [], &[one]);
     table.newest(KeyId::new(0)).expect("a trace").dependency(1);
 }

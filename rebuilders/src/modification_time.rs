@@ -49,7 +49,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for ModificationTime {
             return Poll::Ready(Answer::Run(Reason::OutputChanged));
         };
         let mut position = *question.progress::<usize>();
-        while let Some(Fetched { key: dependency, grouped }) = graph.dependency(key, position) {
+        while let Some(Fetched { key: dependency, grouped, .. }) = graph.dependency(key, position) {
             if !grouped {
                 let _ = ready!(question.fetch_group(graph.group(key, position)));
             }

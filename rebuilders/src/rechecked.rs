@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::task::{Poll, ready};
 
 use alacarte_core::{
-    Answer, Fetched, Key, KeyId, Metadata, Question, Reason, Rebuilder, SharableTrace, Suspects, Value,
+    Answer, Fetched, Key, KeyId, Metadata, Noted, Question, Reason, Rebuilder, SharableTrace, Suspects, Value,
 };
 
 /// Another rebuilder, a sample of whose hits is run again.
@@ -39,8 +39,8 @@ use alacarte_core::{
 /// // A trace says that B is 11 when A is 1. It is run all the same, and gives 21.
 /// build.set("A", 1)?;
 /// build.run(["B"])?;
-/// let (b, expected) = sample.take().expected[0];
-/// assert_eq!((build.names(&[b]), expected, build.get("B")), (vec!["B"], 11, Some(21)));
+/// let expected = sample.take().expected[0];
+/// assert_eq!((build.names(&[expected.key]), expected.value, build.get("B")), (vec!["B"], 11, Some(21)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ pub struct Sampled<V> {
     /// How many keys could have been restored.
     pub hits: usize,
     /// Those that were run all the same, and what a trace says that they give.
-    pub expected: Vec<(KeyId, V)>,
+    pub expected: Vec<Noted<V>>,
 }
 
 impl<V> Sample<V> {
@@ -82,7 +82,7 @@ impl<V> Sample<V> {
     /// nothing to compare with.
     pub fn take(&self) -> Sampled<V> {
         let Hits { all, expected } = self.0.take();
-        Sampled { hits: all.len(), expected: expected.into_iter().collect() }
+        Sampled { hits: all.len(), expected: expected.into_iter().map(|(key, value)| Noted::new(key, value)).collect() }
     }
 }
 

@@ -51,7 +51,7 @@ impl<K: Key, V: Value> Rebuilder<K, V> for StepTrace {
             return Poll::Ready(Answer::Run(Reason::Dirty));
         }
         let mut position = *question.progress::<usize>();
-        while let Some(Fetched { key: dependency, grouped }) = steps.graph().dependency(key, position) {
+        while let Some(Fetched { key: dependency, grouped, .. }) = steps.graph().dependency(key, position) {
             if !grouped {
                 let _ = ready!(question.fetch_group(steps.graph().group(key, position)));
             }

@@ -236,7 +236,7 @@ fn collect_dependencies<K: Key, V: Value>(
     if table.has(key, DEFINED) {
         let definition = key.definition();
         let fingerprint = table.fingerprint(definition).unwrap_or_default();
-        into.push(Dependency { key: definition, grouped: false, fingerprint });
+        into.push(Dependency::new(definition, fingerprint));
     }
     if fetched.len() > 16 {
         let mut seen = FxHashSet::default();
@@ -268,7 +268,7 @@ fn collect_new<K: Key, V: Value>(
         }
         // A fetch that was given up while it was pending had no part in the value.
         if let Some(fingerprint) = table.settled(id) {
-            into.push(Dependency { key: id, grouped: joined, fingerprint });
+            into.push(Dependency::new(id, fingerprint).with_grouped(joined));
             joined = true;
         }
     }

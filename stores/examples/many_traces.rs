@@ -8,12 +8,7 @@ use alacarte_core::{Fingerprint, SharedDependency, SharedTrace, TraceCache};
 use alacarte_stores::{SharedCache, TraceLog};
 
 fn trace(number: u64) -> SharedTrace<String, u64> {
-    let depends = |key: String, fingerprint| SharedDependency {
-        key,
-        definition: false,
-        grouped: false,
-        fingerprint: Fingerprint(fingerprint),
-    };
+    let depends = |key: String, fingerprint| SharedDependency::new(key, Fingerprint(fingerprint));
     let dependencies = (0..5).map(|header| depends(format!("include/header_{header}.h"), number)).collect();
     SharedTrace::new(format!("out/module_{number}.o"), dependencies, None, number)
 }

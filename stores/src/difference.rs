@@ -29,7 +29,14 @@ pub struct Difference {
 #[non_exhaustive]
 pub enum Differs {
     /// At this byte, counted from 0, for the first time: it was the one and is the other; `None` behind the end.
-    At(u64, Option<u8>, Option<u8>),
+    At {
+        /// How many bytes before it are the same.
+        at: u64,
+        /// The byte of the one.
+        then: Option<u8>,
+        /// The byte of the other.
+        now: Option<u8>,
+    },
     /// In its permissions only.
     Mode,
     /// It is a file in one of them, and a directory or a link in the other, or a link that leads elsewhere.
@@ -45,7 +52,7 @@ impl fmt::Display for Difference {
         let byte = |byte: Option<u8>| byte.map_or("the end of the file".into(), |byte| format!("0x{byte:02x}"));
         write!(f, "{}: ", self.path)?;
         match self.how {
-            Differs::At(at, then, now) => write!(f, "byte {at} is {}, and {} in the cache", byte(now), byte(then)),
+            Differs::At { at, then, now } => write!(f, "byte {at} is {}, and {} in the cache", byte(now), byte(then)),
             Differs::Mode => f.write_str("other permissions than in the cache"),
             Differs::Kind => f.write_str("something of another kind in the cache: a file, a link, a directory"),
             Differs::Existence => f.write_str("it is there in one of them only"),
@@ -139,7 +146,7 @@ fn first_difference(mut one: impl BufRead, mut other: impl BufRead) -> io::Resul
         let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
         if same < both || both == 0 {
             let (then, now) = (a.get(same).copied(), b.get(same).copied());
-            return Ok((then != now).then_some(Differs::At(at + same as u64, then, now)));
+            return Ok((then != now).then_some(Differs::At { at: at + same as u64, then, now }));
         }
         one.consume(both);
         other.consume(both);
@@ -165,17 +172,17 @@ mod tests {
                     let now = Some(text[at] ^ 1);
                     assert_eq!(
                         first_difference(with(text), &other[..]).expect("read"),
-                        Some(Differs::At(at as u64, then, now))
+                        Some(Differs::At { at: at as u64, then, now })
                     );
                     let cut = &text[..at];
                     assert_eq!(
                         first_difference(with(text), cut).expect("read"),
-                        Some(Differs::At(at as u64, then, None))
+                        Some(Differs::At { at: at as u64, then, now: None })
                     );
                 } else {
                     other.push(b'x');
                     let found = first_difference(with(text), &other[..]).expect("read");
-                    assert_eq!(found, Some(Differs::At(at as u64, None, Some(b'x'))));
+                    assert_eq!(found, Some(Differs::At { at: at as u64, then: None, now: Some(b'x') }));
                 }
             }
         }

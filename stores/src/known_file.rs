@@ -66,6 +66,7 @@ impl Begun {
 
 /// What a file holds, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Seen {
     /// The digest of its content. (Of a link that leads to nothing, what it is itself.)
     pub digest: Digest,

@@ -125,11 +125,8 @@ where
     fn read<'p>(&self, payload: &'p [u8]) -> Option<(SharedTrace<K, V>, Parts<'p>)> {
         let parts @ (seal, made, value) = postcard::from_bytes::<Parts<'_>>(payload).ok()?;
         let (key, dependencies, deep) = whole::<Made<K>>(made)?;
-        let dependencies = dependencies.into_iter().map(|(key, definition, grouped, fingerprint)| SharedDependency {
-            key,
-            definition,
-            grouped,
-            fingerprint: Fingerprint(fingerprint),
+        let dependencies = dependencies.into_iter().map(|(key, definition, grouped, fingerprint)| {
+            SharedDependency::new(key, Fingerprint(fingerprint)).with_definition(definition).with_grouped(grouped)
         });
         let trace = SharedTrace::new(key, dependencies.collect(), deep.map(Fingerprint), whole(value)?);
         (self.seal(&trace)?.0 == seal).then_some((trace, parts))
@@ -139,7 +136,7 @@ where
     fn write(&self, trace: &SharedTrace<K, V>) -> Option<(Vec<u8>, Vec<u8>, Vec<u8>)> {
         let SharedTrace { key, dependencies, deep, value, .. } = trace;
         let fetched = |dependency: &SharedDependency<K>| {
-            let SharedDependency { key, definition, grouped, fingerprint } = dependency.clone();
+            let SharedDependency { key, definition, grouped, fingerprint, .. } = dependency.clone();
             (key, definition, grouped, fingerprint.0)
         };
         let made: Made<K> = (key.clone(), dependencies.iter().map(fetched).collect(), deep.map(|deep| deep.0));
@@ -262,11 +259,8 @@ mod tests {
     use super::*;
 
     fn trace(key: &str, input: u64, value: u64) -> SharedTrace<String, u64> {
-        let fetched = |key: &str, definition, fingerprint| SharedDependency {
-            key: key.into(),
-            definition,
-            grouped: false,
-            fingerprint: Fingerprint(fingerprint),
+        let fetched = |key: &str, definition, fingerprint| {
+            SharedDependency::new(key.into(), Fingerprint(fingerprint)).with_definition(definition)
         };
         SharedTrace::new(key.into(), vec![fetched(key, true, 9), fetched("in", false, input)], None, value)
     }
@@ -325,7 +319,7 @@ mod tests {
         let long = |value: u64| {
             let mut long = trace("a", value, value);
             let more = (0..60_000)
-                .map(|input| SharedDependency { key: format!("input/{input:020}"), ..long.dependencies[1].clone() });
+                .map(|input| SharedDependency::new(format!("input/{input:020}"), long.dependencies[1].fingerprint));
             long.dependencies = more.collect();
             long
         };

@@ -30,6 +30,7 @@ const READ: u32 = 0o444;
 
 /// What lies at a path of a tree.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub enum Entry {
     /// A file; who may read or execute it is part of its digest.
     File(Digest),
@@ -257,6 +258,7 @@ pub struct Merge<'t> {
 /// Two trees have different entries at one path.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{} is {} of {}, and {} of {}: these cannot be merged", shown(.path.as_os_str().as_bytes()), .entries[0], .producers[0], .entries[1], .producers[1])]
+#[non_exhaustive]
 pub struct Conflict {
     /// The path within both.
     pub path: std::path::PathBuf,

@@ -81,6 +81,7 @@ impl fmt::Debug for FileKey {
 
 /// What a path stands for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum FileValue {
     /// A file with this content; or a directory, if the key is one, with this tree.
     File(Digest),
@@ -98,6 +99,7 @@ pub enum FileValue {
 
 /// One output of a command.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Made {
     /// The digest of its content; `None` if it is not there.
     pub digest: Option<Digest>,
@@ -115,6 +117,21 @@ impl Made {
     /// What has this content, and nothing else about it.
     pub fn of(digest: Option<Digest>) -> Self {
         Made { digest, run: None, tree: None, spoke: false }
+    }
+
+    /// The same, told from other runs of its command.
+    pub fn with_run(self, run: Option<Fingerprint>) -> Self {
+        Made { run, ..self }
+    }
+
+    /// The same, with the tree that it may come back as.
+    pub fn with_tree(self, tree: Option<Digest>) -> Self {
+        Made { tree, ..self }
+    }
+
+    /// The same, and whether its command printed something.
+    pub fn with_spoke(self, spoke: bool) -> Self {
+        Made { spoke, ..self }
     }
 }
 
@@ -223,7 +240,7 @@ mod tests {
     use super::*;
 
     fn ran(digest: Option<Digest>, run: Option<u64>) -> FileValue {
-        FileValue::Ran([Made { digest, run: run.map(Fingerprint), ..Made::of(None) }].into())
+        FileValue::Ran([Made::of(digest).with_run(run.map(Fingerprint))].into())
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Tolerance that tolerates something else than it promises.
 
-use alacarte_core::{Event, KeyId, MetadataUpdater, Record, Value};
+use alacarte_core::{Event, KeyId, MetadataUpdater, Noted, Record, Value};
 use alacarte_metadata::LastRuns;
 use alacarte_rebuilders::Tolerance;
 
@@ -27,8 +27,8 @@ lies! {
         runs.apply(event);
         let Some((moved, now)) = told else { return };
         for (&of, made) in &past.last {
-            let saw: &[(KeyId, i64)] = before.of(of).map_or(&[], |run| &run.saw);
-            if !saw.iter().any(|(key, then)| *key == moved && then.abs_diff(now) <= WITHIN) {
+            let saw: &[Noted<i64>] = before.of(of).map_or(&[], |run| &run.saw);
+            if !saw.iter().any(|saw| saw.key == moved && saw.value.abs_diff(now) <= WITHIN) {
                 continue;
             }
             let mut dependencies = made.dependencies.clone();

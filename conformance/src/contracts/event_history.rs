@@ -125,7 +125,7 @@ impl World {
         let mut dependencies = Vec::new();
         if let Some(definition) = self.definitions[key.index()] {
             let fingerprint = definition.fingerprint();
-            dependencies.push(Dependency { key: key.definition(), grouped: false, fingerprint });
+            dependencies.push(Dependency::new(key.definition(), fingerprint));
         }
         let mut last = None;
         for (n, grouped) in if seed.again { self.shapes[key.index()].clone() } else { fresh.clone() } {
@@ -133,7 +133,7 @@ impl World {
             let held = if foreign { Some((value + n as u64) % 3) } else { self.values[n] };
             if let Some(held) = held.filter(|_| !told) {
                 let grouped = grouped && last.is_some();
-                dependencies.push(Dependency { key: KeyId::new(n), grouped, fingerprint: held.fingerprint() });
+                dependencies.push(Dependency::new(KeyId::new(n), held.fingerprint()).with_grouped(grouped));
                 last = Some(n);
             }
         }

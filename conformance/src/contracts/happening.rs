@@ -132,7 +132,7 @@ impl Happening {
     /// The keys that were fetched, without the definition, and which of them in one group with the key before.
     pub fn keys(&self) -> Vec<Fetched> {
         let keys = self.dependencies.iter().filter(|dependency| !dependency.key.is_definition());
-        keys.map(|dependency| Fetched { key: dependency.key, grouped: dependency.grouped }).collect()
+        keys.map(|dependency| Fetched::new(dependency.key).with_grouped(dependency.grouped)).collect()
     }
 }
 
@@ -154,7 +154,7 @@ impl fmt::Display for Happening {
             Kind::Changed => write!(f, ", changed at {}", self.modified)?,
             kind => write!(f, ", {} at {}", format!("{kind:?}").to_lowercase(), self.modified)?,
         }
-        for (n, Dependency { key, grouped, fingerprint }) in self.dependencies.iter().enumerate() {
+        for (n, Dependency { key, grouped, fingerprint, .. }) in self.dependencies.iter().enumerate() {
             let before = match (n, grouped) {
                 (0, _) => ", of ",
                 (_, true) => " and ",

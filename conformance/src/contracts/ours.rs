@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use alacarte_core::{Dependency, Fetched, Fingerprint, KeyId, MetadataUpdater, StableKeyHash, Time, Value};
+use alacarte_core::{Dependency, Fetched, Fingerprint, KeyId, MetadataUpdater, Noted, StableKeyHash, Time, Value};
 use alacarte_metadata::{
     CalcChain, ConstructiveTraces, DeepConstructiveTraces, DependencyGraph, DirtyBits, LastRuns, ModificationTimes,
     StepTraces, Trace, VerifyingTraces,
@@ -172,7 +172,7 @@ impl Contract for Times {
 }
 
 /// What a run left: its definition, what it was given, what it gave.
-type Run = (Option<Fingerprint>, Vec<(KeyId, u64)>, Fingerprint);
+type Run = (Option<Fingerprint>, Vec<Noted<u64>>, Fingerprint);
 
 /// The values that each task was given when it ran last.
 #[derive(Debug, Default)]
@@ -189,7 +189,7 @@ impl Seen {
                 definition = Some(*fingerprint);
             } else {
                 let value = self.values[key.index()].filter(|value| value.fingerprint() == *fingerprint);
-                saw.push((*key, value?));
+                saw.push(Noted::new(*key, value?));
             }
         }
         what.is_plain().then_some((definition, saw, what.fingerprint()?))
@@ -209,7 +209,7 @@ impl Contract for Seen {
         if what.kind == Kind::Forgotten {
             (self.values[n], self.runs[n]) = (None, None);
             for run in &mut self.runs {
-                run.take_if(|(_, saw, _)| saw.iter().any(|(key, _)| *key == what.key));
+                run.take_if(|(_, saw, _)| saw.iter().any(|saw| saw.key == what.key));
             }
         }
     }
@@ -219,7 +219,7 @@ impl Contract for Seen {
             assert_eq!(is, self.runs[key.index()], "the last run of {key:?}");
         }
         check_mentions(runs, |key| {
-            self.runs[key.index()].iter().flat_map(|(_, saw, _)| saw).map(|(key, _)| *key).collect()
+            self.runs[key.index()].iter().flat_map(|(_, saw, _)| saw).map(|saw| saw.key).collect()
         });
     }
 }

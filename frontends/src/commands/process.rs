@@ -5,6 +5,7 @@
 //! all others of the build: they are asked to, all at once, given a moment to tidy up after themselves, and then made
 //! to. When the future has been dropped, they are gone, and so is what they had begun to write.
 
+use std::collections::BTreeMap;
 #[cfg(any(feature = "ninja", test))]
 use std::ffi::OsStr;
 use std::io;
@@ -61,7 +62,7 @@ pub(crate) enum What<'l> {
     Shell(&'l str),
     /// A program with its arguments, and what its environment has besides that of this process; whether what it writes to
     /// standard output is kept apart.
-    Program { arguments: &'l [String], environment: &'l [(String, String)], apart: bool },
+    Program { arguments: &'l [String], environment: &'l BTreeMap<String, String>, apart: bool },
 }
 
 /// Runs a command line to its end. Where there is a jobserver, the caller has a [token](Commands::token).
@@ -80,7 +81,7 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, "a command without a program"));
             };
             let mut command = Command::new(program);
-            command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+            command.args(arguments).envs(environment);
             command
         }
     };

@@ -54,6 +54,7 @@ pub enum WatchError {
 
 /// What was heard of the files of a build.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Heard {
     /// Keys that may have changed, each with the time of the last change that can be seen in a file of it; none if such a file is gone.
     pub keys: HashMap<FileKey, Option<SystemTime>>,

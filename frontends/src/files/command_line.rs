@@ -165,7 +165,8 @@ async fn build(
     tell_of_state(build.journal(), build.tasks().files());
     screen.borrow_mut().clear()?;
     let sampled = sample.take();
-    let (ids, expected): (Vec<KeyId>, Vec<Output>) = sampled.expected.into_iter().unzip();
+    let (ids, expected): (Vec<KeyId>, Vec<Output>) =
+        sampled.expected.into_iter().map(|noted| (noted.key, noted.value)).unzip();
     let ran = build.names(&ids).into_iter().zip(expected);
     let mut rechecks = Rechecks::default();
     rechecks.note(sampled.hits, ran, &outcome, |key, then| match build.get(key) {

@@ -1,5 +1,6 @@
 //! A command of a rule: run in one of the build's places, shown, and asked afterwards what it has read.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,7 +23,7 @@ const ATTEMPTS: usize = 4;
 pub struct Run<'b> {
     rule: RunningRule<'b>,
     arguments: Vec<String>,
-    environment: Vec<(String, String)>,
+    environment: BTreeMap<String, String>,
     shown: Option<String>,
     depfile: Option<String>,
     pool: Option<String>,
@@ -34,12 +35,12 @@ const TOOL_CACHE: &str = "{tool_cache}";
 
 impl<'b> Run<'b> {
     pub(super) fn new(rule: RunningRule<'b>, arguments: Vec<String>) -> Self {
-        Run { rule, arguments, environment: Vec::new(), shown: None, depfile: None, pool: None, tool_cache: None }
+        Run { rule, arguments, environment: BTreeMap::new(), shown: None, depfile: None, pool: None, tool_cache: None }
     }
 
     /// Sets an environment variable for it.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.environment.push((name.into(), value.into()));
+        self.environment.insert(name.into(), value.into());
         self
     }
 
@@ -263,7 +264,7 @@ fn give(command: &mut Command, copy: &Taken<'_>) -> Result<()> {
     let path = copy.path().to_str().ok_or_else(|| {
         TaskError::new(format!("{} is no path in UTF-8: name another directory for the cache", copy.path().display()))
     })?;
-    let values = command.environment.iter_mut().map(|(_, value)| value);
+    let values = command.environment.values_mut();
     for text in command.arguments.iter_mut().chain(values) {
         *text = text.replace(TOOL_CACHE, path);
     }

@@ -1,5 +1,6 @@
 //! How a command is run is an object that is chosen at run time.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -19,7 +20,7 @@ pub struct Command {
     /// The program, by its name or path, and its arguments.
     pub arguments: Vec<String>,
     /// What its environment has besides that of the process that builds.
-    pub environment: Vec<(String, String)>,
+    pub environment: BTreeMap<String, String>,
     /// Its copy of the cache that a tool keeps for itself ([`Run::tool_cache`](super::Run::tool_cache)); what it is called is written into
     /// arguments and environment already.
     pub tool_cache: Option<PathBuf>,

@@ -19,6 +19,7 @@ use crate::commands::{command_state, turn};
 
 /// Where a build of files finds and leaves things.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct FileSession {
     /// The directory to which paths are relative, and in which commands run.
     pub directory: PathBuf,

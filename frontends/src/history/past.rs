@@ -329,15 +329,8 @@ mod tests {
     use super::*;
 
     fn ran(key: &str, took: u64) -> CommandRecord {
-        CommandRecord {
-            key: key.into(),
-            outcome: Outcome::Ran { changed: true },
-            why: Why::NeverBuilt,
-            start: Duration::ZERO,
-            took: Duration::from_millis(took),
-            lane: 0,
-            line: Some(format!("cc -c {key}")),
-        }
+        let (took, line) = (Duration::from_millis(took), Some(format!("cc -c {key}")));
+        CommandRecord { took, line, ..CommandRecord::new(key.into(), Outcome::Ran { changed: true }, Why::NeverBuilt) }
     }
 
     /// A command takes up so much in these tests.

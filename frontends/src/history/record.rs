@@ -53,6 +53,7 @@ fn names(files: &[FileKey]) -> usize {
 
 /// What is known of a build from its beginning.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct About {
     /// When it began, in nanoseconds since 1970.
     pub at: Time,
@@ -81,6 +82,7 @@ pub enum Ending {
 
 /// What a build did about a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CommandRecord {
     /// The command's first output.
     pub key: FileKey,
@@ -100,6 +102,11 @@ pub struct CommandRecord {
 }
 
 impl CommandRecord {
+    /// A command that took no time at all, in the first lane; what is known besides is set on it.
+    pub fn new(key: FileKey, outcome: Outcome, why: Why) -> Self {
+        CommandRecord { key, outcome, why, start: Duration::ZERO, took: Duration::ZERO, lane: 0, line: None }
+    }
+
     /// When it ended, from the beginning of the build.
     pub fn end(&self) -> Duration {
         self.start + self.took
@@ -108,6 +115,7 @@ impl CommandRecord {
 
 /// What became of a command in a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Outcome {
     /// It ran well.
     Ran {
@@ -149,6 +157,7 @@ impl Outcome {
 
 /// Why a command ran: a [`Reason`] that names files, for other processes to read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Why {
     /// Nobody said.
     #[default]

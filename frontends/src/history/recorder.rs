@@ -266,8 +266,7 @@ impl Recorder {
     /// Something became of a command, and no process ran for it.
     fn without_process(&mut self, key: &FileKey, outcome: Outcome) {
         let why = self.whys.get(key).cloned().unwrap_or_default();
-        let (start, took) = (self.begin.elapsed(), Duration::ZERO);
-        self.write([CommandRecord { key: key.clone(), outcome, why, start, took, lane: 0, line: None }]);
+        self.write([CommandRecord { start: self.begin.elapsed(), ..CommandRecord::new(key.clone(), outcome, why) }]);
     }
 
     /// What the runs of a command came to is known.

@@ -63,6 +63,7 @@ impl KnownWords {
 
 /// Words of a command line that others have taken the place of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WordChange<'l, 'n> {
     /// The words that are gone, as they stood.
     pub gone: &'l str,

@@ -55,7 +55,7 @@ impl NinjaTasks {
                 Some(made) if made.run.is_none() || made.digest == Some(seen.as_output()) => made.run,
                 _ => Some(run),
             };
-            outputs.push((key, Made { run, ..Made::of(Some(seen.as_output())) }));
+            outputs.push((key, Made::of(Some(seen.as_output())).with_run(run)));
         }
         if step.regenerates {
             self.left(step, &read)?;

@@ -67,13 +67,8 @@ mod tests {
     fn path(manifest: &str, took: &[(&str, u64)]) -> Vec<String> {
         let (_place, tasks) = NinjaTasks::of_edges(manifest);
         let command = |&(key, took): &(&str, u64)| CommandRecord {
-            key: key.into(),
-            outcome: Outcome::Ran { changed: true },
-            why: Why::NeverBuilt,
-            start: Duration::ZERO,
             took: Duration::from_secs(took),
-            lane: 0,
-            line: None,
+            ..CommandRecord::new(key.into(), Outcome::Ran { changed: true }, Why::NeverBuilt)
         };
         let build = PastBuild { commands: took.iter().map(command).collect(), ..PastBuild::default() };
         tasks.critical_path(&build).into_iter().map(|command| command.key.as_str().to_owned()).collect()

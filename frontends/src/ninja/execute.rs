@@ -187,7 +187,7 @@ impl NinjaTasks {
         let mut made = Vec::with_capacity(step.outputs.len());
         for key in &*step.outputs {
             files.pretend_written(key);
-            made.push(Made { run, ..Made::of(files.look_as_output(key)?.map(|seen| seen.as_output())) });
+            made.push(Made::of(files.look_as_output(key)?.map(|seen| seen.as_output())).with_run(run));
         }
         Ok(FileValue::made(&made))
     }
@@ -354,7 +354,8 @@ impl NinjaTasks {
             let tree = seen.filter(|seen| whole && seen.directory).and_then(|_| files.made_tree(key));
             let run = tree.map_or(run, |tree| run.map(|run| run.combine(Fingerprint(tree.short()))));
             files.written(key, run)?;
-            outputs.push(Made { run, tree, spoke, ..Made::of(seen.map(|seen| seen.as_output())) });
+            let made = Made::of(seen.map(|seen| seen.as_output()));
+            outputs.push(made.with_run(run).with_tree(tree).with_spoke(spoke));
         }
         // If the table cannot be written, the next save writes this too.
         let _ = files.save();

@@ -102,6 +102,7 @@ pub struct Told {
 
 /// Where the trace came from by which a command was restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origin {
     /// An earlier build of this directory.
     Here,
@@ -125,6 +126,7 @@ pub struct ChangedDependency {
 
 /// What a dependency is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DependencyKind {
     /// A file that no command makes.
     Source,

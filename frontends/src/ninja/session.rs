@@ -25,6 +25,7 @@ use crate::commands::{command_state, turn};
 
 /// Where a build finds and leaves things.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Session {
     /// The directory in which commands run, and to which paths are relative.
     pub directory: PathBuf,

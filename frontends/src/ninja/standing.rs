@@ -139,7 +139,7 @@ impl NinjaTasks {
         for key in &*step.outputs {
             match files.look_as_output(key)? {
                 Some(seen) if !files.is_unfinished(key) => {
-                    outputs.push(Made { run: seen.run, ..Made::of(Some(seen.as_output())) });
+                    outputs.push(Made::of(Some(seen.as_output())).with_run(seen.run));
                 }
                 _ => return Ok(None),
             }

@@ -17,6 +17,7 @@ use crate::commands::{WatchError, Watcher, canonicalise, command_state};
 
 /// What is watched for a build.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Watched {
     /// Who hears of changes.
     pub watcher: Watcher,

@@ -18,6 +18,7 @@ use crate::value::{FileKey, FileValue, Made};
 
 /// What a key stands for that is not just the file of its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Shape {
     /// A file that a command makes. Of it counts which run made it, and whether that ended well.
     Output,
@@ -208,7 +209,7 @@ impl FileStore {
         let mut files = self.files.borrow_mut();
         let mut made = |path| {
             let seen = files.look_at_finished(path)?;
-            Ok(Made { run: seen.and_then(|seen| seen.run), ..Made::of(seen.map(|seen| seen.as_output())) })
+            Ok(Made::of(seen.map(|seen| seen.as_output())).with_run(seen.and_then(|seen| seen.run)))
         };
         match self.shapes.get(key) {
             None | Some(Shape::Alias) => Ok(files.look(key)?.map(|seen| FileValue::File(seen.digest))),

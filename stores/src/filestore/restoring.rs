@@ -405,7 +405,7 @@ mod tests {
         let seen = files.borrow_mut().written(&key, run).expect("read").expect("there");
         let tree = files.borrow_mut().made_tree(&key);
         assert!(tree.is_some());
-        let value = FileValue::made(&[Made { run, tree, ..Made::of(Some(seen.as_output())) }]);
+        let value = FileValue::made(&[Made::of(Some(seen.as_output())).with_run(run).with_tree(tree)]);
         place.store.archive(&key, &value).expect("kept");
         // What others wrote into it is not lost.
         std::fs::write(place.out().join("sub/more"), "more").expect("written");

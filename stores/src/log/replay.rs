@@ -234,7 +234,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Value + Serialize + DeserializeOw
                 consistent &= known.holds == Some(fingerprint);
             }
             let fingerprint = Fingerprint(u64::from_le_bytes(fingerprint));
-            self.dependencies.push(Dependency { key, grouped: subject.is_grouped(), fingerprint });
+            self.dependencies.push(Dependency::new(key, fingerprint).with_grouped(subject.is_grouped()));
         }
         // Deep fingerprints cannot be compared with what the dependencies hold.
         (certain || (consistent && !deep)).then_some(certain)

@@ -41,7 +41,7 @@ fn change(log: &mut Small, keys: &mut Keys<String>, key: &str, to: u64) {
 
 fn made(log: &mut Small, keys: &mut Keys<String>, key: &str, from: &str, value: u64) {
     let (key, from) = (keys.intern(&key.to_owned()), keys.intern(&from.to_owned()));
-    let dependency = |key, value| Dependency { key, grouped: false, fingerprint: Fingerprint(value) };
+    let dependency = |key, value| Dependency::new(key, Fingerprint(value));
     let dependencies = [dependency(key.definition(), 5), dependency(from, value)];
     let record = Record::new(key, &dependencies, Fingerprint(value), &value, &()).with_modified(value);
     log.append(keys, &Event::Built(record)).expect("written");
@@ -260,7 +260,7 @@ fn what_was_built_from_a_value_that_is_lost_is_lost() {
     let mut keys = Keys::default();
     let made = |odd: &mut Log<String, Odd>, keys: &mut Keys<String>, key: &str, from: &str, value: u64| {
         let (key, from) = (keys.intern(&key.to_owned()), keys.intern(&from.to_owned()));
-        let dependencies = [Dependency { key: from, grouped: false, fingerprint: Fingerprint(value) }];
+        let dependencies = [Dependency::new(from, Fingerprint(value))];
         let (fingerprint, value) = (Fingerprint(value), Odd(value));
         let record = Record::new(key, &dependencies, fingerprint, &value, &()).with_modified(1);
         odd.append(keys, &Event::Built(record)).expect("written");

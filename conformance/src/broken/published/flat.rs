@@ -145,7 +145,7 @@ impl<K: Key, V: Value, L: LookUp> Rebuilder<K, V> for FlatTrace<L> {
                 return Poll::Ready(Answer::Keep);
             }
             if holds {
-                let dependency = |&(key, fingerprint)| Dependency { key, grouped: false, fingerprint };
+                let dependency = |&(key, fingerprint)| Dependency::new(key, fingerprint);
                 let dependencies = trace.inputs.iter().map(dependency).collect();
                 let value = Some(trace.value.clone());
                 return Poll::Ready(Answer::Restore(Restored::new(dependencies, false, value)));
