@@ -31,7 +31,7 @@ fn fetched(raw: u32) -> Fetched {
 /// let [a, b, x] = ["A", "B", "X"].map(|key| build.intern(key));
 /// build.run(["B"])?;
 /// let graph = build.metadata().get::<DependencyGraph>().unwrap();
-/// assert_eq!(graph.dependencies(b).unwrap().collect::<Vec<_>>(), [a, x].map(|key| Fetched { key, grouped: false }));
+/// assert_eq!(graph.dependencies(b).unwrap().collect::<Vec<_>>(), [a, x].map(Fetched::new));
 /// assert_eq!(graph.dependents(x).collect::<Vec<_>>(), [b]);
 ///
 /// build.set("A", 0)?;
