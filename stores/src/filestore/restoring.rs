@@ -160,7 +160,8 @@ impl FileStore {
         Ok(same_run || !(unfinished || vacant || same_content))
     }
 
-    /// Puts links in their places, if the same lies behind each as when it was made; one may lead to another.
+    /// Puts links in their places, if the same lies behind each as when it was made; one may lead to another. (A way through more than
+    /// forty links leads nowhere, so this goes round no more often than that.)
     fn put_links(&self, mut links: Vec<LinkToPut<'_>>) -> Result<bool, StoreError> {
         while !links.is_empty() {
             let mut later = Vec::new();
