@@ -94,4 +94,5 @@ def measure(directory, builders, edges, rounds):
         )
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -32,10 +32,10 @@ const PART: usize = 2048;
 /// How many threads compare at most: beyond that they wait for each other in the file system.
 const THREADS: usize = 8;
 
-/// What was looked at, and how it lay there.
+/// What was looked at, and what it was seen to lead to.
 #[derive(Debug, Default)]
 pub(crate) struct Looks {
-    seen: FxHashMap<FileKey, Look>,
+    seen: FxHashMap<FileKey, Option<Stat>>,
     /// Something changed between two looks, or was looked at in a way that no glance repeats.
     spoiled: bool,
 }
@@ -58,16 +58,16 @@ impl Looks {
     /// Somebody has looked what this path leads to.
     pub(crate) fn note(&mut self, key: &FileKey, followed: Option<Stat>) {
         match self.seen.get(key) {
-            Some(before) => self.spoiled |= before.followed != followed,
+            Some(before) => self.spoiled |= *before != followed,
             None => {
-                self.seen.insert(key.clone(), Look { followed, link: None });
+                self.seen.insert(key.clone(), followed);
             }
         }
     }
 
     /// What this path was seen to lead to, if somebody has looked.
     pub(crate) fn of(&self, key: &FileKey) -> Option<Option<Stat>> {
-        self.seen.get(key).map(|look| look.followed)
+        self.seen.get(key).copied()
     }
 
     /// No glance can tell.
@@ -82,11 +82,13 @@ impl Looks {
         trusted: impl Fn(&FileKey, Option<Stat>) -> Option<bool>,
     ) -> Option<Glance> {
         let mut looks = Vec::with_capacity(self.seen.len());
-        for (key, mut look) in self.seen {
-            if trusted(&key, look.followed)? {
-                look.link = at(&directory, &key.path(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
-            }
-            looks.push((key.as_str().to_owned(), look));
+        for (key, followed) in self.seen {
+            let link = if trusted(&key, followed)? {
+                at(&directory, &key.path(), AtFlags::SYMLINK_NOFOLLOW).ok()?
+            } else {
+                None
+            };
+            looks.push((key.as_str().to_owned(), Look { followed, link }));
         }
         // Neighbours lie beside each other on disk, too.
         looks.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
