@@ -92,6 +92,16 @@ pub enum Cause {
     /// Its task panicked.
     #[error("its task panicked: {0}")]
     Panic(Arc<str>),
+    /// What the build called for this key panicked: the rebuilder, the scheduler, a metadata updater or the observer. (Of a
+    /// failure without a key: what it called for the build as a whole.) The build ended there, and its report is empty; the
+    /// next build is right.
+    #[error("{strategy} panicked: {message}")]
+    StrategyPanic {
+        /// Which: what it is to the build, and its type.
+        strategy: String,
+        /// What the panic said.
+        message: Arc<str>,
+    },
     /// A key that it fetches failed.
     #[error("it needs {dependency}, which failed")]
     Dependency {

@@ -19,6 +19,8 @@
 #![deny(missing_docs, missing_debug_implementations)]
 #![deny(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
+mod blame;
+mod blamed;
 mod bodies;
 mod build;
 mod collect;

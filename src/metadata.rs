@@ -7,6 +7,7 @@
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
 
+use crate::blame::Blame;
 use crate::event::Event;
 use crate::key::KeyId;
 
@@ -59,15 +60,11 @@ pub trait MetadataUpdater: Default + 'static {
 }
 
 trait Installed: Any {
-    fn name(&self) -> &'static str;
     fn apply(&mut self, event: &Event<'_>);
     fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId));
 }
 
 impl<U: MetadataUpdater> Installed for U {
-    fn name(&self) -> &'static str {
-        type_name::<U>()
-    }
     fn apply(&mut self, event: &Event<'_>) {
         MetadataUpdater::apply(self, event);
     }
@@ -79,10 +76,17 @@ impl<U: MetadataUpdater> Installed for U {
 /// The updaters that one build has installed.
 #[derive(Default)]
 pub struct Metadata {
-    updaters: Vec<(TypeId, Box<dyn Installed>)>,
+    updaters: Vec<(TypeId, &'static str, Box<dyn Installed>)>,
+    /// Where it is written down which of them panicked.
+    blame: Blame,
 }
 
 impl Metadata {
+    /// No updater yet; who panics of those to come is written down here.
+    pub(crate) fn blaming(blame: &Blame) -> Self {
+        Metadata { updaters: Vec::new(), blame: blame.clone() }
+    }
+
     /// Installs an updater, unless it is there already.
     pub fn install<U: MetadataUpdater>(&mut self) {
         self.install_as(U::default);
@@ -91,23 +95,23 @@ impl Metadata {
     /// Installs an updater that begins as this one does, unless one of its type is there already.
     pub fn install_as<U: MetadataUpdater>(&mut self, new: impl FnOnce() -> U) {
         let id = TypeId::of::<U>();
-        if self.updaters.iter().all(|(installed, _)| *installed != id) {
-            self.updaters.push((id, Box::new(new())));
+        if self.updaters.iter().all(|(installed, ..)| *installed != id) {
+            self.updaters.push((id, type_name::<U>(), Box::new(new())));
         }
     }
 
     /// The updater of this type, if it is installed: if the scheduler or the rebuilder reads it.
     pub fn get<U: MetadataUpdater>(&self) -> Option<&U> {
         let id = TypeId::of::<U>();
-        let found = self.updaters.iter().find(|(installed, _)| *installed == id);
-        found.and_then(|(_, updater)| (&**updater as &dyn Any).downcast_ref())
+        let found = self.updaters.iter().find(|(installed, ..)| *installed == id);
+        found.and_then(|(.., updater)| (&**updater as &dyn Any).downcast_ref())
     }
 
     /// The same, to be changed otherwise than by an event.
     pub fn get_mut<U: MetadataUpdater>(&mut self) -> Option<&mut U> {
         let id = TypeId::of::<U>();
-        let found = self.updaters.iter_mut().find(|(installed, _)| *installed == id);
-        found.and_then(|(_, updater)| (&mut **updater as &mut dyn Any).downcast_mut())
+        let found = self.updaters.iter_mut().find(|(installed, ..)| *installed == id);
+        found.and_then(|(.., updater)| (&mut **updater as &mut dyn Any).downcast_mut())
     }
 
     /// The updater of this type, for a strategy that names it.
@@ -121,15 +125,15 @@ impl Metadata {
 
     /// Shows an event to every updater.
     pub fn apply(&mut self, event: &Event<'_>) {
-        for (_, updater) in &mut self.updaters {
-            updater.apply(event);
+        for (_, name, updater) in &mut self.updaters {
+            self.blame.on("metadata updater", name, event.key(), || updater.apply(event));
         }
     }
 
     /// Calls `each` with every key that some updater names where it speaks of `key`, see [`MetadataUpdater::mentions`].
     pub fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
-        for (_, updater) in &self.updaters {
-            updater.mentions(key, each);
+        for (_, name, updater) in &self.updaters {
+            self.blame.on("metadata updater", name, Some(key), || updater.mentions(key, each));
         }
     }
 
@@ -146,6 +150,6 @@ impl Metadata {
 
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.updaters.iter().map(|(_, updater)| updater.name())).finish()
+        f.debug_list().entries(self.updaters.iter().map(|(_, name, _)| name)).finish()
     }
 }

@@ -7,16 +7,21 @@
 mod opening;
 mod scope;
 
-use std::any::type_name;
+use std::any::{Any, type_name, type_name_of_val};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
+use crate::blame::Blame;
+use crate::blamed::Blamed;
 use crate::collect::{Past, Retention, garbage};
 use crate::engine::{Engine, Observer, Progress};
-use crate::error::{Cause, Failure, StoreError};
+use crate::error::{Cause, Failure, StoreError, panic_message};
 use crate::event::Event;
 use crate::event_sink::{EventSink, News};
 use crate::fingerprint::Value;
@@ -26,7 +31,7 @@ use crate::key_table::{CLASSIFIED, KeyTable, LOADED};
 use crate::metadata::Metadata;
 use crate::rebuilder::Rebuilder;
 use crate::report::{BuildError, Decision, Report};
-use crate::scheduler::{QueueCount, Schedules};
+use crate::scheduler::{QueueCount, Scheduler, Schedules};
 use crate::store::Store;
 use crate::task::Tasks;
 use scope::Scope;
@@ -72,8 +77,8 @@ pub struct Build<K, V, T, St, S = (), R = (), J = NoJournal> {
     table: RefCell<KeyTable<K, V>>,
     tasks: T,
     store: St,
-    scheduler: S,
-    rebuilder: R,
+    scheduler: Blamed<S>,
+    rebuilder: Blamed<R>,
     sink: EventSink<J>,
     cache: Option<Box<dyn TraceCache<K, V>>>,
     observer: Option<Observer<K>>,
@@ -91,6 +96,8 @@ pub struct Build<K, V, T, St, S = (), R = (), J = NoJournal> {
     restocked: bool,
     /// Something panicked in the middle of a change or of a build, other than a task.
     shaken: Rc<Cell<bool>>,
+    /// Which strategy it was.
+    blame: Blame,
     /// How it was composed wrongly: each build says so.
     misused: Option<Cause>,
     /// Something changed since the last build, or the last build left something open.
@@ -111,13 +118,14 @@ pub struct Build<K, V, T, St, S = (), R = (), J = NoJournal> {
 impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
     /// A build system that lacks a scheduler and a rebuilder.
     pub fn new(tasks: T, store: St) -> Self {
+        let blame = Blame::default();
         Build {
             table: RefCell::new(KeyTable::new()),
             collection: tasks.collection(),
             tasks,
             store,
-            scheduler: (),
-            rebuilder: (),
+            scheduler: Blamed::new((), &blame),
+            rebuilder: Blamed::new((), &blame),
             sink: EventSink::new(NoJournal, 0),
             cache: None,
             observer: None,
@@ -127,6 +135,7 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             opened: false,
             restocked: false,
             shaken: Rc::default(),
+            blame,
             misused: None,
             questionable: true,
             proven: false,
@@ -160,13 +169,14 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// Exchanges parts. Metadata are read from the journal afresh, for the new parts may read others.
     fn with<S2, R2, J2>(self, exchange: impl FnOnce(S, R, J) -> (S2, R2, J2)) -> Build<K, V, T, St, S2, R2, J2> {
-        let (scheduler, rebuilder, journal) = exchange(self.scheduler, self.rebuilder, self.sink.journal);
+        let (scheduler, rebuilder, journal) =
+            exchange(self.scheduler.strategy, self.rebuilder.strategy, self.sink.journal);
         Build {
             table: self.table,
             tasks: self.tasks,
             store: self.store,
-            scheduler,
-            rebuilder,
+            scheduler: Blamed::new(scheduler, &self.blame),
+            rebuilder: Blamed::new(rebuilder, &self.blame),
             sink: EventSink::new(journal, self.sink.clock),
             cache: self.cache,
             observer: self.observer,
@@ -177,6 +187,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             opened: false,
             restocked: self.restocked,
             shaken: self.shaken,
+            blame: self.blame,
             misused: self.misused,
             questionable: true,
             proven: false,
@@ -241,8 +252,11 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
 
     /// Has `observer` told of every decision, as it is made, with the keys known by then.
     #[must_use]
-    pub fn with_observer(mut self, observer: impl FnMut(&Keys<K>, KeyId, &Decision) + 'static) -> Self {
-        self.observer = Some(Box::new(observer));
+    pub fn with_observer(mut self, mut observer: impl FnMut(&Keys<K>, KeyId, &Decision) + 'static) -> Self {
+        let (blame, name) = (self.blame.clone(), type_name_of_val(&observer));
+        self.observer = Some(Box::new(move |keys, key, decision| {
+            blame.on("observer", name, Some(key), || observer(keys, key, decision));
+        }));
         self
     }
 
@@ -387,7 +401,8 @@ where
     /// Brings the targets up to date.
     ///
     /// # Errors
-    /// If a key that a target needs could not be brought up to date; what was finished is kept all the same.
+    /// If a key that a target needs could not be brought up to date, or a strategy panicked
+    /// ([`Cause::StrategyPanic`](crate::Cause::StrategyPanic)); what was finished is kept all the same.
     pub fn run<Q: AsKey<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError<K>>
     where
         S: Schedules<T::Power>,
@@ -589,7 +604,33 @@ where
         Ok(())
     }
 
+    /// Builds; if a strategy panics, that is the error of the build, which says whose panic it was.
     async fn drive(&mut self, targets: &[KeyId]) -> Result<Report, BuildError<K>> {
+        // (What was written down of a panic outside a build went with that panic.)
+        self.blame.take();
+        let driven = {
+            let mut driving = pin!(self.drive_on(targets));
+            // Nothing that is half done is used again: what this build held was dropped as the panic unwound, and it is shaken.
+            poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| driving.as_mut().poll(cx))) {
+                Ok(polled) => polled.map(Ok),
+                Err(panic) => Poll::Ready(Err(panic)),
+            })
+            .await
+        };
+        driven.unwrap_or_else(|panic| Err(self.blamed(panic)))
+    }
+
+    /// The error of a build in which a strategy panicked. Any other panic goes on.
+    fn blamed(&mut self, panic: Box<dyn Any + Send>) -> BuildError<K> {
+        let Some(culprit) = self.blame.take() else { resume_unwind(panic) };
+        let keys = &self.table.get_mut().keys;
+        let key = culprit.key.map(KeyId::subject).filter(|&key| keys.knows(key));
+        let strategy = format!("the {} `{}`", culprit.part, culprit.name);
+        let cause = Cause::StrategyPanic { strategy, message: panic_message(&*panic).into() };
+        BuildError::new(vec![Failure::new(key.map(|key| keys.name(key).clone()), cause)], Report::default())
+    }
+
+    async fn drive_on(&mut self, targets: &[KeyId]) -> Result<Report, BuildError<K>> {
         let _watch = Watch(self.shaken.clone());
         if let Some(misused) = &self.misused {
             return Err(refused(misused.clone()));

@@ -14,7 +14,7 @@ use crate::key_table::{BUILT, CLASSIFIED, DEFINED, HELD, INPUT, LOADED, STALE, V
 use crate::metadata::Metadata;
 use crate::rebuilder::Rebuilder;
 use crate::remembered::Remembered;
-use crate::scheduler::{QueueCount, Schedules};
+use crate::scheduler::{QueueCount, Scheduler, Schedules};
 use crate::step_count::count_steps;
 use crate::store::Store;
 use crate::task::{Tasks, identity};
@@ -87,7 +87,7 @@ where
     /// remembers with what this build holds, or the store.
     fn replay(&mut self, changed: &mut Vec<KeyId>) -> Result<(), StoreError> {
         let sink = &mut self.sink;
-        sink.metadata = Metadata::default();
+        sink.metadata = Metadata::blaming(&self.blame);
         self.scheduler.install(&mut sink.metadata);
         self.rebuilder.install(&mut sink.metadata);
         let table = self.table.get_mut();

@@ -8,7 +8,7 @@ use crate::journal::Journal;
 use crate::key::{Key, KeyId};
 use crate::key_table::{INPUT, Look, STALE};
 use crate::rebuilder::Rebuilder;
-use crate::scheduler::{Declared, Plan, PlanError, Problem, Schedules, WhenBlocked};
+use crate::scheduler::{Declared, Plan, PlanError, Problem, Scheduler, Schedules, WhenBlocked};
 use crate::step_count::count_steps;
 use crate::store::Store;
 use crate::task::Tasks;

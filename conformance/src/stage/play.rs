@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alacarte_core::{BuildError, Decision, Rebuilder, Report, Schedules, Tasks};
+use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Report, Schedules, Tasks};
 
 use super::{Broken, Played, Stage};
 use crate::laws::{AtWork, Ending, LAWS, Moment};
@@ -85,6 +85,12 @@ where
         result: Option<Result<Report, BuildError<Name>>>,
         events: usize,
     ) -> Result<Played, Broken> {
+        let failures = result.iter().filter_map(|result| result.as_ref().err()).flat_map(|error| &error.failures);
+        if let Some(panicked) =
+            failures.into_iter().find(|failure| matches!(failure.cause, Cause::StrategyPanic { .. }))
+        {
+            return Err(self.broken("no-panic", "a build never panics", &panicked.to_string()));
+        }
         let decisions = self.decisions.borrow().clone();
         let ending = match &result {
             Some(Ok(_)) => Ending::Succeeded,
