@@ -282,6 +282,11 @@ fn an_edit_that_does_not_fit_is_told_with_its_line() {
         ("for_sheets.json", "[\n\n\n{\"step\": \"x\", \"cell\": \"A1\", \"to\": \"1\"}]"),
         ("no_output.json", "[{\"step\": \"x\", \"delete\": \"a\"}]"),
         ("missing.json", "[{\"step\": \"clean\"},\n{\"step\": \"x\", \"file\": \"none.c\", \"append\": \"1\"}]"),
+        ("circle.json", "[{\"step\": \"clean\"},\n{\"step\": \"x\", \"cell\": \"A1\", \"to\": \"=B1\"}]"),
+        (
+            "broken.json",
+            "[{\"step\": \"clean\"},\n{\"step\": \"x\", \"file\": \"build.ninja\", \"append\": \"build\"}]",
+        ),
     ]);
     for (workload, edits, expected) in [
         ("s.csv", "cell.json", "cell.json:2: step «x»: ?"),
@@ -297,6 +302,9 @@ fn an_edit_that_does_not_fit_is_told_with_its_line() {
         (".", "for_sheets.json", "for_sheets.json:4: step «x»: a project has files, and no `cell`"),
         (".", "no_output.json", "no_output.json:1: step «x»: a is no output of the manifest"),
         (".", "missing.json", "missing.json:2: step «x»: cannot edit none.c"),
+        ("s.csv", "circle.json", "circle.json:2: step «x»: the build of s.csv from scratch fails"),
+        ("s.csv", "circle.json", "a cycle: A1 → B1 → A1"),
+        (".", "broken.json", "broken.json:2: step «x»: the build of"),
     ] {
         let (code, out, told) = run(place.path(), &["compare", workload, "--edits", edits]);
         assert!(told.contains(expected) && code == 1 && out.is_empty(), "{edits}: {told}{out}");

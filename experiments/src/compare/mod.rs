@@ -85,14 +85,12 @@ pub enum CompareError {
     #[error("interrupted; nothing is left behind")]
     Stopped,
     /// The build from scratch, which every combination is compared with, does not work.
-    #[error(
-        "{workload}: the build from scratch fails at step «{step}», so there is nothing to compare with:\n{problem}"
-    )]
+    #[error("{place}: the build of {workload} from scratch fails, so there is nothing to compare with:\n{problem}")]
     Reference {
         /// The workload.
         workload: String,
-        /// The step.
-        step: String,
+        /// The step; of a script that a person wrote with its file and line.
+        place: String,
         /// What went wrong.
         problem: String,
     },

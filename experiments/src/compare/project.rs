@@ -315,7 +315,7 @@ impl Project {
         stage.unless_stopped()?;
         ended.and_then(|_| stage.expected()).map_err(|problem| CompareError::Reference {
             workload: self.name.clone(),
-            step: steps.last().map_or_else(String::new, |step| step.name.clone()),
+            place: steps.last().map_or_else(String::new, Step::place),
             problem: problem + CONFINED,
         })
     }

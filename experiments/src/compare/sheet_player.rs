@@ -140,7 +140,7 @@ impl SheetWorkload {
             let mut build = Build::new(tasks, store).with_scheduler(Suspending::new()).with_rebuilder(Perpetual);
             build.run(&formulas).map_err(|error| CompareError::Reference {
                 workload: self.name.clone(),
-                step: step.name.clone(),
+                place: step.place(),
                 problem: error.to_string(),
             })?;
             expected.push(formulas.iter().filter_map(|&cell| Some((cell, build.get(cell)?))).collect());
