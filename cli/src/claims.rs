@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use alacarte_experiments::claims::{Cell as Claim, ENOUGH, Options, PROPERTIES, Property, Verdict, measure, rows};
+use alacarte_experiments::claims::{Claim, ClaimOptions, ClaimVerdict, ENOUGH, PROPERTIES, Property, measure, rows};
 use alacarte_experiments::systems::Menu;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
 use console::Style;
@@ -17,7 +17,7 @@ use crate::table::{print, style};
 pub fn claims(menu: &Menu, arguments: &Claims) -> Result<ExitCode, Problem> {
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} trials {eta:>4}")?);
-    let options = Options { cases: arguments.cases, seed: arguments.seed, threads: args::jobs(arguments.jobs) };
+    let options = ClaimOptions { cases: arguments.cases, seed: arguments.seed, threads: args::jobs(arguments.jobs) };
     let cells = measure(menu, options, &|done, of| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);
@@ -95,7 +95,7 @@ fn matrix(menu: &Menu, out: &mut impl Write, cells: &[Claim]) -> Result<(), Prob
 }
 
 fn mark(cell: &Claim) -> String {
-    let mark = if cell.verdict == Verdict::Held { "✓" } else { "✗" };
+    let mark = if cell.verdict == ClaimVerdict::Held { "✓" } else { "✗" };
     format!("{mark}{}", if cell.differs() { "!" } else { " " })
 }
 
@@ -169,7 +169,7 @@ fn csv(out: &mut impl Write, cells: &[Claim]) -> Result<(), Problem> {
             cell.rebuilder,
             cell.system.unwrap_or_default(),
             cell.property,
-            if cell.verdict == Verdict::Held { "held" } else { "refuted" },
+            if cell.verdict == ClaimVerdict::Held { "held" } else { "refuted" },
             &cell.cases.to_string(),
             cell.counterexample.as_deref().unwrap_or_default(),
             &cell.paper.map_or(String::new(), |claimed| claimed.to_string()),

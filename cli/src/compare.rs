@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use alacarte_experiments::compare::{CompareError, Confinement, Options, Outcome, Stop, Workload};
+use alacarte_experiments::compare::{CompareError, CompareOptions, Confinement, StepOutcome, Stop, Workload};
 use alacarte_experiments::systems::{BASELINES, Menu};
 use alacarte_stores::to_stderr;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,7 +18,7 @@ pub fn compare(menu: &Menu, workloads: Vec<Workload>, arguments: &Compare) -> Re
     let (jobs, edits) = (args::jobs(arguments.jobs), arguments.edits.clone());
     let repeat = usize::from(arguments.repeat.max(1));
     let cache = arguments.cache.clone();
-    let options = Options { jobs, seed: arguments.seed, repeat, edits, cache, stop: Stop::default() };
+    let options = CompareOptions { jobs, seed: arguments.seed, repeat, edits, cache, stop: Stop::default() };
     let caught = ending::raise(&options.stop)?;
     match everything(menu, workloads, arguments, &options) {
         Err(error) if matches!(error.downcast_ref(), Some(CompareError::Stopped)) => {
@@ -33,7 +33,7 @@ fn everything(
     menu: &Menu,
     workloads: Vec<Workload>,
     arguments: &Compare,
-    options: &Options,
+    options: &CompareOptions,
 ) -> Result<ExitCode, Problem> {
     let mut workloads = match &arguments.workload {
         Some(path) => vec![Workload::at(path, options)?],
@@ -92,7 +92,7 @@ fn everything(
 }
 
 /// A baseline may be wrong where the system that it models is wrong; a combination of the menu may not.
-fn verdict(outcomes: &[Outcome]) -> ExitCode {
+fn verdict(outcomes: &[StepOutcome]) -> ExitCode {
     let wrong = outcomes.iter().any(|outcome| outcome.is_wrong() && !BASELINES.contains(&outcome.rebuilder));
     if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
@@ -107,7 +107,7 @@ struct Made {
 }
 
 impl Made {
-    fn now(options: &Options) -> Self {
+    fn now(options: &CompareOptions) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let machine = format!("{} {}, {processors} processors", std::env::consts::OS, std::env::consts::ARCH);
         Made { seed: options.seed, repeated: options.repeat, version: env!("CARGO_PKG_VERSION"), machine }
@@ -118,12 +118,12 @@ impl Made {
 #[derive(Serialize)]
 struct Row<'o> {
     #[serde(flatten)]
-    outcome: &'o Outcome,
+    outcome: &'o StepOutcome,
     #[serde(flatten)]
     made: Made,
 }
 
-fn csv(out: &mut impl Write, outcomes: &[Outcome], options: &Options) -> Result<(), Problem> {
+fn csv(out: &mut impl Write, outcomes: &[StepOutcome], options: &CompareOptions) -> Result<(), Problem> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record([
         "workload",

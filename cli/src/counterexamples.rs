@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use alacarte_experiments::gallery::{
-    Fault, Held, Performance, Played, Role, SCENES, Scene, Visit, list as keys, moment,
+    Held, Performance, PlayedStep, Role, SCENES, Scene, SceneFault, Visit, list as keys, moment,
 };
-use alacarte_experiments::systems::{Combination, Menu};
+use alacarte_experiments::systems::{Menu, MenuCell};
 use console::Style;
 
 use crate::args::Counterexamples;
@@ -68,7 +68,7 @@ fn perform(page: &mut Page<'_>, Performance { part, steps }: &Performance) -> io
 }
 
 /// Strategies of one's own, or such as were named: a line each, and these step by step. Nobody has written down why they do as they do.
-fn others(page: &mut Page<'_>, scene: &Scene, combinations: &[Combination<'_>], named: bool) -> Result<(), Problem> {
+fn others(page: &mut Page<'_>, scene: &Scene, combinations: &[MenuCell<'_>], named: bool) -> Result<(), Problem> {
     let Some(widest) = combinations.iter().map(|combination| combination.to_string().chars().count()).max() else {
         return Ok(());
     };
@@ -95,14 +95,14 @@ fn others(page: &mut Page<'_>, scene: &Scene, combinations: &[Combination<'_>], 
     for (combination, steps) in played.into_iter().filter(|_| named) {
         page.gap()?;
         page.heading(&title, &format!("{combination}, step by step"))?;
-        let excuse = |fault: Option<&Fault>| Some(format!("({})", scene.not_promised(combination, fault?)?));
+        let excuse = |fault: Option<&SceneFault>| Some(format!("({})", scene.not_promised(combination, fault?)?));
         tell(page, &steps, (false, true), excuse)?;
     }
     Ok(())
 }
 
 /// What a combination did, in a line.
-fn verdict(scene: &Scene, combination: Combination<'_>, steps: &[Played]) -> String {
+fn verdict(scene: &Scene, combination: MenuCell<'_>, steps: &[PlayedStep]) -> String {
     let wrong = moment(steps).and_then(|number| Some((number + 1, steps[number].faults.first()?)));
     let Some((number, fault)) = wrong else { return format!("✓{UNBROKEN}right at every step") };
     let excuse = scene.not_promised(combination, fault).map_or(String::new(), |excuse| format!(" ({excuse})"));
@@ -112,9 +112,9 @@ fn verdict(scene: &Scene, combination: Combination<'_>, steps: &[Played]) -> Str
 /// Step by step: what one should see, and all that is remembered, if that is wanted. At the first fault, or at the end, why.
 fn tell(
     page: &mut Page<'_>,
-    steps: &[Played],
+    steps: &[PlayedStep],
     (says, all): (bool, bool),
-    why: impl Fn(Option<&Fault>) -> Option<String>,
+    why: impl Fn(Option<&SceneFault>) -> Option<String>,
 ) -> io::Result<()> {
     let moment = moment(steps);
     for (number, step) in steps.iter().enumerate() {
@@ -149,7 +149,7 @@ fn tell(
 const DIFFERS: [&str; 2] = ["queue", "tokens"];
 
 /// Queue, store and metadata after a step; of one that is right, what tells the difference.
-fn shown(page: &mut Page<'_>, step: &Played, all: bool) -> io::Result<()> {
+fn shown(page: &mut Page<'_>, step: &PlayedStep, all: bool) -> io::Result<()> {
     if !step.built && !all {
         return Ok(());
     }

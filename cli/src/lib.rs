@@ -38,7 +38,7 @@ mod watch;
 use std::process::ExitCode;
 
 pub use alacarte_conformance::{Promises, Thrift, promises};
-pub use alacarte_experiments::compare::{Options, Outcome, Workload};
+pub use alacarte_experiments::compare::{CompareOptions, StepOutcome, Workload};
 pub use alacarte_experiments::systems::{BASELINES, Menu};
 
 use args::Command;

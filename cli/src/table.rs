@@ -2,8 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use alacarte_experiments::compare::Outcome;
-use alacarte_experiments::systems::{Combination, SYSTEMS};
+use alacarte_experiments::compare::StepOutcome;
+use alacarte_experiments::systems::{MenuCell, SYSTEMS};
 use alacarte_frontends::commands::bytes;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle, presets};
 
@@ -57,8 +57,8 @@ pub fn comparison(
     workload: &str,
     unit: &str,
     steps: &[String],
-    combinations: &[Combination<'_>],
-    outcomes: &[Outcome],
+    combinations: &[MenuCell<'_>],
+    outcomes: &[StepOutcome],
 ) -> io::Result<()> {
     let available = columns().unwrap_or(WIDTH);
     let fits = |room: &Room| {
@@ -90,7 +90,7 @@ pub fn comparison(
     Ok(())
 }
 
-fn cells(room: Room, steps: &[String], combinations: &[Combination<'_>], outcomes: &[Outcome]) -> Table {
+fn cells(room: Room, steps: &[String], combinations: &[MenuCell<'_>], outcomes: &[StepOutcome]) -> Table {
     let mut table = Table::new();
     table.load_style(LINES).set_content_arrangement(ContentArrangement::Disabled);
     let headers = steps.iter().enumerate().map(|(number, step)| match room {
@@ -124,9 +124,9 @@ fn add_rows(
     table: &mut Table,
     indent: &str,
     steps: usize,
-    combinations: &[Combination<'_>],
-    outcomes: &[Outcome],
-    cells: impl Fn(&[Outcome]) -> Vec<Cell>,
+    combinations: &[MenuCell<'_>],
+    outcomes: &[StepOutcome],
+    cells: impl Fn(&[StepOutcome]) -> Vec<Cell>,
 ) {
     let mut scheduler = None;
     for (number, combination) in combinations.iter().enumerate() {
@@ -144,7 +144,7 @@ fn add_rows(
 /// What all steps together cost.
 const COSTS: [&str; 4] = ["restarts", "fetches", "journal", "time"];
 
-fn costs(rows: &[Outcome]) -> [String; 4] {
+fn costs(rows: &[StepOutcome]) -> [String; 4] {
     let built = || rows.iter().filter_map(|outcome| outcome.built.as_ref());
     let journal = built().map(|built| built.journal_bytes).max().unwrap_or(0);
     let mut time = duration(built().fold(0.0, |sum, built| sum + built.wall_ms));
@@ -159,7 +159,7 @@ fn costs(rows: &[Outcome]) -> [String; 4] {
 }
 
 /// What each combination cost, where the table of the steps has no room for it.
-fn table_of_costs(steps: usize, combinations: &[Combination<'_>], outcomes: &[Outcome]) -> Table {
+fn table_of_costs(steps: usize, combinations: &[MenuCell<'_>], outcomes: &[StepOutcome]) -> Table {
     let mut table = Table::new();
     table.load_style(LINES).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(std::iter::once(Cell::new("")).chain(COSTS.map(|name| right(Cell::new(name)))));
@@ -171,7 +171,7 @@ fn table_of_costs(steps: usize, combinations: &[Combination<'_>], outcomes: &[Ou
 }
 
 /// The steps that could not be made, and why; each once.
-fn not_made(outcomes: &[Outcome]) -> Vec<(&str, &str)> {
+fn not_made(outcomes: &[StepOutcome]) -> Vec<(&str, &str)> {
     let mut steps: Vec<(&str, &str)> = Vec::new();
     for outcome in outcomes {
         if let Some(reason) = &outcome.not_made
@@ -183,7 +183,7 @@ fn not_made(outcomes: &[Outcome]) -> Vec<(&str, &str)> {
     steps
 }
 
-fn cell(outcome: &Outcome) -> Cell {
+fn cell(outcome: &StepOutcome) -> Cell {
     let Some(built) = &outcome.built else { return Cell::new(NOT_MADE).fg(Color::Yellow) };
     let restored = if built.restored > 0 { format!("+{}", built.restored) } else { String::new() };
     let text = format!("{}{restored}", built.ran);
@@ -210,15 +210,15 @@ pub fn duration(milliseconds: f64) -> String {
 }
 
 /// What the signs mean, what is wrong and why, and which systems stand in which cells.
-pub fn epilogue(out: &mut impl Write, outcomes: &[Outcome], combinations: &[Combination<'_>]) -> io::Result<()> {
+pub fn epilogue(out: &mut impl Write, outcomes: &[StepOutcome], combinations: &[MenuCell<'_>]) -> io::Result<()> {
     writeln!(out, "  –     nothing ran")?;
     writeln!(out, "  3+4   3 ran, 4 values came from the cache (a command with two outputs counts")?;
     writeln!(out, "        twice, an alias once more)")?;
     writeln!(out, "  ✗     differs from a build from scratch")?;
-    let mut wrong: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.is_wrong()).collect();
+    let mut wrong: Vec<&StepOutcome> = outcomes.iter().filter(|outcome| outcome.is_wrong()).collect();
     wrong.dedup_by_key(|outcome| (&outcome.workload, outcome.scheduler, outcome.rebuilder));
     for outcome in wrong {
-        let Outcome { workload, scheduler, rebuilder, step, .. } = outcome;
+        let StepOutcome { workload, scheduler, rebuilder, step, .. } = outcome;
         let problem = outcome.built.as_ref().and_then(|built| built.problem.as_deref());
         let problem = problem.unwrap_or("its result differs");
         let first = problem.lines().next().unwrap_or_default();

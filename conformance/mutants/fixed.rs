@@ -37,6 +37,8 @@ mod noticing;
 mod order;
 #[path = "../tests/partial.rs"]
 mod partial;
+#[path = "../tests/public_names.rs"]
+mod public_names;
 #[path = "../tests/reasons.rs"]
 mod reasons;
 #[path = "../tests/rechecked.rs"]

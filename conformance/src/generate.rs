@@ -106,7 +106,7 @@ impl Style {
 
 /// The shapes that graphs take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum GraphShape {
     /// A task mentions any smaller keys.
     Random,
     /// Each task mentions the one before it, and the inputs.
@@ -122,19 +122,26 @@ pub enum Shape {
     Circles,
 }
 
-const SHAPES: [Shape; 6] = [Shape::Random, Shape::Chain, Shape::Layered, Shape::Diamonds, Shape::FanIn, Shape::Circles];
+const SHAPES: [GraphShape; 6] = [
+    GraphShape::Random,
+    GraphShape::Chain,
+    GraphShape::Layered,
+    GraphShape::Diamonds,
+    GraphShape::FanIn,
+    GraphShape::Circles,
+];
 
-impl Shape {
+impl GraphShape {
     /// What a task may mention.
     fn pool(self, key: u32, inputs: u32) -> Vec<Name> {
         let from = match self {
-            Shape::Random | Shape::FanIn | Shape::Circles => 0,
-            Shape::Chain => key.saturating_sub(1),
-            Shape::Layered => (key.saturating_sub(3)) / 3 * 3,
-            Shape::Diamonds => key.saturating_sub(3),
+            GraphShape::Random | GraphShape::FanIn | GraphShape::Circles => 0,
+            GraphShape::Chain => key.saturating_sub(1),
+            GraphShape::Layered => (key.saturating_sub(3)) / 3 * 3,
+            GraphShape::Diamonds => key.saturating_sub(3),
         };
         let mut pool: Vec<Name> = (from..key).map(Name).collect();
-        if self == Shape::Chain && from >= inputs {
+        if self == GraphShape::Chain && from >= inputs {
             pool.extend((0..inputs).map(Name));
         }
         pool
@@ -246,7 +253,7 @@ pub(crate) fn scenario(style: Style, draw: &mut Draw<'_>) -> Scenario {
 /// Reads a scenario off its genes.
 struct Decoder {
     style: Style,
-    shape: Shape,
+    shape: GraphShape,
     inputs: u32,
     last: u32,
     raw: Raw,
@@ -262,7 +269,7 @@ impl Decoder {
         let Raw { inputs, manner: (kind, work), values, tasks: genes, .. } = &self.raw;
         let mut tasks = vec![None; *inputs];
         tasks.extend((self.inputs..).zip(genes).map(|(key, genes)| Some(self.task(Name(key), genes))));
-        if self.shape == Shape::FanIn {
+        if self.shape == GraphShape::FanIn {
             tasks[self.last as usize] = Some(Expr::Sum(self.shape.pool(self.last, self.inputs)));
         }
         let values = (0..self.inputs).map(Name).zip(values);
@@ -284,7 +291,7 @@ impl Decoder {
     fn task(&self, key: Name, genes: &[u8]) -> Expr {
         let pool = self.shape.pool(key.0, self.inputs);
         let everything: Vec<Name> = (0..=self.last).map(Name).collect();
-        let branch = if self.shape == Shape::Circles { &everything } else { &pool };
+        let branch = if self.shape == GraphShape::Circles { &everything } else { &pool };
         Genes(genes.iter()).task(Ingredients { style: self.style, pool: &pool, branch })
     }
 

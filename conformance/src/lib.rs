@@ -11,7 +11,7 @@
 //! | [`Truth`] | what is right |
 //! | [`LAWS`], [`Law`], [`Promises`] | what every build must obey, and what is promised beyond |
 //! | [`contracts`] | what an updater owes, and what of it a journal gives back |
-//! | [`Menu`], [`Subject`] | strategies by name, ours and others |
+//! | [`LabMenu`], [`Subject`] | strategies by name, ours and others |
 //! | [`perform`], [`check`] | a scenario, many scenarios |
 //! | [`judge_crashes`], [`every_loss`] | a disk that crashes between its writes |
 //! | [`user`] | a user's own program: values that look alike in a part, code that panics, types that change |
@@ -98,18 +98,18 @@ pub use combines::Combines;
 pub use crashes::{Careless, Loss, every_loss, judge_crashes};
 pub use exhaustive::Scope;
 pub use expr::Expr;
-pub use generate::{Shape, Style};
+pub use generate::{GraphShape, Style};
 pub use graph::Graph;
 pub use judge::{check, check_numbers, check_promises, check_static, explore, judge};
 pub use laws::{
-    Ending, LAWS, Law, Moment, Promises, Thrift, at_most_once, correct, early_cutoff, honest, inputs_untouched,
+    BuildEnding, LAWS, Law, Moment, Promises, Thrift, at_most_once, correct, early_cutoff, honest, inputs_untouched,
     minimal, near, null_build, reached_only, set_correct, shallow_correct, starts_once,
 };
-pub use menu::{Menu, REBUILDERS, SCHEDULERS, Subject, TaskKind, menu, promises, style};
+pub use menu::{LabMenu, REBUILDERS, SCHEDULERS, Subject, TaskKind, menu, promises, style};
 pub use name::Name;
-pub use onlooker::{Kind, Onlooker, Reference};
-pub use oracle::{Outcome, Truth};
-pub use outside::{Choices, Driven, Label, Outside, Path, Seeded, Stuck, Work, drive, every_interleaving};
+pub use onlooker::{KeyKind, Onlooker, Reference};
+pub use oracle::{Computed, Truth};
+pub use outside::{Choices, Driven, Outside, Path, Seeded, Stuck, Work, WorkLabel, drive, every_interleaving};
 pub use program::{Declares, Program, Yields};
 pub use regressions::{Regression, regressions};
 pub use script::{Manner, Scenario, Step};

@@ -21,17 +21,17 @@ type Makes<T> = Arc<dyn Fn() -> T + Send + Sync>;
 /// Schedulers and rebuilders by name.
 ///
 /// ```
-/// use alacarte_conformance::{Campaign, Menu, promises};
+/// use alacarte_conformance::{Campaign, LabMenu, promises};
 /// use alacarte_rebuilders::VerifyingTrace;
 ///
-/// let menu = Menu::ours().with_rebuilder("mine", promises("verifying-trace"), || VerifyingTrace);
+/// let menu = LabMenu::ours().with_rebuilder("mine", promises("verifying-trace"), || VerifyingTrace);
 /// let mine: Vec<_> = menu.subjects().into_iter().filter(|subject| subject.rebuilder == "mine").collect();
 /// assert_eq!(mine.len(), 7); // Under each of four schedulers, and over tasks of two kinds but for one of them.
 /// let found = Campaign { cases: 8, seed: 0, threads: 1 }.run(&mine[..2], &|_, _| ());
 /// assert!(found.iter().all(|finding| finding.broken.is_none()));
 /// ```
 #[derive(Clone)]
-pub struct Menu {
+pub struct LabMenu {
     schedulers: Vec<OneScheduler>,
     rebuilders: Vec<OneRebuilder>,
 }
@@ -54,7 +54,7 @@ struct OneRebuilder {
     make_for_users: Makes<OfUsers>,
 }
 
-static OURS: LazyLock<Menu> = LazyLock::new(|| Menu {
+static OURS: LazyLock<LabMenu> = LazyLock::new(|| LabMenu {
     schedulers: SCHEDULERS
         .map(|name| OneScheduler {
             name,
@@ -74,7 +74,7 @@ static OURS: LazyLock<Menu> = LazyLock::new(|| Menu {
         .into(),
 });
 
-impl Menu {
+impl LabMenu {
     /// What is on it without anybody's doing: [`SCHEDULERS`] and [`REBUILDERS`].
     pub fn ours() -> Self {
         OURS.clone()
@@ -221,7 +221,7 @@ impl Menu {
     }
 }
 
-impl fmt::Debug for Menu {
+impl fmt::Debug for LabMenu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (schedulers, rebuilders) = (self.schedulers().collect::<Vec<_>>(), self.rebuilders().collect::<Vec<_>>());
         f.debug_struct("Menu").field("schedulers", &schedulers).field("rebuilders", &rebuilders).finish()
@@ -290,7 +290,7 @@ pub enum TaskKind {
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'m> {
     /// The menu.
-    pub menu: &'m Menu,
+    pub menu: &'m LabMenu,
     /// The scheduler's name.
     pub scheduler: &'static str,
     /// The rebuilder's name.

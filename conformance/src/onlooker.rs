@@ -12,7 +12,7 @@ use crate::name::Name;
 
 /// What a key is: an input with a value, or a task with a definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum KeyKind {
     /// An input, and what it holds.
     Input(Option<i64>),
     /// A task, and its definition.
@@ -23,11 +23,11 @@ pub enum Kind {
 #[derive(Debug, Clone, Default)]
 pub struct Reference {
     /// Every input and every task below it, itself included, and how many times each had been edited or replaced.
-    pub footprint: BTreeMap<Name, (Kind, u64)>,
+    pub footprint: BTreeMap<Name, (KeyKind, u64)>,
     /// What its own task fetched: the value, and how many times the key had taken another one.
     pub fetched: BTreeMap<Name, (Option<i64>, u64)>,
     /// How many times its definition had been replaced, and the definition.
-    pub definition: (Option<Kind>, u64),
+    pub definition: (Option<KeyKind>, u64),
     /// Whether its own task looked at what no fetch shows.
     pub looked: bool,
     /// Whether its task, or one below it, did so.

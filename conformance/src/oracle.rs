@@ -9,7 +9,7 @@ use crate::name::Name;
 
 /// What a key computes from scratch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct Computed {
     /// The value; `None` if the task fails, or the key, or something that it needs, is a missing input, or needs itself.
     pub value: Option<i64>,
     /// What its task fetches, in order.
@@ -26,7 +26,7 @@ pub struct Truth {
     graph: Rc<Graph>,
     inputs: BTreeMap<Name, i64>,
     now: i64,
-    outcomes: BTreeMap<Name, Outcome>,
+    outcomes: BTreeMap<Name, Computed>,
     /// Keys that are being computed: one that is met again needs itself.
     open: BTreeSet<Name>,
 }
@@ -76,7 +76,7 @@ fn evaluate(task: &Expr, around: &mut impl Surroundings) -> Option<i64> {
 /// A computation from scratch: what is fetched is computed first. Tosses are the least.
 struct Scratch<'t> {
     truth: &'t mut Truth,
-    outcome: Outcome,
+    outcome: Computed,
 }
 
 impl Surroundings for Scratch<'_> {
@@ -106,21 +106,21 @@ impl Truth {
     }
 
     /// What a computation from scratch has shown that was done elsewhere, of tasks that are no expressions.
-    pub fn recorded(outcomes: BTreeMap<Name, Outcome>) -> Self {
+    pub fn recorded(outcomes: BTreeMap<Name, Computed>) -> Self {
         Truth { outcomes, ..Truth::new(&Rc::default(), &BTreeMap::new(), 0) }
     }
 
     /// What a key computes.
-    pub fn of(&mut self, key: Name) -> &Outcome {
+    pub fn of(&mut self, key: Name) -> &Computed {
         if !self.outcomes.contains_key(&key) {
             self.open.insert(key);
             let graph = self.graph.clone();
             let outcome = match graph.task(key) {
-                None => Outcome { value: self.inputs.get(&key).copied(), ..Outcome::default() },
+                None => Computed { value: self.inputs.get(&key).copied(), ..Computed::default() },
                 Some(task) => {
-                    let mut scratch = Scratch { truth: self, outcome: Outcome::default() };
+                    let mut scratch = Scratch { truth: self, outcome: Computed::default() };
                     let value = evaluate(task, &mut scratch);
-                    Outcome { value, ..scratch.outcome }
+                    Computed { value, ..scratch.outcome }
                 }
             };
             self.open.remove(&key);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use alacarte_core::{Build, Rebuilder, Schedules, WhenBlocked};
 
-use crate::faults::{Fault, Lends, Shelf};
+use crate::faults::{CacheFault, Lends, Shelf};
 use crate::laws::{Promises, Thrift};
 use crate::name::Name;
 use crate::oracle::Truth;
@@ -339,7 +339,8 @@ where
         let (scheduler, rebuilder) = (combination.make)();
         let program = Program::<P>::new(scenario.graph.clone(), manner, world.clone());
         let build = Build::new(program, world).with_scheduler(scheduler).with_rebuilder(rebuilder);
-        let mut build = build.with_cache(Lends { shelf: shelf.clone(), fault: Fault::None }).with_jobs(manner.jobs);
+        let mut build =
+            build.with_cache(Lends { shelf: shelf.clone(), fault: CacheFault::None }).with_jobs(manner.jobs);
         let result = build.run([target]);
         let ran = result.as_ref().map_or_else(|error| &error.report.ran, |report| &report.ran);
         let ran = build.names(ran).into_iter().collect();

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::faults::{Lie, Told};
+use crate::faults::{JournalLie, Told};
 use alacarte_core::{
     Dependency, Event, Fingerprint, Journal, Key, KeyId, Keys, Record, Replay, StoreError, Time, Value,
 };
@@ -13,7 +13,7 @@ use alacarte_core::{
 pub struct Tape<K, V> {
     kept: Rc<RefCell<Kept<K, V>>>,
     forgetful: bool,
-    lie: Option<Lie>,
+    lie: Option<JournalLie>,
 }
 
 impl<K, V> Clone for Tape<K, V> {
@@ -96,7 +96,7 @@ impl<K, V> Tape<K, V> {
     }
 
     /// A journal that gives back something else than it was given, for the laws to notice.
-    pub fn lying(lie: Option<Lie>) -> Self {
+    pub fn lying(lie: Option<JournalLie>) -> Self {
         Tape { lie, ..Tape::default() }
     }
 
@@ -110,7 +110,7 @@ impl<K: Key, V: Value> Journal<K, V> for Tape<K, V> {
     fn replay(&mut self, keys: &mut Keys<K>, each: &mut Replay<'_, K, V>) -> Result<(), StoreError> {
         let kept = self.kept.borrow();
         let told: Vec<Told<K>> = kept.events.iter().map(Owned::told).collect();
-        for (position, alias) in Lie::order(self.lie, &told) {
+        for (position, alias) in JournalLie::order(self.lie, &told) {
             let named = told[alias].key;
             match &kept.events[position] {
                 Owned::Changed { definition, fingerprint, value, modified, input, .. } => {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use alacarte_core::{Event, Journal, Keys, Replay, StoreError};
 use alacarte_stores::{Log, SharedBytes};
 
-use crate::faults::Lie;
+use crate::faults::JournalLie;
 use crate::name::Name;
 use crate::tape::Tape;
 
@@ -30,7 +30,7 @@ impl TestJournal {
     }
 
     /// A journal that gives back something else than it was given, for the laws to notice.
-    pub fn lying(lie: Lie) -> Self {
+    pub fn lying(lie: JournalLie) -> Self {
         TestJournal { lying: Some(Tape::lying(Some(lie))), ..TestJournal::default() }
     }
 

@@ -4,9 +4,10 @@
 
 use alacarte_conformance::Trial;
 use alacarte_conformance::contracts::ours::{
-    Chain, Constructive, Deep, Dirty, Graph, Seen, Steps, Suspects, Times, Verifying,
+    ChainModel, ConstructiveModel, DeepModel, DirtyModel, GraphModel, SeenModel, StepsModel, SuspectsModel, TimesModel,
+    VerifyingModel,
 };
-use alacarte_conformance::contracts::{Contract, Happening, INPUTS, Kind, Messenger, judge_contract};
+use alacarte_conformance::contracts::{Contract, EventKind, Happening, INPUTS, Messenger, judge_contract};
 use alacarte_core::{Dependency, Fingerprint, KeyId, MetadataUpdater, Value};
 
 /// (Fewer histories than these find nothing.)
@@ -61,9 +62,9 @@ fn except<U: MetadataUpdater>(updater: &mut U, what: &Happening, untold: bool) {
 }
 
 contracts! {
-    graph: Graph,
-        a_forgotten_key_is_remembered: |graph, _, what| except(graph, what, what.kind == Kind::Forgotten),
-        a_restored_key_is_forgotten: |graph, _, what| except(graph, what, what.kind == Kind::Restored),
+    graph: GraphModel,
+        a_forgotten_key_is_remembered: |graph, _, what| except(graph, what, what.kind == EventKind::Forgotten),
+        a_restored_key_is_forgotten: |graph, _, what| except(graph, what, what.kind == EventKind::Restored),
         a_definition_counts_as_a_key: |graph, _, what| {
             with(graph, what, |list| list.iter_mut().for_each(|told| told.key = told.key.subject()));
         },
@@ -81,22 +82,22 @@ contracts! {
             with(graph, what, |list| list.iter_mut().for_each(|told| told.grouped = false));
         },
         what_others_learned_counts: |graph, _, what| {
-            let kind = if what.kind == Kind::Imported { Kind::Built } else { what.kind };
+            let kind = if what.kind == EventKind::Imported { EventKind::Built } else { what.kind };
             Happening { kind, ..what.clone() }.show(graph);
         };
-    dirty: Dirty,
-        a_forgotten_key_is_remembered: |bits, _, what| except(bits, what, what.kind == Kind::Forgotten),
+    dirty: DirtyModel,
+        a_forgotten_key_is_remembered: |bits, _, what| except(bits, what, what.kind == EventKind::Forgotten),
         a_bit_of_another_key_is_cleared: |bits, past, what| {
             what.show(bits);
-            let other = past.iter().rev().find(|other| other.kind == Kind::Built && other.key != what.key);
+            let other = past.iter().rev().find(|other| other.kind == EventKind::Built && other.key != what.key);
             other.filter(|other| other.is_plain()).into_iter().for_each(|other| other.show(bits));
         },
         a_damaged_output_is_forgotten: |bits, _, what| {
-            except(bits, what, what.kind == Kind::Changed && what.key.index() >= INPUTS);
+            except(bits, what, what.kind == EventKind::Changed && what.key.index() >= INPUTS);
         },
         a_replaced_definition_is_forgotten: |bits, _, what| except(bits, what, what.key.is_definition()),
         an_edited_input_is_forgotten: |bits, _, what| {
-            except(bits, what, what.kind == Kind::Changed && what.key.index() < INPUTS);
+            except(bits, what, what.kind == EventKind::Changed && what.key.index() < INPUTS);
         },
         a_bit_is_never_cleared: |bits, past, what| {
             except(bits, what, what.is_made() && before(past, what).is_some());
@@ -113,8 +114,8 @@ contracts! {
         },
         a_volatile_key_is_clean: |bits, _, what| Happening { volatile: false, ..what.clone() }.show(bits),
         a_key_restored_from_its_inputs_is_clean: |bits, _, what| Happening { deep: false, ..what.clone() }.show(bits);
-    suspects: Suspects,
-        a_forgotten_key_is_remembered: |bits, _, what| except(bits, what, what.kind == Kind::Forgotten),
+    suspects: SuspectsModel,
+        a_forgotten_key_is_remembered: |bits, _, what| except(bits, what, what.kind == EventKind::Forgotten),
         a_dependency_is_forgotten: |bits, _, what| with(bits, what, |list| list.truncate(list.len().saturating_sub(1))),
         edges_that_flipped_are_forgotten: |bits, past, what| {
             let first = past.iter().find(|other| other.is_made() && other.key == what.key);
@@ -124,27 +125,27 @@ contracts! {
                 }
             });
         };
-    seen: Seen,
-        a_forgotten_key_is_remembered: |runs, _, what| except(runs, what, what.kind == Kind::Forgotten),
+    seen: SeenModel,
+        a_forgotten_key_is_remembered: |runs, _, what| except(runs, what, what.kind == EventKind::Forgotten),
         an_edited_input_is_forgotten: |runs, _, what| {
-            except(runs, what, what.kind == Kind::Changed && what.key.index() < INPUTS);
+            except(runs, what, what.kind == EventKind::Changed && what.key.index() < INPUTS);
         },
-        a_restored_key_is_forgotten: |runs, _, what| except(runs, what, what.kind == Kind::Restored),
+        a_restored_key_is_forgotten: |runs, _, what| except(runs, what, what.kind == EventKind::Restored),
         a_volatile_run_is_one_to_go_by: |runs, _, what| Happening { volatile: false, ..what.clone() }.show(runs),
         a_deep_run_is_one_to_go_by: |runs, _, what| Happening { deep: false, ..what.clone() }.show(runs),
         a_value_goes_by_unseen: |runs, _, what| {
             with(runs, what, |list| list.truncate(list.len().saturating_sub(1)));
         },
         an_older_value_passes_for_what_was_seen: |runs, past, what| {
-            let old = past.iter().rev().find(|other| other.kind == Kind::Changed && other.key == what.key);
-            let value = old.filter(|_| what.kind == Kind::Changed).map_or(what.value, |old| old.value);
+            let old = past.iter().rev().find(|other| other.kind == EventKind::Changed && other.key == what.key);
+            let value = old.filter(|_| what.kind == EventKind::Changed).map_or(what.value, |old| old.value);
             Happening { value, ..what.clone() }.show(runs);
         },
         a_definition_counts_as_a_key: |runs, _, what| {
             with(runs, what, |list| list.iter_mut().for_each(|told| told.key = told.key.subject()));
         };
-    times: Times,
-        a_forgotten_key_is_remembered: |times, _, what| except(times, what, what.kind == Kind::Forgotten),
+    times: TimesModel,
+        a_forgotten_key_is_remembered: |times, _, what| except(times, what, what.kind == EventKind::Forgotten),
         a_tick_too_late: |times, _, what| Happening { modified: what.modified + 1, ..what.clone() }.show(times),
         what_is_gone_is_still_there: |times, _, what| except(times, what, what.value.is_none()),
         a_build_takes_no_time: |times, past, what| except(times, what, before(past, what).is_some()),
@@ -153,24 +154,24 @@ contracts! {
             let latest = past.iter().map(|other| other.modified).max().unwrap_or(0);
             Happening { modified: what.modified.max(latest), ..what.clone() }.show(times);
         };
-    chain: Chain,
-        a_forgotten_key_is_remembered: |chain, _, what| except(chain, what, what.kind == Kind::Forgotten),
+    chain: ChainModel,
+        a_forgotten_key_is_remembered: |chain, _, what| except(chain, what, what.kind == EventKind::Forgotten),
         a_key_keeps_its_place: |chain, _, what| except(chain, what, chain.position(what.key).is_some()),
-        a_restored_key_has_no_place: |chain, _, what| except(chain, what, what.kind == Kind::Restored),
+        a_restored_key_has_no_place: |chain, _, what| except(chain, what, what.kind == EventKind::Restored),
         an_edited_key_goes_to_the_end: |chain, _, what| {
-            let edited = what.kind == Kind::Changed && !what.key.is_definition();
-            let kind = if edited { Kind::Built } else { what.kind };
+            let edited = what.kind == EventKind::Changed && !what.key.is_definition();
+            let kind = if edited { EventKind::Built } else { what.kind };
             Happening { kind, ..what.clone() }.show(chain);
         };
-    steps: Steps,
-        a_forgotten_key_is_remembered: |steps, _, what| except(steps, what, what.kind == Kind::Forgotten),
+    steps: StepsModel,
+        a_forgotten_key_is_remembered: |steps, _, what| except(steps, what, what.kind == EventKind::Forgotten),
         an_event_is_counted_twice: |steps, _, what| {
             what.show(steps);
-            except(steps, what, what.kind != Kind::Imported);
+            except(steps, what, what.kind != EventKind::Imported);
         },
-        an_event_is_not_counted: |steps, _, what| except(steps, what, what.kind == Kind::Imported),
+        an_event_is_not_counted: |steps, _, what| except(steps, what, what.kind == EventKind::Imported),
         an_input_has_no_step: |steps, _, what| {
-            except(steps, what, what.kind == Kind::Changed && what.key.index() < INPUTS);
+            except(steps, what, what.kind == EventKind::Changed && what.key.index() < INPUTS);
         },
         a_replaced_definition_is_no_change: |steps, _, what| except(steps, what, what.key.is_definition()),
         an_equal_value_is_a_change: |steps, past, what| {
@@ -187,8 +188,8 @@ contracts! {
         a_key_restored_from_its_inputs_was_built: |steps, _, what| {
             Happening { deep: false, ..what.clone() }.show(steps);
         };
-    verifying: Verifying,
-        a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == Kind::Forgotten),
+    verifying: VerifyingModel,
+        a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == EventKind::Forgotten),
         the_oldest_trace_stays_the_newest: |traces, _, what| {
             let fingerprint = what.value.unwrap_or_default().fingerprint();
             except(traces, what, traces.table().find(what.key, fingerprint, &what.dependencies).is_some());
@@ -228,9 +229,9 @@ contracts! {
             let key = if what.is_made() { KeyId::new(what.key.index() ^ 1) } else { what.key };
             Happening { key, ..what.clone() }.show(traces);
         };
-    constructive: Constructive,
-        a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == Kind::Forgotten),
-        what_others_learned_is_forgotten: |traces, _, what| except(traces, what, what.kind == Kind::Imported),
+    constructive: ConstructiveModel,
+        a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == EventKind::Forgotten),
+        what_others_learned_is_forgotten: |traces, _, what| except(traces, what, what.kind == EventKind::Imported),
         the_value_of_another_trace: |traces, past, what| {
             let value = past.iter().rev().find(|other| other.key == what.key).and_then(|other| other.value);
             Happening { value: value.or(what.value), ..what.clone() }.show(traces);
@@ -241,7 +242,7 @@ contracts! {
             Happening { value, ..what.clone() }.show(traces);
         },
         what_others_learned_is_always_the_newest: |traces, _, what| {
-            let kind = if what.kind == Kind::Imported { Kind::Built } else { what.kind };
+            let kind = if what.kind == EventKind::Imported { EventKind::Built } else { what.kind };
             Happening { kind, ..what.clone() }.show(traces);
         },
         a_volatile_value_is_kept: |traces, _, what| Happening { volatile: false, ..what.clone() }.show(traces),
@@ -249,26 +250,26 @@ contracts! {
         the_definition_is_left_out: |traces, _, what| {
             with(traces, what, |list| list.retain(|told| !told.key.is_definition()));
         };
-    deep: Deep,
-        a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == Kind::Forgotten),
+    deep: DeepModel,
+        a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == EventKind::Forgotten),
         a_deep_trace_is_taken_for_a_shallow_one: |traces, _, what| {
             Happening { deep: false, ..what.clone() }.show(traces);
         },
         a_shallow_trace_is_taken_for_a_deep_one: |traces, _, what| {
-            Happening { deep: what.kind != Kind::Changed, ..what.clone() }.show(traces);
+            Happening { deep: what.kind != EventKind::Changed, ..what.clone() }.show(traces);
         },
         a_volatile_key_is_no_input: |traces, _, what| {
             except(traces, what, what.volatile);
         },
         a_volatile_value_is_kept: |traces, _, what| Happening { volatile: false, ..what.clone() }.show(traces),
         the_dependencies_of_the_run_before: |traces, past, what| {
-            let old = before(past, what).filter(|_| what.kind == Kind::Built).map(|old| old.dependencies.clone());
+            let old = before(past, what).filter(|_| what.kind == EventKind::Built).map(|old| old.dependencies.clone());
             with(traces, what, |list| *list = old.unwrap_or(std::mem::take(list)));
         },
         the_definition_is_left_out: |traces, _, what| {
             with(traces, what, |list| list.retain(|told| !told.key.is_definition()));
         },
         a_key_that_lost_its_task_is_no_input: |traces, _, what| {
-            except(traces, what, what.kind == Kind::Changed && what.key.is_definition() && what.value.is_none());
+            except(traces, what, what.kind == EventKind::Changed && what.key.is_definition() && what.value.is_none());
         };
 }

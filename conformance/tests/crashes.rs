@@ -13,10 +13,10 @@ use alacarte_core::{Dynamic, Rebuilder, Static};
 const RIGHT: [&str; 6] =
     ["dirty-bit", "verifying-trace", "constructive-trace", "deep-constructive-trace", "step-trace", "perpetual"];
 
-type Menu = Combination<'static>;
+type LabMenu = Combination<'static>;
 
 /// This rebuilder in the place of ours.
-fn instead(of: &str, rebuilder: impl Rebuilder<Name, i64> + Clone + 'static) -> Menu {
+fn instead(of: &str, rebuilder: impl Rebuilder<Name, i64> + Clone + 'static) -> LabMenu {
     let make = move || {
         let scheduler = alacarte_schedulers::named("suspending").expect("a scheduler");
         (scheduler, Box::new(rebuilder.clone()) as Box<dyn Rebuilder<Name, i64>>)
@@ -49,7 +49,7 @@ fn every_combination_is_right_whatever_a_crash_takes_away() {
 /// What is broken is found by the generator that its sound part has passed.
 #[test]
 fn what_goes_wrong_between_writes_is_found() {
-    let sought = |name: &str, make: &dyn Fn() -> Menu, careless, wanted: &str| {
+    let sought = |name: &str, make: &dyn Fn() -> LabMenu, careless, wanted: &str| {
         let mut trial = Trial { cases: 20_000, seed: 0, style: Style::everything() };
         loop {
             match judge_crashes::<Dynamic, _, _>(trial, &[make()], careless) {

@@ -2,7 +2,8 @@
 
 use alacarte_conformance::Trial;
 use alacarte_conformance::jobserver::{
-    Discipline, Fault, JobLaw, Plan, ProcessTree, Story, Waiting, explore, judge_interleavings, replay, smallest_story,
+    Discipline, JobFault, JobLaw, ProcessPlan, ProcessTree, Story, Waiting, explore, judge_interleavings, replay,
+    smallest_story,
 };
 
 const PLAIN: Discipline = Discipline::PLAIN;
@@ -32,9 +33,9 @@ fn all(
     processes: usize,
     [locks, others]: [bool; 2],
     laws: &[JobLaw],
-    make: impl Fn(Plan, u8) -> ProcessTree,
+    make: impl Fn(ProcessPlan, u8) -> ProcessTree,
 ) -> Result<usize, Box<Story>> {
-    let plans = (1..=processes).flat_map(|count| Plan::every(count, locks, others));
+    let plans = (1..=processes).flat_map(|count| ProcessPlan::every(count, locks, others));
     let trees = plans.flat_map(|plan| [1, 2, 3].map(|jobs| make(plan.clone(), jobs)));
     trees.map(|tree| explore(&tree, laws, BOUND)).sum()
 }
@@ -106,20 +107,20 @@ fn larger_trees_keep_the_laws_in_random_interleavings() {
 fn what_is_wrong_on_purpose_is_caught() {
     // (What is at fault, in whose place, who else is there, whether there is a lock, and the law that is broken.)
     let faults = [
-        (Fault::PutsNothingBack, PLAIN, OURS, false, JobLaw::Conserved),
-        (Fault::PutsNothingBack, OURS, PLAIN, false, JobLaw::Conserved),
-        (Fault::PutsBackTwice, PLAIN, PLAIN, false, JobLaw::NoneTooMany),
-        (Fault::ServesOneTooMany, PLAIN, PLAIN, false, JobLaw::Bounded),
-        (Fault::IgnoresItsOwn, PLAIN, PLAIN, false, JobLaw::NoDeadlock),
-        (Fault::StartsWithout, PLAIN, PLAIN, false, JobLaw::Bounded),
-        (Fault::KeepsItsOwn, OURS, PLAIN, false, JobLaw::NoIdleToken),
-        (Fault::LooksSeldom, OURS, PLAIN, false, JobLaw::NoIdleToken),
-        (Fault::SleepsInRead, PLAIN, PLAIN, false, JobLaw::NoIdleToken),
-        (Fault::MakesNonBlocking, OURS, PLAIN, false, JobLaw::Unharmed),
-        (Fault::EndsWithout, REDO, REDO, true, JobLaw::Conserved),
-        (Fault::MendsTooSoon, OURS, PLAIN, false, JobLaw::NoneTooMany),
-        (Fault::SharesCheats, REDO, REDO, true, JobLaw::NoneTooMany),
-        (Fault::OverlooksCheats, REDO, REDO, true, JobLaw::Recovered),
+        (JobFault::PutsNothingBack, PLAIN, OURS, false, JobLaw::Conserved),
+        (JobFault::PutsNothingBack, OURS, PLAIN, false, JobLaw::Conserved),
+        (JobFault::PutsBackTwice, PLAIN, PLAIN, false, JobLaw::NoneTooMany),
+        (JobFault::ServesOneTooMany, PLAIN, PLAIN, false, JobLaw::Bounded),
+        (JobFault::IgnoresItsOwn, PLAIN, PLAIN, false, JobLaw::NoDeadlock),
+        (JobFault::StartsWithout, PLAIN, PLAIN, false, JobLaw::Bounded),
+        (JobFault::KeepsItsOwn, OURS, PLAIN, false, JobLaw::NoIdleToken),
+        (JobFault::LooksSeldom, OURS, PLAIN, false, JobLaw::NoIdleToken),
+        (JobFault::SleepsInRead, PLAIN, PLAIN, false, JobLaw::NoIdleToken),
+        (JobFault::MakesNonBlocking, OURS, PLAIN, false, JobLaw::Unharmed),
+        (JobFault::EndsWithout, REDO, REDO, true, JobLaw::Conserved),
+        (JobFault::MendsTooSoon, OURS, PLAIN, false, JobLaw::NoneTooMany),
+        (JobFault::SharesCheats, REDO, REDO, true, JobLaw::NoneTooMany),
+        (JobFault::OverlooksCheats, REDO, REDO, true, JobLaw::Recovered),
     ];
     for (fault, sound, other, locks, law) in faults {
         let make = |plan, jobs| ProcessTree::new(jobs, sound.with(fault), plan).beside(other);
@@ -136,8 +137,8 @@ fn what_is_wrong_on_purpose_is_caught() {
 }
 
 /// The smallest story in which a law is broken, of trees like these.
-fn story(law: JobLaw, [locks, others]: [bool; 2], make: impl Fn(Plan, u8) -> ProcessTree) -> Story {
-    let trees = |plan: Plan| [1, 2, 3].map(|jobs| make(plan.clone(), jobs)).into();
+fn story(law: JobLaw, [locks, others]: [bool; 2], make: impl Fn(ProcessPlan, u8) -> ProcessTree) -> Story {
+    let trees = |plan: ProcessPlan| [1, 2, 3].map(|jobs| make(plan.clone(), jobs)).into();
     let story = smallest_story(5, [locks, others], law, trees).expect("a law is broken");
     println!("{story}\n");
     story

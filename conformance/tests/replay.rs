@@ -1,9 +1,10 @@
 //! Journal replay = live state, for each updater of this workspace: through the real log; and whatever a journal may not do,
 //! the law notices.
 
-use alacarte_conformance::broken::Lie;
+use alacarte_conformance::broken::JournalLie;
 use alacarte_conformance::contracts::ours::{
-    Chain, Constructive, Deep, Dirty, Graph, Seen, Steps, Suspects, Times, Verifying,
+    ChainModel, ConstructiveModel, DeepModel, DirtyModel, GraphModel, SeenModel, StepsModel, SuspectsModel, TimesModel,
+    VerifyingModel,
 };
 use alacarte_conformance::contracts::{Contract, check_replay, judge_replay};
 use alacarte_conformance::{Broken, Tape, Trial};
@@ -18,7 +19,7 @@ fn not_in_a_liar<C: Contract>(updater: &str) {
         })
     };
     told(None).unwrap_or_else(|broken| panic!("{updater}: a journal that does not lie: {broken:?}"));
-    for lie in [Lie::Loses, Lie::Swaps, Lie::Repeats, Lie::Misnames] {
+    for lie in [JournalLie::Loses, JournalLie::Swaps, JournalLie::Repeats, JournalLie::Misnames] {
         assert!(told(Some(lie)).is_err(), "{updater}: nothing was noticed of {lie:?}");
     }
 }
@@ -42,14 +43,14 @@ macro_rules! replays {
 }
 
 replays! {
-    graph: Graph;
-    dirty: Dirty;
-    suspects: Suspects;
-    times: Times;
-    seen: Seen;
-    chain: Chain;
-    steps: Steps;
-    verifying: Verifying;
-    constructive: Constructive;
-    deep: Deep;
+    graph: GraphModel;
+    dirty: DirtyModel;
+    suspects: SuspectsModel;
+    times: TimesModel;
+    seen: SeenModel;
+    chain: ChainModel;
+    steps: StepsModel;
+    verifying: VerifyingModel;
+    constructive: ConstructiveModel;
+    deep: DeepModel;
 }

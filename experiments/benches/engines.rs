@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alacarte_experiments::workloads::{Contender, Engine, Graph, Scenario, chain, fan_in, layered, menu};
+use alacarte_experiments::workloads::{Change, Contender, Engine, KeyGraph, chain, fan_in, layered, menu};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
 fn contenders() -> impl Iterator<Item = Contender> {
@@ -18,7 +18,7 @@ fn contenders() -> impl Iterator<Item = Contender> {
 }
 
 /// Builds cleanly, in a new engine each time. Dropping the engine does not count.
-fn clean(c: &mut Criterion, group: &str, graph: &Arc<Graph>, contender: &Contender) {
+fn clean(c: &mut Criterion, group: &str, graph: &Arc<KeyGraph>, contender: &Contender) {
     let mut group = c.benchmark_group(group);
     group.bench_function(BenchmarkId::from_parameter(&contender.name), |bencher| {
         bencher.iter_batched(
@@ -34,7 +34,7 @@ fn clean(c: &mut Criterion, group: &str, graph: &Arc<Graph>, contender: &Contend
 }
 
 /// Builds again and again in one engine, each time after another edit. The edit counts too.
-fn again(c: &mut Criterion, group: &str, graph: &Arc<Graph>, contender: &Contender, scenario: Scenario) {
+fn again(c: &mut Criterion, group: &str, graph: &Arc<KeyGraph>, contender: &Contender, scenario: Change) {
     // Built when first needed, so that a filter leaves out the clean build as well.
     let mut built: Option<Built> = None;
     let mut group = c.benchmark_group(group);
@@ -54,13 +54,13 @@ struct Built {
 }
 
 impl Built {
-    fn new(graph: &Arc<Graph>, contender: &Contender) -> Self {
+    fn new(graph: &Arc<KeyGraph>, contender: &Contender) -> Self {
         let mut engine = contender.make(graph);
         engine.run();
         Built { engine, inputs: (0..graph.inputs()).map(|input| graph.initial(input)).collect(), round: 0 }
     }
 
-    fn again(&mut self, scenario: Scenario) -> Duration {
+    fn again(&mut self, scenario: Change) -> Duration {
         self.round += 1;
         let edited = scenario.edit(&mut self.inputs, self.round);
         let start = Instant::now();
@@ -73,13 +73,13 @@ impl Built {
     }
 }
 
-fn all_scenarios(c: &mut Criterion, name: &str, graph: Graph, scenarios: &[Scenario], chosen: &[Contender]) {
+fn all_scenarios(c: &mut Criterion, name: &str, graph: KeyGraph, scenarios: &[Change], chosen: &[Contender]) {
     let (size, graph) = (graph.len() / 10 * 10, Arc::new(graph));
     for &scenario in scenarios {
         let group = format!("{name}/{size}/{}", scenario.name());
         for contender in chosen {
             match scenario {
-                Scenario::Clean => clean(c, &group, &graph, contender),
+                Change::Clean => clean(c, &group, &graph, contender),
                 _ => again(c, &group, &graph, contender, scenario),
             }
         }
@@ -90,12 +90,12 @@ fn engines(c: &mut Criterion) {
     let all: Vec<_> = contenders().collect();
     let deep: Vec<_> = menu();
     for size in [10_000, 100_000] {
-        all_scenarios(c, "layered", layered(size), &Scenario::ALL, &all);
+        all_scenarios(c, "layered", layered(size), &Change::ALL, &all);
     }
-    all_scenarios(c, "layered", layered(1_000_000), &[Scenario::Clean, Scenario::One], &all);
+    all_scenarios(c, "layered", layered(1_000_000), &[Change::Clean, Change::One], &all);
     // salsa recurses: a chain of this length overflows its stack.
-    all_scenarios(c, "chain", chain(100_000), &[Scenario::Clean, Scenario::One], &deep);
-    all_scenarios(c, "fan-in", fan_in(100_000), &[Scenario::Clean, Scenario::One], &all);
+    all_scenarios(c, "chain", chain(100_000), &[Change::Clean, Change::One], &deep);
+    all_scenarios(c, "fan-in", fan_in(100_000), &[Change::Clean, Change::One], &all);
 }
 
 criterion_group! {

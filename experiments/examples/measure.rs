@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering::Relaxed}
 use std::thread;
 use std::time::{Duration, Instant};
 
-use alacarte_experiments::workloads::{Contender, Engine, Graph, Scenario, chain, fan_in, layered, menu};
+use alacarte_experiments::workloads::{Change, Contender, Engine, KeyGraph, chain, fan_in, layered, menu};
 
 /// The system's allocator, which counts while it is told to.
 struct Counting;
@@ -82,7 +82,7 @@ struct Memory {
     allocations: usize,
 }
 
-fn memory(graph: &Arc<Graph>, contender: &Contender) -> Memory {
+fn memory(graph: &Arc<KeyGraph>, contender: &Contender) -> Memory {
     for counter in [&LIVE, &PEAK] {
         counter.store(0, Relaxed);
     }
@@ -98,17 +98,17 @@ fn memory(graph: &Arc<Graph>, contender: &Contender) -> Memory {
 struct Row {
     contender: Contender,
     memory: Memory,
-    times: [Vec<Duration>; Scenario::ALL.len()],
+    times: [Vec<Duration>; Change::ALL.len()],
 }
 
 impl Row {
     /// All scenarios in turn, in one engine. Each comes twice, but for the clean build, and the second time
     /// counts: an engine in use is what matters, not one that meets its first edit.
-    fn round(&mut self, graph: &Arc<Graph>, round: u64) {
+    fn round(&mut self, graph: &Arc<KeyGraph>, round: u64) {
         let mut inputs: Vec<u64> = (0..graph.inputs()).map(|input| graph.initial(input)).collect();
         let mut engine: Option<Box<dyn Engine>> = None;
-        for (scenario, times) in Scenario::ALL.into_iter().zip(&mut self.times) {
-            let repeated = if scenario == Scenario::Clean { 1 } else { 2 };
+        for (scenario, times) in Change::ALL.into_iter().zip(&mut self.times) {
+            let repeated = if scenario == Change::Clean { 1 } else { 2 };
             for time in 0..repeated {
                 let edited = scenario.edit(&mut inputs, 2 * round + time);
                 let start = Instant::now();
@@ -138,7 +138,7 @@ impl Row {
 }
 
 /// The tables of one workload.
-fn measure(name: &str, graph: Graph, rounds: u64, contenders: Vec<Contender>) -> String {
+fn measure(name: &str, graph: KeyGraph, rounds: u64, contenders: Vec<Contender>) -> String {
     let (graph, keys) = (Arc::new(graph), graph_keys(name));
     let size = graph.len();
     let mut rows: Vec<Row> = contenders
@@ -157,7 +157,7 @@ fn measure(name: &str, graph: Graph, rounds: u64, contenders: Vec<Contender>) ->
     let per_key = |total: f64| total / size as f64;
     for row in &rows {
         let _ = write!(text, "| {} |", row.contender.name);
-        for scenario in 0..Scenario::ALL.len() {
+        for scenario in 0..Change::ALL.len() {
             let _ = write!(text, " {} |", digits(row.median(scenario)));
         }
         let _ = writeln!(
@@ -176,7 +176,7 @@ fn measure(name: &str, graph: Graph, rounds: u64, contenders: Vec<Contender>) ->
         text += "| | clean | null | cutoff | one | 1 % | bytes/key |\n|---|---:|---:|---:|---:|---:|---:|\n";
         for row in &rows {
             let _ = write!(text, "| {} |", row.contender.name);
-            for scenario in 0..Scenario::ALL.len() {
+            for scenario in 0..Change::ALL.len() {
                 let _ = write!(text, " {} |", digits(row.median(scenario) / salsa.median(scenario)));
             }
             let _ = writeln!(text, " {} |", digits(row.memory.live as f64 / salsa.memory.live as f64));
@@ -256,7 +256,7 @@ fn main() -> ExitCode {
     };
     for workload in &options.workloads {
         for &size in &options.sizes {
-            let (graph, recursion): (fn(usize) -> Graph, bool) = match &**workload {
+            let (graph, recursion): (fn(usize) -> KeyGraph, bool) = match &**workload {
                 "layered" => (layered, true),
                 "chain" => (chain, false),
                 "fan-in" => (fan_in, true),

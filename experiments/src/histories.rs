@@ -48,7 +48,7 @@ pub struct Replayed {
 /// A history that cannot be replayed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum HistoryError {
+pub enum ReplayError {
     /// It cannot be read.
     #[error("the history cannot be read")]
     Read(#[from] io::Error),
@@ -97,12 +97,12 @@ type Trace = Vec<(FileId, u64)>;
 ///
 /// # Errors
 /// If it cannot be read, or is none.
-pub fn replay(history: impl BufRead) -> Result<Replayed, HistoryError> {
+pub fn replay(history: impl BufRead) -> Result<Replayed, ReplayError> {
     let (mut tree, mut all) = (Tree::default(), Replayed::default());
     let mut traces: [HashMap<FileId, Trace>; LOOKS.len()] = Default::default();
     for (number, line) in history.lines().enumerate() {
         let commit: Commit =
-            serde_json::from_str(&line?).map_err(|source| HistoryError::Line { line: number + 1, source })?;
+            serde_json::from_str(&line?).map_err(|source| ReplayError::Line { line: number + 1, source })?;
         let begins = number == 0;
         if !begins {
             all.commits += 1;
@@ -262,6 +262,6 @@ mod tests {
         assert_eq!(LOOKS.map(|look| all.runs[&look]), [4, 3, 1]);
         assert_eq!(LOOKS.map(|look| all.idle[&look]), [0, 1, 3]);
         assert_eq!((all.commits, all.written, all.sources), (4, 4, 1));
-        assert!(matches!(replay(&b"{}"[..]), Err(HistoryError::Line { line: 1, .. })));
+        assert!(matches!(replay(&b"{}"[..]), Err(ReplayError::Line { line: 1, .. })));
     }
 }

@@ -45,7 +45,7 @@ struct Makes {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Menu {
-    lab: lab::Menu,
+    lab: lab::LabMenu,
     own: HashMap<&'static str, Makes>,
 }
 
@@ -68,7 +68,7 @@ impl<R> Anywhere for R where
 impl Menu {
     /// What is on it without anybody's doing.
     pub fn ours() -> Self {
-        Menu { lab: lab::Menu::ours(), own: HashMap::new() }
+        Menu { lab: lab::LabMenu::ours(), own: HashMap::new() }
     }
 
     /// The same, with a scheduler of your own for all tasks.
@@ -120,7 +120,7 @@ impl Menu {
     }
 
     /// The same menu, as the laboratory has it.
-    pub fn lab(&self) -> &lab::Menu {
+    pub fn lab(&self) -> &lab::LabMenu {
         &self.lab
     }
 
@@ -136,13 +136,13 @@ impl Menu {
         rebuilders
     }
 
-    fn cell(&self, scheduler: &'static str, rebuilder: &'static str) -> Combination<'_> {
-        Combination { menu: self, scheduler, rebuilder }
+    fn cell(&self, scheduler: &'static str, rebuilder: &'static str) -> MenuCell<'_> {
+        MenuCell { menu: self, scheduler, rebuilder }
     }
 
     /// The twelve combinations of the paper; what was added, a scheduler with its four rebuilders, a rebuilder under its three
     /// schedulers; and, last, each baseline under the scheduler of the system that it stands for.
-    pub fn cells(&self) -> Vec<Combination<'_>> {
+    pub fn cells(&self) -> Vec<MenuCell<'_>> {
         let ours = lab::SCHEDULERS;
         let schedulers = PAPER.into_iter().chain(self.schedulers().filter(|name| !ours.contains(name)));
         let own: Vec<_> = self.lab.rebuilders().filter(|name| !lab::REBUILDERS.contains(name)).collect();
@@ -157,7 +157,7 @@ impl Menu {
     }
 
     /// Every scheduler with every rebuilder.
-    pub fn all(&self) -> Vec<Combination<'_>> {
+    pub fn all(&self) -> Vec<MenuCell<'_>> {
         let rebuilders = self.rebuilders();
         let with = |scheduler| rebuilders.iter().map(move |rebuilder| self.cell(scheduler, rebuilder));
         self.schedulers().flat_map(with).collect()
@@ -165,7 +165,7 @@ impl Menu {
 
     /// The part of the menu that these names choose: [`Menu::cells`] if there are none. A baseline that is named
     /// runs under every scheduler that is. A scheduler that is not the paper's has to be named.
-    pub fn chosen(&self, schedulers: &[String], rebuilders: &[String]) -> Vec<Combination<'_>> {
+    pub fn chosen(&self, schedulers: &[String], rebuilders: &[String]) -> Vec<MenuCell<'_>> {
         if schedulers.is_empty() && rebuilders.is_empty() {
             return self.cells();
         }
@@ -189,7 +189,7 @@ impl fmt::Debug for Makes {
 
 /// A cell of a menu.
 #[derive(Debug, Clone, Copy)]
-pub struct Combination<'m> {
+pub struct MenuCell<'m> {
     /// The menu.
     pub menu: &'m Menu,
     /// Its scheduler.
@@ -199,21 +199,21 @@ pub struct Combination<'m> {
 }
 
 /// Of the same names.
-impl PartialEq for Combination<'_> {
+impl PartialEq for MenuCell<'_> {
     fn eq(&self, other: &Self) -> bool {
         (self.scheduler, self.rebuilder) == (other.scheduler, other.rebuilder)
     }
 }
 
-impl Eq for Combination<'_> {}
+impl Eq for MenuCell<'_> {}
 
-impl fmt::Display for Combination<'_> {
+impl fmt::Display for MenuCell<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} × {}", self.scheduler, self.rebuilder)
     }
 }
 
-impl Combination<'_> {
+impl MenuCell<'_> {
     /// Whether its rebuilder is only there to compare with.
     pub fn is_baseline(self) -> bool {
         BASELINES.contains(&self.rebuilder)
@@ -278,7 +278,7 @@ pub struct System {
 
 impl System {
     /// Whether it stands in this cell.
-    pub fn stands_in(&self, cell: Combination<'_>) -> bool {
+    pub fn stands_in(&self, cell: MenuCell<'_>) -> bool {
         (self.scheduler, self.rebuilder) == (cell.scheduler, cell.rebuilder)
     }
 }

@@ -8,7 +8,7 @@ use alacarte_core::{
     Answer, Key, KeyId, Metadata, Plan, PlanError, Power, Question, Rebuilder, Scheduler, Schedules, Value, WhenBlocked,
 };
 use alacarte_experiments::gallery::{
-    Fault, Others, Performance, Played, Role, SCENES, Scene, moment as moment_of, scene,
+    Others, Performance, PlayedStep, Role, SCENES, Scene, SceneFault, moment as moment_of, scene,
 };
 use alacarte_experiments::systems::Menu;
 use alacarte_rebuilders::VerifyingTrace;
@@ -20,7 +20,7 @@ fn played(name: &str) -> Vec<Performance> {
 }
 
 /// The moment at which a scene first goes wrong (counted from 1), and what is wrong.
-fn moment(name: &str) -> (usize, Vec<Fault>) {
+fn moment(name: &str) -> (usize, Vec<SceneFault>) {
     let performances = played(name);
     let wrong = performances.iter().find(|performance| performance.part.role == Role::Wrong).expect("one goes wrong");
     let moment = wrong.moment().unwrap_or_else(|| panic!("{name}: nothing went wrong"));
@@ -35,8 +35,8 @@ fn key(name: &str) -> Name {
     }
 }
 
-fn value(name: &str, held: i64, truth: &[i64]) -> Vec<Fault> {
-    vec![Fault::Value { key: key(name), held: Some(held), truth: truth.to_vec() }]
+fn value(name: &str, held: i64, truth: &[i64]) -> Vec<SceneFault> {
+    vec![SceneFault::Value { key: key(name), held: Some(held), truth: truth.to_vec() }]
 }
 
 #[test]
@@ -76,25 +76,25 @@ fn values_go_wrong_at_their_moment() {
 
 #[test]
 fn needless_work_is_done_at_its_moment() {
-    let looked = Fault::Looked { target: key("D"), between: vec![key("B"), key("C")] };
+    let looked = SceneFault::Looked { target: key("D"), between: vec![key("B"), key("C")] };
     assert_eq!(moment("shallow-deep-traces"), (3, vec![looked]));
-    let again = Fault::Again { key: key("B"), on: vec![(key("A"), 51)] };
+    let again = SceneFault::Again { key: key("B"), on: vec![(key("A"), 51)] };
     assert_eq!(moment("revert-with-one-trace"), (3, vec![again]));
     // With ten keys the walk does as well as any; from then on it does worse with every row.
     assert_eq!(
         played("quadratic-restarts")[0].steps.iter().map(|step| step.faults.clone()).collect::<Vec<_>>(),
         [
             vec![],
-            vec![Fault::Restarts { key: Name(99), starts: 100, enough: 10 }],
-            vec![Fault::Restarts { key: Name(999), starts: 1000, enough: 10 }],
-            vec![Fault::Unasked { target: Name(9), keys: 996 }],
+            vec![SceneFault::Restarts { key: Name(99), starts: 100, enough: 10 }],
+            vec![SceneFault::Restarts { key: Name(999), starts: 1000, enough: 10 }],
+            vec![SceneFault::Unasked { target: Name(9), keys: 996 }],
         ]
     );
 }
 
 #[test]
 fn the_laws_of_the_jobserver_are_broken_at_their_moment() {
-    let jobs = |law, what: &str| vec![Fault::Jobs { law, what: what.to_owned() }];
+    let jobs = |law, what: &str| vec![SceneFault::Jobs { law, what: what.to_owned() }];
     let idle = "top waits for a token, and of 2 jobs 1 are done";
     assert_eq!(moment("killed-child"), (2, jobs("no-idle-token", idle)));
     let stuck = "nothing can happen any more, and not all have come to their end";
@@ -140,7 +140,7 @@ fn ours_are_right_at_every_step_of_the_same_script() {
 fn marks(name: &str, performance: &Performance) {
     for step in &performance.steps {
         for fault in &step.faults {
-            let Fault::Value { key, .. } = fault else { continue };
+            let SceneFault::Value { key, .. } = fault else { continue };
             let held = step.store.iter().find(|held| held.key == *key);
             assert!(held.is_some_and(|held| held.is_off()), "{name}, «{}»: {:?}", step.does, step.store);
         }
@@ -279,7 +279,7 @@ fn menu() -> Menu {
 }
 
 /// What a combination of that menu does in a scene.
-fn plays(menu: &Menu, name: &str, scheduler: &str, rebuilder: &str) -> Vec<Played> {
+fn plays(menu: &Menu, name: &str, scheduler: &str, rebuilder: &str) -> Vec<PlayedStep> {
     let combination = menu.chosen(&[scheduler.into()], &[rebuilder.into()])[0];
     let scene = scene(name).expect("a scene of that name");
     assert_eq!(scene.refuses(combination), None, "{name}, {combination}");
@@ -297,7 +297,7 @@ fn ones_own_goes_wrong_where_what_is_like_it_does() {
         assert_eq!(moment_of(&own), Some(step - 1), "{name}");
         assert_eq!(own[step - 1].faults, faults, "{name}");
         // All that can be seen of it is what the scene shows of its own.
-        let told = |steps: &[Played]| steps.iter().map(|step| format!("{step:?}")).collect::<Vec<_>>();
+        let told = |steps: &[PlayedStep]| steps.iter().map(|step| format!("{step:?}")).collect::<Vec<_>>();
         assert_eq!(told(&own), told(&played(name)[0].steps), "{name}");
     }
 }
@@ -354,7 +354,7 @@ fn strategies_that_come_to_no_end_are_at_fault_and_end_nothing() {
             ("leaves-all", "perpetual", "`pop` must take what it answers"),
         ] {
             let own = plays(&menu, name, scheduler, rebuilder);
-            let Some(Fault::Failed(why)) = moment_of(&own).and_then(|step| own[step].faults.first()) else {
+            let Some(SceneFault::Failed(why)) = moment_of(&own).and_then(|step| own[step].faults.first()) else {
                 panic!("{name}, {scheduler} × {rebuilder}: {own:?}")
             };
             assert!(why.contains(says) && !why.contains('\n'), "{name}: {why}");

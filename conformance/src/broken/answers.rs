@@ -11,7 +11,7 @@ use crate::name::Name;
 
 /// What is done to the answer of a constructive trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Twisted {
+pub enum AnswerFault {
     /// The value of another key is put in place.
     Neighbour,
     /// The value of the oldest trace is put in place, whichever of them holds.
@@ -32,7 +32,7 @@ pub enum Twisted {
 
 /// Constructive traces that answer otherwise.
 #[derive(Debug)]
-pub struct Answers(pub Twisted);
+pub struct Answers(pub AnswerFault);
 
 /// What some other key has that has another value.
 fn neighbour(own: i64, traces: &ConstructiveTraces<i64>) -> Option<i64> {
@@ -52,24 +52,26 @@ impl Rebuilder<Name, i64> for Answers {
         let key = question.key();
         let (oldest, newest) = (traces.table().of(key).last(), traces.table().newest(key));
         let said = match (self.0, answer) {
-            (Twisted::Kept, Answer::Restore(_)) if question.current().is_some() => Answer::Keep,
-            (Twisted::Rerun, Answer::Restore(Restored { value: Some(_), .. })) => Answer::Run(Reason::OutputChanged),
-            (Twisted::Talkative, Answer::Keep) => {
+            (AnswerFault::Kept, Answer::Restore(_)) if question.current().is_some() => Answer::Keep,
+            (AnswerFault::Rerun, Answer::Restore(Restored { value: Some(_), .. })) => {
+                Answer::Run(Reason::OutputChanged)
+            }
+            (AnswerFault::Talkative, Answer::Keep) => {
                 let dependencies = newest.map(list).unwrap_or_default();
                 Answer::Restore(Restored::new(dependencies, false, None))
             }
             (twisted, Answer::Restore(right)) => {
                 let mut wrong = right.clone();
                 match twisted {
-                    Twisted::Neighbour => {
+                    AnswerFault::Neighbour => {
                         wrong.value = right.value.map(|own| neighbour(own, traces).unwrap_or(own));
                     }
-                    Twisted::Oldest if right.value.is_some() => {
+                    AnswerFault::Oldest if right.value.is_some() => {
                         wrong.value = oldest.and_then(|trace| traces.value(trace).copied());
                     }
-                    Twisted::Unmoved if question.current().is_some() => wrong.value = None,
-                    Twisted::Clipped => drop(wrong.dependencies.pop()),
-                    Twisted::Crossed => wrong.dependencies = oldest.map(list).unwrap_or_default(),
+                    AnswerFault::Unmoved if question.current().is_some() => wrong.value = None,
+                    AnswerFault::Clipped => drop(wrong.dependencies.pop()),
+                    AnswerFault::Crossed => wrong.dependencies = oldest.map(list).unwrap_or_default(),
                     _ => {}
                 }
                 Answer::Restore(wrong)
@@ -80,7 +82,7 @@ impl Rebuilder<Name, i64> for Answers {
     }
     fn skips_unchanged_builds(&self) -> bool {
         // One that speaks in every build has to be asked in every build.
-        self.0 != Twisted::Talkative
+        self.0 != AnswerFault::Talkative
     }
     fn restores(&self) -> bool {
         true
@@ -124,14 +126,17 @@ impl Rebuilder<Name, i64> for Undefined {
 pub(super) fn list() -> Vec<Fixture> {
     let new = |name, wrong, twisted| Fixture::new(name, wrong, "constructive-trace").is(move || Answers(twisted));
     vec![
-        new("restores-neighbour", "restores the value of another key", Twisted::Neighbour),
-        new("restores-oldest", "restores the value of another trace of the key", Twisted::Oldest),
-        new("restores-nothing", "says that it restored, and does not", Twisted::Unmoved),
-        new("restores-clipped", "forgets a dependency of what it restores", Twisted::Clipped),
-        new("restores-crossed", "restores one value with the dependencies of another", Twisted::Crossed).values_only(),
-        new("restores-kept", "keeps what the store holds if any trace holds", Twisted::Kept),
-        new("restores-by-running", "runs the task of what it could put back", Twisted::Rerun).caught_by(&["minimal"]),
-        new("null-but-talkative", "appends an event for what it keeps", Twisted::Talkative).caught_by(&["null-build"]),
+        new("restores-neighbour", "restores the value of another key", AnswerFault::Neighbour),
+        new("restores-oldest", "restores the value of another trace of the key", AnswerFault::Oldest),
+        new("restores-nothing", "says that it restored, and does not", AnswerFault::Unmoved),
+        new("restores-clipped", "forgets a dependency of what it restores", AnswerFault::Clipped),
+        new("restores-crossed", "restores one value with the dependencies of another", AnswerFault::Crossed)
+            .values_only(),
+        new("restores-kept", "keeps what the store holds if any trace holds", AnswerFault::Kept),
+        new("restores-by-running", "runs the task of what it could put back", AnswerFault::Rerun)
+            .caught_by(&["minimal"]),
+        new("null-but-talkative", "appends an event for what it keeps", AnswerFault::Talkative)
+            .caught_by(&["null-build"]),
         Fixture::new("restores-any-definition", "restores whatever the definition", "constructive-trace")
             .is(|| Undefined)
             .theory("rule 7"),

@@ -6,7 +6,7 @@ use alacarte_core::{Dynamic, Rebuilder, Static};
 
 use super::twist::{Straight, Twist, Twisted};
 use crate::exhaustive::{self, Scope};
-use crate::faults::{Fault, Flaw, Lie};
+use crate::faults::{CacheFault, Flaw, JournalLie};
 use crate::generate::Style;
 use crate::judge::explore;
 use crate::laws::{Promises, Thrift};
@@ -197,12 +197,12 @@ impl Fixture {
         Fixture { compared: true, ..self }
     }
 
-    pub(super) fn sharing(mut self, fault: Fault) -> Self {
+    pub(super) fn sharing(mut self, fault: CacheFault) -> Self {
         self.setup.cache = Some(fault);
         self
     }
 
-    pub(super) fn lying(mut self, lie: Lie) -> Self {
+    pub(super) fn lying(mut self, lie: JournalLie) -> Self {
         self.setup.lie = Some(lie);
         self
     }
@@ -263,7 +263,7 @@ impl Fixture {
     }
 
     fn sound_setup(&self) -> Setup {
-        Setup { lie: None, flaw: None, cache: self.setup.cache.map(|_| Fault::None), ..self.setup }
+        Setup { lie: None, flaw: None, cache: self.setup.cache.map(|_| CacheFault::None), ..self.setup }
     }
 
     /// What it stands in for.

@@ -7,7 +7,7 @@
 
 use super::by_hand;
 use super::fixture::Fixture;
-use crate::faults::Lie;
+use crate::faults::JournalLie;
 
 /// What of this is on the list.
 pub(super) fn list() -> Vec<Fixture> {
@@ -16,11 +16,11 @@ pub(super) fn list() -> Vec<Fixture> {
         Fixture::new(name, wrong, "dirty-bit").lying(lie).styled(|style| style.formulas = false).values_only()
     };
     vec![
-        new("journal-repeats", "an old record comes again after newer ones", Lie::Repeats),
-        new("journal-loses", "a record in the middle is lost, and nothing tells of it", Lie::Loses),
-        new("journal-forgives", "what tasks have started without waiting is forgotten", Lie::Forgives)
+        new("journal-repeats", "an old record comes again after newer ones", JournalLie::Repeats),
+        new("journal-loses", "a record in the middle is lost, and nothing tells of it", JournalLie::Loses),
+        new("journal-forgives", "what tasks have started without waiting is forgotten", JournalLie::Forgives)
             .by_hand(by_hand::what_was_started_failed),
-        new("journal-swaps", "the last two records change places", Lie::Swaps),
-        new("journal-misnames", "a record is told under another key's name", Lie::Misnames),
+        new("journal-swaps", "the last two records change places", JournalLie::Swaps),
+        new("journal-misnames", "a record is told under another key's name", JournalLie::Misnames),
     ]
 }

@@ -25,14 +25,14 @@ pub trait Lie: Default + 'static {
 #[derive(Debug, Default)]
 pub struct Past {
     /// For the first time.
-    pub first: HashMap<KeyId, Made>,
+    pub first: HashMap<KeyId, BuiltKey>,
     /// For the last.
-    pub last: HashMap<KeyId, Made>,
+    pub last: HashMap<KeyId, BuiltKey>,
 }
 
 /// What an event told of a key that was built.
 #[derive(Debug, Clone)]
-pub struct Made {
+pub struct BuiltKey {
     /// What it fetched.
     pub dependencies: Vec<Dependency>,
     /// The fingerprint of what it gave.
@@ -61,7 +61,7 @@ impl<L: Lie> MetadataUpdater for Deceived<L> {
             L::tell(&self.past, updater, event);
         }
         if let Event::Built(record) | Event::Restored(record) = event {
-            let made = Made { dependencies: record.dependencies.to_vec(), fingerprint: record.fingerprint };
+            let made = BuiltKey { dependencies: record.dependencies.to_vec(), fingerprint: record.fingerprint };
             self.past.first.entry(record.key).or_insert_with(|| made.clone());
             self.past.last.insert(record.key, made);
         }

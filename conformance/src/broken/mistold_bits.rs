@@ -92,12 +92,12 @@ lies! {
 
 /// Whether anything changed since anything was built; and what was built.
 #[derive(Debug, Default)]
-pub struct WideBits {
+pub struct AllClearedBits {
     graph: DependencyGraph,
     changed: Vec<KeyId>,
 }
 
-impl MetadataUpdater for WideBits {
+impl MetadataUpdater for AllClearedBits {
     fn apply(&mut self, event: &Event<'_>) {
         self.graph.apply(event);
         match event {
@@ -109,15 +109,15 @@ impl MetadataUpdater for WideBits {
 
 /// Dirty bits that are all cleared whenever anything was built (THEORY, rule 5).
 #[derive(Debug)]
-pub struct WideBit;
+pub struct AllClearedBit;
 
-impl Rebuilder<Name, i64> for WideBit {
+impl Rebuilder<Name, i64> for AllClearedBit {
     fn install(&self, metadata: &mut Metadata) {
-        metadata.install::<WideBits>();
+        metadata.install::<AllClearedBits>();
     }
 
     fn ask(&self, question: &mut Question<'_, Name, i64>, metadata: &Metadata) -> Poll<Answer<i64>> {
-        let bits = metadata.read::<WideBits>();
+        let bits = metadata.read::<AllClearedBits>();
         let clean = bits.graph.knows(question.key()) && bits.changed.is_empty() && question.current().is_some();
         Poll::Ready(if clean { Answer::Keep } else { Answer::Run(Reason::Dirty) })
     }
@@ -211,7 +211,7 @@ pub(super) fn list() -> Vec<Fixture> {
             .is(|| Misled::<_, Blind>::new(DirtyBit))
             .theory("rule 7"),
         new("bits-cleared-widely", "all bits are cleared when anything was built")
-            .is(|| WideBit)
+            .is(|| AllClearedBit)
             .theory("rule 5")
             .promising(Promises::default()),
         new("bits-cleared-at-start", "a bit is cleared when the task starts, and stays so if it fails")

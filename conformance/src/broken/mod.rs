@@ -49,4 +49,4 @@ pub use fixture::{Fixture, Pair};
 pub use list::all;
 pub use overpromising::harmless;
 
-pub use crate::faults::{Fault, Flaw, Lie, Shelf};
+pub use crate::faults::{CacheFault, Flaw, JournalLie, Shelf};

@@ -7,7 +7,7 @@ use super::lies::Misled;
 use super::schedulers::Stutters;
 use super::slipping_steps::{Off, Stepper};
 use super::{bare, by_hand, mistold_bits};
-use crate::faults::Lie;
+use crate::faults::JournalLie;
 use crate::laws::{Promises, Thrift};
 
 /// What of this is on the list.
@@ -124,7 +124,7 @@ pub fn harmless() -> Vec<Fixture> {
             .under("topological")
             .by_hand(by_hand::a_list_that_shrank),
         Fixture::new("journal-torn", "the last record is lost, which costs rebuilds", "dirty-bit")
-            .lying(Lie::Torn)
+            .lying(JournalLie::Torn)
             .styled(|style| style.formulas = false)
             .values_only(),
     ]

@@ -13,7 +13,7 @@ use crate::name::Name;
 
 /// What is done wrong on the way down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Slip {
+pub enum DeepSlip {
     /// Nothing.
     None,
     /// The definitions of tasks are no inputs (THEORY, rule 7).
@@ -35,7 +35,7 @@ pub enum Slip {
 
 /// Deep constructive traces with a slip.
 #[derive(Debug)]
-pub struct Deep(pub Slip);
+pub struct Deep(pub DeepSlip);
 
 impl Deep {
     /// Whether the terminal inputs of a trace are as they were. (It recurses: the graphs it plays on are small.)
@@ -48,23 +48,23 @@ impl Deep {
     ) -> Poll<bool> {
         for told in trace.dependencies() {
             let named = traces.find(told.key, told.fingerprint);
-            let below = if self.0 == Slip::Newest { traces.table().newest(told.key) } else { named };
+            let below = if self.0 == DeepSlip::Newest { traces.table().newest(told.key) } else { named };
             let holds = if told.key.is_definition() {
-                let minds = self.0 != Slip::NoDefinitions && (top || self.0 != Slip::OwnDefinition);
+                let minds = self.0 != DeepSlip::NoDefinitions && (top || self.0 != DeepSlip::OwnDefinition);
                 !minds || ready!(question.input(told.key)) == Some(told.fingerprint)
-            } else if traces.is_volatile(told.key) && self.0 == Slip::Volatile {
+            } else if traces.is_volatile(told.key) && self.0 == DeepSlip::Volatile {
                 true
             } else if question.is_input(told.key) || traces.is_volatile(told.key) {
                 ready!(question.fetch(told.key)) == Some(told.fingerprint)
             } else if let Some(below) = below {
                 let defined = !below.is_empty() && below.key(0).is_definition();
-                let same = matches!(self.0, Slip::AnyKind | Slip::NoDefinitions | Slip::OwnDefinition)
+                let same = matches!(self.0, DeepSlip::AnyKind | DeepSlip::NoDefinitions | DeepSlip::OwnDefinition)
                     || question.definition_matches(told.key, defined);
                 same && ready!(self.holds(question, traces, below, false))
             } else {
-                self.0 == Slip::NoTrace
+                self.0 == DeepSlip::NoTrace
             };
-            if !holds || self.0 == Slip::OnlyFirst && !told.key.is_definition() {
+            if !holds || self.0 == DeepSlip::OnlyFirst && !told.key.is_definition() {
                 return Poll::Ready(holds);
             }
         }
@@ -81,8 +81,8 @@ impl Rebuilder<Name, i64> for Deep {
         let traces = metadata.read::<DeepConstructiveTraces<i64>>();
         for (number, trace) in traces.table().of(question.key()).enumerate() {
             let defined = !trace.is_empty() && trace.key(0).is_definition();
-            let same =
-                matches!(self.0, Slip::AnyKind | Slip::NoDefinitions) || question.definition().is_some() == defined;
+            let same = matches!(self.0, DeepSlip::AnyKind | DeepSlip::NoDefinitions)
+                || question.definition().is_some() == defined;
             if same && ready!(self.holds(question, traces, trace, true)) {
                 let stands = question.current() == Some(trace.fingerprint());
                 if stands && number == 0 && question.is_built() {
@@ -103,19 +103,19 @@ impl Rebuilder<Name, i64> for Deep {
 /// What of this is on the list.
 pub(super) fn list() -> Vec<Fixture> {
     let new = |name, wrong, slip| {
-        Fixture::new(name, wrong, "deep-constructive-trace").is(move || Deep(slip)).but_for(|| Deep(Slip::None))
+        Fixture::new(name, wrong, "deep-constructive-trace").is(move || Deep(slip)).but_for(|| Deep(DeepSlip::None))
     };
     vec![
-        new("deep-no-definitions", "definitions are no terminal inputs", Slip::NoDefinitions).theory("rule 7"),
-        new("deep-own-definition", "definitions below the key are no terminal inputs", Slip::OwnDefinition)
+        new("deep-no-definitions", "definitions are no terminal inputs", DeepSlip::NoDefinitions).theory("rule 7"),
+        new("deep-own-definition", "definitions below the key are no terminal inputs", DeepSlip::OwnDefinition)
             .theory("rule 7"),
-        new("deep-any-kind", "a definition that is new goes unseen", Slip::AnyKind).theory("rule 7"),
-        new("deep-newest", "follows the newest trace of a dependency, not the one that is named", Slip::Newest)
+        new("deep-any-kind", "a definition that is new goes unseen", DeepSlip::AnyKind).theory("rule 7"),
+        new("deep-newest", "follows the newest trace of a dependency, not the one that is named", DeepSlip::Newest)
             .theory("rule 4"),
-        new("deep-only-first", "looks at the first terminal input only", Slip::OnlyFirst),
-        new("deep-no-trace", "a key without a trace counts as unchanged", Slip::NoTrace)
+        new("deep-only-first", "looks at the first terminal input only", DeepSlip::OnlyFirst),
+        new("deep-no-trace", "a key without a trace counts as unchanged", DeepSlip::NoTrace)
             .by_hand(by_hand::a_trace_that_made_way),
-        new("deep-volatile", "a volatile key is no terminal input", Slip::Volatile)
+        new("deep-volatile", "a volatile key is no terminal input", DeepSlip::Volatile)
             .styled(|style| style.volatile = true),
         Fixture::new("frankenbuild", "deep traces of tasks that are not deterministic", "verifying-trace")
             .is(|| DeepConstructiveTrace)

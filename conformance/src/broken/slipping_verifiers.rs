@@ -13,7 +13,7 @@ use crate::name::Name;
 
 /// What a verifier does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Slip {
+pub enum VerifierSlip {
     /// Nothing.
     None,
     /// All dependencies are brought up to date at once (THEORY, rule 1).
@@ -57,21 +57,21 @@ pub enum Slip {
 
 /// A verifier with a slip.
 #[derive(Debug)]
-pub struct Verifier(pub Slip);
+pub struct Verifier(pub VerifierSlip);
 
 impl Verifier {
     /// What of the newest trace is compared.
     fn compared(&self, mut list: Vec<Dependency>) -> Vec<Dependency> {
         let first = usize::from(list.first().is_some_and(|first| first.key.is_definition()));
         match self.0 {
-            Slip::Backwards => list[first..].reverse(),
-            Slip::GroupHead => list.retain(|dependency| !dependency.grouped),
-            Slip::NoDefinition => drop(list.drain(..first)),
-            Slip::ButFirst if list.len() > first => drop(list.remove(first)),
-            Slip::ButLast if list.len() > first => drop(list.pop()),
-            Slip::OnlyFirst => list.truncate(first + 1),
-            Slip::OnlyTwo => list.truncate(first + 2),
-            Slip::OnlyLast if list.len() > first => drop(list.drain(first..list.len() - 1)),
+            VerifierSlip::Backwards => list[first..].reverse(),
+            VerifierSlip::GroupHead => list.retain(|dependency| !dependency.grouped),
+            VerifierSlip::NoDefinition => drop(list.drain(..first)),
+            VerifierSlip::ButFirst if list.len() > first => drop(list.remove(first)),
+            VerifierSlip::ButLast if list.len() > first => drop(list.pop()),
+            VerifierSlip::OnlyFirst => list.truncate(first + 1),
+            VerifierSlip::OnlyTwo => list.truncate(first + 2),
+            VerifierSlip::OnlyLast if list.len() > first => drop(list.drain(first..list.len() - 1)),
             _ => {}
         }
         list
@@ -91,17 +91,19 @@ impl Rebuilder<Name, i64> for Verifier {
         let defined = !newest.is_empty() && newest.key(0).is_definition();
         let current = question.current();
         let stands = match slip {
-            Slip::AnyOutput => current.is_some(),
-            Slip::NoOutput => current.is_none() || current == Some(newest.fingerprint()),
-            Slip::ByPreviousOutput => current == Some(older.fingerprint()) || current == Some(newest.fingerprint()),
+            VerifierSlip::AnyOutput => current.is_some(),
+            VerifierSlip::NoOutput => current.is_none() || current == Some(newest.fingerprint()),
+            VerifierSlip::ByPreviousOutput => {
+                current == Some(older.fingerprint()) || current == Some(newest.fingerprint())
+            }
             _ => current == Some(newest.fingerprint()),
         };
-        let same_kind = slip == Slip::NoDefinition || defined == question.definition().is_some();
+        let same_kind = slip == VerifierSlip::NoDefinition || defined == question.definition().is_some();
         if !stands || !same_kind {
             return Poll::Ready(Answer::Run(Reason::OutputChanged));
         }
         let list = self.compared(newest.dependencies().collect());
-        if slip == Slip::AtOnce {
+        if slip == VerifierSlip::AtOnce {
             let pending = list.iter().fold(false, |all, told| all | question.fetch(told.key).is_pending());
             if pending {
                 return Poll::Pending;
@@ -111,25 +113,27 @@ impl Rebuilder<Name, i64> for Verifier {
         for (position, told) in list.into_iter().enumerate() {
             let Dependency { key: below, fingerprint, .. } = told;
             let now = match slip {
-                Slip::Before if !question.is_input(below) => question.value(below).map(Value::fingerprint),
+                VerifierSlip::Before if !question.is_input(below) => question.value(below).map(Value::fingerprint),
                 _ => ready!(question.fetch(below)),
             };
             agree &= match slip {
-                Slip::NoValue => now.is_none() || now == Some(fingerprint),
-                Slip::ByDefinition if !question.is_input(below) => {
+                VerifierSlip::NoValue => now.is_none() || now == Some(fingerprint),
+                VerifierSlip::ByDefinition if !question.is_input(below) => {
                     let traced = table.newest(below).filter(|trace| !trace.is_empty()).map(|trace| trace.dependency(0));
                     let recorded = traced.filter(|first| first.key.is_definition()).map(|first| first.fingerprint);
                     recorded.is_none() || ready!(question.fetch(below.definition())) == recorded
                 }
-                Slip::ByPrevious if position < older.len() => now == Some(older.dependency(position).fingerprint),
-                Slip::Mixes => {
+                VerifierSlip::ByPrevious if position < older.len() => {
+                    now == Some(older.dependency(position).fingerprint)
+                }
+                VerifierSlip::Mixes => {
                     let recorded = table.of(key).filter(|trace| position < trace.len());
                     let same = |other: Dependency| other.key == below && Some(other.fingerprint) == now;
                     recorded.map(|trace| trace.dependency(position)).any(same)
                 }
                 _ => now == Some::<Fingerprint>(fingerprint),
             };
-            if !agree && slip != Slip::GoesOn {
+            if !agree && slip != VerifierSlip::GoesOn {
                 break;
             }
         }
@@ -140,41 +144,45 @@ impl Rebuilder<Name, i64> for Verifier {
 /// What of this is on the list.
 pub(super) fn list() -> Vec<Fixture> {
     let new = |name, wrong, slip| {
-        Fixture::new(name, wrong, "verifying-trace").is(move || Verifier(slip)).but_for(|| Verifier(Slip::None))
+        Fixture::new(name, wrong, "verifying-trace").is(move || Verifier(slip)).but_for(|| Verifier(VerifierSlip::None))
     };
     vec![
-        new("verifies-at-once", "brings all dependencies up to date at once", Slip::AtOnce)
+        new("verifies-at-once", "brings all dependencies up to date at once", VerifierSlip::AtOnce)
             .theory("rule 1")
             .caught_by(&["reached-only"])
             .edits_only(),
-        new("verifies-backwards", "verifies the last dependency first", Slip::Backwards)
+        new("verifies-backwards", "verifies the last dependency first", VerifierSlip::Backwards)
             .theory("rule 1")
             .caught_by(&["reached-only"])
             .edits_only(),
-        new("verifies-beyond", "goes on after the first mismatch", Slip::GoesOn)
+        new("verifies-beyond", "goes on after the first mismatch", VerifierSlip::GoesOn)
             .theory("rule 1")
             .caught_by(&["reached-only"])
             .edits_only(),
-        new("verifies-mixed", "takes one dependency from one trace, the next from another", Slip::Mixes)
+        new("verifies-mixed", "takes one dependency from one trace, the next from another", VerifierSlip::Mixes)
             .theory("rule 2")
             .caught_by(&["correct", "reached-only"]),
-        new("verifies-group-heads", "looks at the first of a group only", Slip::GroupHead).theory("rule 3"),
-        new("verifies-no-definition", "a replaced definition is not seen", Slip::NoDefinition).theory("rule 7"),
-        new("verifies-any-output", "an overwritten value stands", Slip::AnyOutput),
-        new("verifies-no-output", "a lost value stands", Slip::NoOutput).caught_by(&["correct", "honest"]),
-        new("verifies-but-first", "ignores the first dependency", Slip::ButFirst),
-        new("verifies-but-last", "ignores the last dependency", Slip::ButLast),
-        new("verifies-only-first", "looks at the first dependency only", Slip::OnlyFirst),
-        new("verifies-only-last", "looks at the last dependency only", Slip::OnlyLast),
-        new("verifies-only-two", "trusts a longer list from the third dependency on", Slip::OnlyTwo),
-        new("verifies-no-value", "a dependency without a value agrees with anything", Slip::NoValue)
+        new("verifies-group-heads", "looks at the first of a group only", VerifierSlip::GroupHead).theory("rule 3"),
+        new("verifies-no-definition", "a replaced definition is not seen", VerifierSlip::NoDefinition).theory("rule 7"),
+        new("verifies-any-output", "an overwritten value stands", VerifierSlip::AnyOutput),
+        new("verifies-no-output", "a lost value stands", VerifierSlip::NoOutput).caught_by(&["correct", "honest"]),
+        new("verifies-but-first", "ignores the first dependency", VerifierSlip::ButFirst),
+        new("verifies-but-last", "ignores the last dependency", VerifierSlip::ButLast),
+        new("verifies-only-first", "looks at the first dependency only", VerifierSlip::OnlyFirst),
+        new("verifies-only-last", "looks at the last dependency only", VerifierSlip::OnlyLast),
+        new("verifies-only-two", "trusts a longer list from the third dependency on", VerifierSlip::OnlyTwo),
+        new("verifies-no-value", "a dependency without a value agrees with anything", VerifierSlip::NoValue)
             .missing()
             .caught_by(&["honest"]),
-        new("cutoff-by-definition", "compares a dependency's definition, not its value", Slip::ByDefinition),
-        new("cutoff-by-previous", "compares with the trace before the newest", Slip::ByPrevious).values_only(),
-        new("cutoff-by-previous-output", "the result of the trace before stands too", Slip::ByPreviousOutput),
-        new("looks-one-step-down", "compares dependencies as they are before they are up to date", Slip::Before)
-            .theory("defect: Bazel")
-            .under("restarting"),
+        new("cutoff-by-definition", "compares a dependency's definition, not its value", VerifierSlip::ByDefinition),
+        new("cutoff-by-previous", "compares with the trace before the newest", VerifierSlip::ByPrevious).values_only(),
+        new("cutoff-by-previous-output", "the result of the trace before stands too", VerifierSlip::ByPreviousOutput),
+        new(
+            "looks-one-step-down",
+            "compares dependencies as they are before they are up to date",
+            VerifierSlip::Before,
+        )
+        .theory("defect: Bazel")
+        .under("restarting"),
     ]
 }

@@ -3,8 +3,8 @@
 
 use alacarte_core::{Dependency, Fetched, KeyId, Time, Value};
 
-use super::happening::{AT_FIRST, Contract, Happening, INPUTS, KEYS, Kind};
-use super::ours::Dirty;
+use super::happening::{AT_FIRST, Contract, EventKind, Happening, INPUTS, KEYS};
+use super::ours::DirtyModel;
 use crate::draw::Draw;
 
 /// What one event is made of, before it is known what the keys hold.
@@ -54,7 +54,7 @@ struct World {
     values: [Option<u64>; KEYS],
     definitions: [Option<u64>; KEYS],
     shapes: [Vec<(usize, bool)>; KEYS],
-    dirty: Dirty,
+    dirty: DirtyModel,
     history: Vec<Happening>,
 }
 
@@ -64,7 +64,7 @@ impl World {
             values: std::array::from_fn(|n| (n < INPUTS).then_some(AT_FIRST)),
             definitions: std::array::from_fn(|n| (n % 2 == 1).then_some(50)),
             shapes: Default::default(),
-            dirty: Dirty::default(),
+            dirty: DirtyModel::default(),
             history: Vec::new(),
         }
     }
@@ -77,19 +77,19 @@ impl World {
     fn changed(&mut self, key: KeyId, value: Option<u64>, modified: Time) {
         let values = if key.is_definition() { &mut self.definitions } else { &mut self.values };
         values[key.index()] = value;
-        let kind = Kind::Changed;
+        let kind = EventKind::Changed;
         self.tell(Happening { kind, key, dependencies: Vec::new(), value, modified, volatile: false, deep: false });
     }
 
     fn forgotten(&mut self, key: KeyId) {
         let n = key.index();
         (self.values[n], self.definitions[n], self.shapes[n]) = (None, None, Vec::new());
-        let (dependencies, kind) = (Vec::new(), Kind::Forgotten);
+        let (dependencies, kind) = (Vec::new(), EventKind::Forgotten);
         self.tell(Happening { kind, key, dependencies, value: None, modified: 0, volatile: false, deep: false });
     }
 
     fn owed(&mut self, key: KeyId, done: bool) {
-        let (dependencies, kind) = (Vec::new(), Kind::Detached { done });
+        let (dependencies, kind) = (Vec::new(), EventKind::Detached { done });
         self.tell(Happening { kind, key, dependencies, value: None, modified: 0, volatile: false, deep: false });
     }
 
@@ -112,15 +112,15 @@ impl World {
                 let version = 100 + self.history.len() as u64;
                 self.changed(output.definition(), some.map(|_| version), seed.modified);
             }
-            28..38 => self.record(Kind::Imported, output, seed),
-            38..50 => self.record(Kind::Restored, output, seed),
-            _ => self.record(Kind::Built, output, &Seed { deep: false, ..seed.clone() }),
+            28..38 => self.record(EventKind::Imported, output, seed),
+            38..50 => self.record(EventKind::Restored, output, seed),
+            _ => self.record(EventKind::Built, output, &Seed { deep: false, ..seed.clone() }),
         }
     }
 
-    fn record(&mut self, kind: Kind, key: KeyId, seed: &Seed) {
+    fn record(&mut self, kind: EventKind, key: KeyId, seed: &Seed) {
         let &Seed { value, modified, volatile, deep, .. } = seed;
-        let foreign = deep || kind == Kind::Imported;
+        let foreign = deep || kind == EventKind::Imported;
         let fresh: Vec<_> = seed.list.iter().filter(|(n, _)| *n < key.index()).copied().collect();
         let mut dependencies = Vec::new();
         if let Some(definition) = self.definitions[key.index()] {
@@ -140,7 +140,7 @@ impl World {
         if !seed.again {
             self.shapes[key.index()] = fresh;
         }
-        if kind != Kind::Imported {
+        if kind != EventKind::Imported {
             self.values[key.index()] = Some(value);
         }
         self.tell(Happening { kind, key, dependencies, value: Some(value), modified, volatile, deep });
@@ -161,7 +161,7 @@ impl World {
             let below: Vec<_> = list.iter().map(|(n, _)| *n).filter(|&below| below < n).collect();
             below.into_iter().for_each(|below| self.bring(below, seed));
             let value = (seed.value + n as u64 * (seed.modified % 2)) % 5;
-            let kind = if seed.deep { Kind::Restored } else { Kind::Built };
+            let kind = if seed.deep { EventKind::Restored } else { EventKind::Built };
             self.record(
                 kind,
                 KeyId::new(n),

@@ -37,7 +37,7 @@ pub const AT_FIRST: u64 = 1;
 #[derive(Clone, Debug)]
 pub struct Happening {
     /// Which event.
-    pub kind: Kind,
+    pub kind: EventKind,
     /// What it is about: a key, or a definition.
     pub key: KeyId,
     /// What a record says was fetched; nothing for a change.
@@ -54,7 +54,7 @@ pub struct Happening {
 
 /// Which of the events a happening is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum EventKind {
     /// [`Event::Changed`]
     Changed,
     /// [`Event::Built`]
@@ -92,15 +92,15 @@ impl Happening {
         let record = record.with_deep(deep).with_modified(modified).with_volatile(volatile);
         let (input, alone) = (self.is_about_an_input(), [key]);
         told(&match self.kind {
-            Kind::Changed => {
+            EventKind::Changed => {
                 let (fingerprint, value) = (self.fingerprint(), self.value.as_ref());
                 Event::Changed { key, fingerprint, value, modified, input }
             }
-            Kind::Built => Event::Built(record),
-            Kind::Restored => Event::Restored(record),
-            Kind::Imported => Event::Imported(record),
-            Kind::Detached { done } => Event::Detached { key, done },
-            Kind::Forgotten => Event::Forgotten { keys: &alone },
+            EventKind::Built => Event::Built(record),
+            EventKind::Restored => Event::Restored(record),
+            EventKind::Imported => Event::Imported(record),
+            EventKind::Detached { done } => Event::Detached { key, done },
+            EventKind::Forgotten => Event::Forgotten { keys: &alone },
         })
     }
 
@@ -111,17 +111,17 @@ impl Happening {
 
     /// Whether its task ran.
     pub fn is_built(&self) -> bool {
-        self.kind == Kind::Built
+        self.kind == EventKind::Built
     }
 
     /// Whether the key was brought up to date: built or restored.
     pub fn is_made(&self) -> bool {
-        matches!(self.kind, Kind::Built | Kind::Restored)
+        matches!(self.kind, EventKind::Built | EventKind::Restored)
     }
 
     /// Whether it says that this key is forgotten.
     pub fn forgets(&self, key: KeyId) -> bool {
-        self.kind == Kind::Forgotten && self.key == key.subject()
+        self.kind == EventKind::Forgotten && self.key == key.subject()
     }
 
     /// Whether it is neither volatile nor deep.
@@ -139,10 +139,10 @@ impl Happening {
 impl fmt::Display for Happening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key;
-        if let Kind::Detached { done } = self.kind {
+        if let EventKind::Detached { done } = self.kind {
             return write!(f, "{key:?} is owed{}", if done { " no more" } else { "" });
         }
-        if self.kind == Kind::Forgotten {
+        if self.kind == EventKind::Forgotten {
             return write!(f, "{key:?} is forgotten");
         }
         // Fingerprints as an assertion shows them.
@@ -151,7 +151,7 @@ impl fmt::Display for Happening {
             None => write!(f, "{key:?} is gone")?,
         }
         match self.kind {
-            Kind::Changed => write!(f, ", changed at {}", self.modified)?,
+            EventKind::Changed => write!(f, ", changed at {}", self.modified)?,
             kind => write!(f, ", {} at {}", format!("{kind:?}").to_lowercase(), self.modified)?,
         }
         for (n, Dependency { key, grouped, fingerprint, .. }) in self.dependencies.iter().enumerate() {

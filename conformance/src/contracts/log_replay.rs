@@ -6,7 +6,7 @@
 use alacarte_core::{Event, Journal, Keys, MetadataUpdater, Record};
 use alacarte_stores::{Log, SharedBytes};
 
-use super::happening::{Contract, Happening, KEYS, Kind};
+use super::happening::{Contract, EventKind, Happening, KEYS};
 use super::judging::seek;
 use crate::silence;
 use crate::stage::Broken;
@@ -54,7 +54,7 @@ impl<U: MetadataUpdater + Default, J: Journal<u64, u64>> Process<U, J> {
 }
 
 fn is_written(what: &Happening) -> bool {
-    what.kind != Kind::Imported
+    what.kind != EventKind::Imported
 }
 
 fn unnamed(mut record: Record<'_>) -> Record<'_> {

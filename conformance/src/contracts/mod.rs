@@ -42,6 +42,6 @@ mod judging;
 mod log_replay;
 pub mod ours;
 
-pub use happening::{AT_FIRST, Contract, Happening, INPUTS, KEYS, Kind};
+pub use happening::{AT_FIRST, Contract, EventKind, Happening, INPUTS, KEYS};
 pub use judging::{Messenger, check_contract, judge_contract};
 pub use log_replay::{check_replay, judge_replay};

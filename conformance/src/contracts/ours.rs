@@ -8,7 +8,7 @@ use alacarte_metadata::{
     StepTraces, Trace, VerifyingTraces,
 };
 
-use super::happening::{AT_FIRST, Contract, Happening, INPUTS, KEYS, Kind};
+use super::happening::{AT_FIRST, Contract, EventKind, Happening, INPUTS, KEYS};
 
 fn all() -> impl Iterator<Item = KeyId> {
     (0..KEYS).map(KeyId::new)
@@ -32,9 +32,9 @@ fn keys_of(fetched: &Option<Vec<Fetched>>) -> Vec<KeyId> {
 
 /// What each key fetched last.
 #[derive(Debug, Default)]
-pub struct Graph([Option<Vec<Fetched>>; KEYS]);
+pub struct GraphModel([Option<Vec<Fetched>>; KEYS]);
 
-impl Contract for Graph {
+impl Contract for GraphModel {
     type Of = DependencyGraph;
     fn see(&mut self, what: &Happening) {
         if what.is_made() {
@@ -58,7 +58,7 @@ impl Contract for Graph {
 
 /// What a forgotten key fetched is not known any more, nor what those did that fetched it; the latter.
 fn forget_lists(lists: &mut [Option<Vec<Fetched>>; KEYS], what: &Happening) -> Vec<KeyId> {
-    if what.kind != Kind::Forgotten {
+    if what.kind != EventKind::Forgotten {
         return Vec::new();
     }
     lists[what.key.index()] = None;
@@ -70,7 +70,7 @@ fn forget_lists(lists: &mut [Option<Vec<Fetched>>; KEYS], what: &Happening) -> V
 
 /// Which keys a change has made out of date: those that fetched what changed, and those of which it was told.
 #[derive(Debug)]
-pub struct Dirty {
+pub struct DirtyModel {
     pub(super) keys: [Option<Vec<Fetched>>; KEYS],
     values: [Option<Fingerprint>; KEYS],
     pub(super) dirty: [bool; KEYS],
@@ -78,14 +78,14 @@ pub struct Dirty {
     forgotten: [bool; KEYS],
 }
 
-impl Default for Dirty {
+impl Default for DirtyModel {
     fn default() -> Self {
         let values = std::array::from_fn(|n| (n < INPUTS).then_some(AT_FIRST.fingerprint()));
-        Dirty { keys: Default::default(), values, dirty: Default::default(), forgotten: Default::default() }
+        DirtyModel { keys: Default::default(), values, dirty: Default::default(), forgotten: Default::default() }
     }
 }
 
-impl Dirty {
+impl DirtyModel {
     fn becomes(&mut self, key: KeyId, value: Option<Fingerprint>) {
         if std::mem::replace(&mut self.values[key.index()], value) != value {
             for (keys, dirty) in self.keys.iter().zip(&mut self.dirty) {
@@ -100,21 +100,21 @@ impl Dirty {
     }
 }
 
-impl Contract for Dirty {
+impl Contract for DirtyModel {
     type Of = DirtyBits;
     fn see(&mut self, what: &Happening) {
         let n = what.key.index();
-        self.forgotten[n] = what.kind == Kind::Forgotten
-            || (self.forgotten[n] && matches!(what.kind, Kind::Imported | Kind::Detached { .. }));
+        self.forgotten[n] = what.kind == EventKind::Forgotten
+            || (self.forgotten[n] && matches!(what.kind, EventKind::Imported | EventKind::Detached { .. }));
         if what.is_made() {
             self.keys[n] = Some(what.keys());
             self.dirty[n] = !what.is_plain();
             self.becomes(what.key, what.fingerprint());
-        } else if what.kind == Kind::Changed && n < INPUTS {
+        } else if what.kind == EventKind::Changed && n < INPUTS {
             self.becomes(what.key, what.fingerprint());
-        } else if what.kind == Kind::Changed {
+        } else if what.kind == EventKind::Changed {
             self.dirty[n] = true;
-        } else if what.kind == Kind::Forgotten {
+        } else if what.kind == EventKind::Forgotten {
             for orphan in forget_lists(&mut self.keys, what) {
                 self.dirty[orphan.index()] = true;
             }
@@ -134,11 +134,11 @@ impl Contract for Dirty {
     }
 }
 
-/// [`Dirty`] in an order in which builds happen, with what lies above the dirty keys.
+/// [`DirtyModel`] in an order in which builds happen, with what lies above the dirty keys.
 #[derive(Debug, Default)]
-pub struct Suspects(Dirty);
+pub struct SuspectsModel(DirtyModel);
 
-impl Contract for Suspects {
+impl Contract for SuspectsModel {
     type Of = DirtyBits;
     const ORDERLY: bool = true;
     fn see(&mut self, what: &Happening) {
@@ -154,15 +154,15 @@ impl Contract for Suspects {
 
 /// When each key was modified last.
 #[derive(Debug, Default)]
-pub struct Times([Option<Time>; KEYS]);
+pub struct TimesModel([Option<Time>; KEYS]);
 
-impl Contract for Times {
+impl Contract for TimesModel {
     type Of = ModificationTimes;
     fn see(&mut self, what: &Happening) {
-        if (what.is_made() || what.kind == Kind::Changed) && !what.key.is_definition() {
+        if (what.is_made() || what.kind == EventKind::Changed) && !what.key.is_definition() {
             self.0[what.key.index()] = what.value.map(|_| what.modified);
         }
-        if what.kind == Kind::Forgotten {
+        if what.kind == EventKind::Forgotten {
             self.0[what.key.index()] = None;
         }
     }
@@ -176,12 +176,12 @@ type Run = (Option<Fingerprint>, Vec<Noted<u64>>, Fingerprint);
 
 /// The values that each task was given when it ran last.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct SeenModel {
     values: [Option<u64>; KEYS],
     runs: [Option<Run>; KEYS],
 }
 
-impl Seen {
+impl SeenModel {
     fn run(&self, what: &Happening) -> Option<Run> {
         let (mut definition, mut saw) = (None, Vec::new());
         for Dependency { key, fingerprint, .. } in &what.dependencies {
@@ -196,17 +196,17 @@ impl Seen {
     }
 }
 
-impl Contract for Seen {
+impl Contract for SeenModel {
     type Of = LastRuns<u64>;
     fn see(&mut self, what: &Happening) {
         let n = what.key.index();
         if what.is_made() {
             self.runs[n] = self.run(what);
         }
-        if (what.is_made() || what.kind == Kind::Changed) && !what.key.is_definition() {
+        if (what.is_made() || what.kind == EventKind::Changed) && !what.key.is_definition() {
             self.values[n] = what.value;
         }
-        if what.kind == Kind::Forgotten {
+        if what.kind == EventKind::Forgotten {
             (self.values[n], self.runs[n]) = (None, None);
             for run in &mut self.runs {
                 run.take_if(|(_, saw, _)| saw.iter().any(|saw| saw.key == what.key));
@@ -226,12 +226,12 @@ impl Contract for Seen {
 
 /// The keys that were ever finished, the last one last.
 #[derive(Debug, Default)]
-pub struct Chain(Vec<KeyId>);
+pub struct ChainModel(Vec<KeyId>);
 
-impl Contract for Chain {
+impl Contract for ChainModel {
     type Of = CalcChain;
     fn see(&mut self, what: &Happening) {
-        if what.is_made() || what.kind == Kind::Forgotten {
+        if what.is_made() || what.kind == EventKind::Forgotten {
             self.0.retain(|key| *key != what.key);
         }
         if what.is_made() {
@@ -249,7 +249,7 @@ impl Contract for Chain {
 
 /// The steps of what happened to each key, and to each definition; what is known of its value.
 #[derive(Debug, Default)]
-pub struct Steps {
+pub struct StepsModel {
     step: u64,
     changed: [u64; KEYS],
     defined: [u64; KEYS],
@@ -257,19 +257,19 @@ pub struct Steps {
     made: [Option<(u64, Happening)>; KEYS],
 }
 
-impl Contract for Steps {
+impl Contract for StepsModel {
     type Of = StepTraces;
     fn see(&mut self, what: &Happening) {
-        self.step += u64::from(what.kind != Kind::Forgotten);
+        self.step += u64::from(what.kind != EventKind::Forgotten);
         let n = what.key.index();
-        if what.kind == Kind::Changed && what.key.is_definition() {
+        if what.kind == EventKind::Changed && what.key.is_definition() {
             self.defined[n] = self.step;
-        } else if what.is_made() || (what.kind == Kind::Changed && n < INPUTS) {
+        } else if what.is_made() || (what.kind == EventKind::Changed && n < INPUTS) {
             if std::mem::replace(&mut self.values[n], what.fingerprint()) != what.fingerprint() {
                 self.changed[n] = self.step;
             }
             self.made[n] = what.is_made().then(|| (self.step, what.clone()));
-        } else if what.kind == Kind::Forgotten {
+        } else if what.kind == EventKind::Forgotten {
             (self.changed[n], self.defined[n], self.values[n], self.made[n]) = (0, 0, None, None);
             let fetched_it = |made: &(u64, Happening)| made.1.keys().iter().any(|fetched| fetched.key == what.key);
             self.made.iter_mut().filter(|made| made.as_ref().is_some_and(fetched_it)).for_each(|made| *made = None);
@@ -305,7 +305,7 @@ struct Kept {
 impl Kept {
     /// No trace of a forgotten key stays, nor one that names it.
     fn forget(&mut self, what: &Happening) {
-        if what.kind == Kind::Forgotten {
+        if what.kind == EventKind::Forgotten {
             self.traces[what.key.index()].clear();
             self.present[what.key.index()] = false;
             let names_it = |entry: &Entry| entry.1.iter().any(|dependency| what.forgets(dependency.key));
@@ -319,7 +319,7 @@ impl Kept {
     fn keep(&mut self, what: &Happening, dependencies: Vec<Dependency>, bound: usize) {
         let entry = (what.value.unwrap_or_default(), dependencies);
         let (traces, present) = (&mut self.traces[what.key.index()], &mut self.present[what.key.index()]);
-        if what.kind != Kind::Imported {
+        if what.kind != EventKind::Imported {
             traces.retain(|other| *other != entry);
             traces.insert(0, entry);
             *present = true;
@@ -355,9 +355,9 @@ macro_rules! check_traces {
 
 /// What each key's last different runs fetched and gave.
 #[derive(Debug, Default)]
-pub struct Verifying(Kept);
+pub struct VerifyingModel(Kept);
 
-impl Contract for Verifying {
+impl Contract for VerifyingModel {
     type Of = VerifyingTraces;
     fn see(&mut self, what: &Happening) {
         if what.is_made() {
@@ -382,15 +382,15 @@ impl Contract for Verifying {
 
 /// The same with values, and with what others told.
 #[derive(Debug, Default)]
-pub struct Constructive(Kept);
+pub struct ConstructiveModel(Kept);
 
-impl Contract for Constructive {
+impl Contract for ConstructiveModel {
     type Of = ConstructiveTraces<u64>;
     fn see(&mut self, what: &Happening) {
         if what.is_made() {
             self.0.present[what.key.index()] = false;
         }
-        if (what.is_made() || what.kind == Kind::Imported) && what.is_plain() {
+        if (what.is_made() || what.kind == EventKind::Imported) && what.is_plain() {
             self.0.keep(what, what.dependencies.clone(), ConstructiveTraces::<u64>::KEPT);
         }
         self.0.forget(what);
@@ -411,7 +411,7 @@ impl Contract for Constructive {
 
 /// The values that given terminal inputs led to, and the name of what each key's current value was made of.
 #[derive(Debug, Default)]
-pub struct Deep {
+pub struct DeepModel {
     kept: Kept,
     /// What stands for a key with a task in traces above it.
     current: [Option<Fingerprint>; KEYS],
@@ -425,7 +425,7 @@ fn deep_of(dependencies: &[Dependency]) -> Fingerprint {
     })
 }
 
-impl Contract for Deep {
+impl Contract for DeepModel {
     type Of = DeepConstructiveTraces<u64>;
     fn see(&mut self, what: &Happening) {
         let mut dependencies = what.dependencies.clone();
@@ -436,14 +436,14 @@ impl Contract for Deep {
         }
         if what.is_made() {
             self.current[what.key.index()] = (!what.volatile).then(|| deep_of(&dependencies));
-        } else if what.kind == Kind::Changed
+        } else if what.kind == EventKind::Changed
             && what.is_about_an_input()
             && (!what.key.is_definition() || what.value.is_none())
         {
             self.current[what.key.index()] = None;
         }
         self.kept.present[what.key.index()] = self.current[what.key.index()].is_some();
-        if !what.volatile && (what.is_made() || (what.kind == Kind::Imported && what.deep)) {
+        if !what.volatile && (what.is_made() || (what.kind == EventKind::Imported && what.deep)) {
             self.kept.keep(what, dependencies, DeepConstructiveTraces::<u64>::KEPT);
         }
         self.kept.forget(what);

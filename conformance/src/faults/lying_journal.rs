@@ -2,7 +2,7 @@
 
 /// What is wrong with what a journal gives back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lie {
+pub enum JournalLie {
     /// The oldest record of each key that was built comes once more, after all others.
     Repeats,
     /// The last two records change places.
@@ -24,26 +24,26 @@ pub(crate) struct Told<'t, K> {
     pub owed: bool,
 }
 
-impl Lie {
+impl JournalLie {
     /// The records in the order in which they are given back, each with the place of the one whose key it is
     /// said to speak of.
-    pub(crate) fn order<K: PartialEq>(lie: Option<Lie>, told: &[Told<'_, K>]) -> Vec<(usize, usize)> {
+    pub(crate) fn order<K: PartialEq>(lie: Option<JournalLie>, told: &[Told<'_, K>]) -> Vec<(usize, usize)> {
         let mut order: Vec<_> = (0..told.len()).map(|position| (position, position)).collect();
         let made: Vec<usize> = (0..told.len()).filter(|&position| told[position].made).collect();
         match (lie, order.len()) {
-            (Some(Lie::Repeats), _) => {
+            (Some(JournalLie::Repeats), _) => {
                 let first = |&at: &usize| made.iter().find(|&&other| told[other].key == told[at].key) == Some(&at);
                 order.extend(made.iter().copied().filter(first).map(|position| (position, position)));
             }
-            (Some(Lie::Swaps), records @ 2..) => order.swap(records - 2, records - 1),
-            (Some(Lie::Misnames), _) => {
+            (Some(JournalLie::Swaps), records @ 2..) => order.swap(records - 2, records - 1),
+            (Some(JournalLie::Misnames), _) => {
                 if let [.., before, last] = made[..] {
                     order[last].1 = before;
                 }
             }
-            (Some(Lie::Loses), _) => order.retain(|(position, _)| position % 3 != 1),
-            (Some(Lie::Forgives), _) => order.retain(|&(position, _)| !told[position].owed),
-            (Some(Lie::Torn), _) => drop(order.pop()),
+            (Some(JournalLie::Loses), _) => order.retain(|(position, _)| position % 3 != 1),
+            (Some(JournalLie::Forgives), _) => order.retain(|&(position, _)| !told[position].owed),
+            (Some(JournalLie::Torn), _) => drop(order.pop()),
             _ => {}
         }
         order

@@ -4,10 +4,10 @@
 mod lying_journal;
 mod shelf;
 
-pub use lying_journal::Lie;
+pub use lying_journal::JournalLie;
 pub(crate) use lying_journal::Told;
 pub(crate) use shelf::Lends;
-pub use shelf::{Fault, Shelf};
+pub use shelf::{CacheFault, Shelf};
 
 /// What is wrong with a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

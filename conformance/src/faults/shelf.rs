@@ -9,7 +9,7 @@ use crate::name::Name;
 
 /// What is wrong with what a cache gives back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum CacheFault {
     /// Nothing.
     None,
     /// A trace comes with the value of its neighbour, the one that was added before.
@@ -32,7 +32,7 @@ pub struct Lends {
     /// The cache.
     pub shelf: Shelf,
     /// What is wrong with it.
-    pub fault: Fault,
+    pub fault: CacheFault,
 }
 
 impl TraceCache<Name, i64> for Lends {
@@ -42,14 +42,14 @@ impl TraceCache<Name, i64> for Lends {
             let beside = &kept[position.saturating_sub(1)];
             let mut trace = trace.clone();
             match self.fault {
-                Fault::None => {}
-                Fault::Neighbour => trace.value = beside.value,
-                Fault::FirstValue => {
+                CacheFault::None => {}
+                CacheFault::Neighbour => trace.value = beside.value,
+                CacheFault::FirstValue => {
                     let first = kept.iter().find(|other| other.key == trace.key);
                     trace.value = first.map_or(trace.value, |first| first.value);
                 }
-                Fault::Renamed => trace.key = beside.key,
-                Fault::Clipped => {
+                CacheFault::Renamed => trace.key = beside.key,
+                CacheFault::Clipped => {
                     trace.dependencies.pop();
                 }
             }

@@ -12,11 +12,11 @@ use super::Number;
 
 /// What a task does: it adds up what it fetches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cell {
+pub struct SumTask {
     /// What it fetches, in this order,
     pub fetches: Vec<Number>,
     /// and how.
-    pub manner: Manner,
+    pub manner: FetchManner,
     /// What must be up to date before it is considered.
     pub order_only: Vec<Number>,
     /// What it has brought up to date without waiting.
@@ -31,7 +31,7 @@ pub struct Cell {
 
 /// How several keys are fetched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Manner {
+pub enum FetchManner {
     /// One after the other.
     #[default]
     Singly,
@@ -41,37 +41,37 @@ pub enum Manner {
     Joined,
 }
 
-impl Cell {
+impl SumTask {
     /// A task that fetches these, one after the other.
     pub fn of(fetches: impl IntoIterator<Item = Number>) -> Self {
-        Cell { fetches: fetches.into_iter().collect(), ..Cell::default() }
+        SumTask { fetches: fetches.into_iter().collect(), ..SumTask::default() }
     }
 
     /// A task that fetches these at once.
     pub fn group(fetches: impl IntoIterator<Item = Number>) -> Self {
-        Cell { manner: Manner::Grouped, ..Cell::of(fetches) }
+        SumTask { manner: FetchManner::Grouped, ..SumTask::of(fetches) }
     }
 }
 
 /// Many of them: rules, which know what order-only inputs are beside.
 #[derive(Debug)]
-pub struct Cells {
+pub struct SumTasks {
     rules: Rules<Number, i64>,
     order_only: HashMap<Number, Vec<Number>>,
     /// How often a task was started or resumed.
     polls: Rc<std::cell::Cell<u64>>,
 }
 
-impl Cells {
+impl SumTasks {
     /// These tasks.
-    pub fn new(tasks: impl IntoIterator<Item = (Number, Cell)>, polls: Rc<std::cell::Cell<u64>>) -> Self {
-        let mut cells = Cells { rules: Rules::new(), order_only: HashMap::new(), polls };
+    pub fn new(tasks: impl IntoIterator<Item = (Number, SumTask)>, polls: Rc<std::cell::Cell<u64>>) -> Self {
+        let mut cells = SumTasks { rules: Rules::new(), order_only: HashMap::new(), polls };
         tasks.into_iter().for_each(|(key, cell)| cells.replace(key, Some(cell)));
         cells
     }
 
     /// Gives a key another task, or takes it away.
-    pub fn replace(&mut self, key: Number, task: Option<Cell>) {
+    pub fn replace(&mut self, key: Number, task: Option<SumTask>) {
         let Some(cell) = task else {
             self.rules.remove(&key);
             self.order_only.remove(&key);
@@ -92,7 +92,7 @@ impl Cells {
     }
 }
 
-impl Tasks<Number, i64> for Cells {
+impl Tasks<Number, i64> for SumTasks {
     type Power = Static;
 
     fn has(&self, key: &Number) -> bool {
@@ -128,20 +128,20 @@ impl Tasks<Number, i64> for Cells {
     }
 }
 
-async fn run(cell: &Cell, fetch: Fetch<'_, Number, i64>) -> Result<i64> {
+async fn run(cell: &SumTask, fetch: Fetch<'_, Number, i64>) -> Result<i64> {
     if cell.volatile {
         fetch.volatile();
     }
     cell.detaches.iter().for_each(|key| fetch.detach(key));
     let mut sum = 0_i64;
     match cell.manner {
-        Manner::Singly => {
+        FetchManner::Singly => {
             for key in &cell.fetches {
                 sum = sum.wrapping_add(fetch.get(key).await?);
             }
         }
-        Manner::Grouped => sum = fetch.all(&cell.fetches).await?.into_iter().fold(sum, i64::wrapping_add),
-        Manner::Joined => {
+        FetchManner::Grouped => sum = fetch.all(&cell.fetches).await?.into_iter().fold(sum, i64::wrapping_add),
+        FetchManner::Joined => {
             let fetches = cell.fetches.iter().map(|key| (fetch.get(key), None)).collect();
             sum = Joined(fetches).await?.into_iter().fold(sum, i64::wrapping_add);
         }

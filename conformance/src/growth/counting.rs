@@ -11,7 +11,7 @@ use alacarte_core::{
     SharableTrace, Static, Store, StoreError, Suspects, count_steps, steps_taken,
 };
 
-use super::{Act, Cells, Number, Play};
+use super::{Act, Number, Play, SumTasks};
 
 /// What one build cost, and the edits before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -74,7 +74,7 @@ where
     R: Rebuilder<Number, i64>,
 {
     let (polls, asks, journal) = (Counter::default(), Counter::default(), Counter::default());
-    let tasks = Cells::new(play.tasks.iter().cloned(), polls.clone());
+    let tasks = SumTasks::new(play.tasks.iter().cloned(), polls.clone());
     let mut build = Build::new(tasks, Inputs(play.inputs.iter().copied().collect()))
         .with_scheduler(scheduler)
         .with_rebuilder(Asked { rebuilder, asks: asks.clone() })

@@ -4,7 +4,7 @@
 //! (chains, fans, diamonds), each edited at its root, and what makes keys costly beyond that: volatile ones, failures,
 //! circles, detached keys, order-only inputs, tasks that are replaced, keys that come and go.
 
-use super::{Act, Cell, Family, Manner, Number, Play};
+use super::{Act, Family, FetchManner, Number, Play, SumTask};
 
 /// Inputs, each of the value 1, lie from here on; tasks of one kind each have a range of their own below.
 const INPUTS: Number = 1_000_000;
@@ -20,8 +20,8 @@ pub fn families() -> Vec<Family> {
     let family = |name, of, discovers| Family { name, of, discovers };
     vec![
         family("a chain", chain, &[]),
-        family("a key above many, in a group", |size| fan_in(size, Manner::Grouped), &[]),
-        family("a key above many, joined", |size| fan_in(size, Manner::Joined), &[]),
+        family("a key above many, in a group", |size| fan_in(size, FetchManner::Grouped), &[]),
+        family("a key above many, joined", |size| fan_in(size, FetchManner::Joined), &[]),
         family("many keys above one", fan_out, &[]),
         family("diamonds", diamonds, &[]),
         family("what a task fetches one by one is merely kept", merely_kept, PERPETUAL),
@@ -41,10 +41,10 @@ pub fn families() -> Vec<Family> {
         family("missing inputs, detached", |size| detached(size, |_| None), &[]),
         family(
             "failing keys, detached",
-            |size| detached(size, |key| Some(Cell { bears: Some(0), ..Cell::of([INPUTS + key]) })),
+            |size| detached(size, |key| Some(SumTask { bears: Some(0), ..SumTask::of([INPUTS + key]) })),
             &[],
         ),
-        family("keys, detached", |size| detached(size, |key| Some(Cell::of([INPUTS + key]))), &[]),
+        family("keys, detached", |size| detached(size, |key| Some(SumTask::of([INPUTS + key]))), &[]),
         family("order-only inputs", order_only, NO_CUTOFF),
         family("a task is replaced, again and again", replaced, &[]),
         family("keys come and go", come_and_go, &[]),
@@ -59,15 +59,15 @@ fn inputs(size: Number) -> Vec<(Number, i64)> {
 
 /// Each key above the one before it; the last fetches an input.
 fn chain(size: Number) -> Play {
-    let tasks = (0..size).map(|key| (key, Cell::of([if key == 0 { INPUTS } else { key - 1 }]))).collect();
+    let tasks = (0..size).map(|key| (key, SumTask::of([if key == 0 { INPUTS } else { key - 1 }]))).collect();
     let build = || Act::Build(vec![size - 1]);
     let acts = vec![build(), build(), Act::Set(INPUTS, 2), build(), Act::Set(INPUTS, 3), Act::Set(INPUTS, 2), build()];
     Play { tasks, inputs: inputs(1), acts, stops: false }
 }
 
-fn fan_in(size: Number, manner: Manner) -> Play {
-    let mut tasks: Vec<_> = (0..size).map(|key| (key, Cell::of([INPUTS + key]))).collect();
-    tasks.push((LAST, Cell { manner, ..Cell::of(0..size) }));
+fn fan_in(size: Number, manner: FetchManner) -> Play {
+    let mut tasks: Vec<_> = (0..size).map(|key| (key, SumTask::of([INPUTS + key]))).collect();
+    tasks.push((LAST, SumTask { manner, ..SumTask::of(0..size) }));
     let build = || Act::Build(vec![LAST]);
     let mut acts = vec![build(), Act::Set(INPUTS + size / 2, 2), build()];
     acts.extend((0..size).map(|key| Act::Set(INPUTS + key, 3)));
@@ -76,8 +76,8 @@ fn fan_in(size: Number, manner: Manner) -> Play {
 }
 
 fn fan_out(size: Number) -> Play {
-    let mut tasks: Vec<_> = (0..size).map(|key| (key, Cell::of([LAST]))).collect();
-    tasks.push((LAST, Cell { most: Some(5), ..Cell::of([INPUTS]) }));
+    let mut tasks: Vec<_> = (0..size).map(|key| (key, SumTask::of([LAST]))).collect();
+    tasks.push((LAST, SumTask { most: Some(5), ..SumTask::of([INPUTS]) }));
     let build = || Act::Build((0..size).collect());
     let acts = vec![build(), Act::Set(INPUTS, 2), build(), Act::Set(INPUTS, 9), build(), Act::Set(INPUTS, 10), build()];
     Play { tasks, inputs: inputs(1), acts, stops: false }
@@ -87,9 +87,9 @@ fn diamonds(size: Number) -> Play {
     let mut tasks = Vec::new();
     for key in 0..size {
         let below = if key == 0 { INPUTS } else { key - 1 };
-        tasks.push((ABOVE + key, Cell::of([below])));
-        tasks.push((2 * ABOVE + key, Cell::of([below])));
-        tasks.push((key, Cell::group([ABOVE + key, 2 * ABOVE + key])));
+        tasks.push((ABOVE + key, SumTask::of([below])));
+        tasks.push((2 * ABOVE + key, SumTask::of([below])));
+        tasks.push((key, SumTask::group([ABOVE + key, 2 * ABOVE + key])));
     }
     let build = || Act::Build(vec![size - 1]);
     Play {
@@ -102,9 +102,9 @@ fn diamonds(size: Number) -> Play {
 
 /// One key fetches first an input and then many keys, all of which stand.
 fn merely_kept(size: Number) -> Play {
-    let mut tasks: Vec<_> = (0..size).map(|key| (key, Cell::of([INPUTS + key]))).collect();
-    tasks.extend((0..size).map(|key| (ABOVE + key, Cell::of([key]))));
-    tasks.push((LAST, Cell::of(std::iter::once(INPUTS + size).chain(ABOVE..ABOVE + size))));
+    let mut tasks: Vec<_> = (0..size).map(|key| (key, SumTask::of([INPUTS + key]))).collect();
+    tasks.extend((0..size).map(|key| (ABOVE + key, SumTask::of([key]))));
+    tasks.push((LAST, SumTask::of(std::iter::once(INPUTS + size).chain(ABOVE..ABOVE + size))));
     let acts = vec![
         Act::Build((ABOVE..ABOVE + size).collect()),
         Act::Build(vec![LAST]),
@@ -116,23 +116,24 @@ fn merely_kept(size: Number) -> Play {
 
 /// Every key that one key fetches runs again, to the same value.
 fn cut_off(size: Number) -> Play {
-    let mut tasks: Vec<_> = (0..size).map(|key| (key, Cell { most: Some(1), ..Cell::of([INPUTS + key]) })).collect();
-    tasks.push((LAST, Cell::of(0..size)));
+    let mut tasks: Vec<_> =
+        (0..size).map(|key| (key, SumTask { most: Some(1), ..SumTask::of([INPUTS + key]) })).collect();
+    tasks.push((LAST, SumTask::of(0..size)));
     let mut acts = vec![Act::Build((0..size).collect()), Act::Build(vec![LAST])];
     acts.extend((0..size).map(|key| Act::Set(INPUTS + key, 2)));
     acts.push(Act::Build(vec![LAST]));
     Play { tasks, inputs: inputs(size), acts, stops: false }
 }
 
-fn volatile_cell(input: Number) -> Cell {
-    Cell { volatile: true, ..Cell::of([input]) }
+fn volatile_cell(input: Number) -> SumTask {
+    SumTask { volatile: true, ..SumTask::of([input]) }
 }
 
 /// Many volatile keys, a key above each, and one above all of those.
 fn volatile(size: Number) -> Play {
     let mut tasks: Vec<_> = (0..size).map(|key| (key, volatile_cell(INPUTS))).collect();
-    tasks.extend((0..size).map(|key| (ABOVE + key, Cell::of([key]))));
-    tasks.push((LAST, Cell::group(ABOVE..ABOVE + size)));
+    tasks.extend((0..size).map(|key| (ABOVE + key, SumTask::of([key]))));
+    tasks.push((LAST, SumTask::group(ABOVE..ABOVE + size)));
     let build = || Act::Build(vec![LAST]);
     Play {
         tasks,
@@ -145,7 +146,7 @@ fn volatile(size: Number) -> Play {
 /// Each key of a chain is above the one before it and above a volatile key of its own.
 fn beside_a_chain(size: Number) -> Play {
     let mut tasks: Vec<_> = (0..size).map(|key| (ABOVE + key, volatile_cell(INPUTS))).collect();
-    tasks.extend((0..size).map(|key| (key, Cell::group([if key == 0 { INPUTS } else { key - 1 }, ABOVE + key]))));
+    tasks.extend((0..size).map(|key| (key, SumTask::group([if key == 0 { INPUTS } else { key - 1 }, ABOVE + key]))));
     let build = || Act::Build(vec![size - 1]);
     Play { tasks, inputs: inputs(1), acts: vec![build(), build(), build()], stops: false }
 }
@@ -159,22 +160,22 @@ fn volatile_chain(size: Number) -> Play {
 /// Many keys above the end of a chain that begins at a volatile key.
 fn above_a_volatile_chain(size: Number) -> Play {
     let mut tasks: Vec<_> =
-        (0..size).map(|key| (key, if key == 0 { volatile_cell(INPUTS) } else { Cell::of([key - 1]) })).collect();
-    tasks.extend((0..size).map(|key| (ABOVE + key, Cell::of([size - 1]))));
+        (0..size).map(|key| (key, if key == 0 { volatile_cell(INPUTS) } else { SumTask::of([key - 1]) })).collect();
+    tasks.extend((0..size).map(|key| (ABOVE + key, SumTask::of([size - 1]))));
     let build = || Act::Build((ABOVE..ABOVE + size).collect());
     Play { tasks, inputs: inputs(1), acts: vec![build(), build(), build()], stops: false }
 }
 
 fn again_and_again(size: Number) -> Play {
-    let tasks = vec![(0, volatile_cell(INPUTS)), (1, Cell::of([0])), (2, Cell::of([1]))];
+    let tasks = vec![(0, volatile_cell(INPUTS)), (1, SumTask::of([0])), (2, SumTask::of([1]))];
     Play { tasks, inputs: inputs(1), acts: (0..size).map(|_| Act::Build(vec![2])).collect(), stops: false }
 }
 
 /// Many old keys have fetched a volatile key; new keys fetch it too, and each an old key that stands.
 fn new_above_old(size: Number) -> Play {
-    let mut tasks: Vec<_> = (0..size).map(|key| (key, Cell::of([LAST]))).collect();
-    tasks.extend((0..size).map(|key| (ABOVE + key, Cell::of([INPUTS + 1 + key]))));
-    tasks.extend((0..size).map(|key| (2 * ABOVE + key, Cell::of([LAST, ABOVE + key]))));
+    let mut tasks: Vec<_> = (0..size).map(|key| (key, SumTask::of([LAST]))).collect();
+    tasks.extend((0..size).map(|key| (ABOVE + key, SumTask::of([INPUTS + 1 + key]))));
+    tasks.extend((0..size).map(|key| (2 * ABOVE + key, SumTask::of([LAST, ABOVE + key]))));
     tasks.push((LAST, volatile_cell(INPUTS)));
     let old = (0..size).chain(ABOVE..ABOVE + size).collect();
     let acts = vec![Act::Build(old), Act::Set(INPUTS, 2), Act::Build((2 * ABOVE..2 * ABOVE + size).collect())];
@@ -182,9 +183,9 @@ fn new_above_old(size: Number) -> Play {
 }
 
 fn circles(size: Number) -> Play {
-    let mut tasks: Vec<_> = (0..size).map(|key| (key, Cell::group([INPUTS, ABOVE + key]))).collect();
-    tasks.extend((0..size).map(|key| (ABOVE + key, Cell::group([key, 2 * ABOVE + key]))));
-    tasks.extend((0..size).map(|key| (2 * ABOVE + key, Cell::of([INPUTS]))));
+    let mut tasks: Vec<_> = (0..size).map(|key| (key, SumTask::group([INPUTS, ABOVE + key]))).collect();
+    tasks.extend((0..size).map(|key| (ABOVE + key, SumTask::group([key, 2 * ABOVE + key]))));
+    tasks.extend((0..size).map(|key| (2 * ABOVE + key, SumTask::of([INPUTS]))));
     let build = || Act::Build((0..size).collect());
     Play { tasks, inputs: inputs(1), acts: vec![build(), build()], stops: false }
 }
@@ -192,10 +193,10 @@ fn circles(size: Number) -> Play {
 /// A chain comes apart at its lower end: each of its keys then finds itself in a circle.
 fn circles_in_turn(size: Number) -> Play {
     let below = |key: Number| if key == 0 { INPUTS } else { key - 1 };
-    let tasks = (0..size).map(|key| (key, Cell::of([below(key)]))).collect();
+    let tasks = (0..size).map(|key| (key, SumTask::of([below(key)]))).collect();
     let mut acts = vec![Act::Build(vec![size - 1])];
-    acts.extend((0..size).map(|key| Act::Replace(ABOVE + key, Some(Cell::of([key])))));
-    acts.extend((0..size).map(|key| Act::Replace(key, Some(Cell::group([below(key), ABOVE + key])))));
+    acts.extend((0..size).map(|key| Act::Replace(ABOVE + key, Some(SumTask::of([key])))));
+    acts.extend((0..size).map(|key| Act::Replace(key, Some(SumTask::group([below(key), ABOVE + key])))));
     acts.push(Act::Build(vec![size - 1]));
     Play { tasks, inputs: inputs(1), acts, stops: false }
 }
@@ -203,7 +204,7 @@ fn circles_in_turn(size: Number) -> Play {
 /// What a wide key fetches runs again to the same value, after another key has failed.
 fn failure_elsewhere(size: Number) -> Play {
     let Play { mut tasks, mut inputs, mut acts, .. } = cut_off(size);
-    tasks.push((LAST + 1, Cell { bears: Some(1), ..Cell::of([INPUTS + size]) }));
+    tasks.push((LAST + 1, SumTask { bears: Some(1), ..SumTask::of([INPUTS + size]) }));
     inputs.push((INPUTS + size, 1));
     acts.pop();
     let targets = vec![LAST + 1, LAST];
@@ -214,8 +215,9 @@ fn failure_elsewhere(size: Number) -> Play {
 }
 
 fn failures(size: Number) -> Play {
-    let mut tasks: Vec<_> = (0..size).map(|key| (key, Cell { bears: Some(1), ..Cell::of([INPUTS + key]) })).collect();
-    tasks.extend((0..size).map(|key| (ABOVE + key, Cell::of([key]))));
+    let mut tasks: Vec<_> =
+        (0..size).map(|key| (key, SumTask { bears: Some(1), ..SumTask::of([INPUTS + key]) })).collect();
+    tasks.extend((0..size).map(|key| (ABOVE + key, SumTask::of([key]))));
     let build = || Act::Build((ABOVE..ABOVE + size).collect());
     let mut acts = vec![build()];
     acts.extend((0..size).map(|key| Act::Set(INPUTS + key, 2)));
@@ -226,8 +228,8 @@ fn failures(size: Number) -> Play {
 }
 
 fn above_a_failure(size: Number) -> Play {
-    let mut tasks: Vec<_> = (0..size).map(|key| (key, Cell::of([LAST]))).collect();
-    tasks.push((LAST, Cell { bears: Some(1), ..Cell::of([INPUTS]) }));
+    let mut tasks: Vec<_> = (0..size).map(|key| (key, SumTask::of([LAST]))).collect();
+    tasks.push((LAST, SumTask { bears: Some(1), ..SumTask::of([INPUTS]) }));
     let build = || Act::Build((0..size).collect());
     Play {
         tasks,
@@ -240,15 +242,15 @@ fn above_a_failure(size: Number) -> Play {
 /// A build ends at a failure for which many keys wait.
 fn stopped(size: Number) -> Play {
     let Play { mut tasks, inputs, .. } = above_a_failure(size);
-    tasks.push((LAST + 1, Cell::group(0..size)));
+    tasks.push((LAST + 1, SumTask::group(0..size)));
     let build = || Act::Build(vec![LAST + 1]);
     Play { tasks, inputs, acts: vec![build(), Act::Set(INPUTS, 2), build()], stops: true }
 }
 
 /// One key detaches many.
-fn detached(size: Number, each: impl Fn(Number) -> Option<Cell>) -> Play {
+fn detached(size: Number, each: impl Fn(Number) -> Option<SumTask>) -> Play {
     let mut tasks: Vec<_> = (0..size).filter_map(|key| Some((key, each(key)?))).collect();
-    tasks.push((LAST, Cell { detaches: (0..size).collect(), ..Cell::of([INPUTS + size]) }));
+    tasks.push((LAST, SumTask { detaches: (0..size).collect(), ..SumTask::of([INPUTS + size]) }));
     let build = || Act::Build(vec![LAST]);
     Play { tasks, inputs: inputs(size + 1), acts: vec![build(), Act::Set(INPUTS + size, 2), build()], stops: false }
 }
@@ -257,7 +259,7 @@ fn detached(size: Number, each: impl Fn(Number) -> Option<Cell>) -> Play {
 fn order_only(size: Number) -> Play {
     let Play { mut tasks, mut inputs, acts, .. } = cut_off(size);
     let before = ABOVE..ABOVE + size;
-    tasks.extend(before.clone().map(|key| (key, Cell::of([INPUTS + key]))));
+    tasks.extend(before.clone().map(|key| (key, SumTask::of([INPUTS + key]))));
     inputs.extend(before.clone().map(|key| (INPUTS + key, 1)));
     for (_, cell) in tasks.iter_mut().filter(|(key, _)| *key == LAST) {
         cell.order_only = before.clone().collect();
@@ -270,10 +272,10 @@ fn order_only(size: Number) -> Play {
 
 /// Of many tasks one is replaced, and built; and another; and so on.
 fn replaced(size: Number) -> Play {
-    let tasks: Vec<_> = (0..size).map(|key| (key, Cell::of([INPUTS + key]))).collect();
+    let tasks: Vec<_> = (0..size).map(|key| (key, SumTask::of([INPUTS + key]))).collect();
     let mut acts = vec![Act::Build((0..size).collect())];
     for key in 0..size {
-        acts.push(Act::Replace(key, Some(Cell::of([INPUTS]))));
+        acts.push(Act::Replace(key, Some(SumTask::of([INPUTS]))));
         acts.push(Act::Build(vec![key]));
     }
     Play { tasks, inputs: inputs(size), acts, stops: false }
@@ -285,7 +287,7 @@ fn come_and_go(size: Number) -> Play {
     let mut acts = Vec::new();
     for round in 0..size {
         let keys = round * few..(round + 1) * few;
-        acts.extend(keys.clone().map(|key| Act::Replace(key, Some(Cell::of([INPUTS + key])))));
+        acts.extend(keys.clone().map(|key| Act::Replace(key, Some(SumTask::of([INPUTS + key])))));
         acts.extend(keys.clone().map(|key| Act::Set(INPUTS + key, 1)));
         acts.push(Act::Build(keys.clone().collect()));
         acts.extend(keys.clone().map(|key| Act::Replace(key, None)));
@@ -296,11 +298,11 @@ fn come_and_go(size: Number) -> Play {
 
 /// Many keys fetch one; one of them after the other comes to fetch another instead, and goes back.
 fn flips(size: Number) -> Play {
-    let tasks: Vec<_> = (0..size).map(|key| (key, Cell::of([INPUTS]))).collect();
+    let tasks: Vec<_> = (0..size).map(|key| (key, SumTask::of([INPUTS]))).collect();
     let mut acts = vec![Act::Build((0..size).collect())];
     for key in 0..size {
         for input in [INPUTS + 1, INPUTS, INPUTS + 1, INPUTS] {
-            acts.push(Act::Replace(key, Some(Cell::of([input]))));
+            acts.push(Act::Replace(key, Some(SumTask::of([input]))));
             acts.push(Act::Build(vec![key]));
         }
     }
@@ -309,10 +311,10 @@ fn flips(size: Number) -> Play {
 
 /// A task fetches one key more in each build, of keys that merely stand; after each edit, all that it fetches is fetched anew.
 fn lengths(size: Number) -> Play {
-    let tasks: Vec<_> = (0..size).map(|key| (key, Cell::of([INPUTS + key]))).collect();
+    let tasks: Vec<_> = (0..size).map(|key| (key, SumTask::of([INPUTS + key]))).collect();
     let mut acts = vec![Act::Build((0..size).collect())];
     for length in [size / 2, size, size / 4, size - 1] {
-        acts.push(Act::Replace(LAST, Some(Cell::of(0..length))));
+        acts.push(Act::Replace(LAST, Some(SumTask::of(0..length))));
         acts.push(Act::Build(vec![LAST]));
     }
     Play { tasks, inputs: inputs(size), acts, stops: false }

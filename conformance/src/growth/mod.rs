@@ -12,7 +12,7 @@ mod counted_tasks;
 mod counting;
 mod families;
 
-pub use counted_tasks::{Cell, Cells, Manner};
+pub use counted_tasks::{FetchManner, SumTask, SumTasks};
 pub use counting::{Cost, measure};
 pub use families::families;
 
@@ -39,7 +39,7 @@ pub struct Family {
 #[derive(Debug, Clone, Default)]
 pub struct Play {
     /// The tasks to begin with.
-    pub tasks: Vec<(Number, Cell)>,
+    pub tasks: Vec<(Number, SumTask)>,
     /// The inputs to begin with.
     pub inputs: Vec<(Number, i64)>,
     /// What happens, in order.
@@ -56,7 +56,7 @@ pub enum Act {
     /// An input is deleted.
     Remove(Number),
     /// A task is replaced, or is new; without one, the key becomes an input.
-    Replace(Number, Option<Cell>),
+    Replace(Number, Option<SumTask>),
     /// A build of these targets.
     Build(Vec<Number>),
 }

@@ -13,7 +13,7 @@ pub enum Waiting {
 
 /// Something that is wrong on purpose, for a law to catch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fault {
+pub enum JobFault {
     /// What was taken out of the pipe is never put back.
     PutsNothingBack,
     /// A token is put back twice.
@@ -56,7 +56,7 @@ pub struct Discipline {
     /// It sees a token before it reads it, and has to bear that it is gone by then.
     pub sees_first: bool,
     /// What is wrong with it.
-    pub fault: Option<Fault>,
+    pub fault: Option<JobFault>,
 }
 
 impl Discipline {
@@ -85,11 +85,11 @@ impl Discipline {
 
     /// The same, with something wrong.
     #[must_use]
-    pub const fn with(self, fault: Fault) -> Self {
+    pub const fn with(self, fault: JobFault) -> Self {
         Discipline { fault: Some(fault), ..self }
     }
 
-    pub(super) fn is(self, fault: Fault) -> bool {
+    pub(super) fn is(self, fault: JobFault) -> bool {
         self.fault == Some(fault)
     }
 }

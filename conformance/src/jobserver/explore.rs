@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::job_plan::{Plan, ProcessTree};
+use super::job_plan::{ProcessPlan, ProcessTree};
 use super::job_state::{Act, Machine, Move, State};
 use super::law::{JobLaw, has_ended};
 use crate::draw::{Draw, Drawn, smallest};
@@ -143,11 +143,12 @@ fn walk(tree: &ProcessTree, choices: &[usize], laws: &[JobLaw]) -> Result<(), Bo
 fn drawn(
     draw: &mut Draw<'_>,
     [kills, locks]: [bool; 2],
-    make: &dyn Fn(Plan) -> ProcessTree,
+    make: &dyn Fn(ProcessPlan) -> ProcessTree,
 ) -> (ProcessTree, Vec<usize>) {
     let jobs = 1 + draw.below(4) as u8;
     let kills = if kills { draw.below(4) as u8 } else { 0 };
-    let plan = Plan { children: draw.list(1..5, |draw| Plan::drawn(draw, 0, locks)), ..Plan::default() };
+    let plan =
+        ProcessPlan { children: draw.list(1..5, |draw| ProcessPlan::drawn(draw, 0, locks)), ..ProcessPlan::default() };
     let choices = draw.list(0..200, |draw| draw.below(60));
     (ProcessTree { jobs, kills, ..make(plan) }, choices)
 }
@@ -161,7 +162,7 @@ pub fn judge_interleavings(
     seeds: std::ops::Range<u64>,
     [kills, locks]: [bool; 2],
     laws: &[JobLaw],
-    make: impl Fn(Plan) -> ProcessTree,
+    make: impl Fn(ProcessPlan) -> ProcessTree,
 ) -> Result<(), Box<Story>> {
     let generate = |draw: &mut Draw<'_>| drawn(draw, [kills, locks], &make);
     for seed in seeds {
@@ -179,7 +180,7 @@ pub fn judge_interleavings(
 /// What a story looks like when each of its steps is something that comes from outside, and the protocol has done all that it can: the tree
 /// at each such moment, in words, and what is wrong there.
 #[derive(Debug, Clone)]
-pub struct Scene {
+pub struct StoryStep {
     /// What comes from outside.
     pub does: String,
     /// What the protocol does upon it.
@@ -191,7 +192,7 @@ pub struct Scene {
 }
 
 /// Plays what comes from outside in a story once more, in a tree of the same processes whose disciplines may be others.
-pub fn replay(story: &Story, tree: &ProcessTree, laws: &[JobLaw]) -> Vec<Scene> {
+pub fn replay(story: &Story, tree: &ProcessTree, laws: &[JobLaw]) -> Vec<StoryStep> {
     let mut machine = Machine::new(tree);
     let outside = story.moves.iter().copied().filter(|next| next.is_outside());
     let mut scenes = Vec::new();
@@ -211,7 +212,7 @@ pub fn replay(story: &Story, tree: &ProcessTree, laws: &[JobLaw]) -> Vec<Scene> 
         };
         let then = after.settle(PATIENCE).into_iter().map(told).collect();
         let wrong = laws.iter().find_map(|&law| Some((law, law.broken(&machine)?)));
-        scenes.push(Scene { does, then, stands: machine.to_string(), wrong });
+        scenes.push(StoryStep { does, then, stands: machine.to_string(), wrong });
     }
     scenes
 }
@@ -222,10 +223,10 @@ pub fn smallest_story(
     processes: usize,
     [locks, others]: [bool; 2],
     law: JobLaw,
-    trees: impl Fn(Plan) -> Vec<ProcessTree>,
+    trees: impl Fn(ProcessPlan) -> Vec<ProcessTree>,
 ) -> Option<Story> {
     for count in 1..=processes {
-        for tree in Plan::every(count, locks, others).into_iter().flat_map(&trees) {
+        for tree in ProcessPlan::every(count, locks, others).into_iter().flat_map(&trees) {
             if let Some(found) = shortest(&tree, law) {
                 return Some(found);
             }

@@ -8,13 +8,13 @@ use crate::draw::Draw;
 
 /// What a process is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Plan {
+pub struct ProcessPlan {
     /// It keeps to the other one of the two disciplines that play.
     pub other: bool,
     /// It needs the lock from its beginning to its end. (There is one lock.)
     pub locks: bool,
     /// The processes that it runs, all at once if it may; without any it is a command, which works.
-    pub children: Vec<Plan>,
+    pub children: Vec<ProcessPlan>,
 }
 
 /// A tree of processes that share some jobs.
@@ -29,7 +29,7 @@ pub struct ProcessTree {
     /// What most processes do, the server among them, and what the others do.
     pub disciplines: [Discipline; 2],
     /// What the server is to do.
-    pub plan: Plan,
+    pub plan: ProcessPlan,
 }
 
 /// A process of a tree, which has a number: parents come before their children, the server first.
@@ -43,40 +43,44 @@ pub(super) struct Node {
     pub locks: bool,
 }
 
-impl Plan {
+impl ProcessPlan {
     /// A command.
     pub fn command() -> Self {
-        Plan::default()
+        ProcessPlan::default()
     }
 
     /// A process that runs these.
-    pub fn running(children: impl IntoIterator<Item = Plan>) -> Self {
-        Plan { children: children.into_iter().collect(), ..Plan::default() }
+    pub fn running(children: impl IntoIterator<Item = ProcessPlan>) -> Self {
+        ProcessPlan { children: children.into_iter().collect(), ..ProcessPlan::default() }
     }
 
     /// The same; it needs the lock.
     #[must_use]
     pub fn locking(self) -> Self {
-        Plan { locks: true, ..self }
+        ProcessPlan { locks: true, ..self }
     }
 
     /// The same, by the other discipline.
     #[must_use]
     pub fn other(self) -> Self {
-        Plan { other: true, ..self }
+        ProcessPlan { other: true, ..self }
     }
 
     /// Every plan of a server with so many processes beneath it. Some may need the lock and some keep to the other discipline, if that
     /// is wanted. (Nobody needs the lock beneath one that has it.)
-    pub fn every(processes: usize, locks: bool, others: bool) -> Vec<Plan> {
-        forests(processes, locks, others).into_iter().map(Plan::running).collect()
+    pub fn every(processes: usize, locks: bool, others: bool) -> Vec<ProcessPlan> {
+        forests(processes, locks, others).into_iter().map(ProcessPlan::running).collect()
     }
 
     pub(super) fn drawn(draw: &mut Draw<'_>, depth: usize, may_lock: bool) -> Self {
         let locks = may_lock && draw.weighted(&[3, 1]) == 1;
         let other = draw.below(2) == 1;
         let most = [5, 4, 3, 1][depth.min(3)];
-        Plan { other, locks, children: draw.list(0..most, |draw| Plan::drawn(draw, depth + 1, may_lock && !locks)) }
+        ProcessPlan {
+            other,
+            locks,
+            children: draw.list(0..most, |draw| ProcessPlan::drawn(draw, depth + 1, may_lock && !locks)),
+        }
     }
 
     fn add(&self, parent: usize, disciplines: [Discipline; 2], nodes: &mut Vec<Node>) -> usize {
@@ -91,7 +95,7 @@ impl Plan {
 }
 
 /// Lists of processes, so many with all that is beneath them.
-fn forests(processes: usize, locks: bool, others: bool) -> Vec<Vec<Plan>> {
+fn forests(processes: usize, locks: bool, others: bool) -> Vec<Vec<ProcessPlan>> {
     if processes == 0 {
         return vec![Vec::new()];
     }
@@ -106,14 +110,14 @@ fn forests(processes: usize, locks: bool, others: bool) -> Vec<Vec<Plan>> {
     found
 }
 
-fn trees(processes: usize, may_lock: bool, others: bool) -> Vec<Plan> {
+fn trees(processes: usize, may_lock: bool, others: bool) -> Vec<ProcessPlan> {
     let mut found = Vec::new();
     for locks in [false, true].into_iter().filter(|locks| may_lock || !locks) {
         // What a command does that needs no lock is the same by every discipline.
         let differs = others && (locks || processes > 1);
         for other in [false, true].into_iter().filter(|other| differs || !other) {
             let forests = forests(processes - 1, may_lock && !locks, others);
-            found.extend(forests.into_iter().map(|children| Plan { other, locks, children }));
+            found.extend(forests.into_iter().map(|children| ProcessPlan { other, locks, children }));
         }
     }
     found
@@ -121,7 +125,7 @@ fn trees(processes: usize, may_lock: bool, others: bool) -> Vec<Plan> {
 
 impl ProcessTree {
     /// A tree in which all keep to one discipline, and nobody is killed.
-    pub fn new(jobs: u8, discipline: Discipline, plan: Plan) -> Self {
+    pub fn new(jobs: u8, discipline: Discipline, plan: ProcessPlan) -> Self {
         ProcessTree { jobs, kills: 0, orphans: false, disciplines: [discipline; 2], plan }
     }
 

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::discipline::{Fault, Waiting};
+use super::discipline::{JobFault, Waiting};
 use super::job_plan::{Node, ProcessTree, name};
 
 /// How far a process has come.
@@ -38,7 +38,7 @@ pub(super) struct Process {
     pub worked: bool,
     /// It has seen a token and is about to read it.
     pub reading: bool,
-    /// It has found the pipe empty, and does not look again ([`Fault::LooksSeldom`]).
+    /// It has found the pipe empty, and does not look again ([`JobFault::LooksSeldom`]).
     pub tired: bool,
 }
 
@@ -103,12 +103,12 @@ impl<'t> Machine<'t> {
         let nodes = tree.nodes();
         let mut processes = vec![Process::default(); nodes.len()];
         processes[0] = Process { stage: Stage::Alive, tokens: 1, ..Process::default() };
-        let pipe = tree.jobs - u8::from(!nodes[0].discipline.is(Fault::ServesOneTooMany));
+        let pipe = tree.jobs - u8::from(!nodes[0].discipline.is(JobFault::ServesOneTooMany));
         let state = State { pipe, left: 0, kills: tree.kills, nonblocking: false, harmed: None, processes };
         Machine { tree, nodes, state }
     }
 
-    fn is(&self, who: usize, fault: Fault) -> bool {
+    fn is(&self, who: usize, fault: JobFault) -> bool {
         self.nodes[who].discipline.is(fault)
     }
 
@@ -134,7 +134,7 @@ impl<'t> Machine<'t> {
     /// It could go on if it had a token.
     pub fn wants_token(&self, who: usize) -> bool {
         let (process, node) = (&self.state.processes[who], &self.nodes[who]);
-        let enough = if self.is(who, Fault::IgnoresItsOwn) && self.next_child(who).is_some() { 2 } else { 1 };
+        let enough = if self.is(who, JobFault::IgnoresItsOwn) && self.next_child(who).is_some() { 2 } else { 1 };
         if process.stage != Stage::Alive || process.tokens >= enough || self.waits_for_lock(who) {
             return false;
         }
@@ -142,7 +142,7 @@ impl<'t> Machine<'t> {
             return node.discipline.waiting == Waiting::TokenFirst;
         }
         let goes_on = self.next_child(who).is_some() || node.children.is_empty() && !process.worked;
-        let ends = self.running(who).next().is_none() && !self.is(who, Fault::EndsWithout);
+        let ends = self.running(who).next().is_none() && !self.is(who, JobFault::EndsWithout);
         goes_on || ends
     }
 
@@ -174,13 +174,13 @@ impl<'t> Machine<'t> {
             let ended = matches!(state.processes[child].stage, Stage::Ended | Stage::Killed);
             let alive = |below: usize| state.processes[below].stage == Stage::Alive;
             let all = !discipline.waits_for_all || !self.nodes[child].all.clone().any(alive);
-            if ended && all && !(process.reading && self.is(who, Fault::SleepsInRead)) {
+            if ended && all && !(process.reading && self.is(who, JobFault::SleepsInRead)) {
                 can(Act::Reap(child));
             }
         }
         if self.wants_token(who) {
             match (state.pipe, process.reading) {
-                (0, false) if self.is(who, Fault::LooksSeldom) && !process.tired => can(Act::FindNothing),
+                (0, false) if self.is(who, JobFault::LooksSeldom) && !process.tired => can(Act::FindNothing),
                 (0, true) if state.nonblocking => can(Act::Take),
                 (0, _) => {}
                 _ if process.tired => {}
@@ -203,13 +203,15 @@ impl<'t> Machine<'t> {
                 can(Act::Work);
             }
         } else {
-            let least = u8::from(!self.is(who, Fault::StartsWithout)) + u8::from(self.is(who, Fault::IgnoresItsOwn));
+            let least =
+                u8::from(!self.is(who, JobFault::StartsWithout)) + u8::from(self.is(who, JobFault::IgnoresItsOwn));
             if let Some(child) = self.next_child(who).filter(|_| process.tokens >= least) {
                 can(Act::Start(child));
             }
-            let spare = process.tokens >= 2 && !(self.is(who, Fault::IgnoresItsOwn) && self.next_child(who).is_some());
+            let spare =
+                process.tokens >= 2 && !(self.is(who, JobFault::IgnoresItsOwn) && self.next_child(who).is_some());
             let unused = process.tokens >= 1 && self.next_child(who).is_none() && !idle;
-            if spare || unused && !self.is(who, Fault::KeepsItsOwn) {
+            if spare || unused && !self.is(who, JobFault::KeepsItsOwn) {
                 can(Act::PutBack);
             }
         }
@@ -218,10 +220,11 @@ impl<'t> Machine<'t> {
         let entered = !node.locks || process.locked;
         // (A server that mends counts before it ends.)
         let counts = who == 0 && discipline.mends;
-        if entered && done && (process.tokens == 1 || self.is(who, Fault::EndsWithout)) && !(counts && self.is_off()) {
+        if entered && done && (process.tokens == 1 || self.is(who, JobFault::EndsWithout)) && !(counts && self.is_off())
+        {
             can(Act::Exit);
         }
-        if counts && self.is_off() && (idle || self.is(0, Fault::MendsTooSoon)) {
+        if counts && self.is_off() && (idle || self.is(0, JobFault::MendsTooSoon)) {
             can(Act::Mend);
         }
         if process.working {
@@ -240,7 +243,7 @@ impl<'t> Machine<'t> {
 
     /// Puts one of its tokens into the pipe; of one that was made up nothing is left.
     fn put_back(&mut self, who: usize) {
-        let (nothing, twice) = (self.is(who, Fault::PutsNothingBack), self.is(who, Fault::PutsBackTwice));
+        let (nothing, twice) = (self.is(who, JobFault::PutsNothingBack), self.is(who, JobFault::PutsBackTwice));
         let process = &mut self.state.processes[who];
         process.tokens -= 1;
         if process.cheats > 0 {
@@ -269,7 +272,7 @@ impl<'t> Machine<'t> {
                 (process.tokens, process.cheats) = (process.tokens + 1, process.cheats + 1);
             }
             Act::Start(child) => {
-                self.state.nonblocking |= self.is(who, Fault::MakesNonBlocking);
+                self.state.nonblocking |= self.is(who, JobFault::MakesNonBlocking);
                 let process = &mut self.state.processes[who];
                 // What the child owns from its start on, its parent has given up.
                 (process.tokens, process.started) = (process.tokens.saturating_sub(1), process.started + 1);
@@ -277,8 +280,8 @@ impl<'t> Machine<'t> {
             }
             Act::Reap(child) => {
                 self.state.processes[child] = Process { stage: Stage::Gone, ..Process::default() };
-                let looks = self.nodes[who].discipline.cheats && !self.is(who, Fault::OverlooksCheats);
-                let shares = self.is(who, Fault::SharesCheats);
+                let looks = self.nodes[who].discipline.cheats && !self.is(who, JobFault::OverlooksCheats);
+                let shares = self.is(who, JobFault::SharesCheats);
                 let (left, process) = (&mut self.state.left, &mut self.state.processes[who]);
                 // The child's token is made anew, unless it makes up for one that was made up.
                 match (looks && *left > 0, process.cheats) {

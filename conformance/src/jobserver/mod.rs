@@ -12,7 +12,7 @@ mod job_plan;
 mod job_state;
 mod law;
 
-pub use discipline::{Discipline, Fault, Waiting};
-pub use explore::{Scene, Story, explore, judge_interleavings, replay, smallest_story};
-pub use job_plan::{Plan, ProcessTree};
+pub use discipline::{Discipline, JobFault, Waiting};
+pub use explore::{Story, StoryStep, explore, judge_interleavings, replay, smallest_story};
+pub use job_plan::{ProcessPlan, ProcessTree};
 pub use law::JobLaw;

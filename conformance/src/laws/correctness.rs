@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Ending, Moment, Promises, show};
+use super::{BuildEnding, Moment, Promises, show};
 use crate::name::Name;
-use crate::onlooker::Kind;
+use crate::onlooker::KeyKind;
 
 /// A build fails if and only if a target has no value by right: an input that it needs is missing, a task that it needs
 /// fails or panics, or a key needs itself.
@@ -25,12 +25,12 @@ pub fn honest(moment: &mut Moment<'_>) -> Result<(), String> {
     let circle = moment.declares && moment.truth.declares_a_circle(moment.targets);
     let lacking = bound.iter().copied().find(|&key| moment.truth.value(key).is_none());
     match (moment.ending, lacking) {
-        (Ending::Succeeded, None) if circle => {
+        (BuildEnding::Succeeded, None) if circle => {
             Err("the build succeeded, but what is declared goes round in a circle".into())
         }
-        (Ending::Failed(_), None) if circle => Ok(()),
-        (Ending::Succeeded, Some(key)) => Err(format!("the build succeeded, but {key} can have no value")),
-        (Ending::Succeeded, None) => {
+        (BuildEnding::Failed(_), None) if circle => Ok(()),
+        (BuildEnding::Succeeded, Some(key)) => Err(format!("the build succeeded, but {key} can have no value")),
+        (BuildEnding::Succeeded, None) => {
             let ran: Vec<Name> = moment.ran.to_vec();
             let started: BTreeSet<Name> = ran.iter().flat_map(|&key| moment.truth.of(key).started.clone()).collect();
             match started.into_iter().find(|&key| moment.truth.value(key).is_none()) {
@@ -38,7 +38,7 @@ pub fn honest(moment: &mut Moment<'_>) -> Result<(), String> {
                 None => Ok(()),
             }
         }
-        (Ending::Failed(error), None) => {
+        (BuildEnding::Failed(error), None) => {
             let aside: Vec<Name> = moment.detached().into_iter().collect();
             let circle = moment.declares && moment.truth.declares_a_circle(&aside);
             let mut aside = moment.truth.widest_reach(&aside).into_iter();
@@ -134,11 +134,11 @@ pub fn inputs_untouched(moment: &mut Moment<'_>) -> Result<(), String> {
     for (&key, kind) in moment.kinds {
         let (is, was) = (moment.values.get(&key).copied().flatten(), moment.inputs.get(&key).copied());
         // An input that no build has met yet is still only in the store.
-        if matches!(kind, Kind::Input(_)) && is.is_some() && is != was {
+        if matches!(kind, KeyKind::Input(_)) && is.is_some() && is != was {
             return Err(format!("the input {key} was {}, and is now {}", show(was), show(is)));
         }
         let (lies, lay) = (moment.lies.get(&key).copied(), moment.lay.get(&key).copied());
-        if matches!(kind, Kind::Input(_)) && lies != lay {
+        if matches!(kind, KeyKind::Input(_)) && lies != lay {
             return Err(format!("the store held {} for the input {key}, and holds {} now", show(lay), show(lies)));
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::nearness::has_moved;
 use super::{Moment, Promises, Thrift};
 use crate::name::Name;
-use crate::onlooker::{Kind, Reference};
+use crate::onlooker::{KeyKind, Reference};
 
 /// No task runs to its end twice in one build.
 pub fn at_most_once(moment: &mut Moment<'_>) -> Result<(), String> {
@@ -57,7 +57,7 @@ pub fn minimal(moment: &mut Moment<'_>) -> Result<(), String> {
     let Promises { minimal, .. } = moment.promises;
     for &key in moment.ran {
         let Some(reference) = reference(moment, key) else { continue };
-        let changed = |(below, (kind, edits)): (&Name, &(Kind, u64))| match minimal {
+        let changed = |(below, (kind, edits)): (&Name, &(KeyKind, u64))| match minimal {
             Thrift::None => true,
             Thrift::Events => moment.onlooker.edits(*below) != *edits,
             Thrift::Values => moment.kinds[below] != *kind,

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alacarte_core::{BuildError, Decision};
 
 use crate::name::Name;
-use crate::onlooker::{Kind, Onlooker};
+use crate::onlooker::{KeyKind, Onlooker};
 use crate::oracle::Truth;
 
 pub use bounds::within_jobs;
@@ -76,7 +76,7 @@ impl Promises {
 
 /// How a build ended.
 #[derive(Debug, Clone, Copy)]
-pub enum Ending<'m> {
+pub enum BuildEnding<'m> {
     /// Every target was brought up to date.
     Succeeded,
     /// Something failed.
@@ -85,10 +85,10 @@ pub enum Ending<'m> {
     Dropped,
 }
 
-impl Ending<'_> {
+impl BuildEnding<'_> {
     /// Whether every target was brought up to date.
     pub fn is_success(self) -> bool {
-        matches!(self, Ending::Succeeded)
+        matches!(self, BuildEnding::Succeeded)
     }
 }
 
@@ -107,7 +107,7 @@ pub struct Moment<'m> {
     /// What was to be brought up to date.
     pub targets: &'m [Name],
     /// How the build ended.
-    pub ending: Ending<'m>,
+    pub ending: BuildEnding<'m>,
     /// The keys whose tasks ran to their end, in order.
     pub ran: &'m [Name],
     /// Every decision, in order.
@@ -125,7 +125,7 @@ pub struct Moment<'m> {
     /// Whether some task is not deterministic, so that what is right is a set.
     pub nondeterministic: bool,
     /// What each key is.
-    pub kinds: &'m BTreeMap<Name, Kind>,
+    pub kinds: &'m BTreeMap<Name, KeyKind>,
     /// What happened before.
     pub onlooker: &'m Onlooker,
     /// Whether the order is known beforehand, so that all that is declared is visited.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Ending, Moment, show};
+use super::{BuildEnding, Moment, show};
 use crate::name::Name;
 
 /// Whether a value has moved by more than this, or is no more, or was none.
@@ -25,7 +25,7 @@ pub fn near(moment: &mut Moment<'_>) -> Result<(), String> {
                 || moment.truth.possible(key, moment.values).iter().all(|run| run.0.is_none())
         });
         return match moment.ending {
-            Ending::Failed(error) if !fails && !circle => {
+            BuildEnding::Failed(error) if !fails && !circle => {
                 Err(format!("the build failed, but all it needs has a value: {error}"))
             }
             _ => Ok(()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake};
 
-use super::{Choices, Label, Outside};
+use super::{Choices, Outside, WorkLabel};
 
 /// How a drive ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,13 +32,13 @@ impl<T> Driven<T> {
 pub enum Stuck {
     /// It is pending, but was not woken, and nothing is underway outside that would wake it. (These have ended, but it
     /// did not look.)
-    Asleep(Vec<Label>),
+    Asleep(Vec<WorkLabel>),
     /// These ended, and the waker of its last poll was not called.
-    LostWakeUp(Vec<Label>),
+    LostWakeUp(Vec<WorkLabel>),
     /// It wakes itself again and again.
     Restless,
     /// It is gone, but these are still underway.
-    LeftBehind(Vec<Label>),
+    LeftBehind(Vec<WorkLabel>),
 }
 
 impl fmt::Display for Stuck {

@@ -21,7 +21,7 @@ pub use drive::{Driven, Stuck, drive};
 use thread::Gate;
 
 /// What a piece of work is called.
-pub type Label = Rc<str>;
+pub type WorkLabel = Rc<str>;
 
 /// The outside world. Clones are the same world.
 #[derive(Clone, Default)]
@@ -39,11 +39,11 @@ struct World {
     pieces: BTreeMap<u64, Piece>,
     begun: u64,
     abandoned: usize,
-    crowds: Vec<Vec<Label>>,
+    crowds: Vec<Vec<WorkLabel>>,
 }
 
 struct Piece {
-    label: Label,
+    label: WorkLabel,
     ended: bool,
     end: End,
 }
@@ -82,28 +82,28 @@ impl Outside {
 
     /// A piece of work. It is underway from its first poll until the world has it end and it was polled again, or
     /// until it is dropped.
-    pub fn work(&self, label: impl Into<Label>) -> Work {
+    pub fn work(&self, label: impl Into<WorkLabel>) -> Work {
         Work { outside: self.clone(), label: label.into(), number: None }
     }
 
     /// What is underway, in the order in which it began.
-    pub fn underway(&self) -> Vec<Label> {
+    pub fn underway(&self) -> Vec<WorkLabel> {
         self.world.borrow().pieces.values().map(|piece| piece.label.clone()).collect()
     }
 
     /// What was underway each time that a piece began, that piece last.
-    pub fn crowds(&self) -> Vec<Vec<Label>> {
+    pub fn crowds(&self) -> Vec<Vec<WorkLabel>> {
         self.world.borrow().crowds.clone()
     }
 
     /// The most that was ever underway at once, of the pieces whose labels count.
     pub fn most(&self, counts: impl Fn(&str) -> bool) -> usize {
-        let sizes = |crowd: &Vec<Label>| crowd.iter().filter(|label| counts(label)).count();
+        let sizes = |crowd: &Vec<WorkLabel>| crowd.iter().filter(|label| counts(label)).count();
         self.world.borrow().crowds.iter().map(sizes).max().unwrap_or(0)
     }
 
     /// Everything that ever began, in order.
-    pub fn begun(&self) -> Vec<Label> {
+    pub fn begun(&self) -> Vec<WorkLabel> {
         self.world.borrow().crowds.iter().filter_map(|crowd| crowd.last().cloned()).collect()
     }
 
@@ -112,7 +112,7 @@ impl Outside {
         self.world.borrow().abandoned
     }
 
-    fn begin(&self, label: Label, end: End) -> u64 {
+    fn begin(&self, label: WorkLabel, end: End) -> u64 {
         let mut world = self.world.borrow_mut();
         world.begun += 1;
         let number = world.begun;
@@ -163,7 +163,7 @@ impl Outside {
     }
 
     /// Has pieces end; their labels.
-    fn end(&self, chosen: &[u64]) -> Vec<Label> {
+    fn end(&self, chosen: &[u64]) -> Vec<WorkLabel> {
         let mut labels = Vec::new();
         for number in chosen {
             let mut world = self.world.borrow_mut();
@@ -209,7 +209,7 @@ impl fmt::Debug for Outside {
 #[must_use = "work that nobody polls does not begin"]
 pub struct Work {
     outside: Outside,
-    label: Label,
+    label: WorkLabel,
     number: Option<u64>,
 }
 

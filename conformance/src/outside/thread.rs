@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use alacarte_core::{Result, off_thread};
 
-use super::{End, Label, Outside};
+use super::{End, Outside, WorkLabel};
 
 /// How long a thread may take to wake somebody before the wake-up counts as lost.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -78,7 +78,7 @@ impl Outside {
     /// As [`off_thread`].
     pub async fn on_thread<T: Send + 'static>(
         &self,
-        label: impl Into<Label>,
+        label: impl Into<WorkLabel>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
         let (open, closed): (Sender<()>, Receiver<()>) = channel();

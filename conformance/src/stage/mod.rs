@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use alacarte_core::{Build, Decision, Rebuilder, Scheduler, Schedules};
 
-use crate::faults::{Fault, Flaw, Lie, Shelf};
+use crate::faults::{CacheFault, Flaw, JournalLie, Shelf};
 use crate::laws::Promises;
 use crate::name::Name;
 use crate::onlooker::Onlooker;
@@ -48,10 +48,10 @@ pub struct Setup {
     /// Only the laws of these names are judged, and of the relations only those.
     pub only: Option<&'static [&'static str]>,
     /// What is wrong with what the journal gives back, if anything is.
-    pub lie: Option<Lie>,
+    pub lie: Option<JournalLie>,
     /// Whether builds share traces through a cache, with which fault if any. Then a new process is a new machine,
     /// without a journal.
-    pub cache: Option<Fault>,
+    pub cache: Option<CacheFault>,
     /// What is wrong with the world in which it is played, if anything is.
     pub flaw: Option<Flaw>,
 }

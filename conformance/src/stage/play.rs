@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Report, Schedules, Tasks};
 
 use super::{Broken, Played, Stage};
-use crate::laws::{AtWork, Ending, LAWS, Moment};
+use crate::laws::{AtWork, BuildEnding, LAWS, Moment};
 use crate::name::Name;
-use crate::onlooker::{Kind, Reference};
+use crate::onlooker::{KeyKind, Reference};
 use crate::oracle::Truth;
 use crate::outside::{Seeded, drive};
 use crate::program::{BESIDE, Declares, POOL};
@@ -93,9 +93,9 @@ where
         }
         let decisions = self.decisions.borrow().clone();
         let ending = match &result {
-            Some(Ok(_)) => Ending::Succeeded,
-            Some(Err(error)) => Ending::Failed(error),
-            None => Ending::Dropped,
+            Some(Ok(_)) => BuildEnding::Succeeded,
+            Some(Err(error)) => BuildEnding::Failed(error),
+            None => BuildEnding::Dropped,
         };
         let Some(build) = &self.build else { unreachable!("the build is only ever exchanged") };
         let ran: Vec<Name> = match &result {
@@ -110,10 +110,10 @@ where
         let values: BTreeMap<Name, Option<i64>> = keys.iter().map(|&key| (key, build.get(key))).collect();
         let (tasks, graph) = (build.tasks(), build.tasks().graph().clone());
         let kind = |key: &Name| match tasks.has(key) {
-            true => Kind::Task(tasks.definition(key)),
-            false => Kind::Input(self.inputs.get(key).copied()),
+            true => KeyKind::Task(tasks.definition(key)),
+            false => KeyKind::Input(self.inputs.get(key).copied()),
         };
-        let kinds: BTreeMap<Name, Kind> = keys.iter().map(|key| (*key, kind(key))).collect();
+        let kinds: BTreeMap<Name, KeyKind> = keys.iter().map(|key| (*key, kind(key))).collect();
         if let Some(counterexample) = &self.counterexample {
             counterexample.borrow_mut().push(self.tell(ending));
         }
@@ -180,12 +180,12 @@ where
             self.onlooker.references.insert(key, reference);
         }
         self.held = values.clone();
-        let (succeeded, midway) = (ending.is_success(), matches!(ending, Ending::Dropped));
+        let (succeeded, midway) = (ending.is_success(), matches!(ending, BuildEnding::Dropped));
         self.settled = succeeded.then(|| targets.to_vec());
         self.onlooker.started.extend(&detached);
         if succeeded {
             // What has neither a task nor a value waits for one.
-            let waits = |key: &Name| matches!(kinds.get(key), Some(Kind::Input(None)));
+            let waits = |key: &Name| matches!(kinds.get(key), Some(KeyKind::Input(None)));
             self.onlooker.owed.retain(waits);
             self.onlooker.due.retain(waits);
         } else {
@@ -198,7 +198,7 @@ where
         Ok(Played { succeeded, values, midway, ran: ran.into_iter().collect() })
     }
 
-    fn reference(&self, key: Name, truth: &mut Truth, kinds: &BTreeMap<Name, Kind>) -> Reference {
+    fn reference(&self, key: Name, truth: &mut Truth, kinds: &BTreeMap<Name, KeyKind>) -> Reference {
         let below = truth.reach(&[key]);
         let volatile = below.iter().any(|&key| truth.of(key).volatile);
         let footprint = below.into_iter().map(|below| (below, (kinds[&below], self.onlooker.edits(below))));

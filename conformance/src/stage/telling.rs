@@ -3,12 +3,12 @@
 use alacarte_core::Decision;
 
 use super::{Broken, Stage};
-use crate::laws::{Ending, show};
+use crate::laws::{BuildEnding, show};
 use crate::name::Name;
 
 impl<P, S, R> Stage<'_, P, S, R> {
     /// What a build did, as lines of the counterexample.
-    pub(super) fn tell(&self, ending: Ending<'_>) -> String {
+    pub(super) fn tell(&self, ending: BuildEnding<'_>) -> String {
         let waits = self.waits.borrow();
         let mut waits = waits.iter();
         let told = |(key, decision): &(Name, Decision)| match decision {
@@ -24,9 +24,9 @@ impl<P, S, R> Stage<'_, P, S, R> {
             line += "nothing to do";
         }
         match ending {
-            Ending::Succeeded => line,
-            Ending::Failed(error) => format!("{line}\n       failed: {}", error.to_string().replace('\n', "; ")),
-            Ending::Dropped => format!("{line}\n       and was given up"),
+            BuildEnding::Succeeded => line,
+            BuildEnding::Failed(error) => format!("{line}\n       failed: {}", error.to_string().replace('\n', "; ")),
+            BuildEnding::Dropped => format!("{line}\n       and was given up"),
         }
     }
 

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use alacarte_experiments::workloads::key_graph::{begin, mix};
-use alacarte_experiments::workloads::{Contender, Engine, Graph};
+use alacarte_experiments::workloads::{Contender, Engine, KeyGraph};
 use salsa::{Durability, Setter, Storage};
 
 #[salsa::input]
@@ -29,7 +29,7 @@ struct Node {
 /// What the tracked function sees of the database.
 #[salsa::db]
 trait Graphed: salsa::Database {
-    fn graph(&self) -> &Graph;
+    fn graph(&self) -> &KeyGraph;
     fn inputs(&self) -> &[Input];
     fn nodes(&self) -> &[Node];
 }
@@ -73,7 +73,7 @@ fn interned_look_up(db: &dyn Graphed, key: usize) -> u64 {
 #[derive(Clone)]
 struct Database {
     storage: Storage<Self>,
-    graph: Arc<Graph>,
+    graph: Arc<KeyGraph>,
     inputs: Arc<[Input]>,
     nodes: Arc<[Node]>,
 }
@@ -83,7 +83,7 @@ impl salsa::Database for Database {}
 
 #[salsa::db]
 impl Graphed for Database {
-    fn graph(&self) -> &Graph {
+    fn graph(&self) -> &KeyGraph {
         &self.graph
     }
 
@@ -102,7 +102,7 @@ struct Salsa {
 }
 
 impl Salsa {
-    fn new(graph: Arc<Graph>, look_up: fn(&dyn Graphed, usize) -> u64) -> Self {
+    fn new(graph: Arc<KeyGraph>, look_up: fn(&dyn Graphed, usize) -> u64) -> Self {
         let storage = Storage::default();
         let mut database = Database { storage, graph: Arc::clone(&graph), inputs: Arc::new([]), nodes: Arc::new([]) };
         let inputs = (0..graph.inputs()).map(|input| Input::new(&database, graph.initial(input))).collect();

@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 
-use crate::systems::{Combination, Menu, SYSTEMS, System};
+use crate::systems::{Menu, MenuCell, SYSTEMS, System};
 
 pub use properties::{PROPERTIES, Property};
 
 /// What a trial came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum ClaimVerdict {
     /// No case was found in which it does not hold.
     Held,
     /// There is a counterexample.
@@ -28,7 +28,7 @@ pub enum Verdict {
 
 /// One property of one combination, or of a system that stands there.
 #[derive(Debug, Clone, Serialize)]
-pub struct Cell {
+pub struct Claim {
     /// The scheduler.
     pub scheduler: &'static str,
     /// The rebuilder.
@@ -38,7 +38,7 @@ pub struct Cell {
     /// The property's name.
     pub property: &'static str,
     /// What the trial came to.
-    pub verdict: Verdict,
+    pub verdict: ClaimVerdict,
     /// How many cases were judged, up to the one that refutes.
     pub cases: u64,
     /// The smallest counterexample found, as a counterexample.
@@ -51,12 +51,12 @@ pub struct Cell {
 /// is refuted with the seeds from 0 up is so within 56.)
 pub const ENOUGH: u64 = 500;
 
-impl Cell {
+impl Claim {
     /// Whether what was measured speaks against the paper: a claim was refuted, or what it denies held in [`ENOUGH`] cases.
     pub fn differs(&self) -> bool {
         match self.verdict {
-            Verdict::Held => self.paper == Some(false) && self.cases >= ENOUGH,
-            Verdict::Refuted => self.paper == Some(true),
+            ClaimVerdict::Held => self.paper == Some(false) && self.cases >= ENOUGH,
+            ClaimVerdict::Refuted => self.paper == Some(true),
         }
     }
 }
@@ -77,7 +77,7 @@ pub struct Row {
 /// The combinations of the menu, those beyond the paper, the baselines; then the named systems.
 pub fn rows(menu: &Menu) -> Vec<Row> {
     let row = |group, scheduler, rebuilder| Row { group, scheduler, rebuilder, system: None };
-    let group = |cell: &Combination<'_>| match cell.is_baseline() {
+    let group = |cell: &MenuCell<'_>| match cell.is_baseline() {
         true => "baselines (topological)",
         false => cell.scheduler,
     };
@@ -96,7 +96,7 @@ pub fn rows(menu: &Menu) -> Vec<Row> {
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub struct ClaimOptions {
     /// Cases to be judged a cell.
     pub cases: u64,
     /// The seed of the first case.
@@ -107,7 +107,7 @@ pub struct Options {
 
 /// Measures every property of every row, calling `progress` after each trial with how many are done, of how many. Systems
 /// that stand in the same place share its trials.
-pub fn measure(menu: &Menu, options: Options, progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<Cell> {
+pub fn measure(menu: &Menu, options: ClaimOptions, progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<Claim> {
     let rows = rows(menu);
     let mut places: Vec<(&'static str, &'static str)> = Vec::new();
     for row in &rows {
@@ -143,12 +143,12 @@ pub fn measure(menu: &Menu, options: Options, progress: &(dyn Fn(usize, usize) +
         let place = places.iter().position(|&place| place == (row.scheduler, row.rebuilder)).unwrap_or_default();
         let outcome = &outcomes[place * PROPERTIES.len() + number];
         let (cases, counterexample) = outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        Cell {
+        Claim {
             scheduler: row.scheduler,
             rebuilder: row.rebuilder,
             system: row.system,
             property: property.name,
-            verdict: if counterexample.is_some() { Verdict::Refuted } else { Verdict::Held },
+            verdict: if counterexample.is_some() { ClaimVerdict::Refuted } else { ClaimVerdict::Held },
             cases,
             counterexample,
             paper: paper::claims(row, property.name),

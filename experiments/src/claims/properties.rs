@@ -2,7 +2,7 @@
 
 use alacarte_conformance::relations::{Tally, shared, survives_revert, warm_is_cold};
 use alacarte_conformance::{
-    Broken, Combination, Declares, Menu, Promises, Scenario, Setup, Style, Thrift, Trial, explore, perform,
+    Broken, Combination, Declares, LabMenu, Promises, Scenario, Setup, Style, Thrift, Trial, explore, perform,
 };
 use alacarte_core::{Dynamic, Static};
 
@@ -117,7 +117,7 @@ impl Property {
     /// Looks for a counterexample: how many cases were judged, or the smallest counterexample.
     pub(super) fn try_on(
         &self,
-        menu: &Menu,
+        menu: &LabMenu,
         (scheduler, rebuilder): (&str, &str),
         seed: u64,
         cases: u64,

@@ -12,7 +12,7 @@ use thiserror::Error;
 /// One step: an edit (or none), then a build.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Step {
+pub struct EditStep {
     /// What a person calls it.
     #[serde(rename = "step")]
     pub name: String,
@@ -51,10 +51,10 @@ pub struct Step {
     pub at: Option<(String, usize)>,
 }
 
-impl Step {
+impl EditStep {
     /// A step without an edit.
     pub fn named(name: &str) -> Self {
-        Step {
+        EditStep {
             name: name.to_owned(),
             touch: None,
             file: None,
@@ -118,7 +118,7 @@ impl Step {
 
     /// A step that this workload has nothing for.
     pub fn impossible(name: &str, reason: impl Into<String>) -> Self {
-        Step { not_made: Some(reason.into()), ..Step::named(name) }
+        EditStep { not_made: Some(reason.into()), ..EditStep::named(name) }
     }
 }
 
@@ -197,7 +197,7 @@ const BESIDE: [(&str, &[&str]); 7] = [
 ///
 /// # Errors
 /// If it cannot be read, or does not parse.
-pub fn read(path: &Path) -> Result<Vec<Step>, ScriptError> {
+pub fn read(path: &Path) -> Result<Vec<EditStep>, ScriptError> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|source| ScriptError::Read { file: file.clone(), source })?;
     parse(&file, &text)
@@ -207,7 +207,7 @@ pub fn read(path: &Path) -> Result<Vec<Step>, ScriptError> {
 ///
 /// # Errors
 /// If it does not parse: with the line.
-pub fn parse(file: &str, text: &str) -> Result<Vec<Step>, ScriptError> {
+pub fn parse(file: &str, text: &str) -> Result<Vec<EditStep>, ScriptError> {
     let wrong = |line: usize, error: &serde_json::Error| {
         // (It ends in the line and the column, and these are those of the part that was read.)
         let problem = error.to_string();
@@ -218,7 +218,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Step>, ScriptError> {
     let read = |step: &&RawValue| {
         let before = step.get().as_ptr() as usize - text.as_ptr() as usize;
         let line = 1 + text[..before].matches('\n').count();
-        let mut read: Step =
+        let mut read: EditStep =
             serde_json::from_str(step.get()).map_err(|error| wrong(line + error.line().saturating_sub(1), &error))?;
         read.at = Some((file.to_owned(), line));
         let says = read.says();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use alacarte_core::Fingerprint;
 use alacarte_frontends::ninja::{Edge, Manifest};
 
-use super::edit_script::Step;
+use super::edit_script::EditStep;
 use super::flags::flags;
 use super::paths::normal;
 use super::sources::{C, has_ending, run};
@@ -20,7 +20,7 @@ const FUNCTION: &str = "\nint alacarte_probe(void);\nint alacarte_probe(void) { 
 const DECLARATION: &str = "\nextern int alacarte_declared;\n";
 
 /// The ten steps. `root` is the directory of the whole project, `build` that of the manifest.
-pub(super) fn edits(root: &Path, build: &Path, manifest: &Manifest, seed: u64) -> Vec<Step> {
+pub(super) fn edits(root: &Path, build: &Path, manifest: &Manifest, seed: u64) -> Vec<EditStep> {
     let produced: HashSet<PathBuf> =
         manifest.edges.iter().flat_map(|edge| &edge.outputs).map(|output| normal(&build.join(output))).collect();
     let mut run = run(build, manifest);
@@ -39,34 +39,34 @@ pub(super) fn edits(root: &Path, build: &Path, manifest: &Manifest, seed: u64) -
         let random = Fingerprint::of_integer(seed.wrapping_mul(31).wrapping_add(salt)).0;
         (!from.is_empty()).then(|| from[(random % from.len() as u64) as usize].clone())
     };
-    let step = |name: &str, file: Option<String>, lacks: &str, make: &dyn Fn(String, Step) -> Step| match file {
-        Some(file) => make(file, Step::named(name)),
-        None => Step::impossible(name, lacks),
+    let step = |name: &str, file: Option<String>, lacks: &str, make: &dyn Fn(String, EditStep) -> EditStep| match file {
+        Some(file) => make(file, EditStep::named(name)),
+        None => EditStep::impossible(name, lacks),
     };
     let append =
-        |text: &'static str| move |file, step| Step { file: Some(file), append: Some(text.to_owned()), ..step };
+        |text: &'static str| move |file, step| EditStep { file: Some(file), append: Some(text.to_owned()), ..step };
     let no_source = "no command that is run reads a source of the project";
     let no_c = "no command that is run reads a source of C or C++ in the project";
     let no_header = "no source of C or C++ that is read includes a header of the project";
     vec![
-        Step::named("clean"),
-        Step::named("nothing changed"),
-        step("touched, equal", pick(&sources, 1), no_source, &|file, step| Step { touch: Some(file), ..step }),
+        EditStep::named("clean"),
+        EditStep::named("nothing changed"),
+        step("touched, equal", pick(&sources, 1), no_source, &|file, step| EditStep { touch: Some(file), ..step }),
         step("comment edited", pick(&c, 2), no_c, &append(COMMENT)),
         step("source changed", pick(&c, 3), no_c, &append(FUNCTION)),
         step("header changed", pick(&headers, 4), no_header, &append(DECLARATION)),
-        step("header reverted", pick(&headers, 4), no_header, &|file, step| Step {
+        step("header reverted", pick(&headers, 4), no_header, &|file, step| EditStep {
             file: Some(file),
             replace: Some(DECLARATION.to_owned()),
             with: Some(String::new()),
             ..step
         }),
-        step("output deleted", pick(&outputs, 5), "no command is run", &|file, step| Step {
+        step("output deleted", pick(&outputs, 5), "no command is run", &|file, step| EditStep {
             delete: Some(file),
             ..step
         }),
         flags(root, build, manifest, &run),
-        Step { fresh: true, ..Step::named("fresh checkout") },
+        EditStep { fresh: true, ..EditStep::named("fresh checkout") },
     ]
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use alacarte_frontends::ninja::{Edge, Manifest, load_with};
 
-use super::edit_script::Step;
+use super::edit_script::EditStep;
 use super::sources::{C, has_ending};
 
 const NAME: &str = "flags changed";
@@ -42,10 +42,10 @@ struct Candidate<'t> {
 }
 
 /// The step, or why it cannot be made. `run` are the edges that a build of the default targets reaches.
-pub(super) fn flags(root: &Path, build: &Path, manifest: &Manifest, run: &[&Edge]) -> Step {
+pub(super) fn flags(root: &Path, build: &Path, manifest: &Manifest, run: &[&Edge]) -> EditStep {
     let compilers: Vec<&Edge> = run.iter().copied().filter(|edge| compiles(edge)).collect();
     if compilers.is_empty() {
-        return Step::impossible(NAME, "no command that is run compiles a source of C or C++ (with -c)");
+        return EditStep::impossible(NAME, "no command that is run compiles a source of C or C++ (with -c)");
     }
     let texts: Vec<Text> = manifest.files.iter().filter_map(|file| text(root, build, file)).collect();
     let rules = compilers.iter().map(|edge| edge.rule.as_str()).collect::<HashSet<&str>>();
@@ -60,10 +60,13 @@ pub(super) fn flags(root: &Path, build: &Path, manifest: &Manifest, run: &[&Edge
     let in_files = texts.iter().flat_map(in_file);
     let mut candidates = in_rules.chain(in_edges).chain(in_files);
     match candidates.find(|candidate| reaches_compilers_only(candidate, build, manifest, &compilers)) {
-        Some(Candidate { text, replace, with }) => {
-            Step { file: Some(text.inside.clone()), replace: Some(replace), with: Some(with), ..Step::named(NAME) }
-        }
-        None => Step::impossible(
+        Some(Candidate { text, replace, with }) => EditStep {
+            file: Some(text.inside.clone()),
+            replace: Some(replace),
+            with: Some(with),
+            ..EditStep::named(NAME)
+        },
+        None => EditStep::impossible(
             NAME,
             "neither the rules of its compilers nor a variable of theirs (FLAGS, DEFINES, ARGS) can be edited alone",
         ),

@@ -20,13 +20,13 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use confine::Confinement;
-pub use edit_script::{ScriptError, Step};
-pub use outcome::{Built, Outcome};
+pub use edit_script::{EditStep, ScriptError};
+pub use outcome::{Built, StepOutcome};
 pub use project::Project;
 pub use sheet_player::SheetWorkload;
 pub use stop::Stop;
 
-use crate::systems::Combination;
+use crate::systems::MenuCell;
 
 /// Something on which combinations are compared.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub enum Workload {
 
 /// How to play.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct CompareOptions {
     /// How many commands may run at once.
     pub jobs: usize,
     /// Chooses what to edit in a workload that has no script of its own.
@@ -54,10 +54,10 @@ pub struct Options {
     pub stop: Stop,
 }
 
-impl Default for Options {
+impl Default for CompareOptions {
     /// One command at a time, once.
     fn default() -> Self {
-        Options { jobs: 1, seed: 0, repeat: 1, edits: None, cache: None, stop: Stop::default() }
+        CompareOptions { jobs: 1, seed: 0, repeat: 1, edits: None, cache: None, stop: Stop::default() }
     }
 }
 
@@ -117,7 +117,7 @@ pub struct Progress<'p> {
     /// The workload.
     pub workload: &'p str,
     /// The combination that plays, or none while the reference is built.
-    pub combination: Option<Combination<'p>>,
+    pub combination: Option<MenuCell<'p>>,
     /// The step that was played.
     pub step: &'p str,
 }
@@ -144,7 +144,7 @@ impl Workload {
     ///
     /// # Errors
     /// If it is neither, cannot be read, or would write anywhere but to a copy.
-    pub fn at(path: &Path, options: &Options) -> Result<Workload, CompareError> {
+    pub fn at(path: &Path, options: &CompareOptions) -> Result<Workload, CompareError> {
         if path.is_dir() {
             return Ok(Workload::Project(Project::at(path, options)?));
         }
@@ -166,7 +166,7 @@ impl Workload {
     }
 
     /// The steps of its script.
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[EditStep] {
         match self {
             Workload::Project(project) => project.steps(),
             Workload::Sheet(sheet) => sheet.steps(),
@@ -191,7 +191,7 @@ impl Workload {
     }
 
     /// Why a combination cannot play here at all: a topological scheduler over tasks that it cannot order.
-    pub fn refuses(&self, combination: Combination<'_>) -> Option<String> {
+    pub fn refuses(&self, combination: MenuCell<'_>) -> Option<String> {
         match self {
             Workload::Sheet(sheet) if combination.is_ordered() => sheet.unordered(),
             _ => None,
@@ -204,10 +204,10 @@ impl Workload {
     /// If the comparison itself cannot be made. A combination that fails or is wrong is an outcome, not an error.
     pub fn play(
         &mut self,
-        combinations: &[Combination<'_>],
-        options: &Options,
+        combinations: &[MenuCell<'_>],
+        options: &CompareOptions,
         progress: &mut (dyn FnMut(&Progress<'_>) + Send),
-    ) -> Result<Vec<Outcome>, CompareError> {
+    ) -> Result<Vec<StepOutcome>, CompareError> {
         let mut play = || match self {
             Workload::Project(project) => project.play(combinations, options, progress),
             Workload::Sheet(sheet) => sheet.play(combinations, options, progress),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// One row of a comparison: one combination at one step.
 #[derive(Debug, Clone, Serialize)]
-pub struct Outcome {
+pub struct StepOutcome {
     /// The project or sheet.
     pub workload: String,
     /// The scheduler's name.
@@ -52,7 +52,7 @@ pub struct Built {
     pub problem: Option<String>,
 }
 
-impl Outcome {
+impl StepOutcome {
     /// Whether a result was wrong. A step that was not made has none.
     pub fn is_wrong(&self) -> bool {
         self.built.as_ref().is_some_and(|built| !built.correct)
@@ -61,7 +61,7 @@ impl Outcome {
 
 /// Takes the times of further performances of the same script into the outcomes of the first: medians, and spreads. A result
 /// that was wrong once is wrong.
-pub(super) fn merge(first: &mut [Outcome], others: &[Vec<Outcome>]) {
+pub(super) fn merge(first: &mut [StepOutcome], others: &[Vec<StepOutcome>]) {
     for (row, outcome) in first.iter_mut().enumerate() {
         let Some(built) = &mut outcome.built else { continue };
         let again = others.iter().filter_map(|others| others.get(row)?.built.as_ref());
@@ -79,7 +79,7 @@ pub(super) fn merge(first: &mut [Outcome], others: &[Vec<Outcome>]) {
 mod tests {
     use super::*;
 
-    fn took(wall_ms: f64, correct: bool) -> Outcome {
+    fn took(wall_ms: f64, correct: bool) -> StepOutcome {
         let built = Built {
             ran: 1,
             restored: 0,
@@ -94,7 +94,16 @@ mod tests {
         };
         let (workload, step) = ("w".to_owned(), "s".to_owned());
         let (scheduler, rebuilder) = ("suspending", "perpetual");
-        Outcome { workload, scheduler, rebuilder, system: None, step, edit: None, not_made: None, built: Some(built) }
+        StepOutcome {
+            workload,
+            scheduler,
+            rebuilder,
+            system: None,
+            step,
+            edit: None,
+            not_made: None,
+            built: Some(built),
+        }
     }
 
     #[test]

@@ -21,12 +21,12 @@ use include_dir::{Dir, include_dir};
 
 use super::confine::{Confinement, confine};
 use super::copy::{self, Snapshot};
-use super::edit_script::{self, ScriptError, Step};
+use super::edit_script::{self, EditStep, ScriptError};
 use super::leaks::leaks;
 use super::paths::destination;
 use super::sealed_place::{self, Scratch, failed};
-use super::{Built, CompareError, Options, Outcome, Progress};
-use crate::systems::Combination;
+use super::{Built, CompareError, CompareOptions, Progress, StepOutcome};
+use crate::systems::MenuCell;
 
 static PROJECT: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/workloads/c-project");
 const SCRIPT: &str = include_str!("../../workloads/c-project.edits.json");
@@ -45,7 +45,7 @@ pub struct Project {
     name: String,
     /// Where in the copy the manifest lies.
     build: PathBuf,
-    steps: Vec<Step>,
+    steps: Vec<EditStep>,
     /// Whether the script was made for this very project.
     scripted: bool,
     scratch: Scratch,
@@ -81,7 +81,7 @@ impl Project {
     }
 
     /// Somebody's project: what is edited is chosen by the seed, if there is no script.
-    pub(super) fn at(asked: &Path, options: &Options) -> Result<Self, CompareError> {
+    pub(super) fn at(asked: &Path, options: &CompareOptions) -> Result<Self, CompareError> {
         let given = std::path::absolute(asked).map_err(|source| failed("read", asked, source))?;
         let directory = fs::canonicalize(asked).map_err(|source| failed("read", asked, source))?;
         let unfit = |problem: String| CompareError::Workload(format!("{}: {problem}", directory.display()));
@@ -133,7 +133,13 @@ impl Project {
     }
 
     /// Takes the one snapshot of the project. Its manifests name the place where the copies will lie.
-    fn snapshot(&self, root: &Path, given: &Path, manifest: &Manifest, options: &Options) -> Result<(), CompareError> {
+    fn snapshot(
+        &self,
+        root: &Path,
+        given: &Path,
+        manifest: &Manifest,
+        options: &CompareOptions,
+    ) -> Result<(), CompareError> {
         let (to, work) = (self.scratch.snapshot(), self.scratch.work());
         let interrupted = |source: io::Error| match source.kind() {
             io::ErrorKind::Interrupted if options.stop.is_raised() => CompareError::Stopped,
@@ -176,7 +182,7 @@ impl Project {
     }
 
     /// Its script.
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[EditStep] {
         &self.steps
     }
 
@@ -187,10 +193,10 @@ impl Project {
 
     pub(super) fn play(
         &mut self,
-        combinations: &[Combination<'_>],
-        options: &Options,
+        combinations: &[MenuCell<'_>],
+        options: &CompareOptions,
         progress: &mut (dyn FnMut(&Progress<'_>) + Send),
-    ) -> Result<Vec<Outcome>, CompareError> {
+    ) -> Result<Vec<StepOutcome>, CompareError> {
         let project = &*self;
         apart(options, &self.scratch.stage())?;
         // (Where it leads to, whatever that thread's view of the file system is.)
@@ -199,7 +205,7 @@ impl Project {
             made.map_err(|source| failed("make the cache", cache, source))
         });
         let cache = cache.transpose()?;
-        let options = &Options { cache: cache.clone(), ..options.clone() };
+        let options = &CompareOptions { cache: cache.clone(), ..options.clone() };
         // A thread of its own: it is confined for ever, and only others can remove the scratch directory.
         let (confinement, played) = std::thread::scope(|scope| {
             let player = scope.spawn(move || {
@@ -221,10 +227,10 @@ impl Project {
 
     fn perform(
         &self,
-        combinations: &[Combination<'_>],
-        options: &Options,
+        combinations: &[MenuCell<'_>],
+        options: &CompareOptions,
         progress: &mut dyn FnMut(&Progress<'_>),
-    ) -> Result<Vec<Outcome>, CompareError> {
+    ) -> Result<Vec<StepOutcome>, CompareError> {
         let stage = Stage::new(self, options);
         let mut steps = self.steps.clone();
         let expected = self.reference(&stage, &mut steps, options, progress)?;
@@ -242,7 +248,7 @@ impl Project {
                     }
                     Some(_) => None,
                 };
-                outcomes.push(Outcome {
+                outcomes.push(StepOutcome {
                     workload: self.name.clone(),
                     scheduler: combination.scheduler,
                     rebuilder: combination.rebuilder,
@@ -263,8 +269,8 @@ impl Project {
     fn reference(
         &self,
         stage: &Stage<'_>,
-        steps: &mut [Step],
-        options: &Options,
+        steps: &mut [EditStep],
+        options: &CompareOptions,
         progress: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Vec<Expected>, CompareError> {
         let mut unsteady: BTreeSet<String> = BTreeSet::new();
@@ -306,8 +312,8 @@ impl Project {
     fn build_from_scratch(
         &self,
         stage: &Stage<'_>,
-        steps: &[Step],
-        options: &Options,
+        steps: &[EditStep],
+        options: &CompareOptions,
     ) -> Result<Expected, CompareError> {
         stage.set(steps)?;
         stage.forget_everything()?;
@@ -320,7 +326,13 @@ impl Project {
         })
     }
 
-    fn built(&self, stage: &Stage<'_>, combination: Combination<'_>, expected: &Expected, options: &Options) -> Built {
+    fn built(
+        &self,
+        stage: &Stage<'_>,
+        combination: MenuCell<'_>,
+        expected: &Expected,
+        options: &CompareOptions,
+    ) -> Built {
         let begin = Instant::now();
         let ended = build(stage, (combination.scheduler(), combination.of_files()), options);
         let wall_ms = begin.elapsed().as_micros() as f64 / 1000.0;
@@ -355,7 +367,7 @@ struct Ended {
 type Parts = (Box<dyn Scheduler>, Box<dyn Rebuilder<FileKey, FileValue>>);
 
 /// Builds the default targets, as a new process would.
-fn build(stage: &Stage<'_>, (scheduler, rebuilder): Parts, options: &Options) -> Result<Ended, String> {
+fn build(stage: &Stage<'_>, (scheduler, rebuilder): Parts, options: &CompareOptions) -> Result<Ended, String> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
@@ -374,7 +386,7 @@ fn build(stage: &Stage<'_>, (scheduler, rebuilder): Parts, options: &Options) ->
 }
 
 /// Refuses a cache that lies in a place that is not to be written to, or around one.
-fn apart(options: &Options, place: &Path) -> Result<(), CompareError> {
+fn apart(options: &CompareOptions, place: &Path) -> Result<(), CompareError> {
     let Some(cache) = &options.cache else { return Ok(()) };
     let absolute = std::path::absolute(cache).map_err(|source| failed("make the cache", cache, source))?;
     // Where it will be, if it is not there yet.
@@ -393,14 +405,14 @@ fn apart(options: &Options, place: &Path) -> Result<(), CompareError> {
 /// The place at which all combinations play, one after the other.
 struct Stage<'p> {
     project: &'p Project,
-    options: &'p Options,
+    options: &'p CompareOptions,
     /// The copy of the project.
     work: PathBuf,
     session: Session,
 }
 
 impl<'p> Stage<'p> {
-    fn new(project: &'p Project, options: &'p Options) -> Self {
+    fn new(project: &'p Project, options: &'p CompareOptions) -> Self {
         let work = project.scratch.work();
         let mut session = Session::new(work.join(&project.build), MANIFEST);
         session.cache = options.cache.clone().unwrap_or_else(|| project.scratch.state().join("cache"));
@@ -415,7 +427,7 @@ impl<'p> Stage<'p> {
     }
 
     /// Lays the project out afresh, with the edits of these steps.
-    fn set(&self, steps: &[Step]) -> Result<(), CompareError> {
+    fn set(&self, steps: &[EditStep]) -> Result<(), CompareError> {
         remove(&self.work)?;
         let copied = copy::copy_tree(&self.project.scratch.snapshot(), &self.work, &self.options.stop);
         self.unless_stopped()?;
@@ -431,7 +443,7 @@ impl<'p> Stage<'p> {
     }
 
     /// Plays one step's edit after those that came before it.
-    fn edit(&self, step: &Step, before: &[Step]) -> Result<(), CompareError> {
+    fn edit(&self, step: &EditStep, before: &[EditStep]) -> Result<(), CompareError> {
         std::thread::sleep(MOMENT);
         if step.fresh {
             self.set(before)?;
@@ -441,7 +453,7 @@ impl<'p> Stage<'p> {
         Ok(())
     }
 
-    fn apply(&self, step: &Step) -> Result<(), ScriptError> {
+    fn apply(&self, step: &EditStep) -> Result<(), ScriptError> {
         let failed = |file: &str| {
             let (place, file) = (step.place(), file.to_owned());
             move |source| ScriptError::Edit { place, file, source }

@@ -77,8 +77,8 @@ fn laid_out(files: &[(&str, &str)]) -> TempDir {
     place
 }
 
-fn options() -> Options {
-    Options { jobs: 1, seed: 0, repeat: 1, edits: None, cache: None, stop: Stop::default() }
+fn options() -> CompareOptions {
+    CompareOptions { jobs: 1, seed: 0, repeat: 1, edits: None, cache: None, stop: Stop::default() }
 }
 
 type Tree = BTreeMap<String, (String, SystemTime)>;
@@ -280,7 +280,7 @@ fn links_lead_to_what_they_led_to_but_never_out_of_the_copy() {
     assert_eq!(destination(&stage.work.join("system")).expect("a path"), Path::new("/usr"));
     assert_eq!(destination(&stage.work.join("up")).expect("a path"), root.parent().expect("a parent"));
     assert!(!stage.work.join(STATE).exists());
-    let step = Step { file: Some("up/x".into()), append: Some("x".into()), ..Step::named("out") };
+    let step = EditStep { file: Some("up/x".into()), append: Some("x".into()), ..EditStep::named("out") };
     assert!(matches!(stage.apply(&step), Err(ScriptError::Outside { .. })));
 }
 

@@ -14,9 +14,9 @@ use alacarte_rebuilders::Perpetual;
 use alacarte_schedulers::{Suspending, Topological};
 use alacarte_stores::{Log, SharedCache};
 
-use super::edit_script::{self, ScriptError, Step};
-use super::{Built, CompareError, Options, Outcome, Progress};
-use crate::systems::Combination;
+use super::edit_script::{self, EditStep, ScriptError};
+use super::{Built, CompareError, CompareOptions, Progress, StepOutcome};
+use crate::systems::MenuCell;
 
 const SHEET: &str = include_str!("../../workloads/spreadsheet/budget.csv");
 const SCRIPT: &str = include_str!("../../workloads/spreadsheet/budget.edits.json");
@@ -26,7 +26,7 @@ const SCRIPT: &str = include_str!("../../workloads/spreadsheet/budget.edits.json
 pub struct SheetWorkload {
     name: String,
     sheet: Sheet,
-    steps: Vec<Step>,
+    steps: Vec<EditStep>,
 }
 
 impl SheetWorkload {
@@ -55,7 +55,7 @@ impl SheetWorkload {
 
     /// Somebody's sheet. Its edits are those of the script that was named, or that lies beside it (`x.edits.json` beside
     /// `x.csv`); else they are chosen by the seed.
-    pub(super) fn at(path: &Path, options: &Options) -> Result<Self, CompareError> {
+    pub(super) fn at(path: &Path, options: &CompareOptions) -> Result<Self, CompareError> {
         let sheet = Sheet::read(path).map_err(unreadable)?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         if !sheet.cells().any(|(_, cell)| matches!(cell, Cell::Formula(_))) {
@@ -77,7 +77,7 @@ impl SheetWorkload {
     }
 
     /// Its script.
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[EditStep] {
         &self.steps
     }
 
@@ -98,10 +98,10 @@ impl SheetWorkload {
 
     pub(super) fn play(
         &mut self,
-        combinations: &[Combination<'_>],
-        options: &Options,
+        combinations: &[MenuCell<'_>],
+        options: &CompareOptions,
         progress: &mut dyn FnMut(&Progress<'_>),
-    ) -> Result<Vec<Outcome>, CompareError> {
+    ) -> Result<Vec<StepOutcome>, CompareError> {
         let expected = self.reference(options, progress)?;
         let mut outcomes = Vec::new();
         for &combination in combinations {
@@ -120,7 +120,7 @@ impl SheetWorkload {
     /// What every formula must be after each step: computed in a build that has nothing to remember.
     fn reference(
         &self,
-        options: &Options,
+        options: &CompareOptions,
         progress: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Vec<Values>, CompareError> {
         let mut sheet = self.sheet.clone();
@@ -157,7 +157,7 @@ fn unreadable(error: impl std::fmt::Display) -> CompareError {
 }
 
 /// Types what the step says into the sheet.
-fn edit(sheet: &mut Sheet, step: &Step) -> Result<(), ScriptError> {
+fn edit(sheet: &mut Sheet, step: &EditStep) -> Result<(), ScriptError> {
     let unfit = |problem: String| ScriptError::Unfit { place: step.place(), problem };
     let of_files = ["touch", "file", "replace", "with", "append"];
     if let Some(said) = step.says().into_iter().find(|said| of_files.contains(said)) {
@@ -197,7 +197,7 @@ fn is_read(sheet: &Sheet, at: CellRef) -> bool {
 /// One combination, playing.
 struct Player<'w> {
     workload: &'w SheetWorkload,
-    combination: Combination<'w>,
+    combination: MenuCell<'w>,
     sheet: Sheet,
     scratch: tempfile::TempDir,
     /// Where values and traces lie that builds share.
@@ -205,11 +205,7 @@ struct Player<'w> {
 }
 
 impl<'w> Player<'w> {
-    fn new(
-        workload: &'w SheetWorkload,
-        combination: Combination<'w>,
-        cache: Option<&Path>,
-    ) -> Result<Self, CompareError> {
+    fn new(workload: &'w SheetWorkload, combination: MenuCell<'w>, cache: Option<&Path>) -> Result<Self, CompareError> {
         let scratch = tempfile::tempdir().map_err(|source| CompareError::Scratch {
             action: "make",
             place: "a scratch directory".into(),
@@ -219,9 +215,9 @@ impl<'w> Player<'w> {
         Ok(Player { workload, combination, sheet: workload.sheet.clone(), scratch, cache })
     }
 
-    fn step(&mut self, step: &Step, expected: &Values) -> Result<Outcome, CompareError> {
+    fn step(&mut self, step: &EditStep, expected: &Values) -> Result<StepOutcome, CompareError> {
         let built = if step.not_made.is_none() { Some(self.play(step, expected)?) } else { None };
-        Ok(Outcome {
+        Ok(StepOutcome {
             workload: self.workload.name.clone(),
             scheduler: self.combination.scheduler,
             rebuilder: self.combination.rebuilder,
@@ -233,7 +229,7 @@ impl<'w> Player<'w> {
         })
     }
 
-    fn play(&mut self, step: &Step, expected: &Values) -> Result<Built, CompareError> {
+    fn play(&mut self, step: &EditStep, expected: &Values) -> Result<Built, CompareError> {
         edit(&mut self.sheet, step)?;
         let journal = self.scratch.path().join("journal");
         if step.fresh && journal.exists() {
@@ -281,7 +277,7 @@ impl<'w> Player<'w> {
     fn build<P: Power>(
         &self,
         tasks: SheetTasks<P>,
-        step: &Step,
+        step: &EditStep,
         journal: &Path,
     ) -> (Result<Report, String>, Values, u64)
     where
@@ -324,7 +320,10 @@ impl<'w> Player<'w> {
 }
 
 /// What a step does to the store rather than to the sheet.
-fn touch<P, T, S, R, J>(build: &mut Build<CellRef, Scalar, T, SheetStore, S, R, J>, step: &Step) -> Result<(), String>
+fn touch<P, T, S, R, J>(
+    build: &mut Build<CellRef, Scalar, T, SheetStore, S, R, J>,
+    step: &EditStep,
+) -> Result<(), String>
 where
     P: Power,
     T: Tasks<CellRef, Scalar, Power = P>,
@@ -371,7 +370,7 @@ fn targets(sheet: &Sheet, formulas: &[CellRef]) -> Vec<CellRef> {
 }
 
 /// A script for a sheet that has none: which cells it edits is chosen by the seed.
-fn edits(sheet: &Sheet, seed: u64) -> Vec<Step> {
+fn edits(sheet: &Sheet, seed: u64) -> Vec<EditStep> {
     let cells = |formula: bool| -> Vec<CellRef> {
         let wanted = sheet.cells().filter(|(_, cell)| match cell {
             Cell::Formula(_) => formula,
@@ -394,27 +393,27 @@ fn edits(sheet: &Sheet, seed: u64) -> Vec<Step> {
         _ => field(at),
     };
     let typed = |name: &str, at: Option<CellRef>, to: &dyn Fn(CellRef) -> String| {
-        let Some(at) = at else { return Step::impossible(name, "the sheet has no typed number that could change") };
-        Step { cell: Some(at.to_string()), to: Some(to(at)), ..Step::named(name) }
+        let Some(at) = at else { return EditStep::impossible(name, "the sheet has no typed number that could change") };
+        EditStep { cell: Some(at.to_string()), to: Some(to(at)), ..EditStep::named(name) }
     };
-    let formula = |name: &str, salt: u64, step: &dyn Fn(CellRef, Step) -> Step| match pick(&formulas, salt) {
-        Some(at) => step(at, Step::named(name)),
-        None => Step::impossible(name, "the sheet has no formula"),
+    let formula = |name: &str, salt: u64, step: &dyn Fn(CellRef, EditStep) -> EditStep| match pick(&formulas, salt) {
+        Some(at) => step(at, EditStep::named(name)),
+        None => EditStep::impossible(name, "the sheet has no formula"),
     };
     vec![
-        Step::named("clean"),
-        Step::named("nothing changed"),
+        EditStep::named("clean"),
+        EditStep::named("nothing changed"),
         typed("touched, equal", pick(&numbers, 1), &field),
         typed("rounded away", pick(&numbers, 2), &|at| number(at, 1e-9)),
         typed("number changed", pick(&numbers, 3), &|at| number(at, 1.0)),
         typed("shared number changed", pick(&numbers, 4), &|at| number(at, 2.0)),
         typed("shared number reverted", pick(&numbers, 4), &field),
-        formula("result deleted", 5, &|at, step| Step { delete: Some(at.to_string()), ..step }),
-        formula("formula changed", 6, &|at, step| Step {
+        formula("result deleted", 5, &|at, step| EditStep { delete: Some(at.to_string()), ..step }),
+        formula("formula changed", 6, &|at, step| EditStep {
             cell: Some(at.to_string()),
             to: Some(format!("{}+1", field(at))),
             ..step
         }),
-        Step { fresh: true, ..Step::named("fresh checkout") },
+        EditStep { fresh: true, ..EditStep::named("fresh checkout") },
     ]
 }

@@ -8,7 +8,7 @@ use alacarte_schedulers::Topological;
 
 use super::letters::{A, B};
 use super::play::perform;
-use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
+use super::{Others, Performance, Role, Scene, SceneAct, SceneError, ScenePart, SceneStep, Script};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -24,9 +24,12 @@ pub const SCENE: Scene = Scene {
 const SCRIPT: Script = Script {
     inputs: &[(A, 1)],
     steps: &[
-        Step { acts: &[Act::Clock(100), Act::Build(B)], says: "A first build, at about 100." },
-        Step { acts: &[Act::Clock(50), Act::Edit(A, 2)], says: "The clock is set back, and A is edited: at 51." },
-        Step { acts: &[Act::Build(B)], says: "B should become 20." },
+        SceneStep { acts: &[SceneAct::Clock(100), SceneAct::Build(B)], says: "A first build, at about 100." },
+        SceneStep {
+            acts: &[SceneAct::Clock(50), SceneAct::Edit(A, 2)],
+            says: "The clock is set back, and A is edited: at 51.",
+        },
+        SceneStep { acts: &[SceneAct::Build(B)], says: "B should become 20." },
     ],
     ..Script::PLAIN
 };
@@ -36,13 +39,13 @@ fn tasks(_: World) -> Rules<Name, i64, Static> {
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "topological × modification-time (make)",
         why: "By its time, A was edited before B was made. It will stay so: until A is edited again under a later clock, \
               or B is removed, no build puts it right.",
     };
-    let right = Part {
+    let right = ScenePart {
         role: Role::Right,
         system: "topological × verifying-trace (ninja, by contents)",
         why: "A differs from what B's trace recorded. When that happened is nobody's business.",

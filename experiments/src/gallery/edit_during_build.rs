@@ -8,7 +8,7 @@ use alacarte_schedulers::Suspending;
 
 use super::letters::{A, B};
 use super::play::perform;
-use super::{Act, Moment, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
+use super::{Others, Performance, ReadingMoment, Role, Scene, SceneAct, SceneError, ScenePart, SceneStep, Script};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -24,16 +24,26 @@ pub const SCENE: Scene = Scene {
 const SCRIPT: Script = Script {
     inputs: &[(A, 1)],
     steps: &[
-        Step {
-            acts: &[Act::EditMeanwhile(Moment::AfterReading, A, 2), Act::Build(B)],
+        SceneStep {
+            acts: &[SceneAct::EditMeanwhile(ReadingMoment::AfterReading, A, 2), SceneAct::Build(B)],
             says: "The command has read A = 1 when somebody saves A = 2. B is 10, which was right as the build began.",
         },
-        Step { acts: &[Act::Build(B)], says: "Nobody has touched anything since. But A is 2, so B should become 20." },
-        Step {
-            acts: &[Act::Edit(A, 4), Act::EditMeanwhile(Moment::BeforeReading, A, 5), Act::Build(B)],
+        SceneStep {
+            acts: &[SceneAct::Build(B)],
+            says: "Nobody has touched anything since. But A is 2, so B should become 20.",
+        },
+        SceneStep {
+            acts: &[
+                SceneAct::Edit(A, 4),
+                SceneAct::EditMeanwhile(ReadingMoment::BeforeReading, A, 5),
+                SceneAct::Build(B),
+            ],
             says: "Now A = 4 as the build begins, and A = 5 by the time that the command reads it. B is 50.",
         },
-        Step { acts: &[Act::Edit(A, 4), Act::Build(B)], says: "That edit is taken back: B should become 40." },
+        SceneStep {
+            acts: &[SceneAct::Edit(A, 4), SceneAct::Build(B)],
+            says: "That edit is taken back: B should become 40.",
+        },
     ],
     ..Script::PLAIN
 };
@@ -67,14 +77,14 @@ fn careful(world: World) -> Rules<Name, i64, Dynamic> {
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "suspending × verifying-trace, fingerprints taken once, and compared with nothing",
         why: "The trace says: from A = 2 came 10. It holds, for A is 2. The rebuilder is blameless; it was told a lie, \
               and will believe it until A is edited again. (In the third step A is known, so its fingerprint is that \
               of the beginning: 4, from which came 50.)",
     };
-    let right = Part {
+    let right = ScenePart {
         role: Role::Right,
         system: "suspending × verifying-trace, fingerprints taken before and compared after",
         why: "Twice A was another when the command ended than when it began, so what B was made from is not known: B is \

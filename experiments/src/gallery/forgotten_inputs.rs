@@ -9,7 +9,7 @@ use alacarte_schedulers::Suspending;
 
 use super::letters::{A, B};
 use super::play::perform;
-use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
+use super::{Others, Performance, Role, Scene, SceneAct, SceneError, ScenePart, SceneStep, Script};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -25,9 +25,9 @@ pub const SCENE: Scene = Scene {
 const SCRIPT: Script = Script {
     inputs: &[(A, 1)],
     steps: &[
-        Step { acts: &[Act::Build(B)], says: "A first build." },
-        Step { acts: &[Act::Edit(A, 2)], says: "The only input changes." },
-        Step { acts: &[Act::Build(B)], says: "B should become 4." },
+        SceneStep { acts: &[SceneAct::Build(B)], says: "A first build." },
+        SceneStep { acts: &[SceneAct::Edit(A, 2)], says: "The only input changes." },
+        SceneStep { acts: &[SceneAct::Build(B)], says: "B should become 4." },
     ],
     ..Script::PLAIN
 };
@@ -37,13 +37,13 @@ fn tasks(_: World) -> Rules<Name, i64, Static> {
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "suspending × the published step traces",
         why: "A has no step, before the edit as after it. B was built in a later step than everything below it that has \
               one, which is nothing at all.",
     };
-    let right = Part {
+    let right = ScenePart {
         role: Role::Right,
         system: "suspending × step-trace",
         why: "An edit is an event like any other, and takes a step of its own: A changed after B was built.",

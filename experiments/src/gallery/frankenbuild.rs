@@ -8,7 +8,7 @@ use alacarte_schedulers::Suspending;
 
 use super::letters::{N, P, S, T};
 use super::play::perform;
-use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
+use super::{Others, Performance, Role, Scene, SceneAct, SceneError, ScenePart, SceneStep, Script};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -25,12 +25,12 @@ pub const SCENE: Scene = Scene {
 const SCRIPT: Script = Script {
     inputs: &[(S, 1)],
     steps: &[
-        Step { acts: &[Act::Build(T)], says: "The coin shows 0. T is 1010, one of the two right answers." },
-        Step {
-            acts: &[Act::Evict(&[N, T]), Act::Lose(&[N, P, T]), Act::Turn],
+        SceneStep { acts: &[SceneAct::Build(T)], says: "The coin shows 0. T is 1010, one of the two right answers." },
+        SceneStep {
+            acts: &[SceneAct::Evict(&[N, T]), SceneAct::Lose(&[N, P, T]), SceneAct::Turn],
             says: "A fresh checkout on another day: the cache has lost N and T but still has P, and the coin shows 1.",
         },
-        Step { acts: &[Act::Build(T)], says: "Both 1010 and 1111 would be right now." },
+        SceneStep { acts: &[SceneAct::Build(T)], says: "Both 1010 and 1111 would be right now." },
     ],
     coin: &[0, 1],
     ..Script::PLAIN
@@ -44,7 +44,7 @@ fn tasks(world: World) -> Rules<Name, i64, Static> {
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "suspending × deep-constructive-trace",
         why: "Our own deep traces, used outside of their contract: tasks must be deterministic. S is as it was, so P is \
@@ -52,7 +52,7 @@ fn play() -> Result<Vec<Performance>, SceneError> {
               toss. T adds the two. P is not what its task would make of N, and T is what no build would give: wrong \
               under every definition of correctness.",
     };
-    let right = Part {
+    let right = ScenePart {
         role: Role::Right,
         system: "suspending × constructive-trace",
         why: "P's trace names N and what N held. N was made anew and holds something else, so P is made anew from it: \

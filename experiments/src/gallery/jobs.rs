@@ -3,9 +3,9 @@
 //! The model looks for the smallest tree of processes, and the shortest story, in which a law is broken. What came from outside in that
 //! story happens once more to processes of another discipline.
 
-use alacarte_conformance::jobserver::{Discipline, JobLaw, Plan, ProcessTree, replay, smallest_story};
+use alacarte_conformance::jobserver::{Discipline, JobLaw, ProcessPlan, ProcessTree, replay, smallest_story};
 
-use super::{Fault, Panel, Part, Performance, Played, SceneError};
+use super::{Panel, Performance, PlayedStep, SceneError, SceneFault, ScenePart};
 
 /// More processes than the stories need.
 const PROCESSES: usize = 5;
@@ -25,15 +25,19 @@ pub struct Sought {
 
 impl Sought {
     /// The smallest story in which the first discipline breaks the law, and what the second does in it.
-    pub fn play(&self, wrong: (Part, Discipline), right: (Part, Discipline)) -> Result<Vec<Performance>, SceneError> {
+    pub fn play(
+        &self,
+        wrong: (ScenePart, Discipline),
+        right: (ScenePart, Discipline),
+    ) -> Result<Vec<Performance>, SceneError> {
         let tree = |plan, jobs| ProcessTree::new(jobs, wrong.1, plan).beside(Discipline::PLAIN).with_kills(self.kills);
-        let trees = |plan: Plan| [1, 2, 3].map(|jobs| tree(plan.clone(), jobs)).into();
+        let trees = |plan: ProcessPlan| [1, 2, 3].map(|jobs| tree(plan.clone(), jobs)).into();
         let story =
             smallest_story(PROCESSES, self.scope, self.law, trees).ok_or(SceneError::NoStory(self.law.name()))?;
         let perform = |(part, discipline)| {
             let tree = ProcessTree { disciplines: [discipline, Discipline::PLAIN], ..story.tree.clone() };
             let steps = replay(&story, &tree, &[self.law]).into_iter().enumerate();
-            let steps = steps.map(|(number, scene)| Played {
+            let steps = steps.map(|(number, scene)| PlayedStep {
                 does: scene.does,
                 says: self.says.get(number).copied().unwrap_or_default(),
                 built: true,
@@ -43,7 +47,7 @@ impl Sought {
                     Panel { title: "moves", lines: scene.then },
                     Panel { title: "tokens", lines: scene.stands.split("; ").map(str::to_owned).collect() },
                 ],
-                faults: scene.wrong.into_iter().map(|(law, what)| Fault::Jobs { law: law.name(), what }).collect(),
+                faults: scene.wrong.into_iter().map(|(law, what)| SceneFault::Jobs { law: law.name(), what }).collect(),
             });
             Performance { part, steps: steps.collect() }
         };

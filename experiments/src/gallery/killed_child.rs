@@ -3,7 +3,7 @@
 use alacarte_conformance::jobserver::{Discipline, JobLaw};
 
 use super::jobs::Sought;
-use super::{Others, Part, Performance, Role, Scene, SceneError};
+use super::{Others, Performance, Role, Scene, SceneError, ScenePart};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -27,13 +27,13 @@ const SOUGHT: Sought = Sought {
 };
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "the protocol as make has it",
         why: "The token that a owned from its start is made anew by top, which had given it up. Of the other one nobody \
               knows whose it was: it is gone, and one job of two is done to the end of the build.",
     };
-    let right = Part {
+    let right = ScenePart {
         role: Role::Right,
         system: "a server that counts when nothing runs",
         why: "When nothing runs beneath the server, no token can be in other hands: what is missing is lost, and made \

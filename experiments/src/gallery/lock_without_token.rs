@@ -3,7 +3,7 @@
 use alacarte_conformance::jobserver::{Discipline, JobLaw, Waiting};
 
 use super::jobs::Sought;
-use super::{Others, Part, Performance, Role, Scene, SceneError};
+use super::{Others, Performance, Role, Scene, SceneError, ScenePart};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -32,13 +32,13 @@ const SOUGHT: Sought = Sought {
 };
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "the lock first, then a token",
         why: "b has the lock and waits for a token. d and e have the tokens and wait for the lock. Among processes that all \
               give their tokens back, this cannot happen; but nobody knows what else runs beneath the same make.",
     };
-    let right = Part {
+    let right = ScenePart {
         role: Role::Right,
         system: "a token first, then the lock",
         why: "b takes the lock only when it has a token. While it waits for one it has nothing that others wait for; d has \

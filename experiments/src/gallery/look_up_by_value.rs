@@ -8,7 +8,7 @@ use alacarte_rebuilders::DeepConstructiveTrace;
 use alacarte_schedulers::Suspending;
 
 use super::play::perform;
-use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
+use super::{Others, Performance, Role, Scene, SceneAct, SceneError, ScenePart, SceneStep, Script};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -24,17 +24,17 @@ pub const SCENE: Scene = Scene {
 const SCRIPT: Script = Script {
     inputs: &[(Name(0), 0), (Name(1), 5), (Name(2), 5), (Name(3), 0)],
     steps: &[
-        Step { acts: &[Act::Build(Name(5))], says: "k0 is even, so k4 reads k1. Its value is 5." },
-        Step {
-            acts: &[Act::Edit(Name(0), 1), Act::Build(Name(5))],
+        SceneStep { acts: &[SceneAct::Build(Name(5))], says: "k0 is even, so k4 reads k1. Its value is 5." },
+        SceneStep {
+            acts: &[SceneAct::Edit(Name(0), 1), SceneAct::Build(Name(5))],
             says: "Now k4 reads k2, and has the value 5 once more: two traces of k4 give 5.",
         },
-        Step {
-            acts: &[Act::Edit(Name(0), 0), Act::Edit(Name(3), 1), Act::Build(Name(5))],
+        SceneStep {
+            acts: &[SceneAct::Edit(Name(0), 0), SceneAct::Edit(Name(3), 1), SceneAct::Build(Name(5))],
             says: "k4 reads k1 again: its first trace holds. k5 runs. Which inputs will its new trace list?",
         },
-        Step {
-            acts: &[Act::Edit(Name(1), 7), Act::Build(Name(5))],
+        SceneStep {
+            acts: &[SceneAct::Edit(Name(1), 7), SceneAct::Build(Name(5))],
             says: "k4 reads k1, so k5 should become 9, which is 7 + 1 + 1.",
         },
     ],
@@ -54,13 +54,13 @@ fn tasks(_: World) -> Rules<Name, i64, Static> {
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "suspending × deep traces looked up by value",
         why: "The newest trace of k5 lists k2, which k4 did not read in that run: the look-up found the other run in \
               which k4 was 5. k2, k0 and k3 are as they were, so the trace holds, and k1 is not asked about.",
     };
-    let right = Part {
+    let right = ScenePart {
         role: Role::Right,
         system: "suspending × deep-constructive-trace",
         why: "Deep fingerprints are taken from the run that made the value, and never looked up. k5's trace names k4 as \

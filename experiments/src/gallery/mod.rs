@@ -38,10 +38,10 @@ use alacarte_conformance::broken::published::Stopped;
 use alacarte_core::{BuildError, Dynamic, Key, Static};
 use thiserror::Error;
 
-use crate::systems::Combination;
+use crate::systems::MenuCell;
 pub use play::{
-    Act, Fault, Held, Judge, Moment, Panel, Part, Performance, Played, Role, Script, Step, Strategies, Tasks, Visit,
-    list, moment,
+    Held, Judge, Panel, Performance, PlayedStep, ReadingMoment, Role, SceneAct, SceneFault, ScenePart, SceneStep,
+    SceneTasks, Script, Strategies, Visit, list, moment,
 };
 
 /// One counterexample.
@@ -65,11 +65,11 @@ pub struct Scene {
 #[derive(Clone, Copy)]
 pub enum Others {
     /// By this script, over tasks that declare what they fetch.
-    Static(Script, Tasks<Static>),
+    Static(Script, SceneTasks<Static>),
     /// By this script, over tasks that find it while they run.
-    Dynamic(Script, Tasks<Dynamic>),
+    Dynamic(Script, SceneTasks<Dynamic>),
     /// Over several graphs, of such tasks too: for each the two are made anew.
-    Graphs(fn(&dyn Fn() -> Strategies) -> Vec<Played>),
+    Graphs(fn(&dyn Fn() -> Strategies) -> Vec<PlayedStep>),
     /// Not at all: it is about processes, in which schedulers and rebuilders have no part.
     Nobody,
 }
@@ -86,7 +86,7 @@ impl fmt::Debug for Others {
 
 impl Scene {
     /// Why a combination cannot play in it: there is no part for it, or its scheduler would have to know beforehand what tasks fetch.
-    pub fn refuses(&self, combination: Combination<'_>) -> Option<String> {
+    pub fn refuses(&self, combination: MenuCell<'_>) -> Option<String> {
         if matches!(self.others, Others::Nobody) {
             return Some("this is about processes, in which schedulers and rebuilders have no part".into());
         }
@@ -113,8 +113,8 @@ impl Scene {
     ///
     /// # Errors
     /// If a build from scratch fails, with which it is compared.
-    pub fn play_with(&self, combination: Combination<'_>) -> Result<Vec<Played>, SceneError> {
-        let Combination { menu, scheduler, rebuilder } = combination;
+    pub fn play_with(&self, combination: MenuCell<'_>) -> Result<Vec<PlayedStep>, SceneError> {
+        let MenuCell { menu, scheduler, rebuilder } = combination;
         let make = menu.lab().combination(scheduler, rebuilder).make;
         Ok(match self.others {
             Others::Static(script, tasks) => script.play(tasks, make())?,
@@ -125,8 +125,8 @@ impl Scene {
     }
 
     /// What a combination does not promise, if therefore this is not held against it.
-    pub fn not_promised(&self, combination: Combination<'_>, fault: &Fault) -> Option<String> {
-        let Combination { menu, scheduler, rebuilder } = combination;
+    pub fn not_promised(&self, combination: MenuCell<'_>, fault: &SceneFault) -> Option<String> {
+        let MenuCell { menu, scheduler, rebuilder } = combination;
         let Promises { within, deterministic, restores, starts_once, .. } =
             menu.lab().combination(scheduler, rebuilder).promises;
         let tosses = match self.others {
@@ -134,13 +134,13 @@ impl Scene {
             Others::Graphs(_) | Others::Nobody => false,
         };
         match (fault, within) {
-            (Fault::Value { .. }, Some(within)) => Some(format!("it promises values within {within} only")),
-            (Fault::Value { .. }, None) if deterministic && tosses => {
+            (SceneFault::Value { .. }, Some(within)) => Some(format!("it promises values within {within} only")),
+            (SceneFault::Value { .. }, None) if deterministic && tosses => {
                 Some("it promises right values only where tasks are deterministic".into())
             }
-            (Fault::Again { .. }, _) if !restores => Some("it does not promise to remember every run".into()),
-            (Fault::Looked { .. }, _) => Some("it does not promise to be deep".into()),
-            (Fault::Restarts { .. }, _) if !starts_once => Some("it does not promise to start a task once".into()),
+            (SceneFault::Again { .. }, _) if !restores => Some("it does not promise to remember every run".into()),
+            (SceneFault::Looked { .. }, _) => Some("it does not promise to be deep".into()),
+            (SceneFault::Restarts { .. }, _) if !starts_once => Some("it does not promise to start a task once".into()),
             _ => None,
         }
     }

@@ -16,7 +16,7 @@ use alacarte_schedulers::Restarting;
 use alacarte_stores::Memory;
 
 use super::play::attempt;
-use super::{Fault, Others, Panel, Part, Performance, Played, Role, Scene, SceneError, Strategies, list};
+use super::{Others, Panel, Performance, PlayedStep, Role, Scene, SceneError, SceneFault, ScenePart, Strategies, list};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -74,7 +74,7 @@ fn truth(target: Name, rows: u32) -> i64 {
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "the published restarting queue",
         why: "No value is wrong; the work is needless. A task need be started once, and once more for each key that it \
@@ -82,7 +82,7 @@ fn play() -> Result<Vec<Performance>, SceneError> {
               row: starts grow with the square of the rows. And as the chain itself is walked, a build of one \
               small key starts everything that was ever built.",
     };
-    let right = Part {
+    let right = ScenePart {
         role: Role::Right,
         system: "restarting",
         why: "A key that must wait is off the queue until what it waits for is there: starts grow with the edges of the \
@@ -93,7 +93,7 @@ fn play() -> Result<Vec<Performance>, SceneError> {
 }
 
 /// The published walk.
-fn published(part: Part) -> Result<Performance, SceneError> {
+fn published(part: ScenePart) -> Result<Performance, SceneError> {
     let mut steps = Vec::new();
     for rows in ROWS {
         let mut walk = ChainWalk::new();
@@ -107,7 +107,7 @@ fn published(part: Part) -> Result<Performance, SceneError> {
 }
 
 /// A scheduler and a rebuilder.
-fn counted(make: &dyn Fn() -> Strategies) -> Vec<Played> {
+fn counted(make: &dyn Fn() -> Strategies) -> Vec<PlayedStep> {
     let mut steps = Vec::new();
     for rows in ROWS {
         let started = Rc::new(RefCell::new((Vec::new(), Vec::new())));
@@ -137,7 +137,7 @@ fn targets(rows: u32) -> Vec<Name> {
 }
 
 /// What one build started.
-fn step(rows: u32, target: Name, starts: &[Name], chain: &[Name], held: Result<Option<i64>, Fault>) -> Played {
+fn step(rows: u32, target: Name, starts: &[Name], chain: &[Name], held: Result<Option<i64>, SceneFault>) -> PlayedStep {
     let mut counts: BTreeMap<Name, usize> = BTreeMap::new();
     for &key in starts {
         *counts.entry(key).or_default() += 1;
@@ -145,13 +145,13 @@ fn step(rows: u32, target: Name, starts: &[Name], chain: &[Name], held: Result<O
     let reached = reached(target, rows);
     let enough = |key: Name| 1 + fetched(key, rows).len();
     let too_often = counts.iter().filter(|&(&key, &count)| count > enough(key));
-    let worst = too_often.max_by_key(|&(_, &count)| count).map(|(&key, &starts)| Fault::Restarts {
+    let worst = too_often.max_by_key(|&(_, &count)| count).map(|(&key, &starts)| SceneFault::Restarts {
         key,
         starts,
         enough: enough(key),
     });
     let unasked = counts.keys().filter(|key| !reached.contains(key)).count();
-    let unasked = (unasked > 0).then_some(Fault::Unasked { target, keys: unasked });
+    let unasked = (unasked > 0).then_some(SceneFault::Unasked { target, keys: unasked });
     let most = counts.values().max().copied().unwrap_or_default();
     let mut counted = vec![
         format!("{} keys reached, {} started", reached.len(), counts.len()),
@@ -164,7 +164,7 @@ fn step(rows: u32, target: Name, starts: &[Name], chain: &[Name], held: Result<O
     let wrong = match (held, truth(target, rows)) {
         (Err(failed), _) => Some(failed),
         (Ok(held), truth) if held == Some(truth) => None,
-        (Ok(held), truth) => Some(Fault::Value { key: target, held, truth: vec![truth] }),
+        (Ok(held), truth) => Some(SceneFault::Value { key: target, held, truth: vec![truth] }),
     };
     let last = Name(rows * WIDTH);
     let (does, says) = if target == last {
@@ -178,7 +178,7 @@ fn step(rows: u32, target: Name, starts: &[Name], chain: &[Name], held: Result<O
         let says = "The chain is known now. This key reaches only four: itself, and three of the lowest row.";
         (format!("build {target} of the same graph"), says)
     };
-    Played {
+    PlayedStep {
         does,
         says,
         built: true,

@@ -10,7 +10,7 @@ use alacarte_schedulers::Suspending;
 
 use super::letters::{A, B, C};
 use super::play::{LastTraces, perform};
-use super::{Act, Judge, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
+use super::{Judge, Others, Performance, Role, Scene, SceneAct, SceneError, ScenePart, SceneStep, Script};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -26,13 +26,13 @@ pub const SCENE: Scene = Scene {
 const SCRIPT: Script = Script {
     inputs: &[(A, 51)],
     steps: &[
-        Step { acts: &[Act::Build(C)], says: "A first build." },
-        Step {
-            acts: &[Act::Edit(A, 52), Act::Build(C)],
+        SceneStep { acts: &[SceneAct::Build(C)], says: "A first build." },
+        SceneStep {
+            acts: &[SceneAct::Edit(A, 52), SceneAct::Build(C)],
             says: "Only the comment changes. B must run to find that out; C is cut off.",
         },
-        Step {
-            acts: &[Act::Edit(A, 51), Act::Build(C)],
+        SceneStep {
+            acts: &[SceneAct::Edit(A, 51), SceneAct::Build(C)],
             says: "The edit is taken back. B has run on this very A before, and gave what it holds.",
         },
     ],
@@ -63,13 +63,13 @@ impl<K: Key, V: Value> Rebuilder<K, V> for LastTrace {
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "suspending × one verifying trace a key",
         why: "No value is wrong; the work is needless. The run on 52 took the place of the run on 51, so B has to run to \
               find out what was known a moment ago. Behind a compiler that is minutes for each change of branch.",
     };
-    let right = Part {
+    let right = ScenePart {
         role: Role::Right,
         system: "suspending × verifying-trace",
         why: "Four traces a key: the older one, of the run on 51, holds and gave the value that is there. (Had B's value \

@@ -9,7 +9,7 @@ use alacarte_schedulers::Suspending;
 
 use super::letters::{A, B, C, D};
 use super::play::perform;
-use super::{Act, Judge, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
+use super::{Judge, Others, Performance, Role, Scene, SceneAct, SceneError, ScenePart, SceneStep, Script};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -26,14 +26,17 @@ pub const SCENE: Scene = Scene {
 const SCRIPT: Script = Script {
     inputs: &[(A, 7)],
     steps: &[
-        Step { acts: &[Act::Build(D)], says: "A first build. D's trace should name A, its only terminal input." },
-        Step {
-            acts: &[Act::Lose(&[B, C, D])],
+        SceneStep {
+            acts: &[SceneAct::Build(D)],
+            says: "A first build. D's trace should name A, its only terminal input.",
+        },
+        SceneStep {
+            acts: &[SceneAct::Lose(&[B, C, D])],
             says: "A fresh checkout: only the input is there, and the cache of values.",
         },
-        Step { acts: &[Act::Build(D)], says: "A is as it was. D alone should come out of the cache." },
-        Step {
-            acts: &[Act::Edit(A, 8), Act::Build(D)],
+        SceneStep { acts: &[SceneAct::Build(D)], says: "A is as it was. D alone should come out of the cache." },
+        SceneStep {
+            acts: &[SceneAct::Edit(A, 8), SceneAct::Build(D)],
             says: "B comes out equal. Shallow traces stop there (early cutoff); deep ones know only that A changed.",
         },
     ],
@@ -49,14 +52,14 @@ fn tasks(_: World) -> Rules<Name, i64, Static> {
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "suspending × the published deep traces",
         why: "No value is wrong here, but the promise is broken. When D was built, the traces of C were searched for \
               one that gave D's value, and there is none; so C went into D's trace as if it were an input. To verify \
               that trace C is needed, and for C, B.",
     };
-    let right = Part {
+    let right = ScenePart {
         role: Role::Right,
         system: "suspending × deep-constructive-trace",
         why: "D's trace names C by its deep fingerprint, which leads through C's own trace and B's down to A. They are \

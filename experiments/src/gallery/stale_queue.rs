@@ -9,7 +9,7 @@ use alacarte_schedulers::Restarting;
 
 use super::letters::{A, B, C, D};
 use super::play::perform;
-use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
+use super::{Others, Performance, Role, Scene, SceneAct, SceneError, ScenePart, SceneStep, Script};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -26,9 +26,12 @@ pub const SCENE: Scene = Scene {
 const SCRIPT: Script = Script {
     inputs: &[(A, 0)],
     steps: &[
-        Step { acts: &[Act::Build(D)], says: "A first build. Every task runs and leaves a trace." },
-        Step { acts: &[Act::Edit(A, 10)], says: "The input at the far end changes. Everything is out of date." },
-        Step { acts: &[Act::Build(D)], says: "D should become 13." },
+        SceneStep { acts: &[SceneAct::Build(D)], says: "A first build. Every task runs and leaves a trace." },
+        SceneStep {
+            acts: &[SceneAct::Edit(A, 10)],
+            says: "The input at the far end changes. Everything is out of date.",
+        },
+        SceneStep { acts: &[SceneAct::Build(D)], says: "D should become 13." },
     ],
     ..Script::PLAIN
 };
@@ -41,14 +44,14 @@ fn tasks(_: World) -> Rules<Name, i64, Static> {
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "restarting × the published constructive traces",
         why: "D's trace names C. Is C dirty? C's trace names B, and B still holds what that trace recorded: nobody has \
               brought B up to date. So C counts as clean, D's trace holds, and B, the only key whose trace would fail, \
               is never looked at.",
     };
-    let right = Part {
+    let right = ScenePart {
         role: Role::Right,
         system: "restarting × constructive-trace",
         why: "Each dependency is brought up to date before its fingerprint is compared, so the question goes down to A \

@@ -7,7 +7,7 @@ use alacarte_schedulers::Topological;
 
 use super::letters::{A, B, C};
 use super::play::perform;
-use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
+use super::{Others, Performance, Role, Scene, SceneAct, SceneError, ScenePart, SceneStep, Script};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -23,10 +23,16 @@ pub const SCENE: Scene = Scene {
 const SCRIPT: Script = Script {
     inputs: &[(A, 1)],
     steps: &[
-        Step { acts: &[Act::Build(C)], says: "A first build. Each file is newer than what it was made from." },
-        Step { acts: &[Act::Edit(A, 2)], says: "A is now the newest of all." },
-        Step { acts: &[Act::Touch(B)], says: "B is written again as it is: newer than A, and no better than before." },
-        Step { acts: &[Act::Build(C)], says: "C should become 21." },
+        SceneStep {
+            acts: &[SceneAct::Build(C)],
+            says: "A first build. Each file is newer than what it was made from.",
+        },
+        SceneStep { acts: &[SceneAct::Edit(A, 2)], says: "A is now the newest of all." },
+        SceneStep {
+            acts: &[SceneAct::Touch(B)],
+            says: "B is written again as it is: newer than A, and no better than before.",
+        },
+        SceneStep { acts: &[SceneAct::Build(C)], says: "C should become 21." },
     ],
     ..Script::PLAIN
 };
@@ -36,12 +42,12 @@ fn tasks(_: World) -> Rules<Name, i64, Static> {
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "topological × modification-time (make)",
         why: "B is newer than A, so B stands. C is older than B, so C is made again: from a B that is out of date.",
     };
-    let right = Part {
+    let right = ScenePart {
         role: Role::Right,
         system: "topological × verifying-trace (ninja, by contents)",
         why: "The trace of B recorded what A held when B was made. No time enters.",

@@ -7,7 +7,7 @@ use alacarte_schedulers::Suspending;
 
 use super::letters::{A, B, H};
 use super::play::perform;
-use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
+use super::{Others, Performance, Role, Scene, SceneAct, SceneError, ScenePart, SceneStep, Script};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -23,9 +23,9 @@ pub const SCENE: Scene = Scene {
 const SCRIPT: Script = Script {
     inputs: &[(A, 1), (H, 100)],
     steps: &[
-        Step { acts: &[Act::Build(B)], says: "A first build. Look at what the trace of B names." },
-        Step { acts: &[Act::Edit(A, 2), Act::Build(B)], says: "An edit of A is seen." },
-        Step { acts: &[Act::Edit(H, 200), Act::Build(B)], says: "An edit of H: B should become 202." },
+        SceneStep { acts: &[SceneAct::Build(B)], says: "A first build. Look at what the trace of B names." },
+        SceneStep { acts: &[SceneAct::Edit(A, 2), SceneAct::Build(B)], says: "An edit of A is seen." },
+        SceneStep { acts: &[SceneAct::Edit(H, 200), SceneAct::Build(B)], says: "An edit of H: B should become 202." },
     ],
     ..Script::PLAIN
 };
@@ -51,18 +51,18 @@ fn open(_: World) -> Rules<Name, i64, Static> {
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "suspending × verifying-trace, H read and not fetched",
         why: "The trace of B names A, and A is as it was. No strategy can do better: what it was not told, it cannot \
               verify.",
     };
-    let fetched = Part {
+    let fetched = ScenePart {
         role: Role::Right,
         system: "suspending × verifying-trace, H fetched",
         why: "What is fetched is in the trace.",
     };
-    let said = Part {
+    let said = ScenePart {
         role: Role::Right,
         system: "suspending × verifying-trace, B volatile",
         why: "Where H cannot be named (a clock, a network), the task says that it reads something which no fetch shows. \

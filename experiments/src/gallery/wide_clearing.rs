@@ -9,7 +9,7 @@ use alacarte_schedulers::Suspending;
 
 use super::letters::{A, B, C, D};
 use super::play::perform;
-use super::{Act, Others, Part, Performance, Role, Scene, SceneError, Script, Step};
+use super::{Others, Performance, Role, Scene, SceneAct, SceneError, ScenePart, SceneStep, Script};
 
 /// The scene.
 pub const SCENE: Scene = Scene {
@@ -25,10 +25,16 @@ pub const SCENE: Scene = Scene {
 const SCRIPT: Script = Script {
     inputs: &[(A, 1), (C, 1)],
     steps: &[
-        Step { acts: &[Act::Build(B), Act::Build(D)], says: "Two targets that have nothing to do with each other." },
-        Step { acts: &[Act::Edit(A, 10), Act::Edit(C, 10)], says: "Both inputs change. Both targets are out of date." },
-        Step { acts: &[Act::Build(B)], says: "Only B is asked for. D's bit should stay set." },
-        Step { acts: &[Act::Build(D)], says: "Now D is asked for: it should become 11." },
+        SceneStep {
+            acts: &[SceneAct::Build(B), SceneAct::Build(D)],
+            says: "Two targets that have nothing to do with each other.",
+        },
+        SceneStep {
+            acts: &[SceneAct::Edit(A, 10), SceneAct::Edit(C, 10)],
+            says: "Both inputs change. Both targets are out of date.",
+        },
+        SceneStep { acts: &[SceneAct::Build(B)], says: "Only B is asked for. D's bit should stay set." },
+        SceneStep { acts: &[SceneAct::Build(D)], says: "Now D is asked for: it should become 11." },
     ],
     ..Script::PLAIN
 };
@@ -38,13 +44,13 @@ fn tasks(_: World) -> Rules<Name, i64, Static> {
 }
 
 fn play() -> Result<Vec<Performance>, SceneError> {
-    let wrong = Part {
+    let wrong = ScenePart {
         role: Role::Wrong,
         system: "suspending × bits that are cleared too widely",
         why: "When B was built the calculation was taken to be over, and every bit was cleared, D's too. The harm was \
               done one step ago; now it shows.",
     };
-    let right = Part {
+    let right = ScenePart {
         role: Role::Right,
         system: "suspending × dirty-bit",
         why: "D's bit was cleared by D's own build, and by nothing else.",

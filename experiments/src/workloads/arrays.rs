@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use super::engine::Engine;
-use super::key_graph::{Graph, begin, mix};
+use super::key_graph::{KeyGraph, begin, mix};
 
 /// Everything is computed again in every build. Nothing can be faster than this where everything changed.
 #[derive(Debug)]
 pub struct PlainArrays {
-    graph: Arc<Graph>,
+    graph: Arc<KeyGraph>,
     values: Vec<u64>,
 }
 
 impl PlainArrays {
     /// An engine that has built nothing.
-    pub fn new(graph: Arc<Graph>) -> Self {
+    pub fn new(graph: Arc<KeyGraph>) -> Self {
         PlainArrays { values: initial(&graph), graph }
     }
 }
@@ -39,7 +39,7 @@ impl Engine for PlainArrays {
 /// costs if it knows its graph beforehand and does nothing that the change does not reach.
 #[derive(Debug)]
 pub struct DirtyArrays {
-    graph: Arc<Graph>,
+    graph: Arc<KeyGraph>,
     values: Vec<u64>,
     /// Where each key's dependents end in `reverse`.
     ends: Vec<u32>,
@@ -49,7 +49,7 @@ pub struct DirtyArrays {
 
 impl DirtyArrays {
     /// An engine that has built nothing.
-    pub fn new(graph: Arc<Graph>) -> Self {
+    pub fn new(graph: Arc<KeyGraph>) -> Self {
         // Counting sort of the edges by what they lead to.
         let mut ends = vec![0; graph.len()];
         for id in graph.edges() {
@@ -109,7 +109,7 @@ impl Engine for DirtyArrays {
     }
 }
 
-fn initial(graph: &Graph) -> Vec<u64> {
+fn initial(graph: &KeyGraph) -> Vec<u64> {
     let mut values = vec![0; graph.len()];
     for (input, value) in values.iter_mut().enumerate().take(graph.inputs()) {
         *value = graph.initial(input);
@@ -118,6 +118,6 @@ fn initial(graph: &Graph) -> Vec<u64> {
 }
 
 #[inline]
-fn compute(graph: &Graph, values: &[u64], key: usize) -> u64 {
+fn compute(graph: &KeyGraph, values: &[u64], key: usize) -> u64 {
     graph.dependencies(key).iter().fold(begin(key), |sum, id| mix(sum, values[id.index()]))
 }

@@ -12,29 +12,29 @@ use alacarte_stores::Memory;
 use super::arrays::{DirtyArrays, PlainArrays};
 use super::engine::{Contender, Engine};
 use super::graph_tasks::{DynamicGraph, GroupedGraph, StaticGraph, closures};
-use super::key_graph::Graph;
+use super::key_graph::KeyGraph;
 
 /// A [`Build`] over a graph: scheduler `S`, rebuilder `R`, and the graph's tasks in the form `T`.
 #[derive(Debug)]
-pub struct Combination<T, S, R> {
+pub struct CombinationEngine<T, S, R> {
     build: Build<u32, u64, T, Memory<u32, u64>, S, R>,
     targets: Vec<KeyId>,
 }
 
-impl<T, S, R> Combination<T, S, R>
+impl<T, S, R> CombinationEngine<T, S, R>
 where
     T: Tasks<u32, u64>,
     S: Schedules<T::Power>,
     R: Rebuilder<u32, u64>,
 {
     /// An engine that has built nothing.
-    pub fn new(graph: &Graph, tasks: T, scheduler: S, rebuilder: R) -> Self {
+    pub fn new(graph: &KeyGraph, tasks: T, scheduler: S, rebuilder: R) -> Self {
         let mut build = Build::new(tasks, Memory::new()).with_scheduler(scheduler).with_rebuilder(rebuilder);
         build.reserve(graph.len());
         for key in 0..graph.len() {
             build.intern(key as u32);
         }
-        let mut engine = Combination { build, targets: graph.targets().map(KeyId::new).collect() };
+        let mut engine = CombinationEngine { build, targets: graph.targets().map(KeyId::new).collect() };
         for input in 0..graph.inputs() {
             engine.set(input, graph.initial(input));
         }
@@ -42,7 +42,7 @@ where
     }
 }
 
-impl<T, S, R> Engine for Combination<T, S, R>
+impl<T, S, R> Engine for CombinationEngine<T, S, R>
 where
     T: Tasks<u32, u64>,
     S: Schedules<T::Power>,
@@ -74,7 +74,7 @@ struct FirstProgram {
 }
 
 impl FirstProgram {
-    fn new(graph: Arc<Graph>) -> Self {
+    fn new(graph: Arc<KeyGraph>) -> Self {
         let inputs: Memory<u32, u64> = (0..graph.inputs()).map(|input| (input as u32, graph.initial(input))).collect();
         let build = Build::new(closures(&graph), inputs);
         let build = build.with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
@@ -103,7 +103,7 @@ impl Engine for FirstProgram {
 fn contender<T, S, R>(
     scheduler: &str,
     rebuilder: &str,
-    tasks: impl Fn(Arc<Graph>) -> T + 'static,
+    tasks: impl Fn(Arc<KeyGraph>) -> T + 'static,
     strategies: impl Fn() -> (S, R) + 'static,
 ) -> Contender
 where
@@ -111,9 +111,9 @@ where
     S: Schedules<T::Power> + 'static,
     R: Rebuilder<u32, u64> + 'static,
 {
-    Contender::new(format!("{scheduler} × {rebuilder}"), move |graph: Arc<Graph>| {
+    Contender::new(format!("{scheduler} × {rebuilder}"), move |graph: Arc<KeyGraph>| {
         let (scheduler, rebuilder) = strategies();
-        Combination::new(&graph, tasks(Arc::clone(&graph)), scheduler, rebuilder)
+        CombinationEngine::new(&graph, tasks(Arc::clone(&graph)), scheduler, rebuilder)
     })
 }
 
@@ -151,7 +151,7 @@ pub fn menu() -> Vec<Contender> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::engine::Scenario;
+    use super::super::engine::Change;
     use super::super::key_graph::{chain, fan_in, layered};
     use super::*;
 
@@ -163,7 +163,7 @@ mod tests {
                 let mut inputs: Vec<u64> = (0..graph.inputs()).map(|input| graph.initial(input)).collect();
                 let mut engine = contender.make(&graph);
                 for round in 0..3 {
-                    for scenario in Scenario::ALL {
+                    for scenario in Change::ALL {
                         for input in scenario.edit(&mut inputs, round) {
                             engine.set(input, inputs[input]);
                         }

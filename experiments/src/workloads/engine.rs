@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::key_graph::{Graph, HIDDEN, scramble};
+use super::key_graph::{HIDDEN, KeyGraph, scramble};
 
 /// Something that keeps a graph's demanded keys up to date.
 pub trait Engine {
@@ -21,17 +21,17 @@ pub trait Engine {
 pub struct Contender {
     /// Its name in tables: `suspending × verifying-trace`.
     pub name: String,
-    make: Box<dyn Fn(Arc<Graph>) -> Box<dyn Engine>>,
+    make: Box<dyn Fn(Arc<KeyGraph>) -> Box<dyn Engine>>,
 }
 
 impl Contender {
-    /// The engine that `make` makes. It starts with [`Graph::initial`] for every input and has built nothing.
-    pub fn new<E: Engine + 'static>(name: impl Into<String>, make: impl Fn(Arc<Graph>) -> E + 'static) -> Self {
+    /// The engine that `make` makes. It starts with [`KeyGraph::initial`] for every input and has built nothing.
+    pub fn new<E: Engine + 'static>(name: impl Into<String>, make: impl Fn(Arc<KeyGraph>) -> E + 'static) -> Self {
         Contender { name: name.into(), make: Box::new(move |graph| Box::new(make(graph))) }
     }
 
     /// Makes the engine.
-    pub fn make(&self, graph: &Arc<Graph>) -> Box<dyn Engine> {
+    pub fn make(&self, graph: &Arc<KeyGraph>) -> Box<dyn Engine> {
         (self.make)(Arc::clone(graph))
     }
 }
@@ -42,9 +42,9 @@ impl fmt::Debug for Contender {
     }
 }
 
-/// What changes before a build. All but [`Scenario::Clean`] come after one.
+/// What changes before a build. All but [`Change::Clean`] come after one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scenario {
+pub enum Change {
     /// Nothing was ever built; the time to make the engine and to give it its inputs counts.
     Clean,
     /// Nothing changed.
@@ -57,19 +57,18 @@ pub enum Scenario {
     Percent,
 }
 
-impl Scenario {
+impl Change {
     /// All of them, in the order in which they are measured.
-    pub const ALL: [Scenario; 5] =
-        [Scenario::Clean, Scenario::Null, Scenario::Cutoff, Scenario::One, Scenario::Percent];
+    pub const ALL: [Change; 5] = [Change::Clean, Change::Null, Change::Cutoff, Change::One, Change::Percent];
 
     /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {
-            Scenario::Clean => "clean",
-            Scenario::Null => "null",
-            Scenario::Cutoff => "cutoff",
-            Scenario::One => "one",
-            Scenario::Percent => "1 %",
+            Change::Clean => "clean",
+            Change::Null => "null",
+            Change::Cutoff => "cutoff",
+            Change::One => "one",
+            Change::Percent => "1 %",
         }
     }
 
@@ -77,15 +76,15 @@ impl Scenario {
     /// changes others.
     pub fn edit(self, inputs: &mut [u64], round: u64) -> Vec<usize> {
         let count = match self {
-            Scenario::Clean | Scenario::Null => 0,
-            Scenario::Cutoff | Scenario::One => 1,
-            Scenario::Percent => (inputs.len() / 100).max(1),
+            Change::Clean | Change::Null => 0,
+            Change::Cutoff | Change::One => 1,
+            Change::Percent => (inputs.len() / 100).max(1),
         };
         let first = scramble(round) as usize;
         // Spread evenly over the inputs, so that none is met twice.
         let edited: Vec<usize> = (0..count).map(|n| (first + n * (inputs.len() / count)) % inputs.len()).collect();
         for &input in &edited {
-            inputs[input] ^= if self == Scenario::Cutoff { 1 } else { 1 << HIDDEN };
+            inputs[input] ^= if self == Change::Cutoff { 1 } else { 1 << HIDDEN };
         }
         edited
     }

@@ -1,7 +1,7 @@
 //! A graph as tasks: in the three ways in which tasks may fetch, and as a person writes it first.
 //!
 //! In the first three there is no closure and no look-up a key: a task is a key's number and the shared graph. Key `n` is
-//! interned as id `n` ([`Combination`](super::Combination) sees to it), so the graph's edges are ids already. The last,
+//! interned as id `n` ([`CombinationEngine`](super::CombinationEngine) sees to it), so the graph's edges are ids already. The last,
 //! [`closures`], is what the README teaches: a collection of closures, one a key, each of which fetches keys by what they
 //! are called.
 
@@ -10,11 +10,11 @@ use std::task::Poll;
 
 use alacarte_core::{Dynamic, DynamicTask, Fetch, Rules, Running, Static, Tasks, task};
 
-use super::key_graph::{Graph, begin, mix};
+use super::key_graph::{KeyGraph, begin, mix};
 
 /// Every task declares what it fetches, and needs no future.
 #[derive(Debug, Clone)]
-pub struct StaticGraph(pub Arc<Graph>);
+pub struct StaticGraph(pub Arc<KeyGraph>);
 
 impl Tasks<u32, u64> for StaticGraph {
     type Power = Static;
@@ -41,9 +41,9 @@ impl Tasks<u32, u64> for StaticGraph {
 }
 
 /// Every task is a future that finds its dependencies while it runs: one key after the other, or all at once if
-/// the graph [is grouped](Graph::is_grouped).
+/// the graph [is grouped](KeyGraph::is_grouped).
 #[derive(Debug, Clone)]
-pub struct DynamicGraph(pub Arc<Graph>);
+pub struct DynamicGraph(pub Arc<KeyGraph>);
 
 impl Tasks<u32, u64> for DynamicGraph {
     type Power = Dynamic;
@@ -59,7 +59,7 @@ impl Tasks<u32, u64> for DynamicGraph {
 
 /// The same, but always all at once.
 #[derive(Debug, Clone)]
-pub struct GroupedGraph(pub Arc<Graph>);
+pub struct GroupedGraph(pub Arc<KeyGraph>);
 
 impl Tasks<u32, u64> for GroupedGraph {
     type Power = Dynamic;
@@ -74,7 +74,7 @@ impl Tasks<u32, u64> for GroupedGraph {
 }
 
 /// A closure a key, as in the README, which fetches one key after the other.
-pub fn closures(graph: &Arc<Graph>) -> Rules<u32, u64, Dynamic> {
+pub fn closures(graph: &Arc<KeyGraph>) -> Rules<u32, u64, Dynamic> {
     let mut rules = Rules::new().rule(graph.inputs() as u32, closure(graph, graph.inputs()));
     for key in graph.inputs() + 1..graph.len() {
         rules.set(key as u32, closure(graph, key));
@@ -82,7 +82,7 @@ pub fn closures(graph: &Arc<Graph>) -> Rules<u32, u64, Dynamic> {
     rules
 }
 
-fn closure(graph: &Arc<Graph>, key: usize) -> DynamicTask<u32, u64> {
+fn closure(graph: &Arc<KeyGraph>, key: usize) -> DynamicTask<u32, u64> {
     let graph = Arc::clone(graph);
     task(async move |fetch: Fetch<'_, u32, u64>| {
         let mut sum = begin(key);
@@ -93,7 +93,7 @@ fn closure(graph: &Arc<Graph>, key: usize) -> DynamicTask<u32, u64> {
     })
 }
 
-fn one_by_one<'t>(graph: &'t Graph, key: u32, fetch: Fetch<'t, u32, u64>) -> Running<'t, u64> {
+fn one_by_one<'t>(graph: &'t KeyGraph, key: u32, fetch: Fetch<'t, u32, u64>) -> Running<'t, u64> {
     let key = key as usize;
     let dependencies = graph.dependencies(key);
     Running::Future(Box::pin(async move {
@@ -105,7 +105,7 @@ fn one_by_one<'t>(graph: &'t Graph, key: u32, fetch: Fetch<'t, u32, u64>) -> Run
     }))
 }
 
-fn at_once<'t>(graph: &'t Graph, key: u32, fetch: Fetch<'t, u32, u64>) -> Running<'t, u64> {
+fn at_once<'t>(graph: &'t KeyGraph, key: u32, fetch: Fetch<'t, u32, u64>) -> Running<'t, u64> {
     let key = key as usize;
     let dependencies = graph.dependencies(key);
     Running::Future(Box::pin(async move {

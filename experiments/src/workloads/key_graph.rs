@@ -7,7 +7,7 @@ use alacarte_core::KeyId;
 
 /// A graph of keys, and the function that gives each of them its value.
 #[derive(Debug, Clone)]
-pub struct Graph {
+pub struct KeyGraph {
     /// How many of the first keys are inputs.
     inputs: usize,
     /// Where each key's edges end in `edges`; they begin where those of the key before end.
@@ -18,9 +18,9 @@ pub struct Graph {
     grouped: bool,
 }
 
-impl Graph {
+impl KeyGraph {
     fn new(inputs: usize) -> Self {
-        Graph { inputs, ends: vec![0; inputs], edges: Vec::new(), demanded: 0, grouped: false }
+        KeyGraph { inputs, ends: vec![0; inputs], edges: Vec::new(), demanded: 0, grouped: false }
     }
 
     /// Adds a key that fetches these.
@@ -114,9 +114,9 @@ pub fn scramble(n: u64) -> u64 {
 
 /// `size` keys in ten layers: the first are the inputs, each key of another fetches five random ones of the
 /// layer below, and the whole last layer is demanded.
-pub fn layered(size: usize) -> Graph {
+pub fn layered(size: usize) -> KeyGraph {
     let width = (size / 10).max(1);
-    let mut graph = Graph::new(width);
+    let mut graph = KeyGraph::new(width);
     for key in width..10 * width {
         let below = (key / width - 1) * width;
         graph.key((0..5).map(|n| below + scramble((key * 5 + n) as u64) as usize % width));
@@ -125,8 +125,8 @@ pub fn layered(size: usize) -> Graph {
 }
 
 /// `size` keys in a row, each fetching the one before; the first is the only input, the last is demanded.
-pub fn chain(size: usize) -> Graph {
-    let mut graph = Graph::new(1);
+pub fn chain(size: usize) -> KeyGraph {
+    let mut graph = KeyGraph::new(1);
     for key in 1..size.max(2) {
         graph.key([key - 1]);
     }
@@ -135,9 +135,9 @@ pub fn chain(size: usize) -> Graph {
 
 /// One key that fetches all of a row of keys as one group, each of which fetches an input of its own: about
 /// `size` keys in all, nearly half of them fetched by the one.
-pub fn fan_in(size: usize) -> Graph {
+pub fn fan_in(size: usize) -> KeyGraph {
     let width = (size / 2).max(1);
-    let mut graph = Graph::new(width);
+    let mut graph = KeyGraph::new(width);
     for input in 0..width {
         graph.key([input]);
     }

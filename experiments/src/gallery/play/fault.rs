@@ -15,7 +15,7 @@ use super::scene_script::list;
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum SceneFault {
     /// A target holds what no build from scratch gives.
     Value {
         /// The target.
@@ -66,42 +66,42 @@ pub enum Fault {
     Failed(String),
 }
 
-impl Fault {
+impl SceneFault {
     /// What of this is at fault, in a word or two.
     pub fn kind(&self) -> &'static str {
         match self {
-            Fault::Value { .. } => "wrong",
-            Fault::Failed(_) => "failed",
-            Fault::Jobs { law, .. } => law,
+            SceneFault::Value { .. } => "wrong",
+            SceneFault::Failed(_) => "failed",
+            SceneFault::Jobs { law, .. } => law,
             _ => "needless work",
         }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for SceneFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Value { key, held, truth } => {
+            SceneFault::Value { key, held, truth } => {
                 let held = held.map_or("missing".to_owned(), |held| held.to_string());
                 write!(f, "{key} is {held}, the truth is {}", alternatives(truth))
             }
-            Fault::Again { key, on } => {
+            SceneFault::Again { key, on } => {
                 let on: Vec<String> = on.iter().map(|(key, value)| format!("{key} = {value}")).collect();
                 write!(f, "{key} ran again, though it ran on {} before", on.join(", "))
             }
-            Fault::Looked { target, between } => {
+            SceneFault::Looked { target, between } => {
                 let are = if between.len() == 1 { "is" } else { "are" };
                 let between = list(between, ", ");
                 write!(f, "the inputs below {target} are those of an earlier build, and yet {between} {are} looked at")
             }
-            Fault::Restarts { key, starts, enough } => {
+            SceneFault::Restarts { key, starts, enough } => {
                 write!(f, "{key} was started {starts} times, {enough} would do")
             }
-            Fault::Unasked { target, keys } => {
+            SceneFault::Unasked { target, keys } => {
                 write!(f, "{keys} keys were started that {target} does not reach")
             }
-            Fault::Jobs { what, .. } => f.write_str(what),
-            Fault::Failed(why) => f.write_str(why),
+            SceneFault::Jobs { what, .. } => f.write_str(what),
+            SceneFault::Failed(why) => f.write_str(why),
         }
     }
 }
@@ -139,10 +139,10 @@ impl Held {
 }
 
 /// Whether a target that was just built holds what it may.
-pub fn value(key: Name, held: Option<i64>, truths: &mut [Truth]) -> Option<Fault> {
+pub fn value(key: Name, held: Option<i64>, truths: &mut [Truth]) -> Option<SceneFault> {
     let truth = values(key, truths);
     let right = held.is_some_and(|held| truth.contains(&held));
-    (!right).then_some(Fault::Value { key, held, truth })
+    (!right).then_some(SceneFault::Value { key, held, truth })
 }
 
 fn values(key: Name, truths: &mut [Truth]) -> Vec<i64> {

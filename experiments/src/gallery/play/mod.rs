@@ -19,13 +19,13 @@ use std::error::Error;
 use std::fmt::Display;
 
 use alacarte_conformance::broken::twist::Twisted;
-use alacarte_conformance::{Name, Outcome, Truth, World, quietly};
+use alacarte_conformance::{Computed, Name, Truth, World, quietly};
 use alacarte_core::{Build, BuildError, Decision, Power, Rebuilder, Rules, Scheduler, Schedules};
 
-pub use fault::{Fault, Held};
+pub use fault::{Held, SceneFault};
 pub use last::LastTraces;
 pub use play_log::Visit;
-pub use scene_script::{Act, Judge, Moment, Script, Step, list};
+pub use scene_script::{Judge, ReadingMoment, SceneAct, SceneStep, Script, list};
 pub use show::Panel;
 
 use play_log::{Log, Note, Watch};
@@ -42,7 +42,7 @@ pub enum Role {
 
 /// A build system's part in a scene, and what is to be said of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Part {
+pub struct ScenePart {
     /// Which part.
     pub role: Role,
     /// What it is made of.
@@ -55,9 +55,9 @@ pub struct Part {
 #[derive(Debug, Clone)]
 pub struct Performance {
     /// Its part.
-    pub part: Part,
+    pub part: ScenePart,
     /// Every step.
-    pub steps: Vec<Played>,
+    pub steps: Vec<PlayedStep>,
 }
 
 impl Performance {
@@ -68,13 +68,13 @@ impl Performance {
 }
 
 /// The first step at which something is wrong.
-pub fn moment(steps: &[Played]) -> Option<usize> {
+pub fn moment(steps: &[PlayedStep]) -> Option<usize> {
     steps.iter().position(|step| !step.faults.is_empty())
 }
 
 /// One step, as it went.
 #[derive(Debug, Clone)]
-pub struct Played {
+pub struct PlayedStep {
     /// What happened.
     pub does: String,
     /// What one should see.
@@ -88,14 +88,14 @@ pub struct Played {
     /// What the build system remembers afterwards.
     pub metadata: Vec<Panel>,
     /// What is wrong.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<SceneFault>,
 }
 
 /// A scheduler and a rebuilder of any kind.
 pub type Strategies = (Box<dyn Scheduler>, Box<dyn Rebuilder<Name, i64>>);
 
 /// The tasks of a scene, in its world.
-pub type Tasks<P> = fn(World) -> Rules<Name, i64, P>;
+pub type SceneTasks<P> = fn(World) -> Rules<Name, i64, P>;
 
 /// A build system under observation.
 type Built<P> = Build<Name, i64, Rules<Name, i64, P>, World, Twisted, Box<dyn Rebuilder<Name, i64>>>;
@@ -108,8 +108,8 @@ const NOTHING: [Name; 0] = [];
 /// If a build from scratch fails, which none of our scripts is about.
 pub fn perform<P: Power>(
     script: &Script,
-    part: Part,
-    tasks: Tasks<P>,
+    part: ScenePart,
+    tasks: SceneTasks<P>,
     scheduler: impl Schedules<P> + 'static,
     rebuilder: impl Rebuilder<Name, i64> + 'static,
 ) -> Result<Performance, BuildError<Name>> {
@@ -118,10 +118,10 @@ pub fn perform<P: Power>(
 }
 
 /// Does this with somebody's strategies: that they fail, or panic, is a fault of theirs.
-pub fn attempt<T, E: Display>(act: impl FnOnce() -> Result<T, E>) -> Result<T, Fault> {
+pub fn attempt<T, E: Display>(act: impl FnOnce() -> Result<T, E>) -> Result<T, SceneFault> {
     match quietly(act) {
-        Ok(done) => done.map_err(|error| Fault::Failed(error.to_string().replace('\n', "; "))),
-        Err(panic) => Err(Fault::Failed(format!("a panic: {panic}"))),
+        Ok(done) => done.map_err(|error| SceneFault::Failed(error.to_string().replace('\n', "; "))),
+        Err(panic) => Err(SceneFault::Failed(format!("a panic: {panic}"))),
     }
 }
 
@@ -132,9 +132,9 @@ impl Script {
     /// If a build from scratch fails.
     pub fn play<P: Power>(
         &self,
-        tasks: Tasks<P>,
+        tasks: SceneTasks<P>,
         (scheduler, rebuilder): Strategies,
-    ) -> Result<Vec<Played>, BuildError<Name>> {
+    ) -> Result<Vec<PlayedStep>, BuildError<Name>> {
         let world = World::new(true);
         world.set_clock(0);
         self.inputs.iter().for_each(|&(key, value)| world.write(key, Some(value)));
@@ -154,7 +154,7 @@ impl Script {
         for step in self.steps {
             let (mut built, mut visits, mut faults) = (false, Vec::new(), Vec::new());
             for act in step.acts {
-                let Act::Build(target) = *act else {
+                let SceneAct::Build(target) = *act else {
                     faults.extend(attempt(|| happen(act, &world, &mut build)).err());
                     continue;
                 };
@@ -185,26 +185,26 @@ impl Script {
             let held = |key| world.read(key).or_else(|| build.get(key));
             let store = fault::store(&world, &targets, &mut truths(&targets)?, held);
             let metadata = show::panels(build.metadata(), &build.keys());
-            steps.push(Played { does: step.to_string(), says: step.says, built, visits, store, metadata, faults });
+            steps.push(PlayedStep { does: step.to_string(), says: step.says, built, visits, store, metadata, faults });
         }
         Ok(steps)
     }
 }
 
 /// Anything but a build happens, and is noticed.
-fn happen<P: Power>(act: &Act, world: &World, build: &mut Built<P>) -> Result<(), Box<dyn Error>> {
+fn happen<P: Power>(act: &SceneAct, world: &World, build: &mut Built<P>) -> Result<(), Box<dyn Error>> {
     match *act {
-        Act::Build(_) => {}
-        Act::Edit(key, value) => world.write(key, Some(value)),
-        Act::EditMeanwhile(moment, key, value) => world.plan(moment as u32, key, value),
-        Act::Touch(key) => world.touch(key),
-        Act::Lose(keys) => keys.iter().try_for_each(|key| build.remove(key).map(drop))?,
-        Act::Evict(keys) => {
+        SceneAct::Build(_) => {}
+        SceneAct::Edit(key, value) => world.write(key, Some(value)),
+        SceneAct::EditMeanwhile(moment, key, value) => world.plan(moment as u32, key, value),
+        SceneAct::Touch(key) => world.touch(key),
+        SceneAct::Lose(keys) => keys.iter().try_for_each(|key| build.remove(key).map(drop))?,
+        SceneAct::Evict(keys) => {
             let values = keys.iter().filter_map(|&key| Some((key, build.get(key)?)));
             values.for_each(|(key, value)| world.evict(key, value));
         }
-        Act::Clock(to) => world.set_clock(to),
-        Act::Turn => world.pass(),
+        SceneAct::Clock(to) => world.set_clock(to),
+        SceneAct::Turn => world.pass(),
     }
     if !build.metadata().is_empty() {
         // A build of nothing only looks at what has changed.
@@ -230,18 +230,18 @@ impl Earlier {
         ran: &[Name],
         mut looked: BTreeSet<Name>,
         truth: &mut Truth,
-    ) -> Vec<Fault> {
+    ) -> Vec<SceneFault> {
         let mut again = Vec::new();
         for &key in ran {
             let fetched = truth.of(key).fetched.clone();
             let on: Vec<_> = fetched.into_iter().filter_map(|key| Some((key, truth.value(key)?))).collect();
             if !self.ran.entry(key).or_default().insert(on.clone()) {
-                again.push(Fault::Again { key, on });
+                again.push(SceneFault::Again { key, on });
             }
         }
         let below = truth.reach(&[target]).into_iter();
         let inputs = below.filter_map(|key| {
-            let Outcome { value, fetched, .. } = truth.of(key);
+            let Computed { value, fetched, .. } = truth.of(key);
             fetched.is_empty().then_some((key, (*value)?))
         });
         let known = !self.built.entry(target).or_default().insert(inputs.collect());
@@ -249,7 +249,7 @@ impl Earlier {
         match judge {
             Judge::Work => again,
             Judge::Depth if known && !looked.is_empty() => {
-                vec![Fault::Looked { target, between: looked.into_iter().collect() }]
+                vec![SceneFault::Looked { target, between: looked.into_iter().collect() }]
             }
             Judge::Depth | Judge::Values => Vec::new(),
         }

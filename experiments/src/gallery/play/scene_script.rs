@@ -10,13 +10,13 @@ use alacarte_core::Time;
 
 /// What happens.
 #[derive(Debug, Clone, Copy)]
-pub enum Act {
+pub enum SceneAct {
     /// A target is built.
     Build(Name),
     /// A file is written.
     Edit(Name, i64),
     /// A file is written while a command of the next build runs.
-    EditMeanwhile(Moment, Name, i64),
+    EditMeanwhile(ReadingMoment, Name, i64),
     /// An output is written again as it is.
     Touch(Name),
     /// Outputs are lost.
@@ -32,7 +32,7 @@ pub enum Act {
 /// How far a command has come that reads a file and then takes its time: how many of the points that it tells of
 /// ([`World::started`](alacarte_conformance::World::started)) lie behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
+pub enum ReadingMoment {
     /// It was started, and has read nothing yet.
     BeforeReading = 0,
     /// It has read, and has not ended yet.
@@ -41,9 +41,9 @@ pub enum Moment {
 
 /// One or several acts, and what one should see.
 #[derive(Debug, Clone, Copy)]
-pub struct Step {
+pub struct SceneStep {
     /// What happens.
-    pub acts: &'static [Act],
+    pub acts: &'static [SceneAct],
     /// What one should see.
     pub says: &'static str,
 }
@@ -65,7 +65,7 @@ pub struct Script {
     /// What the files hold at first.
     pub inputs: &'static [(Name, i64)],
     /// The steps.
-    pub steps: &'static [Step],
+    pub steps: &'static [SceneStep],
     /// What the coin may show: each gives a build from scratch that is right.
     pub coin: &'static [i64],
     /// What is judged.
@@ -79,7 +79,7 @@ impl Script {
     /// Everything that is ever built.
     pub fn targets(&self) -> Vec<Name> {
         let acts = self.steps.iter().flat_map(|step| step.acts);
-        acts.filter_map(|act| if let Act::Build(target) = act { Some(*target) } else { None }).collect()
+        acts.filter_map(|act| if let SceneAct::Build(target) = act { Some(*target) } else { None }).collect()
     }
 }
 
@@ -88,23 +88,23 @@ pub fn list(keys: &[Name], between: &str) -> String {
     keys.iter().map(Name::to_string).collect::<Vec<_>>().join(between)
 }
 
-impl fmt::Display for Act {
+impl fmt::Display for SceneAct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Act::Build(target) => write!(f, "build {target}"),
-            Act::Edit(key, value) => write!(f, "{key} := {value}"),
-            Act::EditMeanwhile(_, key, value) => write!(f, "(while it runs, {key} := {value})"),
-            Act::Touch(key) => write!(f, "touch {key}"),
-            Act::Lose(keys) => write!(f, "lose {}", list(keys, ", ")),
-            Act::Evict(keys) => write!(f, "evict {} from the cache", list(keys, ", ")),
-            Act::Clock(to) => write!(f, "set the clock to {to}"),
-            Act::Turn => write!(f, "turn the coin"),
+            SceneAct::Build(target) => write!(f, "build {target}"),
+            SceneAct::Edit(key, value) => write!(f, "{key} := {value}"),
+            SceneAct::EditMeanwhile(_, key, value) => write!(f, "(while it runs, {key} := {value})"),
+            SceneAct::Touch(key) => write!(f, "touch {key}"),
+            SceneAct::Lose(keys) => write!(f, "lose {}", list(keys, ", ")),
+            SceneAct::Evict(keys) => write!(f, "evict {} from the cache", list(keys, ", ")),
+            SceneAct::Clock(to) => write!(f, "set the clock to {to}"),
+            SceneAct::Turn => write!(f, "turn the coin"),
         }
     }
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for SceneStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.acts.iter().map(Act::to_string).collect::<Vec<_>>().join("; "))
+        f.write_str(&self.acts.iter().map(SceneAct::to_string).collect::<Vec<_>>().join("; "))
     }
 }

@@ -3,7 +3,7 @@
 //! The laboratory's oracle evaluates tasks that are data. A scene's tasks are Rust, as a user writes them, and some are dishonest
 //! on purpose, so that the engine has to run them; in a build that remembers nothing there is nothing else for it to do.
 
-use alacarte_conformance::{Name, Outcome, Truth, World};
+use alacarte_conformance::{Computed, Name, Truth, World};
 use alacarte_core::{Build, BuildError, Power, Rules};
 use alacarte_metadata::DirtyBits;
 use alacarte_rebuilders::DirtyBit;
@@ -23,7 +23,7 @@ pub fn from_scratch<P: Power>(
     let (keys, graph) = (build.keys(), build.metadata().read::<DirtyBits>().graph());
     let outcomes = keys.iter().map(|(id, key)| {
         let fetched = graph.dependencies(id).into_iter().flatten().map(|fetched| *keys.name(fetched.key)).collect();
-        (*key, Outcome { value: build.get(key), fetched, ..Outcome::default() })
+        (*key, Computed { value: build.get(key), fetched, ..Computed::default() })
     });
     Ok(Truth::recorded(outcomes.collect()))
 }
