@@ -321,7 +321,7 @@ impl Project {
         stage.unless_stopped()?;
         ended.and_then(|_| stage.expected()).map_err(|problem| CompareError::Reference {
             workload: self.name.clone(),
-            place: steps.last().map_or_else(String::new, Step::place),
+            place: steps.last().map_or_else(String::new, EditStep::place),
             problem: problem + CONFINED,
         })
     }
