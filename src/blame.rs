@@ -36,6 +36,13 @@ impl Blame {
         answer
     }
 
+    /// Of calls within calls the innermost unwinds first, and is the one that panicked.
+    #[cold]
+    #[inline(never)]
+    fn accuse(&self, culprit: Culprit) {
+        self.0.set(self.0.get().or(Some(culprit)));
+    }
+
     /// Who panicked since this was last asked.
     pub fn take(&self) -> Option<Culprit> {
         self.0.take()
@@ -49,9 +56,9 @@ struct Unwinding<'b> {
 }
 
 impl Drop for Unwinding<'_> {
+    // (Inlined, so that a call that returns has written nothing down, not even on the stack.)
+    #[inline(always)]
     fn drop(&mut self) {
-        // (Of calls within calls the innermost unwinds first.)
-        let first = self.blame.0.get().unwrap_or(self.culprit);
-        self.blame.0.set(Some(first));
+        self.blame.accuse(self.culprit);
     }
 }
