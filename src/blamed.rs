@@ -1,9 +1,8 @@
 //! Strategies as a build calls them: what panics in one is blamed on it.
 
-use std::any::type_name;
 use std::task::Poll;
 
-use crate::blame::Blame;
+use crate::blame::{Blame, Part};
 use crate::event::Fetched;
 use crate::fingerprint::Value;
 use crate::key::{Key, KeyId};
@@ -26,55 +25,55 @@ impl<S> Blamed<S> {
 
 impl<S> Blamed<S> {
     #[inline(always)]
-    fn look<T>(&self, part: &'static str, key: Option<KeyId>, call: impl FnOnce(&S) -> T) -> T {
-        self.blame.on(part, type_name::<S>(), key, || call(&self.strategy))
+    fn look<T>(&self, part: Part, key: Option<KeyId>, call: impl FnOnce(&S) -> T) -> T {
+        self.blame.on(part, key, || call(&self.strategy))
     }
 
     #[inline(always)]
-    fn tell<T>(&mut self, part: &'static str, key: Option<KeyId>, call: impl FnOnce(&mut S) -> T) -> T {
-        self.blame.on(part, type_name::<S>(), key, || call(&mut self.strategy))
+    fn tell<T>(&mut self, part: Part, key: Option<KeyId>, call: impl FnOnce(&mut S) -> T) -> T {
+        self.blame.on(part, key, || call(&mut self.strategy))
     }
 }
 
 impl<S: Scheduler> Scheduler for Blamed<S> {
     fn install(&self, metadata: &mut Metadata) {
-        self.look("scheduler", None, |scheduler| scheduler.install(metadata));
+        self.look(Part::Scheduler, None, |scheduler| scheduler.install(metadata));
     }
     #[inline]
     fn when_blocked(&self) -> WhenBlocked {
-        self.look("scheduler", None, |scheduler| scheduler.when_blocked())
+        self.look(Part::Scheduler, None, |scheduler| scheduler.when_blocked())
     }
     fn depth_first(&self) -> bool {
-        self.look("scheduler", None, |scheduler| scheduler.depth_first())
+        self.look(Part::Scheduler, None, |scheduler| scheduler.depth_first())
     }
     fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError> {
-        self.tell("scheduler", None, |scheduler| scheduler.plan(plan, metadata))
+        self.tell(Part::Scheduler, None, |scheduler| scheduler.plan(plan, metadata))
     }
     #[inline]
     fn push(&mut self, key: KeyId, metadata: &Metadata) {
-        self.tell("scheduler", Some(key), |scheduler| scheduler.push(key, metadata));
+        self.tell(Part::Scheduler, Some(key), |scheduler| scheduler.push(key, metadata));
     }
     #[inline]
     fn pop(&mut self) -> Option<KeyId> {
-        self.tell("scheduler", None, |scheduler| scheduler.pop())
+        self.tell(Part::Scheduler, None, |scheduler| scheduler.pop())
     }
     fn finish(&mut self, complete: bool) {
-        self.tell("scheduler", None, |scheduler| scheduler.finish(complete));
+        self.tell(Part::Scheduler, None, |scheduler| scheduler.finish(complete));
     }
     fn follows_suspects(&self, targets: &[KeyId], generation: u64) -> bool {
-        self.look("scheduler", None, |scheduler| scheduler.follows_suspects(targets, generation))
+        self.look(Part::Scheduler, None, |scheduler| scheduler.follows_suspects(targets, generation))
     }
     #[inline]
     fn precedes(&self, key: KeyId) -> bool {
-        self.look("scheduler", Some(key), |scheduler| scheduler.precedes(key))
+        self.look(Part::Scheduler, Some(key), |scheduler| scheduler.precedes(key))
     }
     #[inline]
     fn may_fetch(&self, key: KeyId, dependency: KeyId) -> bool {
-        self.look("scheduler", Some(key), |scheduler| scheduler.may_fetch(key, dependency))
+        self.look(Part::Scheduler, Some(key), |scheduler| scheduler.may_fetch(key, dependency))
     }
     #[inline]
     fn suspect(&mut self, key: KeyId) {
-        self.tell("scheduler", Some(key), |scheduler| scheduler.suspect(key));
+        self.tell(Part::Scheduler, Some(key), |scheduler| scheduler.suspect(key));
     }
 }
 
@@ -82,32 +81,32 @@ impl<P: Power, S: Schedules<P>> Schedules<P> for Blamed<S> {}
 
 impl<K: Key, V: Value, R: Rebuilder<K, V>> Rebuilder<K, V> for Blamed<R> {
     fn install(&self, metadata: &mut Metadata) {
-        self.look("rebuilder", None, |rebuilder| rebuilder.install(metadata));
+        self.look(Part::Rebuilder, None, |rebuilder| rebuilder.install(metadata));
     }
     #[inline]
     fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
-        self.look("rebuilder", Some(question.key()), |rebuilder| rebuilder.ask(question, metadata))
+        self.look(Part::Rebuilder, Some(question.key()), |rebuilder| rebuilder.ask(question, metadata))
     }
     fn skips_unchanged_builds(&self) -> bool {
-        self.look("rebuilder", None, |rebuilder| rebuilder.skips_unchanged_builds())
+        self.look(Part::Rebuilder, None, |rebuilder| rebuilder.skips_unchanged_builds())
     }
     #[inline]
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
-        self.look("rebuilder", None, |rebuilder| rebuilder.suspects(metadata))
+        self.look(Part::Rebuilder, None, |rebuilder| rebuilder.suspects(metadata))
     }
     #[inline]
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
-        self.look("rebuilder", Some(key), |rebuilder| rebuilder.dependents(key, metadata, each));
+        self.look(Part::Rebuilder, Some(key), |rebuilder| rebuilder.dependents(key, metadata, each));
     }
     #[inline]
     fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<Fetched> {
-        self.look("rebuilder", Some(key), |rebuilder| rebuilder.dependency(key, position, metadata))
+        self.look(Part::Rebuilder, Some(key), |rebuilder| rebuilder.dependency(key, position, metadata))
     }
     #[inline]
     fn restores(&self) -> bool {
-        self.look("rebuilder", None, |rebuilder| rebuilder.restores())
+        self.look(Part::Rebuilder, None, |rebuilder| rebuilder.restores())
     }
     fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
-        self.look("rebuilder", Some(key), |rebuilder| rebuilder.sharable_trace(key, metadata))
+        self.look(Part::Rebuilder, Some(key), |rebuilder| rebuilder.sharable_trace(key, metadata))
     }
 }

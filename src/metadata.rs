@@ -7,7 +7,7 @@
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
 
-use crate::blame::Blame;
+use crate::blame::{Blame, Part};
 use crate::event::Event;
 use crate::key::KeyId;
 
@@ -125,16 +125,21 @@ impl Metadata {
 
     /// Shows an event to every updater.
     pub fn apply(&mut self, event: &Event<'_>) {
-        for (_, name, updater) in &mut self.updaters {
-            self.blame.on("metadata updater", name, event.key(), || updater.apply(event));
+        for (place, (.., updater)) in self.updaters.iter_mut().enumerate() {
+            self.blame.on(Part::Updater(place as u16), event.key(), || updater.apply(event));
         }
     }
 
     /// Calls `each` with every key that some updater names where it speaks of `key`, see [`MetadataUpdater::mentions`].
     pub fn mentions(&self, key: KeyId, each: &mut dyn FnMut(KeyId)) {
-        for (_, name, updater) in &self.updaters {
-            self.blame.on("metadata updater", name, Some(key), || updater.mentions(key, each));
+        for (place, (.., updater)) in self.updaters.iter().enumerate() {
+            self.blame.on(Part::Updater(place as u16), Some(key), || updater.mentions(key, each));
         }
+    }
+
+    /// The type of an updater, by its place among those that are installed.
+    pub(crate) fn name(&self, place: u16) -> &'static str {
+        self.updaters.get(usize::from(place)).map_or("updater", |(_, name, _)| name)
     }
 
     /// How many updaters are installed.

@@ -17,7 +17,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use crate::blame::Blame;
+use crate::blame::{Blame, Part};
 use crate::blamed::Blamed;
 use crate::collect::{Past, Retention, garbage};
 use crate::engine::{Engine, Observer, Progress};
@@ -82,6 +82,7 @@ pub struct Build<K, V, T, St, S = (), R = (), J = NoJournal> {
     sink: EventSink<J>,
     cache: Option<Box<dyn TraceCache<K, V>>>,
     observer: Option<Observer<K>>,
+    observer_name: &'static str,
     /// The collection of tasks that it began with.
     collection: Option<u64>,
     /// How many times the tasks were replaced.
@@ -129,6 +130,7 @@ impl<K: Key, V: Value, T: Tasks<K, V>, St: Store<K, V>> Build<K, V, T, St> {
             sink: EventSink::new(NoJournal, 0),
             cache: None,
             observer: None,
+            observer_name: "",
             generation: 0,
             compared: None,
             moment: None,
@@ -180,6 +182,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
             sink: EventSink::new(journal, self.sink.clock),
             cache: self.cache,
             observer: self.observer,
+            observer_name: self.observer_name,
             collection: self.collection,
             generation: self.generation,
             compared: None,
@@ -253,9 +256,10 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     /// Has `observer` told of every decision, as it is made, with the keys known by then.
     #[must_use]
     pub fn with_observer(mut self, mut observer: impl FnMut(&Keys<K>, KeyId, &Decision) + 'static) -> Self {
-        let (blame, name) = (self.blame.clone(), type_name_of_val(&observer));
+        let blame = self.blame.clone();
+        self.observer_name = type_name_of_val(&observer);
         self.observer = Some(Box::new(move |keys, key, decision| {
-            blame.on("observer", name, Some(key), || observer(keys, key, decision));
+            blame.on(Part::Observer, Some(key), || observer(keys, key, decision));
         }));
         self
     }
@@ -622,10 +626,16 @@ where
 
     /// The error of a build in which a strategy panicked. Any other panic goes on.
     fn blamed(&mut self, panic: Box<dyn Any + Send>) -> BuildError<K> {
-        let Some(culprit) = self.blame.take() else { resume_unwind(panic) };
+        let Some(call) = self.blame.take() else { resume_unwind(panic) };
         let keys = &self.table.get_mut().keys;
-        let key = culprit.key.map(KeyId::subject).filter(|&key| keys.knows(key));
-        let strategy = format!("the {} `{}`", culprit.part, culprit.name);
+        let key = call.key().map(KeyId::subject).filter(|&key| keys.knows(key));
+        let (part, name) = match call.part {
+            Part::Scheduler => ("scheduler", type_name::<S>()),
+            Part::Rebuilder => ("rebuilder", type_name::<R>()),
+            Part::Observer => ("observer", self.observer_name),
+            Part::Updater(place) => ("metadata updater", self.sink.metadata.name(place)),
+        };
+        let strategy = format!("the {part} `{name}`");
         let cause = Cause::StrategyPanic { strategy, message: panic_message(&*panic).into() };
         BuildError::new(vec![Failure::new(key.map(|key| keys.name(key).clone()), cause)], Report::default())
     }
