@@ -40,7 +40,7 @@ pub fn cache(arguments: &Cache) -> Result<ExitCode, Problem> {
         }
         Care::Verify { directory } => {
             let tended = open(directory)?.verify()?;
-            tell("read", tended.held)?;
+            tell("found", tended.held)?;
             tell("removed, for they were damaged:", tended.removed)?;
             return Ok(told(&tended));
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use alacarte_experiments::compare::Stop;
+use alacarte_frontends::commands::ignored;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that ask a program to end.
@@ -53,11 +54,4 @@ pub fn raise(stop: &Stop) -> io::Result<Caught> {
         }
     });
     Ok(caught)
-}
-
-/// The signals that this process ignores, a bit each; none where the system does not say.
-fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

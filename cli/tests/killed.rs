@@ -181,7 +181,7 @@ const SLOW: &str = "rule slow\n  command = echo half > $out; echo > begun; sleep
 
 #[test]
 fn every_signal_that_ends_a_build_ends_its_commands() {
-    for end in [Signal::INT, Signal::TERM, Signal::HUP] {
+    for end in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
         let project = directory(&[("build.ninja", SLOW)]);
         let place = project.path();
         let mut child = start(place, &["build"]);
@@ -242,17 +242,19 @@ fn a_build_that_is_busy_hears_a_signal() {
 }
 
 #[test]
-fn nohup_is_respected() {
-    let project = directory(&[("build.ninja", SLOW)]);
-    let place = project.path();
-    let mut child = std::process::Command::new("/bin/sh")
-        .args(["-c", "trap '' HUP; exec \"$0\" build", env!("CARGO_BIN_EXE_alacarte")])
-        .current_dir(place)
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("it starts");
-    wait_for(&place.join("begun"));
-    signal(&child, Signal::HUP);
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
-    assert!(place.join("late").exists());
+fn what_was_ignored_when_a_build_began_stays_ignored() {
+    for (ignored, name) in [(Signal::HUP, "HUP"), (Signal::QUIT, "QUIT")] {
+        let project = directory(&[("build.ninja", SLOW)]);
+        let place = project.path();
+        let mut child = std::process::Command::new("/bin/sh")
+            .args(["-c", &format!("trap '' {name}; exec \"$0\" build"), env!("CARGO_BIN_EXE_alacarte")])
+            .current_dir(place)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("it starts");
+        wait_for(&place.join("begun"));
+        signal(&child, ignored);
+        assert_eq!(child.wait().expect("it ends").code(), Some(0), "{name}");
+        assert!(place.join("late").exists(), "{name}");
+    }
 }

@@ -157,6 +157,62 @@ fn what_a_tool_leaves_that_is_no_entry_is_said_once() {
     assert_eq!(named_caches(&root.path().join("cache")).expect("listed")[0].entries, 2);
 }
 
+/// While another process holds the lock of the cache, others have the token of the command that waits for it, be that before it runs or when it has run.
+#[test]
+fn a_command_that_waits_for_its_cache_holds_no_token() {
+    use rustix::fs::{FlockOperation, OFlags, flock};
+    use std::io::{Read, Write};
+    use std::os::unix::fs::OpenOptionsExt;
+    let manifest = "rule r\n  command = echo > begun; while [ ! -e go ]; do sleep 0.01; done; touch $$ALACARTE_TOOL_CACHE/entry $out\n\
+                    build a: r\n  tool_cache = r/t\n";
+    for before in [true, false] {
+        let root = directory(&[("build.ninja", manifest)]);
+        let root = root.path();
+        let part = root.join("cache/tools/t/by-name/r");
+        fs::create_dir_all(&part).expect("made");
+        let lock = fs::File::create(part.join("lock")).expect("made");
+        let pipe = root.join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().expect("it starts").success());
+        // (Both ends are open here, and no token is in it.)
+        let flags = OFlags::NONBLOCK.bits() as i32;
+        let mut tokens = fs::OpenOptions::new().read(true).write(true).custom_flags(flags).open(&pipe).expect("opened");
+        let mut token = move |wanted: bool| {
+            let limit = std::time::Instant::now() + Duration::from_secs(60);
+            while wanted && std::time::Instant::now() < limit {
+                match tokens.read(&mut [0]) {
+                    Ok(_) => return tokens.write_all(b"+").expect("put back"),
+                    Err(_) => std::thread::sleep(Duration::from_millis(5)),
+                }
+            }
+            assert!(!wanted && tokens.read(&mut [0]).is_err(), "a token: {wanted}");
+        };
+        let hold = || flock(&lock, FlockOperation::LockExclusive).expect("locked");
+        if before {
+            hold();
+            fs::write(root.join("go"), "").expect("written");
+        }
+        let mut command = alacarte(root, &["build", "--cache", "cache"]);
+        command.env("MAKEFLAGS", format!("-j2 --jobserver-auth=fifo:{}", pipe.display()));
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        if !before {
+            while !root.join("begun").exists() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            token(false);
+            hold();
+            fs::write(root.join("go"), "").expect("written");
+        }
+        token(true);
+        assert_eq!(root.join("begun").exists(), !before);
+        flock(&lock, FlockOperation::Unlock).expect("unlocked");
+        let ended = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success() && !said.contains("warning"), "{said}");
+        token(false);
+        assert!(part.join("entries/entry").exists(), "{said}");
+    }
+}
+
 /// The manual of ninja says it, and a binary can be asked.
 #[test]
 fn ninja_itself_takes_the_binding_under_a_build_statement_and_refuses_it_in_a_rule() {

@@ -155,16 +155,10 @@ impl Cas {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
                 return Ok(None);
             }
-            Err(error) if regular::is_no_file(&error) => {
-                scratch::remove(&place)?;
-                return Ok(None);
-            }
+            Err(error) if regular::is_no_file(&error) => return Ok(gives_way(&place)),
             kept => kept?,
         };
-        let Some((copy, original)) = copy(&kept, directory, digest)? else {
-            scratch::remove(&place)?;
-            return Ok(None);
-        };
+        let Some((copy, original)) = copy(&kept, directory, digest)? else { return Ok(gives_way(&place)) };
         used(&kept);
         self.copied.fetch_add(kept.metadata().map_or(0, |kept| kept.len()), Ordering::Relaxed);
         if let Original::File(mode) = original {
@@ -179,6 +173,12 @@ impl Cas {
     pub(crate) fn place(&self, digest: &Digest) -> PathBuf {
         digest.place_in(&self.directory)
     }
+}
+
+/// What is not what it is called is removed, and missed. (Where it cannot be removed, it is missed again.)
+fn gives_way<T>(place: &Path) -> Option<T> {
+    let _ = scratch::remove(place);
+    None
 }
 
 /// It was used now. (Of another user's file that cannot be said, and it goes the earlier.)

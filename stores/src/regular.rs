@@ -31,6 +31,9 @@ pub(crate) fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<Fi
 
 /// The directories that lie in this one; none if there is none. What only leads to a directory is none.
 pub(crate) fn directories_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    if directory.is_symlink() {
+        return Ok(Vec::new());
+    }
     let entries = match std::fs::read_dir(directory) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
@@ -62,9 +65,9 @@ pub(crate) fn passing(permissions: u32, directory: u32) -> u32 {
     classes.into_iter().filter(|(enter, _)| directory & enter == 0).fold(permissions, |left, (_, class)| left & !class)
 }
 
-/// What a file takes on a disk of blocks of four kibibytes.
+/// What a file takes on a disk of blocks of four kibibytes. (One without content takes a place in a table, and counts for a block.)
 pub(crate) fn on_disk(file: &Metadata) -> u64 {
-    file.len().next_multiple_of(1 << 12)
+    file.len().max(1).next_multiple_of(1 << 12)
 }
 
 /// Whether a file could not be opened because there is something else.

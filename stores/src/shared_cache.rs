@@ -442,20 +442,88 @@ mod tests {
         }
     }
 
+    /// What lies behind a link in the place of a part of the cache is not the cache's.
+    #[test]
+    fn a_part_of_a_cache_that_only_leads_elsewhere_is_not_cared_for() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (one, other) = (SharedCache::new(directory.path().join("one")), directory.path().join("other"));
+        let filled = SharedCache::new(&other);
+        fs::write(directory.path().join("file"), "text").expect("written");
+        let digest = Digest::of_bytes(b"text");
+        assert!(filled.copies().keep(&directory.path().join("file"), &digest).expect("kept"));
+        filled.traces().add(&alacarte_core::SharedTrace::new("a".to_string(), Vec::new(), None, 1u64)).expect("added");
+        let name = "r/tool".parse().expect("a name");
+        let copy = crate::NamedCache::new(&other, &name, directory.path()).take(directory.path()).expect("taken");
+        fs::write(copy.path().join("entry"), "text").expect("written");
+        assert_eq!(copy.publish().added, 1);
+        let held = filled.holdings().expect("read");
+        assert_eq!((held.copies, held.keys, held.tools), (1, 1, 1));
+        fs::create_dir(one.directory()).expect("made");
+        for part in ["blobs", "traces", "tools"] {
+            std::os::unix::fs::symlink(other.join(part), one.directory().join(part)).expect("a link");
+        }
+        assert_eq!(one.clear().expect("removed").removed, Holdings::default());
+        assert_eq!(filled.holdings().expect("read"), held);
+    }
+
+    /// A file without content takes a place on the disk, too.
+    #[test]
+    fn no_file_is_so_small_that_it_counts_for_nothing() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let cache = SharedCache::new(directory.path().join("cache"));
+        let named = crate::NamedCache::new(cache.directory(), &"r/tool".parse().expect("a name"), directory.path());
+        let copy = named.take(directory.path()).expect("taken");
+        for entry in ["a", "b"] {
+            fs::write(copy.path().join(entry), "").expect("written");
+        }
+        assert_eq!(copy.publish().added, 2);
+        assert_eq!(cache.holdings().expect("read").bytes, 2 * BLOCK);
+        assert_eq!(cache.shrink(2 * BLOCK - 1).expect("removed").removed.tools, 1);
+    }
+
+    /// A copy that is damaged is missed, also where it cannot be removed.
+    #[test]
+    fn a_damaged_copy_that_stays_is_a_miss() {
+        let (directory, cache) = cache(&["one"]);
+        let (digest, test) = (Digest::of_bytes(b"one"), "a_damaged_copy_that_stays_is_a_miss");
+        let place = cache.copies().place(&digest);
+        fs::remove_file(&place).expect("removed");
+        fs::write(&place, "junk").expect("written");
+        let Some(_immutable) = Immutable::make(&place, test) else { return };
+        assert!(cache.copies().fetch(&digest, directory.path()).expect("no error").is_none());
+        assert!(place.exists());
+    }
+
+    /// A file that not even root can change or remove, as on a disk that is read-only.
+    struct Immutable<'p>(&'p Path);
+
+    impl<'p> Immutable<'p> {
+        /// `None` where no file can be made so; it is said which test is left out.
+        fn make(path: &'p Path, test: &str) -> Option<Self> {
+            let made = std::process::Command::new("chattr").arg("+i").arg(path).output();
+            let made = made.is_ok_and(|output| output.status.success());
+            if !made {
+                crate::lines::to_stderr(format_args!("{test}: left out, for no file can be made immutable here"));
+            }
+            made.then_some(Immutable(path))
+        }
+    }
+
+    impl Drop for Immutable<'_> {
+        fn drop(&mut self) {
+            let _ = std::process::Command::new("chattr").arg("-i").arg(self.0).output();
+        }
+    }
+
     /// One entry that resists keeps nothing else from going.
     #[test]
     fn what_cannot_be_removed_is_said_and_the_rest_goes() {
         let (_directory, cache) = cache(&["one", "two", "three"]);
         let place = cache.copies().place(&Digest::of_bytes(b"one"));
-        let append_only = |flag: &str| std::process::Command::new("chattr").arg(flag).arg(&place).output();
-        if !append_only("+i").is_ok_and(|output| output.status.success()) {
-            crate::lines::to_stderr(format_args!(
-                "what_cannot_be_removed_is_said_and_the_rest_goes: left out, for no file can be made immutable here"
-            ));
-            return;
-        }
+        let test = "what_cannot_be_removed_is_said_and_the_rest_goes";
+        let Some(immutable) = Immutable::make(&place, test) else { return };
         let tended = cache.clear().expect("removed");
-        append_only("-i").expect("it starts");
+        drop(immutable);
         assert_eq!((tended.removed.copies, tended.trouble.len()), (2, 1));
         assert!(tended.trouble[0].to_string().contains(&place.display().to_string()), "{}", tended.trouble[0]);
     }

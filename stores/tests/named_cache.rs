@@ -53,6 +53,19 @@ fn entries(root: &Path) -> PathBuf {
     root.join("cache/tools/tool/by-name/repository/entries")
 }
 
+/// A pipe in the place of an entry is nobody's, and gives way to what a command publishes.
+#[test]
+fn what_is_no_entry_gives_way_to_one() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let root = directory.path();
+    assert_eq!(tool(root, |cache| write(cache, "a/entry", "text")).added, 1);
+    let place = entries(root).join("a/entry");
+    fs::remove_file(&place).expect("removed");
+    assert!(Command::new("mkfifo").arg(&place).status().expect("it starts").success());
+    assert_eq!(tool(root, |cache| write(cache, "a/entry", "other")).added, 1);
+    assert_eq!(read(&entries(root), "a/entry"), "other");
+}
+
 #[test]
 fn what_a_command_added_or_changed_is_published_and_what_it_removed_stays() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -8,7 +8,7 @@ mod arguments;
 mod progress;
 mod sentences;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Write};
@@ -158,7 +158,8 @@ fn run(menu: &Menu, arguments: &Arguments) -> Result<ExitCode, Problem> {
     let progress = Rc::new(RefCell::new(Progress::new(arguments.detail)?));
     let cache = strategies.make().1.restores().then_some(&*session.cache);
     let recorder = Recorder::new(&strategies.scheduler, &strategies.rebuilder, cache, jobs);
-    let work = Work { arguments, session, strategies, jobs, progress, recorder: Rc::new(RefCell::new(recorder)) };
+    let (recorder, warned) = (Rc::new(RefCell::new(recorder)), Cell::new(false));
+    let work = Work { arguments, session, strategies, jobs, progress, recorder, warned };
     attended(&work.session.commands.clone(), tell_of_interruption, async {
         let outcome = work.everything().await;
         let ending = if matches!(outcome, Ok(ExitCode::SUCCESS)) { Ending::Succeeded } else { Ending::Failed };
@@ -214,6 +215,8 @@ struct Work<'w> {
     jobs: usize,
     progress: Rc<RefCell<Progress>>,
     recorder: Rc<RefCell<Recorder>>,
+    /// It was said that the cache cannot be used.
+    warned: Cell<bool>,
 }
 
 /// What a dry run has found: the commands that will run.
@@ -456,6 +459,11 @@ impl Work<'_> {
         self.session.commands.settle();
         self.progress.borrow_mut().end();
         tell_of_state(build.journal(), build.tasks().files());
+        if let Some(trouble) = outcome.as_ref().ok().and_then(|report| report.cache_trouble.as_deref())
+            && !self.warned.replace(true)
+        {
+            warn(&format!("{trouble}; the build goes on without the cache"));
+        }
         outcome.map(|report| !(report.ran.is_empty() && report.restored.is_empty()))
     }
 

@@ -2,6 +2,19 @@
 
 use super::*;
 
+#[test]
+fn a_cache_that_cannot_be_used_is_said_once() {
+    let manifest = "rule cp\n  command = cp $in $out\nbuild a: cp s\nbuild b: cp a\n";
+    let place = directory(&[("build.ninja", manifest), ("s", "s"), ("file", "")]);
+    let (code, out, err) = ninja_in(place.path(), &["-j1"], &[("ALACARTE_CACHE", "file")]);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(
+        err.starts_with("ninja: warning: cannot ") && err.ends_with("the build goes on without the cache\n"),
+        "{err}"
+    );
+    assert_eq!(err.lines().count(), 1, "{err}");
+}
+
 /// Another checkout has built the same, with the same cache.
 #[test]
 fn what_a_command_prints_is_not_lost_to_the_cache() {

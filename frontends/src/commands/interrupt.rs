@@ -1,4 +1,4 @@
-//! Signals that end a build: Ctrl-C, a request to end, a terminal that was closed.
+//! Signals that end a build: Ctrl-C and Ctrl-\\, a request to end, a terminal that was closed.
 //!
 //! The build lies on one thread, which may be busy: it reads a large file, or a manifest. So signals are heard by a thread
 //! of their own, which ends all commands at once. Then the build gives up as soon as it can; if it does not notice in
@@ -37,9 +37,10 @@ struct Signals {
 impl Signals {
     fn listen(noticed: Arc<AtomicBool>) -> io::Result<Self> {
         let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
-        if !ignores_hangup() {
-            kinds.push(SignalKind::hangup());
-        }
+        // What was ignored when the program started (`nohup`, or `&` in a shell's script) stays so.
+        let ignored = ignored();
+        let others = [SignalKind::hangup(), SignalKind::quit()];
+        kinds.extend(others.into_iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0));
         Ok(Signals { signals: kinds.into_iter().map(signal).collect::<io::Result<_>>()?, noticed })
     }
 
@@ -153,10 +154,9 @@ pub fn tell_of_interruption() {
     to_stderr(format_args!("\n{}: interrupted; what was finished is kept", program()));
 }
 
-/// Whether the process was started so that a closed terminal does not end it (`nohup`).
-fn ignores_hangup() -> bool {
+/// The signals that this process ignores, a bit each; none where the system does not say.
+pub fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    // Where nobody tells, nothing is ignored.
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 != 0)
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

@@ -60,6 +60,9 @@ pub enum JobserverError {
     /// What it names is there, but it is not one pipe.
     #[error("MAKEFLAGS says {0}, which is not one pipe to take tokens out of and to put them back")]
     NotAPipe(String),
+    /// It names a pipe that no process has open any more.
+    #[error("MAKEFLAGS says {0}, but nobody serves that any more: unset MAKEFLAGS, or remove what has left it behind")]
+    Deserted(String),
     /// A pipe without a name is opened by its number, which needs `/proc`.
     #[error(
         "MAKEFLAGS says {0}, which cannot be opened without /proc: mount that, or have make use a pipe with a name (--jobserver-style=fifo)"
@@ -148,6 +151,9 @@ impl Jobserver {
                 // (Only a pipe may be opened to see what it is.)
                 if !std::fs::metadata(path).map_err(unopenable)?.file_type().is_fifo() {
                     return Err(JobserverError::NotAPipe(said));
+                }
+                if is_deserted(path) {
+                    return Err(JobserverError::Deserted(said));
                 }
                 open(path, path).map_err(unopenable)?
             }
@@ -525,6 +531,12 @@ fn make_pipe(path: &Path) -> Option<()> {
 #[cfg(target_vendor = "apple")]
 fn make_pipe(_: &Path) -> Option<()> {
     None
+}
+
+/// Whether no process has this pipe open to read from it.
+fn is_deserted(path: &Path) -> bool {
+    let opened = rustix::fs::open(path, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
+    opened.is_err_and(|error| error == Errno::NXIO)
 }
 
 /// Opens both ends so that neither waits.

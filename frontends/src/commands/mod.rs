@@ -29,7 +29,7 @@ pub use depfile::{DepfileEntry, DepfileError, parse_depfile};
 pub(crate) use events::Events;
 pub use events::{CommandEvent, Stage};
 pub use hits::{bytes, hits};
-pub use interrupt::{attended, tell_of_interruption};
+pub use interrupt::{attended, ignored, tell_of_interruption};
 pub use jobserver::{Jobserver, JobserverError, Token, Unsettled, is_jobserver_named};
 pub(crate) use nearest::hint;
 #[cfg(feature = "ninja")]

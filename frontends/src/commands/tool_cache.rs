@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use alacarte_stores::{CacheName, NamedCache, PrivateCopy, text_of_path, to_stderr};
 use tokio::sync::oneshot;
 
+use super::jobserver::Token;
 use super::path::canonicalise;
 use super::screen::program;
+use super::underway::Commands;
 
 /// The environment variable in which a command finds where its copy lies.
 pub(crate) const VARIABLE: &str = "ALACARTE_TOOL_CACHE";
@@ -59,8 +61,13 @@ impl ToolCaches {
         }
     }
 
-    /// A copy of this cache.
-    pub(crate) async fn take<'c>(&'c self, name: &'c CacheName) -> io::Result<Taken<'c>> {
+    /// A copy of this cache. While another process holds its lock, the command's token is given to others.
+    pub(crate) async fn take<'c>(
+        &'c self,
+        name: &'c CacheName,
+        token: &mut Option<Token>,
+        commands: &Commands,
+    ) -> io::Result<Taken<'c>> {
         let (mut cache, elsewhere) = (NamedCache::new(&self.cache, name, &self.checkout), self.elsewhere.clone());
         // What was waited for in vain is not waited for again.
         if self.busy.borrow().contains(name) {
@@ -71,7 +78,11 @@ impl ToolCaches {
             true => cache.take_elsewhere(&elsewhere, &io::ErrorKind::StorageFull.into()),
             false => cache.take(&elsewhere),
         });
-        let copy = copy.await??;
+        let had_token = token.is_some();
+        let copy = commands.lending(token, copy).await???;
+        if had_token && token.is_none() {
+            *token = commands.token().await?;
+        }
         if let Some(trouble) = copy.trouble() {
             self.say(name, trouble);
         }
@@ -123,12 +134,12 @@ impl Taken<'_> {
         another
     }
 
-    /// Publishes what the command added or changed.
-    pub(crate) async fn publish(self) -> io::Result<Place> {
+    /// Publishes what the command added or changed. It has ended, and needs no token any more.
+    pub(crate) async fn publish(self, token: &mut Option<Token>, commands: &Commands) -> io::Result<Place> {
         let Taken { caches, name, copy } = self;
         let real = copy.path().canonicalize().unwrap_or_else(|_| copy.path().to_owned());
         let place = [copy.path(), &real].map(|path| canonicalise(&text_of_path(path)) + "/");
-        let published = on_a_thread(|| copy.publish()).await?;
+        let published = commands.lending(token, on_a_thread(|| copy.publish())).await??;
         caches.note_busy(name, published.timed_out);
         if let Some(trouble) = published.trouble {
             let more = match published.left_out {

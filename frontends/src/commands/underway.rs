@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,9 @@ pub(super) struct Underway {
     /// and that they put back without having them.
     spare: usize,
 }
+
+/// So long a command keeps its token while it waits for something else.
+const LENT_AFTER: Duration = Duration::from_millis(50);
 
 /// What a command has left behind is looked at so often, ten milliseconds apart, before it is taken to stay.
 const MOMENT: u32 = 100;
@@ -105,6 +109,27 @@ impl Commands {
         }
         let Some(jobserver) = &self.jobserver else { return Ok(None) };
         jobserver.acquire().await.map(Some)
+    }
+
+    /// Does what may wait for another process. If that takes more than a moment, the token is given to others, and is not taken again.
+    ///
+    /// # Errors
+    /// If the token that this process owns from its start on cannot be taken again.
+    pub(crate) async fn lending<T>(&self, token: &mut Option<Token>, work: impl Future<Output = T>) -> io::Result<T> {
+        let mut work = pin!(work);
+        if token.is_none() {
+            return Ok(work.await);
+        }
+        if let Ok(done) = tokio::time::timeout(LENT_AFTER, work.as_mut()).await {
+            return Ok(done);
+        }
+        *token = None;
+        let given = self.joined().and_then(Jobserver::give_back);
+        let done = work.await;
+        if let Some(given) = given {
+            given.take_again().await?;
+        }
+        Ok(done)
     }
 
     /// Says on standard error if commands have taken tokens of the jobserver and not put them back, or put back too many: now that none

@@ -12,7 +12,7 @@ use super::keys::File;
 use super::running_rule::RunningRule;
 use crate::commands::exit_status::{code, failure};
 use crate::commands::tool_cache::{Place, Taken};
-use crate::commands::{CommandEvent, Stage, canonicalise, parse_depfile};
+use crate::commands::{CommandEvent, Stage, Token, canonicalise, parse_depfile};
 
 /// A command that read files which were made after it had begun is run so often before what it made is kept for one build
 /// only.
@@ -162,23 +162,24 @@ impl<'b> Run<'b> {
             StoreError::new("copy the tool cache of", self.rule.outputs.first().map_or("", FileKey::as_str), error)
         };
         let refused = |error| StoreError::new("take a token of the jobserver for", &self.arguments[0], error);
-        let _token = shared.commands.token().await.map_err(refused)?;
-        let given = async || match cache {
+        let mut token = shared.commands.token().await.map_err(refused)?;
+        let given = async |token: &mut Option<Token>| match cache {
             Some(name) => {
-                let (mut command, copy) = (command.clone(), shared.tool_caches.take(name).await.map_err(trouble)?);
+                let copy = shared.tool_caches.take(name, token, &shared.commands).await.map_err(trouble)?;
+                let mut command = command.clone();
                 give(&mut command, &copy)?;
                 Ok((command, Some(copy)))
             }
             None => Ok::<_, TaskError>((command.clone(), None)),
         };
-        let (mut command, mut taken) = given().await?;
+        let (mut command, mut taken) = given(&mut token).await?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (writes, time) = (shared.files.borrow().writes(), since.as_nanos() as u64);
         self.tell(Stage::Started);
         let mut ended = shared.executor.execute(&command).await;
         let failed = ended.as_ref().is_ok_and(|ended| !ended.status.success());
         if failed && taken.as_ref().is_some_and(Taken::to_be_taken_again) {
-            (command, taken) = given().await?;
+            (command, taken) = given(&mut token).await?;
             ended = shared.executor.execute(&command).await;
         }
         let ended = ended.map_err(|error| StoreError::new("run", &self.arguments[0], error));
@@ -196,7 +197,7 @@ impl<'b> Run<'b> {
             return Err(TaskError::new(format!("FAILED: [{how}] {}\n{output}", line(&self.arguments)).trim_end()));
         }
         let cache = match taken {
-            Some(copy) => Some(copy.publish().await.map_err(trouble)?),
+            Some(copy) => Some(copy.publish(&mut token, &shared.commands).await.map_err(trouble)?),
             None => None,
         };
         Ok(Ran { ended, writes, time, cache })

@@ -17,7 +17,7 @@ use super::show_includes::{ShowIncludes, take_notes};
 use crate::commands::exit_status::{code, failure};
 use crate::commands::process::{self, Line, What};
 use crate::commands::tool_cache::{Place, Taken};
-use crate::commands::{CommandEvent, Stage, parse_depfile};
+use crate::commands::{CommandEvent, Stage, Token, parse_depfile};
 
 /// The name of the pool whose commands have the terminal to themselves.
 const CONSOLE: &str = "console";
@@ -199,14 +199,14 @@ impl NinjaTasks {
             return Err(TaskError::new(missing));
         }
         let refused = |error| StoreError::new("take a token of the jobserver for", &step.outputs[0], error);
-        let _token = self.commands.token().await.map_err(refused)?;
+        let mut token = self.commands.token().await.map_err(refused)?;
         self.prepare(edge)?;
         let trouble = |error| StoreError::new("copy the tool cache of", &step.outputs[0], error);
-        let take = async || match &edge.tool_cache {
-            Some(name) => self.tool_caches.take(name).await.map(Some).map_err(trouble),
+        let take = async |token: &mut Option<Token>| match &edge.tool_cache {
+            Some(name) => self.tool_caches.take(name, token, &self.commands).await.map(Some).map_err(trouble),
             None => Ok(None),
         };
-        let mut cache = take().await?;
+        let mut cache = take(&mut token).await?;
         let root = self.files.borrow().root().to_owned();
         self.tell(step, Stage::Started);
         let begun = self.files.borrow_mut().begin(&step.outputs);
@@ -227,7 +227,7 @@ impl NinjaTasks {
         let not_run = |error| StoreError::new("run the command of", &step.outputs[0], error);
         let mut ended = process::run(&self.commands, line(place(&cache))).await.map_err(not_run)?;
         if !ended.status.success() && cache.as_ref().is_some_and(Taken::to_be_taken_again) {
-            cache = take().await?;
+            cache = take(&mut token).await?;
             ended = process::run(&self.commands, line(place(&cache))).await.map_err(not_run)?;
         }
         if let Some(Deps::Msvc { prefix }) = &edge.deps {
@@ -255,7 +255,7 @@ impl NinjaTasks {
             remove(&root.join(path_of(&file.path)))?;
         }
         if let Some(cache) = cache {
-            started.cache = Some(cache.publish().await.map_err(trouble)?);
+            started.cache = Some(cache.publish(&mut token, &self.commands).await.map_err(trouble)?);
         }
         Ok(started)
     }

@@ -234,9 +234,10 @@ impl PrivateCopy {
                 return Ok(());
             }
             let target = entries.join(path);
-            // (A directory is no entry.)
+            // (A directory is no entry. What is neither that nor a file nor a link is nobody's, and gives way.)
             let before = look(&base.join(path))?.filter(|before| !before.is_dir());
-            let count = match (before, look(&target)?, make_directories(&staged, &entries, path)?) {
+            let now = look(&target)?.filter(|now| now.is_file() || now.is_symlink() || now.is_dir());
+            let count = match (before, now, make_directories(&staged, &entries, path)?) {
                 (None, None, true) => &mut published.added,
                 (Some(before), Some(now), true) if same((&base.join(path), &before), (&target, &now), true)? => {
                     &mut published.replaced
