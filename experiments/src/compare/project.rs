@@ -85,10 +85,8 @@ impl Project {
         let given = std::path::absolute(asked).map_err(|source| failed("read", asked, source))?;
         let directory = fs::canonicalize(asked).map_err(|source| failed("read", asked, source))?;
         let unfit = |problem: String| CompareError::Workload(format!("{}: {problem}", directory.display()));
-        let manifest =
-            // (An error is to name the path as it was given.)
-            load(&directory, Path::new(MANIFEST)).or_else(|_| load(asked, Path::new(MANIFEST)));
-        let manifest = manifest.map_err(|error| CompareError::Workload(error.to_string()))?;
+        // (By the path as it was given, which an error is to name.)
+        let manifest = load(asked, Path::new(MANIFEST)).map_err(|error| CompareError::Workload(error.to_string()))?;
         let root = copy::root_of(&directory, &manifest).map_err(unfit)?;
         apart(options, &root)?;
         let build = directory.strip_prefix(&root).unwrap_or(Path::new("")).to_path_buf();
