@@ -115,30 +115,24 @@ impl<K: Clone + Eq + Hash> AsKey<K> for &K {
 /// ```
 #[macro_export]
 macro_rules! named_by_text {
-    ($($key:ty),* $(,)?) => {$(
-        impl $crate::AsKey<$key> for str {
+    (@$key:ty: $($text:ty),*) => {$(
+        impl $crate::AsKey<$key> for $text {
             fn hash<H: ::std::hash::Hasher>(&self, state: &mut H) {
                 ::std::hash::Hash::hash(self, state);
             }
             fn is(&self, key: &$key) -> bool {
-                self == <$key as ::std::borrow::Borrow<str>>::borrow(key)
+                let text: &str = self;
+                text == <$key as ::std::borrow::Borrow<str>>::borrow(key)
             }
             fn to_key(&self) -> $key {
-                self.into()
+                let text: &str = self;
+                text.into()
             }
         }
-
-        impl $crate::AsKey<$key> for &str {
-            fn hash<H: ::std::hash::Hasher>(&self, state: &mut H) {
-                ::std::hash::Hash::hash(*self, state);
-            }
-            fn is(&self, key: &$key) -> bool {
-                *self == <$key as ::std::borrow::Borrow<str>>::borrow(key)
-            }
-            fn to_key(&self) -> $key {
-                (*self).into()
-            }
-        }
+    )*};
+    // (By reference, too: so an array of texts is gone through that is not given away.)
+    ($($key:ty),* $(,)?) => {$(
+        $crate::named_by_text!(@$key: str, &str, &&str);
     )*};
 }
 

@@ -402,7 +402,21 @@ where
         self.change(id, value, true)
     }
 
-    /// Brings the targets up to date.
+    /// Brings the targets up to date. They are named by value or by reference; text may name a key that is made of text.
+    ///
+    /// ```
+    /// use alacarte::prelude::*;
+    ///
+    /// let tasks = Rules::new().rule("B".to_string(), formula(["A".to_string()], |[a]| a + 1));
+    /// let inputs = Memory::from([("A".to_string(), 1)]);
+    /// let mut build = Build::new(tasks, inputs).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
+    /// build.run(["B"])?;
+    /// build.run(&["B"])?;
+    /// let targets = vec!["A".to_string(), "B".to_string()];
+    /// build.run(&targets)?;
+    /// build.run(targets)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If a key that a target needs could not be brought up to date, or a strategy panicked
