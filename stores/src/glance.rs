@@ -97,6 +97,23 @@ impl Looks {
 }
 
 /// What a build has looked at, as it lay on disk. Made by [`Files::glance`](crate::Files::glance).
+///
+/// ```
+/// use alacarte::stores::{FileKey, Files, Glance};
+///
+/// let directory = tempfile::tempdir()?;
+/// let left = Glance::file_in(directory.path());
+/// let mut files = Files::open(directory.path())?;
+/// files.note_looks();
+/// assert!(files.look(&FileKey::from("config"))?.is_none()); // A build that has no config finds nothing to do.
+/// files.glance().expect("nothing was written meanwhile").save(&left, b"build all")?;
+///
+/// assert!(Glance::still_holds(&left, directory.path(), b"build all"));
+/// assert!(!Glance::still_holds(&left, directory.path(), b"build docs"));
+/// std::fs::write(directory.path().join("config"), "fast = true")?;
+/// assert!(!Glance::still_holds(&left, directory.path(), b"build all"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Glance {
     looks: Vec<(String, Look)>,

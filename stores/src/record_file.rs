@@ -14,6 +14,20 @@ use crate::regular;
 use crate::scratch::replace;
 
 /// A file of records.
+///
+/// ```
+/// use alacarte::stores::RecordFile;
+///
+/// let directory = tempfile::tempdir()?;
+/// let file = RecordFile::new(directory.path().join("durations"), b"durations 1\n");
+/// file.replace([("compile", 2.5)].iter())?;
+/// file.append([("link", 0.5)].iter())?;
+///
+/// let mut total = 0.0;
+/// let found = file.read(&mut |(_, seconds): (String, f64)| total += seconds)?;
+/// assert_eq!((total, found.map(|found| found.records)), (3.0, Some(2)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct RecordFile {
     path: PathBuf,

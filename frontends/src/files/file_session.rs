@@ -18,6 +18,22 @@ use crate::commands::{CommandEvent, Commands, Events, Root};
 use crate::commands::{command_state, turn};
 
 /// Where a build of files finds and leaves things.
+///
+/// ```
+/// use alacarte::files::{FileRules, FileSession, file};
+/// use alacarte::prelude::*;
+///
+/// let directory = tempfile::tempdir()?;
+/// std::fs::write(directory.path().join("name"), "world")?;
+/// let rules = FileRules::new().rule("greeting", async |make| {
+///     let name = make.read("name").await?;
+///     make.write(make.target(), format!("hello, {name}"))
+/// });
+/// let mut build = FileSession::new(directory.path()).open(rules, Suspending::new(), VerifyingTrace, |_| {})?;
+/// build.run([file("greeting")])?;
+/// assert_eq!(std::fs::read_to_string(directory.path().join("greeting"))?, "hello, world");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct FileSession {

@@ -39,6 +39,19 @@ use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{Commands, Events, canonicalise};
 
 /// The tasks of a manifest, over the files of its directory.
+///
+/// ```
+/// use alacarte::Tasks;
+/// use alacarte::ninja::{NinjaTasks, parse_str};
+/// use alacarte::stores::Files;
+///
+/// let directory = tempfile::tempdir()?;
+/// let manifest = parse_str("build.ninja", "rule cc\n  command = cc -c $in -o $out\nbuild a.o: cc a.c\n")?;
+/// let tasks = NinjaTasks::new(manifest, &Files::shared(directory.path())?);
+/// assert!(tasks.has(&tasks.key_of("a.o")) && !tasks.has(&tasks.key_of("a.c")));
+/// assert_eq!(tasks.describe(&tasks.key_of("a.o")), "cc -c a.c -o a.o");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct NinjaTasks {
     pub(super) plan: Rc<Plan>,
     pub(super) files: SharedFiles,

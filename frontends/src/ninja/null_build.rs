@@ -17,6 +17,24 @@ use super::session::{NinjaBuild, Session};
 use crate::commands::{Root, command_state};
 
 /// The same request to build as before, to which the answer may be the same.
+///
+/// ```
+/// use alacarte::ninja::{NullBuild, Session};
+/// use alacarte::prelude::*;
+///
+/// let directory = tempfile::tempdir()?;
+/// std::fs::write(directory.path().join("build.ninja"), "build all: phony\n")?;
+/// let session = Session::new(directory.path(), "build.ninja");
+/// let null = NullBuild::of(&session, ["suspending", "verifying-trace"], &["all".into()]);
+/// if !null.is_certain() {
+///     let mut build = session.open(Suspending::new(), VerifyingTrace, |_| {})?;
+///     let report = build.run(["all"])?;
+///     if report.ran.is_empty() {
+///         null.note(build); // The next build that is asked for the same may be certain.
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct NullBuild<'s> {
     session: &'s Session,

@@ -24,6 +24,20 @@ use crate::commands::{CommandEvent, Commands, canonicalise, hint};
 use crate::commands::{command_state, turn};
 
 /// Where a build finds and leaves things.
+///
+/// ```
+/// use alacarte::ninja::Session;
+/// use alacarte::prelude::*;
+///
+/// let directory = tempfile::tempdir()?;
+/// std::fs::write(directory.path().join("build.ninja"), "rule hi\n  command = echo hi > $out\nbuild a: hi\n")?;
+/// let session = Session::new(directory.path(), "build.ninja");
+/// let mut build = session.open(Suspending::new(), VerifyingTrace, |event| println!("{:?}", event.shown))?;
+/// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// runtime.block_on(build.run_async(["a"]))?;
+/// assert_eq!(std::fs::read_to_string(directory.path().join("a"))?, "hi\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Session {

@@ -15,6 +15,20 @@ use thiserror::Error;
 use super::{Cell, CellError, CellRef, Cells, References, Scalar, Sheet, SheetError};
 
 /// The tasks of a sheet. `P` is [`Static`] once it is known that no cell is dynamic.
+///
+/// ```
+/// use alacarte::prelude::*;
+/// use alacarte::spreadsheet::{CellRef, Scalar, Sheet, SheetStore, SheetTasks};
+///
+/// let sheet = Sheet::parse("costs.csv", "2,3,=A1*B1\n")?;
+/// let store = SheetStore::new(&sheet);
+/// let mut build =
+///     Build::new(SheetTasks::new(sheet), store).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
+/// let cell: CellRef = "C1".parse()?;
+/// build.run([cell])?;
+/// assert_eq!(build.get(cell), Some(Scalar::Number(6.0)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct SheetTasks<P = Dynamic> {
     sheet: Sheet,
@@ -154,6 +168,21 @@ impl<P: Power> Tasks<CellRef, Scalar> for SheetTasks<P> {
 
 /// The values that were typed into a sheet. A cell into which nothing was typed is empty, which is a value like
 /// any other.
+///
+/// ```
+/// use alacarte::prelude::*;
+/// use alacarte::spreadsheet::{CellRef, Scalar, Sheet, SheetStore, SheetTasks};
+///
+/// let sheet = Sheet::parse("costs.csv", "2,=A1+1\n")?;
+/// let store = SheetStore::new(&sheet);
+/// let mut build =
+///     Build::new(SheetTasks::new(sheet), store).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
+/// let [typed, formula]: [CellRef; 2] = ["A1".parse()?, "B1".parse()?];
+/// build.set(typed, Scalar::Number(4.0))?;
+/// build.run([formula])?;
+/// assert_eq!(build.get(formula), Some(Scalar::Number(5.0)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct SheetStore {
     /// What was typed; none for a formula.

@@ -10,6 +10,21 @@ use crate::regular::{directories_in, on_disk};
 use crate::scratch;
 
 /// A named cache, in the part of one repository, and how much it holds.
+///
+/// ```
+/// use alacarte::stores::{NamedCache, named_caches};
+///
+/// let directory = tempfile::tempdir()?;
+/// let copy = NamedCache::new(directory.path(), &"calculator/mypy".parse()?, directory.path()).take(directory.path())?;
+/// std::fs::write(copy.path().join("types"), "int")?;
+/// copy.publish();
+///
+/// let held = named_caches(directory.path())?;
+/// assert_eq!((&*held[0].name, &*held[0].repository, held[0].entries), ("mypy", "calculator", 1));
+/// held[0].clear()?;
+/// assert!(named_caches(directory.path())?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct HeldCache {

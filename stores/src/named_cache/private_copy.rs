@@ -24,6 +24,25 @@ const ROOM: u64 = 16 << 20;
 
 /// A named cache as a command may use it: a directory of its own. It is removed when this is dropped, and nothing of it is published unless
 /// that is asked for.
+///
+/// ```
+/// use std::fs;
+///
+/// use alacarte::stores::NamedCache;
+///
+/// let directory = tempfile::tempdir()?;
+/// let cache = NamedCache::new(directory.path(), &"calculator/mypy".parse()?, directory.path());
+/// let scratch = directory.path().join("scratch");
+/// let copy = cache.take(&scratch)?;
+/// fs::write(copy.path().join("types"), "int")?; // As the command does, whose directory it is.
+/// assert_eq!(copy.publish().added, 1);
+///
+/// let copy = cache.take(&scratch)?;
+/// fs::write(copy.path().join("types"), "what a command wrote that failed")?;
+/// drop(copy);
+/// assert_eq!(fs::read_to_string(cache.take(&scratch)?.path().join("types"))?, "int");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct PrivateCopy {
     place: scratch::Directory,
