@@ -414,17 +414,17 @@ impl<'b, K, V> Future for Permit<'b, K, V> {
             }
             return Poll::Pending;
         }
-        // Work inside work goes on in the place that the outer one holds.
+        // Work inside work goes on with the permit that the outer one holds.
         let held = !inside || pool != JOBS;
         if held {
             assert!(
                 table.pools.get(pool).free > 0,
-                "inside `Fetch::work` it asked for a place in the pool {}, which is full: what holds that place may \
-                 need the slot that this work holds; ask with `Fetch::work_in` from outside",
+                "inside `Fetch::work` it asked for a permit of the pool {}, which is full: what holds that permit may \
+                 need the one that this work holds; ask with `Fetch::work_in` from outside",
                 table.pools.get(pool).name
             );
             table.pools.take(pool);
-            table.task.poll.places += 1;
+            table.task.poll.permits += 1;
         }
         drop(table);
         self.fetch.give_back(self.ticket.take());
@@ -447,7 +447,7 @@ impl<K, V> Drop for Held<'_, K, V> {
     fn drop(&mut self) {
         let mut table = self.fetch.table.borrow_mut();
         table.pools.give_back(self.pool);
-        table.task.poll.places -= 1;
+        table.task.poll.permits -= 1;
     }
 }
 

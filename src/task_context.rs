@@ -41,8 +41,8 @@ pub(crate) struct TaskPoll {
     pub working: u32,
     /// It fetched this key, which is not up to date, inside outside work.
     pub fetched_at_work: Option<KeyId>,
-    /// How many places in pools it has taken in this poll, less those that it gave back.
-    pub places: i32,
+    /// How many permits of pools it has taken in this poll, less those that it gave back.
+    pub permits: i32,
     /// How what it misses can be brought up to date at once.
     pub descent: Option<Descent>,
     /// What it missed was brought up to date at once, failed, and ended the build.

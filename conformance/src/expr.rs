@@ -84,8 +84,8 @@ impl Expr {
         }
     }
 
-    /// Whether it is not deterministic. (Only whole tasks do.)
-    pub fn is_whim(&self) -> bool {
+    /// Whether it is not deterministic. (Only whole tasks are.)
+    pub fn is_nondeterministic(&self) -> bool {
         matches!(self, Expr::About(_))
     }
 

@@ -20,7 +20,7 @@ impl Graph {
 
     /// Whether some task is not deterministic.
     pub fn is_nondeterministic(&self) -> bool {
-        self.tasks.iter().flatten().any(Expr::is_whim)
+        self.tasks.iter().flatten().any(Expr::is_nondeterministic)
     }
 
     /// All keys.

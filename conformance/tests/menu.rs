@@ -82,7 +82,7 @@ menu! {
 mod nondeterministic {
     use super::*;
 
-    fn every_law_holds_by_whim(scheduler: &str) {
+    fn every_law_holds_without_determinism(scheduler: &str) {
         for rebuilder in REBUILDERS {
             every_law_holds(Style::without_determinism, scheduler, rebuilder);
         }
@@ -90,22 +90,22 @@ mod nondeterministic {
 
     #[test]
     fn topological() {
-        every_law_holds_by_whim("topological");
+        every_law_holds_without_determinism("topological");
     }
 
     #[test]
     fn restarting() {
-        every_law_holds_by_whim("restarting");
+        every_law_holds_without_determinism("restarting");
     }
 
     #[test]
     fn suspending() {
-        every_law_holds_by_whim("suspending");
+        every_law_holds_without_determinism("suspending");
     }
 
     #[test]
     fn bottom_up() {
-        every_law_holds_by_whim("bottom-up");
+        every_law_holds_without_determinism("bottom-up");
     }
 }
 

@@ -118,7 +118,7 @@ fn the_middle_of_a_build_is_in_the_middle() {
 
 /// Tasks that are not deterministic, and turns, are as many scripts more.
 #[test]
-fn every_fourth_seed_is_played_by_whim_and_by_turns_as_well() {
+fn every_fourth_seed_is_played_without_determinism_and_by_turns_as_well() {
     for subject in Subject::all() {
         let scripts = |seed| {
             let (tally, broken) = subject.on_trial(seed, 1);

@@ -70,11 +70,11 @@ where
                     self.visit(key);
                 }
             }
-            let places = self.table.borrow();
-            let freed = places.pools.freed && !self.state.stopped;
-            let detached = !places.detached.started.is_empty() && !self.state.stopped;
-            let working = places.pools.is_working();
-            drop(places);
+            let table = self.table.borrow();
+            let freed = table.pools.freed && !self.state.stopped;
+            let detached = !table.detached.started.is_empty() && !self.state.stopped;
+            let working = table.pools.is_working();
+            drop(table);
             if freed {
                 // (Now that all that want a permit have asked for it.)
                 self.admit();
@@ -134,7 +134,7 @@ where
             return;
         }
         let pools = self.table.borrow().pools.len();
-        // (What has a place in a named pool asks for a job then: that of jobs comes last.)
+        // (What has a permit of a named pool asks for a job then: that of jobs comes last.)
         for pool in (0..pools).rev() {
             while !self.state.stopped {
                 let mut table = self.table.borrow_mut();

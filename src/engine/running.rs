@@ -84,7 +84,7 @@ where
             std::mem::swap(&mut table.task.recorder, &mut this.dependencies);
             this.met_failure = table.task.poll.met_failure;
             this.volatile = table.task.poll.volatile;
-            this.places += table.task.poll.places;
+            this.permits += table.task.poll.permits;
             table.task.poll.stopped
         };
         match polled {
@@ -178,7 +178,7 @@ where
                     self.fail(slot, self.consequence(failed));
                     return true;
                 }
-                self.state.slots[index].places = 0;
+                self.state.slots[index].permits = 0;
                 self.state.slots[index].started = false;
                 self.state.slots[index].waited = false;
                 self.state.report.restarts += 1;
@@ -251,7 +251,7 @@ where
         }
         // A future that holds a permit has work outside too: its permit may be the one that the missing keys wait for.
         // (And a future that waits for a permit waits for such a future.)
-        if (!blocked || waits.places > 0) && !std::mem::replace(&mut waits.outside, true) {
+        if (!blocked || waits.permits > 0) && !std::mem::replace(&mut waits.outside, true) {
             self.state.outside += 1;
             waits.waited = true;
         }
@@ -281,7 +281,7 @@ where
         input
     }
 
-    /// Drops a future. It may hold places in pools, which it gives back to the key table: nothing may borrow the key table.
+    /// Drops a future. It may hold permits of pools, which it gives back to the key table: nothing may borrow the key table.
     #[inline]
     pub(super) fn discard(&mut self, future: Option<TaskFuture<'b, V>>) {
         let Some(future) = future else { return };

@@ -56,8 +56,8 @@ pub(crate) struct Slot<'b, V> {
     pub suspended: bool,
     /// Its task was started, and not dropped since.
     pub started: bool,
-    /// How many places in pools its future holds.
-    pub places: i32,
+    /// How many permits of pools its future holds.
+    pub permits: i32,
 }
 
 impl<V> Slot<'_, V> {
@@ -77,7 +77,7 @@ impl<V> Slot<'_, V> {
             partly: false,
             suspended: false,
             started: false,
-            places: 0,
+            permits: 0,
         }
     }
 
@@ -91,7 +91,7 @@ impl<V> Slot<'_, V> {
         self.met_failure = None;
         (self.volatile, self.waited, self.started) = (false, false, false);
         (self.outside, self.partly, self.suspended) = (false, false, false);
-        self.places = 0;
+        self.permits = 0;
     }
 }
 

@@ -76,8 +76,8 @@ where
     played.unwrap_or_else(|why| panic!("{scheduler}: {why}"));
 }
 
-/// Work that takes no time ends its task as soon as it has a place. Until then the task stood in two lists, for it
-/// held a place in one pool and wanted one in another: it must be off both, or the build waits for nobody.
+/// Work that takes no time ends its task as soon as it has a permit. Until then the task stood in two lists, for it
+/// held a permit of one pool and wanted one of another: it must be off both, or the build waits for nobody.
 #[test]
 fn work_that_takes_no_time_leaves_nobody_asleep() {
     for scheduler in DYNAMIC {

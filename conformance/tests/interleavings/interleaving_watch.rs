@@ -12,7 +12,7 @@ pub struct Watch {
     outside: Outside,
     jobs: usize,
     pools: Rc<[(&'static str, usize)]>,
-    /// How many want a place and have none, by pool; "" if a job slot is all they want.
+    /// How many want a permit and have none, by pool; "" if one of jobs is all they want.
     wanted: Rc<RefCell<BTreeMap<&'static str, usize>>>,
     /// The build goes on as long as it can, so that places are taken.
     pub eager: Rc<Cell<bool>>,
@@ -81,7 +81,7 @@ impl Watch {
         };
         match wanted.iter().find(|(pool, wanted)| **wanted > 0 && free(pool)) {
             Some((pool, wanted)) => Err(format!(
-                "a place is free that {wanted} want (in the pool \"{pool}\"): only {} of {} underway",
+                "a permit is free that {wanted} want (in the pool \"{pool}\"): only {} of {} underway",
                 underway.join(", "),
                 self.jobs
             )),

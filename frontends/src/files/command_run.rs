@@ -57,7 +57,7 @@ impl<'b> Run<'b> {
         self
     }
 
-    /// Runs it only when this pool has a place, too.
+    /// Runs it only when this pool has a permit for it, too.
     pub fn pool(mut self, name: impl Into<String>) -> Self {
         self.pool = Some(name.into());
         self
