@@ -187,13 +187,17 @@ fn what_a_build_leaves_on_the_queue_is_taken_from_it() {
     assert_eq!((runs.get(), build.get("R")), (0, Some(2)));
 }
 
-/// It looks at a key of its queue, and leaves it there.
-struct Endless {
+/// What it is told of it queues, and what it gives of that is up to `next`.
+struct Gives<F> {
     queue: Vec<KeyId>,
-    last: bool,
+    next: F,
 }
 
-impl Scheduler for Endless {
+fn giving<F: FnMut(&mut Vec<KeyId>) -> Option<KeyId>>(next: F) -> Gives<F> {
+    Gives { queue: Vec::new(), next }
+}
+
+impl<F: FnMut(&mut Vec<KeyId>) -> Option<KeyId>> Scheduler for Gives<F> {
     fn when_blocked(&self) -> WhenBlocked {
         WhenBlocked::Keep
     }
@@ -205,18 +209,22 @@ impl Scheduler for Endless {
         self.queue.push(key);
     }
     fn pop(&mut self) -> Option<KeyId> {
-        if self.last { self.queue.last().copied() } else { self.queue.first().copied() }
+        (self.next)(&mut self.queue)
     }
 }
 
-impl<P: Power> Schedules<P> for Endless {}
+impl<P: Power, F: FnMut(&mut Vec<KeyId>) -> Option<KeyId>> Schedules<P> for Gives<F> {}
+
+/// It looks at a key of its queue, and leaves it there.
+fn endless(last: bool) -> impl Schedules<Dynamic> {
+    giving(move |queue| if last { queue.last().copied() } else { queue.first().copied() })
+}
 
 #[test]
 fn a_scheduler_that_gives_keys_without_end_is_named() {
     for (last, keep_going) in [(false, false), (false, true), (true, false), (true, true)] {
-        let endless = Endless { queue: Vec::new(), last };
-        let build = Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(endless).with_keep_going(keep_going);
-        let mut build = build.with_rebuilder(VerifyingTrace);
+        let build = Build::new(tasks(), Memory::from([("A", 1)])).with_scheduler(endless(last));
+        let mut build = build.with_rebuilder(VerifyingTrace).with_keep_going(keep_going);
         for _ in 0..2 {
             let error = build.run(["C"]).expect_err("it never ends");
             assert!(error.failures.iter().any(|it| matches!(it.cause, Cause::GivenWithoutEnd)), "{error}");
@@ -239,48 +247,28 @@ fn a_scheduler_that_gives_without_end_what_works_outside_is_named() {
             Ok(1)
         }),
     );
-    let endless = Endless { queue: Vec::new(), last: true };
     let mut build =
-        Build::new(outside, Memory::<Key, i64>::new()).with_scheduler(endless).with_rebuilder(VerifyingTrace);
+        Build::new(outside, Memory::<Key, i64>::new()).with_scheduler(endless(true)).with_rebuilder(VerifyingTrace);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let error = runtime.block_on(build.run_async(["B"])).expect_err("it never ends");
     assert!(error.failures.iter().any(|it| matches!(it.cause, Cause::GivenWithoutEnd)), "{error}");
 }
 
 /// It gives what it was told of, then nothing for a while, and then the last key again, so many times.
-struct Pausing {
-    queue: Vec<KeyId>,
-    last: Option<KeyId>,
-    pauses: usize,
-    gives: usize,
-}
-
-impl Scheduler for Pausing {
-    fn when_blocked(&self) -> WhenBlocked {
-        WhenBlocked::Keep
-    }
-    fn plan(&mut self, plan: &mut Plan<'_>, _: &Metadata) -> Result<(), PlanError> {
-        self.queue = plan.targets.to_vec();
-        Ok(())
-    }
-    fn push(&mut self, key: KeyId, _: &Metadata) {
-        self.queue.push(key);
-    }
-    fn pop(&mut self) -> Option<KeyId> {
-        if let Some(key) = self.queue.pop() {
-            self.last = Some(key);
-            return self.last;
-        }
-        if self.pauses > 0 {
-            self.pauses -= 1;
+fn pausing(mut pauses: usize, mut gives: usize) -> impl Schedules<Dynamic> {
+    let mut last = None;
+    giving(move |queue| {
+        if let Some(key) = queue.pop() {
+            last = Some(key);
+        } else if pauses > 0 {
+            pauses -= 1;
             return None;
+        } else {
+            gives = gives.checked_sub(1)?;
         }
-        self.gives = self.gives.checked_sub(1)?;
-        self.last
-    }
+        last
+    })
 }
-
-impl<P: Power> Schedules<P> for Pausing {}
 
 /// A task that wakes itself has the scheduler asked again and again. However often that is in vain, it may give a key
 /// afterwards; but not without end.
@@ -301,8 +289,9 @@ fn paused(gives: usize) -> Result<Report, BuildError<Key>> {
             Ok(1)
         }),
     );
-    let pausing = Pausing { queue: Vec::new(), last: None, pauses: 2_500, gives };
-    let mut build = Build::new(waits, Memory::<Key, i64>::new()).with_scheduler(pausing).with_rebuilder(VerifyingTrace);
+    let mut build = Build::new(waits, Memory::<Key, i64>::new())
+        .with_scheduler(pausing(2_500, gives))
+        .with_rebuilder(VerifyingTrace);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(build.run_async(["B"]))
 }
