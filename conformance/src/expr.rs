@@ -24,17 +24,44 @@ pub enum Expr {
     /// The sum of the values of several keys, fetched as one group.
     Sum(Vec<Name>),
     /// The left, then the right, added.
-    Add(Box<Expr>, Box<Expr>),
+    Add {
+        /// The one that is computed first.
+        left: Box<Expr>,
+        /// The other one.
+        right: Box<Expr>,
+    },
     /// The left, then the right, mixed so that hardly any change is lost.
-    Mix(Box<Expr>, Box<Expr>),
+    Mix {
+        /// The one that is computed first.
+        left: Box<Expr>,
+        /// The other one.
+        right: Box<Expr>,
+    },
     /// Both at once, in the way that [`World::combines`] says, added.
-    Join(Box<Expr>, Box<Expr>),
+    Join {
+        /// One of them.
+        left: Box<Expr>,
+        /// The other one.
+        right: Box<Expr>,
+    },
     /// No more than 3: many changes are lost.
     Cap(Box<Expr>),
     /// One of the two branches: the first if the condition is even.
-    If(Box<Expr>, Box<Expr>, Box<Expr>),
+    If {
+        /// What decides.
+        condition: Box<Expr>,
+        /// The branch if it is even.
+        even: Box<Expr>,
+        /// The branch if it is odd.
+        odd: Box<Expr>,
+    },
     /// The value of the key that a value names: the `n`-th of the list.
-    Pick(Box<Expr>, Vec<Name>),
+    Pick {
+        /// The value.
+        index: Box<Expr>,
+        /// The list.
+        keys: Vec<Name>,
+    },
     /// The same value; fails if it is 7 modulo 8.
     Check(Box<Expr>),
     /// The same value; panics if it is 6 modulo 8.
@@ -44,7 +71,12 @@ pub enum Expr {
     /// The value, or one more: a toss decides. A task that is not deterministic.
     About(Box<Expr>),
     /// Has a key brought up to date without waiting for it, and goes on.
-    Start(Name, Box<Expr>),
+    Start {
+        /// The key.
+        key: Name,
+        /// What is computed then.
+        then: Box<Expr>,
+    },
 }
 
 impl Expr {
@@ -54,13 +86,15 @@ impl Expr {
             Expr::Const(_) | Expr::Now => {}
             Expr::Get(key) => each(*key),
             Expr::Sum(keys) => keys.iter().copied().for_each(each),
-            Expr::Add(a, b) | Expr::Mix(a, b) | Expr::Join(a, b) => {
+            Expr::Add { left: a, right: b } | Expr::Mix { left: a, right: b } | Expr::Join { left: a, right: b } => {
                 a.mentions(each);
                 b.mentions(each);
             }
-            Expr::Cap(a) | Expr::Check(a) | Expr::Trip(a) | Expr::About(a) | Expr::Start(_, a) => a.mentions(each),
-            Expr::If(a, b, c) => [a, b, c].into_iter().for_each(|part| part.mentions(each)),
-            Expr::Pick(index, keys) => {
+            Expr::Cap(a) | Expr::Check(a) | Expr::Trip(a) | Expr::About(a) | Expr::Start { then: a, .. } => {
+                a.mentions(each)
+            }
+            Expr::If { condition: a, even: b, odd: c } => [a, b, c].into_iter().for_each(|part| part.mentions(each)),
+            Expr::Pick { index, keys } => {
                 index.mentions(each);
                 keys.iter().copied().for_each(each);
             }
@@ -71,13 +105,15 @@ impl Expr {
     pub fn starts(&self, each: &mut impl FnMut(Name)) {
         match self {
             Expr::Const(_) | Expr::Now | Expr::Get(_) | Expr::Sum(_) => {}
-            Expr::Add(a, b) | Expr::Mix(a, b) | Expr::Join(a, b) => {
+            Expr::Add { left: a, right: b } | Expr::Mix { left: a, right: b } | Expr::Join { left: a, right: b } => {
                 a.starts(each);
                 b.starts(each);
             }
-            Expr::Cap(a) | Expr::Check(a) | Expr::Trip(a) | Expr::About(a) | Expr::Pick(a, _) => a.starts(each),
-            Expr::If(a, b, c) => [a, b, c].into_iter().for_each(|part| part.starts(each)),
-            Expr::Start(key, a) => {
+            Expr::Cap(a) | Expr::Check(a) | Expr::Trip(a) | Expr::About(a) | Expr::Pick { index: a, .. } => {
+                a.starts(each)
+            }
+            Expr::If { condition: a, even: b, odd: c } => [a, b, c].into_iter().for_each(|part| part.starts(each)),
+            Expr::Start { key, then: a } => {
                 each(*key);
                 a.starts(each);
             }
@@ -96,18 +132,18 @@ impl Expr {
                 Expr::Const(n) => *n,
                 Expr::Get(key) => fetch.get(key).await?,
                 Expr::Sum(keys) => fetch.all(keys).await?.into_iter().fold(0, i64::wrapping_add),
-                Expr::Add(a, b) => a.run(fetch, world).await?.wrapping_add(b.run(fetch, world).await?),
-                Expr::Mix(a, b) => mix(a.run(fetch, world).await?, b.run(fetch, world).await?),
-                Expr::Join(a, b) => {
+                Expr::Add { left: a, right: b } => a.run(fetch, world).await?.wrapping_add(b.run(fetch, world).await?),
+                Expr::Mix { left: a, right: b } => mix(a.run(fetch, world).await?, b.run(fetch, world).await?),
+                Expr::Join { left: a, right: b } => {
                     let (a, b) = world.combines().both(a.run(fetch, world), b.run(fetch, world)).await;
                     a?.wrapping_add(b?)
                 }
                 Expr::Cap(a) => a.run(fetch, world).await?.min(3),
-                Expr::If(condition, even, odd) => {
+                Expr::If { condition, even, odd } => {
                     let branch = if condition.run(fetch, world).await? % 2 == 0 { even } else { odd };
                     branch.run(fetch, world).await?
                 }
-                Expr::Pick(index, keys) => fetch.get(pick(index.run(fetch, world).await?, keys)).await?,
+                Expr::Pick { index, keys } => fetch.get(pick(index.run(fetch, world).await?, keys)).await?,
                 Expr::Check(a) => match a.run(fetch, world).await? {
                     value if fails(value) => return Err(TaskError::new(format!("{value} is not allowed"))),
                     value => value,
@@ -122,7 +158,7 @@ impl Expr {
                     world.now()
                 }
                 Expr::About(a) => a.run(fetch, world).await?.wrapping_add(world.toss()),
-                Expr::Start(key, a) => {
+                Expr::Start { key, then: a } => {
                     fetch.detach(key);
                     a.run(fetch, world).await?
                 }
@@ -158,17 +194,17 @@ impl fmt::Display for Expr {
             Expr::Const(n) => write!(f, "{n}"),
             Expr::Get(key) => write!(f, "{key}"),
             Expr::Sum(keys) => write!(f, "sum({})", list(keys)),
-            Expr::Add(a, b) => write!(f, "({a} + {b})"),
-            Expr::Mix(a, b) => write!(f, "mix({a}, {b})"),
-            Expr::Join(a, b) => write!(f, "join({a}, {b})"),
+            Expr::Add { left: a, right: b } => write!(f, "({a} + {b})"),
+            Expr::Mix { left: a, right: b } => write!(f, "mix({a}, {b})"),
+            Expr::Join { left: a, right: b } => write!(f, "join({a}, {b})"),
             Expr::Cap(a) => write!(f, "min({a}, 3)"),
-            Expr::If(a, b, c) => write!(f, "if even({a}) then {b} else {c}"),
-            Expr::Pick(index, keys) => write!(f, "[{}][{index}]", list(keys)),
+            Expr::If { condition: a, even: b, odd: c } => write!(f, "if even({a}) then {b} else {c}"),
+            Expr::Pick { index, keys } => write!(f, "[{}][{index}]", list(keys)),
             Expr::Check(a) => write!(f, "check({a})"),
             Expr::Trip(a) => write!(f, "trip({a})"),
             Expr::Now => write!(f, "now()"),
             Expr::About(a) => write!(f, "about({a})"),
-            Expr::Start(key, a) => write!(f, "(start {key}; {a})"),
+            Expr::Start { key, then: a } => write!(f, "(start {key}; {a})"),
         }
     }
 }

@@ -187,8 +187,8 @@ impl Genes<'_> {
         match self.next(32) {
             1 | 2 if of.style.failing && !of.style.nondeterministic => Expr::Check(Box::new(value)),
             3 if of.style.failing && !of.style.nondeterministic => Expr::Trip(Box::new(value)),
-            4 if of.style.volatile => Expr::Add(Box::new(value), Box::new(Expr::Now)),
-            5 if of.style.detached => Expr::Start(self.key(of.pool), Box::new(value)),
+            4 if of.style.volatile => Expr::Add { left: Box::new(value), right: Box::new(Expr::Now) },
+            5 if of.style.detached => Expr::Start { key: self.key(of.pool), then: Box::new(value) },
             _ => about(self, value),
         }
     }
@@ -198,15 +198,15 @@ impl Genes<'_> {
         match self.next(if depth < 2 { 12 } else { 2 }) {
             0 => Expr::Get(self.key(of.pool)),
             1 => Expr::Sum(self.keys(of.pool)),
-            2 | 3 => Expr::Add(part(self), part(self)),
+            2 | 3 => Expr::Add { left: part(self), right: part(self) },
             4 | 5 => Expr::Cap(part(self)),
             6 | 7 => {
                 let (condition, even) = (part(self), part(self));
-                Expr::If(condition, even, Box::new(self.expr(Ingredients { pool: of.branch, ..of }, depth + 1)))
+                Expr::If { condition, even, odd: Box::new(self.expr(Ingredients { pool: of.branch, ..of }, depth + 1)) }
             }
-            8 => Expr::Pick(part(self), self.keys(of.pool)),
-            9 => Expr::Mix(part(self), part(self)),
-            10 => Expr::Join(part(self), part(self)),
+            8 => Expr::Pick { index: part(self), keys: self.keys(of.pool) },
+            9 => Expr::Mix { left: part(self), right: part(self) },
+            10 => Expr::Join { left: part(self), right: part(self) },
             _ => Expr::Const(self.next(8) as i64),
         }
     }
@@ -314,7 +314,7 @@ impl Decoder {
     /// A step; before a build that is disturbed an edit, or it would have nothing to do as often as not.
     fn steps(&self, genes: &(u8, u8, u8, Vec<u8>)) -> Vec<Step> {
         let (step, &(_, which, value, _)) = (self.step(genes), genes);
-        let edit = Step::Edit(Name(u32::from(which) % self.inputs), i64::from(value / 8 % 8));
+        let edit = Step::Edit { key: Name(u32::from(which) % self.inputs), value: i64::from(value / 8 % 8) };
         match step {
             Step::Drop { .. } | Step::Crash { .. } | Step::Race { .. } => vec![edit, step],
             step => vec![step],
@@ -335,7 +335,7 @@ impl Decoder {
         // What is simple comes first: a counterexample is made smaller by making its numbers smaller.
         match kind {
             48..52 if style.collects => Step::Collect(u64::from(value % 4)),
-            0..52 => Step::Edit(input, edited),
+            0..52 => Step::Edit { key: input, value: edited },
             52..80 => Step::Build(vec![target(0)]),
             80..135 => Step::Build(vec![target(which % 4)]),
             135..145 => Step::Build(everything()),
@@ -345,10 +345,10 @@ impl Decoder {
             174..178 if style.touches => Step::Touch(input),
             178..183 => Step::Lose(task),
             183..189 if style.missing => Step::Delete(input),
-            189..201 if style.formulas => Step::Formula(task, self.task(task, genes)),
+            189..201 if style.formulas => Step::Formula { key: task, task: self.task(task, genes) },
             201..205 if style.formulas => Step::Unformula(task),
-            205..209 if style.formulas => Step::Edit(any, edited),
-            209..217 if style.overwrites => Step::Overwrite(task, edited),
+            205..209 if style.formulas => Step::Edit { key: any, value: edited },
+            209..217 if style.overwrites => Step::Overwrite { key: task, value: edited },
             217..221 if style.volatile => Step::Pass,
             221..227 if style.restarts => Step::Restart,
             227..231 if style.faults => Step::Drop { targets: everything(), polls },
@@ -357,9 +357,10 @@ impl Decoder {
             238..241 if style.faults => Step::Evict(task),
             241..246 if style.races => Step::Race { targets: everything(), after, key: input, value: edited },
             246..248 if style.clocks => Step::SetBack(u64::from(value)),
-            248..250 if style.exchanges => Step::Exchange(task, self.task(task, genes)),
-            250..252 if style.exchanges => Step::Aside(value % 2 == 0),
-            252..254 if style.exchanges => Step::Restock(input, edited),
+            248..250 if style.exchanges => Step::Exchange { key: task, task: self.task(task, genes) },
+            250..252 if style.exchanges && value % 2 == 0 => Step::PutJournalAside,
+            250..252 if style.exchanges => Step::TakeJournalBack,
+            252..254 if style.exchanges => Step::Restock { key: input, value: edited },
             _ => Step::Build(vec![target(0)]),
         }
     }

@@ -102,13 +102,13 @@ pub use generate::{GraphShape, Style};
 pub use graph::Graph;
 pub use judge::{check, check_numbers, check_promises, check_static, explore, judge};
 pub use laws::{
-    BuildEnding, LAWS, Law, Moment, Promises, Thrift, at_most_once, correct, early_cutoff, honest, inputs_untouched,
-    minimal, near, null_build, reached_only, set_correct, shallow_correct, starts_once,
+    AtWork, BuildEnding, Decided, LAWS, Law, Moment, Promises, Thrift, at_most_once, correct, early_cutoff, honest,
+    inputs_untouched, minimal, near, null_build, reached_only, set_correct, shallow_correct, starts_once,
 };
 pub use menu::{LabMenu, REBUILDERS, SCHEDULERS, Subject, TaskKind, menu, promises, style};
 pub use name::Name;
-pub use onlooker::{KeyKind, Onlooker, Reference};
-pub use oracle::{Computed, Truth};
+pub use onlooker::{FetchedValue, KeyKind, KeySeen, Onlooker, Reference};
+pub use oracle::{Computed, PossibleRun, Truth};
 pub use outside::{Choices, Driven, Outside, Path, Seeded, Stuck, Work, WorkLabel, drive, every_interleaving};
 pub use program::{Declares, Program, Yields};
 pub use regressions::{Regression, regressions};

@@ -19,15 +19,31 @@ pub enum KeyKind {
     Task(Option<Fingerprint>),
 }
 
+/// An input or a task below a key, as it was when that key was last brought up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeySeen {
+    /// What it was.
+    pub kind: KeyKind,
+    /// How many times it had been edited, or its task replaced.
+    pub edits: u64,
+}
+
+/// What a task was given for a key that it fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FetchedValue {
+    /// The value.
+    pub value: Option<i64>,
+    /// How many times the key had taken another one.
+    pub moves: u64,
+}
+
 /// What a key looked at when it was last brought up to date.
 #[derive(Debug, Clone, Default)]
 pub struct Reference {
-    /// Every input and every task below it, itself included, and how many times each had been edited or replaced.
-    pub footprint: BTreeMap<Name, (KeyKind, u64)>,
-    /// What its own task fetched: the value, and how many times the key had taken another one.
-    pub fetched: BTreeMap<Name, (Option<i64>, u64)>,
-    /// How many times its definition had been replaced, and the definition.
-    pub definition: (Option<KeyKind>, u64),
+    /// Every input and every task below it, itself included.
+    pub footprint: BTreeMap<Name, KeySeen>,
+    /// What its own task fetched.
+    pub fetched: BTreeMap<Name, FetchedValue>,
     /// Whether its own task looked at what no fetch shows.
     pub looked: bool,
     /// Whether its task, or one below it, did so.

@@ -20,6 +20,15 @@ pub struct Computed {
     pub volatile: bool,
 }
 
+/// What one of the runs gives that a task could have. (If it is not deterministic, there are several.)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PossibleRun {
+    /// The value; `None` if it fails.
+    pub value: Option<i64>,
+    /// What it fetches.
+    pub fetched: BTreeSet<Name>,
+}
+
 /// The values that keys have by right, computed on demand, without any memory of earlier builds.
 #[derive(Debug, Clone)]
 pub struct Truth {
@@ -47,18 +56,18 @@ fn evaluate(task: &Expr, around: &mut impl Surroundings) -> Option<i64> {
             let values: Vec<_> = keys.iter().map(|&key| around.fetch(key)).collect();
             values.into_iter().try_fold(0_i64, |sum, value| Some(sum.wrapping_add(value?)))?
         }
-        Expr::Add(a, b) => evaluate(a, around)?.wrapping_add(evaluate(b, around)?),
-        Expr::Mix(a, b) => mix(evaluate(a, around)?, evaluate(b, around)?),
-        Expr::Join(a, b) => {
+        Expr::Add { left: a, right: b } => evaluate(a, around)?.wrapping_add(evaluate(b, around)?),
+        Expr::Mix { left: a, right: b } => mix(evaluate(a, around)?, evaluate(b, around)?),
+        Expr::Join { left: a, right: b } => {
             let (a, b) = (evaluate(a, around), evaluate(b, around));
             a?.wrapping_add(b?)
         }
         Expr::Cap(a) => evaluate(a, around)?.min(3),
-        Expr::If(condition, even, odd) => {
+        Expr::If { condition, even, odd } => {
             let branch = if evaluate(condition, around)? % 2 == 0 { even } else { odd };
             evaluate(branch, around)?
         }
-        Expr::Pick(index, keys) => {
+        Expr::Pick { index, keys } => {
             let index = evaluate(index, around)?;
             around.fetch(pick(index, keys))?
         }
@@ -66,7 +75,7 @@ fn evaluate(task: &Expr, around: &mut impl Surroundings) -> Option<i64> {
         Expr::Trip(a) => evaluate(a, around).filter(|&value| !panics(value))?,
         Expr::Now => around.now(),
         Expr::About(a) => evaluate(a, around)?.wrapping_add(around.toss()),
-        Expr::Start(key, a) => {
+        Expr::Start { key, then: a } => {
             around.start(*key);
             evaluate(a, around)?
         }
@@ -179,11 +188,10 @@ impl Truth {
         self.graph.task(key).is_some()
     }
 
-    /// All that a run of the key's task could give, were the keys that it fetches what they are `held` to be; each
-    /// with what that run fetches.
-    pub fn possible(&self, key: Name, held: &BTreeMap<Name, Option<i64>>) -> Vec<(Option<i64>, BTreeSet<Name>)> {
+    /// All that a run of the key's task could give, were the keys that it fetches what they are `held` to be.
+    pub fn possible(&self, key: Name, held: &BTreeMap<Name, Option<i64>>) -> Vec<PossibleRun> {
         let Some(task) = self.graph.task(key) else {
-            return vec![(self.inputs.get(&key).copied(), BTreeSet::new())];
+            return vec![PossibleRun { value: self.inputs.get(&key).copied(), fetched: BTreeSet::new() }];
         };
         let mut runs = Vec::new();
         let mut tosses = Vec::new();
@@ -191,7 +199,7 @@ impl Truth {
             let mut run = Run { held, now: self.now, tosses: &mut tosses, taken: 0, fetched: BTreeSet::new() };
             let value = evaluate(task, &mut run);
             let taken = run.taken;
-            runs.push((value, run.fetched));
+            runs.push(PossibleRun { value, fetched: run.fetched });
             // The next in the order of binary numbers.
             tosses.truncate(taken);
             while tosses.last() == Some(&1) {

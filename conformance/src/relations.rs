@@ -230,7 +230,7 @@ where
         // below the targets of deep traces, or is declared and not fetched. So it is given a value; twice, for the last edit
         // may be taken back.
         let given = |step: Step| match step {
-            Step::Unformula(key) => vec![step, Step::Edit(key, 1), Step::Edit(key, 0)],
+            Step::Unformula(key) => vec![step, Step::Edit { key, value: 1 }, Step::Edit { key, value: 0 }],
             step => vec![step],
         };
         turns.steps = turns.steps.into_iter().flat_map(given).collect();
@@ -312,7 +312,7 @@ fn revertible(scenario: &Scenario) -> Option<(Name, Step)> {
             edited.insert(input, value) != Some(value) && succeeds(&mut Truth::new(&graph, &edited, 0), target)
         };
         if let Some((input, value)) = edits.filter(|&(input, _)| input != target).find(fits) {
-            return Some((target, Step::Edit(input, value)));
+            return Some((target, Step::Edit { key: input, value }));
         }
     }
     None
@@ -372,11 +372,13 @@ fn calm(scenario: &Scenario, manner: Manner) -> Scenario {
         Step::Crash { targets, .. } => vec![Step::Build(targets.clone()), Step::Restart],
         Step::Rot(_) => vec![Step::Restart],
         Step::Collect(_) => vec![Step::Collect(0)],
-        Step::Race { targets, key, value, .. } => vec![Step::Build(targets.clone()), Step::Edit(*key, *value)],
+        Step::Race { targets, key, value, .. } => {
+            vec![Step::Build(targets.clone()), Step::Edit { key: *key, value: *value }]
+        }
         // Tasks of another collection count as others, but not to another process.
-        Step::Exchange(key, task) => vec![Step::Formula(*key, task.clone())],
-        Step::Aside(_) => Vec::new(),
-        Step::Restock(key, value) => vec![Step::Edit(*key, *value)],
+        Step::Exchange { key, task } => vec![Step::Formula { key: *key, task: task.clone() }],
+        Step::PutJournalAside | Step::TakeJournalBack => Vec::new(),
+        Step::Restock { key, value } => vec![Step::Edit { key: *key, value: *value }],
         step => vec![step.clone()],
     });
     Scenario { manner, steps: steps.collect(), ..scenario.clone() }

@@ -15,7 +15,12 @@ use crate::oracle::Truth;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// An input gets a value.
-    Edit(Name, i64),
+    Edit {
+        /// The input.
+        key: Name,
+        /// What it holds then.
+        value: i64,
+    },
     /// An input is set to the value that it has.
     Same(Name),
     /// The last edit is undone.
@@ -25,11 +30,21 @@ pub enum Step {
     /// An input is deleted.
     Delete(Name),
     /// A key's task is replaced; an input gets one.
-    Formula(Name, Expr),
+    Formula {
+        /// The key.
+        key: Name,
+        /// Its task.
+        task: Expr,
+    },
     /// A key's task is taken away: it becomes an input that holds what it holds.
     Unformula(Name),
     /// Somebody writes over a computed value.
-    Overwrite(Name, i64),
+    Overwrite {
+        /// The key.
+        key: Name,
+        /// What is written.
+        value: i64,
+    },
     /// A computed value is lost.
     Lose(Name),
     /// The targets are brought up to date.
@@ -74,11 +89,23 @@ pub enum Step {
     /// The clock is set back by so much.
     SetBack(u64),
     /// All tasks are exchanged for a new collection, in which this key has this task and the others have theirs.
-    Exchange(Name, Expr),
-    /// The journal is put aside, and another one chosen that keeps nothing; or (`false`) it is chosen again.
-    Aside(bool),
+    Exchange {
+        /// The key.
+        key: Name,
+        /// Its task.
+        task: Expr,
+    },
+    /// The journal is put aside, and another one chosen that keeps nothing.
+    PutJournalAside,
+    /// The journal that was put aside is chosen again.
+    TakeJournalBack,
     /// The store is exchanged for one in which an input holds this value, and everything else what it holds.
-    Restock(Name, i64),
+    Restock {
+        /// The input.
+        key: Name,
+        /// What it holds then.
+        value: i64,
+    },
     /// Keys that were not reached in so many last builds are forgotten.
     Collect(u64),
     /// Another scheduler and rebuilder take over.
@@ -104,14 +131,14 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Step::Edit(key, value) => write!(f, "{key} := {value}"),
+            Step::Edit { key, value } => write!(f, "{key} := {value}"),
             Step::Same(key) => write!(f, "{key} := the value that it has"),
             Step::Revert => write!(f, "the last edit is reverted"),
             Step::Touch(key) => write!(f, "{key} is touched"),
             Step::Delete(key) => write!(f, "{key} is deleted"),
-            Step::Formula(key, task) => write!(f, "{key} is now = {task}"),
+            Step::Formula { key, task } => write!(f, "{key} is now = {task}"),
             Step::Unformula(key) => write!(f, "{key} is now an input"),
-            Step::Overwrite(key, value) => write!(f, "somebody writes {value} over {key}"),
+            Step::Overwrite { key, value } => write!(f, "somebody writes {value} over {key}"),
             Step::Lose(key) => write!(f, "the value of {key} is lost"),
             Step::Build(targets) => write!(f, "build {}", list(targets)),
             Step::Race { targets, after, key, value } => {
@@ -127,12 +154,12 @@ impl fmt::Display for Step {
                 write!(f, "a byte at {place}/256 of the journal is damaged; a new process starts from what is left")
             }
             Step::Evict(key) => write!(f, "the value of {key} is lost, and every copy of it"),
-            Step::Exchange(key, task) => {
+            Step::Exchange { key, task } => {
                 write!(f, "all tasks are exchanged for others like them, but {key} is now = {task}")
             }
-            Step::Aside(true) => write!(f, "the journal is put aside"),
-            Step::Aside(false) => write!(f, "the journal is chosen again"),
-            Step::Restock(key, value) => write!(f, "the store is exchanged for one in which {key} is {value}"),
+            Step::PutJournalAside => write!(f, "the journal is put aside"),
+            Step::TakeJournalBack => write!(f, "the journal is chosen again"),
+            Step::Restock { key, value } => write!(f, "the store is exchanged for one in which {key} is {value}"),
             Step::Pass => write!(f, "now() changes"),
             Step::SetBack(by) => write!(f, "the clock is set back by {by}"),
             Step::Collect(0) => write!(f, "all that can be had again is forgotten"),
@@ -179,7 +206,7 @@ impl Scenario {
     fn tasks(&self) -> impl Iterator<Item = (Name, &Expr)> {
         let at_first = self.graph.keys().filter_map(|key| Some((key, self.graph.task(key)?)));
         at_first.chain(self.steps.iter().filter_map(|step| match step {
-            Step::Formula(key, task) | Step::Exchange(key, task) => Some((*key, task)),
+            Step::Formula { key, task } | Step::Exchange { key, task } => Some((*key, task)),
             _ => None,
         }))
     }

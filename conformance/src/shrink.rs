@@ -69,20 +69,22 @@ fn plainer_steps(step: &Step) -> Vec<Step> {
         if targets.len() < 2 { Vec::new() } else { targets.iter().map(|&target| vec![target]).collect() }
     };
     match step {
-        Step::Edit(key, value) => lower(*value).map(|value| Step::Edit(*key, value)).collect(),
-        Step::Overwrite(key, value) => lower(*value).map(|value| Step::Overwrite(*key, value)).collect(),
-        Step::Formula(key, task) => plainer(task).into_iter().map(|task| Step::Formula(*key, task)).collect(),
-        Step::Exchange(key, task) => {
-            let plainer = plainer(task).into_iter().map(|task| Step::Exchange(*key, task));
-            std::iter::once(Step::Formula(*key, task.clone())).chain(plainer).collect()
+        Step::Edit { key, value } => lower(*value).map(|value| Step::Edit { key: *key, value }).collect(),
+        Step::Overwrite { key, value } => lower(*value).map(|value| Step::Overwrite { key: *key, value }).collect(),
+        Step::Formula { key, task } => {
+            plainer(task).into_iter().map(|task| Step::Formula { key: *key, task }).collect()
         }
-        Step::Restock(key, value) => {
-            let lower = lower(*value).map(|value| Step::Restock(*key, value));
-            std::iter::once(Step::Edit(*key, *value)).chain(lower).collect()
+        Step::Exchange { key, task } => {
+            let plainer = plainer(task).into_iter().map(|task| Step::Exchange { key: *key, task });
+            std::iter::once(Step::Formula { key: *key, task: task.clone() }).chain(plainer).collect()
+        }
+        Step::Restock { key, value } => {
+            let lower = lower(*value).map(|value| Step::Restock { key: *key, value });
+            std::iter::once(Step::Edit { key: *key, value: *value }).chain(lower).collect()
         }
         Step::Build(targets) => single(targets).into_iter().map(Step::Build).collect(),
         Step::Race { targets, after, key, value } => {
-            let mut plainer = vec![Step::Build(targets.clone()), Step::Edit(*key, *value)];
+            let mut plainer = vec![Step::Build(targets.clone()), Step::Edit { key: *key, value: *value }];
             plainer.extend(lower(*value).map(|value| Step::Race {
                 targets: targets.clone(),
                 after: *after,
@@ -114,7 +116,7 @@ fn plainer_steps(step: &Step) -> Vec<Step> {
             Vec::new()
         }
         Step::Restart | Step::Evict(_) | Step::Pass | Step::SetBack(_) | Step::Collect(_) => Vec::new(),
-        Step::Switch { .. } | Step::Aside(_) => Vec::new(),
+        Step::Switch { .. } | Step::PutJournalAside | Step::TakeJournalBack => Vec::new(),
     }
 }
 
@@ -137,12 +139,12 @@ fn plainer(task: &Expr) -> Vec<Expr> {
                 }));
             }
         }
-        Expr::Add(a, b) | Expr::Mix(a, b) | Expr::Join(a, b) => {
+        Expr::Add { left: a, right: b } | Expr::Mix { left: a, right: b } | Expr::Join { left: a, right: b } => {
             all.extend([(**a).clone(), (**b).clone()]);
             let pair = |a: Box<Expr>, b: Box<Expr>| match task {
-                Expr::Add(..) => Expr::Add(a, b),
-                Expr::Mix(..) => Expr::Mix(a, b),
-                _ => Expr::Join(a, b),
+                Expr::Add { .. } => Expr::Add { left: a, right: b },
+                Expr::Mix { .. } => Expr::Mix { left: a, right: b },
+                _ => Expr::Join { left: a, right: b },
             };
             all.extend(within(&|a| pair(a, b.clone()), a));
             all.extend(within(&|b| pair(a.clone(), b), b));
@@ -159,19 +161,19 @@ fn plainer(task: &Expr) -> Vec<Expr> {
                 a,
             ));
         }
-        Expr::Start(key, a) => {
+        Expr::Start { key, then: a } => {
             all.push((**a).clone());
-            all.extend(within(&|a| Expr::Start(*key, a), a));
+            all.extend(within(&|a| Expr::Start { key: *key, then: a }, a));
         }
-        Expr::If(a, b, c) => {
+        Expr::If { condition: a, even: b, odd: c } => {
             all.extend([(**a).clone(), (**b).clone(), (**c).clone()]);
-            all.extend(within(&|a| Expr::If(a, b.clone(), c.clone()), a));
-            all.extend(within(&|b| Expr::If(a.clone(), b, c.clone()), b));
-            all.extend(within(&|c| Expr::If(a.clone(), b.clone(), c), c));
+            all.extend(within(&|a| Expr::If { condition: a, even: b.clone(), odd: c.clone() }, a));
+            all.extend(within(&|b| Expr::If { condition: a.clone(), even: b, odd: c.clone() }, b));
+            all.extend(within(&|c| Expr::If { condition: a.clone(), even: b.clone(), odd: c }, c));
         }
-        Expr::Pick(index, keys) => {
+        Expr::Pick { index, keys } => {
             all.extend(keys.iter().map(|&key| Expr::Get(key)));
-            all.extend(within(&|index| Expr::Pick(index, keys.clone()), index));
+            all.extend(within(&|index| Expr::Pick { index, keys: keys.clone() }, index));
         }
     }
     all
@@ -218,27 +220,27 @@ fn renamed(task: &Expr, to: &impl Fn(Name) -> Name) -> Expr {
         Expr::Now => Expr::Now,
         Expr::Get(key) => Expr::Get(to(*key)),
         Expr::Sum(keys) => Expr::Sum(list(keys)),
-        Expr::Add(a, b) => Expr::Add(part(a), part(b)),
-        Expr::Mix(a, b) => Expr::Mix(part(a), part(b)),
-        Expr::Join(a, b) => Expr::Join(part(a), part(b)),
+        Expr::Add { left: a, right: b } => Expr::Add { left: part(a), right: part(b) },
+        Expr::Mix { left: a, right: b } => Expr::Mix { left: part(a), right: part(b) },
+        Expr::Join { left: a, right: b } => Expr::Join { left: part(a), right: part(b) },
         Expr::Cap(a) => Expr::Cap(part(a)),
         Expr::Check(a) => Expr::Check(part(a)),
         Expr::Trip(a) => Expr::Trip(part(a)),
         Expr::About(a) => Expr::About(part(a)),
-        Expr::Start(key, a) => Expr::Start(to(*key), part(a)),
-        Expr::If(a, b, c) => Expr::If(part(a), part(b), part(c)),
-        Expr::Pick(index, keys) => Expr::Pick(part(index), list(keys)),
+        Expr::Start { key, then: a } => Expr::Start { key: to(*key), then: part(a) },
+        Expr::If { condition: a, even: b, odd: c } => Expr::If { condition: part(a), even: part(b), odd: part(c) },
+        Expr::Pick { index, keys } => Expr::Pick { index: part(index), keys: list(keys) },
     }
 }
 
 /// Calls `each` with every key that a step names.
 fn names(step: &Step, each: &mut impl FnMut(Name)) {
     match step {
-        Step::Edit(key, _) | Step::Same(key) | Step::Touch(key) | Step::Delete(key) | Step::Unformula(key) => {
+        Step::Edit { key, .. } | Step::Same(key) | Step::Touch(key) | Step::Delete(key) | Step::Unformula(key) => {
             each(*key)
         }
-        Step::Overwrite(key, _) | Step::Lose(key) | Step::Evict(key) | Step::Restock(key, _) => each(*key),
-        Step::Formula(key, task) | Step::Exchange(key, task) => {
+        Step::Overwrite { key, .. } | Step::Lose(key) | Step::Evict(key) | Step::Restock { key, .. } => each(*key),
+        Step::Formula { key, task } | Step::Exchange { key, task } => {
             each(*key);
             task.mentions(each);
             task.starts(each);
@@ -251,7 +253,7 @@ fn names(step: &Step, each: &mut impl FnMut(Name)) {
             each(*key);
         }
         Step::Revert | Step::Restart | Step::Rot(_) | Step::Pass | Step::SetBack(_) | Step::Collect(_) => {}
-        Step::Switch { .. } | Step::Aside(_) => {}
+        Step::Switch { .. } | Step::PutJournalAside | Step::TakeJournalBack => {}
     }
 }
 
@@ -262,17 +264,17 @@ fn renamed_step(step: &Step, to: &impl Fn(Name) -> Name) -> Step {
         keys
     };
     match step {
-        Step::Edit(key, value) => Step::Edit(to(*key), *value),
-        Step::Restock(key, value) => Step::Restock(to(*key), *value),
-        Step::Exchange(key, task) => Step::Exchange(to(*key), renamed(task, to)),
+        Step::Edit { key, value } => Step::Edit { key: to(*key), value: *value },
+        Step::Restock { key, value } => Step::Restock { key: to(*key), value: *value },
+        Step::Exchange { key, task } => Step::Exchange { key: to(*key), task: renamed(task, to) },
         Step::Same(key) => Step::Same(to(*key)),
         Step::Touch(key) => Step::Touch(to(*key)),
         Step::Delete(key) => Step::Delete(to(*key)),
         Step::Unformula(key) => Step::Unformula(to(*key)),
-        Step::Overwrite(key, value) => Step::Overwrite(to(*key), *value),
+        Step::Overwrite { key, value } => Step::Overwrite { key: to(*key), value: *value },
         Step::Lose(key) => Step::Lose(to(*key)),
         Step::Evict(key) => Step::Evict(to(*key)),
-        Step::Formula(key, task) => Step::Formula(to(*key), renamed(task, to)),
+        Step::Formula { key, task } => Step::Formula { key: to(*key), task: renamed(task, to) },
         Step::Build(targets) => Step::Build(list(targets)),
         Step::Drop { targets, polls } => Step::Drop { targets: list(targets), polls: *polls },
         Step::Crash { targets, polls, lost } => Step::Crash { targets: list(targets), polls: *polls, lost: *lost },

@@ -78,12 +78,12 @@ fn what_goes_wrong_between_writes_is_found() {
 fn small() -> Scenario {
     let (x, a, b) = (Name(0), Name(1), Name(2));
     let steps = vec![
-        Step::Edit(x, 1),
+        Step::Edit { key: x, value: 1 },
         Step::Build(vec![b]),
-        Step::Edit(x, 2),
+        Step::Edit { key: x, value: 2 },
         Step::Build(vec![a]),
         Step::Build(vec![b]),
-        Step::Edit(x, 1),
+        Step::Edit { key: x, value: 1 },
         Step::Build(vec![b]),
     ];
     let graph = Graph { tasks: vec![None, Some(Expr::Get(x)), Some(Expr::Get(a))] };

@@ -2,8 +2,8 @@
 
 use alacarte_conformance::Trial;
 use alacarte_conformance::jobserver::{
-    Discipline, JobFault, JobLaw, ProcessPlan, ProcessTree, Story, Waiting, explore, judge_interleavings, replay,
-    smallest_story,
+    Discipline, JobFault, JobLaw, PlanScope, ProcessPlan, ProcessTree, RandomTrees, Story, Waiting, explore,
+    judge_interleavings, replay, smallest_story,
 };
 
 const PLAIN: Discipline = Discipline::PLAIN;
@@ -35,7 +35,8 @@ fn all(
     laws: &[JobLaw],
     make: impl Fn(ProcessPlan, u8) -> ProcessTree,
 ) -> Result<usize, Box<Story>> {
-    let plans = (1..=processes).flat_map(|count| ProcessPlan::every(count, locks, others));
+    let plans = (1..=processes)
+        .flat_map(|count| ProcessPlan::every(PlanScope::new(count).with_locks(locks).with_others(others)));
     let trees = plans.flat_map(|plan| [1, 2, 3].map(|jobs| make(plan.clone(), jobs)));
     trees.map(|tree| explore(&tree, laws, BOUND)).sum()
 }
@@ -90,9 +91,10 @@ fn whoever_is_killed_and_when_a_server_of_ours_has_all_tokens_in_the_end() {
 fn larger_trees_keep_the_laws_in_random_interleavings() {
     let trial = Trial::usually(1_000);
     let cases = trial.seed..trial.seed + trial.cases;
-    let judge = |scope, laws: &[JobLaw], server: Discipline, other: Discipline| {
+    let judge = |[kills, locks]: [bool; 2], laws: &[JobLaw], server: Discipline, other: Discipline| {
         let make = |plan| ProcessTree::new(1, server, plan).beside(other);
-        judge_interleavings(cases.clone(), scope, laws, make).unwrap_or_else(|story| panic!("{story}"));
+        let trees = RandomTrees::new(cases.clone()).with_kills(kills).with_locks(locks);
+        judge_interleavings(&trees, laws, make).unwrap_or_else(|story| panic!("{story}"));
     };
     judge([false, false], &JobLaw::ALL, PLAIN, OURS);
     judge([false, true], &JobLaw::ALL, OURS, OURS);
@@ -128,7 +130,7 @@ fn what_is_wrong_on_purpose_is_caught() {
         println!("{fault:?}: {story}\n");
         // Random interleavings find it, too.
         let make = |plan| make(plan, 1);
-        let found = judge_interleavings(0..20_000, [false, locks], &[law], make);
+        let found = judge_interleavings(&RandomTrees::new(0..20_000).with_locks(locks), &[law], make);
         assert!(found.is_err(), "{fault:?}: random interleavings do not find it");
     }
     let caught = |law| faults.iter().any(|(.., caught)| *caught == law);
@@ -139,7 +141,8 @@ fn what_is_wrong_on_purpose_is_caught() {
 /// The smallest story in which a law is broken, of trees like these.
 fn story(law: JobLaw, [locks, others]: [bool; 2], make: impl Fn(ProcessPlan, u8) -> ProcessTree) -> Story {
     let trees = |plan: ProcessPlan| [1, 2, 3].map(|jobs| make(plan.clone(), jobs)).into();
-    let story = smallest_story(5, [locks, others], law, trees).expect("a law is broken");
+    let story =
+        smallest_story(PlanScope::new(5).with_locks(locks).with_others(others), law, trees).expect("a law is broken");
     println!("{story}\n");
     story
 }

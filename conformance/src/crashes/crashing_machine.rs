@@ -201,7 +201,7 @@ where
     ) -> Result<Option<Vec<Name>>, Broken> {
         let held = |machine: &Self, key| machine.disk.holds(key);
         match step {
-            Step::Edit(key, value) if !self.program.has(key) => {
+            Step::Edit { key, value } if !self.program.has(key) => {
                 *last = Some((*key, held(self, *key)));
                 self.disk.edit(*key, Some(*value));
             }
@@ -210,9 +210,9 @@ where
                     self.disk.edit(key, value);
                 }
             }
-            Step::Overwrite(key, value) if self.program.has(key) => self.disk.edit(*key, Some(*value)),
+            Step::Overwrite { key, value } if self.program.has(key) => self.disk.edit(*key, Some(*value)),
             Step::Lose(key) if self.program.has(key) => self.disk.edit(*key, None),
-            Step::Formula(key, task) if self.program.has(key) => {
+            Step::Formula { key, task } if self.program.has(key) => {
                 self.program.replace(*key, Some(task.clone()));
                 if let Some(process) = &mut self.process {
                     process.tasks_mut().program.replace(*key, Some(task.clone()));

@@ -87,13 +87,13 @@ impl History {
                         [Some(false), Some(true), None].into_iter().filter(|value| of.missing || value.is_some());
                     let others = values.filter(|value| value != held);
                     steps.extend(others.map(|value| match value {
-                        Some(value) => Step::Edit(name(key), i64::from(value)),
+                        Some(value) => Step::Edit { key: name(key), value: i64::from(value) },
                         None => Step::Delete(name(key)),
                     }));
                 }
                 Part::Task(task) if of.formulas => {
                     let others = self.others(key).into_iter().filter(|other| other != task);
-                    steps.extend(others.map(|other| Step::Formula(name(key), other.expr())));
+                    steps.extend(others.map(|other| Step::Formula { key: name(key), task: other.expr() }));
                 }
                 Part::Task(_) => {}
             }
@@ -128,9 +128,9 @@ impl History {
     fn then(&self, step: Step) -> History {
         let mut next = self.clone();
         match &step {
-            Step::Edit(key, value) => next.model.0[key.0 as usize] = Part::Input(Some(*value != 0)),
+            Step::Edit { key, value } => next.model.0[key.0 as usize] = Part::Input(Some(*value != 0)),
             Step::Delete(key) => next.model.0[key.0 as usize] = Part::Input(None),
-            Step::Formula(key, expr) => {
+            Step::Formula { key, task: expr } => {
                 let key = key.0 as usize;
                 let task = self.others(key).into_iter().find(|task| task.expr() == *expr);
                 next.model.0[key] = Part::Task(task.unwrap_or(Task::Fail));
@@ -148,8 +148,8 @@ impl History {
 /// it has not written yet is lost too; nor is one takeover followed by another.
 fn is_idle(first: &Step, second: &Step) -> bool {
     let changed = |step: &Step| match step {
-        Step::Edit(key, _) | Step::Delete(key) => Some((*key, false)),
-        Step::Formula(key, _) => Some((*key, true)),
+        Step::Edit { key, .. } | Step::Delete(key) => Some((*key, false)),
+        Step::Formula { key, .. } => Some((*key, true)),
         _ => None,
     };
     if let (Some((first, _)), Some((second, task))) = (changed(first), changed(second)) {

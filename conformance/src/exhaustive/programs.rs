@@ -92,10 +92,10 @@ impl Task {
             Task::Fetch(key, _) if *self == Task::copy(*key) => Expr::Get(name(*key)),
             Task::Fetch(key, ways) => {
                 let [zero, one] = ways.each_ref().map(|way| Box::new(way.expr()));
-                Expr::If(get(*key), zero, one)
+                Expr::If { condition: get(*key), even: zero, odd: one }
             }
             Task::Group(a, b) => Expr::Sum(vec![name(*a), name(*b)]),
-            Task::Join(a, b) => Expr::Join(get(*a), get(*b)),
+            Task::Join(a, b) => Expr::Join { left: get(*a), right: get(*b) },
             Task::Fail => Expr::Check(Box::new(Expr::Const(7))),
         }
     }

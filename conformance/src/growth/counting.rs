@@ -84,9 +84,9 @@ where
     let mut begun = steps_taken();
     for act in &play.acts {
         match act {
-            Act::Set(key, value) => drop(build.set(key, *value).expect("it can be set")),
+            Act::Set { key, value } => drop(build.set(key, *value).expect("it can be set")),
             Act::Remove(key) => drop(build.remove(key).expect("it can be removed")),
-            Act::Replace(key, task) => build.tasks_mut().replace(*key, task.clone()),
+            Act::Replace { key, task } => build.tasks_mut().replace(*key, task.clone()),
             Act::Build(targets) => {
                 let report: Report = build.run(targets).unwrap_or_else(|failed| failed.report);
                 costs.push(Cost {

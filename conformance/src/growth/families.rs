@@ -61,7 +61,15 @@ fn inputs(size: Number) -> Vec<(Number, i64)> {
 fn chain(size: Number) -> Play {
     let tasks = (0..size).map(|key| (key, SumTask::of([if key == 0 { INPUTS } else { key - 1 }]))).collect();
     let build = || Act::Build(vec![size - 1]);
-    let acts = vec![build(), build(), Act::Set(INPUTS, 2), build(), Act::Set(INPUTS, 3), Act::Set(INPUTS, 2), build()];
+    let acts = vec![
+        build(),
+        build(),
+        Act::Set { key: INPUTS, value: 2 },
+        build(),
+        Act::Set { key: INPUTS, value: 3 },
+        Act::Set { key: INPUTS, value: 2 },
+        build(),
+    ];
     Play { tasks, inputs: inputs(1), acts, stops: false }
 }
 
@@ -69,8 +77,8 @@ fn fan_in(size: Number, manner: FetchManner) -> Play {
     let mut tasks: Vec<_> = (0..size).map(|key| (key, SumTask::of([INPUTS + key]))).collect();
     tasks.push((LAST, SumTask { manner, ..SumTask::of(0..size) }));
     let build = || Act::Build(vec![LAST]);
-    let mut acts = vec![build(), Act::Set(INPUTS + size / 2, 2), build()];
-    acts.extend((0..size).map(|key| Act::Set(INPUTS + key, 3)));
+    let mut acts = vec![build(), Act::Set { key: INPUTS + size / 2, value: 2 }, build()];
+    acts.extend((0..size).map(|key| Act::Set { key: INPUTS + key, value: 3 }));
     acts.push(build());
     Play { tasks, inputs: inputs(size), acts, stops: false }
 }
@@ -79,7 +87,15 @@ fn fan_out(size: Number) -> Play {
     let mut tasks: Vec<_> = (0..size).map(|key| (key, SumTask::of([LAST]))).collect();
     tasks.push((LAST, SumTask { most: Some(5), ..SumTask::of([INPUTS]) }));
     let build = || Act::Build((0..size).collect());
-    let acts = vec![build(), Act::Set(INPUTS, 2), build(), Act::Set(INPUTS, 9), build(), Act::Set(INPUTS, 10), build()];
+    let acts = vec![
+        build(),
+        Act::Set { key: INPUTS, value: 2 },
+        build(),
+        Act::Set { key: INPUTS, value: 9 },
+        build(),
+        Act::Set { key: INPUTS, value: 10 },
+        build(),
+    ];
     Play { tasks, inputs: inputs(1), acts, stops: false }
 }
 
@@ -95,7 +111,7 @@ fn diamonds(size: Number) -> Play {
     Play {
         tasks,
         inputs: inputs(1),
-        acts: vec![build(), Act::Set(INPUTS, 2), build(), Act::Set(INPUTS, 1), build()],
+        acts: vec![build(), Act::Set { key: INPUTS, value: 2 }, build(), Act::Set { key: INPUTS, value: 1 }, build()],
         stops: false,
     }
 }
@@ -108,7 +124,7 @@ fn merely_kept(size: Number) -> Play {
     let acts = vec![
         Act::Build((ABOVE..ABOVE + size).collect()),
         Act::Build(vec![LAST]),
-        Act::Set(INPUTS + size, 2),
+        Act::Set { key: INPUTS + size, value: 2 },
         Act::Build(vec![LAST]),
     ];
     Play { tasks, inputs: inputs(size + 1), acts, stops: false }
@@ -120,7 +136,7 @@ fn cut_off(size: Number) -> Play {
         (0..size).map(|key| (key, SumTask { most: Some(1), ..SumTask::of([INPUTS + key]) })).collect();
     tasks.push((LAST, SumTask::of(0..size)));
     let mut acts = vec![Act::Build((0..size).collect()), Act::Build(vec![LAST])];
-    acts.extend((0..size).map(|key| Act::Set(INPUTS + key, 2)));
+    acts.extend((0..size).map(|key| Act::Set { key: INPUTS + key, value: 2 }));
     acts.push(Act::Build(vec![LAST]));
     Play { tasks, inputs: inputs(size), acts, stops: false }
 }
@@ -138,7 +154,7 @@ fn volatile(size: Number) -> Play {
     Play {
         tasks,
         inputs: inputs(1),
-        acts: vec![build(), build(), build(), Act::Set(INPUTS, 2), build(), build()],
+        acts: vec![build(), build(), build(), Act::Set { key: INPUTS, value: 2 }, build(), build()],
         stops: false,
     }
 }
@@ -178,7 +194,8 @@ fn new_above_old(size: Number) -> Play {
     tasks.extend((0..size).map(|key| (2 * ABOVE + key, SumTask::of([LAST, ABOVE + key]))));
     tasks.push((LAST, volatile_cell(INPUTS)));
     let old = (0..size).chain(ABOVE..ABOVE + size).collect();
-    let acts = vec![Act::Build(old), Act::Set(INPUTS, 2), Act::Build((2 * ABOVE..2 * ABOVE + size).collect())];
+    let acts =
+        vec![Act::Build(old), Act::Set { key: INPUTS, value: 2 }, Act::Build((2 * ABOVE..2 * ABOVE + size).collect())];
     Play { tasks, inputs: inputs(size + 1), acts, stops: false }
 }
 
@@ -195,8 +212,8 @@ fn circles_in_turn(size: Number) -> Play {
     let below = |key: Number| if key == 0 { INPUTS } else { key - 1 };
     let tasks = (0..size).map(|key| (key, SumTask::of([below(key)]))).collect();
     let mut acts = vec![Act::Build(vec![size - 1])];
-    acts.extend((0..size).map(|key| Act::Replace(ABOVE + key, Some(SumTask::of([key])))));
-    acts.extend((0..size).map(|key| Act::Replace(key, Some(SumTask::group([below(key), ABOVE + key])))));
+    acts.extend((0..size).map(|key| Act::Replace { key: ABOVE + key, task: Some(SumTask::of([key])) }));
+    acts.extend((0..size).map(|key| Act::Replace { key, task: Some(SumTask::group([below(key), ABOVE + key])) }));
     acts.push(Act::Build(vec![size - 1]));
     Play { tasks, inputs: inputs(1), acts, stops: false }
 }
@@ -209,7 +226,7 @@ fn failure_elsewhere(size: Number) -> Play {
     acts.pop();
     let targets = vec![LAST + 1, LAST];
     acts.insert(2, Act::Build(targets.clone()));
-    acts.push(Act::Set(INPUTS + size, 2));
+    acts.push(Act::Set { key: INPUTS + size, value: 2 });
     acts.push(Act::Build(targets));
     Play { tasks, inputs, acts, stops: false }
 }
@@ -220,7 +237,7 @@ fn failures(size: Number) -> Play {
     tasks.extend((0..size).map(|key| (ABOVE + key, SumTask::of([key]))));
     let build = || Act::Build((ABOVE..ABOVE + size).collect());
     let mut acts = vec![build()];
-    acts.extend((0..size).map(|key| Act::Set(INPUTS + key, 2)));
+    acts.extend((0..size).map(|key| Act::Set { key: INPUTS + key, value: 2 }));
     acts.extend([build(), build()]);
     acts.extend((0..size).map(|key| Act::Remove(INPUTS + key)));
     acts.push(build());
@@ -234,7 +251,7 @@ fn above_a_failure(size: Number) -> Play {
     Play {
         tasks,
         inputs: inputs(1),
-        acts: vec![build(), Act::Set(INPUTS, 2), build(), Act::Set(INPUTS, 1), build()],
+        acts: vec![build(), Act::Set { key: INPUTS, value: 2 }, build(), Act::Set { key: INPUTS, value: 1 }, build()],
         stops: false,
     }
 }
@@ -244,7 +261,7 @@ fn stopped(size: Number) -> Play {
     let Play { mut tasks, inputs, .. } = above_a_failure(size);
     tasks.push((LAST + 1, SumTask::group(0..size)));
     let build = || Act::Build(vec![LAST + 1]);
-    Play { tasks, inputs, acts: vec![build(), Act::Set(INPUTS, 2), build()], stops: true }
+    Play { tasks, inputs, acts: vec![build(), Act::Set { key: INPUTS, value: 2 }, build()], stops: true }
 }
 
 /// One key detaches many.
@@ -252,7 +269,12 @@ fn detached(size: Number, each: impl Fn(Number) -> Option<SumTask>) -> Play {
     let mut tasks: Vec<_> = (0..size).filter_map(|key| Some((key, each(key)?))).collect();
     tasks.push((LAST, SumTask { detaches: (0..size).collect(), ..SumTask::of([INPUTS + size]) }));
     let build = || Act::Build(vec![LAST]);
-    Play { tasks, inputs: inputs(size + 1), acts: vec![build(), Act::Set(INPUTS + size, 2), build()], stops: false }
+    Play {
+        tasks,
+        inputs: inputs(size + 1),
+        acts: vec![build(), Act::Set { key: INPUTS + size, value: 2 }, build()],
+        stops: false,
+    }
 }
 
 /// Many keys come before one, and many others are fetched by it, which run again to the same value.
@@ -264,8 +286,8 @@ fn order_only(size: Number) -> Play {
     for (_, cell) in tasks.iter_mut().filter(|(key, _)| *key == LAST) {
         cell.order_only = before.clone().collect();
     }
-    let mut again: Vec<Act> = before.map(|key| Act::Set(INPUTS + key, 2)).collect();
-    again.extend((0..size).map(|key| Act::Set(INPUTS + key, 3)));
+    let mut again: Vec<Act> = before.map(|key| Act::Set { key: INPUTS + key, value: 2 }).collect();
+    again.extend((0..size).map(|key| Act::Set { key: INPUTS + key, value: 3 }));
     again.push(Act::Build(vec![LAST]));
     Play { tasks, inputs, acts: acts.into_iter().chain(again).collect(), stops: false }
 }
@@ -275,7 +297,7 @@ fn replaced(size: Number) -> Play {
     let tasks: Vec<_> = (0..size).map(|key| (key, SumTask::of([INPUTS + key]))).collect();
     let mut acts = vec![Act::Build((0..size).collect())];
     for key in 0..size {
-        acts.push(Act::Replace(key, Some(SumTask::of([INPUTS]))));
+        acts.push(Act::Replace { key, task: Some(SumTask::of([INPUTS])) });
         acts.push(Act::Build(vec![key]));
     }
     Play { tasks, inputs: inputs(size), acts, stops: false }
@@ -287,10 +309,10 @@ fn come_and_go(size: Number) -> Play {
     let mut acts = Vec::new();
     for round in 0..size {
         let keys = round * few..(round + 1) * few;
-        acts.extend(keys.clone().map(|key| Act::Replace(key, Some(SumTask::of([INPUTS + key])))));
-        acts.extend(keys.clone().map(|key| Act::Set(INPUTS + key, 1)));
+        acts.extend(keys.clone().map(|key| Act::Replace { key, task: Some(SumTask::of([INPUTS + key])) }));
+        acts.extend(keys.clone().map(|key| Act::Set { key: INPUTS + key, value: 1 }));
         acts.push(Act::Build(keys.clone().collect()));
-        acts.extend(keys.clone().map(|key| Act::Replace(key, None)));
+        acts.extend(keys.clone().map(|key| Act::Replace { key, task: None }));
         acts.extend(keys.map(|key| Act::Remove(INPUTS + key)));
     }
     Play { tasks: Vec::new(), inputs: Vec::new(), acts, stops: false }
@@ -302,7 +324,7 @@ fn flips(size: Number) -> Play {
     let mut acts = vec![Act::Build((0..size).collect())];
     for key in 0..size {
         for input in [INPUTS + 1, INPUTS, INPUTS + 1, INPUTS] {
-            acts.push(Act::Replace(key, Some(SumTask::of([input]))));
+            acts.push(Act::Replace { key, task: Some(SumTask::of([input])) });
             acts.push(Act::Build(vec![key]));
         }
     }
@@ -314,7 +336,7 @@ fn lengths(size: Number) -> Play {
     let tasks: Vec<_> = (0..size).map(|key| (key, SumTask::of([INPUTS + key]))).collect();
     let mut acts = vec![Act::Build((0..size).collect())];
     for length in [size / 2, size, size / 4, size - 1] {
-        acts.push(Act::Replace(LAST, Some(SumTask::of(0..length))));
+        acts.push(Act::Replace { key: LAST, task: Some(SumTask::of(0..length)) });
         acts.push(Act::Build(vec![LAST]));
     }
     Play { tasks, inputs: inputs(size), acts, stops: false }

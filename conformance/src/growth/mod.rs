@@ -52,11 +52,21 @@ pub struct Play {
 #[derive(Debug, Clone)]
 pub enum Act {
     /// An input is edited.
-    Set(Number, i64),
+    Set {
+        /// The input.
+        key: Number,
+        /// What it holds then.
+        value: i64,
+    },
     /// An input is deleted.
     Remove(Number),
     /// A task is replaced, or is new; without one, the key becomes an input.
-    Replace(Number, Option<SumTask>),
+    Replace {
+        /// The key.
+        key: Number,
+        /// Its task.
+        task: Option<SumTask>,
+    },
     /// A build of these targets.
     Build(Vec<Number>),
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::job_plan::{ProcessPlan, ProcessTree};
+use super::job_plan::{PlanScope, ProcessPlan, ProcessTree};
 use super::job_state::{Act, Machine, Move, State};
 use super::law::{JobLaw, has_ended};
 use crate::draw::{Draw, Drawn, smallest};
@@ -142,7 +142,7 @@ fn walk(tree: &ProcessTree, choices: &[usize], laws: &[JobLaw]) -> Result<(), Bo
 /// A random tree, between these two disciplines, and choices.
 fn drawn(
     draw: &mut Draw<'_>,
-    [kills, locks]: [bool; 2],
+    &RandomTrees { kills, locks, .. }: &RandomTrees,
     make: &dyn Fn(ProcessPlan) -> ProcessTree,
 ) -> (ProcessTree, Vec<usize>) {
     let jobs = 1 + draw.below(4) as u8;
@@ -153,19 +153,48 @@ fn drawn(
     (ProcessTree { jobs, kills, ..make(plan) }, choices)
 }
 
-/// Plays random interleavings of random trees, one a seed, in which some are killed and some need the lock, if that is wanted; `make` says
-/// who keeps to which discipline.
+/// Random trees, one a seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RandomTrees {
+    /// The seeds.
+    pub seeds: std::ops::Range<u64>,
+    /// Some processes are killed.
+    pub kills: bool,
+    /// Some processes need the lock.
+    pub locks: bool,
+}
+
+impl RandomTrees {
+    /// Trees of these seeds, in which nobody is killed or needs the lock.
+    pub fn new(seeds: std::ops::Range<u64>) -> Self {
+        RandomTrees { seeds, kills: false, locks: false }
+    }
+
+    /// The same; some processes are killed.
+    #[must_use]
+    pub fn with_kills(self, kills: bool) -> Self {
+        RandomTrees { kills, ..self }
+    }
+
+    /// The same; some processes need the lock.
+    #[must_use]
+    pub fn with_locks(self, locks: bool) -> Self {
+        RandomTrees { locks, ..self }
+    }
+}
+
+/// Plays random interleavings of random trees; `make` says who keeps to which discipline.
 ///
 /// # Errors
 /// The smallest story that is found of the first law that is broken.
 pub fn judge_interleavings(
-    seeds: std::ops::Range<u64>,
-    [kills, locks]: [bool; 2],
+    trees: &RandomTrees,
     laws: &[JobLaw],
     make: impl Fn(ProcessPlan) -> ProcessTree,
 ) -> Result<(), Box<Story>> {
-    let generate = |draw: &mut Draw<'_>| drawn(draw, [kills, locks], &make);
-    for seed in seeds {
+    let generate = |draw: &mut Draw<'_>| drawn(draw, trees, &make);
+    for seed in trees.seeds.clone() {
         let drawn = Drawn::from(&mut Seeded(seed), generate);
         let (tree, choices) = &drawn.value;
         if let Err(story) = walk(tree, choices, laws) {
@@ -187,8 +216,17 @@ pub struct StoryStep {
     pub then: Vec<String>,
     /// How it stands afterwards.
     pub stands: String,
-    /// The law that is broken, and how.
-    pub wrong: Option<(JobLaw, String)>,
+    /// The law that is broken, if one is.
+    pub wrong: Option<BrokenJobLaw>,
+}
+
+/// A law of the jobserver is broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenJobLaw {
+    /// The law.
+    pub law: JobLaw,
+    /// What is wrong.
+    pub what: String,
 }
 
 /// Plays what comes from outside in a story once more, in a tree of the same processes whose disciplines may be others.
@@ -211,22 +249,17 @@ pub fn replay(story: &Story, tree: &ProcessTree, laws: &[JobLaw]) -> Vec<StorySt
             told
         };
         let then = after.settle(PATIENCE).into_iter().map(told).collect();
-        let wrong = laws.iter().find_map(|&law| Some((law, law.broken(&machine)?)));
+        let wrong = laws.iter().find_map(|&law| Some(BrokenJobLaw { law, what: law.broken(&machine)? }));
         scenes.push(StoryStep { does, then, stands: machine.to_string(), wrong });
     }
     scenes
 }
 
-/// The smallest story, of the smallest tree, in which a law is broken at a moment when the protocol has done all that it can: first the
+/// The smallest story, of the smallest tree with at most so many processes, in which a law is broken at a moment when the protocol has done all that it can: first the
 /// fewest processes, then the fewest things that come from outside.
-pub fn smallest_story(
-    processes: usize,
-    [locks, others]: [bool; 2],
-    law: JobLaw,
-    trees: impl Fn(ProcessPlan) -> Vec<ProcessTree>,
-) -> Option<Story> {
-    for count in 1..=processes {
-        for tree in ProcessPlan::every(count, locks, others).into_iter().flat_map(&trees) {
+pub fn smallest_story(scope: PlanScope, law: JobLaw, trees: impl Fn(ProcessPlan) -> Vec<ProcessTree>) -> Option<Story> {
+    for processes in 1..=scope.processes {
+        for tree in ProcessPlan::every(PlanScope { processes, ..scope }).into_iter().flat_map(&trees) {
             if let Some(found) = shortest(&tree, law) {
                 return Some(found);
             }

@@ -17,6 +17,37 @@ pub struct ProcessPlan {
     pub children: Vec<ProcessPlan>,
 }
 
+/// Which plans a server may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlanScope {
+    /// How many processes there are beneath it.
+    pub processes: usize,
+    /// Some may need the lock.
+    pub locks: bool,
+    /// Some may keep to the other discipline.
+    pub others: bool,
+}
+
+impl PlanScope {
+    /// Plans of so many processes, which all keep to one discipline and need no lock.
+    pub const fn new(processes: usize) -> Self {
+        PlanScope { processes, locks: false, others: false }
+    }
+
+    /// The same; some may need the lock.
+    #[must_use]
+    pub const fn with_locks(self, locks: bool) -> Self {
+        PlanScope { locks, ..self }
+    }
+
+    /// The same; some may keep to the other discipline.
+    #[must_use]
+    pub const fn with_others(self, others: bool) -> Self {
+        PlanScope { others, ..self }
+    }
+}
+
 /// A tree of processes that share some jobs.
 #[derive(Debug, Clone)]
 pub struct ProcessTree {
@@ -66,9 +97,9 @@ impl ProcessPlan {
         ProcessPlan { other: true, ..self }
     }
 
-    /// Every plan of a server with so many processes beneath it. Some may need the lock and some keep to the other discipline, if that
-    /// is wanted. (Nobody needs the lock beneath one that has it.)
-    pub fn every(processes: usize, locks: bool, others: bool) -> Vec<ProcessPlan> {
+    /// Every plan of a scope. (Nobody needs the lock beneath one that has it.)
+    pub fn every(scope: PlanScope) -> Vec<ProcessPlan> {
+        let PlanScope { processes, locks, others } = scope;
         forests(processes, locks, others).into_iter().map(ProcessPlan::running).collect()
     }
 

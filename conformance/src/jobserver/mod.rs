@@ -13,6 +13,6 @@ mod job_state;
 mod law;
 
 pub use discipline::{Discipline, JobFault, Waiting};
-pub use explore::{Story, StoryStep, explore, judge_interleavings, replay, smallest_story};
-pub use job_plan::{ProcessPlan, ProcessTree};
+pub use explore::{BrokenJobLaw, RandomTrees, Story, StoryStep, explore, judge_interleavings, replay, smallest_story};
+pub use job_plan::{PlanScope, ProcessPlan, ProcessTree};
 pub use law::JobLaw;

@@ -111,13 +111,13 @@ pub fn set_correct(moment: &mut Moment<'_>) -> Result<(), String> {
         }
         let is = moment.values.get(&key).copied().flatten();
         let runs = moment.truth.possible(key, moment.values);
-        let mut fetched = runs.iter().flat_map(|(_, fetched)| fetched);
+        let mut fetched = runs.iter().flat_map(|run| &run.fetched);
         if shallow && fetched.any(|key| moment.truth.has_task(*key) && !vouched.contains(key)) {
             continue;
         }
-        let mut agreeing = runs.iter().filter(|(value, _)| *value == is && is.is_some()).map(|(_, fetched)| fetched);
+        let mut agreeing = runs.iter().filter(|run| run.value == is && is.is_some()).map(|run| &run.fetched);
         let Some(first) = agreeing.next() else {
-            let values: BTreeSet<String> = runs.iter().map(|(value, _)| show(*value)).collect();
+            let values: BTreeSet<String> = runs.iter().map(|run| show(run.value)).collect();
             let values = values.into_iter().collect::<Vec<_>>().join(" or ");
             return Err(format!("{key} is {}, but for what it fetches now its task would be {values}", show(is)));
         };

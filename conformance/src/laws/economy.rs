@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::nearness::has_moved;
 use super::{Moment, Promises, Thrift};
 use crate::name::Name;
-use crate::onlooker::{KeyKind, Reference};
+use crate::onlooker::{FetchedValue, KeySeen, Reference};
 
 /// No task runs to its end twice in one build.
 pub fn at_most_once(moment: &mut Moment<'_>) -> Result<(), String> {
@@ -57,10 +57,10 @@ pub fn minimal(moment: &mut Moment<'_>) -> Result<(), String> {
     let Promises { minimal, .. } = moment.promises;
     for &key in moment.ran {
         let Some(reference) = reference(moment, key) else { continue };
-        let changed = |(below, (kind, edits)): (&Name, &(KeyKind, u64))| match minimal {
+        let changed = |(below, seen): (&Name, &KeySeen)| match minimal {
             Thrift::None => true,
-            Thrift::Events => moment.onlooker.edits(*below) != *edits,
-            Thrift::Values => moment.kinds[below] != *kind,
+            Thrift::Events => moment.onlooker.edits(*below) != seen.edits,
+            Thrift::Values => moment.kinds[below] != seen.kind,
         };
         if minimal != Thrift::None && !reference.volatile && !reference.footprint.iter().any(changed) {
             return Err(format!("{key} ran, but nothing below it has changed since it was last up to date"));
@@ -79,12 +79,13 @@ pub fn early_cutoff(moment: &mut Moment<'_>) -> Result<(), String> {
             continue;
         }
         let by_values = cutoff == Thrift::Values;
+        let own = reference.footprint.get(&key);
         let mut changed = if by_values {
-            moment.kinds.get(&key).copied() != reference.definition.0
+            moment.kinds.get(&key).copied() != own.map(|own| own.kind)
         } else {
-            moment.onlooker.edits(key) != reference.definition.1
+            moment.onlooker.edits(key) != own.map_or(0, |own| own.edits)
         };
-        for (fetched, (value, moves)) in &reference.fetched {
+        for (fetched, FetchedValue { value, moves }) in &reference.fetched {
             changed |= match within {
                 Some(within) => has_moved(*value, moment.values.get(fetched).copied().flatten(), within),
                 None => moment.truth.value(*fetched) != *value,

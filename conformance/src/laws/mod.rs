@@ -101,6 +101,15 @@ pub struct AtWork {
     pub allowed: usize,
 }
 
+/// What was decided about a key.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// The key.
+    pub key: Name,
+    /// What was decided.
+    pub decision: Decision,
+}
+
 /// One build, and all that is needed to judge it.
 #[derive(Debug)]
 pub struct Moment<'m> {
@@ -111,7 +120,7 @@ pub struct Moment<'m> {
     /// The keys whose tasks ran to their end, in order.
     pub ran: &'m [Name],
     /// Every decision, in order.
-    pub decisions: &'m [(Name, Decision)],
+    pub decisions: &'m [Decided],
     /// What every key holds now.
     pub values: &'m BTreeMap<Name, Option<i64>>,
     /// What every input held when the build read it.
@@ -151,13 +160,14 @@ impl Moment<'_> {
         let vouched = self
             .decisions
             .iter()
-            .filter(|(_, decision)| matches!(decision, Decision::Kept | Decision::Restored | Decision::Ran { .. }));
-        vouched.map(|&(key, _)| key).collect()
+            .filter(|decided| matches!(decided.decision, Decision::Kept | Decision::Restored | Decision::Ran { .. }));
+        vouched.map(|decided| decided.key).collect()
     }
 
     /// Every key whose task was started.
     fn started(&self) -> impl Iterator<Item = Name> + use<'_> {
-        self.decisions.iter().filter(|(_, decision)| matches!(decision, Decision::Started(_))).map(|&(key, _)| key)
+        let started = self.decisions.iter().filter(|decided| matches!(decided.decision, Decision::Started(_)));
+        started.map(|decided| decided.key)
     }
 
     /// The keys that tasks of this build, or of one before that did not end well, started without waiting for them.

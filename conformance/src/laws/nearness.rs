@@ -22,7 +22,7 @@ pub fn near(moment: &mut Moment<'_>) -> Result<(), String> {
         let circle = moment.truth.declares_a_circle(&asked);
         let fails = reach.into_iter().any(|key| {
             moment.truth.value(key).is_none()
-                || moment.truth.possible(key, moment.values).iter().all(|run| run.0.is_none())
+                || moment.truth.possible(key, moment.values).iter().all(|run| run.value.is_none())
         });
         return match moment.ending {
             BuildEnding::Failed(error) if !fails && !circle => {
@@ -51,7 +51,7 @@ pub fn near(moment: &mut Moment<'_>) -> Result<(), String> {
         let mut why = "it has never run".to_owned();
         // (Which run the build goes by is its own affair: a journal may have lost the last one.)
         let run = moment.onlooker.saw.get(&key).into_iter().flatten().rev().find(|saw| {
-            let gives = moment.truth.possible(key, saw).first().and_then(|run| run.0);
+            let gives = moment.truth.possible(key, saw).first().and_then(|run| run.value);
             let value = |key: &Name| moment.values.get(key).copied().flatten();
             let moved = saw.iter().find(|(fetched, then)| has_moved(**then, value(fetched), within));
             if gives != is || is.is_none() {

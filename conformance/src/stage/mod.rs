@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
-use alacarte_core::{Build, Decision, Rebuilder, Scheduler, Schedules};
+use alacarte_core::{Build, Rebuilder, Scheduler, Schedules};
 
 use crate::faults::{CacheFault, Flaw, JournalLie, Shelf};
-use crate::laws::Promises;
+use crate::laws::{Decided, Promises};
 use crate::name::Name;
 use crate::onlooker::Onlooker;
 use crate::program::{Declares, Program};
@@ -128,7 +128,7 @@ struct Stage<'c, P, S, R> {
     anonymous: bool,
     last_edit: Option<(Name, Option<i64>)>,
     onlooker: Onlooker,
-    decisions: Rc<RefCell<Vec<(Name, Decision)>>>,
+    decisions: Rc<RefCell<Vec<Decided>>>,
     /// What restarted tasks wait for, in the order of the restarts.
     waits: Rc<RefCell<Vec<Name>>>,
     /// The targets of the last build, if it succeeded and nothing has happened since.

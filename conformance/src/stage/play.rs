@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use alacarte_core::{BuildError, Cause, Decision, Rebuilder, Report, Schedules, Tasks};
 
 use super::{Broken, Played, Stage};
-use crate::laws::{AtWork, BuildEnding, LAWS, Moment};
+use crate::laws::{AtWork, BuildEnding, Decided, LAWS, Moment};
 use crate::name::Name;
-use crate::onlooker::{KeyKind, Reference};
+use crate::onlooker::{FetchedValue, KeyKind, KeySeen, Reference};
 use crate::oracle::Truth;
 use crate::outside::{Seeded, drive};
 use crate::program::{BESIDE, Declares, POOL};
@@ -102,8 +102,8 @@ where
             Some(Ok(report)) => build.names(&report.ran),
             Some(Err(error)) => build.names(&error.report.ran),
             None => {
-                let ran = decisions.iter().filter(|(_, decision)| matches!(decision, Decision::Ran { .. }));
-                ran.map(|&(key, _)| key).collect()
+                let ran = decisions.iter().filter(|decided| matches!(decided.decision, Decision::Ran { .. }));
+                ran.map(|decided| decided.key).collect()
             }
         };
         let keys: Vec<Name> = build.tasks().graph().keys().collect();
@@ -121,7 +121,7 @@ where
         let mut truth = Truth::new(&graph, &self.inputs, self.world.now());
         let tolerant = self.promises.within.is_some();
         for key in ran.iter().filter(|_| tolerant) {
-            let fetched = truth.possible(*key, &values).into_iter().flat_map(|(_, fetched)| fetched);
+            let fetched = truth.possible(*key, &values).into_iter().flat_map(|run| run.fetched);
             let saw = fetched.map(|fetched| (fetched, values[&fetched])).collect();
             self.onlooker.saw.entry(*key).or_default().push(saw);
         }
@@ -158,9 +158,9 @@ where
             self.unsure.remove(&key);
             self.onlooker.see(key, values[&key]);
         }
-        let put = decisions.iter().filter(|(_, made)| matches!(made, Decision::Ran { .. } | Decision::Restored));
-        put.for_each(|(key, _)| {
-            self.scribbled.remove(key);
+        let put = |decided: &&Decided| matches!(decided.decision, Decision::Ran { .. } | Decision::Restored);
+        decisions.iter().filter(put).for_each(|decided| {
+            self.scribbled.remove(&decided.key);
         });
         for key in vouched {
             // What a key looked at is known from the truth, and where tasks are not deterministic there is more than one.
@@ -175,7 +175,8 @@ where
             let mut reference = self.reference(key, &mut truth, &kinds);
             if tolerant {
                 let saw = self.onlooker.saw[&key].last().into_iter().flatten();
-                reference.fetched = saw.map(|(&key, &value)| (key, (value, self.onlooker.moves(key)))).collect();
+                let fetched = saw.map(|(&key, &value)| (key, FetchedValue { value, moves: self.onlooker.moves(key) }));
+                reference.fetched = fetched.collect();
             }
             self.onlooker.references.insert(key, reference);
         }
@@ -201,14 +202,13 @@ where
     fn reference(&self, key: Name, truth: &mut Truth, kinds: &BTreeMap<Name, KeyKind>) -> Reference {
         let below = truth.reach(&[key]);
         let volatile = below.iter().any(|&key| truth.of(key).volatile);
-        let footprint = below.into_iter().map(|below| (below, (kinds[&below], self.onlooker.edits(below))));
+        let below = below.into_iter();
+        let footprint =
+            below.map(|key| (key, KeySeen { kind: kinds[&key], edits: self.onlooker.edits(key) })).collect();
         let fetched = truth.of(key).fetched.clone().into_iter();
-        Reference {
-            footprint: footprint.collect(),
-            fetched: fetched.map(|key| (key, (truth.value(key), self.onlooker.moves(key)))).collect(),
-            definition: (kinds.get(&key).copied(), self.onlooker.edits(key)),
-            looked: truth.of(key).volatile,
-            volatile,
-        }
+        let fetched = fetched
+            .map(|key| (key, FetchedValue { value: truth.value(key), moves: self.onlooker.moves(key) }))
+            .collect();
+        Reference { footprint, fetched, looked: truth.of(key).volatile, volatile }
     }
 }

@@ -6,7 +6,7 @@ use alacarte_core::{Build, Decision, Rebuilder, Retention, Schedules, Tasks, Whe
 
 use super::{Built, Stage};
 use crate::faults::{Flaw, Lends};
-use crate::laws::{Promises, Thrift};
+use crate::laws::{Decided, Promises, Thrift};
 use crate::name::Name;
 use crate::program::{Declares, POOL, Program};
 use crate::script::Step;
@@ -47,7 +47,7 @@ where
             .with_keep_going(manner.keep_going)
             .with_observer(move |keys, key, decision| {
                 let waits_for = if let Decision::Restarted(on) = decision { Some(*keys.name(*on)) } else { None };
-                decisions.borrow_mut().push((*keys.name(key), decision.clone()));
+                decisions.borrow_mut().push(Decided { key: *keys.name(key), decision: decision.clone() });
                 waits.borrow_mut().extend(waits_for);
             });
         self.build = Some(match self.setup.cache {
@@ -188,7 +188,7 @@ where
                 // What the last build reached is known.
                 self.settled = settled.filter(|_| *builds > 0);
             }
-            Step::Edit(key, value) if self.is_input(*key) => self.edit(*key, Some(*value)),
+            Step::Edit { key, value } if self.is_input(*key) => self.edit(*key, Some(*value)),
             Step::Same(key) if self.is_input(*key) && !self.scenario.manner.dated => {
                 // (A build that was raced does not know yet what it has.)
                 if let Some(&value) = self.inputs.get(key).filter(|_| !self.world.is_news(*key)) {
@@ -211,11 +211,11 @@ where
                 }
             }
             Step::Delete(key) if self.is_input(*key) => self.edit(*key, None),
-            Step::Formula(key, task) => {
+            Step::Formula { key, task } => {
                 self.note_task(*key);
                 self.build().tasks_mut().replace(*key, Some(task.clone()));
             }
-            Step::Exchange(key, task) => {
+            Step::Exchange { key, task } => {
                 self.note_task(*key);
                 let others = self.build().tasks().exchanged(*key, task.clone());
                 *self.build().tasks_mut() = others;
@@ -226,18 +226,19 @@ where
                 }
             }
             // (A machine without a journal has none to put aside; and of one that was not read yet, nobody knows what it says.)
-            Step::Aside(_) if self.setup.forgetful || self.setup.cache.is_some() || self.unread => {}
-            Step::Aside(aside) if *aside != self.aside => {
-                self.aside = *aside;
-                let journal = if *aside { TestJournal::forgetful() } else { self.journal.clone() };
-                if self.world.is(Flaw::Deaf) && !aside {
+            Step::PutJournalAside | Step::TakeJournalBack
+                if self.setup.forgetful || self.setup.cache.is_some() || self.unread => {}
+            Step::PutJournalAside | Step::TakeJournalBack if self.aside != (*step == Step::PutJournalAside) => {
+                self.aside = !self.aside;
+                let journal = if self.aside { TestJournal::forgetful() } else { self.journal.clone() };
+                if self.world.is(Flaw::Deaf) && !self.aside {
                     journal.deafen();
                 }
                 self.build = self.build.take().map(|build| build.with_journal(journal));
                 // What another journal tells, is built again.
                 self.onlooker.references.clear();
             }
-            Step::Restock(key, value) if self.is_input(*key) => {
+            Step::Restock { key, value } if self.is_input(*key) => {
                 self.last_edit = Some((*key, self.inputs.get(key).copied()));
                 self.note_edit(*key, Some(*value));
                 self.world.follow(*key, Some(*value));
@@ -258,7 +259,7 @@ where
                 self.onlooker.tampered.insert(*key, held);
                 self.onlooker.see(*key, held);
             }
-            Step::Overwrite(key, value) if !self.is_input(*key) => self.tamper(*key, Some(*value)),
+            Step::Overwrite { key, value } if !self.is_input(*key) => self.tamper(*key, Some(*value)),
             Step::Lose(key) if !self.is_input(*key) => self.tamper(*key, None),
             Step::Restart => self.restart(),
             Step::Rot(place) => {

@@ -3,15 +3,14 @@
 use alacarte_core::Decision;
 
 use super::{Broken, Stage};
-use crate::laws::{BuildEnding, show};
-use crate::name::Name;
+use crate::laws::{BuildEnding, Decided, show};
 
 impl<P, S, R> Stage<'_, P, S, R> {
     /// What a build did, as lines of the counterexample.
     pub(super) fn tell(&self, ending: BuildEnding<'_>) -> String {
         let waits = self.waits.borrow();
         let mut waits = waits.iter();
-        let told = |(key, decision): &(Name, Decision)| match decision {
+        let told = |Decided { key, decision }: &Decided| match decision {
             Decision::Kept => Some(format!("kept {key}")),
             Decision::Restored => Some(format!("restored {key}")),
             Decision::Restarted(_) => waits.next().map(|on| format!("{key} waits for {on}")),

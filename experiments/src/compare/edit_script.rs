@@ -9,6 +9,15 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+/// A line of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptLine {
+    /// The file.
+    pub file: String,
+    /// The line, from 1 on.
+    pub line: usize,
+}
+
 /// One step: an edit (or none), then a build.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,9 +55,9 @@ pub struct EditStep {
     /// Why the step cannot be made in this workload, if it cannot.
     #[serde(skip)]
     pub not_made: Option<String>,
-    /// The file and the line where it stands, if a person wrote it.
+    /// Where it stands, if a person wrote it.
     #[serde(skip)]
-    pub at: Option<(String, usize)>,
+    pub at: Option<ScriptLine>,
 }
 
 impl EditStep {
@@ -90,7 +99,7 @@ impl EditStep {
     /// What an error calls it.
     pub(super) fn place(&self) -> String {
         match &self.at {
-            Some((file, line)) => format!("{file}:{line}: step «{}»", self.name),
+            Some(ScriptLine { file, line }) => format!("{file}:{line}: step «{}»", self.name),
             None => format!("step «{}»", self.name),
         }
     }
@@ -220,7 +229,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<EditStep>, ScriptError> {
         let line = 1 + text[..before].matches('\n').count();
         let mut read: EditStep =
             serde_json::from_str(step.get()).map_err(|error| wrong(line + error.line().saturating_sub(1), &error))?;
-        read.at = Some((file.to_owned(), line));
+        read.at = Some(ScriptLine { file: file.to_owned(), line });
         let says = read.says();
         for (one, others) in BESIDE {
             if says.contains(&one) && !others.iter().any(|other| says.contains(other)) {
@@ -259,6 +268,6 @@ mod tests {
         }
         assert_eq!(told("{}"), "x.json:1: invalid type: map, expected a sequence");
         let steps = parse("x.json", "[{\"step\": \"a\"},\n{\"step\": \"b\", \"fresh\": true}]").expect("a script");
-        assert_eq!((steps.len(), steps[1].at.clone()), (2, Some(("x.json".into(), 2))));
+        assert_eq!((steps.len(), steps[1].at.clone()), (2, Some(ScriptLine { file: "x.json".into(), line: 2 })));
     }
 }

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use confine::Confinement;
-pub use edit_script::{EditStep, ScriptError};
+pub use edit_script::{EditStep, ScriptError, ScriptLine};
 pub use outcome::{Built, StepOutcome};
 pub use project::Project;
 pub use sheet_player::SheetWorkload;

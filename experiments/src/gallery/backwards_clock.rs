@@ -18,7 +18,7 @@ pub const SCENE: Scene = Scene {
            server has one of its own, an older copy is unpacked with its old times: then it does not.",
     tasks: &["B = A × 10"],
     play,
-    others: Others::Static(SCRIPT, tasks),
+    others: Others::Static { script: SCRIPT, tasks },
 };
 
 const SCRIPT: Script = Script {
@@ -26,7 +26,7 @@ const SCRIPT: Script = Script {
     steps: &[
         SceneStep { acts: &[SceneAct::Clock(100), SceneAct::Build(B)], says: "A first build, at about 100." },
         SceneStep {
-            acts: &[SceneAct::Clock(50), SceneAct::Edit(A, 2)],
+            acts: &[SceneAct::Clock(50), SceneAct::Edit { key: A, value: 2 }],
             says: "The clock is set back, and A is edited: at 51.",
         },
         SceneStep { acts: &[SceneAct::Build(B)], says: "B should become 20." },

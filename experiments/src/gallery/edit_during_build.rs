@@ -18,14 +18,17 @@ pub const SCENE: Scene = Scene {
            the telling somebody may save a file in an editor. Which of the two contents goes into the trace?",
     tasks: &["B = A × 10, by a command that reads A from the disk and takes its time"],
     play,
-    others: Others::Dynamic(SCRIPT, careless),
+    others: Others::Dynamic { script: SCRIPT, tasks: careless },
 };
 
 const SCRIPT: Script = Script {
     inputs: &[(A, 1)],
     steps: &[
         SceneStep {
-            acts: &[SceneAct::EditMeanwhile(ReadingMoment::AfterReading, A, 2), SceneAct::Build(B)],
+            acts: &[
+                SceneAct::EditMeanwhile { moment: ReadingMoment::AfterReading, key: A, value: 2 },
+                SceneAct::Build(B),
+            ],
             says: "The command has read A = 1 when somebody saves A = 2. B is 10, which was right as the build began.",
         },
         SceneStep {
@@ -34,14 +37,14 @@ const SCRIPT: Script = Script {
         },
         SceneStep {
             acts: &[
-                SceneAct::Edit(A, 4),
-                SceneAct::EditMeanwhile(ReadingMoment::BeforeReading, A, 5),
+                SceneAct::Edit { key: A, value: 4 },
+                SceneAct::EditMeanwhile { moment: ReadingMoment::BeforeReading, key: A, value: 5 },
                 SceneAct::Build(B),
             ],
             says: "Now A = 4 as the build begins, and A = 5 by the time that the command reads it. B is 50.",
         },
         SceneStep {
-            acts: &[SceneAct::Edit(A, 4), SceneAct::Build(B)],
+            acts: &[SceneAct::Edit { key: A, value: 4 }, SceneAct::Build(B)],
             says: "That edit is taken back: B should become 40.",
         },
     ],

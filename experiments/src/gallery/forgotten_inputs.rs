@@ -19,14 +19,14 @@ pub const SCENE: Scene = Scene {
            the one in which the key was built. That needs a step for everything that can be fetched, inputs too.",
     tasks: &["B = A × 2"],
     play,
-    others: Others::Static(SCRIPT, tasks),
+    others: Others::Static { script: SCRIPT, tasks },
 };
 
 const SCRIPT: Script = Script {
     inputs: &[(A, 1)],
     steps: &[
         SceneStep { acts: &[SceneAct::Build(B)], says: "A first build." },
-        SceneStep { acts: &[SceneAct::Edit(A, 2)], says: "The only input changes." },
+        SceneStep { acts: &[SceneAct::Edit { key: A, value: 2 }], says: "The only input changes." },
         SceneStep { acts: &[SceneAct::Build(B)], says: "B should become 4." },
     ],
     ..Script::PLAIN

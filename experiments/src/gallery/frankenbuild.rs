@@ -19,7 +19,7 @@ pub const SCENE: Scene = Scene {
            other. N stands for an object file, P for what is made from it, T links the two.",
     tasks: &["N = S × 10 + a coin", "P = N × 100", "T = P + N"],
     play,
-    others: Others::Static(SCRIPT, tasks),
+    others: Others::Static { script: SCRIPT, tasks },
 };
 
 const SCRIPT: Script = Script {

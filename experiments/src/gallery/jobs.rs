@@ -3,12 +3,14 @@
 //! The model looks for the smallest tree of processes, and the shortest story, in which a law is broken. What came from outside in that
 //! story happens once more to processes of another discipline.
 
-use alacarte_conformance::jobserver::{Discipline, JobLaw, ProcessPlan, ProcessTree, replay, smallest_story};
+use alacarte_conformance::jobserver::{
+    Discipline, JobLaw, PlanScope, ProcessPlan, ProcessTree, replay, smallest_story,
+};
 
 use super::{Panel, Performance, PlayedStep, SceneError, SceneFault, ScenePart};
 
 /// More processes than the stories need.
-const PROCESSES: usize = 5;
+pub const PROCESSES: usize = 5;
 
 /// What is looked for.
 #[derive(Debug)]
@@ -16,7 +18,7 @@ pub struct Sought {
     /// The law that is broken.
     pub law: JobLaw,
     /// Whether processes need a lock, and whether some keep to the plain protocol whatever the others do.
-    pub scope: [bool; 2],
+    pub scope: PlanScope,
     /// How many are killed.
     pub kills: u8,
     /// What is said of each step.
@@ -32,8 +34,7 @@ impl Sought {
     ) -> Result<Vec<Performance>, SceneError> {
         let tree = |plan, jobs| ProcessTree::new(jobs, wrong.1, plan).beside(Discipline::PLAIN).with_kills(self.kills);
         let trees = |plan: ProcessPlan| [1, 2, 3].map(|jobs| tree(plan.clone(), jobs)).into();
-        let story =
-            smallest_story(PROCESSES, self.scope, self.law, trees).ok_or(SceneError::NoStory(self.law.name()))?;
+        let story = smallest_story(self.scope, self.law, trees).ok_or(SceneError::NoStory(self.law.name()))?;
         let perform = |(part, discipline)| {
             let tree = ProcessTree { disciplines: [discipline, Discipline::PLAIN], ..story.tree.clone() };
             let steps = replay(&story, &tree, &[self.law]).into_iter().enumerate();
@@ -47,7 +48,11 @@ impl Sought {
                     Panel { title: "moves", lines: scene.then },
                     Panel { title: "tokens", lines: scene.stands.split("; ").map(str::to_owned).collect() },
                 ],
-                faults: scene.wrong.into_iter().map(|(law, what)| SceneFault::Jobs { law: law.name(), what }).collect(),
+                faults: scene
+                    .wrong
+                    .into_iter()
+                    .map(|broken| SceneFault::Jobs { law: broken.law.name(), what: broken.what })
+                    .collect(),
             });
             Performance { part, steps: steps.collect() }
         };

@@ -1,8 +1,8 @@
 //! A process that is killed takes the tokens with it that it had taken out of the jobserver's pipe: the rest of the build has fewer jobs.
 
-use alacarte_conformance::jobserver::{Discipline, JobLaw};
+use alacarte_conformance::jobserver::{Discipline, JobLaw, PlanScope};
 
-use super::jobs::Sought;
+use super::jobs::{PROCESSES, Sought};
 use super::{Others, Performance, Role, Scene, SceneError, ScenePart};
 
 /// The scene.
@@ -18,7 +18,7 @@ pub const SCENE: Scene = Scene {
 
 const SOUGHT: Sought = Sought {
     law: JobLaw::NoIdleToken,
-    scope: [false, false],
+    scope: PlanScope::new(PROCESSES),
     kills: 1,
     says: &[
         "top starts a, and a starts b, by the token that each process owns. a takes the only other one out of the pipe, for c.",

@@ -1,8 +1,8 @@
 //! A lock that is held by one who waits for a token, while those who have the tokens wait for the lock: nothing goes on.
 
-use alacarte_conformance::jobserver::{Discipline, JobLaw, Waiting};
+use alacarte_conformance::jobserver::{Discipline, JobLaw, PlanScope, Waiting};
 
-use super::jobs::Sought;
+use super::jobs::{PROCESSES, Sought};
 use super::{Others, Performance, Role, Scene, SceneError, ScenePart};
 
 /// The scene.
@@ -22,7 +22,7 @@ pub const SCENE: Scene = Scene {
 
 const SOUGHT: Sought = Sought {
     law: JobLaw::NoDeadlock,
-    scope: [true, true],
+    scope: PlanScope::new(PROCESSES).with_locks(true).with_others(true),
     kills: 0,
     says: &[
         "a has the lock. b finds it locked, and gives its token back: so c can run, and both jobs are done.",

@@ -18,7 +18,7 @@ pub const SCENE: Scene = Scene {
            gave the value which k4 has now. But k4 may have had that value before, from other inputs.",
     tasks: &["k4 = if k0 is even then k1 else k2", "k5 = k4 + k3 + 1"],
     play,
-    others: Others::Static(SCRIPT, tasks),
+    others: Others::Static { script: SCRIPT, tasks },
 };
 
 const SCRIPT: Script = Script {
@@ -26,15 +26,19 @@ const SCRIPT: Script = Script {
     steps: &[
         SceneStep { acts: &[SceneAct::Build(Name(5))], says: "k0 is even, so k4 reads k1. Its value is 5." },
         SceneStep {
-            acts: &[SceneAct::Edit(Name(0), 1), SceneAct::Build(Name(5))],
+            acts: &[SceneAct::Edit { key: Name(0), value: 1 }, SceneAct::Build(Name(5))],
             says: "Now k4 reads k2, and has the value 5 once more: two traces of k4 give 5.",
         },
         SceneStep {
-            acts: &[SceneAct::Edit(Name(0), 0), SceneAct::Edit(Name(3), 1), SceneAct::Build(Name(5))],
+            acts: &[
+                SceneAct::Edit { key: Name(0), value: 0 },
+                SceneAct::Edit { key: Name(3), value: 1 },
+                SceneAct::Build(Name(5)),
+            ],
             says: "k4 reads k1 again: its first trace holds. k5 runs. Which inputs will its new trace list?",
         },
         SceneStep {
-            acts: &[SceneAct::Edit(Name(1), 7), SceneAct::Build(Name(5))],
+            acts: &[SceneAct::Edit { key: Name(1), value: 7 }, SceneAct::Build(Name(5))],
             says: "k4 reads k1, so k5 should become 9, which is 7 + 1 + 1.",
         },
     ],

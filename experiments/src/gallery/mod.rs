@@ -65,9 +65,19 @@ pub struct Scene {
 #[derive(Clone, Copy)]
 pub enum Others {
     /// By this script, over tasks that declare what they fetch.
-    Static(Script, SceneTasks<Static>),
+    Static {
+        /// The script.
+        script: Script,
+        /// The tasks.
+        tasks: SceneTasks<Static>,
+    },
     /// By this script, over tasks that find it while they run.
-    Dynamic(Script, SceneTasks<Dynamic>),
+    Dynamic {
+        /// The script.
+        script: Script,
+        /// The tasks.
+        tasks: SceneTasks<Dynamic>,
+    },
     /// Over several graphs, of such tasks too: for each the two are made anew.
     Graphs(fn(&dyn Fn() -> Strategies) -> Vec<PlayedStep>),
     /// Not at all: it is about processes, in which schedulers and rebuilders have no part.
@@ -77,8 +87,8 @@ pub enum Others {
 impl fmt::Debug for Others {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Others::Static(..) => "Static",
-            Others::Dynamic(..) | Others::Graphs(_) => "Dynamic",
+            Others::Static { .. } => "Static",
+            Others::Dynamic { .. } | Others::Graphs(_) => "Dynamic",
             Others::Nobody => "Nobody",
         })
     }
@@ -90,7 +100,7 @@ impl Scene {
         if matches!(self.others, Others::Nobody) {
             return Some("this is about processes, in which schedulers and rebuilders have no part".into());
         }
-        let finds = !matches!(self.others, Others::Static(..));
+        let finds = !matches!(self.others, Others::Static { .. });
         (finds && combination.is_ordered()).then(|| {
             let scheduler = combination.scheduler;
             format!("{scheduler} orders tasks beforehand, and a task here finds what it fetches while it runs")
@@ -117,8 +127,8 @@ impl Scene {
         let MenuCell { menu, scheduler, rebuilder } = combination;
         let make = menu.lab().combination(scheduler, rebuilder).make;
         Ok(match self.others {
-            Others::Static(script, tasks) => script.play(tasks, make())?,
-            Others::Dynamic(script, tasks) => script.play(tasks, make())?,
+            Others::Static { script, tasks } => script.play(tasks, make())?,
+            Others::Dynamic { script, tasks } => script.play(tasks, make())?,
             Others::Graphs(play) => play(&*make),
             Others::Nobody => Vec::new(),
         })
@@ -130,7 +140,8 @@ impl Scene {
         let Promises { within, deterministic, restores, starts_once, .. } =
             menu.lab().combination(scheduler, rebuilder).promises;
         let tosses = match self.others {
-            Others::Static(Script { coin, .. }, _) | Others::Dynamic(Script { coin, .. }, _) => coin.len() > 1,
+            Others::Static { script: Script { coin, .. }, .. }
+            | Others::Dynamic { script: Script { coin, .. }, .. } => coin.len() > 1,
             Others::Graphs(_) | Others::Nobody => false,
         };
         match (fault, within) {

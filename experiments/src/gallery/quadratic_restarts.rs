@@ -99,7 +99,7 @@ fn published(part: ScenePart) -> Result<Performance, SceneError> {
         let mut walk = ChainWalk::new();
         for target in targets(rows) {
             let walked = walk.build(&tasks(rows), &HashMap::new(), &target)?;
-            let starts: Vec<Name> = walked.starts.into_iter().map(|(key, _)| key).collect();
+            let starts: Vec<Name> = walked.starts.into_iter().map(|start| start.key).collect();
             steps.push(step(rows, target, &starts, walk.chain(), Ok(walked.values.get(&target).copied())));
         }
     }

@@ -20,7 +20,7 @@ pub const SCENE: Scene = Scene {
            changes. A system that remembers several runs knows the second one already.",
     tasks: &["B = A without its last digit (a comment, say)", "C = B + 1"],
     play,
-    others: Others::Static(SCRIPT, tasks),
+    others: Others::Static { script: SCRIPT, tasks },
 };
 
 const SCRIPT: Script = Script {
@@ -28,11 +28,11 @@ const SCRIPT: Script = Script {
     steps: &[
         SceneStep { acts: &[SceneAct::Build(C)], says: "A first build." },
         SceneStep {
-            acts: &[SceneAct::Edit(A, 52), SceneAct::Build(C)],
+            acts: &[SceneAct::Edit { key: A, value: 52 }, SceneAct::Build(C)],
             says: "Only the comment changes. B must run to find that out; C is cut off.",
         },
         SceneStep {
-            acts: &[SceneAct::Edit(A, 51), SceneAct::Build(C)],
+            acts: &[SceneAct::Edit { key: A, value: 51 }, SceneAct::Build(C)],
             says: "The edit is taken back. B has run on this very A before, and gave what it holds.",
         },
     ],

@@ -20,7 +20,7 @@ pub const SCENE: Scene = Scene {
            it restores a target alone, and it has no early cutoff.",
     tasks: &["B = min(A, 3)", "C = B + 1", "D = C + 1"],
     play,
-    others: Others::Static(SCRIPT, tasks),
+    others: Others::Static { script: SCRIPT, tasks },
 };
 
 const SCRIPT: Script = Script {
@@ -36,7 +36,7 @@ const SCRIPT: Script = Script {
         },
         SceneStep { acts: &[SceneAct::Build(D)], says: "A is as it was. D alone should come out of the cache." },
         SceneStep {
-            acts: &[SceneAct::Edit(A, 8), SceneAct::Build(D)],
+            acts: &[SceneAct::Edit { key: A, value: 8 }, SceneAct::Build(D)],
             says: "B comes out equal. Shallow traces stop there (early cutoff); deep ones know only that A changed.",
         },
     ],

@@ -20,7 +20,7 @@ pub const SCENE: Scene = Scene {
            themselves, nothing looks wrong.",
     tasks: &["B = A + 1", "C = B + 1", "D = C + 1"],
     play,
-    others: Others::Static(SCRIPT, tasks),
+    others: Others::Static { script: SCRIPT, tasks },
 };
 
 const SCRIPT: Script = Script {
@@ -28,7 +28,7 @@ const SCRIPT: Script = Script {
     steps: &[
         SceneStep { acts: &[SceneAct::Build(D)], says: "A first build. Every task runs and leaves a trace." },
         SceneStep {
-            acts: &[SceneAct::Edit(A, 10)],
+            acts: &[SceneAct::Edit { key: A, value: 10 }],
             says: "The input at the far end changes. Everything is out of date.",
         },
         SceneStep { acts: &[SceneAct::Build(D)], says: "D should become 13." },

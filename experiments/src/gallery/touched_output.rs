@@ -17,7 +17,7 @@ pub const SCENE: Scene = Scene {
            that saves what it shows: all of them make a file newer without making it right.",
     tasks: &["B = A × 10", "C = B + 1"],
     play,
-    others: Others::Static(SCRIPT, tasks),
+    others: Others::Static { script: SCRIPT, tasks },
 };
 
 const SCRIPT: Script = Script {
@@ -27,7 +27,7 @@ const SCRIPT: Script = Script {
             acts: &[SceneAct::Build(C)],
             says: "A first build. Each file is newer than what it was made from.",
         },
-        SceneStep { acts: &[SceneAct::Edit(A, 2)], says: "A is now the newest of all." },
+        SceneStep { acts: &[SceneAct::Edit { key: A, value: 2 }], says: "A is now the newest of all." },
         SceneStep {
             acts: &[SceneAct::Touch(B)],
             says: "B is written again as it is: newer than A, and no better than before.",

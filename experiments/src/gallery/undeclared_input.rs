@@ -17,15 +17,18 @@ pub const SCENE: Scene = Scene {
            environment variable, the time of day: what is read in another way does not exist for it.",
     tasks: &["B = A + H, but H is read from the disk, not fetched"],
     play,
-    others: Others::Dynamic(SCRIPT, secretive),
+    others: Others::Dynamic { script: SCRIPT, tasks: secretive },
 };
 
 const SCRIPT: Script = Script {
     inputs: &[(A, 1), (H, 100)],
     steps: &[
         SceneStep { acts: &[SceneAct::Build(B)], says: "A first build. Look at what the trace of B names." },
-        SceneStep { acts: &[SceneAct::Edit(A, 2), SceneAct::Build(B)], says: "An edit of A is seen." },
-        SceneStep { acts: &[SceneAct::Edit(H, 200), SceneAct::Build(B)], says: "An edit of H: B should become 202." },
+        SceneStep { acts: &[SceneAct::Edit { key: A, value: 2 }, SceneAct::Build(B)], says: "An edit of A is seen." },
+        SceneStep {
+            acts: &[SceneAct::Edit { key: H, value: 200 }, SceneAct::Build(B)],
+            says: "An edit of H: B should become 202.",
+        },
     ],
     ..Script::PLAIN
 };

@@ -19,7 +19,7 @@ pub const SCENE: Scene = Scene {
            one thing only, which is bringing the key up to date.",
     tasks: &["B = A + 1", "D = C + 1"],
     play,
-    others: Others::Static(SCRIPT, tasks),
+    others: Others::Static { script: SCRIPT, tasks },
 };
 
 const SCRIPT: Script = Script {
@@ -30,7 +30,7 @@ const SCRIPT: Script = Script {
             says: "Two targets that have nothing to do with each other.",
         },
         SceneStep {
-            acts: &[SceneAct::Edit(A, 10), SceneAct::Edit(C, 10)],
+            acts: &[SceneAct::Edit { key: A, value: 10 }, SceneAct::Edit { key: C, value: 10 }],
             says: "Both inputs change. Both targets are out of date.",
         },
         SceneStep { acts: &[SceneAct::Build(B)], says: "Only B is asked for. D's bit should stay set." },

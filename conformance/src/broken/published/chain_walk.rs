@@ -22,11 +22,20 @@ pub struct ChainWalk<K> {
     chain: Vec<K>,
 }
 
+/// A key that was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalkStart<K> {
+    /// The key.
+    pub key: K,
+    /// The key for the sake of which it was given up, if it was.
+    pub lacks: Option<K>,
+}
+
 /// What one walk did.
 #[derive(Debug, Clone)]
 pub struct Walk<K, V> {
-    /// Every start, in order, and the key for the sake of which it was given up, if it was.
-    pub starts: Vec<(K, Option<K>)>,
+    /// Every start, in order.
+    pub starts: Vec<WalkStart<K>>,
     /// What the keys that it finished hold.
     pub values: HashMap<K, V>,
 }
@@ -89,7 +98,7 @@ impl<K: Key> ChainWalk<K> {
         let mut idle = 0;
         while let Some(key) = queue.pop_front() {
             let lacks = start(tasks, &values, &key).map_err(Stopped::Failed)?;
-            walk.starts.push((key.clone(), lacks.clone()));
+            walk.starts.push(WalkStart { key: key.clone(), lacks: lacks.clone() });
             match lacks {
                 None => {
                     idle = 0;
@@ -118,8 +127,8 @@ impl<K: Key + Ord, V> Walk<K, V> {
     /// How many times each key was started.
     pub fn counts(&self) -> BTreeMap<&K, usize> {
         let mut counts = BTreeMap::new();
-        for (key, _) in &self.starts {
-            *counts.entry(key).or_default() += 1;
+        for start in &self.starts {
+            *counts.entry(&start.key).or_default() += 1;
         }
         counts
     }

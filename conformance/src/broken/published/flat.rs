@@ -42,11 +42,20 @@ impl LookUp for ByValue {
     }
 }
 
+/// What a trace takes for a terminal input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlatInput {
+    /// The key.
+    pub key: KeyId,
+    /// The fingerprint of what it held.
+    pub fingerprint: Fingerprint,
+}
+
 /// One trace: what is taken for the terminal inputs, and the value.
 #[derive(Debug, Clone)]
 pub struct Flat<V> {
     /// The inputs, each with what it held.
-    pub inputs: Vec<(KeyId, Fingerprint)>,
+    pub inputs: Vec<FlatInput>,
     /// What the task gave.
     pub value: V,
 }
@@ -73,17 +82,18 @@ impl<V: Value, L: LookUp> FlatTraces<V, L> {
 
     fn record(&mut self, record: &Record<'_>) {
         let Some(value) = record.value.downcast_ref::<V>() else { return };
-        let mut inputs: Vec<(KeyId, Fingerprint)> = Vec::new();
+        let mut inputs: Vec<FlatInput> = Vec::new();
         for dependency in record.dependencies {
             let under = L::under(record.fingerprint, dependency.fingerprint);
             // The defect: whichever run it was that gave this value.
             let found = self.of(dependency.key).find(|trace| trace.value.fingerprint() == under);
             match found {
                 Some(trace) => {
-                    let listed = trace.inputs.iter().map(|&(key, then)| (key, *self.now.get(&key).unwrap_or(&then)));
+                    let now = |input: &FlatInput| *self.now.get(&input.key).unwrap_or(&input.fingerprint);
+                    let listed = trace.inputs.iter().map(|input| FlatInput { fingerprint: now(input), ..*input });
                     inputs.extend(listed.collect::<Vec<_>>());
                 }
-                None => inputs.push((dependency.key, dependency.fingerprint)),
+                None => inputs.push(FlatInput { key: dependency.key, fingerprint: dependency.fingerprint }),
             }
         }
         self.traces.entry(record.key).or_default().push(Flat { inputs, value: value.clone() });
@@ -133,7 +143,7 @@ impl<K: Key, V: Value, L: LookUp> Rebuilder<K, V> for FlatTrace<L> {
         let mut why = None;
         for trace in traces.of(question.key()) {
             let mut holds = true;
-            for &(key, from) in &trace.inputs {
+            for &FlatInput { key, fingerprint: from } in &trace.inputs {
                 let now = ready!(question.fetch(key));
                 if now != Some(from) {
                     holds = false;
@@ -145,7 +155,7 @@ impl<K: Key, V: Value, L: LookUp> Rebuilder<K, V> for FlatTrace<L> {
                 return Poll::Ready(Answer::Keep);
             }
             if holds {
-                let dependency = |&(key, fingerprint)| Dependency::new(key, fingerprint);
+                let dependency = |input: &FlatInput| Dependency::new(input.key, input.fingerprint);
                 let dependencies = trace.inputs.iter().map(dependency).collect();
                 let value = Some(trace.value.clone());
                 return Poll::Ready(Answer::Restore(Restored::new(dependencies, false, value)));

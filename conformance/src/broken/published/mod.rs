@@ -25,9 +25,9 @@ mod rotates;
 mod scan;
 mod wide_bits;
 
-pub use chain_walk::{ChainWalk, Stopped, Walk};
+pub use chain_walk::{ChainWalk, Stopped, Walk, WalkStart};
 pub use direct::DirectTraces;
-pub use flat::{ByParent, ByValue, Flat, FlatTrace, FlatTraces, LookUp};
+pub use flat::{ByParent, ByValue, Flat, FlatInput, FlatTrace, FlatTraces, LookUp};
 pub use missing_steps::{InputlessSteps, TaskSteps};
 pub use rotates::Rotates;
 pub use scan::{Listed, ListedTraces, ScanTrace};

@@ -195,8 +195,8 @@ impl Script {
 fn happen<P: Power>(act: &SceneAct, world: &World, build: &mut Built<P>) -> Result<(), Box<dyn Error>> {
     match *act {
         SceneAct::Build(_) => {}
-        SceneAct::Edit(key, value) => world.write(key, Some(value)),
-        SceneAct::EditMeanwhile(moment, key, value) => world.plan(moment as u32, key, value),
+        SceneAct::Edit { key, value } => world.write(key, Some(value)),
+        SceneAct::EditMeanwhile { moment, key, value } => world.plan(moment as u32, key, value),
         SceneAct::Touch(key) => world.touch(key),
         SceneAct::Lose(keys) => keys.iter().try_for_each(|key| build.remove(key).map(drop))?,
         SceneAct::Evict(keys) => {

@@ -14,9 +14,21 @@ pub enum SceneAct {
     /// A target is built.
     Build(Name),
     /// A file is written.
-    Edit(Name, i64),
+    Edit {
+        /// The file.
+        key: Name,
+        /// What is written to it.
+        value: i64,
+    },
     /// A file is written while a command of the next build runs.
-    EditMeanwhile(ReadingMoment, Name, i64),
+    EditMeanwhile {
+        /// How far the command has come.
+        moment: ReadingMoment,
+        /// The file.
+        key: Name,
+        /// What is written to it.
+        value: i64,
+    },
     /// An output is written again as it is.
     Touch(Name),
     /// Outputs are lost.
@@ -92,8 +104,8 @@ impl fmt::Display for SceneAct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             SceneAct::Build(target) => write!(f, "build {target}"),
-            SceneAct::Edit(key, value) => write!(f, "{key} := {value}"),
-            SceneAct::EditMeanwhile(_, key, value) => write!(f, "(while it runs, {key} := {value})"),
+            SceneAct::Edit { key, value } => write!(f, "{key} := {value}"),
+            SceneAct::EditMeanwhile { key, value, .. } => write!(f, "(while it runs, {key} := {value})"),
             SceneAct::Touch(key) => write!(f, "touch {key}"),
             SceneAct::Lose(keys) => write!(f, "lose {}", list(keys, ", ")),
             SceneAct::Evict(keys) => write!(f, "evict {} from the cache", list(keys, ", ")),

@@ -115,7 +115,7 @@ fn flat<L: LookUp>(kept: &FlatTraces<i64, L>, keys: &Keys<Name>) -> Vec<String> 
     let mut lines = Vec::new();
     for (id, key) in sorted(keys) {
         for trace in kept.of(id) {
-            let inputs = trace.inputs.iter().map(|(id, then)| format!(" {} {then}", keys.show(*id)));
+            let inputs = trace.inputs.iter().map(|input| format!(" {} {}", keys.show(input.key), input.fingerprint));
             lines.push(format!("{key} ←{} ⇒ {}", inputs.collect::<String>(), trace.value));
         }
     }
