@@ -46,7 +46,7 @@ pub fn check(menu: &Menu, arguments: &Check) -> Result<ExitCode, Problem> {
 /// Plays random histories.
 fn random<'m>(arguments: &Check, subjects: &[Subject<'m>]) -> Result<Vec<Finding<'m>>, Problem> {
     let (cases, seed) = (arguments.cases, arguments.seed.unwrap_or(0));
-    let campaign = Campaign { cases, seed, threads: args::jobs(arguments.jobs) };
+    let campaign = Campaign::new(cases).with_seed(seed).with_threads(args::jobs(arguments.jobs));
     if arguments.format == Format::Table {
         let combinations = count(subjects.len() as u64, "combination", "combinations");
         match cases {
@@ -73,7 +73,7 @@ fn exhaustive<'m>(arguments: &Check, subjects: &[Subject<'m>]) -> Result<Vec<Fin
     let scope = scope(arguments);
     let programs = scope.programs() as u64;
     if arguments.format == Format::Table {
-        let Scope { keys, steps } = scope;
+        let Scope { keys, steps, .. } = scope;
         to_stderr(format_args!(
             "{} × every history of up to {} of {} of up to {}",
             count(subjects.len() as u64, "combination", "combinations"),
@@ -92,7 +92,7 @@ fn exhaustive<'m>(arguments: &Check, subjects: &[Subject<'m>]) -> Result<Vec<Fin
 }
 
 fn scope(arguments: &Check) -> Scope {
-    Scope { keys: arguments.keys.into(), steps: arguments.steps.into() }
+    Scope::new(arguments.keys.into(), arguments.steps.into())
 }
 
 fn bar(length: u64) -> Result<ProgressBar, Problem> {
@@ -195,7 +195,7 @@ fn counterexamples(out: &mut impl Write, arguments: &Check, findings: &[Finding<
         Page::new(&mut *out, width()).counterexample(0, &broken.counterexample)?;
         writeln!(out, "\nTo see it again:")?;
         if arguments.exhaustive {
-            let Scope { keys, steps } = scope(arguments);
+            let Scope { keys, steps, .. } = scope(arguments);
             writeln!(
                 out,
                 "  alacarte check --exhaustive --keys {keys} --steps {steps} --scheduler {scheduler} --rebuilder {rebuilder} --tasks {tasks}"
@@ -276,18 +276,14 @@ fn csv(out: &mut impl Write, findings: &[Finding<'_>]) -> Result<(), Problem> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use alacarte_conformance::Broken;
-    use alacarte_conformance::relations::Tally;
 
     use super::*;
 
     fn told(kept: bool) -> (String, Option<u64>) {
-        let broken = Broken { law: "correct", counterexample: "A counterexample.".into(), cases: 3, seed: 17 };
-        let subject = Subject::all()[0];
-        let (tally, time) = (Tally::default(), Duration::ZERO);
-        let finding = Finding { subject, cases: 3, tally, time, broken: Some(broken), kept };
+        let mut finding = Campaign::new(0).run(&Subject::all()[..1], &|_, _| ()).remove(0);
+        finding.broken = Some(Broken::new("correct", "A counterexample.").with_cases(3).with_seed(17));
+        finding.kept = kept;
         let arguments = Check {
             exhaustive: false,
             keys: 3,

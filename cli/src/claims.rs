@@ -17,7 +17,7 @@ use crate::table::{print, style};
 pub fn claims(menu: &Menu, arguments: &Claims) -> Result<ExitCode, Problem> {
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} trials {eta:>4}")?);
-    let options = ClaimOptions { cases: arguments.cases, seed: arguments.seed, threads: args::jobs(arguments.jobs) };
+    let options = ClaimOptions::new(arguments.cases).with_seed(arguments.seed).with_threads(args::jobs(arguments.jobs));
     let cells = measure(menu, options, &|done, of| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use alacarte_experiments::compare::{CompareError, CompareOptions, Confinement, StepOutcome, Stop, Workload};
+use alacarte_experiments::compare::{CompareError, CompareOptions, Confinement, StepOutcome, Workload};
 use alacarte_experiments::systems::{BASELINES, Menu};
 use alacarte_stores::to_stderr;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,10 +15,12 @@ use crate::status::Problem;
 use crate::table;
 
 pub fn compare(menu: &Menu, workloads: Vec<Workload>, arguments: &Compare) -> Result<ExitCode, Problem> {
-    let (jobs, edits) = (args::jobs(arguments.jobs), arguments.edits.clone());
-    let repeat = usize::from(arguments.repeat.max(1));
-    let cache = arguments.cache.clone();
-    let options = CompareOptions { jobs, seed: arguments.seed, repeat, edits, cache, stop: Stop::default() };
+    let options = CompareOptions::default()
+        .with_jobs(args::jobs(arguments.jobs))
+        .with_seed(arguments.seed)
+        .with_repeat(arguments.repeat.max(1).into())
+        .with_edits(arguments.edits.clone())
+        .with_cache(arguments.cache.clone());
     let caught = ending::raise(&options.stop)?;
     match everything(menu, workloads, arguments, &options) {
         Err(error) if matches!(error.downcast_ref(), Some(CompareError::Stopped)) => {

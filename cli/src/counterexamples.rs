@@ -60,7 +60,7 @@ fn play(page: &mut Page<'_>, scene: &Scene) -> Result<(), Problem> {
 }
 
 /// One of those that the scene tells of.
-fn perform(page: &mut Page<'_>, Performance { part, steps }: &Performance) -> io::Result<()> {
+fn perform(page: &mut Page<'_>, Performance { part, steps, .. }: &Performance) -> io::Result<()> {
     let wrong = part.role == Role::Wrong;
     let how = if wrong { "How it goes wrong" } else { "How it goes right" };
     page.heading(&Style::new().bold().underlined(), &format!("{how}: {}", part.system))?;

@@ -179,12 +179,12 @@ fn a_command_that_waits_for_its_cache_holds_no_token() {
         let mut token = move |wanted: bool| {
             let limit = std::time::Instant::now() + Duration::from_secs(60);
             while wanted && std::time::Instant::now() < limit {
-                match tokens.read(&mut [0]) {
-                    Ok(_) => return tokens.write_all(b"+").expect("put back"),
+                match tokens.read_exact(&mut [0]) {
+                    Ok(()) => return tokens.write_all(b"+").expect("put back"),
                     Err(_) => std::thread::sleep(Duration::from_millis(5)),
                 }
             }
-            assert!(!wanted && tokens.read(&mut [0]).is_err(), "a token: {wanted}");
+            assert!(!wanted && tokens.read_exact(&mut [0]).is_err(), "a token: {wanted}");
         };
         let hold = || flock(&lock, FlockOperation::LockExclusive).expect("locked");
         if before {

@@ -18,7 +18,7 @@ fn seeds() -> impl Iterator<Item = u64> {
 
 fn play<P: Declares>(style: Style, seed: u64, combinations: &[Combination<'_>]) {
     // Static tasks that mention each other in a circle are an error of the tasks.
-    let scenario = scenario(Style { circles: style.circles && !P::DECLARES, ..style }, seed);
+    let scenario = scenario(style.with_circles(style.circles && !P::DECLARES), seed);
     if let Err(Broken { counterexample, .. }) = judge_scenario::<P, _, _>(&scenario, combinations) {
         panic!("{}: {counterexample}", combinations[0].name);
     }
@@ -44,7 +44,7 @@ fn any_combination_takes_over_from_any_other() {
     let right = REBUILDERS.into_iter().filter(|&rebuilder| rebuilder != "modification-time");
     let all = |rebuilder| alacarte_schedulers::NAMES.map(|scheduler| menu(scheduler, rebuilder));
     let combinations: Vec<_> = right.flat_map(all).collect();
-    let style = Style { combinations: combinations.len(), steps: 32, ..Style::everything() };
+    let style = Style::everything().with_combinations(combinations.len()).with_steps(32);
     for seed in seeds().flat_map(|seed| 8 * seed..8 * seed + 8) {
         play::<Static>(style, seed, &combinations);
     }

@@ -13,6 +13,7 @@ use crate::judge::{Way, again, on_trial};
 use crate::menu::{Subject, TaskKind};
 use crate::program::Declares;
 use crate::relations::Tally;
+use crate::setters::setters;
 use crate::stage::{Broken, Combination};
 use crate::trial::Trial;
 use crate::user::Makes;
@@ -63,6 +64,7 @@ impl Subject<'_> {
 
 /// So many cases for each subject, beginning with this seed.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Campaign {
     /// How many cases each subject plays.
     pub cases: u64,
@@ -72,8 +74,22 @@ pub struct Campaign {
     pub threads: usize,
 }
 
+impl Campaign {
+    /// So many cases for each subject, of the seeds from 0 up, on one thread.
+    pub fn new(cases: u64) -> Self {
+        Campaign { cases, seed: 0, threads: 1 }
+    }
+}
+
+setters! {
+    Campaign:
+    with_seed(seed: u64);
+    with_threads(threads: usize);
+}
+
 /// What a campaign found of one subject.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Finding<'m> {
     /// The subject.
     pub subject: Subject<'m>,

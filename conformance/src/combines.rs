@@ -11,6 +11,7 @@ use futures::stream::{self, FuturesUnordered, StreamExt};
 
 /// A way to wait for several futures at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Combines {
     /// `join!`: all are polled whenever the task is.
     #[default]

@@ -12,9 +12,11 @@ use crate::expr::Expr;
 use crate::graph::Graph;
 use crate::name::Name;
 use crate::script::{Manner, Scenario, Step};
+use crate::setters::setters;
 
 /// What may happen in a history, beyond edits and builds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Style {
     /// Tasks are replaced, taken away and added.
     pub formulas: bool,
@@ -50,6 +52,27 @@ pub struct Style {
     pub combinations: usize,
     /// How many steps there are at most.
     pub steps: usize,
+}
+
+setters! {
+    Style:
+    with_formulas(formulas: bool);
+    with_overwrites(overwrites: bool);
+    with_touches(touches: bool);
+    with_missing(missing: bool);
+    with_failing(failing: bool);
+    with_circles(circles: bool);
+    with_volatile(volatile: bool);
+    with_detached(detached: bool);
+    with_nondeterministic(nondeterministic: bool);
+    with_restarts(restarts: bool);
+    with_faults(faults: bool);
+    with_races(races: bool);
+    with_clocks(clocks: bool);
+    with_exchanges(exchanges: bool);
+    with_collects(collects: bool);
+    with_combinations(combinations: usize);
+    with_steps(steps: usize);
 }
 
 impl Style {
@@ -106,6 +129,7 @@ impl Style {
 
 /// The shapes that graphs take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GraphShape {
     /// A task mentions any smaller keys.
     Random,

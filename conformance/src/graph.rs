@@ -7,12 +7,18 @@ use crate::name::Name;
 
 /// What every key computes; a key without an expression is an input.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Graph {
     /// The tasks, by key.
     pub tasks: Vec<Option<Expr>>,
 }
 
 impl Graph {
+    /// The tasks of the keys from [`Name(0)`](Name) on; none for an input.
+    pub fn new(tasks: impl IntoIterator<Item = Option<Expr>>) -> Self {
+        Graph { tasks: tasks.into_iter().collect() }
+    }
+
     /// The task of a key.
     pub fn task(&self, key: Name) -> Option<&Expr> {
         self.tasks.get(key.0 as usize)?.as_ref()

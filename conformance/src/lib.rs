@@ -84,6 +84,7 @@ mod program;
 mod regressions;
 pub mod relations;
 mod script;
+mod setters;
 mod shrink;
 mod silence;
 mod stage;

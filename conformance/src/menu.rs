@@ -27,7 +27,7 @@ type Makes<T> = Arc<dyn Fn() -> T + Send + Sync>;
 /// let menu = LabMenu::ours().with_rebuilder("mine", promises("verifying-trace"), || VerifyingTrace);
 /// let mine: Vec<_> = menu.subjects().into_iter().filter(|subject| subject.rebuilder == "mine").collect();
 /// assert_eq!(mine.len(), 7); // Under each of four schedulers, and over tasks of two kinds but for one of them.
-/// let found = Campaign { cases: 8, seed: 0, threads: 1 }.run(&mine[..2], &|_, _| ());
+/// let found = Campaign::new(8).run(&mine[..2], &|_, _| ());
 /// assert!(found.iter().all(|finding| finding.broken.is_none()));
 /// ```
 #[derive(Clone)]
@@ -288,6 +288,7 @@ pub enum TaskKind {
 
 /// A combination of a menu, over tasks of one kind.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Subject<'m> {
     /// The menu.
     pub menu: &'m LabMenu,

@@ -21,6 +21,7 @@ pub enum KeyKind {
 
 /// An input or a task below a key, as it was when that key was last brought up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KeySeen {
     /// What it was.
     pub kind: KeyKind,
@@ -30,6 +31,7 @@ pub struct KeySeen {
 
 /// What a task was given for a key that it fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FetchedValue {
     /// The value.
     pub value: Option<i64>,
@@ -39,6 +41,7 @@ pub struct FetchedValue {
 
 /// What a key looked at when it was last brought up to date.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Reference {
     /// Every input and every task below it, itself included.
     pub footprint: BTreeMap<Name, KeySeen>,
@@ -52,6 +55,7 @@ pub struct Reference {
 
 /// The onlooker.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Onlooker {
     /// By key, as of the last time that the key was seen to be brought up to date.
     pub references: BTreeMap<Name, Reference>,

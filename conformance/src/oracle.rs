@@ -9,6 +9,7 @@ use crate::name::Name;
 
 /// What a key computes from scratch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Computed {
     /// The value; `None` if the task fails, or the key, or something that it needs, is a missing input, or needs itself.
     pub value: Option<i64>,
@@ -20,8 +21,16 @@ pub struct Computed {
     pub volatile: bool,
 }
 
+impl Computed {
+    /// A key whose task fetches these, and gives this value.
+    pub fn new(value: Option<i64>, fetched: Vec<Name>) -> Self {
+        Computed { value, fetched, ..Computed::default() }
+    }
+}
+
 /// What one of the runs gives that a task could have. (If it is not deterministic, there are several.)
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PossibleRun {
     /// The value; `None` if it fails.
     pub value: Option<i64>,

@@ -16,6 +16,7 @@ const KEPT: &str = include_str!("../regressions.txt");
 
 /// A case that once broke a law.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Regression {
     /// Who broke it.
     pub subject: Subject<'static>,

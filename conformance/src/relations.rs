@@ -15,6 +15,7 @@ use crate::world::World;
 
 /// The name of a law of two performances, and what it says.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Relation {
     /// Its name.
     pub name: &'static str,
@@ -49,6 +50,7 @@ pub const RELATIONS: [Relation; 5] = [WARM_IS_COLD, PARALLEL_IS_SEQUENTIAL, HAND
 
 /// How much was done to judge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tally {
     /// Scripts that were performed from beginning to end.
     pub scripts: u64,

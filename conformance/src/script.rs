@@ -9,6 +9,7 @@ use crate::expr::Expr;
 use crate::graph::Graph;
 use crate::name::Name;
 use crate::oracle::Truth;
+use crate::setters::setters;
 
 /// One thing that happens. A step that makes no sense where it stands (an edit of a key that is no input at
 /// that moment) does nothing.
@@ -179,6 +180,7 @@ fn list(targets: &[Name]) -> String {
 
 /// A graph, what its inputs hold at the beginning, and what happens then.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Scenario {
     /// The tasks at the beginning.
     pub graph: Graph,
@@ -191,6 +193,18 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// These steps, over this graph, whose inputs hold these values at the beginning; in the
+    /// [default](Manner::default) manner.
+    pub fn new(graph: Graph, inputs: impl IntoIterator<Item = (Name, i64)>, steps: Vec<Step>) -> Self {
+        Scenario { graph, inputs: inputs.into_iter().collect(), steps, manner: Manner::default() }
+    }
+
+    /// The same, but for how it is played.
+    #[must_use]
+    pub fn with_manner(self, manner: Manner) -> Self {
+        Scenario { manner, ..self }
+    }
+
     /// The steps, a line each.
     pub fn script(&self) -> String {
         self.told(|number| format!("combination {number}"))
@@ -227,6 +241,7 @@ impl Scenario {
 
 /// How a scenario is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Manner {
     /// Tasks have definitions from the start, as command lines are; otherwise they get one when they are first
     /// replaced, as closures do.
@@ -241,6 +256,16 @@ pub struct Manner {
     pub keep_going: bool,
     /// How tasks wait for two things at once.
     pub combines: Combines,
+}
+
+setters! {
+    Manner:
+    with_signed(signed: bool);
+    with_dated(dated: bool);
+    with_work(work: Option<u64>);
+    with_jobs(jobs: usize);
+    with_keep_going(keep_going: bool);
+    with_combines(combines: Combines);
 }
 
 impl Default for Manner {

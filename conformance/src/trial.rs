@@ -8,6 +8,7 @@ use crate::generate::{self, Style};
 use crate::outside::{Choices, Seeded};
 use crate::program::Declares;
 use crate::script::Scenario;
+use crate::setters::setters;
 use crate::stage::Broken;
 
 /// How often a counterexample is tried to be made smaller.
@@ -15,6 +16,7 @@ pub(crate) const SHRINKING: u32 = 20_000;
 
 /// How a combination is tried.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Trial {
     /// How many scenarios.
     pub cases: u64,
@@ -22,6 +24,13 @@ pub struct Trial {
     pub seed: u64,
     /// What may happen in them.
     pub style: Style,
+}
+
+setters! {
+    Trial:
+    with_cases(cases: u64);
+    with_seed(seed: u64);
+    with_style(style: Style);
 }
 
 impl Default for Trial {
@@ -32,6 +41,11 @@ impl Default for Trial {
 }
 
 impl Trial {
+    /// So many scenarios, of the seeds from 0 up, in which everything happens.
+    pub fn new(cases: u64) -> Self {
+        Trial { cases, seed: 0, style: Style::everything() }
+    }
+
     /// So many scenarios, or what the environment variable `CONFORMANCE_CASES` says, in which everything happens. They are the
     /// same in every run, unless the environment variable `CONFORMANCE_SEED` names other ones.
     ///

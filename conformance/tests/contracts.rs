@@ -13,14 +13,14 @@ use alacarte_core::{Dependency, Fingerprint, KeyId, MetadataUpdater, Value};
 /// (Fewer histories than these find nothing.)
 fn kept<C: Contract>() {
     let Trial { cases, .. } = Trial::default();
-    let trial = Trial { cases: cases.max(256), ..Trial::default() };
+    let trial = Trial::default().with_cases(cases.max(256));
     if let Err(broken) = judge_contract::<C>(trial, |updater, _, what| what.show(updater)) {
         panic!("{broken:?}");
     }
 }
 
 fn noticed<C: Contract>(contract: &str, lie: &str, liar: Messenger<C::Of>) {
-    let judged = judge_contract::<C>(Trial { cases: 1024, ..Trial::default() }, liar);
+    let judged = judge_contract::<C>(Trial::default().with_cases(1024), liar);
     let Err(broken) = judged else { panic!("{contract}: {lie}: nothing was noticed") };
     println!("{:<60} {:>6}", format!("{contract}: {}", lie.replace('_', " ")), broken.cases);
 }
@@ -83,7 +83,7 @@ contracts! {
         },
         what_others_learned_counts: |graph, _, what| {
             let kind = if what.kind == EventKind::Imported { EventKind::Built } else { what.kind };
-            Happening { kind, ..what.clone() }.show(graph);
+            what.clone().with_kind(kind).show(graph);
         };
     dirty: DirtyModel,
         a_forgotten_key_is_remembered: |bits, _, what| except(bits, what, what.kind == EventKind::Forgotten),
@@ -104,16 +104,16 @@ contracts! {
         },
         a_changed_value_marks_nobody: |bits, past, what| {
             let value = before(past, what).filter(|_| what.is_made()).map_or(what.value, |old| old.value);
-            Happening { value, ..what.clone() }.show(bits);
+            what.clone().with_value(value).show(bits);
         },
         an_equal_value_marks_its_dependents: |bits, _, what| {
             if what.is_made() {
-                Happening { value: Some(991), volatile: false, deep: false, ..what.clone() }.show(bits);
+                what.clone().with_value(Some(991)).with_volatile(false).with_deep(false).show(bits);
             }
             what.show(bits);
         },
-        a_volatile_key_is_clean: |bits, _, what| Happening { volatile: false, ..what.clone() }.show(bits),
-        a_key_restored_from_its_inputs_is_clean: |bits, _, what| Happening { deep: false, ..what.clone() }.show(bits);
+        a_volatile_key_is_clean: |bits, _, what| what.clone().with_volatile(false).show(bits),
+        a_key_restored_from_its_inputs_is_clean: |bits, _, what| what.clone().with_deep(false).show(bits);
     suspects: SuspectsModel,
         a_forgotten_key_is_remembered: |bits, _, what| except(bits, what, what.kind == EventKind::Forgotten),
         a_dependency_is_forgotten: |bits, _, what| with(bits, what, |list| list.truncate(list.len().saturating_sub(1))),
@@ -131,28 +131,28 @@ contracts! {
             except(runs, what, what.kind == EventKind::Changed && what.key.index() < INPUTS);
         },
         a_restored_key_is_forgotten: |runs, _, what| except(runs, what, what.kind == EventKind::Restored),
-        a_volatile_run_is_one_to_go_by: |runs, _, what| Happening { volatile: false, ..what.clone() }.show(runs),
-        a_deep_run_is_one_to_go_by: |runs, _, what| Happening { deep: false, ..what.clone() }.show(runs),
+        a_volatile_run_is_one_to_go_by: |runs, _, what| what.clone().with_volatile(false).show(runs),
+        a_deep_run_is_one_to_go_by: |runs, _, what| what.clone().with_deep(false).show(runs),
         a_value_goes_by_unseen: |runs, _, what| {
             with(runs, what, |list| list.truncate(list.len().saturating_sub(1)));
         },
         an_older_value_passes_for_what_was_seen: |runs, past, what| {
             let old = past.iter().rev().find(|other| other.kind == EventKind::Changed && other.key == what.key);
             let value = old.filter(|_| what.kind == EventKind::Changed).map_or(what.value, |old| old.value);
-            Happening { value, ..what.clone() }.show(runs);
+            what.clone().with_value(value).show(runs);
         },
         a_definition_counts_as_a_key: |runs, _, what| {
             with(runs, what, |list| list.iter_mut().for_each(|told| told.key = told.key.subject()));
         };
     times: TimesModel,
         a_forgotten_key_is_remembered: |times, _, what| except(times, what, what.kind == EventKind::Forgotten),
-        a_tick_too_late: |times, _, what| Happening { modified: what.modified + 1, ..what.clone() }.show(times),
+        a_tick_too_late: |times, _, what| what.clone().with_modified(what.modified + 1).show(times),
         what_is_gone_is_still_there: |times, _, what| except(times, what, what.value.is_none()),
         a_build_takes_no_time: |times, past, what| except(times, what, before(past, what).is_some()),
-        a_definition_has_a_time: |times, _, what| Happening { key: what.key.subject(), ..what.clone() }.show(times),
+        a_definition_has_a_time: |times, _, what| what.clone().with_key(what.key.subject()).show(times),
         the_clock_only_goes_on: |times, past, what| {
             let latest = past.iter().map(|other| other.modified).max().unwrap_or(0);
-            Happening { modified: what.modified.max(latest), ..what.clone() }.show(times);
+            what.clone().with_modified(what.modified.max(latest)).show(times);
         };
     chain: ChainModel,
         a_forgotten_key_is_remembered: |chain, _, what| except(chain, what, what.kind == EventKind::Forgotten),
@@ -161,7 +161,7 @@ contracts! {
         an_edited_key_goes_to_the_end: |chain, _, what| {
             let edited = what.kind == EventKind::Changed && !what.key.is_definition();
             let kind = if edited { EventKind::Built } else { what.kind };
-            Happening { kind, ..what.clone() }.show(chain);
+            what.clone().with_kind(kind).show(chain);
         };
     steps: StepsModel,
         a_forgotten_key_is_remembered: |steps, _, what| except(steps, what, what.kind == EventKind::Forgotten),
@@ -176,17 +176,17 @@ contracts! {
         a_replaced_definition_is_no_change: |steps, _, what| except(steps, what, what.key.is_definition()),
         an_equal_value_is_a_change: |steps, past, what| {
             if before(past, what).is_some() && what.is_made() {
-                Happening { value: Some(991), ..what.clone() }.show(steps);
+                what.clone().with_value(Some(991)).show(steps);
             }
             what.show(steps);
         },
         a_changed_value_is_none: |steps, past, what| {
             let value = before(past, what).filter(|_| what.is_made()).map_or(what.value, |old| old.value);
-            Happening { value, ..what.clone() }.show(steps);
+            what.clone().with_value(value).show(steps);
         },
-        a_volatile_key_was_built: |steps, _, what| Happening { volatile: false, ..what.clone() }.show(steps),
+        a_volatile_key_was_built: |steps, _, what| what.clone().with_volatile(false).show(steps),
         a_key_restored_from_its_inputs_was_built: |steps, _, what| {
-            Happening { deep: false, ..what.clone() }.show(steps);
+            what.clone().with_deep(false).show(steps);
         };
     verifying: VerifyingModel,
         a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == EventKind::Forgotten),
@@ -194,8 +194,8 @@ contracts! {
             let fingerprint = what.value.unwrap_or_default().fingerprint();
             except(traces, what, traces.table().find(what.key, fingerprint, &what.dependencies).is_some());
         },
-        a_volatile_value_is_kept: |traces, _, what| Happening { volatile: false, ..what.clone() }.show(traces),
-        a_deep_trace_is_kept: |traces, _, what| Happening { deep: false, ..what.clone() }.show(traces),
+        a_volatile_value_is_kept: |traces, _, what| what.clone().with_volatile(false).show(traces),
+        a_deep_trace_is_kept: |traces, _, what| what.clone().with_deep(false).show(traces),
         the_definition_is_left_out: |traces, _, what| {
             with(traces, what, |list| list.retain(|told| !told.key.is_definition()));
         },
@@ -223,45 +223,45 @@ contracts! {
         },
         the_result_before: |traces, past, what| {
             let value = before(past, what).filter(|_| what.is_made()).map_or(what.value, |old| old.value);
-            Happening { value, ..what.clone() }.show(traces);
+            what.clone().with_value(value).show(traces);
         },
         the_trace_of_another_key: |traces, _, what| {
             let key = if what.is_made() { KeyId::new(what.key.index() ^ 1) } else { what.key };
-            Happening { key, ..what.clone() }.show(traces);
+            what.clone().with_key(key).show(traces);
         };
     constructive: ConstructiveModel,
         a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == EventKind::Forgotten),
         what_others_learned_is_forgotten: |traces, _, what| except(traces, what, what.kind == EventKind::Imported),
         the_value_of_another_trace: |traces, past, what| {
             let value = past.iter().rev().find(|other| other.key == what.key).and_then(|other| other.value);
-            Happening { value: value.or(what.value), ..what.clone() }.show(traces);
+            what.clone().with_value(value.or(what.value)).show(traces);
         },
         the_value_of_another_key: |traces, past, what| {
             let other = past.iter().rev().find(|other| other.is_made() && other.key != what.key);
             let value = other.filter(|_| what.is_made()).map_or(what.value, |other| other.value);
-            Happening { value, ..what.clone() }.show(traces);
+            what.clone().with_value(value).show(traces);
         },
         what_others_learned_is_always_the_newest: |traces, _, what| {
             let kind = if what.kind == EventKind::Imported { EventKind::Built } else { what.kind };
-            Happening { kind, ..what.clone() }.show(traces);
+            what.clone().with_kind(kind).show(traces);
         },
-        a_volatile_value_is_kept: |traces, _, what| Happening { volatile: false, ..what.clone() }.show(traces),
-        a_deep_trace_is_taken_for_a_shallow_one: |traces, _, what| Happening { deep: false, ..what.clone() }.show(traces),
+        a_volatile_value_is_kept: |traces, _, what| what.clone().with_volatile(false).show(traces),
+        a_deep_trace_is_taken_for_a_shallow_one: |traces, _, what| what.clone().with_deep(false).show(traces),
         the_definition_is_left_out: |traces, _, what| {
             with(traces, what, |list| list.retain(|told| !told.key.is_definition()));
         };
     deep: DeepModel,
         a_forgotten_key_is_remembered: |traces, _, what| except(traces, what, what.kind == EventKind::Forgotten),
         a_deep_trace_is_taken_for_a_shallow_one: |traces, _, what| {
-            Happening { deep: false, ..what.clone() }.show(traces);
+            what.clone().with_deep(false).show(traces);
         },
         a_shallow_trace_is_taken_for_a_deep_one: |traces, _, what| {
-            Happening { deep: what.kind != EventKind::Changed, ..what.clone() }.show(traces);
+            what.clone().with_deep(what.kind != EventKind::Changed).show(traces);
         },
         a_volatile_key_is_no_input: |traces, _, what| {
             except(traces, what, what.volatile);
         },
-        a_volatile_value_is_kept: |traces, _, what| Happening { volatile: false, ..what.clone() }.show(traces),
+        a_volatile_value_is_kept: |traces, _, what| what.clone().with_volatile(false).show(traces),
         the_dependencies_of_the_run_before: |traces, past, what| {
             let old = before(past, what).filter(|_| what.kind == EventKind::Built).map(|old| old.dependencies.clone());
             with(traces, what, |list| *list = old.unwrap_or(std::mem::take(list)));

@@ -1,10 +1,8 @@
 //! A crash between any two writes: what is left of a disk is enough to be right.
 
-use std::collections::BTreeMap;
-
 use alacarte_conformance::broken::crashes::TakesLearnedForItsOwn;
 use alacarte_conformance::{
-    Broken, Careless, Combination, Expr, Graph, Manner, Name, SCHEDULERS, Scenario, Step, Style, Trial, every_loss,
+    Broken, Careless, Combination, Expr, Graph, Manner, Name, SCHEDULERS, Scenario, Step, Trial, every_loss,
     judge_crashes, menu, promises,
 };
 use alacarte_core::{Dynamic, Rebuilder, Static};
@@ -21,7 +19,7 @@ fn instead(of: &str, rebuilder: impl Rebuilder<Name, i64> + Clone + 'static) -> 
         let scheduler = alacarte_schedulers::named("suspending").expect("a scheduler");
         (scheduler, Box::new(rebuilder.clone()) as Box<dyn Rebuilder<Name, i64>>)
     };
-    Combination { name: format!("another {of}"), make: Box::new(make), promises: promises(of) }
+    Combination::new(format!("another {of}"), promises(of), make)
 }
 
 #[test]
@@ -50,7 +48,7 @@ fn every_combination_is_right_whatever_a_crash_takes_away() {
 #[test]
 fn what_goes_wrong_between_writes_is_found() {
     let sought = |name: &str, make: &dyn Fn() -> LabMenu, careless, wanted: &str| {
-        let mut trial = Trial { cases: 20_000, seed: 0, style: Style::everything() };
+        let mut trial = Trial::new(20_000);
         loop {
             match judge_crashes::<Dynamic, _, _>(trial, &[make()], careless) {
                 Ok(()) => panic!("{name}: `{wanted}` was not broken in 20,000 cases"),
@@ -61,7 +59,7 @@ fn what_goes_wrong_between_writes_is_found() {
                         return;
                     }
                     // Another law may be broken first.
-                    trial = Trial { seed: seed + 1, cases: 20_000 - (seed + 1), ..trial };
+                    trial = trial.with_seed(seed + 1).with_cases(20_000 - (seed + 1));
                 }
             }
         }
@@ -86,8 +84,8 @@ fn small() -> Scenario {
         Step::Edit { key: x, value: 1 },
         Step::Build(vec![b]),
     ];
-    let graph = Graph { tasks: vec![None, Some(Expr::Get(x)), Some(Expr::Get(a))] };
-    Scenario { graph, inputs: BTreeMap::from([(x, 0)]), steps, manner: Manner { signed: true, ..Manner::default() } }
+    let graph = Graph::new([None, Some(Expr::Get(x)), Some(Expr::Get(a))]);
+    Scenario::new(graph, [(x, 0)], steps).with_manner(Manner::default().with_signed(true))
 }
 
 #[test]

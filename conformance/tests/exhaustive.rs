@@ -5,7 +5,7 @@ use alacarte_conformance::broken::{Fixture, all};
 use alacarte_conformance::{Broken, Scope, Subject};
 
 /// Two keys, three steps: enough for half of what is broken.
-const SMALL: Scope = Scope { keys: 2, steps: 3 };
+const SMALL: Scope = Scope::new(2, 3);
 
 /// Where a component that is broken on purpose is found, if not within [`SMALL`].
 enum Where {
@@ -23,30 +23,30 @@ use Where::{Beyond, Larger, Program, Within};
 
 /// What is not found within [`SMALL`].
 const ELSEWHERE: &[(&str, Where)] = &[
-    ("bits-cleared-at-start", Within(Scope { keys: 2, steps: 4 })),
-    ("bits-claim-values", Within(Scope { keys: 2, steps: 4 })),
-    ("steps-claim-values", Within(Scope { keys: 2, steps: 4 })),
-    ("takes-nothing-over", Within(Scope { keys: 2, steps: 4 })),
-    ("optimist", Program(Scope { keys: 3, steps: 4 }, 198)),
-    ("journal-repeats", Within(Scope { keys: 2, steps: 4 })),
-    ("journal-swaps", Within(Scope { keys: 2, steps: 4 })),
-    ("journal-misnames", Within(Scope { keys: 2, steps: 4 })),
-    ("suspects-lack-new", Program(Scope { keys: 3, steps: 3 }, 667)),
-    ("verifies-at-once", Program(Scope { keys: 3, steps: 3 }, 675)),
-    ("verifies-backwards", Program(Scope { keys: 3, steps: 3 }, 675)),
-    ("verifies-beyond", Program(Scope { keys: 3, steps: 3 }, 675)),
-    ("verifies-group-heads", Program(Scope { keys: 3, steps: 3 }, 471)),
-    ("verifies-only-first", Program(Scope { keys: 3, steps: 3 }, 453)),
-    ("verifies-only-last", Program(Scope { keys: 3, steps: 3 }, 448)),
-    ("traces-ungrouped", Program(Scope { keys: 3, steps: 3 }, 471)),
-    ("traces-backwards", Program(Scope { keys: 3, steps: 3 }, 675)),
-    ("deep-only-first", Program(Scope { keys: 3, steps: 3 }, 453)),
-    ("steps-restless", Program(Scope { keys: 3, steps: 3 }, 526)),
-    ("deep-claims-cutoff", Program(Scope { keys: 3, steps: 3 }, 526)),
-    ("make-claims-cutoff", Program(Scope { keys: 3, steps: 3 }, 699)),
-    ("deaf", Program(Scope { keys: 3, steps: 3 }, 773)),
-    ("journal-loses", Program(Scope { keys: 3, steps: 3 }, 447)),
-    ("published-circle", Program(Scope { keys: 3, steps: 3 }, 1067)),
+    ("bits-cleared-at-start", Within(Scope::new(2, 4))),
+    ("bits-claim-values", Within(Scope::new(2, 4))),
+    ("steps-claim-values", Within(Scope::new(2, 4))),
+    ("takes-nothing-over", Within(Scope::new(2, 4))),
+    ("optimist", Program(Scope::new(3, 4), 198)),
+    ("journal-repeats", Within(Scope::new(2, 4))),
+    ("journal-swaps", Within(Scope::new(2, 4))),
+    ("journal-misnames", Within(Scope::new(2, 4))),
+    ("suspects-lack-new", Program(Scope::new(3, 3), 667)),
+    ("verifies-at-once", Program(Scope::new(3, 3), 675)),
+    ("verifies-backwards", Program(Scope::new(3, 3), 675)),
+    ("verifies-beyond", Program(Scope::new(3, 3), 675)),
+    ("verifies-group-heads", Program(Scope::new(3, 3), 471)),
+    ("verifies-only-first", Program(Scope::new(3, 3), 453)),
+    ("verifies-only-last", Program(Scope::new(3, 3), 448)),
+    ("traces-ungrouped", Program(Scope::new(3, 3), 471)),
+    ("traces-backwards", Program(Scope::new(3, 3), 675)),
+    ("deep-only-first", Program(Scope::new(3, 3), 453)),
+    ("steps-restless", Program(Scope::new(3, 3), 526)),
+    ("deep-claims-cutoff", Program(Scope::new(3, 3), 526)),
+    ("make-claims-cutoff", Program(Scope::new(3, 3), 699)),
+    ("deaf", Program(Scope::new(3, 3), 773)),
+    ("journal-loses", Program(Scope::new(3, 3), 447)),
+    ("published-circle", Program(Scope::new(3, 3), 1067)),
     ("confident", Larger),
     ("bits-unclearing", Larger),
     ("bits-first-edges", Larger),
@@ -96,7 +96,7 @@ const ELSEWHERE: &[(&str, Where)] = &[
 ];
 
 /// Two keys, and histories as long as in the whole scope: what is proved here is proved again by each run of the tests.
-const PROVED: Scope = Scope { keys: 2, ..Scope::WHOLE };
+const PROVED: Scope = Scope::new(2, Scope::WHOLE.steps);
 
 /// How many programs [`PROVED`] has, and how many histories these come to for who sees all that happens.
 ///
@@ -127,7 +127,7 @@ fn nothing_in_a_small_scope_breaks_a_law() {
 
 #[test]
 fn the_whole_scope_is_of_the_size_that_is_said() {
-    assert_eq!(Scope::WHOLE, Scope { keys: 3, steps: 4 });
+    assert_eq!(Scope::WHOLE, Scope::new(3, 4));
     assert_eq!(Scope::WHOLE.programs(), 4_882);
 }
 

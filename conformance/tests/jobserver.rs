@@ -11,7 +11,7 @@ const OURS: Discipline = Discipline::OURS;
 const REDO: Discipline = Discipline::REDO;
 
 /// Ours, if they took a lock before they have a token again.
-const LOCK_FIRST: Discipline = Discipline { waiting: Waiting::LockFirst, ..OURS };
+const LOCK_FIRST: Discipline = OURS.with_waiting(Waiting::LockFirst);
 
 /// More states than any tree here comes to.
 const BOUND: usize = 300_000;
@@ -125,7 +125,7 @@ fn what_is_wrong_on_purpose_is_caught() {
         (JobFault::OverlooksCheats, REDO, REDO, true, JobLaw::Recovered),
     ];
     for (fault, sound, other, locks, law) in faults {
-        let make = |plan, jobs| ProcessTree::new(jobs, sound.with(fault), plan).beside(other);
+        let make = |plan, jobs| ProcessTree::new(jobs, sound.with_fault(fault), plan).beside(other);
         let story = all(4, [locks, true], &[law], make).expect_err(&format!("{fault:?}: nothing was noticed"));
         println!("{fault:?}: {story}\n");
         // Random interleavings find it, too.
@@ -157,7 +157,7 @@ fn a_killed_child_eats_tokens() {
     // For the rest of the build one job less is done.
     let eaten = story(JobLaw::NoIdleToken, [false, false], plain);
     assert_eq!(eaten.tree.to_string(), "2 jobs; top runs a, d, e; a runs b, c; b works; c works; d works; e works");
-    let ours = ProcessTree { disciplines: [OURS; 2], ..eaten.tree.clone() };
+    let ours = eaten.tree.clone().with_disciplines([OURS; 2]);
     assert!(replay(&eaten, &eaten.tree, &JobLaw::ALL).iter().any(|scene| scene.wrong.is_some()));
     assert!(replay(&eaten, &ours, &JobLaw::ALL).iter().all(|scene| scene.wrong.is_none()), "ours mend it");
 }
@@ -185,7 +185,7 @@ fn a_lock_held_by_one_who_waits_for_a_token_stops_all() {
         story(JobLaw::NoDeadlock, [true, true], |plan, jobs| ProcessTree::new(jobs, LOCK_FIRST, plan).beside(PLAIN));
     let last = locked.steps.last().expect("some");
     assert!(last.contains("b waits for a token, has the lock"), "{locked}");
-    let token_first = ProcessTree { disciplines: [OURS, PLAIN], ..locked.tree.clone() };
+    let token_first = locked.tree.clone().with_disciplines([OURS, PLAIN]);
     let wrong =
         |tree: &ProcessTree| replay(&locked, tree, &[JobLaw::NoDeadlock]).iter().any(|scene| scene.wrong.is_some());
     assert!(wrong(&locked.tree) && !wrong(&token_first));

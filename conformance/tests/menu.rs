@@ -30,9 +30,9 @@ const AMPLE: (u64, u64) = (5, 4);
 
 fn every_law_holds(change: impl Fn(Style) -> Style, scheduler: &str, rebuilder: &str) {
     let combination = [menu(scheduler, rebuilder)];
-    let trial = Trial { style: change(style(rebuilder)), ..Trial::default() };
+    let trial = Trial::default().with_style(change(style(rebuilder)));
     let cases = if combination[0].promises.restores { trial.cases * AMPLE.0 / AMPLE.1 } else { trial.cases };
-    let trial = Trial { cases, ..trial };
+    let trial = trial.with_cases(cases);
     let mut counterexamples: Vec<Broken> = judge::<Static, _, _>(trial, &combination).err().into_iter().collect();
     if scheduler != "topological" {
         counterexamples.extend(judge::<Dynamic, _, _>(trial, &combination).err());
@@ -145,7 +145,7 @@ const TURNS: [Turns; 2] = [Turns { is_static: true, cases: 10 }, Turns { is_stat
 
 impl Turns {
     fn style(&self) -> Style {
-        Style { combinations: 3, steps: 32, circles: !self.is_static, ..Style::everything() }
+        Style::everything().with_combinations(3).with_steps(32).with_circles(!self.is_static)
     }
 
     fn places(&self, seed: u64) -> Vec<Place> {
@@ -166,7 +166,7 @@ impl Turns {
 
     fn play(&self, seed: u64) -> Result<(), Broken> {
         let combinations: Vec<Any> = self.places(seed).into_iter().map(|(one, other)| menu(one, other)).collect();
-        let trial = Trial { cases: 1, seed, style: self.style() };
+        let trial = Trial::new(1).with_seed(seed).with_style(self.style());
         if self.is_static {
             judge::<Static, _, _>(trial, &combinations)
         } else {
@@ -216,8 +216,8 @@ fn every_combination_takes_over_or_is_taken_over_from_2000_times() {
 #[test]
 fn a_scheduler_takes_over_from_another() {
     let alike = SCHEDULERS[1..].iter().map(|scheduler| menu(scheduler, "verifying-trace")).collect::<Vec<_>>();
-    let style = Style { combinations: alike.len(), steps: 32, ..Style::everything() };
-    let trial = Trial { style, ..Trial::default() };
+    let style = Style::everything().with_combinations(alike.len()).with_steps(32);
+    let trial = Trial::default().with_style(style);
     let found =
         judge::<Static, _, _>(trial, &alike).err().into_iter().chain(judge::<Dynamic, _, _>(trial, &alike).err());
     tell(&found.collect::<Vec<_>>());
@@ -227,9 +227,9 @@ fn a_scheduler_takes_over_from_another() {
 #[test]
 fn any_combination_takes_over_although_nothing_was_kept() {
     let combinations: Vec<Any> = places(&SCHEDULERS[1..]).into_iter().map(|(one, other)| menu(one, other)).collect();
-    let style = Style { combinations: combinations.len(), steps: 32, ..Style::everything() };
-    let setup = Setup { forgetful: true, ..Setup::default() };
-    let found = explore(Trial { style, ..Trial::default() }, |scenario| {
+    let style = Style::everything().with_combinations(combinations.len()).with_steps(32);
+    let setup = Setup::default().with_forgetful(true);
+    let found = explore(Trial::default().with_style(style), |scenario| {
         perform::<Dynamic, _, _>(scenario, &combinations, setup).map(drop)
     });
     tell(&found.err().into_iter().collect::<Vec<_>>());
@@ -239,8 +239,7 @@ fn any_combination_takes_over_although_nothing_was_kept() {
 #[test]
 fn what_is_declared_in_a_circle_is_refused() {
     for rebuilder in REBUILDERS {
-        let (trial, combination) =
-            (Trial { style: style(rebuilder), ..Trial::default() }, [menu("topological", rebuilder)]);
+        let (trial, combination) = (Trial::default().with_style(style(rebuilder)), [menu("topological", rebuilder)]);
         let found = explore(trial, |scenario| judge_scenario::<Static, _, _>(scenario, &combination).map(drop));
         tell(&found.err().into_iter().collect::<Vec<_>>());
     }

@@ -14,13 +14,13 @@ use common::{Key, system};
 
 /// Histories in which nothing keeps suspects from being followed where the targets stay the same.
 fn steady() -> Style {
-    Style { overwrites: true, missing: true, failing: true, steps: 40, ..Style::plain() }
+    Style::plain().with_overwrites(true).with_missing(true).with_failing(true).with_steps(40)
 }
 
 /// Twice as many cases as elsewhere: many a build goes from the targets down.
 fn holds<P: Declares>(style: Style, combinations: &[Combination<'_>]) {
     let trial = Trial::default();
-    let trial = Trial { style, cases: 2 * trial.cases, ..trial };
+    let trial = trial.with_style(style).with_cases(2 * trial.cases);
     if let Err(Broken { counterexample, seed, .. }) = judge::<P, _, _>(trial, combinations) {
         panic!("seed {seed}:\n{counterexample}");
     }
@@ -42,8 +42,8 @@ fn bottom_up_runs_what_suspending_runs() {
     let one = [menu("bottom-up", "dirty-bit")];
     let other = [menu("suspending", "dirty-bit")];
     // Of a build that fails, both leave open what they had not come to.
-    let style = Style { missing: false, failing: false, circles: false, ..steady() };
-    let same = explore(Trial { style, ..Trial::default() }, |scenario| {
+    let style = steady().with_missing(false).with_failing(false).with_circles(false);
+    let same = explore(Trial::default().with_style(style), |scenario| {
         let mine = perform::<Dynamic, _, _>(scenario, &one, Setup::default())?;
         let theirs = perform::<Dynamic, _, _>(scenario, &other, Setup::default())?;
         assert_eq!(mine, theirs);
@@ -58,8 +58,8 @@ fn bottom_up_takes_over_from_top_down_and_back() {
     let rebuilders = ["dirty-bit", "constructive-trace"];
     let pairs = rebuilders.into_iter().flat_map(|rebuilder| schedulers.map(|scheduler| menu(scheduler, rebuilder)));
     let combinations: Vec<_> = pairs.collect();
-    let style = Style { detached: false, races: false, circles: false, steps: 40, ..Style::everything() };
-    let style = Style { combinations: combinations.len(), ..style };
+    let style = Style::everything().with_detached(false).with_races(false).with_circles(false).with_steps(40);
+    let style = style.with_combinations(combinations.len());
     holds::<Dynamic>(style, &combinations);
 }
 

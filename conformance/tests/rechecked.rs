@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use alacarte_conformance::{Promises, check_numbers, promises};
+use alacarte_conformance::{check_numbers, promises};
 use alacarte_core::{Build, Noted, Rules, formula};
 use alacarte_rebuilders::{ConstructiveTrace, DeepConstructiveTrace, Rechecked};
 use alacarte_schedulers::{Restarting, Suspending};
@@ -11,9 +11,9 @@ use alacarte_stores::Memory;
 
 #[test]
 fn what_is_run_again_is_right_all_the_same() {
-    let shallow = Promises { restores: false, starts_once: false, ..promises("constructive-trace") };
+    let shallow = promises("constructive-trace").with_restores(false).with_starts_once(false);
     check_numbers(Restarting::new(), Rechecked::new(ConstructiveTrace, 50, 7), shallow);
-    let deep = Promises { restores: false, ..promises("deep-constructive-trace") };
+    let deep = promises("deep-constructive-trace").with_restores(false);
     check_numbers(Suspending::new(), Rechecked::new(DeepConstructiveTrace, 50, 7), deep);
 }
 

@@ -12,7 +12,7 @@ use alacarte_conformance::{Broken, Tape, Trial};
 /// Nothing is noticed of a journal that does not lie.
 fn not_in_a_liar<C: Contract>(updater: &str) {
     let told = |lie| -> Result<(), Broken> {
-        let trial = Trial { cases: 256, ..Trial::default() };
+        let trial = Trial::default().with_cases(256);
         judge_replay::<C, _, _>(trial, || {
             let tape = Tape::lying(lie);
             move || tape.clone()

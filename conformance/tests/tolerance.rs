@@ -11,17 +11,20 @@ fn moved(by: u64) -> impl Fn(&i64, &i64) -> bool + Clone + 'static {
 #[test]
 fn values_are_right_within_what_is_tolerated() {
     for by in [1, 3] {
-        let within =
-            Promises { within: Some(by), cutoff: Thrift::Values, null: true, starts_once: true, ..Promises::default() };
+        let within = Promises::default()
+            .with_within(Some(by))
+            .with_cutoff(Thrift::Values)
+            .with_null(true)
+            .with_starts_once(true);
         check_numbers(Suspending::new(), Tolerance(moved(by)), within);
         check_numbers(BottomUp::new(), Tolerance(moved(by)), within);
-        check_numbers(Restarting::new(), Tolerance(moved(by)), Promises { starts_once: false, ..within });
+        check_numbers(Restarting::new(), Tolerance(moved(by)), within.with_starts_once(false));
     }
 }
 
 /// What tolerates nothing is a verifying trace that remembers one run.
 #[test]
 fn what_tolerates_nothing_is_right() {
-    let nothing = Promises { minimal: Thrift::Events, cutoff: Thrift::Values, ..promises("verifying-trace") };
+    let nothing = promises("verifying-trace").with_minimal(Thrift::Events).with_cutoff(Thrift::Values);
     check_numbers(Suspending::new(), Tolerance(moved(0)), nothing);
 }

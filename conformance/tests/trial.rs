@@ -5,8 +5,7 @@ use std::task::Poll;
 
 use alacarte_conformance::relations::survives_revert;
 use alacarte_conformance::{
-    Combination, Expr, Graph, Manner, Name, Scenario, Setup, Step, Style, Subject, Trial, check, menu, perform,
-    promises, scenario,
+    Expr, Graph, Name, Scenario, Setup, Step, Style, Subject, Trial, check, menu, perform, promises, scenario,
 };
 use alacarte_core::{Answer, Dynamic, Key, Metadata, Question, Reason, Rebuilder, Value};
 use alacarte_schedulers::Suspending;
@@ -133,14 +132,11 @@ fn every_fourth_seed_is_played_without_determinism_and_by_turns_as_well() {
 #[test]
 fn a_counterexample_names_who_takes_over() {
     let build = || Step::Build(vec![Name(1)]);
-    let scenario = Scenario {
-        graph: Graph { tasks: vec![None, Some(Expr::Get(Name(0)))] },
-        inputs: [(Name(0), 1)].into(),
-        steps: vec![build(), Step::Switch { to: 1, keeps_scheduler: false }, build(), build()],
-        manner: Manner::default(),
-    };
+    let graph = Graph::new([None, Some(Expr::Get(Name(0)))]);
+    let steps = vec![build(), Step::Switch { to: 1, keeps_scheduler: false }, build(), build()];
+    let scenario = Scenario::new(graph, [(Name(0), 1)], steps);
     // It promises what it does not keep.
-    let busy = Combination { promises: promises("dirty-bit"), ..menu("restarting", "perpetual") };
+    let busy = menu("restarting", "perpetual").with_promises(promises("dirty-bit"));
     let combinations = [menu("suspending", "dirty-bit"), busy];
     let broken = perform::<Dynamic, _, _>(&scenario, &combinations, Setup::default()).expect_err("it runs always");
     assert!(broken.counterexample.contains("2. restarting × perpetual takes over"), "{}", broken.counterexample);

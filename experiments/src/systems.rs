@@ -189,6 +189,7 @@ impl fmt::Debug for Makes {
 
 /// A cell of a menu.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct MenuCell<'m> {
     /// The menu.
     pub menu: &'m Menu,
@@ -263,6 +264,7 @@ fn not_on_the_menu<T>() -> T {
 
 /// A build system of the world, as the paper places it.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct System {
     /// Its name.
     pub name: &'static str,

@@ -11,6 +11,7 @@ use crate::name::Name;
 
 /// What is done to the answer of a constructive trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AnswerFault {
     /// The value of another key is put in place.
     Neighbour,

@@ -34,6 +34,7 @@ type Maker = Box<dyn Fn() -> Box<dyn Rebuilder<Name, i64>>>;
 pub type Pair = (Twisted, Box<dyn Rebuilder<Name, i64>>);
 
 /// One component that is broken on purpose.
+#[non_exhaustive]
 pub struct Fixture {
     /// What it is called.
     pub name: &'static str,

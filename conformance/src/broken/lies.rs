@@ -23,6 +23,7 @@ pub trait Lie: Default + 'static {
 
 /// What a lie may look back at: how each key was built for the first time, and for the last.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Past {
     /// For the first time.
     pub first: HashMap<KeyId, BuiltKey>,
@@ -32,6 +33,7 @@ pub struct Past {
 
 /// What an event told of a key that was built.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct BuiltKey {
     /// What it fetched.
     pub dependencies: Vec<Dependency>,

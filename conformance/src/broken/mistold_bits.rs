@@ -162,6 +162,7 @@ impl Rebuilder<Name, i64> for ClearedAtStart {
 
 /// How a rebuilder that knows its suspects tells of them wrongly.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Telling {
     /// The first of the list is left out.
     LacksOne,

@@ -13,6 +13,7 @@ use crate::name::Name;
 
 /// What is done wrong on the way down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DeepSlip {
     /// Nothing.
     None,

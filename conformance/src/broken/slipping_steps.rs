@@ -42,6 +42,7 @@ lies! {
 
 /// How two steps are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Off {
     /// As they should be.
     By0,

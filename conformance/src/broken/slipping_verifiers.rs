@@ -13,6 +13,7 @@ use crate::name::Name;
 
 /// What a verifier does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum VerifierSlip {
     /// Nothing.
     None,

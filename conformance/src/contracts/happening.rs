@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::setters::setters;
+
 use alacarte_core::{Dependency, Event, Fetched, Fingerprint, KeyId, MetadataUpdater, Record, Time, Value};
 
 /// What an updater says after some events: a model, as plain as can be, and a comparison with the updater. (The
@@ -35,6 +37,7 @@ pub const AT_FIRST: u64 = 1;
 
 /// An event that owns what it speaks of.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Happening {
     /// Which event.
     pub kind: EventKind,
@@ -50,6 +53,17 @@ pub struct Happening {
     pub volatile: bool,
     /// Whether a record names inputs only, and not all that lies between.
     pub deep: bool,
+}
+
+setters! {
+    Happening:
+    with_kind(kind: EventKind);
+    with_key(key: KeyId);
+    with_dependencies(dependencies: Vec<Dependency>);
+    with_value(value: Option<u64>);
+    with_modified(modified: Time);
+    with_volatile(volatile: bool);
+    with_deep(deep: bool);
 }
 
 /// Which of the events a happening is.

@@ -12,6 +12,7 @@ use crate::name::Name;
 
 /// What a disk does otherwise than it should, for the laws to notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Careless {
     /// Nothing.
     #[default]
@@ -24,6 +25,7 @@ pub enum Careless {
 
 /// How much of what was written since all was last safe is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Loss {
     /// Bytes at the end of the journal.
     pub journal: usize,

@@ -44,6 +44,7 @@ use programs::Model;
 
 /// How far programs and histories go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Scope {
     /// How many keys a program has at most.
     pub keys: usize,
@@ -61,6 +62,11 @@ struct Program {
 }
 
 impl Scope {
+    /// Programs of at most so many keys, and histories of at most so many steps.
+    pub const fn new(keys: usize, steps: usize) -> Self {
+        Scope { keys, steps }
+    }
+
     /// Three keys, and four steps.
     pub const WHOLE: Scope = Scope { keys: 3, steps: 4 };
 

@@ -2,6 +2,7 @@
 
 /// What is wrong with what a journal gives back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum JournalLie {
     /// The oldest record of each key that was built comes once more, after all others.
     Repeats,

@@ -11,6 +11,7 @@ pub use shelf::{CacheFault, Shelf};
 
 /// What is wrong with a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Flaw {
     /// The store lays the copy of a value that was built over an input. (The one that was read last: what is built
     /// of it is right.)

@@ -9,6 +9,7 @@ use crate::name::Name;
 
 /// What is wrong with what a cache gives back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CacheFault {
     /// Nothing.
     None,

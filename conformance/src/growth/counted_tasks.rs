@@ -12,6 +12,7 @@ use super::Number;
 
 /// What a task does: it adds up what it fetches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SumTask {
     /// What it fetches, in this order,
     pub fetches: Vec<Number>,
@@ -31,6 +32,7 @@ pub struct SumTask {
 
 /// How several keys are fetched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FetchManner {
     /// One after the other.
     #[default]

@@ -15,6 +15,7 @@ use super::{Act, Number, Play, SumTasks};
 
 /// What one build cost, and the edits before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Cost {
     /// How often a task was started or resumed.
     pub polls: u64,

@@ -17,7 +17,7 @@ const PERPETUAL: &[&str] = &["perpetual"];
 
 /// All of them.
 pub fn families() -> Vec<Family> {
-    let family = |name, of, discovers| Family { name, of, discovers };
+    let family = |name, of, discovers| Family::new(name, of).with_discovers(discovers);
     vec![
         family("a chain", chain, &[]),
         family("a key above many, in a group", |size| fan_in(size, FetchManner::Grouped), &[]),

@@ -25,6 +25,7 @@ pub type Number = u32;
 
 /// A graph and a history for each size.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Family {
     /// What a report calls it.
     pub name: &'static str,
@@ -35,8 +36,22 @@ pub struct Family {
     pub discovers: &'static [&'static str],
 }
 
+impl Family {
+    /// Graphs and histories under this name.
+    pub const fn new(name: &'static str, of: fn(Number) -> Play) -> Self {
+        Family { name, of, discovers: &[] }
+    }
+
+    /// The same; these rebuilders run, one after the other, what a task fetches.
+    #[must_use]
+    pub const fn with_discovers(self, discovers: &'static [&'static str]) -> Self {
+        Family { discovers, ..self }
+    }
+}
+
 /// A graph and what happens to it.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Play {
     /// The tasks to begin with.
     pub tasks: Vec<(Number, SumTask)>,
@@ -50,6 +65,7 @@ pub struct Play {
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Act {
     /// An input is edited.
     Set {
@@ -82,6 +98,7 @@ const SMALL: u64 = 100;
 
 /// A cost that grows faster than its input.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Outgrown {
     /// The family.
     pub family: &'static str,

@@ -2,6 +2,7 @@
 
 /// What a process does with its token while it waits for a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Waiting {
     /// It holds the token: the plain protocol knows no locks.
     Holding,
@@ -13,6 +14,7 @@ pub enum Waiting {
 
 /// Something that is wrong on purpose, for a law to catch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum JobFault {
     /// What was taken out of the pipe is never put back.
     PutsNothingBack,
@@ -44,6 +46,7 @@ pub enum JobFault {
 
 /// What a process does with its tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Discipline {
     /// While it waits for a lock.
     pub waiting: Waiting,
@@ -83,9 +86,15 @@ impl Discipline {
     pub const REDO: Discipline =
         Discipline { waiting: Waiting::LockFirst, cheats: true, sees_first: false, ..Discipline::PLAIN };
 
+    /// The same, but for what a process does while it waits for a lock.
+    #[must_use]
+    pub const fn with_waiting(self, waiting: Waiting) -> Self {
+        Discipline { waiting, ..self }
+    }
+
     /// The same, with something wrong.
     #[must_use]
-    pub const fn with(self, fault: JobFault) -> Self {
+    pub const fn with_fault(self, fault: JobFault) -> Self {
         Discipline { fault: Some(fault), ..self }
     }
 

@@ -14,6 +14,7 @@ const PATIENCE: usize = 1_000;
 
 /// A law is broken: how it came to that.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Story {
     /// The law.
     pub law: JobLaw,
@@ -209,6 +210,7 @@ pub fn judge_interleavings(
 /// What a story looks like when each of its steps is something that comes from outside, and the protocol has done all that it can: the tree
 /// at each such moment, in words, and what is wrong there.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct StoryStep {
     /// What comes from outside.
     pub does: String,
@@ -222,6 +224,7 @@ pub struct StoryStep {
 
 /// A law of the jobserver is broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BrokenJobLaw {
     /// The law.
     pub law: JobLaw,

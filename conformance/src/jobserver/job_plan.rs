@@ -8,6 +8,7 @@ use crate::draw::Draw;
 
 /// What a process is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct ProcessPlan {
     /// It keeps to the other one of the two disciplines that play.
     pub other: bool,
@@ -50,6 +51,7 @@ impl PlanScope {
 
 /// A tree of processes that share some jobs.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ProcessTree {
     /// So many may work at once.
     pub jobs: u8,
@@ -165,6 +167,12 @@ impl ProcessTree {
     pub fn beside(mut self, other: Discipline) -> Self {
         self.disciplines[1] = other;
         self
+    }
+
+    /// The same, by these disciplines.
+    #[must_use]
+    pub fn with_disciplines(self, disciplines: [Discipline; 2]) -> Self {
+        ProcessTree { disciplines, ..self }
     }
 
     /// The same; so many processes are killed at most, each with all that it has started.

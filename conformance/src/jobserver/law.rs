@@ -5,6 +5,7 @@ use super::job_state::{Machine, Stage};
 
 /// A law of the jobserver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum JobLaw {
     /// As long as nobody was killed there are as many tokens as jobs, at every moment.
     Conserved,

@@ -18,6 +18,7 @@ use alacarte_core::{BuildError, Decision};
 use crate::name::Name;
 use crate::onlooker::{KeyKind, Onlooker};
 use crate::oracle::Truth;
+use crate::setters::setters;
 
 pub use bounds::within_jobs;
 pub use correctness::{correct, honest, inputs_untouched, set_correct, shallow_correct};
@@ -38,6 +39,7 @@ pub enum Thrift {
 
 /// What a combination promises beyond correctness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Promises {
     /// Only the targets need be right, not what lies between them and the inputs.
     pub shallow: bool,
@@ -55,6 +57,18 @@ pub struct Promises {
     pub starts_once: bool,
     /// A build after which nothing happened need not be done again.
     pub null: bool,
+}
+
+setters! {
+    Promises:
+    with_shallow(shallow: bool);
+    with_deterministic(deterministic: bool);
+    with_minimal(minimal: Thrift);
+    with_cutoff(cutoff: Thrift);
+    with_restores(restores: bool);
+    with_within(within: Option<u64>);
+    with_starts_once(starts_once: bool);
+    with_null(null: bool);
 }
 
 impl Promises {
@@ -94,6 +108,7 @@ impl BuildEnding<'_> {
 
 /// How much work went on outside at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AtWork {
     /// So many pieces of it, at most.
     pub most: usize,
@@ -103,6 +118,7 @@ pub struct AtWork {
 
 /// What was decided about a key.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Decided {
     /// The key.
     pub key: Name,
@@ -112,6 +128,7 @@ pub struct Decided {
 
 /// One build, and all that is needed to judge it.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Moment<'m> {
     /// What was to be brought up to date.
     pub targets: &'m [Name],
@@ -183,6 +200,7 @@ impl Moment<'_> {
 
 /// A law, with the name by which a report calls it.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Law {
     /// Its name.
     pub name: &'static str,

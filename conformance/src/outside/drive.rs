@@ -29,6 +29,7 @@ impl<T> Driven<T> {
 
 /// What is wrong with a future.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stuck {
     /// It is pending, but was not woken, and nothing is underway outside that would wake it. (These have ended, but it
     /// did not look.)

@@ -17,11 +17,13 @@ use crate::name::Name;
 use crate::onlooker::Onlooker;
 use crate::program::{Declares, Program};
 use crate::script::{Scenario, Step};
+use crate::setters::setters;
 use crate::test_journal::TestJournal;
 
 use crate::world::World;
 
 /// A scheduler and a rebuilder, made anew for every build system; of any kind, unless their types are named.
+#[non_exhaustive]
 pub struct Combination<'c, S = Box<dyn Scheduler>, R = Box<dyn Rebuilder<Name, i64>>> {
     /// What a report calls it.
     pub name: String,
@@ -38,8 +40,22 @@ impl<S, R> fmt::Debug for Combination<'_, S, R> {
     }
 }
 
+impl<'c, S, R> Combination<'c, S, R> {
+    /// What this makes, which promises that, under this name.
+    pub fn new(name: impl Into<String>, promises: Promises, make: impl Fn() -> (S, R) + 'c) -> Self {
+        Combination { name: name.into(), make: Box::new(make), promises }
+    }
+
+    /// The same, but for what it promises.
+    #[must_use]
+    pub fn with_promises(self, promises: Promises) -> Self {
+        Combination { promises, ..self }
+    }
+}
+
 /// How a performance differs from what the scenario says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Setup {
     /// The journal forgets everything.
     pub forgetful: bool,
@@ -56,8 +72,19 @@ pub struct Setup {
     pub flaw: Option<Flaw>,
 }
 
+setters! {
+    Setup:
+    with_forgetful(forgetful: bool);
+    with_restarting(restarting: bool);
+    with_only(only: Option<&'static [&'static str]>);
+    with_lie(lie: Option<JournalLie>);
+    with_cache(cache: Option<CacheFault>);
+    with_flaw(flaw: Option<Flaw>);
+}
+
 /// What one build of a performance did.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Played {
     /// The tasks that ran.
     pub ran: BTreeSet<Name>,
@@ -71,6 +98,7 @@ pub struct Played {
 
 /// A law was broken: the whole counterexample.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Broken {
     /// The name of the law.
     pub law: &'static str,
@@ -80,6 +108,25 @@ pub struct Broken {
     pub cases: u64,
     /// The seed of the scenario in which it was found, before that was made smaller.
     pub seed: u64,
+}
+
+impl Broken {
+    /// This law was broken by the first scenario that was played, as this counterexample shows.
+    pub fn new(law: &'static str, counterexample: impl Into<String>) -> Self {
+        Broken { law, counterexample: counterexample.into(), cases: 1, seed: 0 }
+    }
+
+    /// The same; so many scenarios were played until it was found.
+    #[must_use]
+    pub fn with_cases(self, cases: u64) -> Self {
+        Broken { cases, ..self }
+    }
+
+    /// The same; it was found in the scenario of this seed.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Broken { seed, ..self }
+    }
 }
 
 impl fmt::Debug for Broken {

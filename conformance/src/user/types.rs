@@ -15,6 +15,7 @@ use super::fuse::{Fragile, burn};
 
 /// What a user's program does not tell, for the laws to notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Untold {
     /// Nothing.
     #[default]

@@ -28,6 +28,7 @@ pub enum ClaimVerdict {
 
 /// One property of one combination, or of a system that stands there.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Claim {
     /// The scheduler.
     pub scheduler: &'static str,
@@ -63,6 +64,7 @@ impl Claim {
 
 /// A row of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Row {
     /// What it stands under.
     pub group: &'static str,
@@ -96,6 +98,7 @@ pub fn rows(menu: &Menu) -> Vec<Row> {
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct ClaimOptions {
     /// Cases to be judged a cell.
     pub cases: u64,
@@ -103,6 +106,25 @@ pub struct ClaimOptions {
     pub seed: u64,
     /// How many cells are measured at once.
     pub threads: usize,
+}
+
+impl ClaimOptions {
+    /// So many cases a cell, of the seeds from 0 up, one cell at a time.
+    pub fn new(cases: u64) -> Self {
+        ClaimOptions { cases, seed: 0, threads: 1 }
+    }
+
+    /// The same, but for the seed of the first case.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        ClaimOptions { seed, ..self }
+    }
+
+    /// The same; so many cells are measured at once.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        ClaimOptions { threads, ..self }
+    }
 }
 
 /// Measures every property of every row, calling `progress` after each trial with how many are done, of how many. Systems

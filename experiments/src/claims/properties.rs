@@ -8,6 +8,7 @@ use alacarte_core::{Dynamic, Static};
 
 /// Something that a build system may have or not.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Property {
     /// Its name.
     pub name: &'static str,
@@ -122,16 +123,16 @@ impl Property {
         seed: u64,
         cases: u64,
     ) -> Result<u64, Broken> {
-        let trial = Trial { cases, seed, style: self.style() };
+        let trial = Trial::new(cases).with_seed(seed).with_style(self.style());
         let ordered = menu.is_ordered(scheduler);
         let cell = menu.combination(scheduler, rebuilder);
         // That what lies below the target may be old is a property of its own.
         let beside = [Law::SurvivesRevert, Law::SurvivesRestart, Law::ToleratesNonDeterminism];
         let shallow = cell.promises.shallow && beside.contains(&self.law);
-        let subject = Combination { promises: Promises { shallow, ..self.promises() }, ..cell };
+        let subject = cell.with_promises(self.promises().with_shallow(shallow));
         // An order that is made beforehand needs tasks that declare what they fetch.
         if ordered && !matches!(self.law, Law::DynamicDependencies) {
-            let trial = Trial { style: Style { circles: false, ..trial.style }, ..trial };
+            let trial = trial.with_style(trial.style.with_circles(false));
             draw(trial, |scenario| self.judge::<Static>(scenario, &subject))
         } else {
             draw(trial, |scenario| self.judge::<Dynamic>(scenario, &subject))
@@ -143,13 +144,13 @@ impl Property {
         let plain = Style::plain();
         match self.law {
             Law::Correct | Law::ShallowCorrect => Style::everything(),
-            Law::Minimal => Style { faults: false, races: false, ..Style::everything() },
+            Law::Minimal => Style::everything().with_faults(false).with_races(false),
             Law::EarlyCutoff | Law::CloudShareable | Law::SurvivesRevert | Law::NoRestarts => plain,
-            Law::DynamicDependencies => Style { circles: true, ..plain },
-            Law::SurvivesRestart => Style { touches: true, ..plain },
+            Law::DynamicDependencies => plain.with_circles(true),
+            Law::SurvivesRestart => plain.with_touches(true),
             // Non-determinism does harm only where what it gave is lost: in long histories.
             Law::ToleratesNonDeterminism => {
-                Style { nondeterministic: true, restarts: true, faults: true, steps: 40, ..plain }
+                plain.with_nondeterministic(true).with_restarts(true).with_faults(true).with_steps(40)
             }
         }
     }
@@ -158,9 +159,9 @@ impl Property {
     fn promises(&self) -> Promises {
         let nothing = Promises::default();
         match self.law {
-            Law::Minimal => Promises { minimal: Thrift::Values, ..nothing },
-            Law::EarlyCutoff => Promises { cutoff: Thrift::Events, ..nothing },
-            Law::NoRestarts => Promises { starts_once: true, ..nothing },
+            Law::Minimal => nothing.with_minimal(Thrift::Values),
+            Law::EarlyCutoff => nothing.with_cutoff(Thrift::Events),
+            Law::NoRestarts => nothing.with_starts_once(true),
             _ => nothing,
         }
     }
@@ -169,7 +170,7 @@ impl Property {
     fn judge<P: Declares>(&self, scenario: &Scenario, subject: &Any) -> Result<bool, Broken> {
         let subjects = std::slice::from_ref(subject);
         let laws = |only: &'static [&'static str]| {
-            let setup = Setup { only: Some(only), ..Setup::default() };
+            let setup = Setup::default().with_only(Some(only));
             perform::<P, _, _>(scenario, subjects, setup).map(|_| true)
         };
         // Others judge what each build of these gives; where that is wrong, it does not come to the comparison.
@@ -203,9 +204,9 @@ fn draw(trial: Trial, judge: impl Fn(&Scenario) -> Result<bool, Broken>) -> Resu
             break;
         }
         let mut applies = false;
-        let one = Trial { cases: 1, seed: trial.seed.wrapping_add(drawn), ..trial };
+        let one = trial.with_cases(1).with_seed(trial.seed.wrapping_add(drawn));
         let outcome = explore(one, |scenario| judge(scenario).map(|judged| applies = judged));
-        outcome.map_err(|broken| Broken { cases: judged + 1, ..broken })?;
+        outcome.map_err(|broken| broken.with_cases(judged + 1))?;
         judged += u64::from(applies);
     }
     Ok(judged)

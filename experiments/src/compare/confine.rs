@@ -14,6 +14,7 @@ use std::path::Path;
 
 /// How far the thread that plays is kept from writing elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Confinement {
     /// Nothing outside the copy can be changed.
     Whole,

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 /// A line of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ScriptLine {
     /// The file.
     pub file: String,
@@ -21,6 +22,7 @@ pub struct ScriptLine {
 /// One step: an edit (or none), then a build.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct EditStep {
     /// What a person calls it.
     #[serde(rename = "step")]

@@ -30,6 +30,7 @@ use crate::systems::MenuCell;
 
 /// Something on which combinations are compared.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Workload {
     /// A project with a ninja manifest.
     Project(Project),
@@ -39,6 +40,7 @@ pub enum Workload {
 
 /// How to play.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct CompareOptions {
     /// How many commands may run at once.
     pub jobs: usize,
@@ -58,6 +60,38 @@ impl Default for CompareOptions {
     /// One command at a time, once.
     fn default() -> Self {
         CompareOptions { jobs: 1, seed: 0, repeat: 1, edits: None, cache: None, stop: Stop::default() }
+    }
+}
+
+impl CompareOptions {
+    /// The same; so many commands may run at once.
+    #[must_use]
+    pub fn with_jobs(self, jobs: usize) -> Self {
+        CompareOptions { jobs, ..self }
+    }
+
+    /// The same, but for what chooses edits.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        CompareOptions { seed, ..self }
+    }
+
+    /// The same; the script is played so many times.
+    #[must_use]
+    pub fn with_repeat(self, repeat: usize) -> Self {
+        CompareOptions { repeat, ..self }
+    }
+
+    /// The same, by the script in this file.
+    #[must_use]
+    pub fn with_edits(self, edits: Option<PathBuf>) -> Self {
+        CompareOptions { edits, ..self }
+    }
+
+    /// The same, with this cache.
+    #[must_use]
+    pub fn with_cache(self, cache: Option<PathBuf>) -> Self {
+        CompareOptions { cache, ..self }
     }
 }
 
@@ -113,6 +147,7 @@ impl CompareError {
 
 /// What is going on, for a progress bar.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Progress<'p> {
     /// The workload.
     pub workload: &'p str,

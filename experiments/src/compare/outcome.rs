@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// One row of a comparison: one combination at one step.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct StepOutcome {
     /// The project or sheet.
     pub workload: String,
@@ -27,6 +28,7 @@ pub struct StepOutcome {
 
 /// What one build did.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Built {
     /// How many tasks did their work: commands that ran, formulas that were computed.
     pub ran: u64,

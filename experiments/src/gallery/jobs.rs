@@ -36,7 +36,7 @@ impl Sought {
         let trees = |plan: ProcessPlan| [1, 2, 3].map(|jobs| tree(plan.clone(), jobs)).into();
         let story = smallest_story(self.scope, self.law, trees).ok_or(SceneError::NoStory(self.law.name()))?;
         let perform = |(part, discipline)| {
-            let tree = ProcessTree { disciplines: [discipline, Discipline::PLAIN], ..story.tree.clone() };
+            let tree = story.tree.clone().with_disciplines([discipline, Discipline::PLAIN]);
             let steps = replay(&story, &tree, &[self.law]).into_iter().enumerate();
             let steps = steps.map(|(number, scene)| PlayedStep {
                 does: scene.does,

@@ -44,6 +44,6 @@ fn play() -> Result<Vec<Performance>, SceneError> {
         why: "b takes the lock only when it has a token. While it waits for one it has nothing that others wait for; d has \
               the lock meanwhile, and goes on. Our builds wait for the journal of another build so.",
     };
-    let first = Discipline { waiting: Waiting::LockFirst, ..Discipline::OURS };
+    let first = Discipline::OURS.with_waiting(Waiting::LockFirst);
     SOUGHT.play((wrong, first), (right, Discipline::OURS))
 }

@@ -46,6 +46,7 @@ pub use play::{
 
 /// One counterexample.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Scene {
     /// What it is called on the command line.
     pub name: &'static str,
@@ -63,6 +64,7 @@ pub struct Scene {
 
 /// How a scheduler and a rebuilder that a scene does not know play in it.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub enum Others {
     /// By this script, over tasks that declare what they fetch.
     Static {
@@ -193,6 +195,7 @@ pub struct UnknownScene {
 
 /// A scene that could not be played to its end.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SceneError {
     /// A task failed.
     #[error("{0}")]

@@ -18,6 +18,7 @@ pub trait Engine {
 }
 
 /// An engine by name, to be made for any graph.
+#[non_exhaustive]
 pub struct Contender {
     /// Its name in tables: `suspending × verifying-trace`.
     pub name: String,
@@ -44,6 +45,7 @@ impl fmt::Debug for Contender {
 
 /// What changes before a build. All but [`Change::Clean`] come after one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Change {
     /// Nothing was ever built; the time to make the engine and to give it its inputs counts.
     Clean,

@@ -24,6 +24,7 @@ pub struct ChainWalk<K> {
 
 /// A key that was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WalkStart<K> {
     /// The key.
     pub key: K,
@@ -33,6 +34,7 @@ pub struct WalkStart<K> {
 
 /// What one walk did.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Walk<K, V> {
     /// Every start, in order.
     pub starts: Vec<WalkStart<K>>,
@@ -42,6 +44,7 @@ pub struct Walk<K, V> {
 
 /// Why a walk did not end.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Stopped<K: Key> {
     /// A task failed.
     Failed(BuildError<K>),

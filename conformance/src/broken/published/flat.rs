@@ -44,6 +44,7 @@ impl LookUp for ByValue {
 
 /// What a trace takes for a terminal input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FlatInput {
     /// The key.
     pub key: KeyId,
@@ -53,6 +54,7 @@ pub struct FlatInput {
 
 /// One trace: what is taken for the terminal inputs, and the value.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Flat<V> {
     /// The inputs, each with what it held.
     pub inputs: Vec<FlatInput>,

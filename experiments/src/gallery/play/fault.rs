@@ -15,6 +15,7 @@ use super::scene_script::list;
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SceneFault {
     /// A target holds what no build from scratch gives.
     Value {
@@ -112,6 +113,7 @@ fn alternatives(values: &[i64]) -> String {
 
 /// A key, what it holds, and what it should hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Held {
     /// The key.
     pub key: Name,

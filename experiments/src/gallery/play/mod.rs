@@ -42,6 +42,7 @@ pub enum Role {
 
 /// A build system's part in a scene, and what is to be said of it.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct ScenePart {
     /// Which part.
     pub role: Role,
@@ -53,6 +54,7 @@ pub struct ScenePart {
 
 /// What a build system did with a script.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Performance {
     /// Its part.
     pub part: ScenePart,
@@ -74,6 +76,7 @@ pub fn moment(steps: &[PlayedStep]) -> Option<usize> {
 
 /// One step, as it went.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct PlayedStep {
     /// What happened.
     pub does: String,

@@ -43,6 +43,7 @@ impl Twist for Watch {
 
 /// One key taken from the queue, told for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Visit {
     /// The key.
     pub key: Name,

@@ -10,6 +10,7 @@ use alacarte_core::Time;
 
 /// What happens.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum SceneAct {
     /// A target is built.
     Build(Name),
@@ -44,6 +45,7 @@ pub enum SceneAct {
 /// How far a command has come that reads a file and then takes its time: how many of the points that it tells of
 /// ([`World::started`](alacarte_conformance::World::started)) lie behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReadingMoment {
     /// It was started, and has read nothing yet.
     BeforeReading = 0,
@@ -53,6 +55,7 @@ pub enum ReadingMoment {
 
 /// One or several acts, and what one should see.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct SceneStep {
     /// What happens.
     pub acts: &'static [SceneAct],
@@ -62,6 +65,7 @@ pub struct SceneStep {
 
 /// What a build system must not do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Judge {
     /// Give a target a value that no build from scratch gives.
     Values,
@@ -73,6 +77,7 @@ pub enum Judge {
 
 /// What happens in a scene.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Script {
     /// What the files hold at first.
     pub inputs: &'static [(Name, i64)],

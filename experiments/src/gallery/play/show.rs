@@ -15,6 +15,7 @@ use super::scene_script::list;
 
 /// Some lines under one title.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Panel {
     /// What it is.
     pub title: &'static str,

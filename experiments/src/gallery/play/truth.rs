@@ -23,7 +23,7 @@ pub fn from_scratch<P: Power>(
     let (keys, graph) = (build.keys(), build.metadata().read::<DirtyBits>().graph());
     let outcomes = keys.iter().map(|(id, key)| {
         let fetched = graph.dependencies(id).into_iter().flatten().map(|fetched| *keys.name(fetched.key)).collect();
-        (*key, Computed { value: build.get(key), fetched, ..Computed::default() })
+        (*key, Computed::new(build.get(key), fetched))
     });
     Ok(Truth::recorded(outcomes.collect()))
 }
