@@ -193,7 +193,7 @@ where
         if seed.is_multiple_of(4) && trial.style.overwrites && plays.len() > 1 {
             let mut judged = judge_crashes::<P, S, R>(once, combinations, Careless::Never);
             if !makes.is_empty() {
-                judged = judged.and_then(|()| user::judge::<P, S, U>(once, makes, Untold::Nothing));
+                judged = judged.and_then(|()| user::judge_program::<P, S, U>(once, makes, Untold::Nothing));
             }
             if let Err(broken) = judged {
                 return (tally, Some(Broken { cases: case + 1, ..broken }));

@@ -2,8 +2,8 @@
 
 use alacarte_conformance::Trial;
 use alacarte_conformance::jobserver::{
-    Discipline, JobFault, JobLaw, PlanScope, ProcessPlan, ProcessTree, RandomTrees, Story, Waiting, explore,
-    judge_interleavings, replay, smallest_story,
+    Discipline, JobFault, JobLaw, PlanScope, ProcessPlan, ProcessTree, RandomTrees, Story, Waiting, every_state,
+    judge_interleavings, replay_story, smallest_story,
 };
 
 const PLAIN: Discipline = Discipline::PLAIN;
@@ -38,7 +38,7 @@ fn all(
     let plans = (1..=processes)
         .flat_map(|count| ProcessPlan::every(PlanScope::new(count).with_locks(locks).with_others(others)));
     let trees = plans.flat_map(|plan| [1, 2, 3].map(|jobs| make(plan.clone(), jobs)));
-    trees.map(|tree| explore(&tree, laws, BOUND)).sum()
+    trees.map(|tree| every_state(&tree, laws, BOUND)).sum()
 }
 
 fn holds(judged: Result<usize, Box<Story>>, least: usize) {
@@ -158,8 +158,8 @@ fn a_killed_child_eats_tokens() {
     let eaten = story(JobLaw::NoIdleToken, [false, false], plain);
     assert_eq!(eaten.tree.to_string(), "2 jobs; top runs a, d, e; a runs b, c; b works; c works; d works; e works");
     let ours = eaten.tree.clone().with_disciplines([OURS; 2]);
-    assert!(replay(&eaten, &eaten.tree, &JobLaw::ALL).iter().any(|scene| scene.wrong.is_some()));
-    assert!(replay(&eaten, &ours, &JobLaw::ALL).iter().all(|scene| scene.wrong.is_none()), "ours mend it");
+    assert!(replay_story(&eaten, &eaten.tree, &JobLaw::ALL).iter().any(|scene| scene.wrong.is_some()));
+    assert!(replay_story(&eaten, &ours, &JobLaw::ALL).iter().all(|scene| scene.wrong.is_none()), "ours mend it");
 }
 
 #[test]
@@ -186,8 +186,9 @@ fn a_lock_held_by_one_who_waits_for_a_token_stops_all() {
     let last = locked.steps.last().expect("some");
     assert!(last.contains("b waits for a token, has the lock"), "{locked}");
     let token_first = locked.tree.clone().with_disciplines([OURS, PLAIN]);
-    let wrong =
-        |tree: &ProcessTree| replay(&locked, tree, &[JobLaw::NoDeadlock]).iter().any(|scene| scene.wrong.is_some());
+    let wrong = |tree: &ProcessTree| {
+        replay_story(&locked, tree, &[JobLaw::NoDeadlock]).iter().any(|scene| scene.wrong.is_some())
+    };
     assert!(wrong(&locked.tree) && !wrong(&token_first));
     // With up to four processes, every interleaving.
     let make = |plan, jobs| ProcessTree::new(jobs, LOCK_FIRST, plan).beside(PLAIN);

@@ -1,4 +1,5 @@
-//! A public name stands for one thing: no two types or traits of the libraries that a program can name have the same one.
+//! A public name stands for one thing: of the types, traits, functions and constants of the libraries that a program can name, no two
+//! have the same one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use syn::{Item, UseTree, Visibility};
 
 type Module = Vec<String>;
 
-/// Where a type is defined: its module, and what it is called there.
+/// Where an item is defined: its module, and what it is called there.
 type Definition = (Module, String);
 
 /// The items of each module of a crate.
@@ -20,14 +21,17 @@ fn is_public(visibility: &Visibility) -> bool {
     matches!(visibility, Visibility::Public(_))
 }
 
-/// The name of a type or a trait, and who may see it.
-fn type_of(item: &Item) -> Option<(&syn::Ident, &Visibility)> {
+/// The name of an item, and who may see it.
+fn named(item: &Item) -> Option<(&syn::Ident, &Visibility)> {
     match item {
         Item::Struct(item) => Some((&item.ident, &item.vis)),
         Item::Enum(item) => Some((&item.ident, &item.vis)),
         Item::Union(item) => Some((&item.ident, &item.vis)),
         Item::Trait(item) => Some((&item.ident, &item.vis)),
         Item::Type(item) => Some((&item.ident, &item.vis)),
+        Item::Fn(item) => Some((&item.sig.ident, &item.vis)),
+        Item::Const(item) => Some((&item.ident, &item.vis)),
+        Item::Static(item) => Some((&item.ident, &item.vis)),
         _ => None,
     }
 }
@@ -69,14 +73,14 @@ fn from_root(items: &Crate, at: &Module, path: &[String]) -> Option<Module> {
                 brought(&[], &item.tree, &mut all);
                 all.iter().any(|(_, known)| known.as_ref() == Some(name))
             }
-            item => type_of(item).is_some_and(|(ident, _)| ident == name),
+            item => named(item).is_some_and(|(ident, _)| ident == name),
         });
         Some(found)
     };
     (known(&base) || defined(&base) == Some(true)).then_some(base)
 }
 
-/// The types that a module lets be named from outside of its crate, and where each is defined.
+/// What a module lets be named from outside of its crate, and where each item is defined.
 fn public(items: &Crate, at: &Module, seen: &mut BTreeSet<Module>) -> BTreeSet<(String, Definition)> {
     let mut found = BTreeSet::new();
     if !seen.insert(at.clone()) {
@@ -102,7 +106,7 @@ fn public(items: &Crate, at: &Module, seen: &mut BTreeSet<Module>) -> BTreeSet<(
                     }
                 }
             }
-            item => found.extend(type_of(item).filter(|(_, visibility)| is_public(visibility)).map(|(name, _)| {
+            item => found.extend(named(item).filter(|(_, visibility)| is_public(visibility)).map(|(name, _)| {
                 let name = name.to_string();
                 (name.clone(), (at.clone(), name))
             })),
@@ -112,11 +116,11 @@ fn public(items: &Crate, at: &Module, seen: &mut BTreeSet<Module>) -> BTreeSet<(
     found
 }
 
-/// Where what lies at this path is defined, through imports; nothing if it is no type, or another crate's.
+/// Where what lies at this path is defined, through imports; nothing if it is another crate's.
 fn definition(items: &Crate, path: &[String]) -> Option<Definition> {
     let (name, module) = path.split_last()?;
     for item in items.get(module)? {
-        if type_of(item).is_some_and(|(ident, _)| ident == name) {
+        if named(item).is_some_and(|(ident, _)| ident == name) {
             return Some((module.to_vec(), name.clone()));
         }
         let Item::Use(import) = item else { continue };
@@ -152,7 +156,11 @@ fn items(texts: impl IntoIterator<Item = (Module, String)>) -> Crate {
     texts.into_iter().map(read).collect()
 }
 
-/// The names of types that stand for more than one thing, and where each of these is defined.
+/// Names that stand for several things of one kind, each in a module of its own: our schedulers and our rebuilders by name, the scenes of
+/// the gallery, and what the `main` of a program calls.
+const OF_A_KIND: [&str; 4] = ["named", "NAMES", "SCENE", "main"];
+
+/// The names that stand for more than one thing, and where each of these is defined.
 fn ambiguous(crates: &[(String, Crate)]) -> Vec<(String, BTreeSet<String>)> {
     let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (name, items) in crates {
@@ -161,7 +169,7 @@ fn ambiguous(crates: &[(String, Crate)]) -> Vec<(String, BTreeSet<String>)> {
             places.entry(public).or_default().insert(format!("{name}::{module}{defined}"));
         }
     }
-    places.retain(|_, places| places.len() > 1);
+    places.retain(|name, places| places.len() > 1 && !OF_A_KIND.contains(&name.as_str()));
     places.into_iter().collect()
 }
 
@@ -214,6 +222,8 @@ fn a_name_of_two_things_is_seen() {
     for (what, files) in [
         ("a type", &[("", "pub enum Plan {}")][..]),
         ("a trait", &[("", "pub trait Plan {}")]),
+        ("a function", &[("", "pub fn Plan() {}")]),
+        ("a constant", &[("", "pub const Plan: u8 = 0;")]),
         ("another name of a type", &[("", "pub type Plan = u8;")]),
         ("in a module", &[("", "pub mod a;"), ("a", "pub struct Plan;")]),
         ("taken out of one", &[("", "mod a; pub use a::Plan;"), ("a", "pub struct Plan;")]),

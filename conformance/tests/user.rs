@@ -2,7 +2,7 @@
 
 mod common;
 
-use alacarte_conformance::user::{Fragile, Label, Part, Untold, burnt, judge};
+use alacarte_conformance::user::{Fragile, Label, Part, Untold, burnt, judge_program};
 use alacarte_conformance::{Broken, Declares, Trial};
 use alacarte_core::{Dynamic, Rebuilder, Scheduler, Static};
 use common::RIGHT;
@@ -20,7 +20,7 @@ fn over<P: Declares>(trial: (u64, u64), scheduler: &str, first: usize, untold: U
     let makes: Vec<_> =
         (0..RIGHT.len()).map(|number| move || named(scheduler, RIGHT[(first + number) % RIGHT.len()])).collect();
     let makes: Vec<&dyn Fn() -> Boxed> = makes.iter().map(|make| make as _).collect();
-    judge::<P, _, _>(Trial::new(cases).with_seed(seed), &makes, untold)
+    judge_program::<P, _, _>(Trial::new(cases).with_seed(seed), &makes, untold)
 }
 
 /// How many histories each combination plays.

@@ -10,11 +10,11 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alacarte_experiments::workloads::{Change, Contender, Engine, KeyGraph, chain, fan_in, layered, menu};
+use alacarte_experiments::workloads::{Change, Contender, Engine, KeyGraph, chain, contenders, fan_in, layered};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
-fn contenders() -> impl Iterator<Item = Contender> {
-    menu().into_iter().chain(peers::salsa::contenders())
+fn with_salsa() -> impl Iterator<Item = Contender> {
+    contenders().into_iter().chain(peers::salsa::contenders())
 }
 
 /// Builds cleanly, in a new engine each time. Dropping the engine does not count.
@@ -87,8 +87,8 @@ fn all_scenarios(c: &mut Criterion, name: &str, graph: KeyGraph, scenarios: &[Ch
 }
 
 fn engines(c: &mut Criterion) {
-    let all: Vec<_> = contenders().collect();
-    let deep: Vec<_> = menu();
+    let all: Vec<_> = with_salsa().collect();
+    let deep: Vec<_> = contenders();
     for size in [10_000, 100_000] {
         all_scenarios(c, "layered", layered(size), &Change::ALL, &all);
     }

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering::Relaxed}
 use std::thread;
 use std::time::{Duration, Instant};
 
-use alacarte_experiments::workloads::{Change, Contender, Engine, KeyGraph, chain, fan_in, layered, menu};
+use alacarte_experiments::workloads::{Change, Contender, Engine, KeyGraph, chain, contenders, fan_in, layered};
 
 /// The system's allocator, which counts while it is told to.
 struct Counting;
@@ -274,7 +274,7 @@ fn main() -> ExitCode {
             let run = move || {
                 // salsa recurses: it would need a stack as deep as the chain is long.
                 let salsa = recursion.then(peers::salsa::contenders).into_iter().flatten();
-                let chosen = menu().into_iter().chain(salsa);
+                let chosen = contenders().into_iter().chain(salsa);
                 let chosen = chosen.filter(|it| only.is_empty() || only.iter().any(|part| it.name.contains(part)));
                 measure(&name, graph(size), rounds, chosen.collect())
             };

@@ -43,7 +43,7 @@ lies! {
 }
 
 /// Everything in this file.
-pub fn list() -> Vec<Fixture> {
+pub(super) fn list() -> Vec<Fixture> {
     let near = Promises { within: Some(WITHIN), ..Promises::default() };
     let promises = Promises { cutoff: Thrift::Values, null: true, ..near };
     let tolerance = |name, wrong| {

@@ -69,7 +69,7 @@ fn add(counter: &Counter, number: u64) {
 ///
 /// # Panics
 /// If an input cannot be set, which a store in memory allows.
-pub fn measure<S, R>(play: &Play, (scheduler, rebuilder): (S, R)) -> Vec<Cost>
+pub fn measure_play<S, R>(play: &Play, (scheduler, rebuilder): (S, R)) -> Vec<Cost>
 where
     S: Schedules<Static>,
     R: Rebuilder<Number, i64>,

@@ -13,7 +13,7 @@ mod counting;
 mod families;
 
 pub use counted_tasks::{FetchManner, SumTask, SumTasks};
-pub use counting::{Cost, measure};
+pub use counting::{Cost, measure_play};
 pub use families::families;
 
 use std::fmt;
@@ -128,7 +128,7 @@ where
     S: Schedules<Static>,
     R: Rebuilder<Number, i64>,
 {
-    let costs: Vec<Vec<Cost>> = SIZES.iter().map(|&size| measure::<S, R>(&(family.of)(size), make())).collect();
+    let costs: Vec<Vec<Cost>> = SIZES.iter().map(|&size| measure_play::<S, R>(&(family.of)(size), make())).collect();
     // Where a larger member has more builds, they are compared together.
     let apart = costs.iter().all(|builds| builds.len() == costs[0].len());
     let builds: Vec<(Option<usize>, Vec<Cost>)> = if apart {

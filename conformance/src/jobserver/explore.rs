@@ -60,7 +60,7 @@ type Come = Option<(usize, Move)>;
 ///
 /// # Panics
 /// If there are more states than `bound`: what is not judged is not silently left out.
-pub fn explore(tree: &ProcessTree, laws: &[JobLaw], bound: usize) -> Result<usize, Box<Story>> {
+pub fn every_state(tree: &ProcessTree, laws: &[JobLaw], bound: usize) -> Result<usize, Box<Story>> {
     let mut machine = Machine::new(tree);
     let mut known: HashMap<State, usize> = HashMap::from([(machine.state.clone(), 0)]);
     let mut states = vec![machine.state.clone()];
@@ -233,7 +233,7 @@ pub struct BrokenJobLaw {
 }
 
 /// Plays what comes from outside in a story once more, in a tree of the same processes whose disciplines may be others.
-pub fn replay(story: &Story, tree: &ProcessTree, laws: &[JobLaw]) -> Vec<StoryStep> {
+pub fn replay_story(story: &Story, tree: &ProcessTree, laws: &[JobLaw]) -> Vec<StoryStep> {
     let mut machine = Machine::new(tree);
     let outside = story.moves.iter().copied().filter(|next| next.is_outside());
     let mut scenes = Vec::new();

@@ -38,7 +38,7 @@ const SHRINKING: u32 = 2_000;
 ///
 /// # Errors
 /// The smallest counterexample found of a law that is broken.
-pub fn judge<P, S, R>(trial: Trial, makes: &[Makes<'_, S, R>], untold: Untold) -> Result<(), Broken>
+pub fn judge_program<P, S, R>(trial: Trial, makes: &[Makes<'_, S, R>], untold: Untold) -> Result<(), Broken>
 where
     P: Declares,
     S: Schedules<P>,

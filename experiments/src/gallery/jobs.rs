@@ -4,7 +4,7 @@
 //! story happens once more to processes of another discipline.
 
 use alacarte_conformance::jobserver::{
-    Discipline, JobLaw, PlanScope, ProcessPlan, ProcessTree, replay, smallest_story,
+    Discipline, JobLaw, PlanScope, ProcessPlan, ProcessTree, replay_story, smallest_story,
 };
 
 use super::{Panel, Performance, PlayedStep, SceneError, SceneFault, ScenePart};
@@ -37,7 +37,7 @@ impl Sought {
         let story = smallest_story(self.scope, self.law, trees).ok_or(SceneError::NoStory(self.law.name()))?;
         let perform = |(part, discipline)| {
             let tree = story.tree.clone().with_disciplines([discipline, Discipline::PLAIN]);
-            let steps = replay(&story, &tree, &[self.law]).into_iter().enumerate();
+            let steps = replay_story(&story, &tree, &[self.law]).into_iter().enumerate();
             let steps = steps.map(|(number, scene)| PlayedStep {
                 does: scene.does,
                 says: self.says.get(number).copied().unwrap_or_default(),

@@ -121,7 +121,7 @@ where
 ///
 /// Topological runs over [`StaticGraph`], restarting and suspending over [`DynamicGraph`], and where the name
 /// says *grouped* over [`GroupedGraph`]. *First program* is over [`closures`], with nothing reserved and targets by key.
-pub fn menu() -> Vec<Contender> {
+pub fn contenders() -> Vec<Contender> {
     let mut menu = vec![
         Contender::new("arrays, everything", PlainArrays::new),
         Contender::new("arrays, dirty bits", DirtyArrays::new),
@@ -159,7 +159,7 @@ mod tests {
     fn all_engines_agree_in_all_scenarios() {
         for graph in [layered(500), chain(300), fan_in(300)] {
             let graph = Arc::new(graph);
-            for contender in menu() {
+            for contender in contenders() {
                 let mut inputs: Vec<u64> = (0..graph.inputs()).map(|input| graph.initial(input)).collect();
                 let mut engine = contender.make(&graph);
                 for round in 0..3 {
