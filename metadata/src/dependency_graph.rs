@@ -43,7 +43,7 @@ fn fetched(raw: u32) -> Fetched {
 #[derive(Debug, Clone, Default)]
 pub struct DependencyGraph {
     forward: Column<List>,
-    reverse: Column<Vec<(u32, u32)>>,
+    reverse: Column<Vec<(KeyId, u32)>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -80,7 +80,7 @@ impl DependencyGraph {
     /// The keys that fetched this one when they were last built.
     pub fn dependents(&self, key: KeyId) -> impl Iterator<Item = KeyId> + '_ {
         let edges = self.reverse.get(key).map_or(&[] as &[_], Vec::as_slice);
-        edges.iter().filter(|edge| self.is_valid(edge)).map(|&(dependent, _)| KeyId::from_raw(dependent))
+        edges.iter().filter(|edge| self.is_valid(edge)).map(|&(dependent, _)| dependent)
     }
 
     /// Forgets these keys, and what each key fetched that fetched one of them; those that remain of the latter.
@@ -97,7 +97,7 @@ impl DependencyGraph {
         let forward = &self.forward;
         for edges in self.reverse.all() {
             edges.retain(|&(dependent, version)| {
-                is_valid(forward, dependent, version) && keys.binary_search(&KeyId::from_raw(dependent)).is_err()
+                is_valid(forward, dependent, version) && keys.binary_search(&dependent).is_err()
             });
             give_back(edges);
         }
@@ -106,7 +106,7 @@ impl DependencyGraph {
         orphans
     }
 
-    fn is_valid(&self, &(dependent, version): &(u32, u32)) -> bool {
+    fn is_valid(&self, &(dependent, version): &(KeyId, u32)) -> bool {
         is_valid(&self.forward, dependent, version)
     }
 
@@ -119,7 +119,7 @@ impl DependencyGraph {
         if list.version == u32::MAX {
             // The numbers are used again: no edge of an earlier version may be left.
             list.version = 0;
-            self.reverse.all().for_each(|edges| edges.retain(|&(dependent, _)| dependent != key.to_raw()));
+            self.reverse.all().for_each(|edges| edges.retain(|&(dependent, _)| dependent != key));
         }
         let list = self.forward.at(key);
         list.version += 1;
@@ -135,7 +135,7 @@ impl DependencyGraph {
                 // As many new ones pay for the next look; a few that have lapsed again and again need no more room.
                 edges.reserve(edges.len());
             }
-            edges.push((key.to_raw(), version));
+            edges.push((key, version));
         }
     }
 }
@@ -144,8 +144,8 @@ fn list_len(forward: &Column<List>, key: KeyId) -> usize {
     forward.get(key).map_or(0, |list| list.keys.len())
 }
 
-fn is_valid(forward: &Column<List>, dependent: u32, version: u32) -> bool {
-    forward.get(KeyId::from_raw(dependent)).is_some_and(|list| list.version == version)
+fn is_valid(forward: &Column<List>, dependent: KeyId, version: u32) -> bool {
+    forward.get(dependent).is_some_and(|list| list.version == version)
 }
 
 impl MetadataUpdater for DependencyGraph {
