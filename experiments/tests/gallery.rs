@@ -349,7 +349,7 @@ fn strategies_that_come_to_no_end_are_at_fault_and_end_nothing() {
     let builds = SCENES.into_iter().filter(|scene| !matches!(scene.others, Others::Nobody | Others::Graphs(_)));
     for name in builds.map(|scene| scene.name) {
         for (scheduler, rebuilder, says) in [
-            ("suspending", "unwritten", "a panic: not written yet"),
+            ("suspending", "unwritten", "panicked: not written yet"),
             ("mine", "undecided", "its rebuilder answered `Pending`"),
             ("leaves-all", "perpetual", "`pop` must take what it answers"),
         ] {
