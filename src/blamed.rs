@@ -39,7 +39,7 @@ impl<S: Scheduler> Scheduler for Blamed<S> {
     fn install(&self, metadata: &mut Metadata) {
         self.look(Part::Scheduler, None, |scheduler| scheduler.install(metadata));
     }
-    #[inline]
+    #[inline(always)]
     fn when_blocked(&self) -> WhenBlocked {
         self.look(Part::Scheduler, None, |scheduler| scheduler.when_blocked())
     }
@@ -49,11 +49,11 @@ impl<S: Scheduler> Scheduler for Blamed<S> {
     fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError> {
         self.tell(Part::Scheduler, None, |scheduler| scheduler.plan(plan, metadata))
     }
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, key: KeyId, metadata: &Metadata) {
         self.tell(Part::Scheduler, Some(key), |scheduler| scheduler.push(key, metadata));
     }
-    #[inline]
+    #[inline(always)]
     fn pop(&mut self) -> Option<KeyId> {
         self.tell(Part::Scheduler, None, |scheduler| scheduler.pop())
     }
@@ -63,15 +63,15 @@ impl<S: Scheduler> Scheduler for Blamed<S> {
     fn follows_suspects(&self, targets: &[KeyId], generation: u64) -> bool {
         self.look(Part::Scheduler, None, |scheduler| scheduler.follows_suspects(targets, generation))
     }
-    #[inline]
+    #[inline(always)]
     fn precedes(&self, key: KeyId) -> bool {
         self.look(Part::Scheduler, Some(key), |scheduler| scheduler.precedes(key))
     }
-    #[inline]
+    #[inline(always)]
     fn may_fetch(&self, key: KeyId, dependency: KeyId) -> bool {
         self.look(Part::Scheduler, Some(key), |scheduler| scheduler.may_fetch(key, dependency))
     }
-    #[inline]
+    #[inline(always)]
     fn suspect(&mut self, key: KeyId) {
         self.tell(Part::Scheduler, Some(key), |scheduler| scheduler.suspect(key));
     }
@@ -83,26 +83,26 @@ impl<K: Key, V: Value, R: Rebuilder<K, V>> Rebuilder<K, V> for Blamed<R> {
     fn install(&self, metadata: &mut Metadata) {
         self.look(Part::Rebuilder, None, |rebuilder| rebuilder.install(metadata));
     }
-    #[inline]
+    #[inline(always)]
     fn ask(&self, question: &mut Question<'_, K, V>, metadata: &Metadata) -> Poll<Answer<V>> {
         self.look(Part::Rebuilder, Some(question.key()), |rebuilder| rebuilder.ask(question, metadata))
     }
     fn skips_unchanged_builds(&self) -> bool {
         self.look(Part::Rebuilder, None, |rebuilder| rebuilder.skips_unchanged_builds())
     }
-    #[inline]
+    #[inline(always)]
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
         self.look(Part::Rebuilder, None, |rebuilder| rebuilder.suspects(metadata))
     }
-    #[inline]
+    #[inline(always)]
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
         self.look(Part::Rebuilder, Some(key), |rebuilder| rebuilder.dependents(key, metadata, each));
     }
-    #[inline]
+    #[inline(always)]
     fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<Fetched> {
         self.look(Part::Rebuilder, Some(key), |rebuilder| rebuilder.dependency(key, position, metadata))
     }
-    #[inline]
+    #[inline(always)]
     fn restores(&self) -> bool {
         self.look(Part::Rebuilder, None, |rebuilder| rebuilder.restores())
     }

@@ -642,7 +642,7 @@ where
     fn blamed(&mut self, panic: Box<dyn Any + Send>) -> BuildError<K> {
         let Some(call) = self.blame.take() else { resume_unwind(panic) };
         let keys = &self.table.get_mut().keys;
-        let key = call.key().map(KeyId::subject).filter(|&key| keys.knows(key));
+        let key = call.key.map(KeyId::subject).filter(|&key| keys.knows(key));
         let (part, name) = match call.part {
             Part::Scheduler => ("scheduler", type_name::<S>()),
             Part::Rebuilder => ("rebuilder", type_name::<R>()),
