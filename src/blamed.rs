@@ -1,4 +1,5 @@
-//! Strategies as a build calls them: what panics in one is blamed on it.
+//! Strategies as a build calls them: what panics in one is blamed on it. What only says how it is (whether it blocks, whether it restores,
+//! what it has recorded) is asked many times a key, and is not watched: a panic there goes on.
 
 use std::task::Poll;
 
@@ -41,10 +42,10 @@ impl<S: Scheduler> Scheduler for Blamed<S> {
     }
     #[inline(always)]
     fn when_blocked(&self) -> WhenBlocked {
-        self.look(Part::Scheduler, None, |scheduler| scheduler.when_blocked())
+        self.strategy.when_blocked()
     }
     fn depth_first(&self) -> bool {
-        self.look(Part::Scheduler, None, |scheduler| scheduler.depth_first())
+        self.strategy.depth_first()
     }
     fn plan(&mut self, plan: &mut Plan<'_>, metadata: &Metadata) -> Result<(), PlanError> {
         self.tell(Part::Scheduler, None, |scheduler| scheduler.plan(plan, metadata))
@@ -65,11 +66,11 @@ impl<S: Scheduler> Scheduler for Blamed<S> {
     }
     #[inline(always)]
     fn precedes(&self, key: KeyId) -> bool {
-        self.look(Part::Scheduler, Some(key), |scheduler| scheduler.precedes(key))
+        self.strategy.precedes(key)
     }
     #[inline(always)]
     fn may_fetch(&self, key: KeyId, dependency: KeyId) -> bool {
-        self.look(Part::Scheduler, Some(key), |scheduler| scheduler.may_fetch(key, dependency))
+        self.strategy.may_fetch(key, dependency)
     }
     #[inline(always)]
     fn suspect(&mut self, key: KeyId) {
@@ -88,11 +89,11 @@ impl<K: Key, V: Value, R: Rebuilder<K, V>> Rebuilder<K, V> for Blamed<R> {
         self.look(Part::Rebuilder, Some(question.key()), |rebuilder| rebuilder.ask(question, metadata))
     }
     fn skips_unchanged_builds(&self) -> bool {
-        self.look(Part::Rebuilder, None, |rebuilder| rebuilder.skips_unchanged_builds())
+        self.strategy.skips_unchanged_builds()
     }
     #[inline(always)]
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
-        self.look(Part::Rebuilder, None, |rebuilder| rebuilder.suspects(metadata))
+        self.strategy.suspects(metadata)
     }
     #[inline(always)]
     fn dependents(&self, key: KeyId, metadata: &Metadata, each: &mut dyn FnMut(KeyId)) {
@@ -100,11 +101,11 @@ impl<K: Key, V: Value, R: Rebuilder<K, V>> Rebuilder<K, V> for Blamed<R> {
     }
     #[inline(always)]
     fn dependency(&self, key: KeyId, position: usize, metadata: &Metadata) -> Option<Fetched> {
-        self.look(Part::Rebuilder, Some(key), |rebuilder| rebuilder.dependency(key, position, metadata))
+        self.strategy.dependency(key, position, metadata)
     }
     #[inline(always)]
     fn restores(&self) -> bool {
-        self.look(Part::Rebuilder, None, |rebuilder| rebuilder.restores())
+        self.strategy.restores()
     }
     fn sharable_trace(&self, key: KeyId, metadata: &Metadata) -> Option<SharableTrace> {
         self.look(Part::Rebuilder, Some(key), |rebuilder| rebuilder.sharable_trace(key, metadata))

@@ -125,8 +125,9 @@ impl Metadata {
 
     /// Shows an event to every updater.
     pub fn apply(&mut self, event: &Event<'_>) {
+        let key = event.key();
         for (place, (.., updater)) in self.updaters.iter_mut().enumerate() {
-            self.blame.on(Part::Updater(place as u16), event.key(), || updater.apply(event));
+            self.blame.on(Part::Updater(place as u16), key, || updater.apply(event));
         }
     }
 
