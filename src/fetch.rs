@@ -360,6 +360,7 @@ pub struct All<'b, K, V> {
 impl<K: Key, V: Clone> Future for All<'_, K, V> {
     type Output = Result<Vec<V>>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Vec<V>>> {
         let record = !std::mem::replace(&mut self.recorded, true);
         let mut table = self.fetch.table.borrow_mut();

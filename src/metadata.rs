@@ -127,8 +127,10 @@ impl Metadata {
     pub fn apply(&mut self, event: &Event<'_>) {
         let key = event.key();
         for (place, (.., updater)) in self.updaters.iter_mut().enumerate() {
-            self.blame.on(Part::Updater(place as u16), key, || updater.apply(event));
+            self.blame.note(Part::Updater(place as u16), key);
+            updater.apply(event);
         }
+        self.blame.clear();
     }
 
     /// Calls `each` with every key that some updater names where it speaks of `key`, see [`MetadataUpdater::mentions`].
