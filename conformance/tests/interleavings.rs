@@ -186,7 +186,7 @@ fn an_executor_with_a_flaw_is_noticed() {
         (Flaw::LooksAtOne, None, "did not look"),
         (Flaw::IgnoresTheBound, None, "and there are 2 jobs"),
         (Flaw::KeepsPlaces, None, "sleeps for ever"),
-        (Flaw::IsLazy, None, "a place is free"),
+        (Flaw::IsLazy, None, "a permit is free"),
         (Flaw::RunsTwice, None, "works began, 0 were abandoned"),
         (Flaw::LeavesWorkBehind, Some(2), "left"),
         (Flaw::EndsEarly, None, "abandoned"),
