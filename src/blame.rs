@@ -3,7 +3,7 @@
 //! The panic unwinds to the call that drives the build, and is caught there, once a poll of the whole build: what was half
 //! done by then is not used again, so nothing need be caught where it happened. Which strategy is being called is noted in
 //! two words, which are cleared when the call returns; after a panic they still name the call that did not. (No strategy's
-//! call is within another's.)
+//! call is within another's; what a scheduler asks of the tasks is not its own.)
 
 use std::cell::Cell;
 use std::rc::Rc;

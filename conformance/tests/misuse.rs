@@ -10,8 +10,8 @@ use alacarte_conformance::quietly;
 use alacarte_core::{
     Answer, Build, BuildError, Cause, Declared, Dependency, Dynamic, Event, Fetch, Fingerprint, Journal, Key as AnyKey,
     KeyId, Keys, Metadata, MetadataUpdater, Plan, PlanError, Power, Problem, Question, Rebuilder, Record, Replay,
-    Report, Restored, Retention, Rules, Scheduler, Schedules, SharableTrace, SharedTrace, Static, Store, StoreError,
-    Suspects, TaskError, Time, TraceCache, Value, WhenBlocked, formula, task,
+    Report, Restored, Retention, Rules, Running, Scheduler, Schedules, SharableTrace, SharedTrace, Static, Store,
+    StoreError, Suspects, TaskError, Tasks, Time, TraceCache, Value, WhenBlocked, formula, task,
 };
 use alacarte_rebuilders::{ConstructiveTrace, DirtyBit, VerifyingTrace};
 use alacarte_schedulers::{BottomUp, Restarting, Suspending, Topological};
@@ -800,4 +800,32 @@ fn a_panic_that_is_no_strategys_goes_on() {
     let mut build = build.with_rebuilder(VerifyingTrace);
     let said = quietly(|| build.run(["C"]).is_ok()).expect_err("it panics");
     assert_eq!(said, "the disk is gone");
+}
+
+/// Tasks whose list of what they declare is gone.
+struct Lists;
+
+impl Tasks<Key, i64> for Lists {
+    type Power = Static;
+
+    fn has(&self, key: &Key) -> bool {
+        *key == "C"
+    }
+
+    fn run<'t>(&'t self, _: &Key, _: Fetch<'t, Key, i64>) -> Running<'t, i64> {
+        unreachable!("no build comes so far")
+    }
+
+    fn declared(&self, _: &Key, _: &mut dyn FnMut(&Key)) -> bool {
+        panic!("the list is gone")
+    }
+}
+
+/// Nor is that of tasks, of which the scheduler asks what they declare.
+#[test]
+fn a_panic_of_what_a_scheduler_asks_goes_on() {
+    let build = Build::new(Lists, Memory::from([("A", 1)])).with_scheduler(Topological::new());
+    let mut build = build.with_rebuilder(VerifyingTrace);
+    let said = quietly(|| build.run(["C"]).is_ok()).expect_err("it panics");
+    assert_eq!(said, "the list is gone");
 }

@@ -1,6 +1,7 @@
 //! How much a build has to look at, what a scheduler is told of it, and what it cannot order.
 
 use super::Build;
+use crate::blame::Part;
 use crate::engine::{Engine, Told};
 use crate::error::{Cause, Failure};
 use crate::fingerprint::Value;
@@ -63,7 +64,7 @@ where
         let tasks = &self.tasks;
         let refuses = self.scheduler.when_blocked() == WhenBlocked::Refuse;
         let mut names: Vec<K> = Vec::new();
-        let mut declared = |id: KeyId, into: &mut Vec<KeyId>| {
+        let mut look = |id: KeyId, into: &mut Vec<KeyId>| {
             let mut table = table.borrow_mut();
             if !table.keys.knows(id) {
                 return Declared::Input;
@@ -76,6 +77,14 @@ where
             let known = refuses && tasks.declared(key, &mut |key| names.push(key.clone()));
             into.extend(names.drain(..).map(|key| table.intern(&key)));
             if known { Declared::Static } else { Declared::Dynamic }
+        };
+        let blame = &self.blame;
+        let mut declared = |id: KeyId, into: &mut Vec<KeyId>| {
+            // What panics among the tasks is not the scheduler's, which asked.
+            blame.clear();
+            let declared = look(id, into);
+            blame.note(Part::Scheduler, None);
+            declared
         };
         let metadata = &self.sink.metadata;
         let suspects = match scope {
