@@ -34,17 +34,8 @@ use alacarte_metadata::CalcChain;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Restarting {
-    queue: BinaryHeap<Reverse<(Place, KeyId)>>,
+    queue: BinaryHeap<Reverse<(u64, KeyId)>>,
     pushed: u64,
-}
-
-/// Where a key goes in the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    /// At its place in the chain.
-    Chain(u64),
-    /// Never finished before: after those that were, the latest demanded first.
-    New(Reverse<u64>),
 }
 
 impl Restarting {
@@ -55,7 +46,8 @@ impl Restarting {
 
     fn enqueue(&mut self, key: KeyId, chain: &CalcChain) {
         self.pushed += 1;
-        let place = chain.position(key).map_or(Place::New(Reverse(self.pushed)), Place::Chain);
+        // What was never finished before comes after all that was, the latest demanded first.
+        let place = chain.position(key).unwrap_or(u64::MAX - self.pushed);
         self.queue.push(Reverse((place, key)));
     }
 }
