@@ -75,6 +75,11 @@ impl Waits {
         }
     }
 
+    /// How many slots served tasks at once, in this build or an earlier one.
+    pub fn covered(&self) -> usize {
+        self.held.len()
+    }
+
     /// A slot has served its task: what that waited for is void.
     pub fn end(&mut self, slot: u32) {
         let held = &mut self.held[slot as usize];

@@ -42,6 +42,9 @@ use state::{Demand, Phase, Slot};
 pub(crate) use state::{Engine, Observer, Progress, Told};
 use waking::SlotWaker;
 
+/// A build reserves room for so many slots at most before it needs them: a few megabytes.
+const SLOTS_AT_ONCE: usize = 1 << 15;
+
 impl<'b, K, V, T, St, S, R, J> Engine<'b, K, V, T, St, S, R, J>
 where
     K: Key,
@@ -309,6 +312,10 @@ where
                 slot
             }
             None => {
+                if self.state.slots.is_empty() {
+                    // As many as before, perhaps: slots that move to a larger room are copied, all of them.
+                    self.state.slots.reserve(table.waits.covered().min(SLOTS_AT_ONCE));
+                }
                 self.state.slots.push(Slot::new(key));
                 table.waits.cover(self.state.slots.len());
                 (self.state.slots.len() - 1) as u32
