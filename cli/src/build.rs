@@ -80,10 +80,10 @@ async fn all(
 ) -> Result<ExitCode, Problem> {
     let mut rechecks = Rechecks::default();
     let built = once(strategies, session, arguments, jobs, told, &mut rechecks).await?;
-    if built.nothing {
-        null.note(built.build);
-    } else {
-        session.settle_in_place(built.build);
+    match built.targets {
+        _ if built.nothing => null.note(built.build),
+        Some(targets) if built.code == ExitCode::SUCCESS => null.note_after(built.build, &targets).await,
+        _ => drop(session.settle_in_place(built.build)),
     }
     Ok(ended(arguments, &rechecks, built.code))
 }

@@ -32,7 +32,7 @@ use rustix::io::Errno;
 use crate::byte_text::path_of;
 use crate::digest::Digest;
 use crate::file_table::Table;
-use crate::glance::{Glance, Looks};
+use crate::glance::{Glance, Look, Looks, at};
 use crate::known_file::{Begun, Doubt, Entry, Known, Seen};
 use crate::link::Link;
 pub(crate) use crate::stat::now;
@@ -83,9 +83,9 @@ pub struct Files {
     pretended: FxHashSet<FileKey>,
     table: Option<Table>,
     trees: TreeReader,
-    /// What was looked at, until a command writes something.
+    /// What was looked at.
     looks: Option<RefCell<Looks>>,
-    /// What was looked at is not looked at again.
+    /// What was looked at is not looked at again, until a command writes something.
     looks_once: bool,
     /// The keys that somebody who watches the files says may have changed, and has not said before; `None` if nobody watches.
     heeded: Option<FxHashSet<FileKey>>,
@@ -276,12 +276,12 @@ impl Files {
     /// A command begins that makes these files. Until [`Files::written`] says otherwise, nothing is known of them, in
     /// this process or after it.
     pub fn begin(&mut self, outputs: &[FileKey]) -> Begun {
-        self.forget_looks();
         let count = outputs.len();
         let mut begun = Begun { certain: true, before: Vec::with_capacity(count), there: Vec::with_capacity(count) };
         for key in outputs {
             let known = self.entries.get(key).copied();
             let there = self.stat_itself(key).ok().flatten();
+            self.look_anew(key);
             let before = known.filter(|entry| there == Some(entry.stat));
             begun.there.push(there.is_some());
             let disturbed = before.is_none() && known.is_some_and(|entry| entry.run.is_some());
@@ -354,7 +354,7 @@ impl Files {
     /// # Errors
     /// As [`Files::look`].
     pub fn written(&mut self, key: &FileKey, run: Option<Fingerprint>) -> Result<Option<Seen>, StoreError> {
-        self.forget_looks();
+        self.look_anew(key);
         self.look_as_output(key)?;
         self.tell(key);
         self.writes += 1;
@@ -437,15 +437,23 @@ impl Files {
         self.looks = Some(RefCell::default());
     }
 
-    /// The same, and nothing is looked at twice: for a process that builds once, and finds out in several steps what is to be done.
+    /// From now on nothing of it is noted down: nobody will ask for a glance.
+    pub fn note_no_looks(&mut self) {
+        (self.looks, self.looks_once) = (None, false);
+    }
+
+    /// The same as [`note_looks`](Self::note_looks), and nothing is looked at twice: for a process that builds once, and finds out in several steps what is to be done.
     pub fn look_once(&mut self) {
         self.note_looks();
         self.looks_once = true;
     }
 
-    /// Something is about to be written: nothing that was looked at before tells how it lies there.
-    pub(crate) fn forget_looks(&mut self) {
-        self.looks = None;
+    /// This is about to be written, or was: how it lay before tells nothing. What else a command may write is looked at once more when it is asked for.
+    pub(crate) fn look_anew(&mut self, key: &FileKey) {
+        self.looks_once = false;
+        if let Some(looks) = &self.looks {
+            looks.borrow_mut().forget(key);
+        }
     }
 
     fn spoil_looks(&self) {
@@ -454,17 +462,46 @@ impl Files {
         }
     }
 
-    /// All that was looked at since [`note_looks`](Self::note_looks), as it lay there; `None` if a command has been started since, or a glance cannot tell
-    /// whether all is as it was.
+    /// All that was looked at since [`note_looks`](Self::note_looks), as it lay there; `None` if something changed between two looks that this build did
+    /// not write, or a glance cannot tell whether all is as it was. (A file that was read too soon after it was written is read once more.)
     pub fn glance(&mut self) -> Option<Glance> {
         let looks = self.looks.take()?.into_inner();
-        looks.glance(&self.directory, |key, followed| match self.entries.get(key) {
+        looks.glance(|key, followed| self.vouched(key, followed))
+    }
+
+    /// What a look at this file has to see, which led to this before, to vouch for what it holds; `None` if none can.
+    fn vouched(&mut self, key: &FileKey, followed: Option<Stat>) -> Option<Look> {
+        if let Some(entry) = self.entries.get(key)
+            && entry.racy
+        {
+            let before = (entry.digest, entry.made);
+            let now = self.look_as_output(key).ok().flatten()?;
+            // (The build knows it as it was before.)
+            if before != (now.digest, now.as_output()) {
+                return None;
+            }
+        }
+        let Some(entry) = self.entries.get(key) else {
             // (Then it counted only whether it is there, and since when.)
-            None => Some(false),
-            Some(entry) if entry.racy => None,
-            Some(entry) if entry.stat.kind == Kind::Link => followed.is_none().then_some(true),
-            Some(entry) => (followed == Some(entry.stat)).then_some(entry.link),
-        })
+            return Some(Look { followed, ..Look::default() });
+        };
+        let young = match (entry.racy, entry.stat.kind) {
+            (false, _) => None,
+            (true, Kind::File(_)) if !entry.link => Some(entry.digest),
+            (true, _) => return None,
+        };
+        let (as_seen, link) = match entry.stat.kind {
+            Kind::Link => (followed.is_none(), true),
+            _ => (followed == Some(entry.stat), entry.link),
+        };
+        if !as_seen {
+            return None;
+        }
+        let link = match link {
+            true => at(&self.directory, &key.path(), AtFlags::SYMLINK_NOFOLLOW).ok()?,
+            false => None,
+        };
+        Some(Look { followed, link, young })
     }
 
     /// The same, of a link itself if it leads to nothing.

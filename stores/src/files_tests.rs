@@ -97,3 +97,19 @@ fn what_is_known_survives_the_process_damaged_or_not() {
     assert_eq!(again.entries.len(), 1);
     assert_eq!(digest(&mut again, "a"), Some(Digest::of_bytes(b"a")));
 }
+
+#[test]
+fn a_glance_vouches_for_what_the_build_knows_and_for_nothing_that_it_finds_later() {
+    let (directory, mut files) = files();
+    std::fs::write(directory.path().join("a"), "one").expect("written");
+    let key = FileKey::from("a");
+    files.note_looks();
+    digest(&mut files, "a");
+    assert!(files.glance().is_some(), "it is young, and is read again");
+    files.note_looks();
+    digest(&mut files, "a");
+    // As if it had been written again within a tick of the clock.
+    let entry = files.entries.get_mut(&key).expect("known");
+    (entry.digest, entry.racy) = (Digest::of_bytes(b"two"), true);
+    assert!(files.glance().is_none());
+}

@@ -2,8 +2,8 @@
 //!
 //! A build that finds nothing to do is a function of what it was asked, of what it remembers, and of the files that it looked at. If these are the same, so is
 //! the answer, and neither the manifest nor the journal has to be read. So a build that found nothing to do may leave a glance behind: a question, and for each
-//! path what the file system said of it. Where size, times and inode do not vouch for a content (it was read too soon after it was written; a
-//! directory with all that lies in it) there is no glance.
+//! path what the file system said of it. A file that was read so soon after it was written that size, times and inode do not vouch for its content is read again
+//! until it is older. Where nothing short of looking at everything would do (a directory with all that lies in it) there is no glance.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,20 +11,22 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use alacarte_core::Time;
 use rustc_hash::FxHashMap;
-use rustix::fs::{AtFlags, CWD, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::byte_text::{path_of, text_of_path};
+use crate::digest::Digest;
 use crate::frame::{self, Frames, Piece};
 use crate::regular;
 use crate::scratch::replace;
-use crate::stat::Stat;
+use crate::stat::{self, Stat};
 use crate::value::FileKey;
 
 /// How the file begins.
-const TITLE: &[u8] = b"alacarte glance 1\n";
+const TITLE: &[u8] = b"alacarte glance 2\n";
 
 /// So many paths lie in one frame, and are compared by one thread.
 const PART: usize = 2048;
@@ -35,16 +37,19 @@ const THREADS: usize = 8;
 /// What was looked at, and what it was seen to lead to.
 #[derive(Debug, Default)]
 pub(crate) struct Looks {
-    seen: FxHashMap<FileKey, Option<Stat>>,
+    /// What each path led to; nothing of those that were written since somebody looked.
+    seen: FxHashMap<FileKey, Option<Option<Stat>>>,
     /// Something changed between two looks, or was looked at in a way that no glance repeats.
     spoiled: bool,
 }
 
 /// How a path lay on disk: what it leads to, and what it is itself if it is a link.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Look {
-    followed: Option<Stat>,
-    link: Option<Stat>,
+pub(crate) struct Look {
+    pub(crate) followed: Option<Stat>,
+    pub(crate) link: Option<Stat>,
+    /// The digest of what it leads to, if that was so young that how it lies does not tell whether it was written since.
+    pub(crate) young: Option<Digest>,
 }
 
 /// One record of the file.
@@ -57,17 +62,28 @@ struct Record<'a> {
 impl Looks {
     /// Somebody has looked what this path leads to.
     pub(crate) fn note(&mut self, key: &FileKey, followed: Option<Stat>) {
-        match self.seen.get(key) {
-            Some(before) => self.spoiled |= *before != followed,
+        match self.seen.get_mut(key) {
+            Some(Some(before)) => self.spoiled |= *before != followed,
+            Some(written) => *written = Some(followed),
             None => {
-                self.seen.insert(key.clone(), followed);
+                self.seen.insert(key.clone(), Some(followed));
+            }
+        }
+    }
+
+    /// This path is written: what it led to before tells nothing.
+    pub(crate) fn forget(&mut self, key: &FileKey) {
+        match self.seen.get_mut(key) {
+            Some(seen) => *seen = None,
+            None => {
+                self.seen.insert(key.clone(), None);
             }
         }
     }
 
     /// What this path was seen to lead to, if somebody has looked.
     pub(crate) fn of(&self, key: &FileKey) -> Option<Option<Stat>> {
-        self.seen.get(key).copied()
+        self.seen.get(key).copied().flatten()
     }
 
     /// No glance can tell.
@@ -75,24 +91,19 @@ impl Looks {
         self.spoiled = true;
     }
 
-    /// All of it, if each may be `trusted` to hold what it held; `true` of a link.
-    pub(crate) fn glance(
-        self,
-        directory: impl AsFd,
-        trusted: impl Fn(&FileKey, Option<Stat>) -> Option<bool>,
-    ) -> Option<Glance> {
+    /// All of it, if each look can be repeated: what that is to see is asked for.
+    pub(crate) fn glance(self, mut look: impl FnMut(&FileKey, Option<Stat>) -> Option<Look>) -> Option<Glance> {
+        if self.spoiled {
+            return None;
+        }
         let mut looks = Vec::with_capacity(self.seen.len());
         for (key, followed) in self.seen {
-            let link = if trusted(&key, followed)? {
-                at(&directory, &key.path(), AtFlags::SYMLINK_NOFOLLOW).ok()?
-            } else {
-                None
-            };
-            looks.push((key.as_str().to_owned(), Look { followed, link }));
+            // (What was written was looked at then.)
+            looks.push((key.as_str().to_owned(), look(&key, followed?)?));
         }
         // Neighbours lie beside each other on disk, too.
         looks.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        (!self.spoiled).then_some(Glance { looks })
+        Some(Glance { looks })
     }
 }
 
@@ -124,7 +135,7 @@ impl Glance {
     #[must_use]
     pub fn and(mut self, path: &Path) -> Self {
         let followed = at(CWD, path, AtFlags::empty()).ok().flatten();
-        self.looks.push((text_of_path(path).into_owned(), Look { followed, link: None }));
+        self.looks.push((text_of_path(path).into_owned(), Look { followed, ..Look::default() }));
         self
     }
 
@@ -179,10 +190,14 @@ fn holds(file: &Path, directory: &Path, question: &[u8]) -> io::Result<bool> {
     }
     let directory = File::open(directory)?;
     let (next, seen, changed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+    let (begin, read) = (stat::now(), AtomicUsize::new(0));
     let compare = || {
         while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match unchanged(part, &directory) {
-                Some(count) => seen.fetch_add(count, Ordering::Relaxed),
+            match unchanged(part, &directory, begin) {
+                Some(Unchanged { records, aged }) => {
+                    seen.fetch_add(records, Ordering::Relaxed);
+                    read.fetch_add(aged, Ordering::Relaxed);
+                }
                 None => return changed.store(true, Ordering::Relaxed),
             };
         }
@@ -195,12 +210,24 @@ fn holds(file: &Path, directory: &Path, question: &[u8]) -> io::Result<bool> {
         }
         compare();
     });
-    Ok(!changed.into_inner() && seen.into_inner() as u64 == u64::from_le_bytes(*count))
+    let holds = !changed.into_inner() && seen.into_inner() as u64 == u64::from_le_bytes(*count);
+    if holds && read.into_inner() > 0 {
+        // (What was read need not be read the next time. If that cannot be written down, it is.)
+        let _ = aged(&parts, begin).save(file, question);
+    }
+    Ok(holds)
 }
 
-/// How many records these are, if all of them lie as they lay.
-fn unchanged(mut records: &[u8], directory: &File) -> Option<usize> {
-    let mut count = 0;
+/// Records, all of which lie as they lay at this time or later.
+#[derive(Default)]
+struct Unchanged {
+    records: usize,
+    /// So many of them were read, and are old enough by now not to be read again.
+    aged: usize,
+}
+
+fn unchanged(mut records: &[u8], directory: &File, begin: Time) -> Option<Unchanged> {
+    let mut unchanged = Unchanged::default();
     while !records.is_empty() {
         let (Record { path, look }, rest) = postcard::take_from_bytes(records).ok()?;
         let path = path_of(path);
@@ -209,13 +236,35 @@ fn unchanged(mut records: &[u8], directory: &File) -> Option<usize> {
         if !same(look.followed, AtFlags::empty()) || is_link && !same(look.link, AtFlags::SYMLINK_NOFOLLOW) {
             return None;
         }
-        (records, count) = (rest, count + 1);
+        if let Some(digest) = look.young {
+            let open = || openat(directory, &*path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+            let (stat, content, _) = stat::read(open).ok()??;
+            if Some(stat) != look.followed || stat.digest(content) != digest {
+                return None;
+            }
+            unchanged.aged += usize::from(!stat.is_young(begin));
+        }
+        records = rest;
+        unchanged.records += 1;
     }
-    Some(count)
+    Some(unchanged)
+}
+
+/// The same records, but files that were old enough when they began to be compared need not be read any more.
+fn aged(parts: &[&[u8]], begin: Time) -> Glance {
+    let mut looks = Vec::new();
+    for mut records in parts.iter().copied() {
+        while let Ok((Record { path, mut look }, rest)) = postcard::take_from_bytes(records) {
+            look.young = look.young.filter(|_| look.followed.is_some_and(|stat| stat.is_young(begin)));
+            looks.push((path.to_owned(), look));
+            records = rest;
+        }
+    }
+    Glance { looks }
 }
 
 /// How a path lies in a directory; nothing where nothing is.
-fn at(directory: impl AsFd, path: &Path, flags: AtFlags) -> Result<Option<Stat>, Errno> {
+pub(crate) fn at(directory: impl AsFd, path: &Path, flags: AtFlags) -> Result<Option<Stat>, Errno> {
     match statat(directory, path, flags) {
         Ok(stat) => Ok(Some(Stat::from(&stat))),
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
@@ -302,17 +351,50 @@ mod tests {
         };
         assert!(looked(&|files| drop(files.look(&"file".into()))));
         assert!(!looked(&|files| drop(files.tree(&"names/".into()))), "what lies in a directory");
-        assert!(!looked(&|files| drop(files.begin(&["file".into()]))), "a command has begun");
+        assert!(!looked(&|files| drop(files.begin(&["file".into()]))), "a command has begun, and not ended");
         let write = |text| std::fs::write(directory.path().join("file"), text).expect("written");
-        assert!(!looked(&|files| {
-            write("young");
-            let _ = files.look(&"file".into());
-        }));
         assert!(!looked(&|files| {
             let _ = files.look(&"file".into());
             write("another");
             let _ = files.look(&"file".into());
         }));
+    }
+
+    #[test]
+    fn what_a_command_has_written_is_looked_at_when_it_has_ended() {
+        let directory = directory();
+        let (key, state) = (FileKey::from("file"), directory.path().join("state/glance"));
+        let mut files = Files::open(directory.path()).expect("opened");
+        files.note_looks();
+        files.look_as_output(&key).expect("looked at");
+        files.begin(std::slice::from_ref(&key));
+        std::fs::write(directory.path().join("file"), "made").expect("written");
+        files.written(&key, None).expect("looked at");
+        files.glance().expect("all is known").save(&state, b"all").expect("saved");
+        assert!(Glance::still_holds(&state, directory.path(), b"all"));
+        std::fs::write(directory.path().join("file"), "MADE").expect("written");
+        assert!(!Glance::still_holds(&state, directory.path(), b"all"));
+    }
+
+    #[test]
+    fn what_was_young_is_read_until_it_is_old() {
+        let directory = directory();
+        let file = directory.path().join("state/glance");
+        let open = || Ok(openat(CWD, &directory.path().join("file"), OFlags::RDONLY, Mode::empty())?);
+        let (stat, content, _) = stat::read(open).expect("read").expect("there");
+        let save = |digest| {
+            let look = Look { followed: Some(stat), young: Some(digest), ..Look::default() };
+            Glance { looks: vec![("file".into(), look)] }.save(&file, b"all").expect("saved");
+        };
+        // As if it had been written again within a tick of the clock: only the content differs.
+        save(stat.digest(Digest::of_bytes(b"TEXT")));
+        assert!(!Glance::still_holds(&file, directory.path(), b"all"));
+        save(stat.digest(content));
+        let with_digest = std::fs::read(&file).expect("read").len();
+        for _ in 0..2 {
+            assert!(Glance::still_holds(&file, directory.path(), b"all"));
+            assert!(std::fs::read(&file).expect("read").len() < with_digest, "it is old, and is not to be read again");
+        }
     }
 
     #[test]

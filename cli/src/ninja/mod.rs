@@ -298,11 +298,11 @@ impl Work<'_> {
                 }
             }
             build.tasks().comes_first(false);
-            let outcome = self.build(&mut build, &targets).await;
-            self.session.settle_in_place(build);
-            if let Err(error) = outcome {
+            if let Err(error) = self.build(&mut build, &targets).await {
+                self.session.settle_in_place(build);
                 return Ok(self.failed(&error));
             }
+            self.null_build().note_after(build, &targets).await;
             if self.progress.borrow().is_idle() {
                 self.say_unless_quiet("ninja: no work to do.");
             }

@@ -86,6 +86,9 @@ impl NinjaTasks {
         {
             return Ok(made);
         }
+        if self.only_asked.get() {
+            return Err(TaskError::new("its command would have to run"));
+        }
         if pretends {
             return self.pretend(step, fetch);
         }

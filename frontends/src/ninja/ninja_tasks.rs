@@ -64,6 +64,8 @@ pub struct NinjaTasks {
     pub(super) by_content: bool,
     pub(super) commands: Commands,
     pub(super) treatment: Treatment,
+    /// From now on no command runs: that one would have to is all that is to be found out.
+    pub(super) only_asked: Cell<bool>,
     pub(super) keep: Keep,
     pub(super) tool_caches: ToolCaches,
     pub(super) missing: MissingSources,
@@ -120,6 +122,7 @@ impl NinjaTasks {
             by_content: false,
             commands: Commands::default(),
             treatment: Treatment::default(),
+            only_asked: Cell::new(false),
             keep: Keep::default(),
             tool_caches: ToolCaches::new(&directory.join(".alacarte/cache"), &directory, &directory.join(".alacarte")),
             missing: MissingSources::default(),

@@ -1,8 +1,8 @@
 //! Null builds: that there is nothing to do, told at a glance.
 //!
 //! What a build finds to do depends on what it is asked (targets, scheduler, rebuilder, directory, manifest), on what earlier builds have left, and on the files
-//! that it looks at: the manifest's texts, sources, headers, outputs. So a build that found nothing leaves a [`Glance`] at all of these. As long as nothing
-//! of it has changed, the next build that is asked the same has nothing to do either, and reads neither manifest nor journal. Anything else, and all is
+//! that it looks at: the manifest's texts, sources, headers, outputs. So a build that found nothing, or has done all that there was, leaves a [`Glance`] at
+//! all of these. As long as nothing of it has changed, the next build that is asked the same has nothing to do either, and reads neither manifest nor journal. Anything else, and all is
 //! asked from the beginning.
 
 use std::ffi::OsString;
@@ -11,7 +11,8 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use alacarte_stores::{FileKey, Glance, text_of, text_of_path};
+use alacarte_core::{Rebuilder, Schedules, Static};
+use alacarte_stores::{FileKey, FileValue, Glance, text_of, text_of_path};
 
 use super::session::{NinjaBuild, Session};
 use crate::commands::{Root, command_state};
@@ -64,6 +65,31 @@ impl<'s> NullBuild<'s> {
     /// Whether it is certain that there is nothing to do.
     pub fn is_certain(&self) -> bool {
         Glance::still_holds(&Glance::file_in(&self.state()), &self.session.directory, &self.question)
+    }
+
+    /// Ends a build that ran commands, and built these targets: if it knows that nothing is left to do, it leaves a glance at what it saw and made, so that
+    /// the next build need not look again at what this one has just seen.
+    ///
+    /// To know that, the build is asked for the targets once more, of what it remembers and without a look at a file. A command that is never up to date, or of
+    /// which something is in doubt, would have to run: then there is no glance. Were a file changed since it was looked at, the glance would not hold.
+    pub async fn note_after<S, R>(&self, build: NinjaBuild<S, R>, targets: &[FileKey])
+    where
+        S: Schedules<Static>,
+        R: Rebuilder<FileKey, FileValue>,
+    {
+        if !build.tasks().changed_in_place().is_empty() {
+            self.session.settle_in_place(build);
+            return;
+        }
+        // (None of this is news to those who were told of the build.)
+        let mut build = build.with_observer(|_, _, _| {});
+        let tasks = build.tasks();
+        tasks.only_asked.set(true);
+        tasks.files().borrow_mut().heed([]);
+        let all: Vec<FileKey> = tasks.manifest().into_iter().chain(targets).cloned().collect();
+        if build.run_async(all).await.is_ok_and(|report| report.restored.is_empty()) {
+            self.note(build);
+        }
     }
 
     /// Ends a build that had nothing to do and nothing to say, and leaves a glance at what it saw.

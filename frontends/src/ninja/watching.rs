@@ -51,6 +51,7 @@ impl Watched {
     /// If files cannot be watched.
     pub fn over<S, R>(build: &NinjaBuild<S, R>) -> Result<Self, WatchError> {
         let tasks = build.tasks();
+        tasks.files().borrow_mut().note_no_looks();
         let mut watched = Watched::nothing(tasks.files().borrow().root())?;
         for (path, text) in &tasks.plan.texts {
             let key = key_of(tasks, path);

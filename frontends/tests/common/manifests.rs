@@ -161,8 +161,11 @@ pub async fn build(directory: &Path, combination: [&str; 2], how: How) -> (BTree
     assert!(!certain || ran.is_empty() && report.restored.is_empty(), "a glance told of nothing to do: {ran:?}");
     if ran.is_empty() && report.restored.is_empty() && !matches!(how, How::Partly(_)) {
         null.note(build);
-    } else {
+    } else if let How::Partly(_) = how {
         session.settle_in_place(build);
+    } else {
+        let targets = build.tasks().with_companions(build.tasks().default_targets());
+        null.note_after(build, &targets).await;
     }
     (foretold, ran, certain)
 }

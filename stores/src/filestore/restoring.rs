@@ -92,7 +92,7 @@ impl FileStore {
             }
             let directory = target.parent().unwrap_or(&target);
             let underway = self.underway.as_deref().unwrap_or(directory);
-            self.files.borrow_mut().forget_looks();
+            self.files.borrow_mut().look_anew(path);
             std::fs::create_dir_all(directory).and_then(|()| std::fs::create_dir_all(underway)).map_err(failed)?;
             // Copies that were made before one is found missing disappear with the list.
             let copy = match tree {
