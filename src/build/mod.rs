@@ -4,37 +4,31 @@
 //! Shake = Suspending × VerifyingTrace        Make = Topological × ModificationTime
 //! ```
 
+mod changing;
+mod driving;
 mod opening;
 mod scope;
 
-use std::any::{Any, type_name, type_name_of_val};
+use std::any::{type_name, type_name_of_val};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
 
 use crate::blame::{Blame, Part};
 use crate::blamed::Blamed;
-use crate::collect::{Past, Retention, garbage};
-use crate::engine::{Engine, Observer, Progress};
-use crate::error::{Cause, Failure, StoreError, panic_message};
-use crate::event::Event;
-use crate::event_sink::{EventSink, News};
+use crate::collect::{Past, Retention};
+use crate::engine::Observer;
+use crate::error::Cause;
+use crate::event_sink::EventSink;
 use crate::fingerprint::Value;
-use crate::journal::{Journal, NoJournal, TraceCache};
+use crate::journal::{NoJournal, TraceCache};
 use crate::key::{AsKey, Key, KeyId, Keys};
-use crate::key_table::{CLASSIFIED, KeyTable, LOADED};
+use crate::key_table::KeyTable;
 use crate::metadata::Metadata;
-use crate::rebuilder::Rebuilder;
-use crate::report::{BuildError, Decision, Report};
-use crate::scheduler::{QueueCount, Scheduler, Schedules};
+use crate::report::Decision;
 use crate::store::Store;
 use crate::task::Tasks;
-use scope::Scope;
 
 /// A build system over tasks `T` and a store `St`: scheduler `S`, rebuilder `R`, journal `J`.
 ///
@@ -276,7 +270,7 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
         std::cell::Ref::map(self.table.borrow(), |table| &table.keys)
     }
 
-    /// The keys with these ids, such as [`Report::ran`].
+    /// The keys with these ids, such as [`Report::ran`](crate::Report::ran).
     ///
     /// # Panics
     /// If one of them is the id of no key.
@@ -344,385 +338,6 @@ impl<K: Key, V: Value, T, St, S, R, J> Build<K, V, T, St, S, R, J> {
     pub fn metadata(&self) -> &Metadata {
         &self.sink.metadata
     }
-}
-
-// (What these need of scheduler and rebuilder each says for itself, so that the compiler names what is missing.)
-impl<K, V, T, St, S, R, J> Build<K, V, T, St, S, R, J>
-where
-    K: Key,
-    V: Value,
-    T: Tasks<K, V>,
-    St: Store<K, V>,
-    J: Journal<K, V>,
-{
-    /// Gives an input another value; `Ok(false)` if it holds one of the same fingerprint already: then nothing has changed for
-    /// those that depend on it, and the value is held all the same. For stores in memory: a file is edited where it lies.
-    ///
-    /// A key with a task can be set too. That models an output that somebody else overwrote; the next build
-    /// that reaches it puts it right.
-    ///
-    /// # Errors
-    /// If the store or the journal cannot be read or written.
-    pub fn set(&mut self, key: impl AsKey<K>, value: V) -> Result<bool, StoreError>
-    where
-        S: Schedules<T::Power>,
-        R: Rebuilder<K, V>,
-    {
-        let _watch = Watch(self.shaken.clone());
-        let id = self.meet(&key)?;
-        self.change(id, Some(value), false)
-    }
-
-    /// Takes a key's value away: an input that was deleted, an output that was lost.
-    ///
-    /// # Errors
-    /// If the store or the journal cannot be read or written.
-    pub fn remove(&mut self, key: impl AsKey<K>) -> Result<bool, StoreError>
-    where
-        S: Schedules<T::Power>,
-        R: Rebuilder<K, V>,
-    {
-        let _watch = Watch(self.shaken.clone());
-        let id = self.meet(&key)?;
-        self.change(id, None, false)
-    }
-
-    /// Has an input written again with the value that it holds: only its modification time changes.
-    ///
-    /// # Errors
-    /// If the store or the journal cannot be read or written.
-    pub fn touch(&mut self, key: impl AsKey<K>) -> Result<bool, StoreError>
-    where
-        S: Schedules<T::Power>,
-        R: Rebuilder<K, V>,
-    {
-        let _watch = Watch(self.shaken.clone());
-        let id = self.meet(&key)?;
-        let value = self.table.get_mut().value(id).cloned();
-        self.change(id, value, true)
-    }
-
-    /// Brings the targets up to date. They are named by value or by reference; text may name a key that is made of text.
-    ///
-    /// ```
-    /// use alacarte::prelude::*;
-    ///
-    /// let tasks = Rules::new().rule("B".to_string(), formula(["A".to_string()], |[a]| a + 1));
-    /// let inputs = Memory::from([("A".to_string(), 1)]);
-    /// let mut build = Build::new(tasks, inputs).with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
-    /// build.run(["B"])?;
-    /// build.run(&["B"])?;
-    /// let targets = vec!["A".to_string(), "B".to_string()];
-    /// build.run(&targets)?;
-    /// build.run(targets)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If a key that a target needs could not be brought up to date, or a strategy panicked
-    /// ([`Cause::StrategyPanic`](crate::Cause::StrategyPanic)); what was finished is kept all the same.
-    pub fn run<Q: AsKey<K>>(&mut self, targets: impl IntoIterator<Item = Q>) -> Result<Report, BuildError<K>>
-    where
-        S: Schedules<T::Power>,
-        R: Rebuilder<K, V>,
-    {
-        pollster::block_on(self.run_async(targets))
-    }
-
-    /// The same for targets whose ids are known.
-    ///
-    /// # Errors
-    /// As [`Build::run`].
-    ///
-    /// An id of no key, or of one that was forgotten, is such a failure ([`Cause::UnknownId`](crate::Cause::UnknownId)).
-    pub fn run_ids(&mut self, targets: &[KeyId]) -> Result<Report, BuildError<K>>
-    where
-        S: Schedules<T::Power>,
-        R: Rebuilder<K, V>,
-    {
-        let keys = &self.table.get_mut().keys;
-        if let Some(unknown) = targets.iter().find(|target| !keys.knows(**target)) {
-            return Err(refused(Cause::UnknownId { id: *unknown }));
-        }
-        pollster::block_on(self.drive(targets))
-    }
-
-    /// The same as a future, for tasks whose outside work needs a runtime (tokio's, say) around it. It may be
-    /// dropped at any moment: what the build had finished by then is kept.
-    ///
-    /// # Errors
-    /// As [`Build::run`].
-    pub async fn run_async<Q: AsKey<K>>(
-        &mut self,
-        targets: impl IntoIterator<Item = Q>,
-    ) -> Result<Report, BuildError<K>>
-    where
-        S: Schedules<T::Power>,
-        R: Rebuilder<K, V>,
-    {
-        let table = self.table.get_mut();
-        let targets: Vec<KeyId> = targets.into_iter().map(|key| table.intern(&key)).collect();
-        self.drive(&targets).await
-    }
-
-    /// Asks the store what has changed outside the build, as [`run`](Build::run) does first: the keys that hold something else than the last build
-    /// knows, of this process or, where a journal was just opened, of another. The next build takes them into account; they are told once.
-    ///
-    /// ```
-    /// use std::fs::{copy, write};
-    ///
-    /// use alacarte::prelude::*;
-    /// use alacarte::stores::{FileKey, FileStore, FileValue, Files};
-    ///
-    /// let directory = tempfile::tempdir()?;
-    /// write(directory.path().join("source"), "one")?;
-    /// let files = Files::shared(directory.path())?;
-    /// let shared = files.clone();
-    /// let copies = task(async move |fetch: Fetch<'_, FileKey, FileValue>| {
-    ///     let (from, to) = (FileKey::from("source"), FileKey::from("copy"));
-    ///     let value = fetch.get(&from).await?;
-    ///     let mut files = shared.borrow_mut();
-    ///     copy(files.path(&from), files.path(&to))?;
-    ///     files.written(&to, None)?;
-    ///     Ok(value)
-    /// });
-    /// let build = Build::new(Rules::new().rule("copy", copies), FileStore::new(&files));
-    /// let mut build = build.with_scheduler(Suspending::new()).with_rebuilder(VerifyingTrace);
-    /// build.run([FileKey::from("copy")])?;
-    ///
-    /// assert!(build.look_around()?.is_empty()); // There is nothing to do.
-    /// write(directory.path().join("source"), "another")?;
-    /// let changed = build.look_around()?;
-    /// assert_eq!(build.names(&changed), [FileKey::from("source")]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If the store or the journal cannot be read or written.
-    pub fn look_around(&mut self) -> Result<Vec<KeyId>, StoreError>
-    where
-        S: Schedules<T::Power>,
-        R: Rebuilder<K, V>,
-    {
-        let _watch = Watch(self.shaken.clone());
-        let mut changed = self.open()?;
-        changed.append(&mut self.refresh()?);
-        self.sink.journal.flush()?;
-        Ok(changed)
-    }
-
-    /// Forgets every key that nobody needs: how many.
-    ///
-    /// A key is forgotten if it was not reached in the last `retention.builds` builds of this process, and
-    /// - it has no value, or has one that its task would give again: what an input holds is never forgotten
-    ///   ([`Build::remove`] it before);
-    /// - no key that stays has it among its dependencies, by any trace that is kept, or declares it;
-    /// - no task has started it without waiting, so that it is owed;
-    /// - its id was not given out by [`Build::intern`], or was [released](Build::release).
-    ///
-    /// It is *reached* in a build that looked at it, or if it lies below a target of that build through what is recorded when
-    /// keys are collected. (A build that follows suspects looks at few keys.) As long as the process has not begun so
-    /// many builds, nothing is forgotten.
-    ///
-    /// All that is remembered of a forgotten key goes with it, here and in the journal: if it has a task and somebody
-    /// reaches it again, it is built as if for the first time, or restored if a cache has a trace of it. Nothing else is done
-    /// that would not have been done.
-    ///
-    /// # Errors
-    /// If the journal cannot be read or written.
-    pub fn collect(&mut self, retention: Retention) -> Result<usize, StoreError>
-    where
-        S: Schedules<T::Power>,
-        R: Rebuilder<K, V>,
-    {
-        self.open()?;
-        let aside = std::mem::take(&mut self.table.get_mut().aside);
-        self.past.note(aside);
-        let forgotten = self.forget_unreached(retention)?;
-        self.sink.journal.flush()?;
-        Ok(forgotten)
-    }
-}
-
-impl<K, V, T, St, S, R, J> Build<K, V, T, St, S, R, J>
-where
-    K: Key,
-    V: Value,
-    T: Tasks<K, V>,
-    St: Store<K, V>,
-    S: Schedules<T::Power>,
-    R: Rebuilder<K, V>,
-    J: Journal<K, V>,
-{
-    fn change(&mut self, id: KeyId, value: Option<V>, touched: bool) -> Result<bool, StoreError> {
-        let input = !self.tasks.has(self.table.get_mut().keys.name(id));
-        // Whether an output that looks the same in a part is the one that was built, nobody can tell.
-        let touched = touched || value.as_ref().is_some_and(|value| !input && !value.is_whole());
-        let table = self.table.get_mut();
-        let known = table.receive(id, value);
-        let changed = self.sink.notice(table, id, News { known, modified: None, input, touched });
-        // (What the journal could not write has happened all the same.)
-        self.questionable |= !matches!(changed, Ok(false));
-        changed
-    }
-
-    /// The id of a key, which the store was asked for.
-    fn meet(&mut self, key: &impl AsKey<K>) -> Result<KeyId, StoreError> {
-        self.open()?;
-        let table = self.table.get_mut();
-        let id = table.intern(key);
-        if !table.has(id, LOADED) {
-            let input = !self.tasks.has(table.keys.name(id));
-            // (Nothing of the user's comes between: what a store has given away would be lost in a panic.)
-            let value = self.store.load(id, table.keys.name(id))?;
-            let known = table.receive(id, value);
-            let modified = self.store.modified(table.keys.name(id));
-            if !table.has(id, CLASSIFIED) {
-                table.classify(id, input);
-            }
-            self.sink.notice(table, id, News { known, modified, input, touched: false })?;
-        }
-        Ok(id)
-    }
-
-    fn forget_unreached(&mut self, retention: Retention) -> Result<usize, StoreError> {
-        let table = self.table.get_mut();
-        let keys = garbage(table, &self.tasks, &self.sink.metadata, &self.past, retention);
-        if keys.is_empty() {
-            return Ok(0);
-        }
-        self.sink.record(&table.keys, &Event::Forgotten { keys: &keys })?;
-        table.forget(&keys);
-        self.past.forget(&keys);
-        let gone = |key: &KeyId| keys.binary_search(key).is_ok();
-        self.preceding.retain(|key, _| !gone(key));
-        self.preceding.values_mut().for_each(|preceded| preceded.retain(|key| !gone(key)));
-        // What a scheduler has kept of the order may name some of them.
-        let compared = self.compared == Some(self.generation);
-        self.generation += 1;
-        self.compared = if compared { Some(self.generation) } else { self.compared };
-        Ok(keys.len())
-    }
-
-    /// A build of these targets begins: notes that, and forgets what nobody reaches if it is time to look for it.
-    fn look_back(&mut self, targets: &[KeyId]) -> Result<(), StoreError> {
-        let table = self.table.get_mut();
-        let aside = std::mem::take(&mut table.aside);
-        self.past.note(aside);
-        self.past.begin(targets);
-        let Some(retention) = self.retention.filter(|kept| self.past.builds.is_multiple_of(kept.builds.max(1))) else {
-            return Ok(());
-        };
-        if self.past.counted > 0 && table.keys.len() >= 2 * self.past.counted {
-            self.forget_unreached(retention)?;
-        } else if self.past.counted > 0 {
-            return Ok(());
-        }
-        self.past.counted = self.table.get_mut().keys.len();
-        Ok(())
-    }
-
-    /// Builds; if a strategy panics, that is the error of the build, which says whose panic it was.
-    async fn drive(&mut self, targets: &[KeyId]) -> Result<Report, BuildError<K>> {
-        // (What was written down of a panic outside a build went with that panic.)
-        self.blame.take();
-        let driven = {
-            let mut driving = pin!(self.drive_on(targets));
-            // Nothing that is half done is used again: what this build held was dropped as the panic unwound, and it is shaken.
-            poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| driving.as_mut().poll(cx))) {
-                Ok(polled) => polled.map(Ok),
-                Err(panic) => Poll::Ready(Err(panic)),
-            })
-            .await
-        };
-        driven.unwrap_or_else(|panic| Err(self.blamed(panic)))
-    }
-
-    /// The error of a build in which a strategy panicked. Any other panic goes on.
-    fn blamed(&mut self, panic: Box<dyn Any + Send>) -> BuildError<K> {
-        let Some(call) = self.blame.take() else { resume_unwind(panic) };
-        let keys = &self.table.get_mut().keys;
-        let key = call.key.map(KeyId::subject).filter(|&key| keys.knows(key));
-        let (part, name) = match call.part {
-            Part::Scheduler => ("scheduler", type_name::<S>()),
-            Part::Rebuilder => ("rebuilder", type_name::<R>()),
-            Part::Observer => ("observer", self.observer_name),
-            Part::Updater(place) => ("metadata updater", self.sink.metadata.name(place)),
-        };
-        let strategy = format!("the {part} `{name}`");
-        let cause = Cause::StrategyPanic { strategy, message: panic_message(&*panic).into() };
-        BuildError::new(vec![Failure::new(key.map(|key| keys.name(key).clone()), cause)], Report::default())
-    }
-
-    async fn drive_on(&mut self, targets: &[KeyId]) -> Result<Report, BuildError<K>> {
-        let _watch = Watch(self.shaken.clone());
-        if let Some(misused) = &self.misused {
-            return Err(refused(misused.clone()));
-        }
-        let store_failed = |error: StoreError| refused(error);
-        self.open().map_err(store_failed)?;
-        self.refresh().map_err(store_failed)?;
-        self.compare_definitions().map_err(store_failed)?;
-        self.look_back(targets).map_err(store_failed)?;
-        let scope = self.begin(targets);
-        let mut volatile = false;
-        let planned = self.plan(targets, scope);
-        let mut engine = Engine {
-            table: &self.table,
-            tasks: &self.tasks,
-            store: &mut self.store,
-            scheduler: &mut self.scheduler,
-            rebuilder: &self.rebuilder,
-            sink: &mut self.sink,
-            cache: self.cache.as_deref_mut(),
-            observer: self.observer.as_mut(),
-            volatile: &mut volatile,
-            stop_after: self.stop_after,
-            targets,
-            collection: self.collection,
-            preceding: &mut self.preceding,
-            suspects: if let Scope::Suspects(known) = scope { Some(known) } else { None },
-            state: Progress::default(),
-        };
-        engine.state.descends = engine.may_descend();
-        engine.state.queue = QueueCount::new(targets.len() + engine.table.borrow().keys.bound());
-        // Until this build has come to its end, everything is questionable again.
-        self.questionable = true;
-        match planned {
-            Ok(refused) => {
-                refused.into_iter().for_each(|error| engine.refuse(error));
-                engine.begin_maybe_stale();
-                poll_fn(|cx| engine.poll(cx)).await;
-            }
-            Err(error) => {
-                engine.fail_plan(error);
-            }
-        }
-        engine.check_targets(targets);
-        let report = std::mem::take(&mut engine.state.report);
-        let mut failures = std::mem::take(&mut engine.state.failures);
-        let mut queue = std::mem::take(&mut engine.state.queue);
-        drop(engine);
-        queue.empty(&mut self.scheduler);
-        let flushed = self.sink.journal.flush();
-        let complete = failures.is_empty() && flushed.is_ok();
-        // A volatile key has to be looked at again in any case.
-        let settled = complete && !volatile;
-        self.scheduler.finish(settled);
-        self.questionable = !settled;
-        self.proven |= settled;
-        failures.extend(flushed.err().map(|error| Failure::new(None, error)));
-        if failures.is_empty() {
-            return Ok(report);
-        }
-        failures.sort_by_key(|failure| failure.cause.is_consequence());
-        Err(BuildError::new(failures, report))
-    }
-}
-
-/// The error of a build that does not begin.
-fn refused<K>(cause: impl Into<Cause>) -> BuildError<K> {
-    BuildError::new(vec![Failure::new(None, cause)], Report::default())
 }
 
 /// Notes that a panic left the call that holds it.
