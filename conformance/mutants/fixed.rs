@@ -23,6 +23,8 @@ mod events;
 mod evictions;
 #[path = "../tests/faults.rs"]
 mod faults;
+#[path = "../tests/foreign_ids.rs"]
+mod foreign_ids;
 #[path = "../tests/forgetting.rs"]
 mod forgetting;
 #[path = "../tests/imported.rs"]
@@ -49,6 +51,8 @@ mod regressions;
 mod sharing;
 #[path = "../tests/stopping.rs"]
 mod stopping;
+#[path = "../tests/strategy_panics.rs"]
+mod strategy_panics;
 #[path = "../tests/suspects.rs"]
 mod suspects;
 #[path = "../tests/tasks.rs"]

@@ -213,7 +213,7 @@ fn holds(file: &Path, directory: &Path, question: &[u8]) -> io::Result<bool> {
     let holds = !changed.into_inner() && seen.into_inner() as u64 == u64::from_le_bytes(*count);
     if holds && read.into_inner() > 0 {
         // (What was read need not be read the next time. If that cannot be written down, it is.)
-        let _ = aged(&parts, begin).save(file, question);
+        let _ = aged(parts, begin).save(file, question);
     }
     Ok(holds)
 }

@@ -1,7 +1,10 @@
 //! What the tests of single cases share.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use alacarte_core::{Build, Decision, Rebuilder, Report, Scheduler, Tasks};
+use alacarte_core::{
+    Build, Cause, Decision, Dynamic, Fetch, Rebuilder, Report, Rules, Scheduler, Schedules, SharedTrace, StoreError,
+    Tasks, TraceCache, task,
+};
 use alacarte_stores::Memory;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -61,4 +64,30 @@ pub fn observed<T>(build: System<T>) -> (System<T>, Seen) {
     let build =
         build.with_observer(move |keys, key, decision| write.borrow_mut().push((*keys.name(key), decision.clone())));
     (build, seen)
+}
+
+/// B is one more than A, and C one more than B.
+pub fn two_more() -> Rules<Key, i64, Dynamic> {
+    let after = |key| task(async move |fetch: Fetch<'_, Key, i64>| Ok(fetch.get(key).await? + 1));
+    Rules::new().rule("B", after("A")).rule("C", after("B"))
+}
+
+/// How a build of C fails.
+pub fn failing<S: Schedules<Dynamic>, R: Rebuilder<Key, i64>>(scheduler: S, rebuilder: R) -> (Option<Key>, Cause) {
+    let mut build =
+        Build::new(two_more(), Memory::from([("A", 1)])).with_scheduler(scheduler).with_rebuilder(rebuilder);
+    let failure = build.run(["C"]).expect_err("it is nonsense").failures.remove(0);
+    (failure.key, failure.cause)
+}
+
+/// Traces that are shared, and thrown away.
+pub struct Away;
+
+impl TraceCache<Key, i64> for Away {
+    fn traces(&mut self, _: &Key, _: &mut dyn FnMut(SharedTrace<Key, i64>)) -> Result<(), StoreError> {
+        Ok(())
+    }
+    fn add(&mut self, _: &SharedTrace<Key, i64>) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
