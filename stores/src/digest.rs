@@ -34,7 +34,7 @@ const COMMON: [u32; 10] = [PLAIN, EXECUTABLE, 0o664, 0o775, 0o600, 0o700, 0o444,
 /// Who may write a file is part of what a command *made*, which is restored as it was; of a *source* it is left out, for that differs from
 /// checkout to checkout.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Digest(pub [u8; 32]);
+pub struct Digest(#[serde(with = "serde_bytes")] pub [u8; 32]);
 
 impl Digest {
     /// The digest of bytes.
