@@ -32,7 +32,7 @@ fn remembered(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// Where records begin: each is a frame with this mark.
 fn records(bytes: &[u8]) -> Vec<usize> {
-    let begin = bytes.windows(2).enumerate().filter(|(_, mark)| *mark == [0xA1, 0xCC]).map(|(at, _)| at);
+    let begin = bytes.windows(2).enumerate().filter(|(_, mark)| *mark == [0xA1, 0xCD]).map(|(at, _)| at);
     begin.chain([bytes.len()]).collect()
 }
 

@@ -4,6 +4,7 @@
 //! content-addressed cache asks which of all files ever seen has this content, and for that a digest is kept
 //! whole.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,11 @@ const EXECUTABLE: u32 = 0o755;
 
 /// What else files are often allowed: what is looked for first.
 const COMMON: [u32; 10] = [PLAIN, EXECUTABLE, 0o664, 0o775, 0o600, 0o700, 0o444, 0o555, 0o640, 0o750];
+
+thread_local! {
+    /// Where files are read to be hashed. Most are small: to clear a room for each costs more than to read and hash it.
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// The BLAKE3 hash of a file's content.
 ///
@@ -51,10 +57,23 @@ impl Digest {
     }
 
     /// The digest of content alone, without permissions.
-    pub(crate) fn of_content(content: impl Read) -> io::Result<Self> {
+    pub(crate) fn of_content(mut content: impl Read) -> io::Result<Self> {
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(content)?;
-        Ok(Digest(*hasher.finalize().as_bytes()))
+        // (A reader that hashes something else meanwhile makes itself another.)
+        let mut room = ROOM.take();
+        room.resize(1 << 16, 0);
+        let hashed = loop {
+            match content.read(&mut room) {
+                Ok(0) => break Ok(Digest(*hasher.finalize().as_bytes())),
+                Ok(count) => {
+                    hasher.update(&room[..count]);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        ROOM.set(room);
+        hashed
     }
 
     /// The digest of a file of this content with these permissions.
@@ -116,7 +135,7 @@ pub(crate) fn of_source(mode: u32) -> u32 {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(blake3::Hash::from_bytes(self.0).to_hex().as_str())
     }
 }
 
@@ -129,6 +148,26 @@ impl fmt::Debug for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn content_of_any_length_is_hashed_also_while_other_content_is() {
+        /// Reads at most so many bytes at once, and hashes something else each time.
+        struct Slow<'b>(&'b [u8], usize);
+        impl Read for Slow<'_> {
+            fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+                Digest::of_content(&[7; 100][..])?;
+                let most = room.len().min(self.1);
+                self.0.read(&mut room[..most])
+            }
+        }
+        let long: Vec<u8> = (0..200_000_u32).map(|n| n as u8).collect();
+        for length in [0, 1, 65_535, 65_536, 65_537, 200_000] {
+            for at_once in [999, 70_000] {
+                let digest = Digest::of_content(Slow(&long[..length], at_once)).expect("read");
+                assert_eq!(digest, Digest::of_bytes(&long[..length]), "{length} bytes, {at_once} at once");
+            }
+        }
+    }
 
     #[test]
     fn digests_tell_content_and_mode_apart_and_print_as_b3sum_does() {

@@ -179,6 +179,18 @@ impl Files {
         Ok(Some(self.learn(key, stat, (stat.digest(content), stat.made(content)), racy)))
     }
 
+    /// Whether anything lies there that a command could have made.
+    ///
+    /// # Errors
+    /// As [`Files::look`].
+    pub fn lies_there(&mut self, key: &FileKey) -> Result<bool, StoreError> {
+        if key.is_tree() {
+            return Ok(self.look_as_output(key)?.is_some());
+        }
+        let there = self.stat_itself(key).map_err(|error| StoreError::new("read", key, error.into()))?;
+        Ok(there.is_some())
+    }
+
     /// The link that lies there, if one does, with what it was last seen to lead to.
     pub(crate) fn link(&self, key: &FileKey) -> Option<Link> {
         let entry = self.entries.get(key)?;
@@ -366,8 +378,8 @@ impl Files {
         }))
     }
 
-    /// The file is as this run left it.
-    pub(crate) fn settle(&mut self, key: &FileKey, run: Option<Fingerprint>) {
+    /// The file is as this run left it, which is known only now that its content is.
+    pub fn settle(&mut self, key: &FileKey, run: Option<Fingerprint>) {
         if let Some(entry) = self.entries.get_mut(key) {
             entry.run = run.map(|run| run.0);
         }

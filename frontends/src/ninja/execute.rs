@@ -322,7 +322,7 @@ impl NinjaTasks {
     fn all_made(&self, step: &Step) -> Result<bool> {
         let mut files = self.files.borrow_mut();
         for key in &*step.outputs {
-            if files.look_as_output(key)?.is_none() {
+            if !files.lies_there(key)? {
                 return Ok(false);
             }
         }
@@ -343,7 +343,8 @@ impl NinjaTasks {
         // What a depfile names besides is something that the command wrote and the manifest does not declare.
         let by_content = !step.edge.restat && named.iter().all(|key| step.outputs.contains(key));
         for (output, key) in step.outputs.iter().enumerate() {
-            let seen = files.look_as_output(key)?;
+            // (What is young is read each time that somebody looks: once is enough.)
+            let seen = files.written(key, None)?;
             let left_alone = before.filter(|_| step.edge.restat).and_then(|begun| files.left_alone(begun, output, key));
             let run = match (seen, left_alone) {
                 // (Of what lies in a directory, the names are all that is known.)
@@ -356,7 +357,7 @@ impl NinjaTasks {
             let whole = self.shared && from_nothing(output) && !self.plan.around.contains(key);
             let tree = seen.filter(|seen| whole && seen.directory).and_then(|_| files.made_tree(key));
             let run = tree.map_or(run, |tree| run.map(|run| run.combine(Fingerprint(tree.short()))));
-            files.written(key, run)?;
+            files.settle(key, run);
             let made = Made::of(seen.map(|seen| seen.as_output()));
             outputs.push(made.with_run(run).with_tree(tree).with_spoke(spoke));
         }
