@@ -1,6 +1,8 @@
 //! `alacarte build` among makes: one number of jobs for all of them, counted from outside.
 
 mod common;
+#[path = "jobserver/shown_jobs.rs"]
+mod shown_jobs;
 #[path = "jobserver/trees.rs"]
 mod trees;
 
@@ -278,6 +280,30 @@ fn a_token_that_died_with_a_command_is_missed_and_made_anew() {
     fs::write(root.path().join("build.ninja"), format!("{TAKE}build t: take\n")).expect("written");
     let (success, said) = run(root.path(), ours(), &["build", "-j4"], None);
     assert!(success && said.contains("did not put back 1 token of the jobserver"), "{said}");
+}
+
+/// Beneath a jobserver of others nobody here can make anything anew; but that tokens may be missing is known.
+#[test]
+fn what_a_killed_command_may_have_taken_from_a_jobserver_of_others_is_said() {
+    for (flags, command, says) in [
+        (
+            "-j4 ",
+            "kill -KILL $$$$",
+            "2 commands were killed that had the pipe of the jobserver: what they had taken out of it (at most 3 tokens)",
+        ),
+        ("", "kill -SEGV $$$$", "what they had taken out of it (an unknown number of tokens)"),
+        ("-j4 ", "exit 1", ""),
+    ] {
+        let root = counting();
+        let text = format!(
+            "rule r\n  command = {command}\nbuild a: r\nbuild b: r\nrule t\n  command = : > $out\nbuild c: t\n"
+        );
+        fs::write(root.path().join("build.ninja"), text).expect("written");
+        let line = format!("mkfifo f; exec 5<>f; MAKEFLAGS='{flags}--jobserver-auth=fifo:f' exec {} build -k", ours());
+        let (success, said) = run(root.path(), "sh", &["-c", &line], None);
+        assert!(!success && root.path().join("c").exists(), "{said}");
+        assert!(said.contains(says) && said.contains("jobserver") == !says.is_empty(), "{command}: {said}");
+    }
 }
 
 #[test]

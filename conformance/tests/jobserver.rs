@@ -2,16 +2,16 @@
 
 use alacarte_conformance::Trial;
 use alacarte_conformance::jobserver::{
-    Discipline, JobFault, JobLaw, PlanScope, ProcessPlan, ProcessTree, RandomTrees, Story, Waiting, every_state,
-    judge_interleavings, replay_story, smallest_story,
+    Cheating, Discipline, JobFault, JobLaw, PlanScope, ProcessPlan, ProcessTree, RandomTrees, Story, Waiting,
+    every_state, judge_interleavings, replay_story, smallest_story,
 };
 
 const PLAIN: Discipline = Discipline::PLAIN;
 const OURS: Discipline = Discipline::OURS;
 const REDO: Discipline = Discipline::REDO;
 
-/// Ours, if they took a lock before they have a token again.
-const LOCK_FIRST: Discipline = OURS.with_waiting(Waiting::LockFirst);
+/// Ours, if they took a lock before they have a token again, and nobody were shown: who is, is not among those that wait for ever.
+const LOCK_FIRST: Discipline = OURS.with_waiting(Waiting::LockFirst).with_cheats(Cheating::Never);
 
 /// More states than any tree here comes to.
 const BOUND: usize = 300_000;
@@ -123,6 +123,8 @@ fn what_is_wrong_on_purpose_is_caught() {
         (JobFault::MendsTooSoon, OURS, PLAIN, false, JobLaw::NoneTooMany),
         (JobFault::SharesCheats, REDO, REDO, true, JobLaw::NoneTooMany),
         (JobFault::OverlooksCheats, REDO, REDO, true, JobLaw::Recovered),
+        (JobFault::SharesCheats, OURS, PLAIN, true, JobLaw::NoneTooMany),
+        (JobFault::OverlooksCheats, OURS, PLAIN, true, JobLaw::Paid),
     ];
     for (fault, sound, other, locks, law) in faults {
         let make = |plan, jobs| ProcessTree::new(jobs, sound.with_fault(fault), plan).beside(other);
@@ -136,6 +138,23 @@ fn what_is_wrong_on_purpose_is_caught() {
     let caught = |law| faults.iter().any(|(.., caught)| *caught == law);
     let idle: Vec<JobLaw> = JobLaw::ALL.into_iter().filter(|law| !caught(*law)).collect();
     assert!(idle.is_empty(), "these catch nothing: {idle:?}");
+}
+
+/// A make makes its command's token anew, whatever that one owes. Where a build of ours is above the make, it pays when the make has ended, and until then
+/// one job too many is done; else nobody does.
+#[test]
+fn who_makes_a_token_up_beneath_a_plain_make_is_not_paid_for() {
+    let always = OURS.with_cheats(Cheating::Always);
+    for (server, other, law) in
+        [(always, PLAIN, JobLaw::Paid), (PLAIN, always, JobLaw::Paid), (PLAIN, always, JobLaw::Recovered)]
+    {
+        let unpaid = story(law, [true, true], |plan, jobs| ProcessTree::new(jobs, server, plan).beside(other));
+        assert!(unpaid.steps.iter().any(|step| step.contains("makes a token up")), "{unpaid}");
+        assert!(unpaid.wrong.contains("and 1 made up"), "{unpaid}");
+        let ours = [server, other].map(|discipline| if discipline == PLAIN { PLAIN } else { OURS });
+        let replayed = replay_story(&unpaid, &unpaid.tree.clone().with_disciplines(ours), &[law]);
+        assert!(replayed.iter().all(|scene| scene.wrong.is_none()), "{unpaid}");
+    }
 }
 
 /// The smallest story in which a law is broken, of trees like these.

@@ -12,6 +12,18 @@ pub enum Waiting {
     TokenFirst,
 }
 
+/// Whether a process makes up a token that is shown, and would have to wait for one while nothing runs beneath it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cheating {
+    /// It waits.
+    Never,
+    /// It does, whoever has started it, and looks for what its own commands owe. So does redo.
+    Always,
+    /// It does if all from the server down to it look for what their commands owe. So do ours.
+    WhereAllPay,
+}
+
 /// Something that is wrong on purpose, for a law to catch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -54,8 +66,8 @@ pub struct Discipline {
     pub mends: bool,
     /// A command counts as running until all that it started has ended, too.
     pub waits_for_all: bool,
-    /// A process that is shown, and would have to wait for a token while nothing runs beneath it, makes one up.
-    pub cheats: bool,
+    /// What a process does that is shown.
+    pub cheats: Cheating,
     /// It sees a token before it reads it, and has to bear that it is gone by then.
     pub sees_first: bool,
     /// What is wrong with it.
@@ -68,7 +80,7 @@ impl Discipline {
         waiting: Waiting::Holding,
         mends: false,
         waits_for_all: false,
-        cheats: false,
+        cheats: Cheating::Never,
         sees_first: true,
         fault: None,
     };
@@ -78,13 +90,14 @@ impl Discipline {
         waiting: Waiting::TokenFirst,
         mends: true,
         waits_for_all: true,
+        cheats: Cheating::WhereAllPay,
         sees_first: false,
         ..Discipline::PLAIN
     };
 
     /// What redo does.
     pub const REDO: Discipline =
-        Discipline { waiting: Waiting::LockFirst, cheats: true, sees_first: false, ..Discipline::PLAIN };
+        Discipline { waiting: Waiting::LockFirst, cheats: Cheating::Always, sees_first: false, ..Discipline::PLAIN };
 
     /// The same, but for what a process does while it waits for a lock.
     #[must_use]
@@ -92,10 +105,21 @@ impl Discipline {
         Discipline { waiting, ..self }
     }
 
+    /// The same, but for what a process does that is shown.
+    #[must_use]
+    pub const fn with_cheats(self, cheats: Cheating) -> Self {
+        Discipline { cheats, ..self }
+    }
+
     /// The same, with something wrong.
     #[must_use]
     pub const fn with_fault(self, fault: JobFault) -> Self {
         Discipline { fault: Some(fault), ..self }
+    }
+
+    /// Whether it looks for what its commands owe.
+    pub(super) fn pays(self) -> bool {
+        self.cheats != Cheating::Never
     }
 
     pub(super) fn is(self, fault: JobFault) -> bool {

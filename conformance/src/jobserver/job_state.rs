@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::discipline::{JobFault, Waiting};
+use super::discipline::{Cheating, JobFault, Waiting};
 use super::job_plan::{Node, ProcessTree, name};
 
 /// How far a process has come.
@@ -155,6 +155,17 @@ impl<'t> Machine<'t> {
         shown == who
     }
 
+    fn may_cheat(&self, who: usize) -> bool {
+        let pays = |who: usize| self.nodes[who].discipline.pays();
+        match self.nodes[who].discipline.cheats {
+            Cheating::Never => false,
+            Cheating::Always => true,
+            Cheating::WhereAllPay => {
+                std::iter::successors(Some(who), |&who| (who > 0).then(|| self.nodes[who].parent)).all(pays)
+            }
+        }
+    }
+
     /// All that can happen now.
     pub fn moves(&self) -> Vec<Move> {
         let mut moves = Vec::new();
@@ -187,7 +198,7 @@ impl<'t> Machine<'t> {
                 (_, false) if discipline.sees_first => can(Act::See),
                 _ => can(Act::Take),
             }
-            if discipline.cheats && state.pipe == 0 && idle && self.is_shown(who) {
+            if self.may_cheat(who) && state.pipe == 0 && idle && self.is_shown(who) {
                 can(Act::Cheat);
             }
         }
@@ -235,10 +246,11 @@ impl<'t> Machine<'t> {
         }
     }
 
-    /// Whether the server, which knows of its own tokens and of those that it gave its commands, misses some.
+    /// Whether the server, which knows of its own tokens and of those that it gave its commands, misses some, or has made some up.
     fn is_off(&self) -> bool {
         let known = usize::from(self.state.processes[0].tokens) + self.running(0).count();
-        usize::from(self.state.pipe) + known != usize::from(self.tree.jobs)
+        let owed = self.state.left + self.state.processes[0].cheats;
+        usize::from(self.state.pipe) + known != usize::from(self.tree.jobs + owed)
     }
 
     /// Puts one of its tokens into the pipe; of one that was made up nothing is left.
@@ -280,7 +292,7 @@ impl<'t> Machine<'t> {
             }
             Act::Reap(child) => {
                 self.state.processes[child] = Process { stage: Stage::Gone, ..Process::default() };
-                let looks = self.nodes[who].discipline.cheats && !self.is(who, JobFault::OverlooksCheats);
+                let looks = self.nodes[who].discipline.pays() && !self.is(who, JobFault::OverlooksCheats);
                 let shares = self.is(who, JobFault::SharesCheats);
                 let (left, process) = (&mut self.state.left, &mut self.state.processes[who]);
                 // The child's token is made anew, unless it makes up for one that was made up.
@@ -320,6 +332,7 @@ impl<'t> Machine<'t> {
             Act::Mend => {
                 let known = usize::from(self.state.processes[0].tokens) + self.running(0).count();
                 self.state.pipe = self.tree.jobs.saturating_sub(known as u8);
+                (self.state.left, self.state.processes[0].cheats) = (0, 0);
             }
             Act::Kill => {
                 self.state.kills -= 1;

@@ -18,6 +18,9 @@ pub enum JobLaw {
     /// When nothing runs beneath the server any more, there are as many tokens as jobs, whoever was killed; and of those that were made up
     /// none is left.
     Recovered,
+    /// As long as nobody was killed: when nothing can happen but that work ends, no made-up token with which a process has ended is left: its parent has
+    /// looked for it, and not made its own anew.
+    Paid,
     /// Whatever has happened, all can come to their end.
     NoDeadlock,
     /// Nobody fails because of what another one does.
@@ -26,12 +29,13 @@ pub enum JobLaw {
 
 impl JobLaw {
     /// All of them.
-    pub const ALL: [JobLaw; 7] = [
+    pub const ALL: [JobLaw; 8] = [
         JobLaw::Conserved,
         JobLaw::NoneTooMany,
         JobLaw::Bounded,
         JobLaw::NoIdleToken,
         JobLaw::Recovered,
+        JobLaw::Paid,
         JobLaw::NoDeadlock,
         JobLaw::Unharmed,
     ];
@@ -44,6 +48,7 @@ impl JobLaw {
             JobLaw::Bounded => "bounded",
             JobLaw::NoIdleToken => "no-idle-token",
             JobLaw::Recovered => "recovered",
+            JobLaw::Paid => "paid",
             JobLaw::NoDeadlock => "no-deadlock",
             JobLaw::Unharmed => "unharmed",
         }
@@ -78,6 +83,10 @@ impl JobLaw {
                 let alone =
                     state.processes[1..].iter().all(|process| matches!(process.stage, Stage::Unborn | Stage::Gone));
                 (settled && alone && (tokens != jobs || state.left > 0)).then(counted).flatten()
+            }
+            JobLaw::Paid => {
+                let settled = machine.moves().iter().all(|next| next.is_outside());
+                (settled && state.kills == machine.tree.kills && state.left > 0).then(counted).flatten()
             }
             JobLaw::NoDeadlock => (machine.moves().is_empty() && !has_ended(machine))
                 .then(|| "nothing can happen any more, and not all have come to their end".into()),

@@ -12,7 +12,7 @@ mod job_plan;
 mod job_state;
 mod law;
 
-pub use discipline::{Discipline, JobFault, Waiting};
+pub use discipline::{Cheating, Discipline, JobFault, Waiting};
 pub use explore::{
     BrokenJobLaw, RandomTrees, Story, StoryStep, every_state, judge_interleavings, replay_story, smallest_story,
 };

@@ -81,7 +81,7 @@ pub fn attended<E: From<io::Error>>(
         }
     });
     // (The thread that hears signals has the commands as long as the process lives.)
-    commands.unname();
+    commands.leave();
     ended
 }
 

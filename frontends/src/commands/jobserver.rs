@@ -18,9 +18,11 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use alacarte_stores::to_stderr;
 
+use super::cheats::shown_by;
 use super::screen::program;
 use rustix::fs::{Mode, OFlags, fcntl_setfl};
 use rustix::io::Errno;
@@ -29,9 +31,14 @@ use tempfile::TempDir;
 use thiserror::Error;
 use tokio::net::unix::pipe;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 /// So many commands wait for tokens at once, of a jobserver that another process serves without saying how many jobs there are.
 const MANY: usize = 64;
+
+/// So long a token is waited for before one may be made up: at first, and at most.
+const BACK_OFF: Duration = Duration::from_millis(10);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
 
 /// What a token is that this process makes.
 const TOKEN: u8 = b'+';
@@ -76,6 +83,9 @@ pub enum JobserverError {
         /// Why not.
         source: io::Error,
     },
+    /// What is to say that this process is shown names no build that shows it.
+    #[error("ALACARTE_CHEATS says {0}, which names no pipe of the build that has started this one: unset it")]
+    Cheats(String),
 }
 
 /// A jobserver, joined or served.
@@ -88,14 +98,30 @@ pub struct Jobserver {
     returned: Notify,
     /// Of a jobserver that this process serves.
     served: Option<Served>,
+    shown: Shown,
+    /// Of one that another process serves: for how many jobs, if `MAKEFLAGS` says so.
+    jobs: Option<usize>,
 }
 
-/// The tokens that this process has.
+/// Whether a person looks at what this process does while it does it, and who pays for the tokens that it makes up.
+#[derive(Debug, Default)]
+enum Shown {
+    #[default]
+    No,
+    /// It serves the jobserver, and counts them.
+    Itself,
+    /// The build that has started it, which is told so.
+    By(File),
+}
+
+/// The tokens that this process has. Of its jobs, each has one of these.
 #[derive(Debug, Default)]
 struct Held {
     implicit: Implicit,
-    /// What it has taken out of the pipe.
+    /// What it has taken out of the pipe, or made up.
     taken: Vec<u8>,
+    /// So many tokens it made up, or has taken over as debts of its commands: of those that its jobs have no more use for so many go nowhere.
+    owed: usize,
 }
 
 /// The token that this process owns from its start on.
@@ -105,7 +131,7 @@ enum Implicit {
     Free,
     /// It does something. So are all that were taken out of the pipe: the implicit one is taken first and is the last to be free.
     Used,
-    /// It lies in the pipe, for this process waits for a lock.
+    /// It lies in the pipe, for this process waits for a lock, or it was paid for a token that a command owed.
     Given,
 }
 
@@ -140,6 +166,10 @@ impl Jobserver {
     /// # Errors
     /// If there is none where it says.
     pub fn join() -> Result<Option<Arc<Self>>, JobserverError> {
+        Ok(Jobserver::joined()?.map(Arc::new))
+    }
+
+    fn joined() -> Result<Option<Self>, JobserverError> {
         let flags = std::env::var_os("MAKEFLAGS").unwrap_or_default();
         let Some(option) = option(flags.as_bytes()) else { return Ok(None) };
         let said = String::from_utf8_lossy(option).into_owned();
@@ -165,7 +195,7 @@ impl Jobserver {
             (Some((true, ..)), Some((true, ..))) => return Err(JobserverError::NotAPipe(said)),
             _ => return Err(JobserverError::Closed(said)),
         }
-        Ok(Some(Arc::new(Jobserver::new(opened, None))))
+        Ok(Some(Jobserver::new(opened, None)))
     }
 
     /// Serves so many jobs to the commands that this process runs, itself among them.
@@ -173,6 +203,10 @@ impl Jobserver {
     /// # Errors
     /// If there can be no pipe, or it can be opened by no name.
     pub fn serve(jobs: usize) -> io::Result<Arc<Self>> {
+        Jobserver::served(jobs).map(Arc::new)
+    }
+
+    fn served(jobs: usize) -> io::Result<Self> {
         let tokens = jobs.saturating_sub(1);
         // Some know pipes with a name only (ninja), and some only those without (make before 4.4). So this one has a name, and is
         // inherited as well. Where it can have none, those do without that want one.
@@ -191,11 +225,11 @@ impl Jobserver {
             None => open(&descriptor(read.as_raw_fd()), &descriptor(write.as_raw_fd()))?,
         };
         (&opened.1).write_all(&vec![TOKEN; tokens])?;
-        Ok(Arc::new(Jobserver::new(opened, Some(Served { tokens, read, write, named }))))
+        Ok(Jobserver::new(opened, Some(Served { tokens, read, write, named })))
     }
 
     fn new((read, write): (File, File), served: Option<Served>) -> Self {
-        Jobserver { read, write, held: Mutex::default(), returned: Notify::new(), served }
+        Jobserver { read, write, held: Mutex::default(), returned: Notify::new(), served, shown: Shown::No, jobs: None }
     }
 
     /// What `MAKEFLAGS` is to be for the commands of this process; `None` if it is what it was.
@@ -212,8 +246,29 @@ impl Jobserver {
         self.served.is_none()
     }
 
-    /// Takes the name of the pipe away, for the process is about to end.
-    pub(super) fn unname(&self) {
+    /// How many jobs another process serves, if that is said.
+    pub(super) fn jobs(&self) -> Option<usize> {
+        self.jobs
+    }
+
+    /// Whether it may make up tokens for a job that is shown.
+    pub(super) fn is_shown(&self) -> bool {
+        !matches!(self.shown, Shown::No)
+    }
+
+    /// The process is about to end: it takes the name of the pipe away, and owns a token again, as a process must that ends. Who is shown does not wait
+    /// for one, and says instead that it owes it.
+    pub(super) fn leave(&self) {
+        if let Shown::By(build) = &self.shown {
+            let mut held = self.held();
+            if held.implicit == Implicit::Given && held.owed == 0 && matches!(self.read_byte(), Ok(Some(_))) {
+                held.implicit = Implicit::Free;
+            }
+            let debts = usize::from(held.implicit == Implicit::Given) + std::mem::take(&mut held.owed);
+            // (Who owes nothing is not heard. Where it cannot be written, the build that would hear it has ended.)
+            let _ = (&mut &*build).write_all(&vec![TOKEN; debts]);
+            held.implicit = Implicit::Free;
+        }
         if let Some((_, path)) = self.served.as_ref().and_then(|served| served.named.as_ref()) {
             // What cannot be removed lies among other temporary files, and does no harm.
             let _ = std::fs::remove_file(path);
@@ -245,24 +300,86 @@ impl Jobserver {
         }
     }
 
+    /// Waits for a token, of which there are none for a while: for a job that this process shows, or for whichever job if it is shown itself,
+    /// owns no token and has no job, it then makes one up; one at most.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    pub(super) async fn acquire_or_make_up(self: &Arc<Self>, shows: bool) -> io::Result<Token> {
+        let mut patience = BACK_OFF;
+        while self.is_shown() {
+            if let Ok(token) = timeout(patience, self.acquire()).await {
+                return token;
+            }
+            if let Some(token) = self.make_up(shows) {
+                return Ok(token);
+            }
+            patience = (patience * 2).min(LONGEST_BACK_OFF);
+        }
+        self.acquire().await
+    }
+
+    fn make_up(self: &Arc<Self>, shows: bool) -> Option<Token> {
+        let mut held = self.held();
+        let idle = held.implicit == Implicit::Given && held.taken.is_empty();
+        if held.owed > 0 || !(shows || idle) {
+            return None;
+        }
+        held.owed = 1;
+        held.taken.push(TOKEN);
+        Some(Token { of: Arc::clone(self) })
+    }
+
+    /// A command that has ended owed so many tokens. Its own, which this process would make anew, is to pay for that.
+    pub(super) fn owe(&self, tokens: usize) {
+        self.held().owed += tokens;
+    }
+
     /// A token, if there is one.
     fn try_acquire(self: &Arc<Self>) -> io::Result<Option<Token>> {
         let mut held = self.held();
         if held.implicit == Implicit::Free {
             held.implicit = Implicit::Used;
         } else {
-            let mut byte = [0];
-            match (&self.read).read(&mut byte) {
-                Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the jobserver's pipe is closed")),
-                Ok(_) => held.taken.push(byte[0]),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
-            }
+            let Some(byte) = self.read_byte()? else { return Ok(None) };
+            held.taken.push(byte);
         }
         drop(held);
         Ok(Some(Token { of: Arc::clone(self) }))
+    }
+
+    /// What lies in the pipe, if there is anything.
+    fn read_byte(&self) -> io::Result<Option<u8>> {
+        let mut byte = [0];
+        match (&self.read).read(&mut byte) {
+            Ok(0) => Err(io::Error::new(ErrorKind::UnexpectedEof, "the jobserver's pipe is closed")),
+            Ok(_) => Ok(Some(byte[0])),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits until this process owns its implicit token again.
+    async fn own_again(&self) -> io::Result<()> {
+        while !self.try_own_again()? {
+            let pipe = pipe::Receiver::from_file_unchecked(self.read.try_clone()?)?;
+            tokio::select! {
+                () = self.returned.notified() => {}
+                ready = pipe.readable() => ready?,
+            }
+        }
+        Ok(())
+    }
+
+    fn try_own_again(&self) -> io::Result<bool> {
+        let mut held = self.held();
+        if held.implicit == Implicit::Given {
+            if self.read_byte()?.is_none() {
+                return Ok(false);
+            }
+            held.implicit = Implicit::Free;
+        }
+        Ok(true)
     }
 
     fn put_back(&self, byte: u8) {
@@ -275,16 +392,20 @@ impl Jobserver {
         let mut held = self.held();
         (held.implicit == Implicit::Free).then(|| {
             held.implicit = Implicit::Given;
-            self.put_back(TOKEN);
+            match held.owed {
+                0 => self.put_back(TOKEN),
+                _ => held.owed -= 1,
+            }
             Given { of: Arc::clone(self) }
         })
     }
 
-    /// Of a jobserver that this process serves: how many tokens there are in the pipe and here, and how many there should be.
+    /// Of a jobserver that this process serves: how many tokens there are in the pipe and here, less those that are owed, and how many there should be.
     fn counts(&self, held: &Held) -> Option<(usize, usize)> {
         let made = self.served.as_ref()?.tokens;
         let pipe = rustix::io::ioctl_fionread(&self.read).ok()?;
-        Some((usize::try_from(pipe).ok()? + held.taken.len(), made))
+        let owed = held.owed + usize::from(held.implicit == Implicit::Given);
+        Some(((usize::try_from(pipe).ok()? + held.taken.len()).saturating_sub(owed), made))
     }
 
     /// Whether others have tokens of it, or have put back too many.
@@ -349,8 +470,15 @@ pub fn is_jobserver_named() -> bool {
 pub(crate) fn jobs(asked: Option<usize>, otherwise: usize) -> (usize, Option<Arc<Jobserver>>) {
     let say = |error: &dyn fmt::Display| to_stderr(format_args!("{}: warning: {error}", program()));
     let said = said(std::env::var_os("MAKEFLAGS").unwrap_or_default().as_bytes());
-    let jobs = match (asked, Jobserver::join()) {
-        (_, Ok(Some(joined))) => return (asked.or(said).unwrap_or(MANY), Some(joined)),
+    let build = shown_by().unwrap_or_else(|error| {
+        say(&format_args!("{error}; no token is made up"));
+        None
+    });
+    let jobs = match (asked, Jobserver::joined()) {
+        (_, Ok(Some(mut joined))) => {
+            (joined.shown, joined.jobs) = (build.map_or(Shown::No, Shown::By), said);
+            return (asked.or(said).unwrap_or(MANY), Some(Arc::new(joined)));
+        }
         (None, Ok(None)) => said.unwrap_or(otherwise),
         (None, Err(error)) => {
             say(&format_args!("{error}; one command runs at a time"));
@@ -362,8 +490,12 @@ pub(crate) fn jobs(asked: Option<usize>, otherwise: usize) -> (usize, Option<Arc
         }
         (Some(jobs), Ok(None)) => jobs,
     };
-    match Jobserver::serve(jobs) {
-        Ok(served) => (jobs, Some(served)),
+    match Jobserver::served(jobs) {
+        Ok(mut served) => {
+            // (What it makes up it takes away again itself, and owes to nobody.)
+            served.shown = if level() == 0 || build.is_some() { Shown::Itself } else { Shown::No };
+            (jobs, Some(Arc::new(served)))
+        }
         Err(error) => {
             say(&format_args!("no jobserver for what commands start: {error}"));
             (jobs, None)
@@ -376,8 +508,14 @@ impl Drop for Token {
         let mut held = self.of.held();
         // Tokens are alike: whichever is free first, one that was taken goes back before the implicit one, which is of use to nobody else.
         match held.taken.pop() {
-            Some(byte) => self.of.put_back(byte),
-            None => {
+            // What is owed comes first; then the one that a process is to own when it ends.
+            Some(_) if held.owed > 0 => held.owed -= 1,
+            Some(byte) if held.implicit != Implicit::Given => self.of.put_back(byte),
+            None if held.owed > 0 => {
+                held.owed -= 1;
+                held.implicit = Implicit::Given;
+            }
+            _ => {
                 held.implicit = Implicit::Free;
                 self.of.returned.notify_one();
             }
@@ -386,31 +524,21 @@ impl Drop for Token {
 }
 
 impl Given {
-    /// Waits for a token in the place of the one that was given.
+    /// Waits for a token in the place of the one that was given. Who is shown does not: it may make one up when it needs one.
     pub(super) async fn take_again(self) -> io::Result<()> {
-        let token = self.of.acquire().await?;
-        self.takes();
-        std::mem::forget(token);
-        Ok(())
-    }
-
-    /// What was just taken out of the pipe is the implicit token from now on.
-    fn takes(&self) {
-        let mut held = self.of.held();
-        held.taken.pop();
-        held.implicit = Implicit::Free;
+        match self.of.is_shown() {
+            true => Ok(()),
+            false => self.of.own_again().await,
+        }
     }
 }
 
 impl Drop for Given {
     /// A process must own a token when it ends. Where none is to be had it ends all the same: a process that gives up
-    /// does not wait.
+    /// does not wait. (Who is shown takes it when it needs one, see [`Jobserver::leave`].)
     fn drop(&mut self) {
-        if self.of.held().implicit == Implicit::Given
-            && let Ok(Some(token)) = self.of.try_acquire()
-        {
-            self.takes();
-            std::mem::forget(token);
+        if !self.of.is_shown() {
+            let _ = self.of.try_own_again();
         }
     }
 }
@@ -686,6 +814,109 @@ mod tests {
             drop(server.give_back().expect("it is free"));
             assert_eq!((pipe(&server), server.try_acquire().expect("read").is_some()), (0, true));
         });
+    }
+
+    /// A server that a person looks at, or a process that has joined this pipe and is shown by the build that reads what it owes.
+    fn shown(jobs: usize) -> (Arc<Jobserver>, Arc<Jobserver>, io::PipeReader) {
+        let mut server = Jobserver::served(jobs).expect("a pipe");
+        server.shown = Shown::Itself;
+        let ends = (server.read.try_clone().expect("open"), server.write.try_clone().expect("open"));
+        let (says, owes) = io::pipe().expect("a pipe");
+        let mut joined = Jobserver::new(ends, None);
+        joined.shown = Shown::By(File::from(OwnedFd::from(owes)));
+        (Arc::new(server), Arc::new(joined), says)
+    }
+
+    /// What is not made up would be waited for for ever.
+    async fn made_up(jobserver: &Arc<Jobserver>, shows: bool) -> Token {
+        let made_up = timeout(BACK_OFF * 1_000, jobserver.acquire_or_make_up(shows)).await;
+        made_up.expect("nothing is made up").expect("the pipe can be read")
+    }
+
+    #[test]
+    fn a_job_that_is_shown_has_one_token_more_and_it_is_gone_when_any_job_ends() {
+        for first in [true, false] {
+            let (server, ..) = shown(1);
+            block_on(async {
+                let long = server.acquire().await.expect("the only one");
+                let made_up = made_up(&server, true).await;
+                assert!(server.make_up(true).is_none(), "one at most");
+                let [ends, goes_on] = if first { [made_up, long] } else { [long, made_up] };
+                drop(ends);
+                assert!(server.try_acquire().expect("read").is_none(), "{first}: there is one job, and one token");
+                assert_eq!((pipe(&server), server.is_off()), (0, false), "{first}");
+                drop(goes_on);
+            });
+            assert_eq!((pipe(&server), server.settle()), (0, None), "{first}");
+            assert!(server.try_acquire().expect("read").is_some(), "{first}: its own is there");
+        }
+    }
+
+    #[test]
+    fn who_is_not_shown_makes_nothing_up() {
+        let server = Jobserver::serve(1).expect("a pipe");
+        block_on(async {
+            let only = server.acquire().await.expect("the only one");
+            let waited = timeout(BACK_OFF * 10, server.acquire_or_make_up(true)).await;
+            assert!(waited.is_err() && server.held().owed == 0);
+            drop(only);
+        });
+        // A job that is not shown itself waits, if another one runs.
+        let (server, ..) = shown(1);
+        let _only = server.try_acquire().expect("read").expect("the only one");
+        assert!(server.make_up(false).is_none());
+    }
+
+    /// A process that is shown and gave its token away ends without waiting for another: the build that shows it pays.
+    #[test]
+    fn what_a_process_owes_when_it_ends_its_parent_does_not_make_anew() {
+        // (With and without another job of the parent, by which its own token may be used then.)
+        for another in [false, true] {
+            let (server, joined, says) = shown(1);
+            block_on(async {
+                let command = server.acquire().await.expect("for the process that joins");
+                joined.give_back().expect("it does nothing").take_again().await.expect("it need not");
+                assert_eq!(pipe(&server), 1, "{another}: it is not taken yet");
+                let others = server.acquire().await.expect("what was given");
+                let made_up = made_up(&joined, false).await;
+                assert!(joined.make_up(true).is_none(), "one at most");
+                drop(made_up);
+                let mut others = Some(others);
+                if !another {
+                    // Somebody else has it, who is no job of the parent.
+                    drop(others.take());
+                    assert_eq!((&server.read).read(&mut [0]).expect("read"), 1);
+                }
+                joined.leave();
+                let owed = rustix::io::ioctl_fionread(&says).expect("a pipe");
+                assert_eq!(owed, 1, "{another}");
+                server.owe(owed as usize);
+                drop(command);
+                assert!(server.try_acquire().expect("read").is_none(), "{another}: the only token is used");
+                if !another {
+                    server.put_back(TOKEN);
+                }
+                drop(others);
+            });
+            assert_eq!(server.settle(), None, "{another}: as many as were made");
+            block_on(async {
+                let token = server.acquire().await.expect("it is there again");
+                assert!(server.try_acquire().expect("read").is_none(), "{another}: and no other");
+                drop(token);
+            });
+            assert_eq!((server.settle(), pipe(&server)), (None, 0), "{another}: it is the server's own again");
+        }
+    }
+
+    #[test]
+    fn a_process_that_can_have_a_token_when_it_ends_owes_none() {
+        let (server, joined, says) = shown(1);
+        let command = server.try_acquire().expect("read").expect("for the process that joins");
+        drop(joined.give_back().expect("it does nothing"));
+        joined.leave();
+        assert_eq!((rustix::io::ioctl_fionread(&says).expect("a pipe"), pipe(&server)), (0, 0));
+        drop(command);
+        assert_eq!((server.settle(), server.try_acquire().expect("read").is_some()), (None, true));
     }
 
     #[test]

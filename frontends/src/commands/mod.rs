@@ -3,6 +3,7 @@
 //! What both front ends of files, [`ninja`](crate::ninja) and [`files`](crate::files), have in common.
 
 mod captured;
+mod cheats;
 mod colours;
 pub(crate) mod command_state;
 mod depfile;

@@ -11,11 +11,13 @@ use std::ffi::OsStr;
 use std::io;
 #[cfg(any(feature = "ninja", test))]
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, SystemTime};
 
 use super::captured::read;
+use super::cheats::{CHEATS, Owing};
 use super::exit_status::was_interrupted;
 use super::jobserver::{LEVEL, level};
 use super::process_group::{Process, end, modified, patience};
@@ -104,6 +106,10 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
         command.envs(jobserver.flags().map(|flags| ("MAKEFLAGS", flags)));
     }
     command.env(LEVEL, (level() + 1).to_string());
+    // To what is shown it is said so, and to nobody else. (Without a pipe it waits for a token, as others do.)
+    let shows = commands.jobserver.as_ref().filter(|jobserver| console && jobserver.is_shown());
+    let owing = shows.and_then(|jobserver| Some((jobserver, Owing::new().ok()?)));
+    command.env_remove(CHEATS).envs(owing.as_ref().map(|(_, owing)| (CHEATS, owing.name())));
     let outputs = outputs.into_iter().map(|path| (modified(&path), path)).map(|(time, path)| (path, time)).collect();
     let Some(mut running) = Running::start(commands, &mut command, !console, alone, outputs)? else {
         return std::future::pending().await;
@@ -116,6 +122,9 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
         return std::future::pending().await;
     }
     let process = running.leave();
+    if let Some((jobserver, owing)) = owing {
+        jobserver.owe(owing.owed());
+    }
     if let Some(interruption) = &commands.interruption
         && ended.as_ref().is_ok_and(|ended| was_interrupted(ended.status))
     {
@@ -124,6 +133,8 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
         interruption.notify_one();
         return std::future::pending().await;
     }
+    let killed = ended.as_ref().is_ok_and(|ended| ended.status.signal().is_some());
+    commands.lock().killed += usize::from(killed);
     commands.ended().await;
     if ended.is_err() {
         // It is of no use any more; the others are.

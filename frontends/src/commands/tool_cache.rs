@@ -61,11 +61,12 @@ impl ToolCaches {
         }
     }
 
-    /// A copy of this cache. While another process holds its lock, the command's token is given to others.
+    /// A copy of this cache. While another process holds its lock, the command's token is given to others. A command that is `shown` while it
+    /// runs does not wait for long to have one again.
     pub(crate) async fn take<'c>(
         &'c self,
         name: &'c CacheName,
-        token: &mut Option<Token>,
+        (token, shown): (&mut Option<Token>, bool),
         commands: &Commands,
     ) -> io::Result<Taken<'c>> {
         let (mut cache, elsewhere) = (NamedCache::new(&self.cache, name, &self.checkout), self.elsewhere.clone());
@@ -81,7 +82,7 @@ impl ToolCaches {
         let had_token = token.is_some();
         let copy = commands.lending(token, copy).await???;
         if had_token && token.is_none() {
-            *token = commands.token().await?;
+            *token = commands.token_for(shown).await?;
         }
         if let Some(trouble) = copy.trouble() {
             self.say(name, trouble);

@@ -44,6 +44,8 @@ pub(super) struct Underway {
     missing: usize,
     /// and that they put back without having them.
     spare: usize,
+    /// So many commands a signal has ended.
+    pub(super) killed: usize,
 }
 
 /// So long a command keeps its token while it waits for something else.
@@ -100,6 +102,14 @@ impl Commands {
     /// # Errors
     /// If the jobserver's pipe cannot be read, or there is no tokio runtime.
     pub(crate) async fn token(&self) -> io::Result<Option<Token>> {
+        self.token_for(false).await
+    }
+
+    /// The same; for a command that is shown while it runs and has lent its token, one is made up if there is none for a while.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    pub(super) async fn token_for(&self, shown: bool) -> io::Result<Option<Token>> {
         within_a_runtime()?;
         // A build that waits writes down what it knows. So a build that is killed while the command runs has not lost
         // what was made for it.
@@ -108,7 +118,7 @@ impl Commands {
             tokio::time::sleep(PAUSE).await;
         }
         let Some(jobserver) = &self.jobserver else { return Ok(None) };
-        jobserver.acquire().await.map(Some)
+        jobserver.acquire_or_make_up(shown).await.map(Some)
     }
 
     /// Does what may wait for another process. If that takes more than a moment, the token is given to others, and is not taken again.
@@ -133,7 +143,8 @@ impl Commands {
     }
 
     /// Says on standard error if commands have taken tokens of the jobserver and not put them back, or put back too many: now that none
-    /// runs any more, and while the build went on. What no other process has is there again from then on.
+    /// runs any more, and while the build went on. What no other process has is there again from then on. Of a jobserver that another process serves it
+    /// says that commands were killed, which may have had tokens: nobody else counts, and whether they had any the protocol does not say.
     pub fn settle(&self) {
         let Some(jobserver) = self.jobserver.as_deref() else { return };
         let mut underway = self.lock();
@@ -145,6 +156,21 @@ impl Commands {
         }
         let counted = |number: usize| if number == 1 { "1 token".into() } else { format!("{number} tokens") };
         let say = |what: &str| to_stderr(format_args!("{}: warning: {what}", program()));
+        let killed = std::mem::take(&mut underway.killed);
+        if killed > 0 && jobserver.is_joined() {
+            let (who, they) = match killed {
+                1 => ("1 command was".into(), "it"),
+                killed => (format!("{killed} commands were"), "they"),
+            };
+            let tokens = match jobserver.jobs().map(|jobs| jobs.saturating_sub(1)) {
+                Some(tokens) => format!("at most {}", counted(tokens)),
+                None => "an unknown number of tokens".into(),
+            };
+            say(&format!(
+                "{who} killed that had the pipe of the jobserver: what {they} had taken out of it ({tokens}) is lost to \
+                 all that share it, unless the process that serves it makes it anew"
+            ));
+        }
         match std::mem::take(&mut underway.missing) {
             0 => {}
             missing => say(&format!(
@@ -184,13 +210,13 @@ impl Commands {
     pub fn close(&self) {
         self.lock().closed = true;
         self.end();
-        self.unname();
+        self.leave();
     }
 
-    /// Takes away the name under which a jobserver is served: the process is about to end.
-    pub(super) fn unname(&self) {
+    /// The process is about to end: nothing is left of a jobserver that it serves, and it owns a token of one that it has joined.
+    pub(super) fn leave(&self) {
         if let Some(jobserver) = &self.jobserver {
-            jobserver.unname();
+            jobserver.leave();
         }
     }
 

@@ -165,7 +165,7 @@ impl<'b> Run<'b> {
         let mut token = shared.commands.token().await.map_err(refused)?;
         let given = async |token: &mut Option<Token>| match cache {
             Some(name) => {
-                let copy = shared.tool_caches.take(name, token, &shared.commands).await.map_err(trouble)?;
+                let copy = shared.tool_caches.take(name, (token, false), &shared.commands).await.map_err(trouble)?;
                 let mut command = command.clone();
                 give(&mut command, &copy)?;
                 Ok((command, Some(copy)))

@@ -202,11 +202,15 @@ impl NinjaTasks {
             return Err(TaskError::new(missing));
         }
         let refused = |error| StoreError::new("take a token of the jobserver for", &step.outputs[0], error);
+        let unattended = self.unattended.as_deref();
+        let console = unattended.is_none() && edge.pool.as_deref() == Some(CONSOLE);
         let mut token = self.commands.token().await.map_err(refused)?;
         self.prepare(edge)?;
         let trouble = |error| StoreError::new("copy the tool cache of", &step.outputs[0], error);
         let take = async |token: &mut Option<Token>| match &edge.tool_cache {
-            Some(name) => self.tool_caches.take(name, token, &self.commands).await.map(Some).map_err(trouble),
+            Some(name) => {
+                self.tool_caches.take(name, (token, console), &self.commands).await.map(Some).map_err(trouble)
+            }
             None => Ok(None),
         };
         let mut cache = take(&mut token).await?;
@@ -214,11 +218,10 @@ impl NinjaTasks {
         self.tell(step, Stage::Started);
         let begun = self.files.borrow_mut().begin(&step.outputs);
         let mut started = Started::now(self.files.borrow().writes(), self.commands_started(), begun);
-        let unattended = self.unattended.as_deref();
         let line = |tool_cache: Option<PathBuf>| Line {
             what: What::Shell(&edge.command),
             directory: &root,
-            console: unattended.is_none() && edge.pool.as_deref() == Some(CONSOLE),
+            console,
             outputs: step.outputs.iter().map(|key| self.files.borrow().path(key)).collect(),
             // What it includes may stand on any line.
             keep: if matches!(edge.deps, Some(Deps::Msvc { .. })) { usize::MAX } else { KEPT_OUTPUT },
