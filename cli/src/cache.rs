@@ -42,7 +42,9 @@ pub fn cache(arguments: &Cache) -> Result<ExitCode, Problem> {
             let tended = open(directory)?.verify()?;
             tell("found", tended.held)?;
             tell("removed, for they were damaged:", tended.removed)?;
-            return Ok(told(&tended));
+            tended.damage.iter().for_each(|damage| to_stderr(format_args!("alacarte: {damage}")));
+            let told = told(&tended);
+            return Ok(if tended.damage.is_empty() { told } else { ExitCode::FAILURE });
         }
         Care::Gc { max_size, directory } => {
             let cache = open(directory)?;

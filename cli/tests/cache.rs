@@ -339,6 +339,116 @@ fn a_cache_is_looked_after_and_what_is_gone_is_built() {
     assert!(again().contains("ran 2 commands"), "nothing is left");
 }
 
+/// Looks after a cache in which something is wrong at these places: each is said by its path, and nothing is wrong afterwards.
+fn is_found(place: &Path, wrong: &[PathBuf]) {
+    let (code, out, err) = run(place, &["cache", "verify"]);
+    assert_eq!(code, 1, "{out}{err}");
+    for path in wrong {
+        assert!(err.contains(&*path.to_string_lossy()), "{}: {err}", path.display());
+    }
+    assert_eq!(err.lines().count(), wrong.len(), "{err}");
+    let (code, out, err) = run(place, &["cache", "verify"]);
+    assert!(code == 0 && err.is_empty(), "{out}{err}");
+}
+
+/// Builds what is known from the cache only. What was said.
+fn from_the_cache(place: &Path) -> String {
+    let gone = ["a", "b", ".alacarte/journal"].map(|file| fs::remove_file(place.join(file)));
+    assert!(gone.iter().all(Result::is_ok));
+    let (code, out, err) = run(place, &BUILD);
+    assert_eq!(code, 0, "{out}{err}");
+    out
+}
+
+#[test]
+fn traces_in_each_others_places_are_found() {
+    let project = directory(&[("build.ninja", MANIFEST), ("in", "1\n")]);
+    let place = project.path();
+    assert_eq!(run(place, &BUILD).0, 0);
+    let traces = files(&place.join(".cache/alacarte/traces"));
+    let [a, b] = &traces[..] else { panic!("two keys: {traces:?}") };
+    let [of_a, of_b] = [a, b].map(|path| fs::read(path).expect("traces"));
+    fs::write(a, &of_b).expect("written");
+    fs::write(b, &of_a).expect("written");
+    is_found(place, &traces);
+    assert!(from_the_cache(place).contains("ran 2 commands"), "both traces were lost");
+    // One beside those that belong there costs itself.
+    assert_eq!(files(&place.join(".cache/alacarte/traces")).len(), 2);
+    fs::write(a, [of_b, fs::read(a).expect("traces")].concat()).expect("written");
+    is_found(place, std::slice::from_ref(a));
+    assert!(from_the_cache(place).contains("restored 2"), "what belongs there is left");
+}
+
+#[test]
+fn a_damaged_trace_beside_a_whole_one_is_found_and_that_one_is_left() {
+    for first in [true, false] {
+        let project = directory(&[("build.ninja", MANIFEST), ("in", "1\n")]);
+        let place = project.path();
+        assert_eq!(run(place, &BUILD).0, 0);
+        let traces = files(&place.join(".cache/alacarte/traces"));
+        let lengths: Vec<usize> = traces.iter().map(|path| fs::read(path).expect("traces").len()).collect();
+        std::thread::sleep(std::time::Duration::from_millis(25));
+        fs::write(place.join("in"), "2\n").expect("written");
+        assert_eq!(run(place, &BUILD).0, 0);
+        for (path, length) in traces.iter().zip(lengths) {
+            let mut bytes = fs::read(path).expect("traces");
+            assert!(bytes.len() > length, "it has two");
+            bytes[if first { length - 1 } else { length + 20 }] ^= 1;
+            fs::write(path, bytes).expect("written");
+        }
+        is_found(place, &traces);
+        // What the whole one says is made of the other text.
+        let text = if first { "2\n" } else { "1\n" };
+        std::thread::sleep(std::time::Duration::from_millis(25));
+        fs::write(place.join("in"), text).expect("written");
+        assert!(from_the_cache(place).contains("restored 2"), "{first}: the whole one is left");
+    }
+}
+
+#[test]
+fn a_copy_that_is_not_what_it_is_called_is_found_by_its_path() {
+    let project = directory(&[("build.ninja", MANIFEST), ("in", "1\n")]);
+    let place = project.path();
+    assert_eq!(run(place, &BUILD).0, 0);
+    let copies = files(&place.join(".cache/alacarte/blobs"));
+    fs::remove_file(&copies[0]).expect("removed");
+    fs::write(&copies[0], "1!").expect("written");
+    is_found(place, &copies[..1]);
+}
+
+/// What a tool's cache should hold only the tool knows; but not what is no entry, or was put in another part's place.
+#[test]
+fn what_can_be_wrong_with_a_tools_cache_is_found() {
+    let manifest = "rule tool\n  command = echo $in > $$ALACARTE_TOOL_CACHE/$in && echo $in > $out\nbuild a: tool in\n";
+    let manifest = format!("{manifest}  tool_cache = repository/tool\nbuild b: tool in\n  tool_cache = tool\n");
+    let project = directory(&[("build.ninja", &*manifest), ("in", "1\n")]);
+    let place = project.path();
+    assert_eq!(run(place, &BUILD).0, 0);
+    let tool = place.join(".cache/alacarte/tools/tool");
+    let entries = tool.join("by-name/repository/entries");
+    assert_eq!(files(&entries), [entries.join("in")]);
+    let (code, _, err) = run(place, &["cache", "verify"]);
+    assert!(code == 0 && err.is_empty(), "{err}");
+    let wrong = ["pipe", "out", "setuid"].map(|name| entries.join(name));
+    assert!(std::process::Command::new("mkfifo").arg(&wrong[0]).status().expect("it starts").success());
+    std::os::unix::fs::symlink("/etc/passwd", &wrong[1]).expect("a link");
+    std::os::unix::fs::symlink("in", entries.join("inside")).expect("a link");
+    fs::write(&wrong[2], "text").expect("written");
+    fs::set_permissions(&wrong[2], fs::Permissions::from_mode(0o4755)).expect("set");
+    is_found(place, &wrong);
+    let mut left = files(&entries);
+    left.sort();
+    assert_eq!(left, ["in", "inside"].map(|name| entries.join(name)));
+    // A part that says that it is another's.
+    let by_path = fs::read_dir(tool.join("by-path")).expect("a directory").flatten().next().expect("a part").path();
+    for part in [tool.join("by-name/repository"), by_path] {
+        fs::write(part.join("repository"), "another").expect("written");
+        is_found(place, &[part.clone()]);
+        assert!(!part.join("entries").exists(), "{}", part.display());
+    }
+    assert_eq!(run(place, &BUILD).0, 0);
+}
+
 /// What a command gives that looks at more than it says is found by running it again.
 #[test]
 fn a_sample_of_hits_is_run_again_and_what_differs_is_said() {

@@ -17,6 +17,8 @@
 #[cfg(feature = "files")]
 mod byte_text;
 #[cfg(feature = "files")]
+mod cache_damage;
+#[cfg(feature = "files")]
 mod cas;
 #[cfg(feature = "files")]
 mod difference;
@@ -68,6 +70,8 @@ mod value;
 
 #[cfg(feature = "files")]
 pub use byte_text::{bytes_of, path_of, shown, text_of, text_of_path};
+#[cfg(feature = "files")]
+pub use cache_damage::CacheDamage;
 #[cfg(feature = "files")]
 pub use cas::Cas;
 #[cfg(feature = "files")]

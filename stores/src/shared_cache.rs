@@ -4,19 +4,19 @@
 //! Anything may go at any moment, also under a build that is about to use it: what is not there is built. So nothing is locked. What
 //! is used is marked with the time, and what was last used longest ago goes first.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use alacarte_core::StoreError;
 
+use crate::cache_damage::{CacheDamage, Verified};
 use crate::cas::{Cas, Original};
 use crate::digest::Digest;
-use crate::frame::{Frames, Piece};
 use crate::named_cache::{HeldCache, named_caches};
 use crate::regular::{self, directories_in, on_disk};
 use crate::scratch;
-use crate::trace_log::TraceLog;
+use crate::trace_log::{TraceFile, TraceLog};
 
 /// A cache that builds share.
 ///
@@ -59,6 +59,8 @@ pub struct Tended {
     pub held: Holdings,
     /// What of it was removed.
     pub removed: Holdings,
+    /// What was not what it should be. Of that nothing is left.
+    pub damage: Vec<CacheDamage>,
     /// What could not be read or removed, and why. All else was done.
     pub trouble: Vec<StoreError>,
 }
@@ -151,12 +153,27 @@ impl SharedCache {
         Ok(all)
     }
 
-    /// Reads all of it, and removes copies that are not what they are called, and traces of which none can be read.
+    /// Reads all of it, and removes what is not what it should be: copies that are not what they are called, traces that cannot be read or belong to another key,
+    /// and in the caches of tools what is no entry, or belongs to another repository. (What an entry should hold only the tool knows.)
     ///
     /// # Errors
     /// If its directory cannot be read.
     pub fn verify(&self) -> io::Result<Tended> {
-        self.tend(|_, entry| entry.is_whole().map(|whole| !whole))
+        let (mut tended, entries) = self.gather()?;
+        for entry in entries {
+            match entry.verify(&self.trace_directory()) {
+                Ok(Verified { damage, removed }) => {
+                    tended.damage.extend(damage);
+                    if removed {
+                        tended.removed.add(&entry);
+                    }
+                }
+                // It has gone meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => tended.trouble.push(entry.trouble("verify", error)),
+            }
+        }
+        Ok(tended)
     }
 
     /// Removes what was last used longest ago until it takes no more than so many bytes.
@@ -164,7 +181,7 @@ impl SharedCache {
     /// # Errors
     /// If its directory cannot be read.
     pub fn shrink(&self, bytes: u64) -> io::Result<Tended> {
-        self.tend(|left, _| Ok(left > bytes))
+        self.tend(|left| left > bytes)
     }
 
     /// Removes all that was ever added. What else lies in the directory stays.
@@ -172,12 +189,32 @@ impl SharedCache {
     /// # Errors
     /// If its directory cannot be read.
     pub fn clear(&self) -> io::Result<Tended> {
-        self.tend(|_, _| Ok(true))
+        self.tend(|_| true)
     }
 
-    /// Removes every entry that is to `go`, what was last used longest ago first, and what killed processes have left underway. `go` is told how
-    /// many bytes are left.
-    fn tend(&self, go: impl Fn(u64, &Entry) -> io::Result<bool>) -> io::Result<Tended> {
+    /// Removes entries, what was last used longest ago first, as long as `go` says so, which is told how many bytes are left.
+    fn tend(&self, go: impl Fn(u64) -> bool) -> io::Result<Tended> {
+        let (mut tended, entries) = self.gather()?;
+        let mut left = tended.held.bytes;
+        for entry in entries {
+            if !go(left) {
+                break;
+            }
+            match entry.remove() {
+                Ok(true) => {
+                    left -= entry.bytes;
+                    tended.removed.add(&entry);
+                }
+                // It has gone meanwhile.
+                Ok(false) => {}
+                Err(error) => tended.trouble.push(entry.trouble("remove", error)),
+            }
+        }
+        Ok(tended)
+    }
+
+    /// All that it holds, what was last used longest ago first, without what killed processes have left underway.
+    fn gather(&self) -> io::Result<(Tended, Vec<Entry>)> {
         self.copies().sweep();
         scratch::sweep(&self.trace_directory().join("underway"));
         let (mut entries, mut tended) = (Vec::new(), Tended::default());
@@ -186,25 +223,7 @@ impl SharedCache {
             entries.push(entry);
         })?;
         entries.sort_by_key(|entry| entry.used);
-        let mut left = tended.held.bytes;
-        for entry in entries {
-            let removed = match go(left, &entry) {
-                Ok(true) => entry.remove().map_err(|error| entry.trouble("remove", error)),
-                Ok(false) => Ok(false),
-                // It has gone meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-                Err(error) => Err(entry.trouble("read", error)),
-            };
-            match removed {
-                Ok(true) => {
-                    left -= entry.bytes;
-                    tended.removed.add(&entry);
-                }
-                Ok(false) => {}
-                Err(error) => tended.trouble.push(error),
-            }
-        }
-        Ok(tended)
+        Ok((tended, entries))
     }
 
     /// All that it holds. (What else lies in the directory is not ours to look at.)
@@ -230,24 +249,33 @@ impl SharedCache {
 }
 
 impl Entry {
-    /// Whether it is what it is called.
-    fn is_whole(&self) -> io::Result<bool> {
-        let read = match &self.what {
-            What::Copy(path, digest) => regular::open(path)
-                .and_then(Digest::of_content)
-                .map(|content| Original::over(content, digest).is_some()),
-            What::Traces(path) => regular::open(path).and_then(|mut file| {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes)?;
-                Ok(Frames::new(&bytes, 0).any(|piece| matches!(piece, Piece::Payload(_))))
-            }),
-            // Only the tool knows what it should hold.
-            What::Tool(_) => Ok(true),
+    /// Reads it, and leaves nothing of it that is not what it should be.
+    fn verify(&self, traces: &Path) -> io::Result<Verified> {
+        let (path, looked) = match &self.what {
+            What::Tool(tool) => return tool.verify(),
+            What::Copy(path, digest) => {
+                let content = regular::open(path).and_then(Digest::of_content);
+                let wrong = |content| Original::over(content, digest).is_none().then(|| NOT_SO_CALLED.to_owned());
+                (path, content.map(wrong))
+            }
+            What::Traces(path) => match TraceFile::read(traces, path) {
+                Ok(file) => {
+                    let wrong = file.wrong();
+                    if let Some(wrong) = wrong.as_ref().filter(|_| !file.is_lost()) {
+                        file.mend(traces, path)?;
+                        return Ok(Verified { damage: vec![CacheDamage::new(path, wrong)], removed: false });
+                    }
+                    (path, Ok(wrong))
+                }
+                Err(error) => (path, Err(error)),
+            },
         };
-        match read {
-            Err(error) if regular::is_no_file(&error) => Ok(false),
-            read => read,
-        }
+        let wrong = match looked {
+            Err(error) if regular::is_no_file(&error) => Some(error.to_string()),
+            looked => looked?,
+        };
+        let removed = wrong.is_some() && self.remove()?;
+        Ok(Verified { damage: wrong.map(|wrong| CacheDamage::new(path, wrong)).into_iter().collect(), removed })
     }
 
     /// Whether it was there to be removed.
@@ -265,6 +293,9 @@ impl Entry {
         }
     }
 }
+
+/// What is wrong with a copy.
+const NOT_SO_CALLED: &str = "its content is not what its name says";
 
 fn name(path: &Path) -> Option<&str> {
     path.file_name().and_then(|name| name.to_str())

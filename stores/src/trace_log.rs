@@ -5,7 +5,8 @@
 //! file, and keys of other programs and repositories are never looked at. Those of the same name are in the same file; a build
 //! tells them apart by what they were made from.
 //!
-//! A file is appended to, and readers skip what is damaged or half-written. Each record is [sealed](crate::seal), key and value together,
+//! A file is appended to, and readers skip what is damaged or half-written. A record says which key it is of in the words that give the
+//! file its name, so that who knows nothing of the program can tell whether it lies in its place. Each record is [sealed](crate::seal), key and value together,
 //! so that none is taken for what it is not, wherever it was moved. Equal traces are one. Two traces of a key from the same dependencies
 //! with different values betray a task that is not deterministic, and are counted as [`conflicts`](TraceLog::conflicts). The newest is given:
 //! the build that made it had to, because no copy of the older value was left.
@@ -20,6 +21,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use alacarte_core::{Fingerprint, Key, SharedDependency, SharedTrace, StoreError, TraceCache, Value};
 use serde::Serialize;
@@ -63,9 +65,9 @@ pub struct TraceLog<K, V> {
     types: PhantomData<fn() -> (K, V)>,
 }
 
-/// A record: its seal; what was made (key, dependencies, deep fingerprint) and the value, each serialised.
-type Parts<'a> = (u64, &'a [u8], &'a [u8]);
-type Made<K> = (K, Vec<(K, bool, bool, u64)>, Option<u64>);
+/// A record: its seal; the key behind its own seal, as it names the file; from what it was made (dependencies, deep fingerprint), and the value, each serialised.
+type Parts<'a> = (u64, &'a [u8], &'a [u8], &'a [u8]);
+type Made<K> = (Vec<(K, bool, bool, u64)>, Option<u64>);
 
 impl<K, V> TraceLog<K, V> {
     /// The traces in this directory, which is made when the first is added.
@@ -102,18 +104,6 @@ where
         Some(Digest::of_bytes(&self.schema.write_key(key).ok()?).place_in(&self.directory))
     }
 
-    /// Puts another content in the place of a file, as a whole.
-    fn replace(&self, old: &File, place: &Path, content: &[u8]) -> io::Result<()> {
-        let underway = self.directory.join("underway");
-        std::fs::create_dir_all(&underway)?;
-        scratch::sweep(&underway);
-        let mut new = scratch::create(&underway)?;
-        new.write_all(content)?;
-        new.as_file().set_permissions(old.metadata()?.permissions())?;
-        new.persist(place)?;
-        Ok(())
-    }
-
     /// The seal of a trace; `None` if a part of it cannot be serialised.
     fn seal(&self, SharedTrace { key, dependencies, value, .. }: &SharedTrace<K, V>) -> Option<Fingerprint> {
         let keys = std::iter::once(key).chain(dependencies.iter().map(|dependency| &dependency.key));
@@ -123,8 +113,9 @@ where
 
     /// What a record says, if this program would write it so.
     fn read<'p>(&self, payload: &'p [u8]) -> Option<(SharedTrace<K, V>, Parts<'p>)> {
-        let parts @ (seal, made, value) = postcard::from_bytes::<Parts<'_>>(payload).ok()?;
-        let (key, dependencies, deep) = whole::<Made<K>>(made)?;
+        let parts @ (seal, key, made, value) = postcard::from_bytes::<Parts<'_>>(payload).ok()?;
+        let key = self.schema.read_key(key)?;
+        let (dependencies, deep) = whole::<Made<K>>(made)?;
         let dependencies = dependencies.into_iter().map(|(key, definition, grouped, fingerprint)| {
             SharedDependency::new(key, Fingerprint(fingerprint)).with_definition(definition).with_grouped(grouped)
         });
@@ -132,21 +123,114 @@ where
         (self.seal(&trace)?.0 == seal).then_some((trace, parts))
     }
 
-    /// A record, and its parts; `None` if one of them cannot be serialised.
-    fn write(&self, trace: &SharedTrace<K, V>) -> Option<(Vec<u8>, Vec<u8>, Vec<u8>)> {
+    /// A record, and its parts (key, what it was made from, value); `None` if one of them cannot be serialised.
+    fn write(&self, trace: &SharedTrace<K, V>) -> Option<(Vec<u8>, [Vec<u8>; 3])> {
         let SharedTrace { key, dependencies, deep, value, .. } = trace;
         let fetched = |dependency: &SharedDependency<K>| {
             let SharedDependency { key, definition, grouped, fingerprint, .. } = dependency.clone();
             (key, definition, grouped, fingerprint.0)
         };
-        let made: Made<K> = (key.clone(), dependencies.iter().map(fetched).collect(), deep.map(|deep| deep.0));
+        let made: Made<K> = (dependencies.iter().map(fetched).collect(), deep.map(|deep| deep.0));
         let (made, value) = (postcard::to_stdvec(&made).ok()?, postcard::to_stdvec(value).ok()?);
-        let parts: Parts<'_> = (self.seal(trace)?.0, &made, &value);
+        let key = self.schema.write_key(key).ok()?;
+        let parts: Parts<'_> = (self.seal(trace)?.0, &key, &made, &value);
         let payload = postcard::to_stdvec(&parts).ok()?;
         let mut record = Vec::new();
         frame::push(&mut record, |out| out.extend_from_slice(&payload));
-        Some((record, made, value))
+        Some((record, [key, made, value]))
     }
+}
+
+/// A file of traces, as who looks after the cache finds it, without knowing what keys and values are.
+pub(crate) struct TraceFile {
+    file: File,
+    /// The records that are whole and lie in their place.
+    whole: Vec<u8>,
+    damaged: usize,
+    strangers: usize,
+}
+
+impl TraceFile {
+    /// Reads the file at this place in a directory of traces.
+    pub(crate) fn read(directory: &Path, place: &Path) -> io::Result<Self> {
+        let mut looked = TraceFile::look(directory, place)?;
+        for _ in 0..LOOKS {
+            if !looked.torn {
+                break;
+            }
+            // Somebody may be adding to it.
+            std::thread::sleep(Duration::from_millis(10));
+            looked = TraceFile::look(directory, place)?;
+        }
+        Ok(looked.found)
+    }
+
+    fn look(directory: &Path, place: &Path) -> io::Result<Look> {
+        let file = regular::open(place)?;
+        let mut bytes = Vec::new();
+        (&file).read_to_end(&mut bytes)?;
+        let mut found = TraceFile { file, whole: Vec::new(), damaged: 0, strangers: 0 };
+        let mut frames = Frames::new(&bytes, 0);
+        for piece in frames.by_ref() {
+            let Piece::Payload(payload) = piece else {
+                found.damaged += 1;
+                continue;
+            };
+            match postcard::from_bytes::<Parts<'_>>(payload) {
+                Ok((_, key, ..)) if Digest::of_bytes(key).place_in(directory) == place => {
+                    frame::push(&mut found.whole, |out| out.extend_from_slice(payload));
+                }
+                Ok(_) => found.strangers += 1,
+                Err(_) => found.damaged += 1,
+            }
+        }
+        let torn = frames.end() < bytes.len();
+        found.damaged += usize::from(torn);
+        Ok(Look { found, torn })
+    }
+
+    /// What is wrong with it, if anything is.
+    pub(crate) fn wrong(&self) -> Option<String> {
+        let counted = |count: usize, what: &str| match count {
+            0 => None,
+            1 => Some(format!("a trace in it {what}")),
+            count => Some(format!("{count} traces in it {what}")),
+        };
+        let wrong = [counted(self.damaged, "cannot be read"), counted(self.strangers, "belong to another key")];
+        let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+        (!wrong.is_empty()).then(|| wrong.join(", "))
+    }
+
+    /// Whether nothing in it is of use.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.whole.is_empty()
+    }
+
+    /// Leaves in it what is whole. (What others have added meanwhile is lost, and built again.)
+    pub(crate) fn mend(&self, directory: &Path, place: &Path) -> io::Result<()> {
+        replace(directory, &self.file, place, &self.whole)
+    }
+}
+
+struct Look {
+    found: TraceFile,
+    /// It ends in the middle of a record.
+    torn: bool,
+}
+
+/// A file that ends in the middle of a record is looked at so often again.
+const LOOKS: usize = 3;
+
+/// Puts another content in the place of a file, as a whole.
+fn replace(directory: &Path, old: &File, place: &Path, content: &[u8]) -> io::Result<()> {
+    let underway = directory.join("underway");
+    std::fs::create_dir_all(&underway)?;
+    scratch::sweep(&underway);
+    let mut new = scratch::create(&underway)?;
+    new.write_all(content)?;
+    new.as_file().set_permissions(old.metadata()?.permissions())?;
+    new.persist(place)?;
+    Ok(())
 }
 
 /// What a file ends with: its last mebibyte, or more, so that there is a whole record in it.
@@ -182,6 +266,12 @@ fn open(place: &Path) -> io::Result<File> {
     }
 }
 
+/// What was made of the same key from the same dependencies in more than one way, and one of the values.
+fn disagreement(key: &[u8], made: &[u8], value: &[u8]) -> (Digest, Digest) {
+    let what = [Digest::of_bytes(key).0, Digest::of_bytes(made).0].concat();
+    (Digest::of_bytes(&what), Digest::of_bytes(value))
+}
+
 /// Writes a record, with one write unless the disk is full, so that those of others do not come between.
 fn append(mut file: &File, record: &[u8]) -> io::Result<()> {
     file.write_all(record)
@@ -204,13 +294,14 @@ where
         let (mut told, mut newest) = (Vec::new(), HashMap::new());
         for piece in Frames::new(&bytes, 0) {
             let Piece::Payload(payload) = piece else { continue };
-            let Some((trace, (_, made, value))) = self.read(payload).filter(|(trace, _)| trace.key == *key) else {
+            let Some((trace, (_, sealed, made, value))) = self.read(payload).filter(|(trace, _)| trace.key == *key)
+            else {
                 continue;
             };
             if let Some((before, place)) = newest.insert(made, (value, told.len())) {
                 told[place] = None;
                 if before != value {
-                    self.conflicts.insert((Digest::of_bytes(made), Digest::of_bytes(value)));
+                    self.conflicts.insert(disagreement(sealed, made, value));
                 }
             }
             told.push(Some(trace));
@@ -221,7 +312,8 @@ where
 
     fn add(&mut self, trace: &SharedTrace<K, V>) -> Result<(), StoreError> {
         // What cannot be written is not shared.
-        let Some((place, (record, made, value))) = self.place(&trace.key).zip(self.write(trace)) else { return Ok(()) };
+        let Some((record, [sealed, made, value])) = self.write(trace) else { return Ok(()) };
+        let place = Digest::of_bytes(&sealed).place_in(&self.directory);
         let failed = |error| StoreError::new("write", place.display(), error);
         let file = open(&place).map_err(failed)?;
         let bytes = tail(&file).map_err(failed)?;
@@ -229,13 +321,14 @@ where
         for piece in Frames::new(&bytes, 0) {
             let Piece::Payload(payload) = piece else { continue };
             let parts = postcard::from_bytes::<Parts<'_>>(payload).ok();
-            if parts.is_some_and(|(_, known, _)| *known == made) && self.read(payload).is_some() {
-                newest = parts.map(|(_, _, value)| value);
+            let Some((_, key, known, value)) = parts else { continue };
+            if *key == sealed && *known == made && self.read(payload).is_some() {
+                newest = Some(value);
             }
         }
         match newest {
             Some(known) if *known == value => return Ok(()),
-            Some(_) => drop(self.conflicts.insert((Digest::of_bytes(&made), Digest::of_bytes(&value)))),
+            Some(_) => drop(self.conflicts.insert(disagreement(&sealed, &made, &value))),
             None => {}
         }
         let length = file.metadata().map_err(failed)?.len();
@@ -250,7 +343,7 @@ where
             }
         }
         shorter.extend(record);
-        self.replace(&file, &place, &shorter).map_err(failed)
+        replace(&self.directory, &file, &place, &shorter).map_err(failed)
     }
 }
 

@@ -18,11 +18,16 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use rustix::process::{Pid, getppid};
 
-use super::jobserver::JobserverError;
+use thiserror::Error;
 
 /// The environment variable that says to a command that it is shown, and where it is to say what it owes: the number of the process that
 /// has started it, and of that one's pipe.
 pub(super) const CHEATS: &str = "ALACARTE_CHEATS";
+
+/// What [`CHEATS`] says names nobody.
+#[derive(Debug, Error)]
+#[error("{CHEATS} says {0}, which names no pipe of the build that has started this one: unset it")]
+pub(super) struct NoOwing(String);
 
 /// What a command says that it owes.
 #[derive(Debug)]
@@ -53,9 +58,9 @@ impl Owing {
 ///
 /// # Errors
 /// If the variable says nothing of the kind, or what it names cannot be opened.
-pub(super) fn shown_by() -> Result<Option<File>, JobserverError> {
+pub(super) fn shown_by() -> Result<Option<File>, NoOwing> {
     let Some(said) = std::env::var_os(CHEATS) else { return Ok(None) };
-    let invalid = || JobserverError::Cheats(said.to_string_lossy().into_owned());
+    let invalid = || NoOwing(said.to_string_lossy().into_owned());
     let (process, number) = numbers(&said).ok_or_else(invalid)?;
     if !was_started_by(process) {
         return Ok(None);

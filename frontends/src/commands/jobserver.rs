@@ -83,9 +83,6 @@ pub enum JobserverError {
         /// Why not.
         source: io::Error,
     },
-    /// What is to say that this process is shown names no build that shows it.
-    #[error("ALACARTE_CHEATS says {0}, which names no pipe of the build that has started this one: unset it")]
-    Cheats(String),
 }
 
 /// A jobserver, joined or served.

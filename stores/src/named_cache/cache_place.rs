@@ -158,6 +158,30 @@ impl NamedCache {
         &self.repository
     }
 
+    /// Its directory.
+    pub(super) fn part(&self) -> &Path {
+        &self.part
+    }
+
+    /// What is wrong if it says that it is of another repository than its place says.
+    pub(super) fn misplaced(&self) -> Option<String> {
+        let named = |path: Option<&Path>| Some(path?.file_name()?.to_string_lossy().into_owned());
+        let place = named(Some(&self.part))?;
+        let own = match named(self.part.parent())?.as_str() {
+            BY_PATH => Digest::of_bytes(self.repository.as_bytes()).to_string(),
+            _ => self.repository.clone(),
+        };
+        // (Of a path that is no text only a likeness is written down.)
+        let known = !self.repository.contains(char::REPLACEMENT_CHARACTER);
+        (known && own != place)
+            .then(|| format!("it is of {}, and lies in another's place", self.repository.escape_debug()))
+    }
+
+    /// Has it say of no repository that it is its own. The next command signs it anew.
+    pub(super) fn disown(&self) -> io::Result<()> {
+        scratch::remove(&owner(&self.part)).map(drop)
+    }
+
     /// What is published.
     pub(super) fn entries(&self) -> PathBuf {
         self.part.join("entries")

@@ -1,12 +1,15 @@
 //! The care of named caches: which there are, how much they hold, and how to be rid of it.
 
+use std::fs::Metadata;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::SystemTime;
 
 use super::cache_place::{ALL, BY_NAME, BY_PATH, NamedCache};
-use super::cache_walk::{LeftOut, walk};
-use crate::regular::{directories_in, on_disk};
+use super::cache_walk::{LeftOut, MODE, is_entry, walk};
+use crate::cache_damage::{CacheDamage, Verified};
+use crate::regular::{self, directories_in, on_disk};
 use crate::scratch;
 
 /// A named cache, in the part of one repository, and how much it holds.
@@ -55,6 +58,54 @@ impl HeldCache {
         drop(lock);
         drop(place);
         Ok(())
+    }
+
+    /// Reads all entries, and removes what can be none. What lies in the place of another repository goes as a whole.
+    pub(crate) fn verify(&self) -> io::Result<Verified> {
+        if let Some(wrong) = self.cache.misplaced() {
+            self.clear()?;
+            self.cache.disown()?;
+            return Ok(Verified { damage: vec![CacheDamage::new(self.cache.part(), wrong)], removed: true });
+        }
+        let (entries, mut left_out) = (self.cache.entries(), LeftOut::default());
+        let mut verified = Verified::default();
+        // No command publishes meanwhile.
+        let lock = self.cache.lock()?;
+        walk(&entries, &mut left_out, |path, metadata, _| {
+            if let Some(wrong) = wrong(&entries, path, metadata) {
+                scratch::remove(&entries.join(path))?;
+                verified.damage.push(CacheDamage::new(entries.join(path), wrong));
+            }
+            Ok(())
+        })?;
+        drop(lock);
+        // (Of directories that no command is given a copy of, nothing is known.)
+        let unseen = left_out.why.map(|why| CacheDamage::new(&entries, format!("it cannot be looked at: {why}")));
+        verified.damage.extend(unseen);
+        Ok(verified)
+    }
+}
+
+/// Why something can be no entry of a cache.
+fn wrong(entries: &Path, path: &Path, metadata: &Metadata) -> Option<String> {
+    if metadata.is_dir() {
+        return None;
+    }
+    if let Err(why) = is_entry(entries, path, metadata) {
+        return Some(why.into());
+    }
+    if metadata.is_symlink() {
+        return None;
+    }
+    if metadata.permissions().mode() & 0o7777 & !MODE != 0 {
+        return Some("whoever runs it becomes another user".into());
+    }
+    let read = regular::open(&entries.join(path)).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
+    match read {
+        // (What is closed to us may be open to others.)
+        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound) => None,
+        Err(error) => Some(error.to_string()),
+        Ok(_) => None,
     }
 }
 
