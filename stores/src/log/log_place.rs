@@ -201,12 +201,19 @@ fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
         locked = attempt();
     }
     locked.map_err(|error| {
-        let error = if error == Errno::WOULDBLOCK {
-            let directory = path.parent().filter(|directory| *directory != Path::new("")).unwrap_or(Path::new("."));
-            let text = format!("another build is running in {}: wait until it ends", directory.display());
-            io::Error::new(io::ErrorKind::WouldBlock, text)
-        } else {
-            error.into()
+        let directory =
+            path.parent().filter(|directory| *directory != Path::new("")).unwrap_or(Path::new(".")).display();
+        let error = match error {
+            Errno::WOULDBLOCK => {
+                let text = format!("another build is running in {directory}: wait until it ends");
+                io::Error::new(io::ErrorKind::WouldBlock, text)
+            }
+            // Two builds at once would write over each other.
+            Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP => io::Error::other(format!(
+                "the disk of {directory} has no locks ({}): have it be a link to a directory on a disk that has them",
+                io::Error::from(error)
+            )),
+            error => error.into(),
         };
         StoreError::new("lock", path.display(), error)
     })
