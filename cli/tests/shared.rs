@@ -3,7 +3,7 @@
 //!
 //! Five workers build, each now in one of three checkouts and now in a fresh one, whatever a drawn state of the inputs says. After each
 //! build that ends, every output is what a computation from scratch gives, and the same build runs nothing.
-//! `ALACARTE_SHARED_BUILDS` says how many builds [default: 120]; `ALACARTE_SHARED_SEED` how they are drawn.
+//! `ALACARTE_SHARED_BUILDS` says how many builds [default: 120], or `ALACARTE_SHARED_SECONDS` for how long; `ALACARTE_SHARED_SEED` how they are drawn.
 
 mod common;
 
@@ -13,7 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{alacarte, directory, run};
 
@@ -149,6 +149,10 @@ struct World<'w> {
     cache: &'w str,
     checkouts: Vec<Mutex<tempfile::TempDir>>,
     builds: AtomicUsize,
+    /// Until when it is built, if not so many times.
+    until: Option<Instant>,
+    evicted: AtomicUsize,
+    damaged: AtomicUsize,
     restored: AtomicUsize,
     killed: AtomicUsize,
 }
@@ -195,7 +199,8 @@ impl World<'_> {
 
     fn work(&self, seed: u64, builds: usize) {
         let mut draw = Draw(seed);
-        while self.builds.fetch_add(1, Ordering::Relaxed) < builds {
+        let goes_on = |begun: usize| self.until.map_or(begun < builds, |until| Instant::now() < until);
+        while goes_on(self.builds.fetch_add(1, Ordering::Relaxed)) {
             let state = draw.state();
             let chosen = self.checkouts[draw.below(3) as usize].try_lock();
             match chosen {
@@ -210,7 +215,10 @@ impl World<'_> {
         let all = files(Path::new(self.cache));
         let mut any = || all.get(draw.below(all.len().max(1) as u64) as usize);
         let (Some(one), Some(other)) = (any(), any()) else { return };
-        match draw.below(5) {
+        let does = draw.below(5);
+        let count = if does < 2 { &self.evicted } else { &self.damaged };
+        count.fetch_add(1, Ordering::Relaxed);
+        match does {
             0 => drop(run(Path::new("."), &["cache", "gc", "--max-size", "2K", self.cache])),
             // (What goes meanwhile need not be disturbed.)
             1 => drop(fs::remove_file(one)),
@@ -225,10 +233,14 @@ impl World<'_> {
 fn five_workers_build_right_whatever_happens_to_the_cache_they_share() {
     let directory_of_cache = directory(&[]);
     let (builds, seed) = (number("ALACARTE_SHARED_BUILDS", 120) as usize, number("ALACARTE_SHARED_SEED", 1));
+    let seconds = Some(number("ALACARTE_SHARED_SECONDS", 0)).filter(|seconds| *seconds > 0);
     let world = World {
         cache: directory_of_cache.path().to_str().expect("a name"),
         checkouts: (0..3).map(|_| Mutex::new(directory(&[("build.ninja", MANIFEST)]))).collect(),
         builds: AtomicUsize::new(0),
+        until: seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
+        evicted: AtomicUsize::new(0),
+        damaged: AtomicUsize::new(0),
         restored: AtomicUsize::new(0),
         killed: AtomicUsize::new(0),
     };
@@ -269,10 +281,14 @@ fn five_workers_build_right_whatever_happens_to_the_cache_they_share() {
         assert_eq!(ran(second.path()), 0, "{state:?}: all of it was just added");
     }
     let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
+    // (Each worker has counted one that it did not begin any more.)
+    let builds = count(&world.builds) - 5;
     println!(
-        "{builds} builds, {} of which restored something, {} killed",
+        "{builds} builds, {} of which restored something, {} killed before; {} evictions, {} damages",
         count(&world.restored),
-        count(&world.killed)
+        count(&world.killed),
+        count(&world.evicted),
+        count(&world.damaged)
     );
     assert!(count(&world.restored) > builds / 20, "the cache was of no use: {}", count(&world.restored));
 }
