@@ -443,7 +443,7 @@ fn what_can_be_wrong_with_a_tools_cache_is_found() {
     let by_path = fs::read_dir(tool.join("by-path")).expect("a directory").flatten().next().expect("a part").path();
     for part in [tool.join("by-name/repository"), by_path] {
         fs::write(part.join("repository"), "another").expect("written");
-        is_found(place, &[part.clone()]);
+        is_found(place, std::slice::from_ref(&part));
         assert!(!part.join("entries").exists(), "{}", part.display());
     }
     assert_eq!(run(place, &BUILD).0, 0);
