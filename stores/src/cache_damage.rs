@@ -11,11 +11,12 @@ use std::path::PathBuf;
 /// let directory = tempfile::tempdir()?;
 /// let (cache, file) = (SharedCache::new(directory.path().join("cache")), directory.path().join("a"));
 /// std::fs::write(&file, "hello")?;
-/// cache.copies().keep(&file, &Digest::of_bytes(b"hello"))?;
+/// let digest = Digest::of_bytes(b"hello");
+/// cache.copies().keep(&file, &digest)?;
 /// assert!(cache.verify()?.damage.is_empty());
 ///
-/// let copy = std::fs::read_dir(cache.copies().directory())?.flatten().next().unwrap().path();
-/// let copy = std::fs::read_dir(copy)?.flatten().next().unwrap().path();
+/// let name = digest.to_string();
+/// let copy = cache.copies().directory().join(&name[..2]).join(&name[2..]);
 /// std::fs::remove_file(&copy)?;
 /// std::fs::write(&copy, "hullo")?;
 /// assert_eq!(cache.verify()?.damage[0].path, copy);
