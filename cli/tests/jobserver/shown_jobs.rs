@@ -20,7 +20,7 @@ struct Scene {
 /// another, which is to wait; and two when the make has ended, which are to run at once.
 const BESIDE: &str = "\
 rule make
-  command = make -s -C long && : > $out
+  command = until [ -e go ]; do sleep 0.01; done; make -s -C long && : > $out
 rule count
   command = : > running/$out; ls running | wc -l >> counts; rm running/$out; : > $out
 rule meet
@@ -70,6 +70,9 @@ impl Scene {
         build.stdout(Stdio::null()).stderr(File::create(at("said")).expect("made"));
         let build = build.spawn().expect("it starts");
         let mut scene = Scene { root, lock, build };
+        // It has begun, with a token, and waits for the lock: then the make may have what it lends.
+        scene.eventually("cache/alacarte/tools/tool/by-name/repository/repository");
+        fs::write(scene.root.path().join("go"), "").expect("written");
         scene.eventually("on-long1");
         scene.eventually("on-long2");
         assert!(!scene.is_there("on-shown"), "it has the lock too early");
