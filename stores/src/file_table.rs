@@ -13,7 +13,7 @@ use crate::record_file::RecordFile;
 use crate::regular;
 
 /// How every table begins.
-const TITLE: &[u8] = b"alacarte files 3\n";
+const TITLE: &[u8] = b"alacarte files 4\n";
 
 /// So many records that no longer count are no reason to write a table anew.
 const SLACK: usize = 1024;

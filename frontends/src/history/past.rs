@@ -12,7 +12,7 @@ use super::record::{About, CommandRecord, Ending, Outcome, Record};
 use super::words::{KnownWords, Numbered, Words};
 
 /// How every history begins.
-const TITLE: &[u8] = b"alacarte history 1\n";
+const TITLE: &[u8] = b"alacarte history 2\n";
 
 /// So many builds are kept, beside the last run of each command,
 const BUILDS: usize = 100;

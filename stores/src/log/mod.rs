@@ -60,7 +60,7 @@ use log_place::Place;
 pub use log_place::SharedBytes;
 
 /// How every log begins. (The mark of a frame is that of this version, too.)
-const TITLE: &[u8] = b"alacarte log 3\n";
+const TITLE: &[u8] = b"alacarte log 4\n";
 
 /// Buffered records are written when there are so many bytes of them.
 const BUFFER: usize = 1 << 16;

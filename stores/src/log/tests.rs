@@ -319,8 +319,9 @@ fn the_log_of_another_program_is_set_aside() {
 fn a_file_of_zeroes_or_noise_is_set_aside() {
     let mut version_1 = b"alacarte log 1\n".to_vec();
     let version_2 = [&b"alacarte log 2\n"[..], &[0xA1, 0xCB, 1, 0, 0, 0, 9, 9, 9, 9, 0]].concat();
+    let version_3 = [&b"alacarte log 3\n"[..], &[0xA1, 0xCC, 1, 0, 0, 0, 9, 9, 9, 9, 0]].concat();
     let noise: Vec<u8> = (0..5000_u32).flat_map(|n| *blake3::hash(&n.to_le_bytes()).as_bytes()).collect();
-    for bytes in [vec![0; 10], vec![0; 100_000], noise, version_2, version_1.clone(), {
+    for bytes in [vec![0; 10], vec![0; 100_000], noise, version_3, version_2, version_1.clone(), {
         version_1.extend([0xA1, 0xCA, 1, 0, 0, 0]);
         version_1
     }] {
