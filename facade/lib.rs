@@ -34,6 +34,7 @@
 //! | feature | |
 //! |---|---|
 //! | `files` | values as files, a journal on disk (of typed rules, too: `journal_rule`), caches that builds share (in [`stores`]); builds of files by rules for patterns of paths: `alacarte::files`; what earlier builds of commands did: `alacarte::history` |
+//! | `confined` | commands that may open only what their rules need (Linux): `files::Confined`, and `--confine` of `files::main` |
 //! | `ninja` | manifests of ninja and their commands: `alacarte::ninja` |
 //! | `spreadsheet` | CSV files with formulas: `alacarte::spreadsheet` |
 //! | `lab` | the laboratory, which judges a strategy of your own by laws: `alacarte::lab` |

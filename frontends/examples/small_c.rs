@@ -27,7 +27,8 @@ fn main() -> ExitCode {
             let flags = make.env("CFLAGS").await?.unwrap_or_default();
             let arguments = ["-Iout", "-c", &source, "-o", make.target(), "-MMD", "-MF", &depfile];
             let arguments = std::iter::once(cc.as_str()).chain(flags.split_whitespace()).chain(arguments);
-            make.command(arguments).depfile(&depfile).shown(format!("compile {source}")).run().await
+            let compile = make.command(arguments).depfile(&depfile).may_read("src");
+            compile.shown(format!("compile {source}")).run().await
         })
         .rule("out/version.h", async |make| {
             let version = make.read("VERSION").await?;

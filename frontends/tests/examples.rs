@@ -180,3 +180,24 @@ fn a_site_is_merged_of_directories() {
     built("restored 3 from the cache");
     assert_eq!(fs::read_to_string(at("out/site/about.html")).expect("restored"), "<p>We merge.</p>\n");
 }
+
+#[test]
+fn confined_a_compiler_reads_the_headers_that_its_rule_lets_it_and_a_rule_that_forgets_one_is_told() {
+    if let Err(error) = alacarte_frontends::files::Confined::available() {
+        eprintln!(
+            "SKIPPED confined_a_compiler_reads_the_headers_that_its_rule_lets_it_and_a_rule_that_forgets_one_is_told: {error}"
+        );
+        return;
+    }
+    let project = Project::new();
+    project.build(&["--confine"]);
+    assert_eq!(project.says(), "hello 1");
+    project.write("lib/hi.h", "#define HI \"hi\"\n");
+    project.write("src/greet.c", "#include \"../lib/hi.h\"\nconst char *greet(void) { return HI; }\n");
+    let failed = project.build_with(&["--confine"], "");
+    let said = String::from_utf8_lossy(&failed.stdout);
+    assert!(!failed.status.success() && said.contains("(run confined: "), "{said}");
+    assert!(said.contains("it may have wanted lib/hi.h: have its rule need it"), "{said}");
+    project.build(&[]);
+    assert_eq!(project.says(), "hi 1");
+}

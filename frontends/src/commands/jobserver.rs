@@ -567,6 +567,14 @@ fn option(flags: &[u8]) -> Option<&[u8]> {
     options(flags).filter(|word| names_jobserver(word)).last()
 }
 
+/// Where the pipe lies that has a name in `MAKEFLAGS`, wherever that stands there.
+#[cfg(feature = "confined")]
+pub(super) fn pipe_named(flags: &std::ffi::OsStr) -> Option<PathBuf> {
+    let words = flags.as_bytes().split(u8::is_ascii_whitespace);
+    let name = words.filter_map(|word| word.strip_prefix(b"--jobserver-auth=fifo:")).next_back()?;
+    Some(PathBuf::from(OsString::from_vec(name.to_vec())))
+}
+
 /// `MAKEFLAGS` with another jobserver.
 ///
 /// Of several options that name one, make and ninja take the last; make before 4.4 ends if that has a name, and ninja joins none that has
@@ -728,6 +736,8 @@ mod tests {
             let cargo = flags.rsplit_once("--jobserver-auth=").expect("it is there").1;
             let ninja = flags.split(' ').filter_map(|word| word.strip_prefix("--jobserver-auth=")).next_back();
             assert_eq!((cargo, ninja), ("8,9", Some("fifo:/f")), "{makes}");
+            #[cfg(feature = "confined")]
+            assert_eq!(super::pipe_named(flags.as_ref()), Some(PathBuf::from("/f")), "{makes}");
             words.reverse();
         }
     }

@@ -55,7 +55,12 @@ pub(crate) struct Line<'l> {
     pub(crate) private: Option<&'l Path>,
     /// Its copy of the cache that a tool keeps for itself.
     pub(crate) tool_cache: Option<PathBuf>,
+    /// How its process is started, if not as a child of this thread.
+    pub(crate) spawn: Option<Spawn<'l>>,
 }
+
+/// Starts a process otherwise than by this thread.
+pub(crate) type Spawn<'l> = Box<dyn FnOnce(&mut Command) -> io::Result<Child> + 'l>;
 
 /// What is run.
 pub(crate) enum What<'l> {
@@ -70,7 +75,7 @@ pub(crate) enum What<'l> {
 /// Runs a command line to its end. Where there is a jobserver, the caller has a [token](Commands::token).
 pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended> {
     within_a_runtime()?;
-    let Line { what, directory, console, outputs, keep, alone, private, tool_cache } = line;
+    let Line { what, directory, console, outputs, keep, alone, private, tool_cache, spawn } = line;
     let mut command = match what {
         #[cfg(any(feature = "ninja", test))]
         What::Shell(line) => {
@@ -111,7 +116,7 @@ pub(crate) async fn run(commands: &Commands, line: Line<'_>) -> io::Result<Ended
     let owing = shows.and_then(|jobserver| Some((jobserver, Owing::new().ok()?)));
     command.env_remove(CHEATS).envs(owing.as_ref().map(|(_, owing)| (CHEATS, owing.name())));
     let outputs = outputs.into_iter().map(|path| (modified(&path), path)).map(|(time, path)| (path, time)).collect();
-    let Some(mut running) = Running::start(commands, &mut command, !console, alone, outputs)? else {
+    let Some(mut running) = Running::start(commands, &mut command, spawn, !console, alone, outputs)? else {
         return std::future::pending().await;
     };
     // The command holds our ends of the pipe, which would never end.
@@ -157,6 +162,7 @@ impl<'c> Running<'c> {
     fn start(
         commands: &'c Commands,
         command: &mut Command,
+        spawn: Option<Spawn<'_>>,
         group: bool,
         alone: bool,
         outputs: Vec<(PathBuf, Option<SystemTime>)>,
@@ -165,7 +171,10 @@ impl<'c> Running<'c> {
         if underway.closed {
             return Ok(None);
         }
-        let child = command.spawn()?;
+        let child = match spawn {
+            Some(spawn) => spawn(command),
+            None => command.spawn(),
+        }?;
         underway.started += 1;
         let number = underway.started;
         // Without an id it was waited for already.
@@ -234,6 +243,7 @@ mod tests {
             alone: false,
             private: None,
             tool_cache: None,
+            spawn: None,
         }
     }
 

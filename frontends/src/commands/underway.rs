@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io;
+#[cfg(feature = "confined")]
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use alacarte_stores::to_stderr;
 
+#[cfg(feature = "confined")]
+use super::jobserver::pipe_named;
 use super::jobserver::{Jobserver, Token, Unsettled, jobs};
 use super::process_group::{Process, end};
 use super::screen::program;
@@ -223,6 +227,13 @@ impl Commands {
     /// Whether a jobserver that another process serves says how many of them run.
     pub fn have_joined(&self) -> bool {
         self.joined().is_some()
+    }
+
+    /// Where the jobserver's pipe lies, if it has a name: the one that this process serves, or else the one that `MAKEFLAGS` names.
+    #[cfg(feature = "confined")]
+    pub(crate) fn jobserver_named(&self) -> Option<PathBuf> {
+        let flags = self.jobserver.as_ref().and_then(|jobserver| jobserver.flags());
+        pipe_named(&flags.or_else(|| std::env::var_os("MAKEFLAGS"))?)
     }
 
     /// The jobserver that another process serves, if this one has joined it.

@@ -13,6 +13,8 @@ use alacarte_schedulers as schedulers;
 use alacarte_stores::{SharedCache, to_stderr, to_stdout};
 use clap::Parser;
 
+#[cfg(feature = "confined")]
+use super::confined::Confined;
 use super::file_rules::FileRules;
 use super::file_session::{FileBuild, FileSession};
 use super::keys::File;
@@ -46,6 +48,10 @@ struct Arguments {
     /// Run so many percent of what the cache could restore all the same, and say what differs.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
     recheck: Option<u8>,
+    /// Let each command open only what its rule has needed, and write only its outputs (Linux with Landlock).
+    #[cfg(feature = "confined")]
+    #[arg(long)]
+    confine: bool,
     /// Print why each rule runs.
     #[arg(long)]
     explain: bool,
@@ -88,9 +94,19 @@ pub fn main(rules: FileRules) -> ExitCode {
     }
 }
 
-fn run(rules: FileRules, arguments: &Arguments) -> Result<ExitCode, Problem> {
+#[cfg_attr(not(feature = "confined"), allow(unused_mut, reason = "nothing else changes them"))]
+fn run(mut rules: FileRules, arguments: &Arguments) -> Result<ExitCode, Problem> {
     if !arguments.directory.is_dir() {
         return Err(format!("there is no directory {}", arguments.directory.display()).into());
+    }
+    #[cfg(feature = "confined")]
+    if arguments.confine {
+        if rules.executor.is_some() {
+            let text = "this program runs commands by an executor of its own: have that confine them (`Confined`), or leave out --confine";
+            return Err(text.into());
+        }
+        Confined::available()?;
+        rules = rules.with_executor(|plain| Box::new(Confined::new(plain)));
     }
     let mut session = FileSession::new(&arguments.directory);
     let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from), processors());

@@ -28,6 +28,8 @@ pub struct Run<'b> {
     depfile: Option<String>,
     pool: Option<String>,
     tool_cache: Option<String>,
+    may_read: Vec<String>,
+    may_write: Vec<String>,
 }
 
 /// What stands for the path of the copy of a tool's cache.
@@ -35,7 +37,17 @@ const TOOL_CACHE: &str = "{tool_cache}";
 
 impl<'b> Run<'b> {
     pub(super) fn new(rule: RunningRule<'b>, arguments: Vec<String>) -> Self {
-        Run { rule, arguments, environment: BTreeMap::new(), shown: None, depfile: None, pool: None, tool_cache: None }
+        Run {
+            rule,
+            arguments,
+            environment: BTreeMap::new(),
+            shown: None,
+            depfile: None,
+            pool: None,
+            tool_cache: None,
+            may_read: Vec::new(),
+            may_write: Vec::new(),
+        }
     }
 
     /// Sets an environment variable for it.
@@ -85,6 +97,35 @@ impl<'b> Run<'b> {
         self
     }
 
+    /// Lets it read a file, or a directory with all that lies in it, which the rule has not needed: what a compiler includes is known when it
+    /// has run, from its [`depfile`](Self::depfile). A command without one is refused this, for nobody would know what it has read.
+    ///
+    /// It matters to an executor that confines commands. (`Confined`, with the feature of that name. A plain one lets them read everything.)
+    ///
+    /// ```
+    /// use alacarte::files::FileRules;
+    ///
+    /// let rules = FileRules::new().rule("out/*.o", async |make| {
+    ///     let [source, depfile] = [format!("src/{}.c", make.part(0)), format!("{}.d", make.target())];
+    ///     make.need([&source]).await?;
+    ///     let arguments = ["cc", "-c", &source, "-o", make.target(), "-MMD", "-MF", &depfile];
+    ///     make.command(arguments).depfile(&depfile).may_read("src").run().await
+    /// });
+    /// ```
+    pub fn may_read(mut self, path: impl Into<String>) -> Self {
+        self.may_read.push(path.into());
+        self
+    }
+
+    /// Lets it write a file that is no output, or into a directory and all below it: for a tool that makes other files beside its output,
+    /// renames one to it, or removes it. Nothing that it writes so is a value of the build.
+    ///
+    /// It matters to an executor that confines commands, which otherwise may write their outputs and no more.
+    pub fn may_write(mut self, path: impl Into<String>) -> Self {
+        self.may_write.push(path.into());
+        self
+    }
+
     /// Runs it.
     ///
     /// # Errors
@@ -108,20 +149,19 @@ impl<'b> Run<'b> {
         if self.arguments.is_empty() {
             return Err(TaskError::new("a command has a program: name one before its arguments"));
         }
+        if !self.may_read.is_empty() && self.depfile.is_none() {
+            let path = &self.may_read[0];
+            return Err(TaskError::new(format!(
+                "a command may read {path} unneeded only if it says what it has read: name its depfile, or need what it reads"
+            )));
+        }
         let RunningRule { fetch, context, .. } = &self.rule;
         let files = &context.files;
         let cache: Option<CacheName> = match &self.tool_cache {
             Some(name) => Some(name.parse().map_err(|error| TaskError::new(format!("{error}")))?),
             None => None,
         };
-        let command = Command {
-            arguments: self.arguments.clone(),
-            environment: self.environment.clone(),
-            tool_cache: None,
-            directory: files.borrow().root().to_owned(),
-            outputs: self.rule.outputs.iter().map(|output| files.borrow().path(output)).collect(),
-            captured,
-        };
+        let command = self.command(captured);
         let mut attempts = 0;
         loop {
             let run = self.once(&command, cache.as_ref());
@@ -152,6 +192,33 @@ impl<'b> Run<'b> {
                 fetch.volatile();
                 return Ok(ended);
             }
+        }
+    }
+
+    /// The command, and what its rule has asked for by now.
+    fn command(&self, captured: bool) -> Command {
+        let RunningRule { context, outputs, log, .. } = &self.rule;
+        let path = |key: &FileKey| context.files.borrow().path(key);
+        let read = log.read.borrow();
+        // (A name for other files is no path.)
+        let needed = read.iter().map(|(key, _)| key).filter(|key| !context.makers.is_phony(key));
+        let (trees, files): (Vec<&FileKey>, Vec<&FileKey>) = needed.partition(|key| key.is_tree());
+        let named = |paths: &[String]| paths.iter().map(|path| self.rule.path(path)).collect::<Vec<_>>();
+        let temporary = log.temporary.borrow();
+        let mut writes = named(&self.may_write);
+        writes.extend(self.depfile.iter().map(|depfile| self.rule.path(depfile)).chain(temporary.iter().cloned()));
+        Command {
+            arguments: self.arguments.clone(),
+            environment: self.environment.clone(),
+            tool_cache: None,
+            directory: context.files.borrow().root().to_owned(),
+            outputs: outputs.iter().filter(|output| !context.makers.is_phony(output)).map(path).collect(),
+            inputs: files.into_iter().map(path).chain(log.found.borrow().iter().cloned()).collect(),
+            trees: trees.into_iter().map(path).chain(named(&self.may_read)).collect(),
+            writes,
+            variables: log.variables.borrow().iter().cloned().collect(),
+            scratch: context.scratch.clone(),
+            captured,
         }
     }
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use async_trait::async_trait;
 
 use crate::commands::Commands;
-use crate::commands::process::{self, Line, What};
+use crate::commands::process::{self, Line, Spawn, What};
 
 /// So many bytes of what a command writes are kept of its beginning, and as many of its end.
 const KEPT_OUTPUT: usize = 1 << 20;
@@ -28,6 +28,17 @@ pub struct Command {
     pub directory: PathBuf,
     /// The files that it makes: what it has begun to write of them is removed if it is stopped.
     pub outputs: Vec<PathBuf>,
+    /// What its rule has needed so far: files, and directories of which it knows the names (by a pattern, or as what was needed).
+    pub inputs: Vec<PathBuf>,
+    /// The same with all that lies in it: directories that were needed, and what the rule lets it read unneeded
+    /// ([`Run::may_read`](super::Run::may_read)).
+    pub trees: Vec<PathBuf>,
+    /// What it may write beside its outputs: files, and directories with all that lies in them.
+    pub writes: Vec<PathBuf>,
+    /// The environment variables for which its rule has asked.
+    pub variables: Vec<String>,
+    /// Where an executor may make temporary directories.
+    pub scratch: PathBuf,
     /// Whether its standard output is wanted apart from its errors.
     pub captured: bool,
 }
@@ -51,7 +62,8 @@ impl Ended {
     }
 }
 
-/// Runs commands. A user's own may count them, confine them, or send them elsewhere; most end in [`Plain`].
+/// Runs commands. A user's own may count them, or send them elsewhere; most end in [`Plain`]. With the feature `confined`, `Confined` is
+/// another one.
 ///
 /// ```
 /// use std::{cell::Cell, rc::Rc};
@@ -108,7 +120,25 @@ impl Plain {
 #[async_trait(?Send)]
 impl Executor for Plain {
     async fn execute(&self, command: &Command) -> io::Result<Ended> {
-        let Command { arguments, environment, tool_cache, directory, outputs, captured } = command;
+        self.run(command, None, None).await
+    }
+}
+
+impl Plain {
+    /// Where the pipe of a jobserver lies that has a name, as commands are told of it.
+    #[cfg(feature = "confined")]
+    pub(super) fn jobserver(&self) -> Option<PathBuf> {
+        self.commands.jobserver_named()
+    }
+
+    /// Runs it with temporary files and caches in a directory of its own, if there is one; its process may be started otherwise.
+    pub(super) async fn run(
+        &self,
+        command: &Command,
+        private: Option<&Path>,
+        spawn: Option<Spawn<'_>>,
+    ) -> io::Result<Ended> {
+        let Command { arguments, environment, tool_cache, directory, outputs, captured, .. } = command;
         let line = Line {
             what: What::Program { arguments, environment, apart: *captured },
             directory,
@@ -117,8 +147,9 @@ impl Executor for Plain {
             keep: KEPT_OUTPUT,
             // A rule may give up one of its commands, and go on.
             alone: true,
-            private: None,
+            private,
             tool_cache: tool_cache.clone(),
+            spawn,
         };
         let process::Ended { status, output, said } = process::run(&self.commands, line).await?;
         Ok(Ended { status, output, captured: said })

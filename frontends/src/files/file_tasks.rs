@@ -11,7 +11,7 @@ use alacarte_core::{
 use alacarte_stores::{FileKey, FileValue, Made, SharedFiles};
 
 use super::file_rules::PathRule;
-use super::keys::{Contents, File, Tool, Version};
+use super::keys::{Contents, File, Version};
 use super::make::Make;
 use super::running_rule::{BuildContext, RunningRule};
 use crate::commands::still_hold;
@@ -179,9 +179,7 @@ impl FileTasks {
 
     async fn version(&self, name: &str, fetch: Fetch<'_, RuleKey, Output>) -> Result<String> {
         let make = Make::new(self.running(fetch, &[]), Vec::new());
-        let Some((path, _)) = fetch.rule(Tool(name.to_owned())).await? else {
-            return Err(TaskError::new(format!("there is no program called {name}: install it, or mend PATH")));
-        };
+        let path = make.tool(name).await?;
         make.command([path, "--version".to_owned()]).capture().await
     }
 }

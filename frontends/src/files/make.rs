@@ -113,8 +113,10 @@ impl<'b> Make<'b> {
     /// # Errors
     /// If its task fails.
     pub async fn rule<R: Rule>(&self, rule: R) -> Result<R::Output> {
+        let key = rule.clone();
         let value = self.rule.fetch.rule(rule).await?;
         self.rule.log.values.set(self.rule.log.values.get().combine(value.fingerprint()));
+        self.rule.note(&key, &value);
         Ok(value)
     }
 
@@ -226,9 +228,10 @@ impl<'b> Make<'b> {
     /// If it cannot be made.
     pub fn temporary(&self) -> Result<TempDir> {
         let place = &self.rule.context.scratch;
-        std::fs::create_dir_all(place)
-            .and_then(|()| tempfile::tempdir_in(place))
-            .map_err(|error| StoreError::new("make a directory in", place.display(), error).into())
+        let made = std::fs::create_dir_all(place).and_then(|()| tempfile::tempdir_in(place));
+        let made = made.map_err(|error| StoreError::new("make a directory in", place.display(), error))?;
+        self.rule.log.temporary.borrow_mut().push(made.path().to_owned());
+        Ok(made)
     }
 }
 

@@ -37,6 +37,10 @@
 
 mod command_line;
 mod command_run;
+#[cfg(feature = "confined")]
+mod confined;
+#[cfg(feature = "confined")]
+mod domain;
 mod executor;
 mod file_rules;
 mod file_session;
@@ -52,6 +56,8 @@ mod surroundings;
 
 pub use command_line::main;
 pub use command_run::Run;
+#[cfg(feature = "confined")]
+pub use confined::{Confined, ConfinedError};
 pub use executor::{Command, Ended, Executor, Plain};
 pub use file_rules::FileRules;
 pub use file_session::{FileBuild, FileSession};

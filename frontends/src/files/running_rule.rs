@@ -1,6 +1,8 @@
 //! What a running rule, and each of its commands, can reach: the build's context, and a log of what the rule has asked for.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -8,8 +10,9 @@ use alacarte_core::{Fetch, Fingerprint, Output, Result, RuleKey, TaskError};
 use alacarte_stores::{FileKey, FileValue, SharedFiles};
 
 use super::executor::Executor;
-use super::keys::File;
+use super::keys::{Env, File, Glob, Tool};
 use super::makers::Makers;
+use super::pattern::Pattern;
 use super::source_trees::SourceTrees;
 use crate::commands::tool_cache::ToolCaches;
 use crate::commands::{Commands, Events, Root, canonicalise_with_slash};
@@ -48,6 +51,11 @@ pub(super) struct Log {
     pub read: RefCell<Vec<(FileKey, FileValue)>>,
     /// The sum of the values that are no files.
     pub values: Cell<Fingerprint>,
+    /// Files that are known otherwise than as what was needed, and directories whose names are.
+    pub found: RefCell<BTreeSet<PathBuf>>,
+    pub variables: RefCell<BTreeSet<String>>,
+    /// Temporary directories.
+    pub temporary: RefCell<Vec<PathBuf>>,
 }
 
 impl RunningRule<'_> {
@@ -65,6 +73,24 @@ impl RunningRule<'_> {
             self.log.read.borrow_mut().push((file.key().clone(), value));
         }
         Ok(())
+    }
+
+    /// Notes what a command may read for this key, which the rule has asked for.
+    pub fn note(&self, key: &dyn Any, value: &dyn Any) {
+        if let Some(Env(name)) = key.downcast_ref() {
+            self.log.variables.borrow_mut().insert(name.clone());
+        }
+        if let (Some(file), Some(value)) = (key.downcast_ref::<File>(), value.downcast_ref::<FileValue>()) {
+            self.log.read.borrow_mut().push((file.key().clone(), value.clone()));
+        }
+        if let Some(Glob(pattern)) = key.downcast_ref() {
+            // (Without a star it asks of one path.)
+            let pattern = Pattern::new(pattern).ok().filter(|pattern| !pattern.is_literal());
+            self.log.found.borrow_mut().extend(pattern.map(|pattern| self.path(pattern.directory())));
+        }
+        if let (true, Some(Some((path, _)))) = (key.is::<Tool>(), value.downcast_ref::<Option<(String, u64)>>()) {
+            self.log.found.borrow_mut().insert(self.path(path));
+        }
     }
 
     /// Where a path lies.

@@ -228,6 +228,7 @@ impl NinjaTasks {
             alone: false,
             private: unattended,
             tool_cache,
+            spawn: None,
         };
         let place = |cache: &Option<Taken<'_>>| cache.as_ref().map(|cache| cache.path().to_owned());
         let not_run = |error| StoreError::new("run the command of", &step.outputs[0], error);
