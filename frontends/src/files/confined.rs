@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use thiserror::Error;
 
-use super::domain::{Domain, Grants};
+use super::domain::{ConfinedError, Domain, Grants};
 use super::executor::{Command, Ended, Executor, Plain};
 
 /// What belongs to the system. (`/lib*` are the first names; what is not there is left out.)
@@ -63,31 +62,6 @@ const NAMED: usize = 5;
 pub struct Confined {
     plain: Plain,
     more: Vec<PathBuf>,
-}
-
-/// Why commands cannot be confined.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ConfinedError {
-    /// The system has no Landlock, or an early one, which does not keep a file from being truncated.
-    #[error(
-        "this system cannot confine commands: that takes Linux 6.2 or newer with Landlock switched on (`landlock` among the modules of the \
-         boot option `lsm=`); build without it, or there"
-    )]
-    Unsupported(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The kernel has refused what a command is to be allowed.
-    #[error("the kernel does not confine a command: {0}; build without it")]
-    Domain(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl ConfinedError {
-    pub(super) fn unsupported(source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        ConfinedError::Unsupported(Box::new(source))
-    }
-
-    pub(super) fn domain(source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        ConfinedError::Domain(Box::new(source))
-    }
 }
 
 impl Confined {

@@ -7,9 +7,33 @@
 use std::io;
 use std::path::PathBuf;
 
+use thiserror::Error;
 use tokio::process::{Child, Command};
 
-use super::confined::ConfinedError;
+/// Why commands cannot be confined.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfinedError {
+    /// The system has no Landlock, or an early one, which does not keep a file from being truncated.
+    #[error(
+        "this system cannot confine commands: that takes Linux 6.2 or newer with Landlock switched on (`landlock` among the modules of the \
+         boot option `lsm=`); build without it, or there"
+    )]
+    Unsupported(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The kernel has refused what a command is to be allowed.
+    #[error("the kernel does not confine a command: {0}; build without it")]
+    Domain(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ConfinedError {
+    fn unsupported(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        ConfinedError::Unsupported(Box::new(source))
+    }
+
+    fn domain(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        ConfinedError::Domain(Box::new(source))
+    }
+}
 
 /// What a command may do, each with these paths. A directory is meant with all that lies in it. What is not there is left out.
 #[derive(Debug, Default)]

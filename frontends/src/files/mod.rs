@@ -57,7 +57,9 @@ mod surroundings;
 pub use command_line::main;
 pub use command_run::Run;
 #[cfg(feature = "confined")]
-pub use confined::{Confined, ConfinedError};
+pub use confined::Confined;
+#[cfg(feature = "confined")]
+pub use domain::ConfinedError;
 pub use executor::{Command, Ended, Executor, Plain};
 pub use file_rules::FileRules;
 pub use file_session::{FileBuild, FileSession};
