@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use alacarte_experiments::systems::Menu;
-use alacarte_frontends::commands::{Rechecks, Screen, attended, processors, tell_of_interruption};
+use alacarte_frontends::commands::{Rechecks, Screen, attended, processors, tell_of_interruption, tell_of_no_cache};
 use alacarte_frontends::history::{Ending, Recorder};
 use alacarte_frontends::ninja::{NullBuild, Session};
 use alacarte_stores::SharedCache;
@@ -23,7 +23,8 @@ pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
     // (One that stays looks again.)
     session.looks_once = !arguments.watch;
     let begin = Instant::now();
-    if let Some(cache) = SharedCache::chosen(arguments.cache.as_deref()) {
+    let cache = SharedCache::chosen(arguments.cache.as_deref());
+    if let Some(cache) = &cache {
         session.cache = cache.directory().to_owned();
     }
     there(&arguments.directory)?;
@@ -40,6 +41,10 @@ pub fn build(menu: &Menu, arguments: &Build) -> Result<ExitCode, Problem> {
     if !must_open && NullBuild::of(&session, combination, &arguments.targets).is_certain() {
         nothing(begin)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    // (Who restores nothing misses nothing.)
+    if cache.is_none() && strategies.make().1.restores() {
+        tell_of_no_cache();
     }
     // (Only now, for a jobserver is served for commands.)
     let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from), processors());

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use alacarte_frontends::commands::bytes;
+use alacarte_frontends::commands::{NO_CACHE_OF_USER, bytes};
 use alacarte_stores::{HeldCache, Holdings, SharedCache, Tended, to_stderr, to_stdout};
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ use crate::status::Problem;
 enum Misuse {
     #[error("there is no cache in {0}: name its directory, as `--cache` does")]
     None(String),
-    #[error("neither XDG_CACHE_HOME nor HOME says where your cache is: name its directory")]
+    #[error("{NO_CACHE_OF_USER}: name its directory")]
     NoHome,
 }
 

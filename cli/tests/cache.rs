@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use common::{directory, run};
+use common::{alacarte, directory, run};
 
 const MANIFEST: &str = "rule cp\n  command = cat $in > $out && echo $out >> ran\nbuild a: cp in\nbuild b: cp a\n";
 const BUILD: [&str; 3] = ["build", "--rebuilder", "constructive-trace"];
@@ -569,4 +569,25 @@ fn what_was_restored_stands_without_the_cache() {
             assert_eq!(made, text.repeat(2), "{rebuilder}");
         }
     }
+}
+
+/// A user without a home has no cache that others share. Who chose a rebuilder that restores counts on one, and is told once.
+#[test]
+fn without_a_home_a_build_that_restores_says_that_its_cache_is_shared_with_nobody() {
+    let project = directory(&[("build.ninja", MANIFEST), ("in", "1\n")]);
+    let homeless = |arguments: &[&str]| {
+        let mut command = alacarte(project.path(), arguments);
+        let output = command.env_remove("XDG_CACHE_HOME").env_remove("HOME").output().expect("it starts");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let build = ["build", "--rebuilder", "constructive-trace"];
+    let told = "alacarte: warning: neither XDG_CACHE_HOME nor HOME says where your cache is; what is kept for this directory \
+                is shared with no other: name a cache with --cache DIR\n";
+    assert_eq!(homeless(&build), told);
+    assert_eq!(homeless(&[&build[..], &["--cache", "mine"]].concat()), "");
+    fs::write(project.path().join("in"), "2\n").expect("written");
+    // (It would make no use of one.)
+    assert_eq!(homeless(&["build", "--rebuilder", "verifying-trace"]), "");
+    assert_eq!(run(project.path(), &build).2, "");
 }

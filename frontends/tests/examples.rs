@@ -182,6 +182,21 @@ fn a_site_is_merged_of_directories() {
 }
 
 #[test]
+fn a_user_without_a_home_is_told_that_what_is_kept_is_shared_with_nobody() {
+    let project = Project::new();
+    let said = |rebuilder: &str| {
+        let mut command = Command::new(example("small_c"));
+        command.args(["--rebuilder", rebuilder]).current_dir(project.0.path());
+        let output = command.env_remove("XDG_CACHE_HOME").env_remove("HOME").output().expect("it starts");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert_eq!(said("verifying-trace"), "");
+    let told = said("constructive-trace");
+    assert!(told.contains("nor HOME says where your cache is; ") && told.contains("--cache DIR"), "{told}");
+}
+
+#[test]
 fn confined_a_compiler_reads_the_headers_that_its_rule_lets_it_and_a_rule_that_forgets_one_is_told() {
     if let Err(error) = alacarte_frontends::files::Confined::available() {
         eprintln!(

@@ -44,7 +44,7 @@ pub use recheck::{Rechecks, chance};
 #[cfg(feature = "ninja")]
 pub(crate) use screen::NO_RULE;
 pub(crate) use screen::program;
-pub use screen::{Screen, clock, failed, tell_of_state, terminal_width};
+pub use screen::{NO_CACHE_OF_USER, Screen, clock, failed, tell_of_no_cache, tell_of_state, terminal_width};
 #[cfg(feature = "ninja")]
 pub(crate) use turn::beneath_ours;
 pub use underway::{Commands, processors};

@@ -123,6 +123,17 @@ impl Screen {
     }
 }
 
+/// Why a user has no cache, unless one is named.
+pub const NO_CACHE_OF_USER: &str = "neither XDG_CACHE_HOME nor HOME says where your cache is";
+
+/// Says that what this build keeps is shared with no other build, for a user without a home who has named no cache.
+pub fn tell_of_no_cache() {
+    to_stderr(format_args!(
+        "{}: warning: {NO_CACHE_OF_USER}; what is kept for this directory is shared with no other: name a cache with --cache DIR",
+        program()
+    ));
+}
+
 /// How this program is called, for what it says of itself.
 pub(crate) fn program() -> String {
     let called = std::env::args_os().next().map(PathBuf::from);

@@ -20,7 +20,7 @@ use super::file_session::{FileBuild, FileSession};
 use super::keys::File;
 use crate::commands::{
     CommandEvent, Rechecks, Screen, attended, chance, failed, hint, hits, processors, program, tell_of_interruption,
-    tell_of_state,
+    tell_of_no_cache, tell_of_state,
 };
 
 /// Builds files by the rules of this program.
@@ -110,8 +110,15 @@ fn run(mut rules: FileRules, arguments: &Arguments) -> Result<ExitCode, Problem>
     }
     let mut session = FileSession::new(&arguments.directory);
     let jobs = session.commands.bounded_by(arguments.jobs.map(usize::from), processors());
-    if let Some(cache) = SharedCache::chosen(arguments.cache.as_deref()) {
-        session.cache = cache.directory().to_owned();
+    match SharedCache::chosen(arguments.cache.as_deref()) {
+        Some(cache) => session.cache = cache.directory().to_owned(),
+        // (Who restores nothing misses nothing.)
+        None if rebuilders::named::<RuleKey, Output>(&arguments.rebuilder)
+            .is_some_and(|rebuilder| rebuilder.restores()) =>
+        {
+            tell_of_no_cache();
+        }
+        None => {}
     }
     attended(&session.commands, tell_of_interruption, build(rules, arguments, jobs, &session))
 }
