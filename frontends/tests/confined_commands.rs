@@ -234,6 +234,24 @@ fn temporary_files_and_tool_caches_are_its_own_and_what_it_says_is_heard() {
 }
 
 #[test]
+fn a_command_joins_the_jobserver_that_is_served_under_a_name() {
+    if !can_confine("a_command_joins_the_jobserver_that_is_served_under_a_name") {
+        return;
+    }
+    let directory = project(&[]);
+    let mut session = FileSession::new(directory.path());
+    session.commands.bounded_by(Some(3), 1);
+    let rules = confined(FileRules::new().rule("out", async |make| {
+        let script = "pipe=${MAKEFLAGS##*fifo:}; pipe=${pipe%% *}; exec 3<>$pipe; head -c 1 <&3 > out; cat out >&3";
+        make.command(["sh", "-c", script]).run().await
+    }));
+    let build = session.open(rules, Suspending::new(), VerifyingTrace, |_| {}).expect("it opens");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(build.with_jobs(3).run_async([file("out")])).expect("it builds");
+    assert_eq!(read(directory.path(), "out").len(), 1, "a token");
+}
+
+#[test]
 fn names_are_listed_where_a_pattern_has_asked_for_them() {
     if !can_confine("names_are_listed_where_a_pattern_has_asked_for_them") {
         return;
