@@ -372,6 +372,11 @@ fn a_tool_that_renames_its_output_into_place_is_let_by_its_rule() {
     };
     build(directory.path(), rules(false), "lib/lib.a").expect_err("it makes another file beside the archive");
     assert_eq!(build(directory.path(), rules(true), "lib/lib.a"), Ok(()));
+    let logs = confined(FileRules::new().rule("out/x", async |make| {
+        let command = ["sh", "-c", "echo > logs/new/x.log; echo > out/x"];
+        make.command(command).may_write("logs/new/").run().await
+    }));
+    assert_eq!(build(directory.path(), logs, "out/x"), Ok(()));
 }
 
 /// Random graphs of files, each made of others. Declared, they are built confined as they are without; and with one need left out, not at all.

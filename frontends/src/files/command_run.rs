@@ -117,8 +117,8 @@ impl<'b> Run<'b> {
         self
     }
 
-    /// Lets it write a file that is no output, or into a directory and all below it: for a tool that makes other files beside its output,
-    /// renames one to it, or removes it. Nothing that it writes so is a value of the build.
+    /// Lets it write a file that is no output, or into a directory and all below it (`lib/`): for a tool that makes other files beside its
+    /// output, renames one to it, or removes it. Nothing that it writes so is a value of the build. A directory is made, if its path ends in a slash.
     ///
     /// It matters to an executor that confines commands, which otherwise may write their outputs and no more.
     pub fn may_write(mut self, path: impl Into<String>) -> Self {
@@ -203,7 +203,11 @@ impl<'b> Run<'b> {
         // (A name for other files is no path.)
         let needed = read.iter().map(|(key, _)| key).filter(|key| !context.makers.is_phony(key));
         let (trees, files): (Vec<&FileKey>, Vec<&FileKey>) = needed.partition(|key| key.is_tree());
-        let named = |paths: &[String]| paths.iter().map(|path| self.rule.path(path)).collect::<Vec<_>>();
+        let place = |path: &String| match path.ends_with('/') {
+            true => self.rule.path(path).join(""),
+            false => self.rule.path(path),
+        };
+        let named = |paths: &[String]| paths.iter().map(place).collect::<Vec<_>>();
         let temporary = log.temporary.borrow();
         let mut writes = named(&self.may_write);
         writes.extend(self.depfile.iter().map(|depfile| self.rule.path(depfile)).chain(temporary.iter().cloned()));

@@ -106,6 +106,9 @@ impl Confined {
         let mut grants = self.grants(command, private.path());
         let mut made = Vec::new();
         for path in command.outputs.iter().chain(&command.writes) {
+            if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+                fs::create_dir_all(path)?;
+            }
             if path.is_dir() {
                 grants.own.push(path.clone());
             } else {

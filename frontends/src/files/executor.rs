@@ -33,7 +33,8 @@ pub struct Command {
     /// The same with all that lies in it: directories that were needed, and what the rule lets it read unneeded
     /// ([`Run::may_read`](super::Run::may_read)).
     pub trees: Vec<PathBuf>,
-    /// What it may write beside its outputs: files, and directories with all that lies in them.
+    /// What it may write beside its outputs: files, and directories with all that lies in them. (A path that ends in a slash is that of a
+    /// directory, which may have to be made.)
     pub writes: Vec<PathBuf>,
     /// The environment variables for which its rule has asked.
     pub variables: Vec<String>,
