@@ -571,7 +571,8 @@ fn what_was_restored_stands_without_the_cache() {
     }
 }
 
-/// A user without a home has no cache that others share. Who chose a rebuilder that restores counts on one, and is told once.
+/// A user without a home has no cache that others share. Who chose a rebuilder that restores counts on one, and is
+/// told once.
 #[test]
 fn without_a_home_a_build_that_restores_says_that_its_cache_is_shared_with_nobody() {
     let project = directory(&[("build.ninja", MANIFEST), ("in", "1\n")]);
@@ -582,8 +583,8 @@ fn without_a_home_a_build_that_restores_says_that_its_cache_is_shared_with_nobod
         String::from_utf8(output.stderr).expect("text")
     };
     let build = ["build", "--rebuilder", "constructive-trace"];
-    let told = "alacarte: warning: neither XDG_CACHE_HOME nor HOME says where your cache is; what is kept for this directory \
-                is shared with no other: name a cache with --cache DIR\n";
+    let told = "alacarte: warning: neither XDG_CACHE_HOME nor HOME says where your cache is; what is kept for this \
+                directory is shared with no other: name a cache with --cache DIR\n";
     assert_eq!(homeless(&build), told);
     assert_eq!(homeless(&[&build[..], &["--cache", "mine"]].concat()), "");
     fs::write(project.path().join("in"), "2\n").expect("written");

@@ -1,4 +1,5 @@
-//! Commands that may open only what their rules need. Where the kernel has no Landlock each test says that it is skipped.
+//! Commands that may open only what their rules need. Where the kernel has no Landlock each test says that it is
+//! skipped.
 
 #[path = "common/random.rs"]
 mod random;
@@ -220,7 +221,8 @@ fn temporary_files_and_tool_caches_are_its_own_and_what_it_says_is_heard() {
     let directory = project(&[]);
     let rules = FileRules::new().rule("out/*", async |make| {
         let temporary = make.temporary()?;
-        let script = "echo a > $TMPDIR/a && echo b > {tool_cache}/b && echo c > $0/c && cat $TMPDIR/a {tool_cache}/b $0/c && \
+        let script = "echo a > $TMPDIR/a && echo b > {tool_cache}/b && echo c > $0/c && \
+                      cat $TMPDIR/a {tool_cache}/b $0/c && \
                       echo $TMPDIR && echo aside >&2";
         let place = temporary.path().to_str().expect("text").to_owned();
         let said = make.command(["sh", "-c", script, &place]).tool_cache("tool").capture().await?;
@@ -379,7 +381,8 @@ fn a_tool_that_renames_its_output_into_place_is_let_by_its_rule() {
     assert_eq!(build(directory.path(), logs, "out/x"), Ok(()));
 }
 
-/// Random graphs of files, each made of others. Declared, they are built confined as they are without; and with one need left out, not at all.
+/// Random graphs of files, each made of others. Declared, they are built confined as they are without; and with one
+/// need left out, not at all.
 #[test]
 fn what_is_declared_in_full_is_built_confined_as_it_is_without() {
     if !can_confine("what_is_declared_in_full_is_built_confined_as_it_is_without") {

@@ -197,11 +197,10 @@ fn a_user_without_a_home_is_told_that_what_is_kept_is_shared_with_nobody() {
 }
 
 #[test]
-fn confined_a_compiler_reads_the_headers_that_its_rule_lets_it_and_a_rule_that_forgets_one_is_told() {
+fn confined_a_compiler_reads_what_its_rule_lets_it_and_a_rule_that_forgets_a_header_is_told() {
     if let Err(error) = alacarte_frontends::files::Confined::available() {
-        eprintln!(
-            "SKIPPED confined_a_compiler_reads_the_headers_that_its_rule_lets_it_and_a_rule_that_forgets_one_is_told: {error}"
-        );
+        let test = "confined_a_compiler_reads_what_its_rule_lets_it_and_a_rule_that_forgets_a_header_is_told";
+        eprintln!("SKIPPED {test}: {error}");
         return;
     }
     let project = Project::new();

@@ -129,7 +129,8 @@ pub const NO_CACHE_OF_USER: &str = "neither XDG_CACHE_HOME nor HOME says where y
 /// Says that what this build keeps is shared with no other build, for a user without a home who has named no cache.
 pub fn tell_of_no_cache() {
     to_stderr(format_args!(
-        "{}: warning: {NO_CACHE_OF_USER}; what is kept for this directory is shared with no other: name a cache with --cache DIR",
+        "{}: warning: {NO_CACHE_OF_USER}; what is kept for this directory is shared with no other: \
+         name a cache with --cache DIR",
         program()
     ));
 }

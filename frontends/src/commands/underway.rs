@@ -229,7 +229,8 @@ impl Commands {
         self.joined().is_some()
     }
 
-    /// Where the jobserver's pipe lies, if it has a name: the one that this process serves, or else the one that `MAKEFLAGS` names.
+    /// Where the jobserver's pipe lies, if it has a name: the one that this process serves, or else the one that
+    /// `MAKEFLAGS` names.
     #[cfg(feature = "confined")]
     pub(crate) fn jobserver_named(&self) -> Option<PathBuf> {
         let flags = self.jobserver.as_ref().and_then(|jobserver| jobserver.flags());

@@ -102,7 +102,8 @@ fn run(mut rules: FileRules, arguments: &Arguments) -> Result<ExitCode, Problem>
     #[cfg(feature = "confined")]
     if arguments.confine {
         if rules.executor.is_some() {
-            let text = "this program runs commands by an executor of its own: have that confine them (`Confined`), or leave out --confine";
+            let text = "this program runs commands by an executor of its own: have that confine them (`Confined`), \
+                        or leave out --confine";
             return Err(text.into());
         }
         Confined::available()?;

@@ -97,10 +97,12 @@ impl<'b> Run<'b> {
         self
     }
 
-    /// Lets it read a file, or a directory with all that lies in it, which the rule has not needed: what a compiler includes is known when it
-    /// has run, from its [`depfile`](Self::depfile). A command without one is refused this, for nobody would know what it has read.
+    /// Lets it read a file, or a directory with all that lies in it, which the rule has not needed: what a compiler
+    /// includes is known when it has run, from its [`depfile`](Self::depfile). A command without one is refused this,
+    /// for nobody would know what it has read.
     ///
-    /// It matters to an executor that confines commands. (`Confined`, with the feature of that name. A plain one lets them read everything.)
+    /// It matters to an executor that confines commands. (`Confined`, with the feature of that name. A plain one lets
+    /// them read everything.)
     ///
     /// ```
     /// use alacarte::files::FileRules;
@@ -117,8 +119,9 @@ impl<'b> Run<'b> {
         self
     }
 
-    /// Lets it write a file that is no output, or into a directory and all below it (`lib/`): for a tool that makes other files beside its
-    /// output, renames one to it, or removes it. Nothing that it writes so is a value of the build. A directory is made, if its path ends in a slash.
+    /// Lets it write a file that is no output, or into a directory and all below it (`lib/`): for a tool that makes
+    /// other files beside its output, renames one to it, or removes it. Nothing that it writes so is a value of the
+    /// build. A directory is made, if its path ends in a slash.
     ///
     /// It matters to an executor that confines commands, which otherwise may write their outputs and no more.
     pub fn may_write(mut self, path: impl Into<String>) -> Self {
@@ -152,7 +155,8 @@ impl<'b> Run<'b> {
         if !self.may_read.is_empty() && self.depfile.is_none() {
             let path = &self.may_read[0];
             return Err(TaskError::new(format!(
-                "a command may read {path} unneeded only if it says what it has read: name its depfile, or need what it reads"
+                "a command may read {path} unneeded only if it says what it has read: name its depfile, \
+                 or need what it reads"
             )));
         }
         let RunningRule { fetch, context, .. } = &self.rule;

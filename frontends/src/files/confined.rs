@@ -1,5 +1,5 @@
-//! Commands that may open only what their rules need. What a rule forgets to declare is then an error of its first build, on
-//! every machine, and not a stale file of some later one.
+//! Commands that may open only what their rules need. What a rule forgets to declare is then an error of its first
+//! build, on every machine, and not a stale file of some later one.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
@@ -28,16 +28,19 @@ const NAMED: usize = 5;
 
 /// Runs each command confined, by the Landlock of the Linux kernel. It may
 ///
-/// - read what belongs to the system (`/usr`, `/lib*`, `/bin`, `/sbin`, `/etc`, `/dev`, `/proc`), what the entries of `PATH` hold (of a `bin`
-///   the directory around it), and [what else is allowed](Confined::may_read);
-/// - read the files that its rule has needed by then, and where they are links what these lead to; list the directories of the rule's patterns;
-/// - read and write its outputs, where they lie; its depfile; all of a directory that its rule makes; its copy of a tool's cache; a
-///   directory of its own for temporary files (`TMPDIR`, `XDG_CACHE_HOME`), which is gone afterwards; and what [`Run::may_write`](super::Run::may_write)
-///   names;
-/// - see the environment variables for which its rule has asked, those that it is given, and a few that say who is at work.
+/// - read what belongs to the system (`/usr`, `/lib*`, `/bin`, `/sbin`, `/etc`, `/dev`, `/proc`), what the entries of
+///   `PATH` hold (of a `bin` the directory around it), and [what else is allowed](Confined::may_read);
+/// - read the files that its rule has needed by then, and where they are links what these lead to; list the
+///   directories of the rule's patterns;
+/// - read and write its outputs, where they lie; its depfile; all of a directory that its rule makes; its copy of a
+///   tool's cache; a directory of its own for temporary files (`TMPDIR`, `XDG_CACHE_HOME`), which is gone afterwards;
+///   and what [`Run::may_write`](super::Run::may_write) names;
+/// - see the environment variables for which its rule has asked, those that it is given, and a few that say who is at
+///   work.
 ///
-/// An output that is not there is made, empty, before the command begins, and removed if the command leaves it so. Otherwise the command had to be
-/// allowed to write all of the directory, for Landlock knows no other way to let a file be made.
+/// An output that is not there is made, empty, before the command begins, and removed if the command leaves it so.
+/// Otherwise the command had to be allowed to write all of the directory, for Landlock knows no other way to let a
+/// file be made.
 ///
 /// ```
 /// use alacarte::files::{Confined, FileRules, FileSession, file};
@@ -70,8 +73,8 @@ impl Confined {
         Confined { plain, more: Vec::new() }
     }
 
-    /// Lets all commands read a file, or a directory with all that lies in it: a toolchain that is neither the system's nor behind
-    /// `PATH`. No rule depends on what lies there.
+    /// Lets all commands read a file, or a directory with all that lies in it: a toolchain that is neither the
+    /// system's nor behind `PATH`. No rule depends on what lies there.
     #[must_use]
     pub fn may_read(mut self, path: impl Into<PathBuf>) -> Self {
         self.more.push(path.into());
@@ -154,14 +157,15 @@ impl Drop for Made {
     fn drop(&mut self) {
         let left = fs::symlink_metadata(&self.0);
         if left.is_ok_and(|file| file.len() == 0 && file.modified().is_ok_and(|time| time == SystemTime::UNIX_EPOCH)) {
-            // (If it cannot be removed, the rule is taken to have made an empty file, which its directory's owner has forbidden to remove.)
+            // (If it cannot be removed, the rule is taken to have made an empty file, which its directory's owner has
+            // forbidden to remove.)
             let _ = fs::remove_file(&self.0);
         }
     }
 }
 
-/// Sees to it that a file lies here which can be written where it lies, and nothing else by it: no link, which leads elsewhere, and no file of
-/// two names. Where the directory around it may be written, that is left to the command.
+/// Sees to it that a file lies here which can be written where it lies, and nothing else by it: no link, which leads
+/// elsewhere, and no file of two names. Where the directory around it may be written, that is left to the command.
 fn in_place(path: &Path, writes: &[PathBuf]) -> io::Result<Option<Made>> {
     if writes.iter().any(|around| path != around && path.starts_with(around) && around.is_dir()) {
         return Ok(None);
@@ -187,8 +191,8 @@ fn toolchains_of_this_process(directory: &Path) -> Vec<PathBuf> {
     toolchains(&path, std::env::var_os("HOME").as_deref().map(Path::new), directory)
 }
 
-/// What the entries of a `PATH` hold: of `prefix/bin` the prefix, unless that holds more than a toolchain. Entries in the build's directory, or
-/// around it, are left out: what lies there is to be needed.
+/// What the entries of a `PATH` hold: of `prefix/bin` the prefix, unless that holds more than a toolchain. Entries in
+/// the build's directory, or around it, are left out: what lies there is to be needed.
 fn toolchains(path: &OsStr, home: Option<&Path>, directory: &Path) -> Vec<PathBuf> {
     let root = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
     let home = home.and_then(|home| home.canonicalize().ok());
@@ -223,8 +227,8 @@ fn hide_variables(process: &mut tokio::process::Command, asked: &[String]) {
     }
 }
 
-/// What a person is told of a command that has failed: that it was confined, and which files it may have wanted. Those are files of the build's
-/// directory that it names, in its arguments or in what it said, and may not read.
+/// What a person is told of a command that has failed: that it was confined, and which files it may have wanted.
+/// Those are files of the build's directory that it names, in its arguments or in what it said, and may not read.
 fn hint(command: &Command, grants: &Grants, said: &str) -> String {
     let real = |path: &PathBuf| path.canonicalize().ok();
     let readable: Vec<PathBuf> =
@@ -252,7 +256,8 @@ fn hint(command: &Command, grants: &Grants, said: &str) -> String {
         more => format!("; it may have wanted {}: have its rule need them", more.join(", ")),
     };
     format!(
-        "(run confined: it may read only what its rule has needed, and write only its outputs and below TMPDIR{wanted})\n"
+        "(run confined: it may read only what its rule has needed, and write only its outputs \
+         and below TMPDIR{wanted})\n"
     )
 }
 

@@ -1,8 +1,8 @@
-//! A domain is what a command may open and make, as the kernel's Landlock enforces it. A thread enters it for good and starts the command
-//! there; the command and all its children stay in it.
+//! A domain is what a command may open and make, as the kernel's Landlock enforces it. A thread enters it for good
+//! and starts the command there; the command and all its children stay in it.
 //!
-//! Landlock looks at what is opened, made, renamed or removed. It does not look at who asks whether a file exists, what size or times it has,
-//! or where a link leads; nor at who sets times and permissions.
+//! Landlock looks at what is opened, made, renamed or removed. It does not look at who asks whether a file exists,
+//! what size or times it has, or where a link leads; nor at who sets times and permissions.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,8 +16,8 @@ use tokio::process::{Child, Command};
 pub enum ConfinedError {
     /// The system has no Landlock, or an early one, which does not keep a file from being truncated.
     #[error(
-        "this system cannot confine commands: that takes Linux 6.2 or newer with Landlock switched on (`landlock` among the modules of the \
-         boot option `lsm=`); build without it, or there"
+        "this system cannot confine commands: that takes Linux 6.2 or newer with Landlock switched on (`landlock` \
+         among the modules of the boot option `lsm=`); build without it, or there"
     )]
     Unsupported(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The kernel has refused what a command is to be allowed.
@@ -35,7 +35,8 @@ impl ConfinedError {
     }
 }
 
-/// What a command may do, each with these paths. A directory is meant with all that lies in it. What is not there is left out.
+/// What a command may do, each with these paths. A directory is meant with all that lies in it. What is not there is
+/// left out.
 #[derive(Debug, Default)]
 pub(super) struct Grants {
     /// Read and execute; of a directory, list it as well.

@@ -28,13 +28,14 @@ pub struct Command {
     pub directory: PathBuf,
     /// The files that it makes: what it has begun to write of them is removed if it is stopped.
     pub outputs: Vec<PathBuf>,
-    /// What its rule has needed so far: files, and directories of which it knows the names (by a pattern, or as what was needed).
+    /// What its rule has needed so far: files, and directories of which it knows the names (by a pattern, or as what
+    /// was needed).
     pub inputs: Vec<PathBuf>,
     /// The same with all that lies in it: directories that were needed, and what the rule lets it read unneeded
     /// ([`Run::may_read`](super::Run::may_read)).
     pub trees: Vec<PathBuf>,
-    /// What it may write beside its outputs: files, and directories with all that lies in them. (A path that ends in a slash is that of a
-    /// directory, which may have to be made.)
+    /// What it may write beside its outputs: files, and directories with all that lies in them. (A path that ends in
+    /// a slash is that of a directory, which may have to be made.)
     pub writes: Vec<PathBuf>,
     /// The environment variables for which its rule has asked.
     pub variables: Vec<String>,
@@ -63,8 +64,8 @@ impl Ended {
     }
 }
 
-/// Runs commands. A user's own may count them, or send them elsewhere; most end in [`Plain`]. With the feature `confined`, `Confined` is
-/// another one.
+/// Runs commands. A user's own may count them, or send them elsewhere; most end in [`Plain`]. With the feature
+/// `confined`, `Confined` is another one.
 ///
 /// ```
 /// use std::{cell::Cell, rc::Rc};
@@ -132,7 +133,8 @@ impl Plain {
         self.commands.jobserver_named()
     }
 
-    /// Runs it with temporary files and caches in a directory of its own, if there is one; its process may be started otherwise.
+    /// Runs it with temporary files and caches in a directory of its own, if there is one; its process may be started
+    /// otherwise.
     pub(super) async fn run(
         &self,
         command: &Command,

@@ -20,9 +20,9 @@
 //! }
 //! ```
 //!
-//! [`main`] is a command line: targets, jobs, scheduler and rebuilder by name, `--explain`, `--clean`, and with the feature `confined`
-//! `--confine`: commands may open only what their rules have needed. [`FileSession`] puts a
-//! build together in a program that drives it itself. Journal, table of files and cache lie in `.alacarte`.
+//! [`main`] is a command line: targets, jobs, scheduler and rebuilder by name, `--explain`, `--clean`, and with the
+//! feature `confined` `--confine`: commands may open only what their rules have needed. [`FileSession`] puts a build
+//! together in a program that drives it itself. Journal, table of files and cache lie in `.alacarte`.
 //!
 //! What is remembered must be true. A rule that does not make what it promised has failed; a file that changed on disk while
 //! the rule that read it ran makes the value good for this build only; a header that a compiler reports, and that was made
