@@ -131,8 +131,10 @@ fn an_output_is_neither_a_way_to_what_a_link_leads_to_nor_to_a_second_name() {
     let here = directory.path();
     std::os::unix::fs::symlink("../src/a", here.join("out/link")).expect("linked");
     fs::hard_link(here.join("src/b"), here.join("out/name")).expect("linked");
-    for target in ["out/link", "out/name"] {
-        assert_eq!(shell(here, target, &[], &format!("echo new > {target}")), Ok(()));
+    std::os::unix::fs::symlink("../src", here.join("out/around")).expect("linked");
+    for target in ["out/link", "out/name", "out/around"] {
+        let script = format!("echo overwritten > out/around/a; echo new > {target}");
+        assert_eq!(shell(here, target, &[], &script), Ok(()));
         assert_eq!(read(here, target), "new\n");
     }
     assert_eq!((read(here, "src/a"), read(here, "src/b")), ("a".into(), "b".into()));

@@ -102,8 +102,11 @@ impl Confined {
             own: [private.to_owned()].into_iter().chain(command.tool_cache.clone()).collect(),
         }
     }
+}
 
-    async fn confined(&self, command: &Command) -> io::Result<Ended> {
+#[async_trait(?Send)]
+impl Executor for Confined {
+    async fn execute(&self, command: &Command) -> io::Result<Ended> {
         fs::create_dir_all(&command.scratch)?;
         let private = tempfile::tempdir_in(std::path::absolute(&command.scratch)?)?;
         let mut grants = self.grants(command, private.path());
@@ -112,7 +115,9 @@ impl Confined {
             if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
                 fs::create_dir_all(path)?;
             }
-            if path.is_dir() {
+            // (An output that is a link to a directory is none.)
+            let output = fs::symlink_metadata(path).is_ok_and(|there| there.is_dir());
+            if output || path.is_dir() && command.writes.contains(path) {
                 grants.own.push(path.clone());
             } else {
                 made.extend(in_place(path, &command.writes)?);
@@ -140,13 +145,6 @@ impl Confined {
             }
             ended => ended,
         }
-    }
-}
-
-#[async_trait(?Send)]
-impl Executor for Confined {
-    async fn execute(&self, command: &Command) -> io::Result<Ended> {
-        self.confined(command).await
     }
 }
 
