@@ -2,7 +2,7 @@
 //!
 //!     cargo run -p alacarte-frontends --example small_c -- -C DIRECTORY --explain
 //!
-//! The directory holds sources in `src/` and a file `VERSION`. `paper-notes/files.md` goes through it line by line.
+//! The directory holds sources in `src/` and a file `VERSION`. What its rules do, and what a change of each file runs: `paper-notes/files.md`.
 
 use std::process::ExitCode;
 

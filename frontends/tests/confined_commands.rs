@@ -388,6 +388,44 @@ fn a_tool_that_renames_its_output_into_place_is_let_by_its_rule() {
 /// Random graphs of files, each made of others. Declared, they are built confined as they are without; and with one
 /// need left out, not at all.
 #[test]
+fn what_a_rule_lets_its_command_write_stays_as_it_lies() {
+    if !can_confine("what_a_rule_lets_its_command_write_stays_as_it_lies") {
+        return;
+    }
+    let directory = project(&[("state", "old"), ("far", "far")]);
+    let here = directory.path();
+    fs::hard_link(here.join("state"), here.join("second name")).expect("linked");
+    std::os::unix::fs::symlink("far", here.join("link")).expect("linked");
+    let rules = FileRules::new().rule("out", async |make| {
+        let script = "cat state link > out; echo +new >> state; echo +new >> link; test -e new || echo new > new";
+        let command = make.command(["sh", "-c", script]);
+        command.may_write("state").may_write("link").may_write("new").run().await
+    });
+    assert_eq!(build(here, confined(rules), "out"), Ok(()));
+    assert_eq!((read(here, "out"), read(here, "second name")), ("oldfar".into(), "old+new\n".into()));
+    assert_eq!(read(here, "far"), "far+new\n");
+    assert!(here.join("link").is_symlink());
+}
+
+#[test]
+fn a_build_that_is_a_part_of_the_system_is_not_confined_in_silence() {
+    let Ok(directory) = tempfile::tempdir_in("/dev/shm") else { return };
+    if !can_confine("a_build_that_is_a_part_of_the_system_is_not_confined_in_silence") {
+        return;
+    }
+    let error = shell(directory.path(), "out", &[], "echo > out").expect_err("it is below /dev");
+    assert!(error.contains("lies below /dev") && error.contains("build it elsewhere"), "{error}");
+}
+
+#[test]
+fn what_killed_builds_left_for_their_commands_is_removed() {
+    let directory = project(&[(".alacarte/temporary/.tmpLEFT/large", "left")]);
+    let rules = || FileRules::new().rule("out", async |make| make.write(make.target(), "made"));
+    assert_eq!(build(directory.path(), rules(), "out"), Ok(()));
+    assert!(!directory.path().join(".alacarte/temporary/.tmpLEFT").exists());
+}
+
+#[test]
 fn what_is_declared_in_full_is_built_confined_as_it_is_without() {
     if !can_confine("what_is_declared_in_full_is_built_confined_as_it_is_without") {
         return;

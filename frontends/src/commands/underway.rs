@@ -229,6 +229,12 @@ impl Commands {
         self.joined().is_some()
     }
 
+    /// Whether a jobserver says how many of them run, which this process serves or another.
+    #[cfg(feature = "confined")]
+    pub(crate) fn have_jobserver(&self) -> bool {
+        self.jobserver.is_some()
+    }
+
     /// Where the jobserver's pipe lies, if it has a name: the one that this process serves, or else the one that
     /// `MAKEFLAGS` names.
     #[cfg(feature = "confined")]

@@ -1,13 +1,14 @@
 //! Commands that may open only what their rules need. What a rule forgets to declare is then an error of its first
 //! build, on every machine, and not a stale file of some later one.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
@@ -25,6 +26,13 @@ const VARIABLES: [&str; 9] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM"
 
 /// So many files are named that a command may have wanted.
 const NAMED: usize = 5;
+
+/// So many files are looked for at most to find these: a linker may say as many words as there are symbols, and the build waits.
+const LOOKS: usize = 10_000;
+
+/// When a file was written that a command has left alone, after the beginning of time: no tool that counts in seconds leaves that behind, nor one
+/// that clears times.
+const UNTOUCHED: Duration = Duration::new(60 * 60 * 24 + 12_345, 678_901_234);
 
 /// Runs each command confined, by the Landlock of the Linux kernel. It may
 ///
@@ -107,26 +115,32 @@ impl Confined {
 #[async_trait(?Send)]
 impl Executor for Confined {
     async fn execute(&self, command: &Command) -> io::Result<Ended> {
-        fs::create_dir_all(&command.scratch)?;
-        let private = tempfile::tempdir_in(std::path::absolute(&command.scratch)?)?;
+        outside_of_the_system(&command.directory).map_err(io::Error::other)?;
+        let scratch = &command.scratch;
+        let private = fs::create_dir_all(scratch).and_then(|()| tempfile::tempdir_in(std::path::absolute(scratch)?));
+        let private = private.map_err(|error| of(scratch, error))?;
         let mut grants = self.grants(command, private.path());
         let mut made = Vec::new();
         for path in command.outputs.iter().chain(&command.writes) {
             if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
-                fs::create_dir_all(path)?;
+                fs::create_dir_all(path).map_err(|error| of(path, error))?;
             }
+            let as_it_lies = command.writes.contains(path);
             // (An output that is a link to a directory is none.)
-            let output = fs::symlink_metadata(path).is_ok_and(|there| there.is_dir());
-            if output || path.is_dir() && command.writes.contains(path) {
+            let is_directory = fs::symlink_metadata(path).is_ok_and(|there| there.is_dir());
+            if is_directory || as_it_lies && path.is_dir() {
                 grants.own.push(path.clone());
-            } else {
-                made.extend(in_place(path, &command.writes)?);
-                grants.write.push(path.clone());
+                continue;
             }
+            // What a rule lets its command write, besides what that makes, is as it is: a link, a pipe, a device.
+            if !(as_it_lies && fs::symlink_metadata(path).is_ok()) {
+                made.extend(in_place(path, &command.writes).map_err(|error| of(path, error))?);
+            }
+            grants.write.push(path.clone());
         }
         let domain = Domain::new(&grants).map_err(io::Error::other)?;
         let spawn = |process: &mut tokio::process::Command| {
-            hide_variables(process, &command.variables);
+            hide_variables(process, &command.variables, self.plain.has_jobserver());
             domain.spawn(process)
         };
         let ended = self.plain.run(command, Some(private.path()), Some(Box::new(spawn))).await;
@@ -148,13 +162,28 @@ impl Executor for Confined {
     }
 }
 
-/// A file that was made so that a command may write it. It is removed if the command has not.
-struct Made(PathBuf);
+/// The same error, which names the file.
+fn of(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// Commands may read all that is the system's. Were the build a part of that, they could read all of it.
+fn outside_of_the_system(directory: &Path) -> Result<(), ConfinedError> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let root = real(directory);
+    match SYSTEM.into_iter().find(|system| root.starts_with(real(Path::new(system)))) {
+        Some(system) => Err(ConfinedError::WithinTheSystem { directory: root, system }),
+        None => Ok(()),
+    }
+}
+
+/// A file that was made so that a command may write it, and its time. It is removed if the command has not.
+struct Made(PathBuf, SystemTime);
 
 impl Drop for Made {
     fn drop(&mut self) {
         let left = fs::symlink_metadata(&self.0);
-        if left.is_ok_and(|file| file.len() == 0 && file.modified().is_ok_and(|time| time == SystemTime::UNIX_EPOCH)) {
+        if left.is_ok_and(|file| file.len() == 0 && file.modified().is_ok_and(|time| time == self.1)) {
             // (If it cannot be removed, the rule is taken to have made an empty file, which its directory's owner has
             // forbidden to remove.)
             let _ = fs::remove_file(&self.0);
@@ -174,9 +203,12 @@ fn in_place(path: &Path, writes: &[PathBuf]) -> io::Result<Option<Made>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    // (A time that no command leaves.)
     match fs::File::create_new(path) {
-        Ok(file) => file.set_modified(SystemTime::UNIX_EPOCH).map(|()| Some(Made(path.to_owned()))),
+        Ok(file) => {
+            file.set_modified(SystemTime::UNIX_EPOCH + UNTOUCHED)?;
+            // (The file system may have no time for fractions of seconds.)
+            Ok(Some(Made(path.to_owned(), file.metadata()?.modified()?)))
+        }
         // Nobody can write there, so neither could the command.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -211,18 +243,24 @@ fn toolchains(path: &OsStr, home: Option<&Path>, directory: &Path) -> Vec<PathBu
     wanted.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Takes all variables from a command that it has not been given, and for which its rule has not asked.
-fn hide_variables(process: &mut tokio::process::Command, asked: &[String]) {
+/// Takes all variables from a command that it has not been given, and for which its rule has not asked; but not the name of the jobserver around this
+/// build, if it is a part of one.
+fn hide_variables(process: &mut tokio::process::Command, asked: &[String], has_jobserver: bool) {
     let given: HashSet<_> = process.as_std().get_envs().map(|(name, _)| name.to_owned()).collect();
-    let known = |name: &OsStr| {
-        given.contains(name)
-            || name.to_str().is_some_and(|name| {
-                VARIABLES.contains(&name) || name.starts_with("LC_") || asked.iter().any(|asked| asked == name)
-            })
-    };
-    for (name, _) in std::env::vars_os().filter(|(name, _)| !known(name)) {
+    let hidden = |name: &OsStr| !given.contains(name) && !is_shown(name, asked, has_jobserver);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| hidden(name)) {
         process.env_remove(name);
     }
+}
+
+/// Whether a command may see this variable of ours.
+fn is_shown(name: &OsStr, asked: &[String], has_jobserver: bool) -> bool {
+    name.to_str().is_some_and(|name| {
+        VARIABLES.contains(&name)
+            || name.starts_with("LC_")
+            || has_jobserver && name == "MAKEFLAGS"
+            || asked.iter().any(|asked| asked == name)
+    })
 }
 
 /// What a person is told of a command that has failed: that it was confined, and which files it may have wanted.
@@ -236,9 +274,13 @@ fn hint(command: &Command, grants: &Grants, said: &str) -> String {
     let around: BTreeSet<&Path> = command.inputs.iter().filter_map(|input| input.parent()).collect();
     let bounds = |byte: char| byte.is_whitespace() || "'\"`:;,()<>=|&‘’“”".contains(byte);
     let words = command.arguments.iter().map(String::as_str).chain([said]).flat_map(|text| text.split(bounds));
-    let mut wanted = BTreeSet::new();
+    let (mut wanted, looks) = (BTreeSet::new(), Cell::new(0));
     for word in words.filter(|word| !word.is_empty()).collect::<BTreeSet<_>>() {
         let places = [command.directory.as_path()].into_iter().chain(around.iter().copied());
+        let places = places.inspect(|_| looks.set(looks.get() + 1));
+        if looks.get() >= LOOKS {
+            break;
+        }
         let there = places.filter_map(|place| real(&place.join(word))).next();
         let Some(file) = there.filter(|file| file.is_file()) else { continue };
         if let Ok(name) = file.strip_prefix(&root)
@@ -261,7 +303,14 @@ fn hint(command: &Command, grants: &Grants, said: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::toolchains;
+    use super::{is_shown, toolchains};
+
+    #[test]
+    fn a_jobserver_is_named_to_commands_that_are_a_part_of_it() {
+        let shown = |name: &str, has_jobserver| is_shown(name.as_ref(), &["CC".to_owned()], has_jobserver);
+        assert!(shown("MAKEFLAGS", true) && !shown("MAKEFLAGS", false));
+        assert!(shown("CC", false) && shown("LC_ALL", false) && !shown("CFLAGS", true));
+    }
 
     #[test]
     fn of_path_toolchains_are_read_and_neither_the_home_nor_the_build() {

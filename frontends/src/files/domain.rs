@@ -20,6 +20,17 @@ pub enum ConfinedError {
          among the modules of the boot option `lsm=`); build without it, or there"
     )]
     Unsupported(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The build lies in a directory of the system's, of which commands may read all.
+    #[error(
+        "{} lies below {system}, all of which confined commands may read: nothing there can be told from what a rule \
+         needs; build it elsewhere", directory.display()
+    )]
+    WithinTheSystem {
+        /// The directory of the build.
+        directory: PathBuf,
+        /// The directory of the system.
+        system: &'static str,
+    },
     /// The kernel has refused what a command is to be allowed.
     #[error("the kernel does not confine a command: {0}; build without it")]
     Domain(#[source] Box<dyn std::error::Error + Send + Sync>),

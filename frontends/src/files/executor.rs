@@ -127,6 +127,12 @@ impl Executor for Plain {
 }
 
 impl Plain {
+    /// Whether commands are a part of a jobserver's: of this process, or of one around it.
+    #[cfg(feature = "confined")]
+    pub(super) fn has_jobserver(&self) -> bool {
+        self.commands.have_jobserver()
+    }
+
     /// Where the pipe of a jobserver lies that has a name, as commands are told of it.
     #[cfg(feature = "confined")]
     pub(super) fn jobserver(&self) -> Option<PathBuf> {

@@ -103,6 +103,9 @@ impl FileSession {
         R: Rebuilder<RuleKey, Output>,
     {
         let files = Files::shared(&self.directory)?;
+        let scratch = self.state.join("temporary");
+        // (It is this build's turn: what lies there is of builds that were killed.)
+        let _ = std::fs::remove_dir_all(&scratch);
         let outputs = rules.rules.iter().map(|rule| rule.outputs.clone());
         let makers = Rc::new(Makers::new(outputs.collect()));
         let trees = Rc::new(SourceTrees::new(vec![self.state.clone(), self.cache.clone()]));
@@ -125,7 +128,7 @@ impl FileSession {
                 commands: self.commands.clone(),
                 events: Events { observer: Some(Box::new(observer)), ..Events::default() },
                 tool_caches: ToolCaches::new(&self.cache, &self.directory, &self.state),
-                scratch: self.state.join("temporary"),
+                scratch,
                 underway: command_state::underway(&self.state),
             },
         };
