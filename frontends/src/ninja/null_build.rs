@@ -83,6 +83,7 @@ impl<'s> NullBuild<'s> {
         }
         // (None of this is news to those who were told of the build.)
         let mut build = build.with_observer(|_, _, _| {});
+        self.session.begin_another();
         let tasks = build.tasks();
         tasks.only_asked.set(true);
         tasks.files().borrow_mut().heed([]);
