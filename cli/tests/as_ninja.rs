@@ -5,6 +5,8 @@ mod common;
 mod how_commands_end;
 #[path = "as_ninja/only_shown.rs"]
 mod only_shown;
+#[path = "../../frontends/tests/common/skipping.rs"]
+mod skipping;
 #[path = "as_ninja/status_line.rs"]
 mod status_line;
 #[path = "as_ninja/what_is_built.rs"]

@@ -7,6 +7,8 @@
 
 #[path = "../../frontends/tests/common/random.rs"]
 mod random;
+#[path = "../../frontends/tests/common/skipping.rs"]
+mod skipping;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,6 +17,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use random::Random;
+use skipping::skipped;
 
 const RULES: &str = "\
 rule cat
@@ -135,7 +138,7 @@ fn ninja_is_there() -> bool {
     let version = Command::new("ninja").arg("--version").output();
     let there = version.is_ok_and(|output| output.stdout.starts_with(b"1.13."));
     if !there {
-        eprintln!("left out: there is no ninja 1.13");
+        skipped(format_args!("beside_ninja: there is no ninja 1.13"));
     }
     there
 }

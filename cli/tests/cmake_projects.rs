@@ -4,6 +4,10 @@
 //! `cargo fetch --locked --manifest-path cli/tests/cmake_projects/Cargo.toml` brings the sources. Where they, CMake or ninja are missing, the tests say so and
 //! hold nothing.
 
+#[path = "../../frontends/tests/common/skipping.rs"]
+mod skipping;
+
+use skipping::skipped;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -111,14 +115,14 @@ impl Place {
     fn new(project: &'static Project) -> Option<Place> {
         for tool in ["cmake", "ninja", "cc"] {
             if Command::new(tool).arg("--version").output().is_err() {
-                eprintln!("left out: there is no {tool}");
+                skipped(format_args!("cmake_projects: there is no {tool}"));
                 return None;
             }
         }
         let Some(sources) = crate_sources(project.krate) else {
-            eprintln!(
-                "left out: `cargo fetch --locked --manifest-path cli/tests/cmake_projects/Cargo.toml` brings the sources"
-            );
+            skipped(format_args!(
+                "cmake_projects: `cargo fetch --locked --manifest-path cli/tests/cmake_projects/Cargo.toml` brings the sources"
+            ));
             return None;
         };
         let root = tempfile::tempdir().expect("a directory");

@@ -3,6 +3,8 @@
 mod common;
 #[path = "jobserver/shown_jobs.rs"]
 mod shown_jobs;
+#[path = "../../frontends/tests/common/skipping.rs"]
+mod skipping;
 #[path = "jobserver/trees.rs"]
 mod trees;
 
@@ -11,6 +13,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use common::directory;
+use skipping::skipped;
 
 /// A command that is counted: it notes how many of its kind run while it does. The first ones wait until as many have met as are to
 /// run at once (and give up after ten seconds).
@@ -211,7 +214,7 @@ fn a_pipe_that_all_others_have_left_hangs_nothing() {
 fn can(test: &str, line: &str) -> bool {
     let tried = Command::new("sh").args(["-c", line]).output().expect("it starts");
     if !tried.status.success() {
-        eprintln!("{test}: left out, for this cannot be run here: {line}");
+        skipped(format_args!("{test}: left out, for this cannot be run here: {line}"));
     }
     tried.status.success()
 }

@@ -4,12 +4,15 @@
 //! A library that is loaded before the program lets calls fail below one directory (`poor_disk/poor_disk.c`). A fault that is never met fails the test.
 
 mod common;
+#[path = "../../frontends/tests/common/skipping.rs"]
+mod skipping;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use common::{alacarte, directory};
+use skipping::skipped;
 
 /// A chain, and a command with a cache of its tool.
 const MANIFEST: &str = "\
@@ -148,9 +151,9 @@ impl Drop for Project {
 #[test]
 fn builds_on_poor_disks_are_right_or_say_why_and_the_next_one_is_right() {
     let Some(library) = Library::made() else {
-        eprintln!(
+        skipped(format_args!(
             "builds_on_poor_disks_are_right_or_say_why_and_the_next_one_is_right: left out, for it needs cc, x86-64 and seccomp"
-        );
+        ));
         return;
     };
     for Poor { fault, after, says, spared } in POOR {

@@ -1,6 +1,8 @@
 //! Caches that tools keep for themselves, shared by many builds, each a process of its own; some are killed.
 
 mod common;
+#[path = "../../frontends/tests/common/skipping.rs"]
+mod skipping;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use alacarte_stores::named_caches;
 use common::{alacarte, directory, run};
+use skipping::skipped;
 
 /// Rewrites its cache in place, entry by entry; says in `ran` whether it knew the source.
 const TOOL: &str = r#"set -e
@@ -217,7 +220,7 @@ fn a_command_that_waits_for_its_cache_holds_no_token() {
 #[test]
 fn ninja_itself_takes_the_binding_under_a_build_statement_and_refuses_it_in_a_rule() {
     if !Command::new("ninja").arg("--version").output().is_ok_and(|said| said.status.success()) {
-        eprintln!("skipped: ninja_itself_takes_the_binding_under_a_build_statement: ninja is not installed");
+        skipped(format_args!("ninja_itself_takes_the_binding_under_a_build_statement: ninja is not installed"));
         return;
     }
     let root = directory(&[]);
@@ -239,7 +242,7 @@ fn ninja_itself_takes_the_binding_under_a_build_statement_and_refuses_it_in_a_ru
 fn has(program: &str, test: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok_and(|said| said.status.success());
     if !there {
-        eprintln!("skipped: {test}: {program} is not installed");
+        skipped(format_args!("{test}: {program} is not installed"));
     }
     there
 }

@@ -3,23 +3,24 @@
 
 #[path = "common/random.rs"]
 mod random;
+#[path = "common/skipping.rs"]
+mod skipping;
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use alacarte_frontends::files::{Confined, ConfinedError, FileRules, FileSession, file};
 use alacarte_rebuilders::VerifyingTrace;
 use alacarte_schedulers::Suspending;
 use random::Random;
+use skipping::skipped;
 
 /// Whether commands can be confined here; says that the test is skipped if not.
 fn can_confine(test: &str) -> bool {
     match Confined::available() {
         Ok(()) => true,
         Err(error @ ConfinedError::Unsupported(_)) => {
-            // (What is printed by a macro is shown of tests that fail only.)
-            let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {error}");
+            skipped(format_args!("{test}: {error}"));
             false
         }
         Err(error) => panic!("{error}"),

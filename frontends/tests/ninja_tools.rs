@@ -1,6 +1,8 @@
 //! Ninja's tools: what they print, to the byte; and what a real ninja prints, where there is one.
 
 mod common;
+#[path = "common/skipping.rs"]
+mod skipping;
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,6 +17,7 @@ use alacarte_rebuilders::ConstructiveTrace;
 use alacarte_schedulers::Suspending;
 use alacarte_stores::Log;
 use common::{directory, edit, read};
+use skipping::skipped;
 
 /// What has all kinds of edges.
 const MANIFEST: &str = r#"rule gen
@@ -565,7 +568,7 @@ fn comparable(text: &str) -> String {
 #[test]
 fn every_tool_answers_as_ninja_does() {
     if !ninja() {
-        eprintln!("skipped: every_tool_answers_as_ninja_does (there is no ninja 1.13 in the PATH)");
+        skipped(format_args!("every_tool_answers_as_ninja_does (there is no ninja 1.13 in the PATH)"));
         return;
     }
     let project = include_str!("../../experiments/workloads/c-project/build.ninja");

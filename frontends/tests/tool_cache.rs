@@ -1,6 +1,9 @@
 //! Caches that tools keep for themselves, in builds of files and of manifests: with a tool that rewrites its cache in place, and, where
 //! they are installed, with mypy and ccache.
 
+#[path = "common/skipping.rs"]
+mod skipping;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +15,7 @@ use alacarte_frontends::ninja::{Session, parse_str};
 use alacarte_rebuilders::{ConstructiveTrace, VerifyingTrace};
 use alacarte_schedulers::Suspending;
 use alacarte_stores::{FileKey, named_caches};
+use skipping::skipped;
 
 /// `tool CACHE SOURCE OUTPUT`: says in `ran` whether it knew the source already. It writes its cache in place, as tools do.
 const TOOL: &str = r#"set -e
@@ -250,7 +254,7 @@ fn many_builds_at_once_share_a_cache_and_each_is_right() {
 fn has(program: &str, test: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok_and(|said| said.status.success());
     if !there {
-        eprintln!("skipped: {test}: {program} is not installed");
+        skipped(format_args!("{test}: {program} is not installed"));
     }
     there
 }

@@ -1,6 +1,7 @@
 //! What is wrong with something that lies in a cache: where it lies, and what it is not.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 
 /// Something that lies in a cache and is not what it should be.
@@ -31,11 +32,24 @@ pub struct CacheDamage {
     pub what: String,
 }
 
-/// What was found when something was looked at, and whether it was removed as a whole.
+/// What was found when something was looked at, whether it was removed as a whole, and why nothing could be done about it.
 #[derive(Debug, Default)]
 pub(crate) struct Verified {
     pub(crate) damage: Vec<CacheDamage>,
     pub(crate) removed: bool,
+    pub(crate) trouble: Option<io::Error>,
+}
+
+impl Verified {
+    /// Damage was found; whether it could be removed as a whole. (What has gone meanwhile need not be.)
+    pub(crate) fn damaged(damage: CacheDamage, removed: io::Result<bool>) -> Self {
+        let (removed, trouble) = match removed {
+            Ok(removed) => (removed, None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (false, None),
+            Err(error) => (false, Some(error)),
+        };
+        Verified { damage: vec![damage], removed, trouble }
+    }
 }
 
 impl CacheDamage {
@@ -47,5 +61,19 @@ impl CacheDamage {
 impl fmt::Display for CacheDamage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path.display(), self.what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_told_whether_or_not_it_can_be_removed() {
+        let damaged = |removed| Verified::damaged(CacheDamage::new("blobs/ab", "it is none"), removed);
+        let told = |verified: Verified| (verified.damage.len(), verified.removed, verified.trouble.is_some());
+        assert_eq!(told(damaged(Ok(true))), (1, true, false));
+        assert_eq!(told(damaged(Err(io::ErrorKind::NotFound.into()))), (1, false, false));
+        assert_eq!(told(damaged(Err(io::ErrorKind::PermissionDenied.into()))), (1, false, true));
     }
 }

@@ -29,6 +29,11 @@ pub(crate) fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<Fi
     }
 }
 
+/// The same error, which names the path.
+pub(crate) fn of(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 /// The directories that lie in this one; none if there is none. What only leads to a directory is none.
 pub(crate) fn directories_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
     if directory.is_symlink() {
@@ -38,7 +43,7 @@ pub(crate) fn directories_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
         }
-        entries => entries?,
+        entries => entries.map_err(|error| of(directory, error))?,
     };
     let mut directories = Vec::new();
     for entry in entries {

@@ -162,11 +162,12 @@ impl SharedCache {
         let (mut tended, entries) = self.gather()?;
         for entry in entries {
             match entry.verify(&self.trace_directory()) {
-                Ok(Verified { damage, removed }) => {
+                Ok(Verified { damage, removed, trouble }) => {
                     tended.damage.extend(damage);
                     if removed {
                         tended.removed.add(&entry);
                     }
+                    tended.trouble.extend(trouble.map(|error| entry.trouble("mend", error)));
                 }
                 // It has gone meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -231,7 +232,7 @@ impl SharedCache {
         for (traces, directory) in [(false, self.copies().directory().to_owned()), (true, self.trace_directory())] {
             for half in directories_in(&directory)? {
                 let Some(first) = name(&half).filter(|name| name.len() == 2) else { continue };
-                for path in std::fs::read_dir(&half)? {
+                for path in std::fs::read_dir(&half).map_err(|error| regular::of(&half, error))? {
                     let path = path?.path();
                     let digest = name(&path).and_then(|rest| Digest::from_hex(&format!("{first}{rest}")));
                     let (Some(digest), Ok(file)) = (digest, path.symlink_metadata()) else { continue };
@@ -262,8 +263,8 @@ impl Entry {
                 Ok(file) => {
                     let wrong = file.wrong();
                     if let Some(wrong) = wrong.as_ref().filter(|_| !file.is_lost()) {
-                        file.mend(traces, path)?;
-                        return Ok(Verified { damage: vec![CacheDamage::new(path, wrong)], removed: false });
+                        let mended = file.mend(traces, path).map(|()| false);
+                        return Ok(Verified::damaged(CacheDamage::new(path, wrong), mended));
                     }
                     (path, Ok(wrong))
                 }
@@ -274,8 +275,10 @@ impl Entry {
             Err(error) if regular::is_no_file(&error) => Some(error.to_string()),
             looked => looked?,
         };
-        let removed = wrong.is_some() && self.remove()?;
-        Ok(Verified { damage: wrong.map(|wrong| CacheDamage::new(path, wrong)).into_iter().collect(), removed })
+        Ok(match wrong {
+            Some(wrong) => Verified::damaged(CacheDamage::new(path, wrong), self.remove()),
+            None => Verified::default(),
+        })
     }
 
     /// Whether it was there to be removed.

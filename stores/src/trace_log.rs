@@ -191,12 +191,15 @@ impl TraceFile {
 
     /// What is wrong with it, if anything is.
     pub(crate) fn wrong(&self) -> Option<String> {
-        let counted = |count: usize, what: &str| match count {
+        let counted = |count: usize, one: &str, more: &str| match count {
             0 => None,
-            1 => Some(format!("a trace in it {what}")),
-            count => Some(format!("{count} traces in it {what}")),
+            1 => Some(format!("a trace in it {one}")),
+            count => Some(format!("{count} traces in it {more}")),
         };
-        let wrong = [counted(self.damaged, "cannot be read"), counted(self.strangers, "belong to another key")];
+        let wrong = [
+            counted(self.damaged, "cannot be read", "cannot be read"),
+            counted(self.strangers, "belongs to another key", "belong to other keys"),
+        ];
         let wrong: Vec<String> = wrong.into_iter().flatten().collect();
         (!wrong.is_empty()).then(|| wrong.join(", "))
     }

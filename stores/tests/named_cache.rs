@@ -1,5 +1,8 @@
 //! Named caches under many threads and processes, some of which are killed; and given to tools that leave behind what no cache wants.
 
+#[path = "../../frontends/tests/common/skipping.rs"]
+mod skipping;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -8,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, SystemTime};
 
-use alacarte_stores::{NamedCache, PrivateCopy, Published, named_caches};
+use alacarte_stores::{NamedCache, PrivateCopy, Published, SharedCache, named_caches};
+use skipping::skipped;
 
 fn cache(root: &Path) -> NamedCache {
     NamedCache::new(&root.join("cache"), &"repository/tool".parse().expect("a name"), root)
@@ -371,7 +375,7 @@ fn a_cache_that_is_full_or_read_only_loses_nothing_and_fails_nobody() {
     let directory = tempfile::tempdir().expect("a directory");
     let root = directory.path();
     let Some(mounted) = Mounted::new(&root.join("cache"), "size=1m") else {
-        eprintln!("skipped: a_cache_that_is_full_or_read_only: this user may not mount a file system");
+        skipped(format_args!("a_cache_that_is_full_or_read_only: this user may not mount a file system"));
         return;
     };
     tool(root, |cache| write(cache, "old", &"o".repeat(100_000)));
@@ -610,4 +614,34 @@ fn a_tool_with_many_files_takes_no_memory() {
     let after = peak().expect("as before");
     // Were only the names kept, they would be a megabyte.
     assert!(after - before < 900, "{} kB", after - before);
+}
+
+#[test]
+fn a_part_that_does_not_say_whose_it_is_is_damage() {
+    let root = tempfile::tempdir().expect("a directory");
+    let root = root.path();
+    let mut told = Vec::new();
+    for said in [&b"\xff\xfe noise"[..], b"", b"another"] {
+        tool(root, |copy| write(copy, "entry", "text"));
+        let shared = SharedCache::new(root.join("cache"));
+        assert!(shared.verify().expect("read").damage.is_empty());
+        let mut owners = Vec::new();
+        let mut open = vec![root.join("cache/tools")];
+        while let Some(next) = open.pop() {
+            for entry in fs::read_dir(next).expect("read").flatten() {
+                if entry.path().is_dir() {
+                    open.push(entry.path());
+                } else if entry.file_name() == "repository" {
+                    owners.push(entry.path());
+                }
+            }
+        }
+        let [owner] = &owners[..] else { panic!("{owners:?}") };
+        fs::write(owner, said).expect("written");
+        let verified = shared.verify().expect("read");
+        told.extend(verified.damage.iter().map(|damage| damage.what.clone()));
+        assert!(shared.verify().expect("read").damage.is_empty(), "nothing of it is left");
+    }
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[1].contains("does not say") && told[2].contains("it is of another"), "{told:?}");
 }

@@ -172,7 +172,9 @@ fn asked(variable: &str, otherwise: usize) -> usize {
 fn here(test: &str) -> Vec<Tool> {
     let (here, missing): (Vec<Tool>, Vec<Tool>) = TOOLS.into_iter().partition(|tool| tool.version().is_some());
     for tool in missing {
-        eprintln!("{test}: trees with {tool:?} are left out, for it is not here (or too old to join a jobserver)");
+        crate::skipping::skipped(format_args!(
+            "{test}: trees with {tool:?} are left out, for it is not here (or too old to join a jobserver)"
+        ));
     }
     here
 }

@@ -26,7 +26,7 @@ pub(super) const CHEATS: &str = "ALACARTE_CHEATS";
 
 /// What [`CHEATS`] says names nobody.
 #[derive(Debug, Error)]
-#[error("{CHEATS} says {0}, which names no pipe of the build that has started this one: unset it")]
+#[error("{CHEATS} says {}, which names no pipe of the build that has started this one: unset it", .0.escape_debug())]
 pub(super) struct NoOwing(String);
 
 /// What a command says that it owes.

@@ -59,24 +59,25 @@ const DESCRIPTORS: &str = "/proc/self/fd";
 #[non_exhaustive]
 pub enum JobserverError {
     /// The descriptors that it names are closed, as make closes them for a command that it does not take for a make.
-    #[error("MAKEFLAGS says {0}, but make has closed that to this command: begin the line in the Makefile with +")]
+    #[error("MAKEFLAGS says {}, but make has closed that to this command: begin the line in the Makefile with +", .0.escape_debug())]
     Closed(String),
     /// It names nothing that could be a jobserver.
-    #[error("MAKEFLAGS says {0}, which names no jobserver: it is `R,W` for two descriptors, or `fifo:PATH`")]
+    #[error("MAKEFLAGS says {}, which names no jobserver: it is `R,W` for two descriptors, or `fifo:PATH`", .0.escape_debug())]
     Invalid(String),
     /// What it names is there, but it is not one pipe.
-    #[error("MAKEFLAGS says {0}, which is not one pipe to take tokens out of and to put them back")]
+    #[error("MAKEFLAGS says {}, which is not one pipe to take tokens out of and to put them back", .0.escape_debug())]
     NotAPipe(String),
     /// It names a pipe that no process has open any more.
-    #[error("MAKEFLAGS says {0}, but nobody serves that any more: unset MAKEFLAGS, or remove what has left it behind")]
+    #[error("MAKEFLAGS says {}, but nobody serves that any more: unset MAKEFLAGS, or remove what has left it behind", .0.escape_debug())]
     Deserted(String),
     /// A pipe without a name is opened by its number, which needs `/proc`.
     #[error(
-        "MAKEFLAGS says {0}, which cannot be opened without /proc: mount that, or have make use a pipe with a name (--jobserver-style=fifo)"
+        "MAKEFLAGS says {}, which cannot be opened without /proc: mount that, or have make use a pipe with a name (--jobserver-style=fifo)",
+        .0.escape_debug()
     )]
     NoProc(String),
     /// The pipe cannot be opened.
-    #[error("MAKEFLAGS says {option}, which cannot be opened: {source}")]
+    #[error("MAKEFLAGS says {}, which cannot be opened: {source}", option.escape_debug())]
     Unopenable {
         /// What it says.
         option: String,

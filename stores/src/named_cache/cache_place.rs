@@ -166,15 +166,23 @@ impl NamedCache {
     /// What is wrong if it says that it is of another repository than its place says.
     pub(super) fn misplaced(&self) -> Option<String> {
         let named = |path: Option<&Path>| Some(path?.file_name()?.to_string_lossy().into_owned());
-        let place = named(Some(&self.part))?;
-        let own = match named(self.part.parent())?.as_str() {
+        let (place, kind) = (named(Some(&self.part))?, named(self.part.parent())?);
+        if self.repository.is_empty() {
+            return Some("it does not say of which repository it is".into());
+        }
+        // (Of a path that is no text only a likeness is written down.)
+        let unknown = kind == BY_PATH && self.repository.contains(char::REPLACEMENT_CHARACTER) && self.is_text();
+        let own = match &*kind {
             BY_PATH => Digest::of_bytes(self.repository.as_bytes()).to_string(),
             _ => self.repository.clone(),
         };
-        // (Of a path that is no text only a likeness is written down.)
-        let known = !self.repository.contains(char::REPLACEMENT_CHARACTER);
-        (known && own != place)
+        (!unknown && own != place)
             .then(|| format!("it is of {}, and lies in another's place", self.repository.escape_debug()))
+    }
+
+    /// Whether what says of which repository it is was written as text.
+    fn is_text(&self) -> bool {
+        std::fs::read(owner(&self.part)).is_ok_and(|said| std::str::from_utf8(&said).is_ok())
     }
 
     /// Has it say of no repository that it is its own. The next command signs it anew.

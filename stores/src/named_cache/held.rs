@@ -63,9 +63,8 @@ impl HeldCache {
     /// Reads all entries, and removes what can be none. What lies in the place of another repository goes as a whole.
     pub(crate) fn verify(&self) -> io::Result<Verified> {
         if let Some(wrong) = self.cache.misplaced() {
-            self.clear()?;
-            self.cache.disown()?;
-            return Ok(Verified { damage: vec![CacheDamage::new(self.cache.part(), wrong)], removed: true });
+            let removed = self.clear().and_then(|()| self.cache.disown()).map(|()| true);
+            return Ok(Verified::damaged(CacheDamage::new(self.cache.part(), wrong), removed));
         }
         let (entries, mut left_out) = (self.cache.entries(), LeftOut::default());
         let mut verified = Verified::default();
@@ -73,8 +72,10 @@ impl HeldCache {
         let lock = self.cache.lock()?;
         walk(&entries, &mut left_out, |path, metadata, _| {
             if let Some(wrong) = wrong(&entries, path, metadata) {
-                scratch::remove(&entries.join(path))?;
                 verified.damage.push(CacheDamage::new(entries.join(path), wrong));
+                if let Err(error) = scratch::remove(&entries.join(path)) {
+                    verified.trouble = Some(error);
+                }
             }
             Ok(())
         })?;
