@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 /// Build systems à la carte: every scheduler with every rebuilder.
 ///
-/// Without a command, compares the whole menu on two small workloads that come with the program.
+/// Without a command, compares the paper's combinations and two baselines on two small workloads that come with the program.
 #[derive(Debug, Parser)]
 #[command(name = "alacarte", version, max_term_width = 100)]
 pub struct Arguments {
@@ -379,7 +379,7 @@ pub enum Format {
     /// For a person.
     #[default]
     Table,
-    /// An array of objects: one per workload, combination and step; per cell; per combination.
+    /// An array of objects, one for each row of what is told.
     Json,
     /// The same as comma-separated values, with a header.
     Csv,

@@ -78,19 +78,29 @@ pub fn new(menu: &Menu, arguments: &New) -> Result<ExitCode, Problem> {
     }
     let mut out = std::io::stdout().lock();
     writeln!(out, "{name}/ is a crate with a {kind} in it:\n")?;
-    let source = format!("{name}/src/lib.rs");
     let test = match kind {
         Kind::Workload => "plays it with every combination",
         _ => "judges it by the laws",
     };
-    writeln!(out, "  {source}   the idea goes here")?;
-    writeln!(out, "  cargo test                  {test}")?;
-    writeln!(out, "  cargo run -- compare        compares it with all that is on the menu")?;
+    let compare = match kind {
+        Kind::Workload => "plays it with the paper's combinations",
+        _ => "compares it with the paper's",
+    };
+    let rows = [
+        (format!("{name}/src/lib.rs"), "the idea goes here"),
+        ("cargo test".into(), test),
+        ("cargo run -- compare".into(), compare),
+    ];
+    let width = rows.iter().map(|(what, _)| what.chars().count()).max().unwrap_or(0);
+    for (what, why) in rows {
+        writeln!(out, "  {what:width$}   {why}")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Words of the language, and crates that every crate has or that ours need.
-const RESERVED: &str = "abstract alacarte alacarte-cli alloc as async await become box break const continue core crate do dyn \
+const RESERVED: &str = "abstract alacarte alacarte-cli alacarte-conformance alacarte-core alacarte-experiments alacarte-frontends alacarte-metadata \
+    alacarte-rebuilders alacarte-schedulers alacarte-stores alloc as async await become box break const continue core crate do dyn \
     else enum extern false final fn for gen if impl in let loop macro match mod move mut override priv proc-macro pub ref return self \
     static std struct super test trait true try type typeof unsafe unsized use virtual where while yield";
 

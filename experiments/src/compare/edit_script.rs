@@ -3,9 +3,11 @@
 //! A script is a JSON array of steps, each an object with the name of the step and what it does; `experiments/README.md` says
 //! what a step can say. Whatever is wrong with it is told with the file and the line of the step.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -46,7 +48,7 @@ pub struct EditStep {
     #[serde(default)]
     pub cell: Option<String>,
     /// The field, as it would stand in the CSV file.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field")]
     pub to: Option<String>,
     /// An output to delete.
     #[serde(default)]
@@ -219,29 +221,66 @@ pub fn read(path: &Path) -> Result<Vec<EditStep>, ScriptError> {
 /// # Errors
 /// If it does not parse: with the line.
 pub fn parse(file: &str, text: &str) -> Result<Vec<EditStep>, ScriptError> {
-    let wrong = |line: usize, error: &serde_json::Error| {
+    let parse_error = |line, problem: String| ScriptError::Parse { file: file.to_owned(), line, problem };
+    let wrong = |line: usize, error: &serde_json::Error, shape: Option<String>| {
         // (It ends in the line and the column, and these are those of the part that was read.)
         let problem = error.to_string();
         let problem = problem.split(" at line ").next().unwrap_or_default().to_owned();
-        ScriptError::Parse { file: file.to_owned(), line, problem }
+        parse_error(line, shape.filter(|_| error.is_data()).unwrap_or(problem))
     };
-    let steps: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| wrong(error.line(), &error))?;
-    let read = |step: &&RawValue| {
+    let script = || Some("a script is an array of steps, such as [{\"step\": \"clean\"}]".to_owned());
+    let steps: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| wrong(error.line(), &error, script()))?;
+    let mut names: HashMap<String, usize> = HashMap::new();
+    let mut read = |step: &&RawValue| {
         let before = step.get().as_ptr() as usize - text.as_ptr() as usize;
         let line = 1 + text[..before].matches('\n').count();
-        let mut read: EditStep =
-            serde_json::from_str(step.get()).map_err(|error| wrong(line + error.line().saturating_sub(1), &error))?;
+        let mut read: EditStep = serde_json::from_str(step.get())
+            .map_err(|error| wrong(line + error.line().saturating_sub(1), &error, ill_typed(step.get())))?;
         read.at = Some(ScriptLine { file: file.to_owned(), line });
+        let unfit = |problem| Err(ScriptError::Unfit { place: read.place(), problem });
         let says = read.says();
         for (one, others) in BESIDE {
             if says.contains(&one) && !others.iter().any(|other| says.contains(other)) {
-                let problem = format!("`{one}` needs `{}` beside it", others.join("` or `"));
-                return Err(ScriptError::Unfit { place: read.place(), problem });
+                return unfit(format!("`{one}` needs `{}` beside it", others.join("` or `")));
             }
+        }
+        // (Rows and columns are called so.)
+        if read.name.trim().is_empty() {
+            return unfit("`step` is the name of a column, and needs a text".to_owned());
+        }
+        if let Some(line) = names.insert(read.name.clone(), line) {
+            return unfit(format!("the step in line {line} is called so, too: give each a name of its own"));
         }
         Ok(read)
     };
-    steps.iter().map(read).collect()
+    steps.iter().map(&mut read).collect()
+}
+
+/// The field of a cell, which may be a number.
+fn field<'d, D: Deserializer<'d>>(from: D) -> Result<Option<String>, D::Error> {
+    match Json::deserialize(from)? {
+        Json::String(text) => Ok(Some(text)),
+        Json::Number(number) => Ok(Some(number.to_string())),
+        _ => Err(serde::de::Error::custom("`to` is neither a text nor a number")),
+    }
+}
+
+/// What has another type than it should have, if the step is JSON at all.
+fn ill_typed(step: &str) -> Option<String> {
+    let Ok(said) = serde_json::from_str::<serde_json::Map<String, Json>>(step) else {
+        return Some("a step is an object, such as {\"step\": \"clean\"}".to_owned());
+    };
+    said.iter().find_map(|(name, value)| match &**name {
+        "fresh" => (!value.is_boolean()).then(|| format!("`fresh` is true or false, and {value} is neither")),
+        "to" => {
+            let fits = value.is_string() || value.is_number();
+            (!fits).then(|| format!("`to` is a text in quotes or a number, and {value} is neither"))
+        }
+        "step" | "touch" | "file" | "replace" | "with" | "append" | "cell" | "delete" => {
+            (!value.is_string()).then(|| format!("`{name}` is a text in quotes, and {value} is none"))
+        }
+        _ => None,
+    })
 }
 
 #[cfg(test)]
@@ -255,7 +294,17 @@ mod tests {
         let unknown = told("[\n {\"step\": \"a\"},\n\n {\"step\": \"b\",\n  \"edit\": 1}]");
         assert!(unknown.starts_with("x.json:5: unknown field `edit`, expected one of `step`"), "{unknown}");
         let typed = told("[{\"step\": \"a\", \"cell\": 3}]");
-        assert_eq!(typed, "x.json:1: invalid type: integer `3`, expected a string");
+        assert_eq!(typed, "x.json:1: `cell` is a text in quotes, and 3 is none");
+        let typed = told("[{\"step\": \"a\", \"fresh\": 1}]");
+        assert_eq!(typed, "x.json:1: `fresh` is true or false, and 1 is neither");
+        let typed = told("[{\"step\": \"a\", \"cell\": \"A1\", \"to\": [1]}]");
+        assert_eq!(typed, "x.json:1: `to` is a text in quotes or a number, and [1] is neither");
+        assert!(told("[1]").ends_with("a step is an object, such as {\"step\": \"clean\"}"));
+        assert_eq!(told("[{\"step\": \" \"}]"), "x.json:1: step « »: `step` is the name of a column, and needs a text");
+        let twice = told("[{\"step\": \"a\"},\n{\"step\": \"a\"}]");
+        assert!(twice.starts_with("x.json:2: step «a»: the step in line 1 is called so, too"), "{twice}");
+        let number = parse("x.json", "[{\"step\": \"a\", \"cell\": \"A1\", \"to\": 9.5}]").expect("a script");
+        assert_eq!(number[0].to.as_deref(), Some("9.5"));
         assert_eq!(told("[\n{\"step\": \"a\", \"cell\": \"B1\"}]"), "x.json:2: step «a»: `cell` needs `to` beside it");
         for (says, expected) in [
             ("\"to\": \"3\"", "`to` needs `cell`"),
@@ -268,7 +317,7 @@ mod tests {
             let told = told(&format!("[{{\"step\": \"a\", {says}}}]"));
             assert_eq!(told, format!("x.json:1: step «a»: {expected} beside it"));
         }
-        assert_eq!(told("{}"), "x.json:1: invalid type: map, expected a sequence");
+        assert_eq!(told("{}"), "x.json:1: a script is an array of steps, such as [{\"step\": \"clean\"}]");
         let steps = parse("x.json", "[{\"step\": \"a\"},\n{\"step\": \"b\", \"fresh\": true}]").expect("a script");
         assert_eq!((steps.len(), steps[1].at.clone()), (2, Some(ScriptLine { file: "x.json".into(), line: 2 })));
     }
