@@ -69,6 +69,10 @@ fn what_is_known_of_files_and_cannot_be_kept_is_told_of_once() {
         assert!(code == 0 && out.contains("ran 2 commands"), "{out}{err}");
         assert!(err.matches("warning").count() == 1 && err.contains(".alacarte/files"), "{err}");
         assert!(err.contains("may run its commands again"), "{err}");
+        // As long as nothing changes at all, a glance says so; without it, what is known of files is missed.
+        let (code, out, err) = run(project.path(), &["build"]);
+        assert!(code == 0 && out.contains("nothing to do") && err.is_empty(), "{out}{err}");
+        fs::remove_file(project.path().join(".alacarte/glance")).expect("removed");
     }
     assert_eq!(fs::read_to_string(project.path().join("y")).expect("y"), "1\n");
     // What gives way is replaced.

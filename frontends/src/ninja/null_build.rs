@@ -40,7 +40,14 @@ use crate::commands::{Root, command_state};
 pub struct NullBuild<'s> {
     session: &'s Session,
     question: Vec<u8>,
+    /// What the build knows when it ends is what the next process will find.
+    knows: bool,
 }
+
+/// The rebuilders that decide by what is written down. One that looks at times may find another in the next process than the build was told of (make takes
+/// an output that was never made for as young as its command), and one of a user's own may look at anything.
+const BY_WHAT_IS_WRITTEN: [&str; 6] =
+    ["dirty-bit", "verifying-trace", "constructive-trace", "deep-constructive-trace", "step-trace", "perpetual"];
 
 /// A `builddir` is found at once that stands within so many bytes of the manifest's beginning.
 const BEGINNING: u64 = 1 << 16;
@@ -59,7 +66,7 @@ impl<'s> NullBuild<'s> {
             question.push(0);
             question.extend(word.as_bytes());
         }
-        NullBuild { session, question }
+        NullBuild { session, question, knows: BY_WHAT_IS_WRITTEN.contains(&rebuilder) }
     }
 
     /// Whether it is certain that there is nothing to do.
@@ -71,13 +78,13 @@ impl<'s> NullBuild<'s> {
     /// the next build need not look again at what this one has just seen.
     ///
     /// To know that, the build is asked for the targets once more, of what it remembers and without a look at a file. A command that is never up to date, or of
-    /// which something is in doubt, would have to run: then there is no glance. Were a file changed since it was looked at, the glance would not hold.
+    /// which something is in doubt, would have to run: then there is no glance. Nor is there one under a rebuilder that decides by more than what is written down. Were a file changed since it was looked at, the glance would not hold.
     pub async fn note_after<S, R>(&self, build: NinjaBuild<S, R>, targets: &[FileKey])
     where
         S: Schedules<Static>,
         R: Rebuilder<FileKey, FileValue>,
     {
-        if !build.tasks().changed_in_place().is_empty() {
+        if !self.knows || !build.tasks().changed_in_place().is_empty() {
             self.session.settle_in_place(build);
             return;
         }
