@@ -404,10 +404,10 @@ fn edits(sheet: &Sheet, seed: u64) -> Vec<EditStep> {
         EditStep::named("clean"),
         EditStep::named("nothing changed"),
         typed("touched, equal", pick(&numbers, 1), &field),
-        typed("rounded away", pick(&numbers, 2), &|at| number(at, 1e-9)),
+        typed("number changed slightly", pick(&numbers, 2), &|at| number(at, 1e-9)),
         typed("number changed", pick(&numbers, 3), &|at| number(at, 1.0)),
-        typed("shared number changed", pick(&numbers, 4), &|at| number(at, 2.0)),
-        typed("shared number reverted", pick(&numbers, 4), &field),
+        typed("number changed more", pick(&numbers, 4), &|at| number(at, 2.0)),
+        typed("number changed back", pick(&numbers, 4), &field),
         formula("result deleted", 5, &|at, step| EditStep { delete: Some(at.to_string()), ..step }),
         formula("formula changed", 6, &|at, step| EditStep {
             cell: Some(at.to_string()),
