@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
+use alacarte_core::Fingerprint;
 use alacarte_frontends::history::{CommandCounts, Ending, Outcome, Why, word_changes};
 use alacarte_frontends::ninja::{
     ChangedDependency, DependencyKind, Explained, Explanation, Fate, NearMiss, Origin, Session, Since, Told,
@@ -214,9 +215,8 @@ fn tell_of_line(page: &mut Page<'_>, before: Option<&str>, now: Option<&str>) ->
 
 fn dependency(changed: &ChangedDependency) -> String {
     let key = name(changed.key.as_str());
-    let digits = |fingerprint: u64| format!("{fingerprint:016x}")[..8].to_owned();
     let from_to = match (changed.from, changed.to) {
-        (Some(from), Some(to)) => format!(" ({} became {})", digits(from), digits(to)),
+        (Some(from), Some(to)) => format!(" ({} became {})", Fingerprint(from), Fingerprint(to)),
         _ => String::new(),
     };
     match changed.kind {
