@@ -71,14 +71,15 @@ pub fn comparison(
     style(&mut table);
     writeln!(out, "{workload}: {unit}s run at each step\n")?;
     print(out, &table)?;
+    let mut page = Page::new(out, available);
     for (step, reason) in not_made(outcomes) {
-        writeln!(out, "  {NOT_MADE}: «{step}»: {reason}")?;
+        page.text_hanging(2, 4, &format!("{NOT_MADE}: «{step}»: {reason}"))?;
     }
     if room == Room::Numbers {
         let legend: Vec<String> =
             steps.iter().enumerate().map(|(number, step)| format!("{} {step}", number + 1)).collect();
         for line in legend.chunks(3) {
-            writeln!(out, "  {}", line.join(" · "))?;
+            page.text_hanging(2, 4, &line.join(" · "))?;
         }
     }
     if room != Room::All {
