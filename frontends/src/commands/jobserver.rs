@@ -11,11 +11,11 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,10 +23,10 @@ use std::time::Duration;
 use alacarte_stores::to_stderr;
 
 use super::cheats::shown_by;
+use super::makeflags::{option, said, with_jobserver};
 use super::screen::program;
+use super::token_pipe::{DESCRIPTORS, descriptor, is_deserted, named, open};
 use rustix::fs::{Mode, OFlags, fcntl_setfl};
-use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
 use tempfile::TempDir;
 use thiserror::Error;
 use tokio::net::unix::pipe;
@@ -50,9 +50,6 @@ pub(super) const LEVEL: &str = "ALACARTE_LEVEL";
 pub(super) fn level() -> u32 {
     std::env::var(LEVEL).ok().and_then(|level| level.parse().ok()).unwrap_or(0)
 }
-
-/// What the open files of this process are called.
-const DESCRIPTORS: &str = "/proc/self/fd";
 
 /// A jobserver that `MAKEFLAGS` names, and that cannot be joined.
 #[derive(Debug, Error)]
@@ -541,68 +538,6 @@ impl Drop for Given {
     }
 }
 
-/// The options of make's command line, and behind ` -- ` its variables, which are left out.
-fn options(flags: &[u8]) -> impl Iterator<Item = &[u8]> {
-    flags.split(u8::is_ascii_whitespace).take_while(|word| *word != b"--")
-}
-
-/// How many jobs it says, if it says a number.
-fn said(flags: &[u8]) -> Option<usize> {
-    let number = |word: &[u8]| std::str::from_utf8(word.strip_prefix(b"-j")?).ok()?.parse::<usize>().ok();
-    // (A pipe holds no more tokens.)
-    options(flags).filter_map(number).last().filter(|jobs| *jobs > 0).map(|jobs| jobs.min(usize::from(u16::MAX)))
-}
-
-/// The variables before and behind the name of a pipe, see [`with_jobserver`].
-const DESCRIPTORS_AGAIN: [&str; 2] = ["ALACARTE-A--jobserver-auth=", "ALACARTE-B--jobserver-auth="];
-
-/// Whether a word names a jobserver.
-fn names_jobserver(word: &[u8]) -> bool {
-    DESCRIPTORS_AGAIN.iter().any(|variable| word.starts_with(variable.as_bytes()))
-        || word.starts_with(b"--jobserver-auth=")
-        || word.starts_with(b"--jobserver-fds=")
-}
-
-/// The option that names the jobserver: the last one counts.
-fn option(flags: &[u8]) -> Option<&[u8]> {
-    options(flags).filter(|word| names_jobserver(word)).last()
-}
-
-/// Where the pipe lies that has a name in `MAKEFLAGS`, wherever that stands there.
-#[cfg(feature = "confined")]
-pub(super) fn pipe_named(flags: &std::ffi::OsStr) -> Option<PathBuf> {
-    let words = flags.as_bytes().split(u8::is_ascii_whitespace);
-    let name = words.filter_map(|word| word.strip_prefix(b"--jobserver-auth=fifo:")).next_back()?;
-    Some(PathBuf::from(OsString::from_vec(name.to_vec())))
-}
-
-/// `MAKEFLAGS` with another jobserver.
-///
-/// Of several options that name one, make and ninja take the last; make before 4.4 ends if that has a name, and ninja joins none that has
-/// no name. But make reads what stands behind ` -- ` as variables, and hands them on as they are, and ninja reads it like all else. So the
-/// name stands there, as a variable that nobody reads. (Make before 4.2 knows the second spelling only.)
-///
-/// Cargo joins either, and hands what it has taken on to makes, so it must not take the name. It takes what stands behind the last
-/// `--jobserver-auth=`, also within a word, where ninja does not look: so behind the name stands a variable whose own name ends so. And before it another
-/// one, for each make hands its variables on in reverse.
-fn with_jobserver(flags: &[u8], jobs: usize, (read, write): (i32, i32), name: Option<&[u8]>) -> Vec<u8> {
-    let is_jobs = |word: &[u8]| word.strip_prefix(b"-j").is_some_and(|jobs| jobs.iter().all(u8::is_ascii_digit));
-    let mut words: Vec<&[u8]> = flags.split(|byte| *byte == b' ').filter(|word| !names_jobserver(word)).collect();
-    let behind = words.iter().position(|word| *word == b"--").map_or(Vec::new(), |at| words.split_off(at));
-    words.retain(|word| !is_jobs(word));
-    // (The first word holds options of a letter each, or nothing.)
-    if words.is_empty() {
-        words.push(b"");
-    }
-    let ours = format!("-j{jobs} --jobserver-fds={read},{write} --jobserver-auth={read},{write}");
-    words.push(ours.as_bytes());
-    words.extend(if behind.is_empty() && name.is_some() { vec![&b"--"[..]] } else { behind });
-    let name = name.map(|name| [b"--jobserver-auth=fifo:", name].concat());
-    let [before, behind] = DESCRIPTORS_AGAIN.map(|variable| format!("{variable}{read},{write}"));
-    words.extend(name.iter().flat_map(|name| [before.as_bytes(), name, behind.as_bytes()]));
-    words.join(&b' ')
-}
-
 /// Opens the descriptors that these numbers name.
 fn numbered(place: &[u8], said: &str) -> Result<(File, File), JobserverError> {
     let numbers = std::str::from_utf8(place).ok().and_then(|place| place.split_once(','));
@@ -622,318 +557,6 @@ fn numbered(place: &[u8], said: &str) -> Result<(File, File), JobserverError> {
     })
 }
 
-fn descriptor(number: i32) -> PathBuf {
-    Path::new(DESCRIPTORS).join(number.to_string())
-}
-
-/// What the directories of pipes begin with; the number of the process follows.
-const NAMED: &str = "alacarte-jobs-";
-
-/// A new pipe with a name that options can hold, in a directory of its own.
-fn named() -> Option<(TempDir, PathBuf)> {
-    sweep();
-    let prefix = format!("{NAMED}{}-", std::process::id());
-    let directory = tempfile::Builder::new().prefix(&prefix).tempdir().ok()?;
-    let path = directory.path().join("pipe");
-    let plain = |byte: &u8| !byte.is_ascii_whitespace() && !b"$\\#".contains(byte);
-    let said = path.is_absolute() && path.as_os_str().as_bytes().iter().all(plain);
-    said.then(|| make_pipe(&path))??;
-    Some((directory, path))
-}
-
-/// Removes the pipes of processes that were killed.
-fn sweep() {
-    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.strip_prefix(NAMED)?.split_once('-')?.0.parse().ok());
-        let dead = process.and_then(Pid::from_raw).is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH));
-        if dead {
-            // (What belongs to another user, or is no such directory, stays.)
-            let _ = std::fs::remove_file(entry.path().join("pipe"));
-            let _ = std::fs::remove_dir(entry.path());
-        }
-    }
-}
-
-#[cfg(not(target_vendor = "apple"))]
-fn make_pipe(path: &Path) -> Option<()> {
-    use rustix::fs::{CWD, FileType, mknodat};
-    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).ok()
-}
-
-/// (The system call is not at hand.)
-#[cfg(target_vendor = "apple")]
-fn make_pipe(_: &Path) -> Option<()> {
-    None
-}
-
-/// Whether no process has this pipe open to read from it.
-fn is_deserted(path: &Path) -> bool {
-    let opened = rustix::fs::open(path, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
-    opened.is_err_and(|error| error == Errno::NXIO)
-}
-
-/// Opens both ends so that neither waits.
-fn open(read: &Path, write: &Path) -> io::Result<(File, File)> {
-    let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits() as i32;
-    let read = OpenOptions::new().read(true).custom_flags(flags).open(read)?;
-    let write = OpenOptions::new().write(true).custom_flags(flags).open(write)?;
-    Ok((read, write))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_option_counts_in_either_spelling() {
-        let option = |flags: &str| option(flags.as_bytes()).map(|option| String::from_utf8_lossy(option).into_owned());
-        assert_eq!(option(""), None);
-        let last = |flags: &str, wanted: &str| assert_eq!(option(flags).as_deref(), Some(wanted));
-        last("kw -j4 --jobserver-auth=3,4 -- CFLAGS=--jobserver-auth=5,6", "--jobserver-auth=3,4");
-        last("--jobserver-auth=3,4 --jobserver-fds=5,6", "--jobserver-fds=5,6");
-        last(" -j --jobserver-auth=fifo:/tmp/x", "--jobserver-auth=fifo:/tmp/x");
-        last(" -j --jobserver-fds=3,4 --jobserver-auth=3,4 -- --jobserver-auth=fifo:/tmp/x", "--jobserver-auth=3,4");
-    }
-
-    #[test]
-    fn a_number_of_jobs_without_a_jobserver_counts_too() {
-        for (flags, jobs) in
-            [("", None), (" -j1", Some(1)), ("k -j3 -j2 -- A=-j5", Some(2)), ("-j -j0", None), ("j4", None)]
-        {
-            assert_eq!(said(flags.as_bytes()), jobs, "{flags}");
-        }
-    }
-
-    #[test]
-    fn another_jobserver_takes_the_place_of_one_before_variables() {
-        let with = |flags: &str, name: Option<&str>| {
-            let flags = with_jobserver(flags.as_bytes(), 2, (8, 9), name.map(str::as_bytes));
-            String::from_utf8(flags).expect("text")
-        };
-        let ours = "-j2 --jobserver-fds=8,9 --jobserver-auth=8,9";
-        let behind = |name: &str| {
-            format!("ALACARTE-A--jobserver-auth=8,9 --jobserver-auth=fifo:{name} ALACARTE-B--jobserver-auth=8,9")
-        };
-        assert_eq!(with("", None), format!(" {ours}"));
-        assert_eq!(with("", Some("/f")), format!(" {ours} -- {}", behind("/f")));
-        assert_eq!(
-            with("kw -j4 -l3 --jobserver-auth=3,4 -- A=-j5 B=a\\  b", Some("/f")),
-            format!("kw -l3 {ours} -- A=-j5 B=a\\  b {}", behind("/f"))
-        );
-        let nested = with(&with("", Some("/f")), Some("/g"));
-        assert_eq!(nested, format!(" {ours} -- {}", behind("/g")));
-    }
-
-    /// Each make hands the variables on in reverse. Whichever order they have, cargo finds the descriptors and ninja the name.
-    #[test]
-    fn beneath_any_number_of_makes_each_tool_finds_its_own_jobserver() {
-        let flags = with_jobserver(b"", 2, (8, 9), Some(b"/f"));
-        let flags = String::from_utf8(flags).expect("text");
-        let (options, variables) = flags.split_once(" -- ").expect("variables");
-        let mut words: Vec<&str> = variables.split(' ').collect();
-        for makes in 0..3 {
-            let flags = format!("{options} -- {}", words.join(" "));
-            let cargo = flags.rsplit_once("--jobserver-auth=").expect("it is there").1;
-            let ninja = flags.split(' ').filter_map(|word| word.strip_prefix("--jobserver-auth=")).next_back();
-            assert_eq!((cargo, ninja), ("8,9", Some("fifo:/f")), "{makes}");
-            #[cfg(feature = "confined")]
-            assert_eq!(super::pipe_named(flags.as_ref()), Some(PathBuf::from("/f")), "{makes}");
-            words.reverse();
-        }
-    }
-
-    fn block_on<F: Future>(future: F) -> F::Output {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
-    }
-
-    fn pipe(server: &Jobserver) -> u64 {
-        rustix::io::ioctl_fionread(&server.read).expect("a pipe")
-    }
-
-    #[test]
-    fn there_are_as_many_tokens_as_jobs_and_each_comes_back() {
-        let server = Jobserver::serve(3).expect("a pipe");
-        block_on(async {
-            for _ in 0..100 {
-                let tokens = [server.acquire().await, server.acquire().await, server.acquire().await];
-                assert!(tokens.iter().all(Result::is_ok) && server.try_acquire().expect("read").is_none());
-            }
-        });
-        assert_eq!(server.settle(), None);
-    }
-
-    #[test]
-    fn who_waits_has_whichever_token_is_given_back() {
-        let server = Jobserver::serve(2).expect("a pipe");
-        block_on(async {
-            for first in [true, false] {
-                let mut held = vec![server.acquire().await.expect("one"), server.acquire().await.expect("the other")];
-                let given = held.remove(usize::from(!first));
-                let (waited, ()) = tokio::join!(server.acquire(), async { drop(given) });
-                waited.expect("a token");
-            }
-        });
-        assert_eq!(server.settle(), None);
-    }
-
-    /// The law `no-idle-token` of the laboratory: what others could use does not stay here.
-    #[test]
-    fn the_token_that_others_can_use_goes_back_whichever_job_ends_first() {
-        let server = Jobserver::serve(2).expect("a pipe");
-        block_on(async {
-            let (first, second) = (server.acquire().await.expect("one"), server.acquire().await.expect("the other"));
-            assert_eq!(pipe(&server), 0);
-            drop(first);
-            assert_eq!(pipe(&server), 1, "it is used by one job, and has the token of one");
-            drop(second);
-            assert_eq!(pipe(&server), 1);
-        });
-    }
-
-    #[test]
-    fn what_a_killed_command_took_is_made_anew() {
-        let server = Jobserver::serve(4).expect("a pipe");
-        assert_eq!((&server.read).read(&mut [0; 2]).expect("read"), 2);
-        assert_eq!(server.settle(), Some(Unsettled { found: 1, made: 3 }));
-        assert_eq!(server.settle(), None);
-        (&server.write).write_all(b"++").expect("written");
-        assert_eq!(server.settle(), Some(Unsettled { found: 5, made: 3 }));
-        assert_eq!((server.settle(), pipe(&server)), (None, 3));
-        // What this process has is not missing.
-        let tokens = [(); 3].map(|()| server.try_acquire().expect("read").expect("a token"));
-        assert_eq!(server.settle(), None);
-        drop(tokens);
-        assert_eq!((server.settle(), pipe(&server)), (None, 3));
-    }
-
-    #[test]
-    fn a_token_that_is_given_is_taken_again() {
-        let server = Jobserver::serve(1).expect("a pipe");
-        block_on(async {
-            let given = server.give_back().expect("it is free");
-            assert_eq!(pipe(&server), 1);
-            given.take_again().await.expect("a token");
-            assert_eq!(pipe(&server), 0);
-            let token = server.acquire().await.expect("the implicit one");
-            assert!(server.give_back().is_none(), "it does something");
-            drop(token);
-            // A process that gives up has it again, if it is there.
-            drop(server.give_back().expect("it is free"));
-            assert_eq!((pipe(&server), server.try_acquire().expect("read").is_some()), (0, true));
-        });
-    }
-
-    /// A server that a person looks at, or a process that has joined this pipe and is shown by the build that reads what it owes.
-    fn shown(jobs: usize) -> (Arc<Jobserver>, Arc<Jobserver>, io::PipeReader) {
-        let mut server = Jobserver::served(jobs).expect("a pipe");
-        server.shown = Shown::Itself;
-        let ends = (server.read.try_clone().expect("open"), server.write.try_clone().expect("open"));
-        let (says, owes) = io::pipe().expect("a pipe");
-        let mut joined = Jobserver::new(ends, None);
-        joined.shown = Shown::By(File::from(OwnedFd::from(owes)));
-        (Arc::new(server), Arc::new(joined), says)
-    }
-
-    /// What is not made up would be waited for for ever.
-    async fn made_up(jobserver: &Arc<Jobserver>, shows: bool) -> Token {
-        let made_up = timeout(BACK_OFF * 1_000, jobserver.acquire_or_make_up(shows)).await;
-        made_up.expect("nothing is made up").expect("the pipe can be read")
-    }
-
-    #[test]
-    fn a_job_that_is_shown_has_one_token_more_and_it_is_gone_when_any_job_ends() {
-        for first in [true, false] {
-            let (server, ..) = shown(1);
-            block_on(async {
-                let long = server.acquire().await.expect("the only one");
-                let made_up = made_up(&server, true).await;
-                assert!(server.make_up(true).is_none(), "one at most");
-                let [ends, goes_on] = if first { [made_up, long] } else { [long, made_up] };
-                drop(ends);
-                assert!(server.try_acquire().expect("read").is_none(), "{first}: there is one job, and one token");
-                assert_eq!((pipe(&server), server.is_off()), (0, false), "{first}");
-                drop(goes_on);
-            });
-            assert_eq!((pipe(&server), server.settle()), (0, None), "{first}");
-            assert!(server.try_acquire().expect("read").is_some(), "{first}: its own is there");
-        }
-    }
-
-    #[test]
-    fn who_is_not_shown_makes_nothing_up() {
-        let server = Jobserver::serve(1).expect("a pipe");
-        block_on(async {
-            let only = server.acquire().await.expect("the only one");
-            let waited = timeout(BACK_OFF * 10, server.acquire_or_make_up(true)).await;
-            assert!(waited.is_err() && server.held().owed == 0);
-            drop(only);
-        });
-        // A job that is not shown itself waits, if another one runs.
-        let (server, ..) = shown(1);
-        let _only = server.try_acquire().expect("read").expect("the only one");
-        assert!(server.make_up(false).is_none());
-    }
-
-    /// A process that is shown and gave its token away ends without waiting for another: the build that shows it pays.
-    #[test]
-    fn what_a_process_owes_when_it_ends_its_parent_does_not_make_anew() {
-        // (With and without another job of the parent, by which its own token may be used then.)
-        for another in [false, true] {
-            let (server, joined, says) = shown(1);
-            block_on(async {
-                let command = server.acquire().await.expect("for the process that joins");
-                joined.give_back().expect("it does nothing").take_again().await.expect("it need not");
-                assert_eq!(pipe(&server), 1, "{another}: it is not taken yet");
-                let others = server.acquire().await.expect("what was given");
-                let made_up = made_up(&joined, false).await;
-                assert!(joined.make_up(true).is_none(), "one at most");
-                drop(made_up);
-                let mut others = Some(others);
-                if !another {
-                    // Somebody else has it, who is no job of the parent.
-                    drop(others.take());
-                    assert_eq!((&server.read).read(&mut [0]).expect("read"), 1);
-                }
-                joined.leave();
-                let owed = rustix::io::ioctl_fionread(&says).expect("a pipe");
-                assert_eq!(owed, 1, "{another}");
-                server.owe(owed as usize);
-                drop(command);
-                assert!(server.try_acquire().expect("read").is_none(), "{another}: the only token is used");
-                if !another {
-                    server.put_back(TOKEN);
-                }
-                drop(others);
-            });
-            assert_eq!(server.settle(), None, "{another}: as many as were made");
-            block_on(async {
-                let token = server.acquire().await.expect("it is there again");
-                assert!(server.try_acquire().expect("read").is_none(), "{another}: and no other");
-                drop(token);
-            });
-            assert_eq!((server.settle(), pipe(&server)), (None, 0), "{another}: it is the server's own again");
-        }
-    }
-
-    #[test]
-    fn a_process_that_can_have_a_token_when_it_ends_owes_none() {
-        let (server, joined, says) = shown(1);
-        let command = server.try_acquire().expect("read").expect("for the process that joins");
-        drop(joined.give_back().expect("it does nothing"));
-        joined.leave();
-        assert_eq!((rustix::io::ioctl_fionread(&says).expect("a pipe"), pipe(&server)), (0, 0));
-        drop(command);
-        assert_eq!((server.settle(), server.try_acquire().expect("read").is_some()), (None, true));
-    }
-
-    #[test]
-    fn a_pipe_has_a_name_as_long_as_it_is_served() {
-        let server = Jobserver::serve(2).expect("a pipe");
-        let (_, path) = server.served.as_ref().and_then(|served| served.named.as_ref()).expect("a name");
-        let path = path.clone();
-        assert!(std::fs::metadata(&path).expect("it is there").file_type().is_fifo());
-        drop(server);
-        assert!(!path.exists() && !path.parent().expect("a directory").exists());
-    }
-}
+#[path = "jobserver_tests.rs"]
+mod tests;

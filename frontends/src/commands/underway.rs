@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use alacarte_stores::to_stderr;
 
-#[cfg(feature = "confined")]
-use super::jobserver::pipe_named;
 use super::jobserver::{Jobserver, Token, Unsettled, jobs};
+#[cfg(feature = "confined")]
+use super::makeflags::pipe_named;
 use super::process_group::{Process, end};
 use super::screen::program;
 use tokio::sync::Notify;
