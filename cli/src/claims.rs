@@ -72,7 +72,7 @@ fn matrix(menu: &Menu, out: &mut impl Write, cells: &[Claim]) -> Result<(), Prob
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     style(&mut table);
     // Ten words stand beside each other where there is room for them, and else on two lines each.
-    let narrow = columns().is_none_or(|columns| columns < WORDS);
+    let narrow = columns() < WORDS;
     let head = |property: &Property| if narrow { property.narrow } else { property.short };
     let mut header = vec![Cell::new("")];
     header.extend(PROPERTIES.iter().map(|it| Cell::new(head(it)).set_alignment(CellAlignment::Center)));

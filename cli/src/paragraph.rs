@@ -15,16 +15,15 @@ const INDENT: usize = 11;
 /// A blank at which no line is broken.
 pub const UNBROKEN: char = '\u{a0}';
 
-/// How wide a line may be: as the terminal is, but no wider than a person likes to read; where there is none, as
-/// `COLUMNS` says.
+/// How wide a line may be: as [`columns`] says, but no wider than a person likes to read.
 pub fn width() -> usize {
-    columns().unwrap_or(WIDTH).clamp(NARROWEST, WIDTH + 20)
+    columns().clamp(NARROWEST, WIDTH + 20)
 }
 
-/// How many columns the terminal has, or the environment says, if either does.
-pub fn columns() -> Option<usize> {
+/// How many columns the terminal has; where there is none, as many as `COLUMNS` says, or eighty.
+pub fn columns() -> usize {
     let terminal = terminal_width();
-    terminal.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
+    terminal.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok()).unwrap_or(WIDTH)
 }
 
 /// So many, in words that fit the number.

@@ -1,6 +1,7 @@
 //! The comparison as a table that a person likes to read.
 
 use std::io::{self, IsTerminal, Write};
+use std::ops::Range;
 
 use alacarte_experiments::compare::StepOutcome;
 use alacarte_experiments::systems::{MenuCell, SYSTEMS};
@@ -11,9 +12,7 @@ use crate::paragraph::{Page, columns, width};
 
 /// No wider than the terminal, if its arrangement is dynamic. Honours what the user said about colours: NO_COLOR, CLICOLOR_FORCE, and otherwise whether a person looks.
 pub fn style(table: &mut Table) {
-    if let Some(columns) = columns() {
-        table.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
-    }
+    table.set_width(u16::try_from(columns()).unwrap_or(u16::MAX));
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
     if set("NO_COLOR") {
         table.force_no_tty();
@@ -32,9 +31,6 @@ pub fn print(out: &mut impl Write, table: &Table) -> io::Result<()> {
     Ok(())
 }
 
-/// A table may be as wide as this where neither a terminal nor `COLUMNS` says how wide.
-const WIDTH: usize = 160;
-
 /// How much of the table there is room for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Room {
@@ -51,7 +47,8 @@ const LINES: TableStyle = TableStyle::new()
     .header_separator(LineStyle::new('─', '─', '─', '─'))
     .bottom_border(LineStyle::new('─', '─', '─', '─'));
 
-/// Prints one workload's outcomes: a row a combination, a column a step.
+/// Prints one workload's outcomes: a row a combination, a column a step. Steps for which there is no room beside each other stand in
+/// several tables.
 pub fn comparison(
     out: &mut impl Write,
     workload: &str,
@@ -60,17 +57,36 @@ pub fn comparison(
     combinations: &[MenuCell<'_>],
     outcomes: &[StepOutcome],
 ) -> io::Result<()> {
-    let available = columns().unwrap_or(WIDTH);
-    let fits = |room: &Room| {
-        let mut table = cells(*room, steps, combinations, outcomes);
+    let available = columns();
+    let fits = |room: Room, part: Range<usize>| {
+        let mut table = cells(room, steps, part, combinations, outcomes);
         table.force_no_tty();
         table.lines().all(|line| line.trim_end().chars().count() <= available)
     };
-    let room = [Room::All, Room::Steps].into_iter().find(fits).unwrap_or(Room::Numbers);
-    let mut table = cells(room, steps, combinations, outcomes);
-    style(&mut table);
-    writeln!(out, "{workload}: {unit}s run at each step\n")?;
-    print(out, &table)?;
+    let all = 0..steps.len();
+    let room = [Room::All, Room::Steps].into_iter().find(|room| fits(*room, all.clone())).unwrap_or(Room::Numbers);
+    let mut rest = all.clone();
+    loop {
+        // (A step for which there is no room alone has a table of its own all the same.)
+        let end = (rest.start + 1..=rest.end).rev().find(|end| fits(room, rest.start..*end));
+        let part = rest.start..end.unwrap_or(rest.end.min(rest.start + 1));
+        let mut table = cells(room, steps, part.clone(), combinations, outcomes);
+        style(&mut table);
+        let which = if part == all {
+            "each step".to_owned()
+        } else if part.len() == 1 {
+            format!("step {} of {}", part.end, steps.len())
+        } else {
+            format!("steps {} to {} of {}", part.start + 1, part.end, steps.len())
+        };
+        writeln!(out, "{workload}: {unit}s run at {which}\n")?;
+        print(out, &table)?;
+        rest.start = part.end;
+        if rest.is_empty() {
+            break;
+        }
+        writeln!(out)?;
+    }
     let mut page = Page::new(out, available);
     for (step, reason) in not_made(outcomes) {
         page.text_hanging(2, 4, &format!("{NOT_MADE}: «{step}»: {reason}"))?;
@@ -91,10 +107,17 @@ pub fn comparison(
     Ok(())
 }
 
-fn cells(room: Room, steps: &[String], combinations: &[MenuCell<'_>], outcomes: &[StepOutcome]) -> Table {
+/// The table of a part of the steps.
+fn cells(
+    room: Room,
+    steps: &[String],
+    part: Range<usize>,
+    combinations: &[MenuCell<'_>],
+    outcomes: &[StepOutcome],
+) -> Table {
     let mut table = Table::new();
     table.load_style(LINES).set_content_arrangement(ContentArrangement::Disabled);
-    let headers = steps.iter().enumerate().map(|(number, step)| match room {
+    let headers = steps.iter().enumerate().take(part.end).skip(part.start).map(|(number, step)| match room {
         Room::Numbers => (number + 1).to_string(),
         Room::All | Room::Steps => {
             step.split([' ', ',']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("\n")
@@ -108,7 +131,7 @@ fn cells(room: Room, steps: &[String], combinations: &[MenuCell<'_>], outcomes: 
     table.set_header(header);
     let indent = if room == Room::Numbers { " " } else { "  " };
     add_rows(&mut table, indent, steps.len(), combinations, outcomes, |rows| {
-        let mut cells: Vec<Cell> = rows.iter().map(cell).collect();
+        let mut cells: Vec<Cell> = rows[part.clone()].iter().map(cell).collect();
         if room == Room::All {
             cells.extend(costs(rows).map(Cell::new));
         }

@@ -311,23 +311,47 @@ fn an_edit_that_does_not_fit_is_told_with_its_line() {
     }
 }
 
-/// Where the terminal has eighty columns, no line is longer; the steps are then said below the table, by number.
+/// Where the terminal has eighty columns, or no one says how many, no line is longer: the steps are then said below the table, by
+/// number, and in several tables if there are many.
 #[test]
 fn what_is_printed_fits_eighty_columns() {
-    let place = directory(&[("s.csv", SHEET)]);
+    let steps: Vec<String> =
+        (1..=41).map(|n| format!(r#"{{"step": "the {n}th", "cell": "A1", "to": {n}}}"#)).collect();
+    let place = directory(&[("s.csv", SHEET), ("x.json", &format!("[{}]", steps.join(",\n")))]);
     let embedded = &["compare", "--rebuilder", "deep-constructive-trace", "--rebuilder", "constructive-trace"][..];
     for (arguments, says) in [
         (&["compare", "s.csv"][..], "1 clean · 2 nothing changed"),
         (embedded, "1 clean · 2 nothing changed"),
         (&["compare", "s.csv", "--repeat", "2"], "what all steps together cost"),
+        (&["compare", "s.csv", "--edits", "x.json"], "of 41"),
         (&["systems"], "Excel"),
     ] {
-        let output = alacarte(place.path(), arguments).env("COLUMNS", "80").output().expect("it runs");
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(text.contains(says), "{text}");
-        let long: Vec<&str> = text.lines().filter(|line| line.trim_end().chars().count() > 80).collect();
-        assert!(long.is_empty(), "{long:?}");
+        // (What plays for long is asked once.)
+        let widths = if arguments == embedded { &[Some("80")][..] } else { &[Some("80"), None] };
+        for columns in widths {
+            let mut command = alacarte(place.path(), arguments);
+            match columns {
+                Some(columns) => command.env("COLUMNS", columns),
+                None => command.env_remove("COLUMNS"),
+            };
+            let output = command.output().expect("it runs");
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(text.contains(says), "{text}");
+            let long: Vec<&str> = text.lines().filter(|line| line.trim_end().chars().count() > 80).collect();
+            assert!(long.is_empty(), "{long:?}");
+        }
     }
+    // Every step stands in one table.
+    let output = alacarte(place.path(), &["compare", "s.csv", "--edits", "x.json"]).output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut tables: Vec<Vec<u32>> = Vec::new();
+    for (line, below) in text.lines().zip(text.lines().skip(1)) {
+        let numbers: Result<Vec<u32>, _> = line.split_whitespace().map(str::parse).collect();
+        if below.starts_with('─') && let Ok(numbers) = numbers {
+            tables.push(numbers);
+        }
+    }
+    assert!(tables.concat() == (1..=41).collect::<Vec<u32>>(), "{tables:?}");
 }
 
 /// What does not fit beside the steps stands in a table of its own: nothing is left out; nor is the spread of times.

@@ -51,6 +51,31 @@ pub struct Menu {
 
 /// A rebuilder that can be on the menu: one for the keys and values of the laboratory and of every workload. Whatever is a
 /// rebuilder for all keys and values is one.
+///
+/// ```
+/// use std::task::Poll;
+///
+/// use alacarte_conformance::promises;
+/// use alacarte_core::{Answer, Key, Metadata, Question, Reason, Rebuilder, Value};
+/// use alacarte_experiments::systems::Menu;
+///
+/// /// Runs everything, every time.
+/// struct Eager;
+///
+/// impl<K: Key, V: Value> Rebuilder<K, V> for Eager {
+///     fn ask(&self, _: &mut Question<'_, K, V>, _: &Metadata) -> Poll<Answer<V>> {
+///         Poll::Ready(Answer::Run(Reason::Always))
+///     }
+///
+///     fn skips_unchanged_builds(&self) -> bool {
+///         false
+///     }
+/// }
+///
+/// // For all keys and values, so the menu takes it.
+/// let menu = Menu::ours().with_rebuilder("eager", promises("perpetual"), || Eager);
+/// assert!(menu.rebuilders().contains(&"eager"));
+/// ```
 pub trait Anywhere:
     Rebuilder<Name, i64> + Rebuilder<Label, Part> + Rebuilder<CellRef, Scalar> + Rebuilder<FileKey, FileValue> + 'static
 {

@@ -14,6 +14,37 @@ use alacarte_core::{
 use crate::name::Name;
 
 /// Tells an updater of an event, or lies about it.
+///
+/// ```
+/// use alacarte_conformance::Name;
+/// use alacarte_conformance::broken::lies::{Lie, Misled, Past};
+/// use alacarte_core::{Build, Event, MetadataUpdater, Rules, formula};
+/// use alacarte_metadata::DirtyBits;
+///
+/// /// Says nothing of changes.
+/// #[derive(Default)]
+/// struct Silent;
+///
+/// impl Lie for Silent {
+///     type To = DirtyBits;
+///     fn tell(_: &Past, to: &mut DirtyBits, event: &Event<'_>) {
+///         if !matches!(event, Event::Changed { .. }) {
+///             to.apply(event);
+///         }
+///     }
+/// }
+///
+/// let (a, b) = (Name(0), Name(1));
+/// let tasks = Rules::new().rule(b, formula([a], |[a]| a + 1));
+/// let build = Build::new(tasks, alacarte_stores::Memory::from([(a, 1)]));
+/// let build = build.with_scheduler(alacarte_schedulers::Restarting::new());
+/// let mut build = build.with_rebuilder(Misled::<_, Silent>::new(alacarte_rebuilders::DirtyBit));
+/// build.run([b])?;
+/// build.set(a, 5)?;
+/// build.run([b])?;
+/// assert_eq!(build.get(&b), Some(2)); // Stale.
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Lie: Default + 'static {
     /// The updater that is lied to.
     type To: MetadataUpdater;

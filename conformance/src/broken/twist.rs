@@ -5,6 +5,31 @@ use std::fmt;
 use alacarte_core::{KeyId, Metadata, Plan, PlanError, Power, Scheduler, Schedules, WhenBlocked};
 
 /// What a scheduler does otherwise. Whatever is not written down is done as it should be.
+///
+/// ```
+/// use alacarte_conformance::broken::twist::{Twist, Twisted};
+/// use alacarte_core::{Build, KeyId, Metadata, Rules, Scheduler, formula};
+///
+/// /// Loses the second key that it is given.
+/// #[derive(Default)]
+/// struct LosesOne(u32);
+///
+/// impl Twist for LosesOne {
+///     fn push(&mut self, inner: &mut dyn Scheduler, key: KeyId, metadata: &Metadata) {
+///         self.0 += 1;
+///         if self.0 != 2 {
+///             inner.push(key, metadata);
+///         }
+///     }
+/// }
+///
+/// let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1)).rule("C", formula(["B"], |[b]| b * 2));
+/// let build = Build::new(tasks, alacarte_stores::Memory::from([("A", 1)]));
+/// let build = build.with_scheduler(Twisted::new("restarting", LosesOne::default()));
+/// let mut build = build.with_rebuilder(alacarte_rebuilders::VerifyingTrace);
+/// let error = build.run(["C"]).expect_err("B is never given back");
+/// assert!(error.to_string().contains("its scheduler has lost it"), "{error}");
+/// ```
 pub trait Twist {
     /// See [`Scheduler::when_blocked`].
     fn when_blocked(&self, inner: &dyn Scheduler) -> WhenBlocked {

@@ -6,6 +6,44 @@ use std::sync::Arc;
 use super::key_graph::{HIDDEN, KeyGraph, scramble};
 
 /// Something that keeps a graph's demanded keys up to date.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use alacarte_experiments::workloads::{Contender, Engine, KeyGraph, layered};
+///
+/// /// Computes everything anew.
+/// struct FromScratch {
+///     graph: Arc<KeyGraph>,
+///     inputs: Vec<u64>,
+///     values: Vec<u64>,
+/// }
+///
+/// impl Engine for FromScratch {
+///     fn set(&mut self, input: usize, value: u64) {
+///         self.inputs[input] = value;
+///     }
+///
+///     fn run(&mut self) {
+///         self.values = self.graph.expected(&self.inputs);
+///     }
+///
+///     fn value(&self, key: usize) -> u64 {
+///         self.values[key]
+///     }
+/// }
+///
+/// let contender = Contender::new("from scratch", |graph| {
+///     let inputs = (0..graph.inputs()).map(|input| graph.initial(input)).collect();
+///     FromScratch { graph, inputs, values: Vec::new() }
+/// });
+/// let mut engine = contender.make(&Arc::new(layered(100)));
+/// engine.run();
+/// let before = engine.value(99);
+/// engine.set(0, 7);
+/// engine.run();
+/// assert_ne!(engine.value(99), before);
+/// ```
 pub trait Engine {
     /// Gives an input another value.
     fn set(&mut self, input: usize, value: u64);

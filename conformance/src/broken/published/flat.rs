@@ -17,6 +17,31 @@ use alacarte_core::{
 };
 
 /// Under which value the traces of a dependency are looked up.
+///
+/// ```
+/// use alacarte_conformance::broken::published::{FlatTrace, LookUp};
+/// use alacarte_core::{Build, Fingerprint, Rules, formula};
+///
+/// /// Under a value that no key has: all traces are shallow.
+/// #[derive(Debug, Clone, Default)]
+/// struct ByNothing;
+///
+/// impl LookUp for ByNothing {
+///     fn under(_: Fingerprint, _: Fingerprint) -> Fingerprint {
+///         Fingerprint::of_bytes(b"no key's")
+///     }
+/// }
+///
+/// let tasks = Rules::new().rule("B", formula(["A"], |[a]| a + 1)).rule("C", formula(["B"], |[b]| b * 2));
+/// let build = Build::new(tasks, alacarte_stores::Memory::from([("A", 1)]));
+/// let build = build.with_scheduler(alacarte_schedulers::Suspending::new());
+/// let mut build = build.with_rebuilder(FlatTrace(ByNothing));
+/// build.run(["C"])?;
+/// build.set("A", 5)?;
+/// let report = build.run(["C"])?;
+/// assert_eq!(build.names(&report.ran), ["B", "C"]); // It looked at B, and not through it.
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait LookUp: fmt::Debug + Clone + Default + 'static {
     /// Given the parent's value and the dependency's.
     fn under(parent: Fingerprint, dependency: Fingerprint) -> Fingerprint;
