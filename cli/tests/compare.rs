@@ -315,8 +315,7 @@ fn an_edit_that_does_not_fit_is_told_with_its_line() {
 /// number, and in several tables if there are many.
 #[test]
 fn what_is_printed_fits_eighty_columns() {
-    let steps: Vec<String> =
-        (1..=41).map(|n| format!(r#"{{"step": "the {n}th", "cell": "A1", "to": {n}}}"#)).collect();
+    let steps: Vec<String> = (1..=41).map(|n| format!(r#"{{"step": "the {n}th", "cell": "A1", "to": {n}}}"#)).collect();
     let place = directory(&[("s.csv", SHEET), ("x.json", &format!("[{}]", steps.join(",\n")))]);
     let embedded = &["compare", "--rebuilder", "deep-constructive-trace", "--rebuilder", "constructive-trace"][..];
     for (arguments, says) in [
@@ -347,7 +346,9 @@ fn what_is_printed_fits_eighty_columns() {
     let mut tables: Vec<Vec<u32>> = Vec::new();
     for (line, below) in text.lines().zip(text.lines().skip(1)) {
         let numbers: Result<Vec<u32>, _> = line.split_whitespace().map(str::parse).collect();
-        if below.starts_with('─') && let Ok(numbers) = numbers {
+        if below.starts_with('─')
+            && let Ok(numbers) = numbers
+        {
             tables.push(numbers);
         }
     }
