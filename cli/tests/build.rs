@@ -240,6 +240,31 @@ fn a_missing_directory_is_named() {
     assert!(err.contains("no directory nowhere"), "{err}");
 }
 
+/// The place of an error can be opened from where the program was called; in ninja's place, from the directory that it says it enters.
+#[test]
+fn an_error_in_a_manifest_names_the_file_from_where_the_user_stands() {
+    let twice = "rule t\n  command = touch $out\nbuild o: t\nbuild o: t\n";
+    let project = directory(&[
+        ("b/wrong.ninja", "rule\n"),
+        ("b/around.ninja", "include wrong.ninja\n"),
+        ("b/twice.ninja", twice),
+    ]);
+    let absolute = project.path().join("b").display().to_string();
+    for (file, place) in [
+        ("wrong.ninja", "wrong.ninja:1:5: "),
+        ("around.ninja", "wrong.ninja:1:5: "),
+        ("twice.ninja", "twice.ninja:4:7: "),
+        ("none.ninja", "none.ninja: "),
+    ] {
+        for (directory, prefix) in [("b", "b/".to_owned()), (&absolute, format!("{absolute}/"))] {
+            let (code, _, err) = run(project.path(), &["build", "-C", directory, "-f", file]);
+            assert!(code == 1 && err.contains(&format!("{prefix}{place}")), "{err}");
+        }
+        let (code, _, err) = run(&project.path().join("b"), &["build", "-f", file]);
+        assert!(code == 1 && err.contains(place) && !err.contains("b/"), "{err}");
+    }
+}
+
 #[test]
 fn a_manifest_that_is_restored_from_the_cache_is_read_again() {
     for rebuilder in ["constructive-trace", "deep-constructive-trace", "verifying-trace", "perpetual"] {

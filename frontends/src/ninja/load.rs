@@ -22,9 +22,8 @@ use crate::commands::Root;
 pub fn load(dir: &Path, file: &Path) -> Result<Manifest, ParseError> {
     let mut read = |path: &Path| std::fs::read(dir.join(path)).map(|bytes| text_of(&bytes).into_owned());
     let mut loader = Loader::new(&mut read);
-    loader.file(file, Scopes::ROOT, None).map_err(|error| error.within(dir))?;
-    loader.check_spellings(&Root::of(dir))?;
-    loader.finish()
+    let loaded = loader.file(file, Scopes::ROOT, None).and_then(|()| loader.check_spellings(&Root::of(dir)));
+    loaded.and_then(|()| loader.finish()).map_err(|error| error.within(dir))
 }
 
 /// Loads a manifest given as text; an `include` finds no file.

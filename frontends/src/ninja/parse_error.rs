@@ -68,13 +68,27 @@ pub enum ParseError {
 }
 
 impl ParseError {
-    /// The same; of a file that the user named, seen from without the directory.
+    /// The same; its files, which are named from the directory, are named from where the program runs.
     pub(super) fn within(self, dir: &Path) -> Self {
+        if dir == Path::new(".") || std::env::current_dir().is_ok_and(|here| here == dir) {
+            return self;
+        }
+        let seen = |mut place: Box<Place>| {
+            place.file = dir.join(&place.file);
+            place
+        };
         match self {
-            ParseError::Unreadable { file, from: None, error } if dir != Path::new(".") => {
-                ParseError::Unreadable { file: dir.join(file), from: None, error }
+            ParseError::Syntax { place, explanation } => ParseError::Syntax { place: seen(place), explanation },
+            ParseError::Duplicate { place, what, first } => {
+                ParseError::Duplicate { place: seen(place), what, first: seen(first) }
             }
-            error => error,
+            ParseError::Unreadable { file, from, error } => {
+                ParseError::Unreadable { file: dir.join(file), from: from.map(seen), error }
+            }
+            ParseError::IncludeCycle { place, files } => ParseError::IncludeCycle {
+                place: seen(place),
+                files: files.iter().map(|file| dir.join(file)).collect(),
+            },
         }
     }
 
