@@ -84,3 +84,27 @@ impl Blame {
         Some(Call { part, key: (key != NO_KEY).then(|| KeyId::from_raw(key)) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_blamed_is_who_was_called() {
+        let blame = Blame::default();
+        assert!(blame.take().is_none());
+        let updaters = [0, 1, 2, 5, u16::MAX].map(Part::Updater);
+        let keys = [None, Some(KeyId::from_raw(0)), Some(KeyId::from_raw(1)), Some(KeyId::from_raw((1 << 31) - 1))];
+        for part in [Part::Scheduler, Part::Rebuilder, Part::Observer].into_iter().chain(updaters) {
+            for key in keys {
+                blame.on(part, key, || {
+                    let call = blame.take().expect("a call");
+                    assert!(call.part == part && call.key == key);
+                });
+                blame.note(part, key);
+                blame.clear();
+                assert!(blame.take().is_none(), "all calls have returned");
+            }
+        }
+    }
+}
