@@ -13,7 +13,7 @@ use alacarte_core::StoreError;
 use crate::cache_damage::{CacheDamage, Verified};
 use crate::cas::{Cas, Original};
 use crate::digest::Digest;
-use crate::named_cache::{HeldCache, named_caches};
+use crate::named_cache::{HeldCache, TOOLS, named_caches};
 use crate::regular::{self, directories_in, on_disk};
 use crate::scratch;
 use crate::trace_log::{TraceFile, TraceLog};
@@ -160,6 +160,12 @@ impl SharedCache {
     /// If its directory cannot be read.
     pub fn verify(&self) -> io::Result<Tended> {
         let (mut tended, entries) = self.gather()?;
+        for path in self.in_the_way()? {
+            tended.damage.push(CacheDamage::new(&path, NO_DIRECTORY));
+            tended
+                .trouble
+                .extend(scratch::remove(&path).err().map(|error| StoreError::new("remove", path.display(), error)));
+        }
         for entry in entries {
             match entry.verify(&self.trace_directory()) {
                 Ok(Verified { damage, removed, trouble }) => {
@@ -225,6 +231,24 @@ impl SharedCache {
         })?;
         entries.sort_by_key(|entry| entry.used);
         Ok((tended, entries))
+    }
+
+    /// What lies where the cache has directories, and is none: nothing can be added there. (Of a link, what it leads to is left alone.)
+    fn in_the_way(&self) -> io::Result<Vec<PathBuf>> {
+        if !self.exists() {
+            return Ok(Vec::new());
+        }
+        let (copies, traces) = (self.copies().directory().to_owned(), self.trace_directory());
+        let mut places = vec![copies.clone(), traces.clone(), self.directory.join(TOOLS)];
+        for directory in [copies, traces].iter().filter(|directory| !directory.is_symlink() && directory.is_dir()) {
+            for half in std::fs::read_dir(directory).map_err(|error| regular::of(directory, error))? {
+                let half = half?.path();
+                let is_half = |name: &str| name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+                places.extend(name(&half).is_some_and(is_half).then(|| half.clone()));
+            }
+        }
+        places.retain(|path| path.symlink_metadata().is_ok_and(|there| !there.is_dir()));
+        Ok(places)
     }
 
     /// All that it holds. (What else lies in the directory is not ours to look at.)
@@ -296,6 +320,9 @@ impl Entry {
         }
     }
 }
+
+/// What is wrong with what lies in the place of a directory.
+const NO_DIRECTORY: &str = "it is no directory, so that nothing can be added there";
 
 /// What is wrong with a copy.
 const NOT_SO_CALLED: &str = "its content is not what its name says";
@@ -436,6 +463,38 @@ mod tests {
             done.store(true, Ordering::Relaxed);
             assert!(hits > 0);
         });
+    }
+
+    /// A file or a link in the place of a directory, which keeps a cache from growing, is found and goes; of a directory that is no
+    /// cache nothing is taken.
+    #[test]
+    fn what_lies_in_the_place_of_a_directory_is_damage() {
+        let one = Digest::of_bytes(b"one").to_string();
+        for place in ["blobs", "traces", "tools", "blobs/ab", "traces/0f"] {
+            for link in [false, true] {
+                let (directory, cache) = cache(&["one"]);
+                fs::create_dir_all(cache.directory().join("traces")).expect("made");
+                let (path, elsewhere) = (cache.directory().join(place), directory.path().join("elsewhere"));
+                fs::create_dir_all(elsewhere.join(&one[..2])).expect("made");
+                fs::write(elsewhere.join(&one[..2]).join(&one[2..]), "precious").expect("written");
+                let _ = fs::remove_dir_all(&path);
+                if link {
+                    std::os::unix::fs::symlink(&elsewhere, &path).expect("a link");
+                } else {
+                    fs::write(&path, "").expect("written");
+                }
+                let found = cache.verify().expect("read");
+                assert_eq!(found.damage.iter().map(|damage| &damage.path).collect::<Vec<_>>(), [&path], "{place}");
+                assert!(found.trouble.is_empty() && !path.is_symlink() && !path.exists(), "{place}");
+                assert!(cache.verify().expect("read").damage.is_empty(), "{place}");
+                let precious = fs::read(elsewhere.join(&one[..2]).join(&one[2..]));
+                assert_eq!(precious.expect("left alone"), b"precious");
+            }
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::write(directory.path().join("blobs"), "mine").expect("written");
+        assert!(SharedCache::new(directory.path()).verify().expect("read").damage.is_empty());
+        assert!(directory.path().join("blobs").exists());
     }
 
     /// What killed processes have left goes, and what only leads elsewhere is not followed.

@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::{regular, scratch};
 
 /// The directory of all named caches.
-pub(super) const ALL: &str = "tools";
+pub(crate) const TOOLS: &str = "tools";
 /// Parts of repositories that have said what they are called, by that name.
 pub(super) const BY_NAME: &str = "by-name";
 /// Parts of the others, by the digest of where they lie.
@@ -124,7 +124,7 @@ pub struct NamedCache {
 impl NamedCache {
     /// The cache of this name below the cache directory of a build, for the build in the directory `checkout`.
     pub fn new(cache: &Path, name: &CacheName, checkout: &Path) -> Self {
-        let all = cache.join(ALL).join(&name.name);
+        let all = cache.join(TOOLS).join(&name.name);
         if let Some(repository) = &name.repository {
             let (part, repository) = (all.join(BY_NAME).join(repository), repository.clone());
             return NamedCache { part, repository, patience: PATIENCE };

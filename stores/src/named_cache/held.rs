@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::cache_place::{ALL, BY_NAME, BY_PATH, NamedCache};
+use super::cache_place::{BY_NAME, BY_PATH, NamedCache, TOOLS};
 use super::cache_walk::{LeftOut, MODE, is_entry, walk};
 use crate::cache_damage::{CacheDamage, Verified};
 use crate::regular::{self, directories_in, on_disk};
@@ -116,7 +116,7 @@ fn wrong(entries: &Path, path: &Path, metadata: &Metadata) -> Option<String> {
 /// If they cannot be read.
 pub fn named_caches(directory: &Path) -> io::Result<Vec<HeldCache>> {
     let mut all = Vec::new();
-    for tool in directories_in(&directory.join(ALL))? {
+    for tool in directories_in(&directory.join(TOOLS))? {
         for part in [BY_NAME, BY_PATH].into_iter().map(|kind| directories_in(&tool.join(kind))) {
             for part in part? {
                 let name = tool.file_name().unwrap_or_default().to_string_lossy().into_owned();

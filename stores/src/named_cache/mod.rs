@@ -13,6 +13,7 @@ mod cache_walk;
 mod held;
 mod private_copy;
 
+pub(crate) use cache_place::TOOLS;
 pub use cache_place::{CacheName, CacheNameError, NamedCache};
 pub use held::{HeldCache, named_caches};
 pub use private_copy::{PrivateCopy, Published};
