@@ -3,8 +3,9 @@
 
     experiments/beside_ninja.py --ninja PATH [--ours PATH] [--rounds 9] [EDGES...]
 
-Makes a directory of its own for each number of edges (each copies a source of its own), builds it with both, and then
-repeats in turn: nothing to do; one source edited; nothing to do again. Prints medians and their ratio, and peak memory.
+Makes a directory of its own for each number of edges (each copies a source of its own), builds it with both, and by xargs,
+which only starts the commands; and then repeats in turn: nothing to do; one source edited; nothing to do again. Prints
+medians and their ratio, and peak memory.
 PATH must be ninja itself: what PyPI puts on the path is a wrapper that costs 60 to 90 ms a call, and is refused.
 """
 
@@ -18,6 +19,10 @@ import tempfile
 import time
 
 from builders import programs
+
+
+# Says how much memory a command took.
+TIME = "/usr/bin/time"
 
 
 def manifest(edges):
@@ -35,16 +40,27 @@ def project(place, edges):
 
 
 def run(binary, place, cache):
-    """Seconds, and the peak of memory in MB."""
-    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    """Seconds, and the peak of memory in MB. (A child of ours begins with what Python holds; one of GNU time's with next to nothing.)"""
+    environment, peak = {**os.environ, "XDG_CACHE_HOME": str(cache)}, place / "peak"
+    command = [TIME, "-f", "%M", "-o", peak, binary, "-j2"]
     begin = time.perf_counter()
-    child = subprocess.Popen([binary, "-j2"], cwd=place, env=environment, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(child.pid, 0)
+    ended = subprocess.run(command, cwd=place, env=environment, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - begin
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
+    if ended.returncode != 0:
         sys.exit(f"{binary} failed in {place}")
-    return seconds, used.ru_maxrss / 1024
+    return seconds, int(peak.read_text()) / 1024
+
+
+def spawning_alone(place, edges):
+    """Seconds that the commands of a clean build take if nothing is asked, noted or made sure of: xargs, two at once."""
+    project(place, edges)
+    for n in range(0, edges, 100):
+        (place / "out" / str(n // 100)).mkdir(parents=True, exist_ok=True)
+    commands = "".join(f"cp src/{n // 100}/s{n} out/{n // 100}/o{n}\n" for n in range(edges))
+    (place / "commands").write_text(commands)
+    begin = time.perf_counter()
+    subprocess.run(["xargs", "-a", "commands", "-d", "\n", "-n", "1", "-P", "2", "sh", "-c"], cwd=place, check=True)
+    return time.perf_counter() - begin
 
 
 def main():
@@ -54,6 +70,8 @@ def main():
     parser.add_argument("--ours", default="target/release/alacarte-ninja")
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
+    if not os.path.exists(TIME):
+        sys.exit("GNU time is needed: install the package `time`")
     builders = programs(arguments.ninja, arguments.ours)
     print(f"{'edges':>7}  {'build':<14} {'ninja ms':>9} {'ours ms':>9} {'ratio':>6}  {'ninja MB':>8} {'ours MB':>8}")
     for edges in arguments.edges:
@@ -72,6 +90,9 @@ def measure(directory, builders, edges, rounds):
             found.setdefault(kind, {}).setdefault(name, []).append(run(binary, places[name], directory / "cache"))
 
     turn("clean")
+    alone = spawning_alone(directory / "alone", edges)
+    ours = found["clean"]["ours"][0][0] / alone
+    print(f"{edges:>7}  the clean build's commands by xargs: {alone * 1000:.1f} ms, ours {ours:.2f} of that")
     time.sleep(0.1)
     # What was just written is looked at twice.
     turn("the first null")

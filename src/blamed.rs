@@ -91,6 +91,9 @@ impl<K: Key, V: Value, R: Rebuilder<K, V>> Rebuilder<K, V> for Blamed<R> {
     fn skips_unchanged_builds(&self) -> bool {
         self.strategy.skips_unchanged_builds()
     }
+    fn heeds_touches(&self) -> bool {
+        self.strategy.heeds_touches()
+    }
     #[inline(always)]
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
         self.strategy.suspects(metadata)

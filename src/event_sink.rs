@@ -77,7 +77,7 @@ impl<J> EventSink<J> {
         table: &mut KeyTable<K, V>,
         id: KeyId,
         news: News,
-    ) -> Result<bool, StoreError>
+    ) -> Result<Noticed, StoreError>
     where
         J: Journal<K, V>,
     {
@@ -95,13 +95,23 @@ impl<J> EventSink<J> {
         let changed = news.known != fingerprint || news.touched;
         let new_input = flipped && news.input;
         if !changed && !new_input {
-            return told.map(|()| false);
+            return told.map(|()| Noticed::Nothing);
         }
-        table.set_state(id, STALE);
+        // (Who made an output that was touched, nobody can tell.)
+        let counts = news.known != fingerprint || new_input || !news.input || news.heeded;
+        if counts {
+            table.set_state(id, STALE);
+        }
         let modified = news.modified.unwrap_or_else(|| self.tick());
         let event = Event::Changed { key: id, fingerprint, value: table.value(id), modified, input: news.input };
         told.and(self.record(&table.keys, &event))?;
-        Ok(changed)
+        Ok(if !changed {
+            Noticed::Nothing
+        } else if counts {
+            Noticed::Change
+        } else {
+            Noticed::Touch
+        })
     }
 
     /// Takes into account that a key has become an input, or is none any more. Before the tasks are next compared, they may be
@@ -130,6 +140,17 @@ impl<J> EventSink<J> {
     }
 }
 
+/// What news were.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Noticed {
+    /// Nothing has changed.
+    Nothing,
+    /// A touch that the rebuilder does not heed: all that was up to date still is.
+    Touch,
+    /// A change.
+    Change,
+}
+
 /// What was seen of a key outside the build, when it had received its value.
 pub(crate) struct News {
     /// The fingerprint of what it was known to hold.
@@ -137,4 +158,6 @@ pub(crate) struct News {
     pub modified: Option<Time>,
     pub input: bool,
     pub touched: bool,
+    /// That an input was touched is a change to the rebuilder, whatever it holds.
+    pub heeded: bool,
 }

@@ -207,3 +207,18 @@ pub trait TraceCache<K, V> {
     /// If the place cannot be written.
     fn add(&mut self, trace: &SharedTrace<K, V>) -> Result<(), StoreError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_dependency_is_what_it_was_made_to_be() {
+        let plain = SharedDependency::new("a", Fingerprint(1));
+        assert_eq!((plain.definition, plain.grouped), (false, false));
+        let (definition, grouped) = (plain.clone().with_definition(true), plain.with_grouped(true));
+        assert_eq!((definition.definition, definition.grouped), (true, false));
+        assert_eq!((grouped.definition, grouped.grouped), (false, true));
+        assert_eq!((grouped.key, grouped.fingerprint), ("a", Fingerprint(1)));
+    }
+}

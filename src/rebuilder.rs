@@ -75,6 +75,12 @@ pub trait Rebuilder<K: Key, V: Value> {
         true
     }
 
+    /// Whether an input that was touched, and holds what it held, is a change to it. A rebuilder that goes by times answers `true`; under
+    /// the others, a build before which nothing but this has happened visits no key.
+    fn heeds_touches(&self) -> bool {
+        false
+    }
+
     /// The keys that may be out of date *of themselves*, if the rebuilder knows them without visiting the others:
     /// a key that is not among them, and depends on none of them that changes, is up to date.
     fn suspects<'m>(&self, _metadata: &'m Metadata) -> Option<Suspects<'m>> {
@@ -111,6 +117,9 @@ impl<K: Key, V: Value, R: Rebuilder<K, V> + ?Sized> Rebuilder<K, V> for Box<R> {
     }
     fn skips_unchanged_builds(&self) -> bool {
         (**self).skips_unchanged_builds()
+    }
+    fn heeds_touches(&self) -> bool {
+        (**self).heeds_touches()
     }
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
         (**self).suspects(metadata)

@@ -201,8 +201,41 @@ fn every_fetch_is_counted_be_it_single_or_in_a_group() {
     assert_eq!(build.run(["group"]).expect("built").fetches, 3);
     assert_eq!(build.run(["twice"]).expect("built").fetches, 2);
     // The trace names each key once.
-    build.touch("A").expect("touched");
+    for value in [7, 1] {
+        build.set("A", value).expect("set");
+    }
     assert_eq!(build.run(["twice"]).expect("built").fetches, 1);
+}
+
+/// An input that was touched and holds what it held is looked at by those who go by times, and by nobody else.
+#[test]
+fn a_touched_input_is_a_change_only_to_a_rebuilder_that_heeds_touches() {
+    for scheduler in ["topological", "restarting", "suspending", "bottom-up"] {
+        for rebuilder in RIGHT.into_iter().chain(["modification-time"]).filter(|name| *name != "perpetual") {
+            let (mut build, seen) = observed(system(scheduler, rebuilder, chains(), &INPUTS));
+            build.run(["C", "F"]).expect("built");
+            seen.take();
+            assert!(build.touch("A").expect("touched"));
+            let report = build.run(["C", "F"]).expect("built");
+            let heeds = rebuilder == "modification-time";
+            assert_eq!(ran(&build, &report), if heeds { &["B", "C"][..] } else { &[] }, "{scheduler} × {rebuilder}");
+            assert_eq!(seen.take().is_empty(), !heeds, "{scheduler} × {rebuilder}");
+            // A touch hides no change: neither one that came with it nor one that comes after it.
+            build.set("A", 3).expect("set");
+            build.touch("A").expect("touched");
+            build.run(["C", "F"]).expect("built");
+            assert_eq!((build.get("C"), build.get("F")), (Some(4), Some(4)), "{scheduler} × {rebuilder}");
+            build.touch("A").expect("touched");
+            build.set("D", 5).expect("set");
+            build.run(["C", "F"]).expect("built");
+            assert_eq!((build.get("C"), build.get("F")), (Some(4), Some(7)), "{scheduler} × {rebuilder}");
+            // An output that was touched is no longer known to be what was built.
+            build.touch("B").expect("touched");
+            seen.take();
+            build.run(["C", "F"]).expect("built");
+            assert!(!seen.take().is_empty() && build.get("C") == Some(4), "{scheduler} × {rebuilder}");
+        }
+    }
 }
 
 #[test]

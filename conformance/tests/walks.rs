@@ -302,7 +302,9 @@ fn an_older_trace_that_holds_becomes_the_newest() {
                 assert_eq!(told, (ran, 0, 2 * edited), "{scheduler} × {rebuilder}: A = {a}");
             }
             // Looked at again, the newest stands: there is nothing more to tell.
-            build.touch("A").expect("touched");
+            for value in [2, 4] {
+                build.set("A", value).expect("set");
+            }
             let before = tape.appended();
             let report = build.run(["B"]).expect("built");
             let told = (report.ran.len(), report.kept, tape.appended() - before);

@@ -28,6 +28,10 @@ impl Rebuilder<u32, i64> for Odd {
         self.0
     }
 
+    fn heeds_touches(&self) -> bool {
+        self.0
+    }
+
     fn suspects<'m>(&self, _: &'m Metadata) -> Option<Suspects<'m>> {
         Some(Suspects::new(&[], 7))
     }
@@ -57,7 +61,7 @@ fn what_the_inner_one_says_is_said() {
         let mut dependents = Vec::new();
         rebuilder.dependents(key, &metadata, &mut |key| dependents.push(key));
         (
-            (rebuilder.skips_unchanged_builds(), rebuilder.restores(), dependents),
+            (rebuilder.skips_unchanged_builds(), rebuilder.heeds_touches(), rebuilder.restores(), dependents),
             rebuilder.suspects(&metadata).map(|suspects| (suspects.keys.len(), suspects.generation)),
             rebuilder.dependency(key, 5, &metadata),
             rebuilder.sharable_trace(key, &metadata).map(|trace| (trace.dependencies, trace.deep)),

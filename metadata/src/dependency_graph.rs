@@ -178,6 +178,21 @@ mod tests {
     }
 
     #[test]
+    fn a_key_with_the_number_of_one_that_was_forgotten_has_none_of_its_edges() {
+        let ids = |keys: &[usize]| keys.iter().map(|&key| KeyId::new(key)).collect::<Vec<_>>();
+        let mut graph = DependencyGraph::default();
+        built(&mut graph, 3, &[0, 1]);
+        built(&mut graph, 4, &[0, 3]);
+        built(&mut graph, 5, &[1]);
+        assert_eq!(graph.forget(&ids(&[3])), ids(&[4]));
+        let dependents = |graph: &DependencyGraph, key| graph.dependents(KeyId::new(key)).collect::<Vec<_>>();
+        assert_eq!([0, 1, 3].map(|key| dependents(&graph, key)), [ids(&[]), ids(&[5]), ids(&[])]);
+        built(&mut graph, 3, &[2]);
+        built(&mut graph, 4, &[2]);
+        assert_eq!([0, 1, 2].map(|key| dependents(&graph, key)), [ids(&[]), ids(&[5]), ids(&[3, 4])]);
+    }
+
+    #[test]
     fn reverse_edges_mirror_forward_edges_through_flips() {
         let mut graph = DependencyGraph::default();
         let mut model = vec![Vec::new(); 40];

@@ -104,3 +104,43 @@ impl<V: Value> MetadataUpdater for LastRuns<V> {
         self.of(key).into_iter().flat_map(|run| &run.saw).for_each(|saw| each(saw.key));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alacarte_core::Dependency;
+
+    fn built(runs: &mut LastRuns<i64>, key: usize, on: &[(usize, i64)], value: i64) {
+        let dependencies: Vec<Dependency> =
+            on.iter().map(|&(key, value)| Dependency::new(KeyId::new(key), value.fingerprint())).collect();
+        let record = Record::new(KeyId::new(key), &dependencies, value.fingerprint(), &value, &());
+        runs.apply(&Event::Built(record).untyped());
+    }
+
+    #[test]
+    fn what_is_forgotten_is_in_no_run_and_has_no_value() {
+        let mut runs = LastRuns::<i64>::default();
+        built(&mut runs, 0, &[], 10);
+        built(&mut runs, 1, &[], 20);
+        built(&mut runs, 2, &[(0, 10)], 11);
+        built(&mut runs, 3, &[(1, 20)], 21);
+        built(&mut runs, 4, &[(0, 10), (1, 20)], 30);
+        let mentions = |runs: &LastRuns<i64>, key| {
+            let mut all = Vec::new();
+            runs.mentions(KeyId::new(key), &mut |key| all.push(key.index()));
+            all
+        };
+        assert_eq!([2, 3, 4, 0].map(|key| mentions(&runs, key)), [vec![0], vec![1], vec![0, 1], vec![]]);
+
+        runs.apply(&Event::Forgotten { keys: &[KeyId::new(0)] });
+        let known: Vec<usize> = (0..5).filter(|&key| runs.of(KeyId::new(key)).is_some()).collect();
+        assert_eq!(known, [1, 3], "the others were forgotten, or saw what was");
+
+        // Another key has its number; what the one that was forgotten held is no value of it.
+        built(&mut runs, 2, &[(0, 10)], 11);
+        assert!(runs.of(KeyId::new(2)).is_none());
+        // What was not forgotten is still known.
+        built(&mut runs, 4, &[(1, 20), (3, 21)], 40);
+        assert_eq!(mentions(&runs, 4), [1, 3]);
+    }
+}

@@ -66,4 +66,8 @@ impl<K: Key, V: Value> Rebuilder<K, V> for ModificationTime {
         }
         Poll::Ready(Answer::Keep)
     }
+
+    fn heeds_touches(&self) -> bool {
+        true
+    }
 }

@@ -129,6 +129,10 @@ impl<K: Key, V: Value, R: Rebuilder<K, V>> Rebuilder<K, V> for Rechecked<R, V> {
         self.rebuilder.skips_unchanged_builds()
     }
 
+    fn heeds_touches(&self) -> bool {
+        self.rebuilder.heeds_touches()
+    }
+
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
         self.rebuilder.suspects(metadata)
     }

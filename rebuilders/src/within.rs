@@ -80,6 +80,10 @@ impl<K: Key, V: Value, R: Rebuilder<K, V> + Restores<V>> Rebuilder<K, V> for Wit
         self.rebuilder.skips_unchanged_builds()
     }
 
+    fn heeds_touches(&self) -> bool {
+        self.rebuilder.heeds_touches()
+    }
+
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
         self.rebuilder.suspects(metadata)
     }

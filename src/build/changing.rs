@@ -4,7 +4,7 @@ use super::{Build, Watch};
 use crate::collect::{Retention, garbage};
 use crate::error::StoreError;
 use crate::event::Event;
-use crate::event_sink::News;
+use crate::event_sink::{News, Noticed};
 use crate::fingerprint::Value;
 use crate::journal::Journal;
 use crate::key::{AsKey, Key, KeyId};
@@ -119,10 +119,11 @@ where
         let touched = touched || value.as_ref().is_some_and(|value| !input && !value.is_whole());
         let table = self.table.get_mut();
         let known = table.receive(id, value);
-        let changed = self.sink.notice(table, id, News { known, modified: None, input, touched });
+        let heeded = self.rebuilder.heeds_touches();
+        let noticed = self.sink.notice(table, id, News { known, modified: None, input, touched, heeded });
         // (What the journal could not write has happened all the same.)
-        self.questionable |= !matches!(changed, Ok(false));
-        changed
+        self.questionable |= !matches!(noticed, Ok(Noticed::Nothing | Noticed::Touch));
+        noticed.map(|noticed| noticed != Noticed::Nothing)
     }
 
     /// The id of a key, which the store was asked for.
@@ -139,7 +140,7 @@ where
             if !table.has(id, CLASSIFIED) {
                 table.classify(id, input);
             }
-            self.sink.notice(table, id, News { known, modified, input, touched: false })?;
+            self.sink.notice(table, id, News { known, modified, input, touched: false, heeded: false })?;
         }
         Ok(id)
     }

@@ -6,7 +6,7 @@ use std::io;
 use super::Build;
 use crate::error::StoreError;
 use crate::event::Event;
-use crate::event_sink::{News, ToldTraces};
+use crate::event_sink::{News, Noticed, ToldTraces};
 use crate::fingerprint::{Value, foreign};
 use crate::journal::Journal;
 use crate::key::{Key, KeyId};
@@ -76,8 +76,9 @@ where
             let touched = value.as_ref().is_some_and(|value| !input && !value.is_whole());
             let known = table.receive(id, value);
             let modified = self.store.modified(table.keys.name(id));
-            let news = self.sink.notice(table, id, News { known, modified, input, touched })?;
-            changed.extend(news.then_some(id));
+            let heeded = self.rebuilder.heeds_touches();
+            let noticed = self.sink.notice(table, id, News { known, modified, input, touched, heeded })?;
+            changed.extend((noticed != Noticed::Nothing).then_some(id));
         }
         self.questionable = true;
         Ok(())
@@ -181,8 +182,9 @@ where
             if !table.has(id, CLASSIFIED) {
                 table.classify(id, input);
             }
-            let news = sink.notice(table, id, News { known: fingerprint, modified, input: !has, touched: false })?;
-            changed.extend(news.then_some(id));
+            let news = News { known: fingerprint, modified, input: !has, touched: false, heeded: false };
+            let noticed = sink.notice(table, id, news)?;
+            changed.extend((noticed != Noticed::Nothing).then_some(id));
         }
         Ok(())
     }
@@ -204,6 +206,7 @@ where
             let mut known = met.map(|(id, key)| (id, key, table.value(id)));
             self.store.refresh(&mut known, &mut |id, value, modified| changes.push((id, value, modified)))?;
         }
+        let heeded = self.rebuilder.heeds_touches();
         // The store tells of a change once: none is left out because the journal could not write another.
         let ids: Vec<KeyId> = changes.iter().map(|(id, ..)| *id).collect();
         let mut noticed = Ok(());
@@ -215,9 +218,10 @@ where
             }
             let input = !self.tasks.has(table.keys.name(id));
             let known = table.receive(id, value);
-            let news = News { known, modified: Some(modified), input, touched: true };
-            noticed = noticed.and(self.sink.notice(table, id, news).map(drop));
-            self.questionable = true;
+            let news = News { known, modified: Some(modified), input, touched: true, heeded };
+            let outcome = self.sink.notice(table, id, news);
+            self.questionable |= !matches!(outcome, Ok(Noticed::Touch));
+            noticed = noticed.and(outcome.map(drop));
         }
         noticed.map(|()| ids)
     }

@@ -71,7 +71,8 @@ pub type SharedFiles = Rc<RefCell<Files>>;
 pub struct Files {
     root: PathBuf,
     directory: OwnedFd,
-    entries: FxHashMap<FileKey, Entry>,
+    /// (Each in a box of its own: a table that grows moves what it holds, and half of its places are empty.)
+    entries: FxHashMap<FileKey, Box<Entry>>,
     doubts: FxHashMap<FileKey, Doubt>,
     /// Counts what the build wrote.
     writes: u64,
@@ -257,7 +258,7 @@ impl Files {
                 self.doubts.entry(key.clone()).or_insert(Doubt::Disturbed);
             }
         }
-        self.entries.insert(key.clone(), entry);
+        self.entries.insert(key.clone(), Box::new(entry));
         self.news.insert(key.clone());
         entry.seen()
     }
@@ -291,7 +292,7 @@ impl Files {
         let count = outputs.len();
         let mut begun = Begun { certain: true, before: Vec::with_capacity(count), there: Vec::with_capacity(count) };
         for key in outputs {
-            let known = self.entries.get(key).copied();
+            let known = self.entries.get(key).map(|entry| **entry);
             let there = self.stat_itself(key).ok().flatten();
             self.look_anew(key);
             let before = known.filter(|entry| there == Some(entry.stat));
@@ -595,7 +596,7 @@ impl Files {
     }
 
     fn known(&self, key: &FileKey) -> Known {
-        Known { entry: self.entries.get(key).copied(), doubt: self.doubts.get(key).copied() }
+        Known { entry: self.entries.get(key).map(|entry| **entry), doubt: self.doubts.get(key).copied() }
     }
 
     /// Takes up what earlier processes wrote into this table, and writes down in it what is learned from now on.
@@ -607,7 +608,7 @@ impl Files {
         self.trees.recall(&table.with_extension("trees"));
         self.table = Some(Table::open(table, &mut |(key, Known { entry, doubt }): Record| {
             match entry {
-                Some(entry) => self.entries.insert(key.clone(), entry),
+                Some(entry) => self.entries.insert(key.clone(), Box::new(entry)),
                 None => self.entries.remove(&key),
             };
             match doubt {

@@ -127,6 +127,9 @@ impl<R: Rebuilder<Name, i64>, L: Lie> Rebuilder<Name, i64> for Misled<R, L> {
     fn skips_unchanged_builds(&self) -> bool {
         self.0.skips_unchanged_builds()
     }
+    fn heeds_touches(&self) -> bool {
+        self.0.heeds_touches()
+    }
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
         self.0.suspects(&metadata.read::<Deceived<L>>().seen)
     }

@@ -124,6 +124,9 @@ impl<R: Rebuilder<Number, i64>> Rebuilder<Number, i64> for Asked<R> {
     fn skips_unchanged_builds(&self) -> bool {
         self.rebuilder.skips_unchanged_builds()
     }
+    fn heeds_touches(&self) -> bool {
+        self.rebuilder.heeds_touches()
+    }
 
     fn suspects<'m>(&self, metadata: &'m Metadata) -> Option<Suspects<'m>> {
         self.rebuilder.suspects(metadata)

@@ -20,6 +20,11 @@ const BUILDS: usize = 100;
 /// as long as they take up no more than so many bytes (the last build is kept in any case).
 const BYTES: usize = 4 << 20;
 
+/// Whether a history that was not long when it was read may be so, now that so many builds and bytes were added.
+pub(super) fn may_be_long(builds: usize, bytes: usize) -> bool {
+    builds >= BUILDS || bytes >= BYTES
+}
+
 /// Of so many commands the last run is kept, though its build is not.
 const LAST_RUNS: usize = 200_000;
 

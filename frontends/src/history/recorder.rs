@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use alacarte_core::{Cause, Decision, Event, KeyId, Keys};
 use alacarte_stores::{FileKey, FileValue, text_of_path, to_stderr};
 
-use super::past::{FileState, History, PastBuild, PastEnd, record_of};
+use super::past::{FileState, History, PastBuild, PastEnd, may_be_long, record_of};
 use super::record::{About, CommandRecord, Ending, Outcome, Record, Why};
 use super::remaining::Remaining;
 use super::words::Words;
@@ -27,6 +27,8 @@ pub struct Recorder {
     is_command: Option<Box<IsCommand>>,
     targets: Option<Vec<FileKey>>,
     begun: Option<Begun>,
+    /// What was last found in the file, if none but this recorder has written to it since.
+    found: Option<Found>,
     /// Keys that were kept before the build had begun to tell of anything.
     kept: Vec<KeyId>,
     /// Files that had changed before it had.
@@ -51,6 +53,16 @@ struct Begun {
     words: Words,
     /// It cannot be written.
     mute: bool,
+}
+
+/// What is known of a file that was read.
+#[derive(Clone, Copy)]
+struct Found {
+    /// The number of the last build in it.
+    last: u64,
+    /// So many builds, and so many bytes, were added since.
+    builds: usize,
+    bytes: usize,
 }
 
 /// A command that is running.
@@ -79,6 +91,7 @@ impl Recorder {
             is_command: None,
             targets: None,
             begun: None,
+            found: None,
             kept: Vec::new(),
             changed: Vec::new(),
             whys: HashMap::new(),
@@ -104,6 +117,9 @@ impl Recorder {
         let mut next = Recorder::new(&self.about.scheduler, &self.about.rebuilder, None, self.about.jobs);
         next.about.cache = self.about.cache.take();
         (next.path, next.is_command, next.targets) = (path, self.is_command.take(), targets);
+        // (What this process knows it need not read again.)
+        next.remaining = std::mem::take(&mut self.remaining).anew();
+        next.found = self.found.filter(|found| !may_be_long(found.builds, found.bytes));
         *self = next;
     }
 
@@ -116,6 +132,7 @@ impl Recorder {
     /// It is this build's turn in the directory with this history. A build may have several, if it reads its manifest again.
     pub fn turn(&mut self, history: PathBuf, is_command: impl Fn(&FileKey) -> bool + 'static) {
         self.path = Some(history);
+        self.found = None;
         self.is_command = Some(Box::new(is_command));
         self.kept.clear();
         if let Some(begun) = &mut self.begun {
@@ -303,7 +320,11 @@ impl Recorder {
         let Some(begun) = &mut self.begun else { return };
         let (number, words) = (begun.number, &mut begun.words);
         let retained = &mut self.retained;
+        let remaining = &mut self.remaining;
         let record = |command: CommandRecord| {
+            if let Outcome::Ran { .. } = command.outcome {
+                remaining.took(&command.key, command.took);
+            }
             retained.iter_mut().for_each(|retained| retained.push(command.clone()));
             record_of(number, command, words)
         };
@@ -319,11 +340,18 @@ impl Recorder {
 
     fn append(&mut self, records: impl IntoIterator<Item = Record>) {
         let (Some(path), Some(begun)) = (&self.path, &mut self.begun) else { return };
-        if !begun.mute
-            && let Err(error) = History::file(path).append(records.into_iter())
-        {
+        if begun.mute {
+            return;
+        }
+        let mut bytes = 0;
+        let records = records.into_iter().inspect(|record| bytes += record.bytes());
+        if let Err(error) = History::file(path).append(records) {
             begun.mute = true;
-            refused(path, &error);
+            self.found = None;
+            return refused(path, &error);
+        }
+        if let Some(found) = &mut self.found {
+            found.bytes += bytes;
         }
     }
 
@@ -333,28 +361,42 @@ impl Recorder {
             return;
         }
         let Some(path) = self.path.clone() else { return };
-        let mut begun = Begun { number: 1, words: Words::default(), mute: false };
-        match History::read_or_begin(&path) {
-            Ok(history) => {
-                begun.number = history.next();
-                self.remaining.know(history.durations());
-                let began = Record::Began { build: begun.number, about: self.about.clone() };
-                if let Err(error) = self.add_to(history, &path, began) {
-                    begun.mute = true;
-                    refused(&path, &error);
-                }
-            }
-            Err(error) => {
-                begun.mute = true;
-                refused(&path, &error);
-            }
+        let (number, told) = match self.found.take().and_then(|found| self.go_on(found, &path)) {
+            Some(number) => (number, Ok(())),
+            None => self.begin_in(&path),
+        };
+        if let Err(error) = &told {
+            refused(&path, error);
         }
-        self.begun = Some(begun);
+        self.begun = Some(Begun { number, words: Words::default(), mute: told.is_err() });
         self.write_targets();
         self.write_changed();
         if let Some(keys) = keys {
             self.resolve_kept(keys);
         }
+    }
+
+    /// Adds a build to a file of which it is known what it holds; its number, if the file is still there.
+    fn go_on(&mut self, found: Found, path: &Path) -> Option<u64> {
+        let number = found.last + 1;
+        let began = Record::Began { build: number, about: self.about.clone() };
+        let bytes = found.bytes + began.bytes();
+        History::file(path).append([began].into_iter()).ok()?;
+        self.found = Some(Found { last: number, builds: found.builds + 1, bytes });
+        Some(number)
+    }
+
+    /// Reads the file and adds a build to it: its number, and whether that could be told.
+    fn begin_in(&mut self, path: &Path) -> (u64, io::Result<()>) {
+        let history = match History::read_or_begin(path) {
+            Ok(history) => history,
+            Err(error) => return (1, Err(error)),
+        };
+        let number = history.next();
+        self.remaining.know(history.durations());
+        let told = self.add_to(history, path, Record::Began { build: number, about: self.about.clone() });
+        self.found = told.is_ok().then_some(Found { last: number, builds: 0, bytes: 0 });
+        (number, told)
     }
 
     fn add_to(&self, history: History, path: &Path, began: Record) -> io::Result<()> {
@@ -479,6 +521,46 @@ mod tests {
             builds = History::read(&path, place.path()).expect("it is there").builds().count();
         }
         assert!((100..=202).contains(&builds), "{builds}");
+    }
+
+    /// A build that stays in memory adds to a history that it knows without reading it; that stays as short as if others had added to it.
+    #[test]
+    fn builds_that_follow_each_other_are_numbered_and_the_file_stays_bounded() {
+        let place = tempfile::tempdir().expect("a scratch directory");
+        let path = place.path().join("history");
+        let mut staying = recorder(&path);
+        let (mut longest, mut builds) = (0, 0);
+        for number in 1..=700 {
+            tell(&mut staying, "a", Stage::Started);
+            tell(&mut staying, "a", ENDED);
+            staying.settle(&FileKey::from("a"), |outcome| outcome);
+            assert_eq!(staying.number(), Some(number));
+            staying.begin_anew(Ending::Succeeded);
+            let bytes = std::fs::metadata(&path).expect("it is there").len();
+            if number <= 350 {
+                longest = bytes.max(longest);
+            }
+            assert!(bytes <= longest + longest / 10, "{bytes} bytes after {number} builds, {longest} before");
+            if number % 50 == 0 {
+                builds = History::read(&path, place.path()).expect("it is there").builds().count();
+                assert!((50..=303).contains(&builds), "{builds}");
+            }
+        }
+        // Another program builds there; this one is told that it is its turn again.
+        let mut other = recorder(&path);
+        tell(&mut other, "b", Stage::Started);
+        assert_eq!(other.number(), Some(701));
+        drop(other);
+        staying.turn(path.clone(), |_| true);
+        tell(&mut staying, "a", Stage::Started);
+        assert_eq!(staying.number(), Some(702));
+        // A file that somebody removes begins anew.
+        staying.begin_anew(Ending::Succeeded);
+        std::fs::remove_file(&path).expect("it is there");
+        tell(&mut staying, "a", Stage::Started);
+        assert_eq!(staying.number(), Some(1));
+        drop(staying);
+        assert!(History::read(&path, place.path()).is_ok() && builds > 100);
     }
 
     #[test]

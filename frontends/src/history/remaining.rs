@@ -30,8 +30,8 @@ use alacarte_stores::FileKey;
 pub struct Remaining {
     jobs: usize,
     known: HashMap<FileKey, Duration>,
-    /// What a command took on average; `None` if nothing is known. (It is asked for whenever a command starts or ends.)
-    average: Option<Duration>,
+    /// The sum of these.
+    total: Duration,
     /// The commands that are expected to run, and were not started.
     expected: HashSet<FileKey>,
     /// What is known of these, in all; and of how many nothing is.
@@ -47,10 +47,26 @@ impl Remaining {
 
     /// How long each command took when it last ran.
     pub fn know(&mut self, durations: HashMap<FileKey, Duration>) {
-        let sum = durations.values().sum::<Duration>();
-        self.average = u32::try_from(durations.len()).ok().filter(|count| *count > 0).map(|count| sum / count);
+        self.total = durations.values().sum();
         self.known = durations;
         self.add_up();
+    }
+
+    /// A command that need not be expected any more took so long.
+    pub(super) fn took(&mut self, key: &FileKey, took: Duration) {
+        let before = self.known.insert(key.clone(), took);
+        self.total = (self.total + took).saturating_sub(before.unwrap_or_default());
+    }
+
+    /// Of another build with as many jobs: what is known of commands stays, and none is expected yet.
+    pub(super) fn anew(self) -> Self {
+        Remaining { jobs: self.jobs, known: self.known, total: self.total, ..Remaining::default() }
+    }
+
+    /// What a command took on average; `None` if nothing is known.
+    fn average(&self) -> Option<Duration> {
+        let count = u32::try_from(self.known.len()).ok().filter(|count| *count > 0)?;
+        Some(self.total / count)
     }
 
     /// These commands are expected to run, and no others.
@@ -81,7 +97,7 @@ impl Remaining {
 
     /// The time that is left, while these commands have been running for so long. `None` if nothing is known.
     pub fn left<'k>(&self, running: impl IntoIterator<Item = (&'k FileKey, Duration)>) -> Option<Duration> {
-        let average = self.average?;
+        let average = self.average()?;
         let (mut work, mut longest) = (self.sum + average * self.unknown as u32, Duration::ZERO);
         let mut commands = self.expected.len();
         for (key, since) in running {
