@@ -199,9 +199,14 @@ fn looking_traces_up_is_linear_and_does_not_grow_with_history() {
                     build.set(0, 10 + value).expect("set");
                     build.run(&targets).expect("built");
                 }
-                build.touch(0).expect("touched");
+                // An edit that is taken back has all above it looked at.
+                for value in [-1, 9 + history] {
+                    build.set(0, value).expect("set");
+                }
                 let unchanged = build.run(&targets).expect("built");
-                assert_eq!(unchanged.ran, [], "{scheduler} × {rebuilder}");
+                // (A step and a bit do not say what the value was.)
+                let says = !["step-trace", "dirty-bit"].contains(&rebuilder);
+                assert!(unchanged.ran.is_empty() || !says, "{scheduler} × {rebuilder}");
                 build.set(1, 5).expect("set");
                 unchanged.fetches.max(build.run(&targets).expect("built").fetches)
             };
