@@ -152,3 +152,23 @@ pub(crate) fn garbage<K: Key, V: Value>(
     }
     table.keys.iter().map(|(id, _)| id).filter(|id| !live[id.index()]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_a_key_is_forgotten_the_others_stay_as_young_as_they_were() {
+        let ids = |keys: &[usize]| keys.iter().map(|&key| KeyId::new(key)).collect::<Vec<_>>();
+        let mut past = Past::default();
+        past.begin(&[]);
+        past.note(ids(&[1, 2, 4]));
+        past.begin(&[]);
+        past.note(ids(&[3, 5]));
+        past.forget(&ids(&[2, 5]));
+        let reached = |past: &Past, build| past.reached_after(build).collect::<Vec<_>>();
+        assert_eq!((reached(&past, 0), reached(&past, 1)), (ids(&[1, 3, 4]), ids(&[3])));
+        past.forget(&ids(&[1, 3, 4]));
+        assert_eq!((reached(&past, 0), past.reached.capacity()), (ids(&[]), 0));
+    }
+}

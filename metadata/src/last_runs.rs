@@ -118,6 +118,17 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_was_volatile_or_deep_leaves_nothing_to_go_by() {
+        for (volatile, deep) in [(false, false), (true, false), (false, true), (true, true)] {
+            let (mut runs, key) = (LastRuns::<i64>::default(), KeyId::new(1));
+            let mut record = Record::new(key, &[], 1.fingerprint(), &1_i64, &());
+            (record.volatile, record.deep) = (volatile, deep);
+            runs.apply(&Event::Built(record).untyped());
+            assert_eq!(runs.of(key).is_some(), !volatile && !deep);
+        }
+    }
+
+    #[test]
     fn what_is_forgotten_is_in_no_run_and_has_no_value() {
         let mut runs = LastRuns::<i64>::default();
         built(&mut runs, 0, &[], 10);

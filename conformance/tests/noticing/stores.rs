@@ -162,6 +162,11 @@ fn what_a_store_says_may_have_changed_is_all_that_is_looked_at() {
         assert!(build.names(&changed).contains(&"A"), "{scheduler} × {rebuilder}");
         build.run(["C"]).expect("built");
         assert_eq!(build.get("C"), Some(12), "{scheduler} × {rebuilder}");
+        // A store that somebody may have changed is asked for all, and what it holds now is told.
+        store.write("A", 7);
+        let _ = build.store_mut();
+        let changed = build.look_around().expect("looked");
+        assert!(build.names(&changed).contains(&"A"), "{scheduler} × {rebuilder}");
     });
 }
 
