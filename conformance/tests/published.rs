@@ -69,7 +69,7 @@ fn every_trace_is_looked_at_for_each_key_and_each_rebuild_makes_it_worse() {
         }
         looked.set(0);
         // An edit that is taken back has all of them looked at.
-        let before = build.get(&0).expect("an input");
+        let before = build.get(0).expect("an input");
         for value in [before + 100, before] {
             build.set(0, value).expect("set");
         }
