@@ -11,7 +11,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Place {
-    /// The file, as it was named on the command line or in an `include`.
+    /// The file, as it was named on the command line or in an `include`; in an error of [`load`](super::load()), from where the program runs.
     pub file: PathBuf,
     /// The line, from 1.
     pub line: usize,

@@ -107,7 +107,9 @@ impl Watched {
             let text = std::fs::read(session.directory.join(path))?;
             Ok(alacarte_stores::text_of(&text).into_owned())
         });
-        texts.extend(error.and_then(ParseError::place).map(|place| place.file.clone()));
+        // (An error names its file from where the program runs.)
+        let from_here = |file: &Path| file.strip_prefix(&session.directory).unwrap_or(file).to_owned();
+        texts.extend(error.and_then(ParseError::place).map(|place| from_here(&place.file)));
         let mut new = false;
         for path in texts {
             new |= self.watcher.add(&FileKey::from(&*canonicalise(&text_of_path(&path))), &path, false)?;
