@@ -18,6 +18,8 @@ pub(crate) struct EventSink<J> {
     /// The last moment of the clock that counts events, for stores without one.
     pub clock: Time,
     pub told: ToldTraces,
+    /// That an input was touched is a change to the rebuilder, whatever it holds.
+    pub heeds_touches: bool,
 }
 
 /// The deep traces of other builds that the journal knows, by what they say, so that each is told once. (Those that this build has made are not among
@@ -51,7 +53,7 @@ impl ToldTraces {
 impl<J> EventSink<J> {
     /// Nothing is known of what the journal holds.
     pub fn new(journal: J, clock: Time) -> Self {
-        EventSink { metadata: Metadata::default(), journal, clock, told: ToldTraces::default() }
+        EventSink { metadata: Metadata::default(), journal, clock, told: ToldTraces::default(), heeds_touches: true }
     }
 
     /// The next moment of a store without a clock.
@@ -98,7 +100,7 @@ impl<J> EventSink<J> {
             return told.map(|()| Noticed::Nothing);
         }
         // (Who made an output that was touched, nobody can tell.)
-        let counts = news.known != fingerprint || new_input || !news.input || news.heeded;
+        let counts = news.known != fingerprint || new_input || !news.input || self.heeds_touches;
         if counts {
             table.set_state(id, STALE);
         }
@@ -158,6 +160,4 @@ pub(crate) struct News {
     pub modified: Option<Time>,
     pub input: bool,
     pub touched: bool,
-    /// That an input was touched is a change to the rebuilder, whatever it holds.
-    pub heeded: bool,
 }

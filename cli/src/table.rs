@@ -67,8 +67,9 @@ pub fn comparison(
     let room = [Room::All, Room::Steps].into_iter().find(|room| fits(*room, all.clone())).unwrap_or(Room::Numbers);
     let mut rest = all.clone();
     loop {
-        // (A step for which there is no room alone has a table of its own all the same.)
-        let end = (rest.start + 1..=rest.end).rev().find(|end| fits(room, rest.start..*end));
+        // (A step takes a column at least. One for which there is no room alone has a table of its own all the same.)
+        let most = rest.end.min(rest.start + available);
+        let end = (rest.start + 1..=most).rev().find(|end| fits(room, rest.start..*end));
         let part = rest.start..end.unwrap_or(rest.end.min(rest.start + 1));
         let mut table = cells(room, steps, part.clone(), combinations, outcomes);
         style(&mut table);

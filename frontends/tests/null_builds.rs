@@ -114,19 +114,10 @@ fn a_build_after_which_something_is_left_to_do_leaves_none() {
 
 #[test]
 fn no_combination_leaves_a_glance_where_a_command_would_run() {
-    let rebuilders = [
-        "dirty-bit",
-        "verifying-trace",
-        "constructive-trace",
-        "deep-constructive-trace",
-        "step-trace",
-        "modification-time",
-        "perpetual",
-    ];
     let depends = "build p: cat s0 || a\nbuild a: run s0\n  run = true\n";
     for edges in STABLE.iter().chain(&UNSTABLE).chain([&depends]) {
-        for scheduler in ["suspending", "restarting", "topological", "bottom-up"] {
-            for rebuilder in rebuilders {
+        for scheduler in alacarte_schedulers::NAMES {
+            for rebuilder in alacarte_rebuilders::NAMES {
                 let place = Place::new(edges);
                 for _ in 0..3 {
                     place.build_by([scheduler, rebuilder]);

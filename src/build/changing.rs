@@ -119,8 +119,7 @@ where
         let touched = touched || value.as_ref().is_some_and(|value| !input && !value.is_whole());
         let table = self.table.get_mut();
         let known = table.receive(id, value);
-        let heeded = self.rebuilder.heeds_touches();
-        let noticed = self.sink.notice(table, id, News { known, modified: None, input, touched, heeded });
+        let noticed = self.sink.notice(table, id, News { known, modified: None, input, touched });
         // (What the journal could not write has happened all the same.)
         self.questionable |= !matches!(noticed, Ok(Noticed::Nothing | Noticed::Touch));
         noticed.map(|noticed| noticed != Noticed::Nothing)
@@ -140,7 +139,7 @@ where
             if !table.has(id, CLASSIFIED) {
                 table.classify(id, input);
             }
-            self.sink.notice(table, id, News { known, modified, input, touched: false, heeded: false })?;
+            self.sink.notice(table, id, News { known, modified, input, touched: false })?;
         }
         Ok(id)
     }

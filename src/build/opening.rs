@@ -76,8 +76,7 @@ where
             let touched = value.as_ref().is_some_and(|value| !input && !value.is_whole());
             let known = table.receive(id, value);
             let modified = self.store.modified(table.keys.name(id));
-            let heeded = self.rebuilder.heeds_touches();
-            let noticed = self.sink.notice(table, id, News { known, modified, input, touched, heeded })?;
+            let noticed = self.sink.notice(table, id, News { known, modified, input, touched })?;
             changed.extend((noticed != Noticed::Nothing).then_some(id));
         }
         self.questionable = true;
@@ -91,6 +90,7 @@ where
         sink.metadata = Metadata::blaming(&self.blame);
         self.scheduler.install(&mut sink.metadata);
         self.rebuilder.install(&mut sink.metadata);
+        sink.heeds_touches = self.rebuilder.heeds_touches();
         let table = self.table.get_mut();
         self.store.open(&mut table.keys);
         table.cover();
@@ -182,8 +182,7 @@ where
             if !table.has(id, CLASSIFIED) {
                 table.classify(id, input);
             }
-            let news = News { known: fingerprint, modified, input: !has, touched: false, heeded: false };
-            let noticed = sink.notice(table, id, news)?;
+            let noticed = sink.notice(table, id, News { known: fingerprint, modified, input: !has, touched: false })?;
             changed.extend((noticed != Noticed::Nothing).then_some(id));
         }
         Ok(())
@@ -206,7 +205,6 @@ where
             let mut known = met.map(|(id, key)| (id, key, table.value(id)));
             self.store.refresh(&mut known, &mut |id, value, modified| changes.push((id, value, modified)))?;
         }
-        let heeded = self.rebuilder.heeds_touches();
         // The store tells of a change once: none is left out because the journal could not write another.
         let ids: Vec<KeyId> = changes.iter().map(|(id, ..)| *id).collect();
         let mut noticed = Ok(());
@@ -218,7 +216,7 @@ where
             }
             let input = !self.tasks.has(table.keys.name(id));
             let known = table.receive(id, value);
-            let news = News { known, modified: Some(modified), input, touched: true, heeded };
+            let news = News { known, modified: Some(modified), input, touched: true };
             let outcome = self.sink.notice(table, id, news);
             self.questionable |= !matches!(outcome, Ok(Noticed::Touch));
             noticed = noticed.and(outcome.map(drop));

@@ -344,7 +344,7 @@ where
         let known = table.receive(key, value);
         if table.has(key, INPUT) {
             let modified = self.store.modified(table.keys.name(key));
-            self.sink.notice(table, key, News { known, modified, input: true, touched: false, heeded: false })?;
+            self.sink.notice(table, key, News { known, modified, input: true, touched: false })?;
         } else if let Some(value) = table.value(key) {
             let fingerprint = value.fingerprint();
             table.set_fingerprint(key, fingerprint);

@@ -153,7 +153,7 @@ impl SharedCache {
         Ok(all)
     }
 
-    /// Reads all of it, and removes what is not what it should be: copies that are not what they are called, traces that cannot be read or belong to another key,
+    /// Reads all of it, and removes what is not what it should be: what lies in the place of its directories (but a link, which is only told), copies that are not what they are called, traces that cannot be read or belong to another key,
     /// and in the caches of tools what is no entry, or belongs to another repository. (What an entry should hold only the tool knows.)
     ///
     /// # Errors
@@ -161,10 +161,14 @@ impl SharedCache {
     pub fn verify(&self) -> io::Result<Tended> {
         let (mut tended, entries) = self.gather()?;
         for path in self.in_the_way()? {
+            if path.is_symlink() {
+                // (Somebody may have put it there on purpose.)
+                tended.damage.push(CacheDamage::new(path, ELSEWHERE));
+                continue;
+            }
             tended.damage.push(CacheDamage::new(&path, NO_DIRECTORY));
-            tended
-                .trouble
-                .extend(scratch::remove(&path).err().map(|error| StoreError::new("remove", path.display(), error)));
+            let removed = scratch::remove(&path).map_err(|error| StoreError::new("remove", path.display(), error));
+            tended.trouble.extend(removed.err());
         }
         for entry in entries {
             match entry.verify(&self.trace_directory()) {
@@ -233,7 +237,7 @@ impl SharedCache {
         Ok((tended, entries))
     }
 
-    /// What lies where the cache has directories, and is none: nothing can be added there. (Of a link, what it leads to is left alone.)
+    /// What lies where the cache has directories, and is none.
     fn in_the_way(&self) -> io::Result<Vec<PathBuf>> {
         if !self.exists() {
             return Ok(Vec::new());
@@ -323,6 +327,10 @@ impl Entry {
 
 /// What is wrong with what lies in the place of a directory.
 const NO_DIRECTORY: &str = "it is no directory, so that nothing can be added there";
+
+/// What is wrong with a link there.
+const ELSEWHERE: &str =
+    "it leads elsewhere: what lies there is neither counted nor looked after; the link is left for you to remove";
 
 /// What is wrong with a copy.
 const NOT_SO_CALLED: &str = "its content is not what its name says";
@@ -465,8 +473,8 @@ mod tests {
         });
     }
 
-    /// A file or a link in the place of a directory, which keeps a cache from growing, is found and goes; of a directory that is no
-    /// cache nothing is taken.
+    /// A file in the place of a directory, which keeps a cache from growing, is found and goes; a link is found and stays; of a
+    /// directory that is no cache nothing is taken.
     #[test]
     fn what_lies_in_the_place_of_a_directory_is_damage() {
         let one = Digest::of_bytes(b"one").to_string();
@@ -485,8 +493,8 @@ mod tests {
                 }
                 let found = cache.verify().expect("read");
                 assert_eq!(found.damage.iter().map(|damage| &damage.path).collect::<Vec<_>>(), [&path], "{place}");
-                assert!(found.trouble.is_empty() && !path.is_symlink() && !path.exists(), "{place}");
-                assert!(cache.verify().expect("read").damage.is_empty(), "{place}");
+                assert!(found.trouble.is_empty() && path.is_symlink() == link && path.exists() == link, "{place}");
+                assert_eq!(cache.verify().expect("read").damage.is_empty(), !link, "{place}");
                 let precious = fs::read(elsewhere.join(&one[..2]).join(&one[2..]));
                 assert_eq!(precious.expect("left alone"), b"precious");
             }

@@ -21,8 +21,8 @@ const BUILDS: usize = 100;
 const BYTES: usize = 4 << 20;
 
 /// Whether a history that was not long when it was read may be so, now that so many builds and bytes were added.
-pub(super) fn may_be_long(builds: usize, bytes: usize) -> bool {
-    builds >= BUILDS || bytes >= BYTES
+pub(super) fn may_be_long(builds: usize, bytes: u64) -> bool {
+    builds >= BUILDS || bytes >= BYTES as u64
 }
 
 /// Of so many commands the last run is kept, though its build is not.

@@ -60,9 +60,10 @@ struct Begun {
 struct Found {
     /// The number of the last build in it.
     last: u64,
-    /// So many builds, and so many bytes, were added since.
+    /// So many builds were added since.
     builds: usize,
-    bytes: usize,
+    /// How long it was then, and how long this recorder has left it.
+    bytes: [u64; 2],
 }
 
 /// A command that is running.
@@ -119,7 +120,8 @@ impl Recorder {
         (next.path, next.is_command, next.targets) = (path, self.is_command.take(), targets);
         // (What this process knows it need not read again.)
         next.remaining = std::mem::take(&mut self.remaining).anew();
-        next.found = self.found.filter(|found| !may_be_long(found.builds, found.bytes));
+        next.found =
+            self.found.filter(|found| !may_be_long(found.builds, found.bytes[1].saturating_sub(found.bytes[0])));
         *self = next;
     }
 
@@ -303,6 +305,8 @@ impl Recorder {
         }
         let (number, took) = (self.number()?, self.begin.elapsed());
         self.append([Record::Ended { build: number, took, ending }]);
+        let left = self.path.as_deref().and_then(length);
+        self.found = self.found.zip(left).map(|(found, left)| Found { bytes: [found.bytes[0], left], ..found });
         (self.begun, self.path) = (None, None);
         let commands = self.retained.take().unwrap_or_default();
         let (about, targets) = (Some(self.about.clone()), self.targets.take());
@@ -340,18 +344,11 @@ impl Recorder {
 
     fn append(&mut self, records: impl IntoIterator<Item = Record>) {
         let (Some(path), Some(begun)) = (&self.path, &mut self.begun) else { return };
-        if begun.mute {
-            return;
-        }
-        let mut bytes = 0;
-        let records = records.into_iter().inspect(|record| bytes += record.bytes());
-        if let Err(error) = History::file(path).append(records) {
+        if !begun.mute
+            && let Err(error) = History::file(path).append(records.into_iter())
+        {
             begun.mute = true;
-            self.found = None;
-            return refused(path, &error);
-        }
-        if let Some(found) = &mut self.found {
-            found.bytes += bytes;
+            refused(path, &error);
         }
     }
 
@@ -376,13 +373,15 @@ impl Recorder {
         }
     }
 
-    /// Adds a build to a file of which it is known what it holds; its number, if the file is still there.
+    /// Adds a build to a file of which it is known what it holds; its number, if the file is still as this recorder has left it.
     fn go_on(&mut self, found: Found, path: &Path) -> Option<u64> {
+        if length(path) != Some(found.bytes[1]) {
+            return None;
+        }
         let number = found.last + 1;
         let began = Record::Began { build: number, about: self.about.clone() };
-        let bytes = found.bytes + began.bytes();
         History::file(path).append([began].into_iter()).ok()?;
-        self.found = Some(Found { last: number, builds: found.builds + 1, bytes });
+        self.found = Some(Found { last: number, builds: found.builds + 1, ..found });
         Some(number)
     }
 
@@ -395,7 +394,8 @@ impl Recorder {
         let number = history.next();
         self.remaining.know(history.durations());
         let told = self.add_to(history, path, Record::Began { build: number, about: self.about.clone() });
-        self.found = told.is_ok().then_some(Found { last: number, builds: 0, bytes: 0 });
+        let read = length(path).filter(|_| told.is_ok());
+        self.found = read.map(|read| Found { last: number, builds: 0, bytes: [read; 2] });
         (number, told)
     }
 
@@ -422,6 +422,11 @@ impl Recorder {
         let kept = if history.is_long() { history.shortened() } else { history };
         file.replace(kept.records().chain([began])).map(drop)
     }
+}
+
+/// How long a file is, if it is there.
+fn length(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().map(|file| file.len())
 }
 
 fn refused(path: &Path, error: &io::Error) {
@@ -546,14 +551,21 @@ mod tests {
                 assert!((50..=303).contains(&builds), "{builds}");
             }
         }
-        // Another program builds there; this one is told that it is its turn again.
+        // Another program builds there, whether or not this one is told that it is its turn again.
         let mut other = recorder(&path);
         tell(&mut other, "b", Stage::Started);
         assert_eq!(other.number(), Some(701));
         drop(other);
-        staying.turn(path.clone(), |_| true);
         tell(&mut staying, "a", Stage::Started);
         assert_eq!(staying.number(), Some(702));
+        staying.begin_anew(Ending::Succeeded);
+        let mut other = recorder(&path);
+        tell(&mut other, "b", Stage::Started);
+        assert_eq!(other.number(), Some(703));
+        drop(other);
+        staying.turn(path.clone(), |_| true);
+        tell(&mut staying, "a", Stage::Started);
+        assert_eq!(staying.number(), Some(704));
         // A file that somebody removes begins anew.
         staying.begin_anew(Ending::Succeeded);
         std::fs::remove_file(&path).expect("it is there");
