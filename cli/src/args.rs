@@ -8,11 +8,13 @@ use alacarte_experiments::systems::Menu;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::paragraph::width;
+
 /// Build systems à la carte: every scheduler with every rebuilder.
 ///
 /// Without a command, compares the paper's combinations and two baselines on two small workloads that come with the program.
 #[derive(Debug, Parser)]
-#[command(name = "alacarte", version, max_term_width = 100)]
+#[command(name = "alacarte", version)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -395,6 +397,7 @@ pub fn command(menu: &Menu) -> clap::Command {
             .mut_arg(rebuilders, |argument| argument.value_parser(second))
     };
     Arguments::command()
+        .term_width(width())
         .mut_subcommand("compare", |command| named(command, "schedulers", "rebuilders"))
         .mut_subcommand("check", |command| named(command, "schedulers", "rebuilders"))
         .mut_subcommand("counterexamples", |command| named(command, "schedulers", "rebuilders"))

